@@ -1,0 +1,53 @@
+# Needs Python 3.11 or newer and make. `make serve` and `make test` prepare all that they need.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := .venv/bin
+DEFAULT_MODELS := imagenet-efficientnet reviews-sentiment article-summarizer movielens-recommender
+
+.PHONY: install check test train serve clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make serve    environment, models, service on $(HOST):$(PORT)"
+	@echo "make test     environment, all tests"
+	@echo "make check    format, lint, types, import contracts"
+	@echo "make train    make every default model anew"
+
+# A stamp per set of packages: make redoes what pyproject.toml has changed, and nothing else.
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/serve: .venv/python pyproject.toml
+	$(BIN)/pip install -e '.[cpu,train]'
+	@touch $@
+
+.venv/dev: .venv/serve pyproject.toml
+	$(BIN)/pip install -e '.[cpu,train,dev]'
+	@touch $@
+
+install: .venv/dev
+
+check: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: .venv/dev models
+	$(BIN)/pytest --cov --cov-report=term
+
+.PHONY: models
+models: .venv/serve
+	@$(BIN)/python -m training --if-missing $(DEFAULT_MODELS)
+
+train: .venv/serve
+	$(BIN)/python -m training $(DEFAULT_MODELS)
+
+serve: .venv/serve models
+	@exec $(BIN)/python -m app serve --host $(HOST) --port $(PORT)
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage

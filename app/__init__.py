@@ -1,0 +1,1 @@
+"""Tessera: a model-serving microservice."""

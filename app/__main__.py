@@ -1,0 +1,60 @@
+"""python -m app serve | models add FILE --name NAME: the service from the command line."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from app.commands import add_model
+from app.errors import ServiceError
+from app.main import Server, build
+from app.settings import Settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    try:
+        settings = Settings.load()
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    chosen = _parser(settings).parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return int(chosen.run(chosen, settings))
+
+
+def _parser(settings: Settings) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m app", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+
+    serve = commands.add_parser("serve", help="serve the model repository")
+    serve.add_argument("--host", default=settings.host)
+    serve.add_argument("--port", type=int, default=settings.port)
+    serve.set_defaults(run=_serve)
+
+    models = commands.add_parser("models", help="work on the model repository").add_subparsers(required=True)
+    add = models.add_parser("add", help="publish an ONNX graph or a torch.export program as a model of task `tensors`")
+    add.add_argument("file", type=Path)
+    add.add_argument("--name", required=True, help="lower case with hyphens")
+    add.set_defaults(run=_add)
+    return parser
+
+
+def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
+    settings = settings.model_copy(update={"host": chosen.host, "port": chosen.port})
+    server = Server(build(settings), settings)
+    server.run()
+    return 0 if server.started else 1
+
+
+def _add(chosen: argparse.Namespace, settings: Settings) -> int:
+    try:
+        manifest = add_model(chosen.file, chosen.name, settings.models_dir)
+    except (ServiceError, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"published {manifest.name} version {manifest.version}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""HTTP: dialects on one side, the engine on the other."""

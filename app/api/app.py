@@ -1,0 +1,47 @@
+"""Build the ASGI application around an engine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from app.api import errors, health, openapi, v1
+from app.api.limits import Limits
+from app.api.middleware import RequestContext
+from app.serving.engine import Engine
+from app.telemetry import Telemetry
+
+DESCRIPTION = """\
+Models behind batched, typed HTTP endpoints. Every model has an operation of its own below, with an example that runs
+as it stands: open it, press *Try it out*, then *Execute*.
+"""
+
+
+def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> FastAPI:
+    """The service answers at once and says that it is not ready; models appear as they are loaded."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(engine.load())
+        try:
+            yield
+        finally:
+            loading.cancel()
+            with suppress(asyncio.CancelledError):
+                await loading
+            await engine.stop()
+
+    # Its pages come from our own files: they must work without internet.
+    app = FastAPIOffline(title="Tessera", version=version("tessera"), description=DESCRIPTION, lifespan=lifespan)
+    app.state.engine = engine
+    app.state.telemetry = telemetry
+    app.state.limits = limits
+    app.add_middleware(RequestContext, telemetry=telemetry, max_body_bytes=limits.max_body_bytes)
+    errors.install(app)
+    for module in (v1, health):
+        app.include_router(module.router)
+    openapi.install(app, engine)
+    return app

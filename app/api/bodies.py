@@ -1,0 +1,92 @@
+"""From a request body, in any of the forms we read, to typed items and parameters."""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+
+from app.api.contracts import CONTRACTS
+from app.api.errors import invalid_input
+from app.errors import InvalidInput, PayloadTooLarge
+from app.tasks import TASKS
+from app.tasks.base import Task
+
+MULTIPART = "multipart/form-data"
+
+
+async def read_items(request: Request, task_name: str, max_items: int) -> tuple[list[Any], Any]:
+    """Items and parameters of a native request: JSON, or for a task with a binary field files or one raw body.
+
+    Raises InvalidInput and PayloadTooLarge.
+    """
+    task = TASKS[task_name]
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if task.binary_field and content_type == MULTIPART:
+        items, parameters = await _uploaded(request, task, max_items)
+    elif task.binary_field and (content_type.startswith("image/") or content_type == "application/octet-stream"):
+        items = [_parse(task.Input, {task.binary_field: await request.body()})]
+        parameters = _parse(task.Parameters, dict(request.query_params))
+    else:
+        items, parameters = await _from_json(request, task_name)
+    if len(items) > max_items:
+        raise PayloadTooLarge(f"{len(items)} inputs; a request may have {max_items}")
+    return items, parameters
+
+
+async def _from_json(request: Request, task_name: str) -> tuple[list[Any], Any]:
+    if request.query_params:
+        raise InvalidInput(f"parameters of a JSON request belong in its body: {', '.join(request.query_params)}")
+    try:
+        body: Any = CONTRACTS[task_name].Request.model_validate_json(await request.body())
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise InvalidInput(
+                f"the body is not valid JSON: {error.errors()[0]['ctx']['error']}{_hint(task_name)}"
+            ) from None
+        raise invalid_input(error) from None
+    return body.inputs, body.parameters
+
+
+def _hint(task_name: str) -> str:
+    if TASKS[task_name].binary_field is None:
+        return ""
+    return "; to send a file as it is, say so: Content-Type image/jpeg (or another image/*), or multipart/form-data"
+
+
+async def _uploaded(request: Request, task: type[Task], max_items: int) -> tuple[list[Any], Any]:
+    """Every uploaded file is an item; other fields are parameters, or the field `parameters` holds them as JSON."""
+    assert task.binary_field
+    contents: list[bytes] = []
+    fields: dict[str, Any] = dict(request.query_params)
+    async with request.form(max_files=max_items, max_fields=32) as form:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                contents.append(await value.read())
+            else:
+                fields[name] = value
+    if "parameters" in fields:
+        fields |= _json_object(fields.pop("parameters"))
+    if not contents:
+        raise InvalidInput("the form has no file; each uploaded file is an input")
+    items = [_parse(task.Input, {task.binary_field: content}, "inputs", i) for i, content in enumerate(contents)]
+    return items, _parse(task.Parameters, fields)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise InvalidInput(f"parameters: not valid JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InvalidInput("parameters: must be a JSON object")
+    return found
+
+
+def _parse(schema: type[BaseModel], values: dict[str, Any], *loc: str | int) -> Any:
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        found = invalid_input(error)
+        raise found.under(*loc) if loc else found from None

@@ -1,0 +1,80 @@
+"""What we say about the models we serve."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from app.repository.manifest import Metric, Provenance, TensorSpec
+from app.serving.engine import ModelStatus
+
+
+class VersionState(BaseModel):
+    """`reason` says why a version is not served."""
+
+    version: int
+    state: Literal["loading", "ready", "failed", "unloaded"]
+    reason: str = ""
+
+
+class Placement(BaseModel):
+    """Where a graph runs, and why there."""
+
+    device: str
+    reason: str
+
+
+class ModelSummary(BaseModel):
+    """`version` is the one that answers by default; null if none is live."""
+
+    name: str
+    task: str | None
+    version: int | None
+    state: Literal["loading", "ready", "failed", "unloaded"]
+    description: str
+    predict: str
+    versions: list[VersionState]
+
+
+class ModelList(BaseModel):
+    models: list[ModelSummary]
+
+
+class Card(ModelSummary):
+    """All that the manifest of the live version says for people."""
+
+    licence: str = ""
+    runtime: str | None = None
+    precision: str | None = None
+    placements: dict[str, Placement] = {}
+    inputs: list[TensorSpec] = []
+    outputs: list[TensorSpec] = []
+    metrics: list[Metric] = []
+    limits: list[str] = []
+    provenance: Provenance | None = None
+
+
+def summary(status: ModelStatus) -> ModelSummary:
+    return ModelSummary.model_validate(_summary(status))
+
+
+def card(status: ModelStatus) -> Card:
+    manifest = status.manifest
+    if manifest is None:
+        return Card.model_validate(_summary(status))
+    fields = {"licence", "runtime", "precision", "inputs", "outputs", "metrics", "limits", "provenance"}
+    return Card.model_validate(
+        {**_summary(status), "placements": status.placements, **manifest.model_dump(include=fields)}
+    )
+
+
+def _summary(status: ModelStatus) -> dict[str, Any]:
+    manifest = status.manifest
+    return {
+        "name": status.name,
+        "task": manifest and manifest.task,
+        "version": manifest and manifest.version,
+        "state": "ready" if manifest else status.versions[0].state,
+        "description": manifest.description if manifest else "",
+        "predict": f"/v1/models/{status.name}/predict",
+        "versions": [VersionState(version=one.version, state=one.state, reason=one.reason) for one in status.versions],
+    }

@@ -1,0 +1,48 @@
+"""The bodies of the native dialect, one pair of schemas for each task, derived from what the task declares."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, create_model
+
+from app.tasks import TASKS
+from app.tasks.base import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What `POST …/predict` takes and gives for a model of one task."""
+
+    Request: type[BaseModel]
+    Response: type[BaseModel]
+
+
+def contract(task: type[Task]) -> Contract:
+    prefix = task.__name__
+    item = Annotated[task.Input, BeforeValidator(_bare(task.Input))]  # type: ignore[name-defined]
+    return Contract(
+        Request=create_model(
+            f"{prefix}Request",
+            __config__=ConfigDict(extra="forbid"),
+            inputs=(list[item], Field(min_length=1, description="items, answered in order")),  # type: ignore[valid-type]
+            parameters=(task.Parameters, Field(default_factory=task.Parameters, description="hold for every item")),
+        ),
+        Response=create_model(
+            f"{prefix}Response",
+            model=(str, Field(description="name of the model that answered")),
+            version=(int, Field(description="its version")),
+            outputs=(list[task.Output], Field(description="one entry for each input")),  # type: ignore[name-defined]
+        ),
+    )
+
+
+def _bare(schema: type[BaseModel]) -> Callable[[Any], Any]:
+    """The first field may be given bare: "great film" instead of {"text": "great film"}."""
+    first = next(iter(schema.model_fields))
+    if issubclass(schema, RootModel):
+        return lambda value: value
+    return lambda value: value if isinstance(value, dict | schema) else {first: value}
+
+
+CONTRACTS: dict[str, Contract] = {name: contract(task) for name, task in TASKS.items()}

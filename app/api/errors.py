@@ -1,0 +1,105 @@
+"""The one place where errors become HTTP, in the one envelope that every client we support reads."""
+
+import math
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+
+from app import errors
+
+STATUS: dict[type[errors.ServiceError], int] = {
+    errors.InvalidInput: 422,
+    errors.PayloadTooLarge: 413,
+    errors.ModelNotFound: 404,
+    errors.ModelNotReady: 503,
+    errors.Overloaded: 429,
+    errors.DeadlineExceeded: 504,
+    errors.InvalidArtifact: 409,
+    errors.InferenceFailed: 500,
+}
+
+MOST_DETAILS = 20
+
+
+class ErrorDetail(BaseModel):
+    """One fault: `loc` is the path to it in the request."""
+
+    loc: list[str | int]
+    msg: str
+
+
+class ErrorEnvelope(BaseModel):
+    """The body of every response whose status is not 2xx."""
+
+    error: str
+    error_type: str
+    request_id: str
+    details: list[ErrorDetail] = []
+
+
+def envelope(
+    request_id: str, status: int, error: str, error_type: str, details: Any = (), headers: dict[str, str] | None = None
+) -> JSONResponse:
+    body = {"error": error, "error_type": error_type, "request_id": request_id}
+    if details:
+        body["details"] = details
+    return JSONResponse(body, status, headers)
+
+
+def invalid_input(error: ValidationError) -> errors.InvalidInput:
+    """Pydantic's findings as ours: the first in the message, all of them (up to a limit) in the details."""
+    found: list[errors.Detail] = [
+        {"loc": list(one["loc"]), "msg": _message(one)} for one in error.errors(include_url=False, include_input=False)
+    ]
+    first = found[0]
+    where = ".".join(map(str, first["loc"]))
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    message = f"{where}: {first['msg']}" if where else first["msg"]
+    return errors.InvalidInput(message + more, found[:MOST_DETAILS])
+
+
+def _message(one: Any) -> str:
+    # Our own validators raise ValueError; pydantic puts a prefix before what they say.
+    return str(one["msg"]).removeprefix("Value error, ")
+
+
+async def on_service_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.ServiceError)
+    headers = {}
+    if isinstance(error, errors.Overloaded):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    return envelope(
+        request.state.request_id, STATUS[type(error)], str(error), type(error).__name__, error.details, headers
+    )
+
+
+async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    """What FastAPI itself refused, such as a version in the path that is no number."""
+    assert isinstance(error, RequestValidationError)
+    details = [{"loc": list(one["loc"]), "msg": one["msg"]} for one in error.errors()]
+    message = f"{'.'.join(map(str, details[0]['loc']))}: {details[0]['msg']}"
+    return envelope(request.state.request_id, 422, message, "InvalidInput", jsonable_encoder(details))
+
+
+async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+    """What the router refused: an unknown path, a method that is not allowed, a damaged multipart body."""
+    assert isinstance(error, HTTPException)
+    status, message = error.status_code, str(error.detail)
+    if status == 404:
+        message = f"there is nothing at {request.url.path}; the routes are listed at /docs"
+    elif status == 405:
+        message = f"{request.method} is not allowed here"
+    error_type = HTTPStatus(status).phrase.title().replace(" ", "")
+    return envelope(request.state.request_id, status, message, error_type, headers=dict(error.headers or {}))
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(errors.ServiceError, on_service_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_error)

@@ -1,0 +1,77 @@
+"""What every request gets: an id, a limit on its body, a place in the metrics, an answer even if we fail."""
+
+import logging
+import re
+from time import perf_counter
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.errors import envelope
+from app.errors import PayloadTooLarge
+from app.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+
+# A client that is still sending does not read our answer; so we read on for a while, and forget what comes.
+MOST_DISCARDED = 8
+
+
+class RequestContext:
+    """Pure ASGI, outermost. Puts `request_id` into the request's state and onto the response."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, max_body_bytes: int) -> None:
+        self._app = app
+        self._telemetry = telemetry
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = perf_counter(), 0
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, _Limited(receive, self._max_body_bytes), send_with_id)
+        except Exception:
+            log.exception("request %s failed", request_id)
+            if status:  # too late for an answer
+                raise
+            failure = envelope(request_id, 500, "internal error; the log has the reason", "InternalError")
+            await failure(scope, receive, send_with_id)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")  # the pattern: paths that clients invent are no labels
+            self._telemetry.requests.labels(scope["method"], route, status).inc()
+            self._telemetry.request_seconds.labels(route).observe(perf_counter() - started)
+
+
+class _Limited:
+    """`receive`, which raises PayloadTooLarge when the body turns out to be larger than the limit."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._received = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received <= self._limit:
+            return message
+        while message.get("more_body") and self._received < MOST_DISCARDED * self._limit:
+            message = await self._receive()
+            self._received += len(message.get("body", b""))
+        raise PayloadTooLarge(f"the body has more than the {self._limit} bytes that a request may have")

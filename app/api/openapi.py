@@ -1,0 +1,117 @@
+"""The OpenAPI document: one typed operation for each loaded model, with an example that runs as it stands."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from app.api.contracts import CONTRACTS
+from app.api.errors import ErrorEnvelope
+from app.repository.manifest import Manifest
+from app.serving.engine import Engine
+from app.tasks import TASKS
+
+REF = "#/components/schemas/{model}"
+
+ERRORS = {
+    404: "no such model or version",
+    413: "the body or the number of inputs is too large",
+    422: "an input is not usable; `details` says which and why",
+    429: "there is too much to do; `Retry-After` says when to try again",
+    500: "the model failed on this input",
+    503: "the model is not ready, or the service is stopping",
+    504: "the deadline passed",
+}
+
+
+def install(app: FastAPI, engine: Engine) -> None:
+    """Make `app.openapi()` describe what is loaded at the moment."""
+    cached: tuple[Any, dict[str, Any]] | None = None
+
+    def openapi() -> dict[str, Any]:
+        nonlocal cached
+        manifests = [status.manifest for status in engine.status().models if status.manifest]
+        key = [(manifest.name, manifest.version) for manifest in manifests]
+        if cached is None or cached[0] != key:
+            cached = key, document(app, manifests)
+        return cached[1]
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
+    found = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+    )
+    used = [CONTRACTS[task] for task in sorted({manifest.task for manifest in manifests})]
+    _, definitions = models_json_schema(
+        [(ErrorEnvelope, "serialization")]
+        + [(each.Request, "validation") for each in used]
+        + [(each.Response, "serialization") for each in used],
+        ref_template=REF,
+    )
+    found.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+    for manifest in manifests:
+        path = f"/v1/models/{manifest.name}"
+        found["paths"][f"{path}/predict"] = {"post": operation(manifest)}
+    _use_envelope(found)
+    return found
+
+
+def operation(manifest: Manifest) -> dict[str, Any]:
+    contract, task = CONTRACTS[manifest.task], TASKS[manifest.task]
+    content: dict[str, Any] = {
+        "application/json": {"schema": _ref(contract.Request.__name__), "example": example_request(manifest)}
+    }
+    if task.binary_field:
+        file = {"type": "string", "format": "binary"}
+        properties = {"file": {"type": "array", "items": file}}
+        content["multipart/form-data"] = {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
+        content["image/*"] = {"schema": file}
+    answer: dict[str, Any] = {"schema": _ref(contract.Response.__name__)}
+    if manifest.golden:
+        answer["example"] = {
+            "model": manifest.name, "version": manifest.version, "outputs": [manifest.golden[0].output]
+        }  # fmt: skip
+    return {
+        "tags": ["predict"],
+        "summary": f"{manifest.name}: {manifest.task}",
+        "description": f"{manifest.description}\n\n{task.__doc__}",
+        "operationId": f"predict_{manifest.name}",
+        "parameters": [
+            {
+                "name": "X-Request-Timeout-Ms",
+                "in": "header",
+                "description": "deadline of this request; it covers the queue and the run",
+                "schema": {"type": "integer", "minimum": 1},
+            }
+        ],
+        "requestBody": {"required": True, "content": content},
+        "responses": {"200": {"description": "one output for each input", "content": {"application/json": answer}}},
+    }
+
+
+def example_request(manifest: Manifest) -> dict[str, Any]:
+    """A request that this very model answers: its first golden example, else the example of its task."""
+    if not manifest.golden:
+        return {"inputs": [TASKS[manifest.task].example]}
+    golden = manifest.golden[0]
+    return {"inputs": [golden.input], "parameters": golden.parameters}
+
+
+def _use_envelope(found: dict[str, Any]) -> None:
+    """Every operation fails in the one envelope; FastAPI would list a body for 422 that we never send."""
+    body = {"application/json": {"schema": _ref(ErrorEnvelope.__name__)}}
+    for path, methods in found["paths"].items():
+        for each in methods.values():
+            each["responses"].pop("422", None)
+            if path.startswith("/v1/models/"):
+                codes = ERRORS if path.endswith("/predict") else {404: ERRORS[404]}
+                each["responses"] |= {str(code): {"description": why, "content": body} for code, why in codes.items()}
+    for unused in ("HTTPValidationError", "ValidationError"):
+        found["components"]["schemas"].pop(unused, None)
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": REF.format(model=name)}

@@ -1,0 +1,71 @@
+"""Everything that can go wrong, as one tree. Nothing here knows HTTP.
+
+ServiceError
+├── InvalidInput        the caller sent something we cannot use
+│   └── PayloadTooLarge and it was too large to read
+├── ModelNotFound       no such model or version
+├── ModelNotReady       known, but not loaded, or the service is stopping
+├── Overloaded          it would not be answered in time; try again later
+├── DeadlineExceeded    it was admitted, and its time ran out
+├── InvalidArtifact     a version on disk that must not be served
+└── InferenceFailed     our fault
+"""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+
+class Detail(TypedDict):
+    """One fault of an input: `loc` is the path to it, for example ["inputs", 2, "text"]."""
+
+    loc: list[str | int]
+    msg: str
+
+
+class ServiceError(Exception):
+    """Base of every error raised on purpose; `str(error)` is safe to show a caller."""
+
+    def __init__(self, message: str, details: Sequence[Detail] = ()) -> None:
+        super().__init__(message)
+        self.details = list(details)
+
+
+class InvalidInput(ServiceError):
+    def under(self, *loc: str | int) -> "InvalidInput":
+        """The same fault, seen from further out: `loc` is put before the path of each detail."""
+        details = self.details or [{"loc": [], "msg": str(self)}]
+        moved: list[Detail] = [{"loc": [*loc, *one["loc"]], "msg": one["msg"]} for one in details]
+        where = ".".join(map(str, moved[0]["loc"]))
+        return type(self)(f"{where}: {moved[0]['msg']}", moved)
+
+
+class PayloadTooLarge(InvalidInput):
+    pass
+
+
+class ModelNotFound(ServiceError):
+    pass
+
+
+class ModelNotReady(ServiceError):
+    pass
+
+
+class Overloaded(ServiceError):
+    """`retry_after_s`: seconds until there should be room, by the measured speed of the model."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceeded(ServiceError):
+    pass
+
+
+class InvalidArtifact(ServiceError):
+    pass
+
+
+class InferenceFailed(ServiceError):
+    pass

@@ -1,0 +1,74 @@
+"""The application and the server, from settings."""
+
+import asyncio
+import logging
+import socket
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.api.app import create_app
+from app.api.limits import Limits
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.engine import LocalEngine
+from app.settings import Settings
+from app.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+
+def build(settings: Settings) -> FastAPI:
+    telemetry = Telemetry()
+    engine = LocalEngine(
+        ModelRepository(settings.models_dir),
+        telemetry,
+        options=RuntimeOptions(device=settings.device, threads=settings.threads),
+        max_queue_size=settings.max_queue_size,
+        keep_versions=settings.keep_versions,
+        drain_timeout_s=settings.drain_timeout_s,
+    )
+    limits = Limits(settings.max_body_bytes, settings.max_items, settings.request_timeout_s)
+    return create_app(engine, telemetry, limits)
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, which on the first SIGTERM goes on listening while what was admitted is answered.
+
+    In that time readiness is false and new requests get 503, so that a load balancer takes them elsewhere.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=round(settings.drain_timeout_s) + 5,
+            )
+        )
+        self._engine = app.state.engine
+        self._draining: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.started and self._draining is None:
+            self._loop.call_soon_threadsafe(self._drain, sig, frame)
+        else:  # asked twice: now
+            super().handle_exit(sig, frame)
+
+    def _drain(self, sig: int, frame: FrameType | None) -> None:
+        async def drain_then_exit() -> None:
+            log.info("stopping: answering what was admitted")
+            try:
+                await self._engine.stop()
+            finally:
+                uvicorn.Server.handle_exit(self, sig, frame)
+
+        self._draining = asyncio.ensure_future(drain_then_exit())

@@ -1,0 +1,100 @@
+"""The manifest: all the service must know of one model version, written by training."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from app.tensors import Datatype
+
+MODEL_NAME = r"^[a-z0-9]+(?:[-_.][a-z0-9]+)*$"
+ArtifactName = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TensorSpec(Frozen):
+    """Name, element type and shape of one tensor of a batch; -1 marks a dimension that varies."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[Annotated[int, Field(ge=-1)], ...]
+
+
+class Artifact(Frozen):
+    """A file of the version. The service refuses the version if either differs on disk."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=0)]
+
+
+class Batching(Frozen):
+    """Upper bounds for the batcher, which otherwise follows the latency curve it measures."""
+
+    max_batch_size: PositiveInt = 32
+
+
+class Metric(Frozen):
+    """One measured quality. `baselines` holds the same figure of simpler models on the same split."""
+
+    name: str
+    value: float
+    dataset: str
+    split: str
+    baselines: dict[str, float] = {}
+
+
+class Source(Frozen):
+    """Where data or weights came from, as they declare it themselves."""
+
+    name: str
+    version: str
+    licence: str
+    sha256: str = ""
+    used_for: str = ""
+
+
+class Provenance(Frozen):
+    """How this version was made."""
+
+    recipe: str
+    command: str
+    seed: int | None = None
+    created: str
+    duration_s: float = 0.0
+    sources: tuple[Source, ...] = ()
+    libraries: dict[str, str] = {}
+    notes: str = ""
+
+
+class Golden(Frozen):
+    """A request whose answer is known; `tolerance` is the largest allowed difference of any number in it."""
+
+    input: Any
+    parameters: dict[str, Any] = {}
+    output: Any
+    tolerance: float = 1e-4
+
+
+class Manifest(Frozen):
+    """Contents of `models/<name>/<version>/manifest.json`."""
+
+    format: Literal[1] = 1
+    name: Annotated[str, Field(pattern=MODEL_NAME, max_length=64)]
+    version: PositiveInt
+    task: str
+    description: str = ""
+    licence: str = ""
+    runtime: Literal["onnx", "pytorch"]
+    precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
+    graphs: Annotated[dict[str, ArtifactName], Field(min_length=1)]
+    files: dict[ArtifactName, Artifact]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    config: dict[str, Any] = {}
+    batching: Batching = Batching()
+    metrics: tuple[Metric, ...] = ()
+    limits: tuple[str, ...] = ()
+    provenance: Provenance | None = None
+    golden: tuple[Golden, ...] = ()

@@ -1,0 +1,57 @@
+"""Put a finished version into the repository: all of it, or nothing."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.repository.manifest import Artifact, Manifest
+
+MANIFEST = "manifest.json"
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def version_numbers(folder: Path) -> list[int]:
+    """The versions of a model's folder, oldest first; whatever else lies there is not one."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.is_dir() and path.name.isdecimal())
+
+
+def publish(root: Path, name: str, files: Mapping[str, Path], **fields: Any) -> Manifest:
+    """Publish the next version of model `name` from `files` (artifact name to file) and the manifest's other fields.
+
+    Everything is written to a temporary folder beside the version, the manifest last, and then renamed,
+    so that a reader never sees half a version.
+    """
+    model = root / name
+    model.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".publishing-", dir=model))
+    try:
+        for artifact, source in files.items():
+            (folder / artifact).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, folder / artifact)
+        artifacts = {
+            artifact: Artifact(sha256=sha256_of(folder / artifact), size=(folder / artifact).stat().st_size)
+            for artifact in files
+        }
+        manifest = Manifest(name=name, version=max(version_numbers(model), default=0) + 1, files=artifacts, **fields)
+        write_manifest(folder, manifest)
+        folder.chmod(0o755)
+        os.rename(folder, model / str(manifest.version))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    text = manifest.model_dump_json(indent=2, exclude_defaults=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")

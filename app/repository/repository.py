@@ -1,0 +1,67 @@
+"""The model repository: <root>/<model>/<version>/manifest.json on a disk."""
+
+import re
+from pathlib import Path, PurePosixPath
+
+from pydantic import ValidationError
+
+from app.errors import InvalidArtifact
+from app.repository.manifest import MODEL_NAME, Manifest
+from app.repository.publish import MANIFEST, sha256_of, version_numbers
+
+
+class ModelRepository:
+    """Finds versions and checks that they are what their manifests say. Loads nothing and remembers nothing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def names(self) -> list[str]:
+        if not self.root.is_dir():
+            return []
+        found = (path.name for path in self.root.iterdir() if re.match(MODEL_NAME, path.name))
+        return sorted(name for name in found if self.versions(name))
+
+    def versions(self, name: str) -> list[int]:
+        """Published versions, newest first. A folder without a manifest is not published."""
+        folder = self.root / name
+        return [number for number in reversed(version_numbers(folder)) if (folder / str(number) / MANIFEST).is_file()]
+
+    def read(self, name: str, version: int) -> Manifest:
+        """Raises InvalidArtifact if the manifest cannot be read, or speaks of another version."""
+        path = self.root / name / str(version) / MANIFEST
+        try:
+            manifest = Manifest.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise InvalidArtifact(f"{MANIFEST} cannot be read: {error.strerror}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InvalidArtifact(f"{MANIFEST}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        if (manifest.name, manifest.version) != (name, version):
+            raise InvalidArtifact(f"{MANIFEST} is that of {manifest.name} version {manifest.version}")
+        return manifest
+
+    def verify(self, manifest: Manifest) -> dict[str, Path]:
+        """Artifact names to their paths, all of them checked. Raises InvalidArtifact at the first that is not right."""
+        unlisted = set(manifest.graphs.values()) - manifest.files.keys()
+        if unlisted:
+            raise InvalidArtifact(f"{min(unlisted)} is named as a graph and not listed in files")
+        folder = (self.root / manifest.name / str(manifest.version)).resolve()
+        return {name: _verified(folder, manifest, name) for name in manifest.files}
+
+
+def _verified(folder: Path, manifest: Manifest, name: str) -> Path:
+    parts = PurePosixPath(name)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in name or "\0" in name:
+        raise InvalidArtifact(f"{name!r} is not a path inside the version's folder")
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder):  # a link out of the folder
+        raise InvalidArtifact(f"{name} leads out of the version's folder")
+    if not path.is_file():
+        raise InvalidArtifact(f"{name} is missing")
+    expected = manifest.files[name]
+    if (size := path.stat().st_size) != expected.size:
+        raise InvalidArtifact(f"{name} has {size} bytes and should have {expected.size}")
+    if (digest := sha256_of(path)) != expected.sha256:
+        raise InvalidArtifact(f"{name} has sha256 {digest[:12]}… and should have {expected.sha256[:12]}…")
+    return path

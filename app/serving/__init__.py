@@ -1,0 +1,1 @@
+"""From typed items to typed outputs: engine, model, batcher."""

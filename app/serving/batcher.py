@@ -1,0 +1,306 @@
+"""Dynamic batching. Knows nothing of models, tensors or HTTP.
+
+Work is dispatched when the worker is idle; while it is busy, arrivals accumulate. There is no window to wait for.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, Overloaded, ServiceError
+from app.serving.curve import LatencyCurve
+from app.serving.queue import RowQueue, Waiting
+from app.serving.worker import Worker, WorkerDied
+
+Row = TypeVar("Row")
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+LONGEST_REST_S = 30.0
+
+
+class Observer(Protocol):
+    """Is told what happens, for metrics."""
+
+    def batch(self, rows: int, length: int, useful: float, seconds: float, queue_s: Sequence[float]) -> None: ...
+
+    def refused(self, reason: str, rows: int) -> None: ...
+
+    def dropped(self, reason: str, rows: int) -> None: ...
+
+    def failed(self, rows: int) -> None: ...
+
+    def worker_died(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The batch in which a row was answered; times are of the event loop's clock, in seconds."""
+
+    started: float
+    ended: float
+    rows: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answers(Generic[Answer]):
+    """One answer for each submitted row, in order, and what it took."""
+
+    values: list[Answer]
+    queue_s: float = 0.0
+    inference_s: float = 0.0
+    largest_batch: str = "0x0"
+
+
+@dataclass(slots=True)
+class _State:
+    is_alive: bool = True
+    busy_until: float = 0.0
+    speed: float = 1.0  # how much slower than the curve the machine is just now
+    max_cells: float = field(default=float("inf"))  # rows x length that did not run out of memory
+
+
+@asynccontextmanager
+async def answer_by(deadline: float) -> AsyncIterator[None]:
+    """Raise DeadlineExceeded when the event loop's clock reaches `deadline`, whatever is still running then."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError:
+        raise DeadlineExceeded("the deadline passed before the answer was ready") from None
+
+
+class Batcher(Generic[Row, Answer]):
+    """Answer rows in batches, through one blocking function.
+
+    `run` gets a list of rows and must return one answer for each, in order. It is called on one thread, never twice
+    at a time. `length` is what a row is padded to; rows of different `group` never share a batch. `restore` makes `run`
+    usable again after its thread died; until it returns, `is_ready` is false.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Sequence[Row]], Sequence[Answer]],
+        *,
+        curve: LatencyCurve,
+        max_batch_size: int,
+        max_queue_size: int,
+        observer: Observer,
+        length: Callable[[Row], int] = lambda row: 1,
+        group: Callable[[Row], Hashable] = lambda row: None,
+        restore: Callable[[], None] = lambda: None,
+        hang_after_s: float = 60.0,
+        name: str = "batcher",
+    ) -> None:
+        self._run = run
+        self._curve = curve
+        self._max_batch_size = max_batch_size
+        self._max_queue_size = max_queue_size
+        self._observer = observer
+        self._length = length
+        self._group = group
+        self._restore = restore
+        self._hang_after_s = hang_after_s
+        self._name = name
+        self._queue: RowQueue[Row, tuple[Answer, Ran]] = RowQueue(curve)
+        self._unanswered: set[asyncio.Future[tuple[Answer, Ran]]] = set()
+        self._state = _State()
+        self._arrived = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._worker = Worker(self._name)
+        self._task = asyncio.create_task(self._serve(), name=self._name)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._fail_all(ModelNotReady("the model was unloaded before it answered"))
+        self._worker.stop()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._state.is_alive
+
+    @property
+    def queue_size(self) -> int:
+        return len(self._queue)
+
+    def admit(self, num_rows: int, seconds: float, deadline: float) -> None:
+        """Raise unless `num_rows` rows, which cost `seconds` by the curve, would be answered by `deadline`.
+
+        Raises ModelNotReady, Overloaded, or DeadlineExceeded if not even an idle model would answer in time.
+        """
+        if not self.is_ready:
+            raise ModelNotReady("the model is being restarted")
+        now = self._loop.time()
+        own, patience = seconds * self._state.speed, deadline - now
+        wait = max(0.0, self._state.busy_until - now) + self._queue.seconds * self._state.speed
+        if own > patience:
+            self._observer.refused("deadline", num_rows)
+            raise DeadlineExceeded(
+                f"this takes about {own:.2f} s alone, and the deadline is in {max(patience, 0):.2f} s"
+            )
+        if wait + own > patience:
+            self._observer.refused("wait", num_rows)
+            raise Overloaded(
+                f"the answer would take about {wait + own:.2f} s, which is too late", wait + own - patience
+            )
+        if len(self._queue) + num_rows > self._max_queue_size:
+            self._observer.refused("queue", num_rows)
+            raise Overloaded(f"{len(self._queue)} rows are waiting, the queue holds {self._max_queue_size}", wait)
+
+    async def submit(self, rows: Sequence[Row], deadline: float) -> Answers[Answer]:
+        """Answer `rows`, all or none of which are admitted, by `deadline` (of the event loop's clock).
+
+        Raises what `admit` raises, DeadlineExceeded, and InferenceFailed if one of the rows cannot be computed.
+        Whoever cancels this call takes the rows that have not started out of the queue.
+        """
+        if not rows:
+            return Answers([])
+        lengths = [self._length(row) for row in rows]
+        costs = [self._curve.row_seconds(length) for length in lengths]
+        self.admit(len(rows), sum(costs), deadline)
+        waiting = self._enqueue(rows, lengths, costs, deadline)
+        futures = [one.future for one in waiting]
+        try:
+            async with answer_by(deadline):
+                return _answers(waiting, await asyncio.gather(*futures))
+        finally:
+            self._abandon(waiting)
+
+    def _enqueue(
+        self, rows: Sequence[Row], lengths: Sequence[int], costs: Sequence[float], deadline: float
+    ) -> list[Waiting[Row, tuple[Answer, Ran]]]:
+        # A request of many rows takes its turns as if they had arrived one after another, each when the one
+        # before could be done: a long text does not keep a short one waiting that came a moment later.
+        turn = submitted = self._loop.time()
+        waiting = []
+        for row, length, cost in zip(rows, lengths, costs, strict=True):
+            future: asyncio.Future[tuple[Answer, Ran]] = self._loop.create_future()
+            self._unanswered.add(future)
+            future.add_done_callback(self._unanswered.discard)
+            waiting.append(Waiting(row, length, self._group(row), turn, submitted, deadline, future))
+            turn += cost
+        for one in waiting:
+            self._queue.push(one)
+        self._arrived.set()
+        return waiting
+
+    def _abandon(self, waiting: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> None:
+        """Nobody will read these answers: compute none that has not been started."""
+        unanswered = [one for one in waiting if not one.future.done()]
+        for one in unanswered:
+            one.future.cancel()
+        # gather() has cancelled them already when the caller hung up; what counts is what is still queued.
+        dropped = sum(self._queue.discard(one) for one in waiting)
+        if dropped:
+            late = self._loop.time() >= waiting[0].deadline
+            self._observer.dropped("expired" if late else "abandoned", dropped)
+
+    async def _serve(self) -> None:
+        while True:
+            await self._arrived.wait()
+            batch = self._queue.take(self._max_batch_size, self._state.max_cells)
+            if batch:
+                await self._answer(batch)
+            elif not self._queue:
+                self._arrived.clear()
+
+    async def _answer(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> None:
+        """Run a batch; if it fails, halve it and try again, so that only the row that is at fault fails."""
+        now = self._loop.time()
+        live = [one for one in batch if not one.future.done() and one.deadline > now]
+        if not live:
+            return
+        try:
+            answers, ran = await self._compute(live)
+        except Exception as error:  # whatever a kernel raises must not end the loop
+            if isinstance(error, WorkerDied):
+                await self._revive(error)
+            if isinstance(error, MemoryError):
+                self._state.max_cells = len(live) * max(one.length for one in live) / 2
+            if len(live) > 1:
+                log.warning("%s: a batch of %d failed and is halved: %r", self._name, len(live), error)
+                await self._answer(live[: len(live) // 2])
+                await self._answer(live[len(live) // 2 :])
+            else:
+                log.error("%s: a row failed", self._name, exc_info=error)
+                self._observer.failed(1)
+                _fail(live[0].future, error if isinstance(error, ServiceError) else _failure(error))
+        else:
+            for one, answer in zip(live, answers, strict=True):
+                if not one.future.done():  # hung up while we computed
+                    one.future.set_result((answer, ran))
+
+    def _fail_all(self, error: ServiceError) -> None:
+        """Fail what is queued, in the batch being formed, or being computed."""
+        for future in list(self._unanswered):
+            _fail(future, error)
+
+    async def _compute(self, live: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> tuple[Sequence[Answer], Ran]:
+        rows, length = [one.row for one in live], max(one.length for one in live)
+        expected = self._curve.seconds(len(rows), length)
+        started = self._loop.time()
+        self._state.busy_until = started + expected * self._state.speed
+        answers = await self._worker.call(lambda: self._run(rows), self._hang_after_s)
+        ended = self._loop.time()
+        if len(answers) != len(rows):
+            raise InferenceFailed(f"{len(rows)} rows gave {len(answers)} answers")
+        self._state.speed += 0.1 * (min(max((ended - started) / expected, 0.2), 20.0) - self._state.speed)
+        self._state.busy_until = ended
+        useful = sum(one.length for one in live) / (len(live) * length)
+        self._observer.batch(len(rows), length, useful, ended - started, [started - one.submitted for one in live])
+        return answers, Ran(started, ended, len(rows), length)
+
+    async def _revive(self, death: WorkerDied) -> None:
+        """Replace the worker thread, and restore what it ran; not ready until both are done."""
+        self._state.is_alive = False
+        self._observer.worker_died()
+        rest_s = 1.0
+        while True:
+            log.error("%s: %s; starting another", self._name, death)
+            self._worker.stop()
+            self._worker = Worker(self._name)
+            try:
+                await self._worker.call(self._restore, self._hang_after_s)
+            except Exception:
+                log.exception("%s: the model could not be restored; next try in %.0f s", self._name, rest_s)
+                self._fail_all(ModelNotReady("the model could not be restarted"))
+                await asyncio.sleep(rest_s)  # a back-off, not a wait for anything
+                rest_s = min(2 * rest_s, LONGEST_REST_S)
+            else:
+                self._state.is_alive = True
+                return
+
+
+def _answers(
+    waiting: Sequence[Waiting[Row, tuple[Answer, Ran]]], results: Sequence[tuple[Answer, Ran]]
+) -> Answers[Answer]:
+    runs = [ran for _, ran in results]
+    largest = max(runs, key=lambda ran: ran.rows * ran.length)
+    first = min(ran.started for ran in runs)
+    return Answers(
+        [answer for answer, _ in results],
+        queue_s=first - waiting[0].submitted,
+        inference_s=max(ran.ended for ran in runs) - first,
+        largest_batch=f"{largest.rows}x{largest.length}",
+    )
+
+
+def _fail(future: asyncio.Future[Any], error: ServiceError) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _failure(error: Exception) -> InferenceFailed:
+    if isinstance(error, MemoryError):
+        return InferenceFailed("the model ran out of memory on this input alone")
+    # What a kernel says may quote paths or inputs; the log has it, the caller does not need it.
+    return InferenceFailed(f"the model failed on this input ({type(error).__name__})")

@@ -1,0 +1,240 @@
+"""The one door between the API and everything that computes."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from app.errors import InvalidArtifact, ModelNotFound, ModelNotReady
+from app.repository.manifest import Manifest
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.model import Loaded, Model, Timing, load
+from app.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+State = Literal["loading", "ready", "failed", "unloaded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Outputs of one request, in the order of its items."""
+
+    manifest: Manifest
+    outputs: list[Any]
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """State of one version on disk, and why it is not served if it is not."""
+
+    version: int
+    state: State
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """State of one model: `manifest` is that of the version which answers by default, None if there is none."""
+
+    name: str
+    versions: list[VersionStatus]
+    manifest: Manifest | None = None
+    placements: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """`reason` says what is missing while `is_ready` is false."""
+
+    is_ready: bool
+    reason: str
+    models: list[ModelStatus]
+
+
+class Engine(Protocol):
+    """What the API may ask of the serving side; local and remote engines answer it."""
+
+    async def load(self, name: str | None = None) -> None:
+        """Bring one model, or all, to what the repository holds now. Raises ModelNotFound."""
+        ...
+
+    async def stop(self) -> None:
+        """Refuse new requests, answer the admitted ones, unload everything."""
+        ...
+
+    def status(self) -> EngineStatus: ...
+
+    def find(self, name: str, version: int | None = None) -> Manifest:
+        """The asked version, or the newest that is live. Raises ModelNotFound and ModelNotReady."""
+        ...
+
+    async def predict(
+        self, manifest: Manifest, items: Sequence[Any], parameters: Any, deadline: float
+    ) -> Prediction: ...
+
+
+class LocalEngine:
+    """Serve every model of a repository from this process.
+
+    Of each model the newest `keep_versions` versions that pass their checks are live, and the newest of them answers
+    by default. A version is loaded beside the others and joins them only when its files are what the manifest says,
+    and it has answered its golden examples; whatever fails leaves everything as it was.
+    """
+
+    def __init__(
+        self,
+        repository: ModelRepository,
+        telemetry: Telemetry,
+        *,
+        options: RuntimeOptions,
+        max_queue_size: int = 4096,
+        keep_versions: int = 2,
+        drain_timeout_s: float = 30.0,
+    ) -> None:
+        self._repository = repository
+        self._telemetry = telemetry
+        self._options = options
+        self._max_queue_size = max_queue_size
+        self._keep_versions = keep_versions
+        self._drain_timeout_s = drain_timeout_s
+        self._live: dict[str, dict[int, Model]] = {}
+        self._versions: dict[str, dict[int, VersionStatus]] = {}
+        self._one_load_at_a_time = asyncio.Lock()
+        self._stack = AsyncExitStack()
+        self._is_complete = False
+        self._is_stopping = False
+
+    async def load(self, name: str | None = None) -> None:
+        async with self._one_load_at_a_time:
+            known = sorted({*self._repository.names(), *self._live})
+            if name is not None and name not in known:
+                raise _not_found(name, known)
+            for each in known:
+                # All are listed before the first is loaded, so that "still loading" is not "no such model".
+                self._versions.setdefault(
+                    each, {version: VersionStatus(version, "loading") for version in self._repository.versions(each)}
+                )
+            for each in known if name is None else [name]:
+                await self._load_model(each)
+            self._is_complete = self._is_complete or name is None
+
+    async def stop(self) -> None:
+        self._is_stopping = True
+        models = [model for versions in self._live.values() for model in versions.values()]
+        try:
+            async with asyncio.timeout(self._drain_timeout_s):
+                await asyncio.gather(*(model.drain() for model in models))
+        except TimeoutError:
+            log.error("not all requests were answered within %.0f s", self._drain_timeout_s)
+        self._live.clear()
+        for model in models:
+            await model.__aexit__()
+
+    def status(self) -> EngineStatus:
+        missing = [name for name in self._versions if not any(m.is_ready for m in self._live.get(name, {}).values())]
+        reason = (
+            "the service is stopping" if self._is_stopping
+            else f"not every model can predict: {', '.join(missing)}" if missing
+            else "" if self._is_complete
+            else "models are being loaded"
+        )  # fmt: skip
+        return EngineStatus(not reason, reason, [self._model_status(name) for name in sorted(self._versions)])
+
+    def find(self, name: str, version: int | None = None) -> Manifest:
+        return self._find(name, version).manifest
+
+    async def predict(self, manifest: Manifest, items: Sequence[Any], parameters: Any, deadline: float) -> Prediction:
+        model = self._find(manifest.name, manifest.version)
+        outputs, timing = await model.predict(items, parameters, deadline)
+        return Prediction(manifest, outputs, timing)
+
+    def _find(self, name: str, version: int | None) -> Model:
+        if self._is_stopping:
+            raise ModelNotReady("the service is stopping")
+        if name not in self._versions:
+            raise _not_found(name, self._versions)
+        live, on_disk = self._live.get(name, {}), self._versions[name]
+        if version is None and live:
+            return live[max(live)]
+        if version in live:
+            return live[version]
+        if version is None:
+            why = next((f": {one.reason}" for one in on_disk.values() if one.reason), "")
+            raise ModelNotReady(f"model {name} is not ready{why}")
+        if version in on_disk:
+            status = on_disk[version]
+            raise ModelNotReady(
+                f"model {name} version {version} is {status.state}{status.reason and ': '}{status.reason}"
+            )
+        there = ", ".join(map(str, sorted(on_disk))) or "none"
+        raise ModelNotFound(f"no version {version} of model {name}; there are: {there}")
+
+    def _model_status(self, name: str) -> ModelStatus:
+        versions = sorted(self._versions[name].values(), key=lambda one: -one.version)
+        live = self._live.get(name)
+        if not live:
+            return ModelStatus(name, versions)
+        model = live[max(live)]
+        return ModelStatus(name, versions, model.manifest, model.loaded.placements)
+
+    async def _load_model(self, name: str) -> None:
+        live, published = self._live.setdefault(name, {}), self._repository.versions(name)
+        known = self._versions[name]
+        for version in [version for version in known if version not in published]:
+            del known[version]
+        good = 0
+        for version in published:
+            if good == self._keep_versions:
+                known[version] = VersionStatus(version, "unloaded", f"only the newest {good} are kept loaded")
+            elif version in live or await self._load_version(name, version):
+                good += 1
+        keep = {version for version in published if known[version].state == "ready"}
+        await asyncio.gather(*(self._retire(live.pop(version)) for version in set(live) - keep))
+        if not live:
+            del self._live[name]
+        if not published:
+            del self._versions[name]
+
+    async def _load_version(self, name: str, version: int) -> bool:
+        observer = self._telemetry.observer(name, version)
+        self._versions[name][version] = VersionStatus(version, "loading")
+        try:
+            model = Model(
+                await asyncio.to_thread(self._read_and_load, name, version),
+                max_queue_size=self._max_queue_size,
+                observer=observer,
+            )
+        except Exception as error:  # a version that cannot be loaded must not take the service with it
+            reason = str(error) if isinstance(error, InvalidArtifact) else f"{type(error).__name__}: {error}"
+            log.error("%s version %d is not served: %s", name, version, reason)
+            self._versions[name][version] = VersionStatus(version, "failed", reason)
+            observer.load_failed()
+            return False
+        self._live[name][version] = await model.__aenter__()
+        self._versions[name][version] = VersionStatus(version, "ready")
+        return True
+
+    def _read_and_load(self, name: str, version: int) -> Loaded:
+        manifest = self._repository.read(name, version)
+        loaded = load(manifest, self._repository.verify(manifest), self._options)
+        curve, length = loaded.curve, loaded.task.lengths[0]
+        log.info(
+            "%s version %d is live: %s, %d golden examples, best batch %d, %.1f ms",
+            name, version, ", ".join(f"{graph} on {where['device']}" for graph, where in loaded.placements.items()),
+            len(manifest.golden), curve.best_batch_size(length), 1000 * curve.row_seconds(length),
+        )  # fmt: skip
+        return loaded
+
+    async def _retire(self, model: Model) -> None:
+        await model.drain()
+        await model.__aexit__()
+        log.info("%s version %d is unloaded", model.manifest.name, model.manifest.version)
+
+
+def _not_found(name: str, known: Iterable[str]) -> ModelNotFound:
+    return ModelNotFound(f"no model {name!r}; there are: {', '.join(sorted(known)) or 'none'}")

@@ -1,0 +1,218 @@
+"""One loaded model version: a task, its sessions and the batcher between them."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Self
+
+from app.errors import InvalidArtifact, InvalidInput, ModelNotReady, PayloadTooLarge
+from app.repository.golden import difference
+from app.repository.manifest import Manifest
+from app.runtimes import RUNTIMES
+from app.runtimes.options import RuntimeOptions
+from app.serving.batcher import Answers, Batcher, answer_by
+from app.serving.curve import LatencyCurve, measure
+from app.tasks import TASKS
+from app.tasks.base import Prepared, Task, predict_alone, to_json
+from app.telemetry import ModelObserver
+from app.tensors import Session, Tensors
+
+log = logging.getLogger(__name__)
+
+MEASURE_BUDGET_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of each stage of one request, and the largest batch that it was part of, as "rows x length"."""
+
+    preprocess_s: float
+    queue_s: float
+    inference_s: float
+    postprocess_s: float
+    batch: str
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A version in memory that has answered its golden examples on this machine."""
+
+    manifest: Manifest
+    files: Mapping[str, Path]
+    options: RuntimeOptions
+    task: Task
+    sessions: Mapping[str, Session]
+    curve: LatencyCurve = field(default_factory=lambda: LatencyCurve({(1, 1): 1.0}))
+
+    @property
+    def placements(self) -> dict[str, dict[str, str]]:
+        return {
+            graph: {"device": session.placement.device, "reason": session.placement.reason}
+            for graph, session in self.sessions.items()
+        }
+
+
+def load(manifest: Manifest, files: Mapping[str, Path], options: RuntimeOptions) -> Loaded:
+    """Load a verified version, warm it up, run its golden examples and measure it; blocks for a while.
+
+    Raises InvalidArtifact if it does not answer its golden examples as it should, or cannot be loaded.
+    """
+    if manifest.task not in TASKS:
+        raise InvalidArtifact(f"task {manifest.task!r} is not known; there are: {', '.join(TASKS)}")
+    kind = TASKS[manifest.task]
+    try:
+        task = kind(kind.Config.model_validate(manifest.config), files)
+    except (ValueError, KeyError) as error:  # pydantic's ValidationError is a ValueError
+        raise InvalidArtifact(f"config does not fit task {manifest.task}: {error}") from error
+    loaded = Loaded(manifest, files, options, task, open_sessions(manifest, files, options))
+    run = _Probe(loaded)
+    run(1, task.lengths[0])  # warm up: what is allocated or compiled on first use is so now
+    check_golden(loaded)
+    loaded.curve = measure(run, task.lengths, manifest.batching.max_batch_size, budget_s=MEASURE_BUDGET_S)
+    return loaded
+
+
+def open_sessions(manifest: Manifest, files: Mapping[str, Path], options: RuntimeOptions) -> dict[str, Session]:
+    open_graph = RUNTIMES[manifest.runtime]
+    return {graph: open_graph(files[file], options) for graph, file in manifest.graphs.items()}
+
+
+def check_golden(loaded: Loaded) -> None:
+    """Raises InvalidArtifact at the first golden example whose answer differs from the known one."""
+    task = loaded.task
+    for i, golden in enumerate(loaded.manifest.golden):
+        try:
+            item, parameters = (
+                task.Input.model_validate(golden.input),
+                task.Parameters.model_validate(golden.parameters),
+            )
+            output = to_json(predict_alone(task, loaded.sessions, item, parameters))
+        except Exception as error:
+            raise InvalidArtifact(f"golden example {i} fails: {error}") from error
+        if found := difference(golden.output, output, golden.tolerance):
+            raise InvalidArtifact(f"golden example {i} has another answer on this machine: {found}")
+
+
+class _Probe:
+    """Runs batches of a given shape, made of the task's probe rows."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+
+    def __call__(self, rows: int, length: int) -> object:
+        task = self._loaded.task
+        return task.run(self._loaded.sessions, [task.probe(length)] * rows)
+
+
+class Model:
+    """A version that is live: it answers items, in batches, until it is drained."""
+
+    def __init__(self, loaded: Loaded, *, max_queue_size: int, observer: ModelObserver) -> None:
+        self.manifest = loaded.manifest
+        self.loaded = loaded
+        self.task = loaded.task
+        self._observer = observer
+        self._max_queue_size = max_queue_size
+        self._batcher: Batcher[Tensors, Tensors] = Batcher(
+            lambda rows: self.task.run(loaded.sessions, rows),
+            curve=loaded.curve,
+            max_batch_size=loaded.manifest.batching.max_batch_size,
+            max_queue_size=max_queue_size,
+            observer=observer,
+            length=loaded.task.length,
+            group=loaded.task.group,
+            restore=self._restore,
+            name=f"{self.manifest.name}/{self.manifest.version}",
+        )
+        self._accepts = True
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._batcher)
+        self._observer.watch(lambda: self._batcher.queue_size, lambda: self.is_ready)
+        self._stack.callback(self._observer.unload)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._accepts = False
+        await self._stack.aclose()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._accepts and self._batcher.is_ready
+
+    async def drain(self) -> None:
+        """Refuse requests from now on; return when those that were admitted are answered."""
+        self._accepts = False
+        await self._idle.wait()
+
+    async def predict(self, items: Sequence[Any], parameters: Any, deadline: float) -> tuple[list[Any], Timing]:
+        """Answer items in order, by `deadline` of the event loop's clock.
+
+        Raises InvalidInput that names the item, and whatever `Batcher.submit` raises.
+        """
+        if not self._accepts:
+            raise ModelNotReady(f"{self.manifest.name} version {self.manifest.version} is being unloaded")
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            return await self._predict(items, parameters, deadline)
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+
+    async def _predict(self, items: Sequence[Any], parameters: Any, deadline: float) -> tuple[list[Any], Timing]:
+        # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
+        self._batcher.admit(len(items), 0.0, deadline)
+        started = perf_counter()
+        async with answer_by(deadline):
+            prepared = await asyncio.to_thread(self._preprocess, items, parameters)
+        preprocessed = perf_counter()
+        answers = await self._batcher.submit([row for one in prepared for row in one.rows], deadline)
+        answered = perf_counter()
+        async with answer_by(deadline):
+            outputs = await asyncio.to_thread(self._postprocess, prepared, answers, parameters)
+        return outputs, Timing(
+            preprocess_s=preprocessed - started,
+            queue_s=answers.queue_s,
+            inference_s=answers.inference_s,
+            postprocess_s=perf_counter() - answered,
+            batch=answers.largest_batch,
+        )
+
+    def _preprocess(self, items: Sequence[Any], parameters: Any) -> list[Prepared]:
+        prepared, num_rows = [], 0
+        for i, item in enumerate(items):
+            try:
+                prepared.append(self.task.preprocess(item, parameters))
+            except InvalidInput as error:
+                raise error.under("inputs", i) from None
+            num_rows += len(prepared[-1].rows)
+            if num_rows > self._max_queue_size:
+                raise PayloadTooLarge(
+                    f"inputs.{i}: up to here the inputs make {num_rows} rows, and a request may make "
+                    f"{self._max_queue_size}; send them in several requests"
+                )
+        return prepared
+
+    def _postprocess(self, prepared: Sequence[Prepared], answers: Answers[Tensors], parameters: Any) -> list[Any]:
+        outputs, position = [], 0
+        for one in prepared:
+            mine = answers.values[position : position + len(one.rows)]
+            position += len(one.rows)
+            outputs.append(self.task.postprocess(one, mine, parameters))
+        return outputs
+
+    def _restore(self) -> None:
+        """Open the sessions anew, and see that they work."""
+        loaded = self.loaded
+        loaded.sessions = open_sessions(loaded.manifest, loaded.files, loaded.options)
+        _Probe(loaded)(1, self.task.lengths[0])

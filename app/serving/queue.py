@@ -1,0 +1,130 @@
+"""Rows that wait, and which of them make the next batch. Knows nothing of threads or time limits but `deadline`."""
+
+import asyncio
+import heapq
+from collections.abc import Hashable
+from dataclasses import dataclass
+from itertools import count
+from typing import Generic, TypeVar
+
+from app.serving.curve import LatencyCurve
+
+Row = TypeVar("Row")
+Answer = TypeVar("Answer")
+
+# A batch must save this share of the leader's own time: curves are measured, and a larger batch keeps its first row.
+LEAST_GAIN = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiting(Generic[Row, Answer]):
+    """A row in the queue. `turn` orders the queue; it and the other times are of the event loop's clock, in seconds."""
+
+    row: Row
+    length: int
+    group: Hashable
+    turn: float
+    submitted: float
+    deadline: float
+    future: asyncio.Future[Answer]
+
+
+class RowQueue(Generic[Row, Answer]):
+    """Rows by group and padded length, in the order of their turns.
+
+    The row whose turn is first leads every batch, so none starves. What joins it is decided by the latency curve:
+    the companions and the padded length that waste the least time.
+    """
+
+    def __init__(self, curve: LatencyCurve) -> None:
+        self._curve = curve
+        self._buckets: dict[Hashable, dict[int, list[tuple[float, int, Waiting[Row, Answer]]]]] = {}
+        self._live: set[Waiting[Row, Answer]] = set()
+        self._counts: dict[tuple[Hashable, int], int] = {}
+        self._serial = count()
+        self.seconds = 0.0
+        """What all that waits will cost, by the curve."""
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def push(self, one: Waiting[Row, Answer]) -> None:
+        bucket = self._buckets.setdefault(one.group, {}).setdefault(one.length, [])
+        heapq.heappush(bucket, (one.turn, next(self._serial), one))
+        self._live.add(one)
+        self._counts[one.group, one.length] = self._counts.get((one.group, one.length), 0) + 1
+        self.seconds += self._curve.row_seconds(one.length)
+
+    def discard(self, one: Waiting[Row, Answer]) -> bool:
+        """Forget a row; false if it was not waiting. Its place in the heap is swept when it comes up."""
+        if one not in self._live:
+            return False
+        self._live.remove(one)
+        self._counts[one.group, one.length] -= 1
+        self.seconds = self.seconds - self._curve.row_seconds(one.length) if self._live else 0.0
+        return True
+
+    def take(self, max_batch_size: int, max_cells: float = float("inf")) -> list[Waiting[Row, Answer]]:
+        """Remove the next batch: the row whose turn is first, and who goes best with it. Empty if nothing waits."""
+        leader = self._leader()
+        if leader is None:
+            return []
+        longest, size = self._best_batch(leader, max_batch_size, max_cells)
+        self.discard(leader)
+        batch = [leader]
+        buckets = self._buckets[leader.group]
+        for length in sorted((length for length in buckets if length <= longest), reverse=True):
+            while len(batch) < size and (one := self._first(leader.group, length)) is not None:
+                self.discard(one)
+                batch.append(one)
+        return batch
+
+    def _leader(self) -> Waiting[Row, Answer] | None:
+        firsts = [
+            one
+            for group, buckets in list(self._buckets.items())
+            for length in list(buckets)
+            if (one := self._first(group, length)) is not None
+        ]
+        return min(firsts, key=lambda one: one.turn, default=None)
+
+    def _first(self, group: Hashable, length: int) -> Waiting[Row, Answer] | None:
+        """The live row of this length whose turn is first; sweeps up what was discarded before it."""
+        bucket = self._buckets[group][length]
+        while bucket and bucket[0][2] not in self._live:
+            heapq.heappop(bucket)
+        if bucket:
+            return bucket[0][2]
+        # Without this, groups that never come back would stay for ever.
+        del self._buckets[group][length]
+        self._counts.pop((group, length), None)
+        if not self._buckets[group]:
+            del self._buckets[group]
+        return None
+
+    def _best_batch(self, leader: Waiting[Row, Answer], max_batch_size: int, max_cells: float) -> tuple[int, int]:
+        """Padded length and number of rows of the batch with `leader` in it that wastes the least time.
+
+        Its waste is what it takes beyond the sum of what its rows would cost in the best batches of their likes:
+        padding, and room that is not filled. The sum of that over all batches is what there is to save.
+        """
+        row_seconds, seconds = self._curve.row_seconds, self._curve.seconds
+        waiting = {length: self._counts.get((leader.group, length), 0) for length in self._buckets[leader.group]}
+        waiting[leader.length] -= 1
+        lengths = sorted((length for length, rows in waiting.items() if rows or length == leader.length), reverse=True)
+        alone = seconds(1, leader.length)
+        best, least = (leader.length, 1), alone - row_seconds(leader.length) - LEAST_GAIN * alone
+        for longest in lengths:
+            if longest < leader.length:
+                break
+            size, ideal = 1, row_seconds(leader.length)
+            for length in lengths:
+                for _ in range(waiting[length] if length <= longest else 0):
+                    size += 1
+                    if size > max_batch_size or size * longest > max_cells:
+                        break
+                    ideal += row_seconds(length)
+                    waste = seconds(size, longest) - ideal
+                    if waste < least:
+                        best, least = (longest, size), waste
+        return best

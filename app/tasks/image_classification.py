@@ -1,0 +1,96 @@
+"""Label what a picture shows."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from app.errors import InvalidArtifact, InvalidInput
+from app.tasks.base import Prepared, Schema, Task
+from app.tasks.images import read_square
+from app.tasks.labels import Label, best_labels
+from app.tensors import Tensors
+
+DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
+TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+LABELS = TypeAdapter(Annotated[list[str], Field(min_length=2)])
+
+
+def from_base64(value: Any) -> Any:
+    """Text of either base64 alphabet, wrapped or not, as bytes; what is not text stays as it is."""
+    if not isinstance(value, str):
+        return value
+    start = DATA_URL.match(value)
+    text = value[start.end() :] if start else value
+    try:
+        digits = text.encode("ascii").translate(TO_STANDARD, delete=b" \t\r\n")
+        return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4), strict_mode=True)
+    except ValueError as error:
+        raise PydanticCustomError(
+            "base64", "not valid base64; send the bytes of an image file in base64 (an address is not fetched)"
+        ) from error
+
+
+def to_base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+ImageBytes = Annotated[
+    bytes,
+    BeforeValidator(from_base64),
+    PlainSerializer(to_base64, when_used="json"),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+]
+
+
+class ImageClassificationConfig(Schema):
+    """The graph maps `image` (uint8 [batch, image_size, image_size, 3]) to `probabilities` (fp32 [batch, labels])."""
+
+    labels: Annotated[str, Field(description="name of the artifact with the names of the classes, a JSON list")]
+    image_size: Annotated[int, Field(ge=8, le=4096)] = 224
+    resize_margin: Annotated[
+        int, Field(ge=0, description="how many pixels the shorter side of the picture has more than the square in it")
+    ] = 32
+
+
+class ImageInput(Schema):
+    image: Annotated[
+        ImageBytes,
+        Field(repr=False, description="a JPEG, PNG, WebP or GIF file in base64, with or without a data: URL's prefix"),
+    ]
+
+
+class ImageClassificationParameters(Schema):
+    top_k: Annotated[int, Field(ge=1, description="how many labels to return")] = 5
+
+
+class ImageClassification(Task):
+    """Label what each picture shows; every label comes with its probability, best first."""
+
+    name = "image-classification"
+    Config, Input, Parameters = ImageClassificationConfig, ImageInput, ImageClassificationParameters
+    Output = list[Label]
+    example: ClassVar[dict[str, Any]] = {"image": to_base64(Path(__file__).with_name("cat.jpg").read_bytes())}
+
+    def __init__(self, config: ImageClassificationConfig, files: Mapping[str, Path]) -> None:
+        self._size, self._margin = config.image_size, config.resize_margin
+        try:
+            self._labels = LABELS.validate_json(files[config.labels].read_bytes())
+        except ValidationError as error:
+            raise InvalidArtifact(f"{config.labels} is not a JSON list of at least two names") from error
+
+    def preprocess(self, item: ImageInput, parameters: ImageClassificationParameters) -> Prepared:
+        try:
+            return Prepared([{"image": read_square(item.image, self._size, self._margin)}])
+        except InvalidInput as error:
+            raise error.under("image") from None
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: ImageClassificationParameters
+    ) -> list[Label]:
+        return best_labels(answers[0]["probabilities"], self._labels, parameters.top_k)

@@ -1,0 +1,129 @@
+"""The bytes of a picture, from anyone, to the square of pixels that a network reads."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from math import ceil, floor
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from app.errors import InvalidInput
+
+MAX_PIXELS = 50_000_000
+MIN_SIDE = 8
+
+# A JPEG is decoded several times faster at a half, quarter or eighth of its size. That is done only while this many
+# times the pixels that are needed remain on a side, so that the filter that made the training images decides.
+OVERSAMPLING = 2
+
+# How each value of EXIF's orientation is undone.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Pillow warns of odd metadata, which we can do without, and of sizes, which we judge ourselves.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def read_square(content: bytes, size: int, margin: int) -> npt.NDArray[np.uint8]:
+    """The middle of a JPEG, PNG, WebP or GIF (its first frame) as RGB of shape [size, size, 3].
+
+    The upright picture, on white where it is transparent, its shorter side resized to `size + margin`, of which the
+    central `size` x `size` is kept. Raises InvalidInput if the bytes are no such picture, or are damaged, or hold
+    more than MAX_PIXELS, which is known before a pixel is decoded. Thread-safe.
+    """
+    image = _open(content)
+    with _damage_refused():
+        image.draft(None, (OVERSAMPLING * (size + margin), OVERSAMPLING * (size + margin)))
+        image.load()
+    # The square lies in the middle, so it can be turned upright when it is small.
+    square = _central_square(image, size, margin)
+    turn = UPRIGHT.get(_orientation(image))
+    return np.array(square if turn is None else square.transpose(turn))
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A picture of any mode as RGB: the upper 8 bits of 16, white where it is transparent."""
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        paper = Image.new("RGB", image.size, "white")
+        paper.paste(image, mask=image)
+        return paper
+    return image.convert("RGB")
+
+
+def _open(content: bytes) -> ImageFile:
+    """The picture with nothing but its header read."""
+    if not content:
+        raise InvalidInput("the image is empty")
+    reader = _reader(content)
+    with _damage_refused():
+        image = reader(BytesIO(content))
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise InvalidInput(f"the image is {width} x {height} pixels; at most {MAX_PIXELS:,} pixels are read")
+    if min(width, height) < MIN_SIDE:
+        raise InvalidInput(f"the image is {width} x {height} pixels; its shorter side must have at least {MIN_SIDE}")
+    return image
+
+
+def _reader(content: bytes) -> type[ImageFile]:
+    # Image.open chooses too, but refuses by a global limit of its own before it tells the size.
+    if content.startswith(b"\xff\xd8\xff"):
+        return JpegImageFile
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngImageFile
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return WebPImageFile
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return GifImageFile
+    raise InvalidInput("not an image we can read: JPEG, PNG, WebP and GIF are")
+
+
+@contextmanager
+def _damage_refused() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InvalidInput(f"the image is too large; at most {MAX_PIXELS:,} pixels are read") from error
+    except Exception as error:
+        # Pillow lets through whatever its readers run into: struct.error, KeyError, SyntaxError and many more.
+        raise InvalidInput("the image is truncated or damaged") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        # A picture with damaged metadata is still a picture.
+        return 1
+
+
+def _central_square(image: Image.Image, size: int, margin: int) -> Image.Image:
+    width, height = image.size
+    side = min(width, height) * size / (size + margin)
+    left, top = (width - side) / 2, (height - side) / 2
+    # Only what the filter reads is copied and converted, however long and narrow the picture is.
+    reach = 2 * max(1.0, side / size)
+    x, y = max(0, floor(left - reach)), max(0, floor(top - reach))
+    outer = (x, y, min(width, ceil(left + side + reach)), min(height, ceil(top + side + reach)))
+    box = (left - x, top - y, left - x + side, top - y + side)
+    return to_rgb(image.crop(outer)).resize((size, size), Image.Resampling.BICUBIC, box)

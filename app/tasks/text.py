@@ -1,0 +1,63 @@
+"""What every task that reads text shares: tokens, padded lengths, padding."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from app.errors import InvalidInput
+from app.tensors import Tensors
+
+# A few padded lengths, so that kernels and memory see the same shapes again and again.
+BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+
+
+def bucket(length: int) -> int:
+    """The padded length of a text of `length` tokens: the next of BUCKETS, or the next multiple of 512."""
+    if length > BUCKETS[-1]:
+        return -(-length // 512) * 512
+    return BUCKETS[bisect_left(BUCKETS, length)]
+
+
+class TextEncoder:
+    """Text to rows of token ids: `input_ids` and `attention_mask`, both int64 of shape [tokens]."""
+
+    def __init__(self, tokenizer: Path, max_tokens: int) -> None:
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self.max_tokens = max_tokens
+        self._num_special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+
+    def encode(self, text: str, *, truncate: bool) -> Tensors:
+        """Raises InvalidInput if the text is longer than the model reads and `truncate` is false."""
+        # Lone surrogates are valid JSON but not Unicode text; the tokenizer refuses them.
+        text = text.encode("utf-8", "replace").decode("utf-8")
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        num_tokens = len(encoding.ids) + self._num_special
+        if num_tokens > self.max_tokens:
+            if not truncate:
+                raise InvalidInput(
+                    f"the text has {num_tokens} tokens and the model reads at most {self.max_tokens}; "
+                    'shorten it, or send "truncate": true in parameters to use its beginning'
+                )
+            encoding.truncate(self.max_tokens - self._num_special)
+        return self.row(self._tokenizer.post_process(encoding).ids)
+
+    def row(self, ids: Sequence[int]) -> Tensors:
+        return {"input_ids": np.asarray(ids, np.int64), "attention_mask": np.ones(len(ids), np.int64)}
+
+    def probe(self, length: int) -> Tensors:
+        return self.row([1] * length)
+
+
+def text_length(row: Tensors) -> int:
+    return bucket(len(row["input_ids"]))
+
+
+def pad(rows: Sequence[Tensors]) -> Tensors:
+    """Rows of token ids to arrays of shape [rows, padded length], filled up with zeros."""
+    length = max(map(text_length, rows))
+    return {name: np.stack([np.pad(row[name], (0, length - len(row[name]))) for row in rows]) for name in rows[0]}

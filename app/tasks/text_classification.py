@@ -1,0 +1,67 @@
+"""Label a text, for example with its sentiment."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from app.errors import InvalidInput
+from app.tasks.base import Prepared, Schema, Task
+from app.tasks.labels import Label, best_labels, softmax
+from app.tasks.text import BUCKETS, TextEncoder, pad, text_length
+from app.tensors import Tensors
+
+
+class TextClassificationConfig(Schema):
+    """The graph maps `input_ids` and `attention_mask` [batch, tokens] to `logits` [batch, labels]."""
+
+    labels: Annotated[list[str], Field(min_length=2)]
+    tokenizer: str
+    max_tokens: Annotated[int, Field(ge=8)]
+
+
+class TextInput(Schema):
+    text: Annotated[str, Field(description="any Unicode text", examples=["what a good film"])]
+
+
+class TextClassificationParameters(Schema):
+    top_k: Annotated[int | None, Field(ge=1, description="how many labels to return; all by default")] = None
+    truncate: Annotated[
+        bool, Field(description="use the beginning of a text that is too long, instead of refusing it")
+    ] = False
+
+
+class TextClassification(Task):
+    """Label each text; every label comes with its probability, best first."""
+
+    name = "text-classification"
+    Config, Input, Parameters, Output = TextClassificationConfig, TextInput, TextClassificationParameters, list[Label]
+    example: ClassVar[dict[str, Any]] = {"text": "what a good film"}
+
+    def __init__(self, config: TextClassificationConfig, files: Mapping[str, Path]) -> None:
+        self._labels = config.labels
+        self._encoder = TextEncoder(files[config.tokenizer], config.max_tokens)
+        self.lengths = [length for length in BUCKETS if length <= text_length(self._encoder.probe(config.max_tokens))]
+
+    def preprocess(self, item: TextInput, parameters: TextClassificationParameters) -> Prepared:
+        if not item.text.strip():
+            raise InvalidInput("the text is empty").under("text")
+        try:
+            return Prepared([self._encoder.encode(item.text, truncate=parameters.truncate)])
+        except InvalidInput as error:
+            raise error.under("text") from None
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: TextClassificationParameters
+    ) -> list[Label]:
+        return best_labels(softmax(answers[0]["logits"]), self._labels, parameters.top_k)
+
+    def length(self, row: Tensors) -> int:
+        return text_length(row)
+
+    def probe(self, length: int) -> Tensors:
+        return self._encoder.probe(length)
+
+    def collate(self, rows: Sequence[Tensors]) -> Tensors:
+        return pad(rows)

@@ -1,0 +1,95 @@
+"""Every metric of the service, in one place. Others say what happened; only this file knows Prometheus."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
+SHARES = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1)
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class Telemetry:
+    """The metrics of one application."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        one, why = ["model", "version"], ["model", "version", "reason"]
+        self.requests = Counter(
+            "tessera_requests", "HTTP requests answered", ["method", "route", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "tessera_request_seconds", "From request to response", ["route"], buckets=SECONDS, registry=registry
+        )
+        self.queue_seconds = Histogram(
+            "tessera_queue_seconds", "Time a row waited for its batch", one, buckets=SECONDS, registry=registry
+        )
+        self.batch_seconds = Histogram(
+            "tessera_batch_seconds", "Time a batch was computed", one, buckets=SECONDS, registry=registry
+        )
+        self.batch_rows = Histogram("tessera_batch_rows", "Rows of a batch", one, buckets=ROWS, registry=registry)
+        self.batch_useful = Histogram(
+            "tessera_batch_useful_share", "Share of a batch that is not padding", one, buckets=SHARES, registry=registry
+        )
+        self.refused = Counter("tessera_rows_refused", "Rows not admitted, by reason", why, registry=registry)
+        self.dropped = Counter(
+            "tessera_rows_dropped", "Admitted rows never computed, by reason", why, registry=registry
+        )
+        self.failed = Counter("tessera_rows_failed", "Rows the model failed on", one, registry=registry)
+        self.worker_deaths = Counter(
+            "tessera_worker_deaths", "Worker threads that died or hung", one, registry=registry
+        )
+        self.waiting = Gauge("tessera_queue_rows", "Rows waiting", one, registry=registry)
+        self.ready = Gauge("tessera_model_ready", "1 if the version can predict", one, registry=registry)
+        self.load_failures = Counter("tessera_load_failures", "Versions that were not put live", one, registry=registry)
+
+    def observer(self, model: str, version: int) -> "ModelObserver":
+        return ModelObserver(self, model, str(version))
+
+    def render(self) -> bytes:
+        """All metrics, in the text format of Prometheus."""
+        return generate_latest(self.registry)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelObserver:
+    """What one model version reports."""
+
+    telemetry: Telemetry
+    model: str
+    version: str
+
+    def watch(self, queue_size: Callable[[], int], is_ready: Callable[[], bool]) -> None:
+        self.telemetry.waiting.labels(self.model, self.version).set_function(queue_size)
+        self.telemetry.ready.labels(self.model, self.version).set_function(lambda: float(is_ready()))
+
+    def unload(self) -> None:
+        for gauge in (self.telemetry.waiting, self.telemetry.ready):
+            gauge.remove(self.model, self.version)
+
+    def load_failed(self) -> None:
+        self.telemetry.load_failures.labels(self.model, self.version).inc()
+
+    def batch(self, rows: int, length: int, useful: float, seconds: float, queue_s: Sequence[float]) -> None:
+        telemetry, labels = self.telemetry, (self.model, self.version)
+        telemetry.batch_rows.labels(*labels).observe(rows)
+        telemetry.batch_seconds.labels(*labels).observe(seconds)
+        telemetry.batch_useful.labels(*labels).observe(useful)
+        waited = telemetry.queue_seconds.labels(*labels)
+        for one in queue_s:
+            waited.observe(one)
+
+    def refused(self, reason: str, rows: int) -> None:
+        self.telemetry.refused.labels(self.model, self.version, reason).inc(rows)
+
+    def dropped(self, reason: str, rows: int) -> None:
+        self.telemetry.dropped.labels(self.model, self.version, reason).inc(rows)
+
+    def failed(self, rows: int) -> None:
+        self.telemetry.failed.labels(self.model, self.version).inc(rows)
+
+    def worker_died(self) -> None:
+        self.telemetry.worker_deaths.labels(self.model, self.version).inc()

@@ -1,0 +1,494 @@
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import pytest
+
+from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, Overloaded
+from app.serving.batcher import Batcher
+from app.serving.curve import LatencyCurve
+
+dying_on_purpose = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
+# Batches of four cost little more than one: the batcher will want to fill them.
+CHEAP_BATCHES = LatencyCurve({(1, 1): 0.01, (4, 1): 0.011, (8, 1): 0.02})
+
+
+class Recorder:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[int, int]] = []
+        self.events: list[tuple[str, Any]] = []
+
+    def batch(self, rows: int, length: int, useful: float, seconds: float, queue_s: Sequence[float]) -> None:
+        self.batches.append((rows, length))
+
+    def refused(self, reason: str, rows: int) -> None:
+        self.events.append(("refused " + reason, rows))
+
+    def dropped(self, reason: str, rows: int) -> None:
+        self.events.append(("dropped " + reason, rows))
+
+    def failed(self, rows: int) -> None:
+        self.events.append(("failed", rows))
+
+    def worker_died(self) -> None:
+        self.events.append(("worker died", 1))
+
+
+class Gate:
+    """A `run` that says when it has begun, and goes on when it is let."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Semaphore(0), threading.Semaphore(0)
+        self.seen: list[list[Any]] = []
+
+    def __call__(self, rows: Sequence[Any]) -> list[Any]:
+        self.seen.append(list(rows))
+        self.begun.release()
+        assert self.go.acquire(timeout=5)
+        return [f"answer to {row}" for row in rows]
+
+    async def wait_until_it_runs(self) -> None:
+        assert await asyncio.to_thread(self.begun.acquire, timeout=5)
+
+    def let(self, batches: int = 1) -> None:
+        self.go.release(batches)
+
+
+def make(run: Callable[[Sequence[Any]], Any], **settings: Any) -> Batcher[Any, Any]:
+    defaults = {"curve": CHEAP_BATCHES, "max_batch_size": 4, "max_queue_size": 64, "observer": Recorder()}
+    return Batcher(run, **{**defaults, **settings})
+
+
+def in_(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def ask(batcher: Batcher[Any, Any], *rows: Any, seconds: float = 5.0) -> list[Any]:
+    return (await batcher.submit(rows, in_(seconds))).values
+
+
+def go(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(coroutine, 20))
+
+
+def echo(rows: Sequence[Any]) -> list[Any]:
+    return list(rows)
+
+
+def test_an_idle_batcher_dispatches_a_single_row_without_waiting_for_company():
+    async def main():
+        async with make(echo) as batcher:
+            await ask(batcher, "warm")
+            answers = await batcher.submit(["a"], in_(5))
+        return answers
+
+    answers = go(main())
+    assert answers.values == ["a"]
+    assert answers.largest_batch == "1x1"
+    # A window of any length would show here; a loop that merely is busy stays far below.
+    assert answers.queue_s < 0.002
+
+
+def test_what_arrives_while_the_worker_is_busy_leaves_as_one_batch():
+    async def main():
+        gate = Gate()
+        async with make(gate) as batcher:
+            first = asyncio.create_task(ask(batcher, 0))
+            await gate.wait_until_it_runs()
+            others = [asyncio.create_task(ask(batcher, i)) for i in (1, 2, 3)]
+            await asyncio.sleep(0.01)
+            gate.let(2)
+            return await asyncio.gather(first, *others), gate.seen
+
+    answers, seen = go(main())
+    assert answers == [[f"answer to {i}"] for i in range(4)]
+    assert seen == [[0], [1, 2, 3]]
+
+
+def test_a_request_of_many_rows_gets_its_answers_in_order_whatever_batches_they_were_in():
+    async def main():
+        observer = Recorder()
+        async with make(echo, observer=observer) as batcher:
+            return await ask(batcher, *range(11)), observer.batches
+
+    answers, batches = go(main())
+    assert answers == list(range(11))
+    assert len(batches) < 11
+
+
+def test_no_batch_is_larger_than_the_curve_makes_worth_while():
+    dear = LatencyCurve({(1, 1): 0.01, (2, 1): 0.03, (4, 1): 0.09})
+
+    async def main():
+        observer = Recorder()
+        async with make(echo, curve=dear, observer=observer) as batcher:
+            await ask(batcher, *range(6))
+        return observer.batches
+
+    assert go(main()) == [(1, 1)] * 6
+
+
+def test_a_caller_that_hangs_up_is_not_computed_for_and_its_neighbours_are():
+    async def main():
+        gate, observer = Gate(), Recorder()
+        async with make(gate, observer=observer) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy"))
+            await gate.wait_until_it_runs()
+            gone, stays = (asyncio.create_task(ask(batcher, name)) for name in ("gone", "stays"))
+            await asyncio.sleep(0.01)
+            gone.cancel()
+            await asyncio.sleep(0)
+            gate.let(2)
+            await asyncio.gather(busy, stays)
+            assert batcher.queue_size == 0
+        return gate.seen, observer.events
+
+    seen, events = go(main())
+    assert seen == [["busy"], ["stays"]]
+    assert events == [("dropped abandoned", 1)]
+
+
+def test_a_caller_that_hangs_up_while_it_is_computed_does_not_disturb_its_neighbours():
+    async def main():
+        gate = Gate()
+        async with make(gate) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy"))
+            await gate.wait_until_it_runs()
+            gone, stays = (asyncio.create_task(ask(batcher, name)) for name in ("gone", "stays"))
+            await asyncio.sleep(0.01)
+            gate.let()
+            await gate.wait_until_it_runs()  # both are in this batch
+            gone.cancel()
+            gate.let(2)
+            return await stays, await busy, await ask(batcher, "later"), gate.seen
+
+    stays, _, later, seen = go(main())
+    assert stays == ["answer to stays"]
+    assert later == ["answer to later"]
+    assert seen[1] == ["gone", "stays"]
+
+
+def test_the_deadline_is_kept_while_the_kernel_still_runs():
+    async def main():
+        gate = Gate()
+        async with make(gate) as batcher:
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            with pytest.raises(DeadlineExceeded):
+                await ask(batcher, "slow", seconds=0.1)
+            took = loop.time() - started
+            assert len(gate.seen) == 1
+            gate.let()
+        return took
+
+    assert 0.09 <= go(main()) < 0.5
+
+
+def test_a_row_whose_deadline_passed_in_the_queue_is_dropped_and_never_computed():
+    async def main():
+        gate, observer = Gate(), Recorder()
+        async with make(gate, observer=observer) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy"))
+            await gate.wait_until_it_runs()
+            with pytest.raises(DeadlineExceeded):
+                await ask(batcher, "late", seconds=0.05)
+            gate.let(2)
+            await busy
+            await ask(batcher, "next")
+        return gate.seen, observer.events
+
+    seen, events = go(main())
+    assert seen == [["busy"], ["next"]]
+    assert events == [("dropped expired", 1)]
+
+
+def poisoned(rows: Sequence[Any]) -> list[Any]:
+    if "poison" in rows:
+        raise ValueError("a path, an input: nothing a caller should see")
+    return list(rows)
+
+
+def test_one_poison_row_fails_alone_in_a_batch_of_healthy_ones():
+    async def main():
+        gate, observer = Gate(), Recorder()
+
+        def run(rows: Sequence[Any]) -> list[Any]:
+            return gate(rows) if rows == ["busy"] else poisoned(rows)
+
+        async with make(run, max_batch_size=8, observer=observer) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy"))
+            await gate.wait_until_it_runs()
+            asked = [asyncio.create_task(ask(batcher, row)) for row in ("a", "b", "poison", "c", "d")]
+            await asyncio.sleep(0.01)
+            gate.let()
+            await busy
+            return await asyncio.gather(*asked, return_exceptions=True), observer
+
+    (a, b, bad, c, d), observer = go(main())
+    assert [a, b, c, d] == [["a"], ["b"], ["c"], ["d"]]
+    assert isinstance(bad, InferenceFailed)
+    assert "path" not in str(bad)
+    assert ("failed", 1) in observer.events
+
+
+@pytest.mark.parametrize("broken", [lambda rows: rows[:-1], lambda rows: [*rows, 1]], ids=["too few", "too many"])
+def test_a_wrong_number_of_answers_is_a_failure_and_the_loop_lives(broken: Any):
+    answers = [broken, echo]
+
+    async def main():
+        async with make(lambda rows: answers.pop(0)(rows)) as batcher:
+            with pytest.raises(InferenceFailed, match="1 rows gave"):
+                await ask(batcher, "a")
+            return await ask(batcher, "b")
+
+    assert go(main()) == ["b"]
+
+
+def test_out_of_memory_halves_the_batch_and_is_remembered():
+    sizes: list[int] = []
+
+    async def main():
+        gate = Gate()
+
+        def run(rows: Sequence[Any]) -> list[Any]:
+            if rows == ["busy"]:
+                return gate(rows)
+            sizes.append(len(rows))
+            if len(rows) > 2:
+                raise MemoryError
+            return list(rows)
+
+        async with make(run) as batcher:
+            for _ in range(2):
+                busy = asyncio.create_task(ask(batcher, "busy"))
+                await gate.wait_until_it_runs()
+                asked = asyncio.create_task(ask(batcher, 1, 2, 3, 4))
+                await asyncio.sleep(0.01)
+                gate.let()
+                await busy
+                assert await asked == [1, 2, 3, 4]
+
+    go(main())
+    assert sizes == [4, 2, 2, 2, 2]
+
+
+def test_a_row_too_large_for_the_memory_alone_fails_with_that_reason():
+    def run(rows: Sequence[Any]) -> list[Any]:
+        raise MemoryError
+
+    async def main():
+        async with make(run) as batcher:
+            await ask(batcher, "huge")
+
+    with pytest.raises(InferenceFailed, match="out of memory"):
+        go(main())
+
+
+def test_a_request_that_would_wait_past_its_deadline_is_refused_at_once_with_an_honest_retry_after():
+    slow = LatencyCurve({(1, 1): 1.0})
+
+    async def main():
+        gate, observer = Gate(), Recorder()
+        async with make(gate, curve=slow, observer=observer) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy", seconds=60))
+            await gate.wait_until_it_runs()
+            queued = [asyncio.create_task(ask(batcher, i, seconds=60)) for i in range(3)]
+            await asyncio.sleep(0.01)
+            started = asyncio.get_running_loop().time()
+            with pytest.raises(Overloaded) as refused:
+                await ask(batcher, "more", seconds=2)  # about 1 + 3 before it, 1 for itself
+            took = asyncio.get_running_loop().time() - started
+            for task in (busy, *queued):
+                task.cancel()
+            gate.let(4)
+        return took, refused.value.retry_after_s, observer.events
+
+    took, retry_after_s, events = go(main())
+    assert took < 0.02
+    assert 2.5 < retry_after_s <= 3
+    assert events[0] == ("refused wait", 1)
+
+
+def test_what_not_even_an_idle_model_can_do_in_time_is_told_so_and_not_to_retry():
+    async def main():
+        async with make(echo, curve=LatencyCurve({(1, 1): 1.0})) as batcher:
+            await ask(batcher, 1, 2, 3, seconds=2)
+
+    with pytest.raises(DeadlineExceeded, match=r"about 3.00 s alone"):
+        go(main())
+
+
+def test_a_full_queue_refuses_all_rows_of_a_request_or_none():
+    async def main():
+        gate = Gate()
+        async with make(gate, max_queue_size=3) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy"))
+            await gate.wait_until_it_runs()
+            waiting = asyncio.create_task(ask(batcher, 1, 2))
+            await asyncio.sleep(0.01)
+            with pytest.raises(Overloaded, match="2 rows are waiting, the queue holds 3"):
+                await ask(batcher, 3, 4)
+            assert batcher.queue_size == 2
+            fits = asyncio.create_task(ask(batcher, 5))
+            await asyncio.sleep(0.01)
+            gate.let(3)
+            return await asyncio.gather(busy, waiting, fits)
+
+    assert len(go(main())) == 3
+
+
+@pytest.mark.parametrize("num_rows", [1, 4])
+def test_one_rule_admits_one_row_and_many(num_rows: int):
+    async def main():
+        gate = Gate()
+        async with make(gate, max_queue_size=num_rows, max_batch_size=1) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy"))
+            await gate.wait_until_it_runs()
+            fills = asyncio.create_task(ask(batcher, *range(num_rows)))
+            await asyncio.sleep(0.01)
+            with pytest.raises(Overloaded):
+                await ask(batcher, *range(num_rows))
+            gate.let(1 + num_rows)
+            await asyncio.gather(busy, fills)
+
+    go(main())
+
+
+def test_a_long_request_does_not_keep_a_short_one_waiting_that_came_a_moment_later():
+    order: list[Any] = []
+
+    def run(rows: Sequence[Any]) -> list[Any]:
+        order.extend(rows)
+        return list(rows)
+
+    async def main():
+        gate = Gate()
+
+        def gated(rows: Sequence[Any]) -> list[Any]:
+            return gate(rows) if rows == ["busy"] else run(rows)
+
+        async with make(gated, max_batch_size=1) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy"))
+            await gate.wait_until_it_runs()
+            long = asyncio.create_task(ask(batcher, *range(50)))
+            await asyncio.sleep(0.03)  # by the curve, the time of a dozen rows
+            short = asyncio.create_task(ask(batcher, "short"))
+            await asyncio.sleep(0.01)
+            gate.let()
+            await asyncio.gather(busy, long, short)
+
+    go(main())
+    assert 2 <= order.index("short") < 30
+
+
+@dying_on_purpose
+def test_a_worker_thread_that_dies_is_noticed_and_replaced_and_only_its_killer_fails():
+    observer, restored = Recorder(), []
+
+    def run(rows: Sequence[Any]) -> list[Any]:
+        if "killer" in rows:
+            raise SystemExit
+        return list(rows)
+
+    async def main():
+        gate = Gate()
+
+        async def ready() -> bool:
+            return batcher.is_ready
+
+        def restore() -> None:
+            restored.append(asyncio.run_coroutine_threadsafe(ready(), loop).result(5))
+
+        loop = asyncio.get_running_loop()
+        async with make(
+            lambda rows: gate(rows) if rows == ["busy"] else run(rows), observer=observer, restore=restore
+        ) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy"))
+            await gate.wait_until_it_runs()
+            asked = [asyncio.create_task(ask(batcher, row)) for row in ("a", "killer", "b")]
+            await asyncio.sleep(0.01)
+            gate.let()
+            await busy
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            assert batcher.is_ready
+            return answers, await ask(batcher, "later")
+
+    (a, bad, b), later = go(main())
+    assert (a, b, later) == (["a"], ["b"], ["later"])
+    assert isinstance(bad, InferenceFailed)
+    assert restored
+    assert not any(restored), "ready while the worker was dead"
+    assert ("worker died", 1) in observer.events
+
+
+def test_a_worker_that_hangs_is_abandoned_and_replaced():
+    release, hangs = threading.Event(), [True]
+
+    def run(rows: Sequence[Any]) -> list[Any]:
+        if rows == ["hang"] and hangs.pop():
+            release.wait(10)
+        return list(rows)
+
+    async def main():
+        async with make(run, hang_after_s=0.1) as batcher:
+            with pytest.raises(InferenceFailed, match="WorkerDied"):
+                await ask(batcher, "hang")
+            return await ask(batcher, "next")
+
+    try:
+        assert go(main()) == ["next"]
+    finally:
+        release.set()
+
+
+@dying_on_purpose
+def test_while_the_worker_cannot_be_restored_callers_are_told_and_it_recovers_by_itself():
+    failures = [OSError("the disk is gone")]
+    dies = [True]
+
+    def run(rows: Sequence[Any]) -> list[Any]:
+        if dies and dies.pop():
+            raise SystemExit
+        return list(rows)
+
+    def restore() -> None:
+        if failures:
+            raise failures.pop()
+
+    async def main():
+        async with make(run, restore=restore) as batcher:
+            with pytest.raises(ModelNotReady, match="could not be restarted"):
+                await ask(batcher, "a")
+            with pytest.raises(ModelNotReady, match="being restarted"):
+                await ask(batcher, "b")
+            while not batcher.is_ready:
+                await asyncio.sleep(0.05)
+            return await ask(batcher, "c")
+
+    assert go(main()) == ["c"]
+
+
+def test_closing_releases_every_waiter_even_the_batch_being_computed():
+    async def main():
+        gate = Gate()
+        async with make(gate) as batcher:
+            asked = [asyncio.create_task(ask(batcher, i)) for i in range(3)]
+            await gate.wait_until_it_runs()
+        gate.let()
+        done, pending = await asyncio.wait(asked, timeout=1)
+        assert not pending
+        return [task.exception() for task in done]
+
+    assert all(isinstance(error, ModelNotReady) for error in go(main()))
+
+
+def test_no_rows_need_no_batch():
+    async def main():
+        async with make(echo) as batcher:
+            return await ask(batcher)
+
+    assert go(main()) == []

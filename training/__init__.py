@@ -1,0 +1,1 @@
+"""The training job: makes the artifacts that the service serves."""

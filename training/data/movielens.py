@@ -1,0 +1,72 @@
+"""MovieLens-100k: 943 people rated films, 1997 to 1998; here each person's films in the order of rating.
+
+Paper: Harper & Konstan, "The MovieLens Datasets: History and Context", ACM TiiS 2015. GroupLens permits research
+but no redistribution, so nothing of it is kept beside this code: it is fetched where the model is made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from app.repository.manifest import Source
+from app.tasks.recommendation import CatalogueItem
+from training.fetch import Package, fetch
+
+PACKAGE = Package("recbole", "1.2.1", "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407")
+SOURCE = Source(
+    name="MovieLens-100k, as packaged in recbole",
+    version=PACKAGE.version,
+    licence="GroupLens terms of use: for research, not to be redistributed",
+    sha256=PACKAGE.sha256,
+    used_for="training and evaluation",
+)
+UNKNOWN_FILM = "267"  # ratings of a film whose title nobody knows any more
+PADDING = CatalogueItem(id=0, title="", genres=[])
+
+
+@dataclass(frozen=True, slots=True)
+class MovieLens:
+    """`catalogue[0]` is padding. `histories`: one list per person of indices into the catalogue, oldest first."""
+
+    catalogue: Sequence[CatalogueItem]
+    histories: Sequence[Sequence[int]]
+
+
+def load_movielens(folder: Path | None = None) -> MovieLens:
+    """Read `ml-100k.item` and `ml-100k.inter` in `folder`; by default they are fetched.
+
+    An event is that somebody rated a film; how well is left out. Films that are listed twice, under two
+    ids, become one item with the first id, and a person's second event of it is dropped.
+    """
+    folder = folder or fetch(PACKAGE) / "recbole" / "dataset_example" / "ml-100k"
+    films = _read(folder / "ml-100k.item", ["film", "title", "year", "genres"])
+    films = films[films["film"] != UNKNOWN_FILM]
+    titles = [_title(title, year) for title, year in zip(films["title"], films["year"], strict=True)]
+    films = films.assign(title=titles, index=pd.factorize(pd.Series(titles))[0] + 1)
+    listed = films.drop_duplicates("index")
+    catalogue = [
+        CatalogueItem(id=int(film), title=title, genres=genres.replace("unknown", "").split())
+        for film, title, genres in zip(listed["film"], listed["title"], listed["genres"], strict=True)
+    ]
+    return MovieLens([PADDING, *catalogue], _histories(folder, dict(zip(films["film"], films["index"], strict=True))))
+
+
+def _histories(folder: Path, index_of: dict[str, int]) -> list[list[int]]:
+    events = _read(folder / "ml-100k.inter", ["person", "film", "rating", "time"])
+    events["index"] = events["film"].map(index_of)
+    events["time"] = events["time"].astype(float)
+    events = events.dropna(subset="index").astype({"index": int})
+    # People rated page by page, so many events share a second; those stay in the order of the file.
+    events = events.sort_values("time", kind="stable").drop_duplicates(["person", "index"])
+    return [history["index"].tolist() for _, history in events.groupby("person")]
+
+
+def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t", header=0, names=columns, dtype=str, keep_default_na=False, encoding="utf-8")
+
+
+def _title(title: str, year: str) -> str:
+    """`Alien` of `1979` is "Alien (1979)"; where the year is none ("V", for video) the title already has it."""
+    return f"{title} ({year})" if year.isdecimal() else title

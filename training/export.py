@@ -1,0 +1,90 @@
+"""A trained module becomes an ONNX graph, and is measured against what it was."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import Tensor, nn
+
+from app.tensors import Array, Tensors
+
+OPSET = 18
+
+
+def to_onnx(
+    module: nn.Module,
+    example_inputs: Sequence[Tensor],
+    path: Path,
+    *,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    dynamic_shapes: Sequence[Mapping[int, Any] | None],
+) -> Path:
+    """Write `module` in evaluation mode as one ONNX file and return its path.
+
+    `dynamic_shapes`: for each input the dimensions that vary, as `torch.export.Dim` by axis. An example's varying
+    dimensions must be larger than one, or the exporter takes them for constants.
+    """
+    was_training = module.training
+    module.eval()
+    with warnings.catch_warnings():
+        # The exporter warns of its own deprecated calls; nothing that a recipe could change.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            tuple(example_inputs),
+            str(path),
+            input_names=list(input_names),
+            output_names=list(output_names),
+            dynamic_shapes=tuple(dynamic_shapes),
+            dynamo=True,
+            external_data=False,
+            opset_version=OPSET,
+            verbose=False,
+        )
+    module.train(was_training)
+    return path
+
+
+def largest_difference(module: nn.Module, path: Path, inputs: Tensors) -> float:
+    """The largest absolute difference between torch and the graph at `path`, over all outputs.
+
+    `inputs` is a real batch, in the order of the module's arguments; its first row is also tried alone.
+    """
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    largest = 0.0
+    for batch in ({name: array[:1] for name, array in inputs.items()}, inputs):
+        expected = _outputs(module, batch)
+        found = session.run(names, dict(batch))
+        for ours, theirs in zip(expected, found, strict=True):
+            if ours.shape != theirs.shape:
+                raise ValueError(f"{path.name} answers shape {theirs.shape} where torch answers {ours.shape}")
+            largest = max(largest, float(np.abs(ours.astype(np.float64) - theirs).max()))
+    return largest
+
+
+def _outputs(module: nn.Module, batch: Tensors) -> list[Array]:
+    was_training = module.training
+    module.eval()
+    with torch.inference_mode():
+        outputs = module(*(torch.from_numpy(array) for array in batch.values()))
+    module.train(was_training)
+    return [output.numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+
+def quantize_dynamic_int8(source: Path, target: Path) -> Path:
+    """Write the graph at `source` with int8 weights (per channel) and activations quantized as they come."""
+    model = onnx.load(source)
+    # The quantizer believes recorded shapes, and those of the exporter no longer fit once it has rewritten nodes.
+    del model.graph.value_info[:]
+    quantize_dynamic(
+        model, target, per_channel=True, weight_type=QuantType.QInt8, extra_options={"MatMulConstBOnly": True}
+    )
+    return target

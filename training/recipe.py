@@ -1,0 +1,157 @@
+"""What a recipe is, and the way from its draft to a published version."""
+
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from app.repository.manifest import Batching, Golden, Manifest, Metric, Provenance, Source, TensorSpec
+from app.repository.publish import publish
+from app.runtimes import RUNTIMES
+from app.runtimes.options import RuntimeOptions
+from app.tasks import TASKS
+from app.tasks.base import Task, predict_alone, to_json
+
+LIBRARIES = ("numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
+
+
+class TrainingError(Exception):
+    """Why nothing was published, in one sentence for the person at the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A real request whose answer becomes a golden example of the version."""
+
+    input: Any
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tolerance: float = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All that a recipe knows of the version it made. `files` maps artifact names to where they lie now."""
+
+    description: str
+    licence: str
+    files: Mapping[str, Path]
+    graphs: Mapping[str, str]
+    config: Mapping[str, Any]
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+    metrics: Sequence[Metric]
+    sources: Sequence[Source]
+    examples: Sequence[Example]
+    runtime: str = "onnx"
+    precision: str = "fp32"
+    batching: Batching = field(default_factory=Batching)
+    limits: Sequence[str] = ()
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a recipe: where it may write, its seed, and whether it is only tried on a tiny slice."""
+
+    workdir: Path
+    seed: int = 0
+    tiny: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one model is made. Below any figure of `must_reach` (metric name to value) nothing is published."""
+
+    name: str
+    task: str
+    summary: str
+    make: Callable[[Run], Draft]
+    must_reach: Mapping[str, float] = field(default_factory=dict)
+
+
+def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
+    """Make a version and publish it under `models`. Raises TrainingError if it misses what it must reach."""
+    started = time.monotonic()
+    draft = recipe.make(run)
+    if not run.tiny:
+        judge(recipe, draft.metrics)
+    return publish(
+        models,
+        recipe.name,
+        draft.files,
+        task=recipe.task,
+        description=draft.description,
+        licence=draft.licence,
+        runtime=draft.runtime,
+        precision=draft.precision,
+        graphs=dict(draft.graphs),
+        inputs=tuple(draft.inputs),
+        outputs=tuple(draft.outputs),
+        config=dict(draft.config),
+        batching=draft.batching,
+        metrics=tuple(draft.metrics),
+        limits=tuple(draft.limits),
+        golden=golden_examples(recipe.task, draft),
+        provenance=Provenance(
+            recipe=recipe.name,
+            command=f"python -m training {recipe.name} --seed {run.seed}",
+            seed=run.seed,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            duration_s=round(time.monotonic() - started, 1),
+            sources=tuple(draft.sources),
+            libraries={"python": platform.python_version(), **_library_versions()},
+            notes=draft.notes,
+        ),
+    )
+
+
+def judge(recipe: Recipe, metrics: Sequence[Metric]) -> None:
+    reached = {metric.name: metric.value for metric in metrics}
+    short = [
+        f"{name} is {reached[name]:.4f} and must be {least:.4f} ({least - reached[name]:.4f} short)"
+        for name, least in recipe.must_reach.items()
+        if not reached[name] >= least  # also catches nan
+    ]
+    if short:
+        raise TrainingError(f"{recipe.name} is not published: " + "; ".join(short))
+
+
+def load_task(task: str, draft: Draft) -> Task:
+    kind = TASKS[task]
+    return kind(kind.Config.model_validate(dict(draft.config)), draft.files)
+
+
+def golden_examples(name: str, draft: Draft) -> tuple[Golden, ...]:
+    """Answer the draft's examples through the very task and runtime that will serve them."""
+    task = load_task(name, draft)
+    load = RUNTIMES[draft.runtime]
+    options = RuntimeOptions(device="cpu", precision=draft.precision)
+    sessions = {graph: load(draft.files[file], options) for graph, file in draft.graphs.items()}
+    golden = []
+    for example in draft.examples:
+        item, parameters = task.Input.model_validate(example.input), task.Parameters.model_validate(example.parameters)
+        output = to_json(predict_alone(task, sessions, item, parameters))
+        golden.append(
+            Golden(input=example.input, parameters=example.parameters, output=output, tolerance=example.tolerance)
+        )
+    return tuple(golden)
+
+
+def progress(message: str) -> None:
+    """One line for the person who waits."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def _library_versions() -> dict[str, str]:
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
