@@ -59,16 +59,16 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.started and self._draining is None:
-            self._loop.call_soon_threadsafe(self._drain, sig, frame)
-        else:  # asked twice: now
+            self._loop.call_soon_threadsafe(self._drain)
+        else:  # not serving yet, or asked twice: now
             super().handle_exit(sig, frame)
 
-    def _drain(self, sig: int, frame: FrameType | None) -> None:
+    def _drain(self) -> None:
         async def drain_then_exit() -> None:
             log.info("stopping: answering what was admitted")
             try:
                 await self._engine.stop()
             finally:
-                uvicorn.Server.handle_exit(self, sig, frame)
+                self.should_exit = True
 
         self._draining = asyncio.ensure_future(drain_then_exit())

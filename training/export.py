@@ -1,7 +1,9 @@
 """A trained module becomes an ONNX graph, and is measured against what it was."""
 
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,7 @@ def to_onnx(
     """
     was_training = module.training
     module.eval()
-    with warnings.catch_warnings():
-        # The exporter warns of its own deprecated calls; nothing that a recipe could change.
-        warnings.simplefilter("ignore")
+    with _quiet():
         torch.onnx.export(
             module,
             tuple(example_inputs),
@@ -84,7 +84,21 @@ def quantize_dynamic_int8(source: Path, target: Path) -> Path:
     model = onnx.load(source)
     # The quantizer believes recorded shapes, and those of the exporter no longer fit once it has rewritten nodes.
     del model.graph.value_info[:]
-    quantize_dynamic(
-        model, target, per_channel=True, weight_type=QuantType.QInt8, extra_options={"MatMulConstBOnly": True}
-    )
+    with _quiet():
+        quantize_dynamic(
+            model, target, per_channel=True, weight_type=QuantType.QInt8, extra_options={"MatMulConstBOnly": True}
+        )
     return target
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Exporters warn of their own deprecated calls and of packages nobody asked for; no recipe can change that."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

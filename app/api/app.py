@@ -39,7 +39,12 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> FastAPI:
     app.state.engine = engine
     app.state.telemetry = telemetry
     app.state.limits = limits
-    app.add_middleware(RequestContext, telemetry=telemetry, max_body_bytes=limits.max_body_bytes)
+    app.add_middleware(
+        RequestContext,
+        telemetry=telemetry,
+        max_body_bytes=limits.max_body_bytes,
+        is_stopping=lambda: engine.is_stopping,
+    )
     errors.install(app)
     for module in (v1, health):
         app.include_router(module.router)

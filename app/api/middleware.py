@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from time import perf_counter
 from uuid import uuid4
 
@@ -21,10 +22,16 @@ MOST_DISCARDED = 8
 
 
 class RequestContext:
-    """Pure ASGI, outermost. Puts `request_id` into the request's state and onto the response."""
+    """Pure ASGI, outermost. Puts `request_id` into the request's state and onto the response.
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, max_body_bytes: int) -> None:
+    While `is_stopping` says so, connections are closed after their answers, so that clients go elsewhere.
+    """
+
+    def __init__(
+        self, app: ASGIApp, telemetry: Telemetry, max_body_bytes: int, is_stopping: Callable[[], bool]
+    ) -> None:
         self._app = app
+        self._is_stopping = is_stopping
         self._telemetry = telemetry
         self._max_body_bytes = max_body_bytes
 
@@ -41,7 +48,10 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                if self._is_stopping():
+                    headers["Connection"] = "close"
             await send(message)
 
         try:

@@ -4,7 +4,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from app.api.contracts import CONTRACTS
 from app.api.errors import ErrorEnvelope
@@ -45,12 +46,10 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )
     used = [CONTRACTS[task] for task in sorted({manifest.task for manifest in manifests})]
-    _, definitions = models_json_schema(
-        [(ErrorEnvelope, "serialization")]
-        + [(each.Request, "validation") for each in used]
-        + [(each.Response, "serialization") for each in used],
-        ref_template=REF,
-    )
+    schemas: list[tuple[type[BaseModel], JsonSchemaMode]] = [(ErrorEnvelope, "serialization")]
+    for each in used:
+        schemas += [(each.Request, "validation"), (each.Response, "serialization")]
+    _, definitions = models_json_schema(schemas, ref_template=REF)
     found.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
     for manifest in manifests:
         path = f"/v1/models/{manifest.name}"

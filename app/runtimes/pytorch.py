@@ -130,11 +130,10 @@ def open_program(path: Path) -> "ExportedProgram":
         raise
     except Exception as error:
         raise InvalidArtifact(f"{path.name} is not an exported program that can be run: {error}") from error
-    if program.graph_signature.buffers_to_mutate:
-        changed = ", ".join(sorted(set(program.graph_signature.buffers_to_mutate.values())))
+    if changed := changed_state(program):
         raise InvalidArtifact(
-            f"{path.name} changes its own state when it runs ({changed}), so answers would depend on earlier "
-            "requests; export it in evaluation mode"
+            f"{path.name} changes its own state when it runs ({', '.join(changed)}), so answers would depend on "
+            "earlier requests; export it in evaluation mode"
         )
     return program
 
@@ -152,6 +151,23 @@ def output_names(program: "ExportedProgram") -> list[str]:
     if spec.type in (tuple, list):
         return [f"output_{i}" for i in range(spec.num_children)]
     return list(spec.context)
+
+
+def changed_state(program: "ExportedProgram") -> list[str]:
+    """The buffers and weights that a run writes to, whether export noted it or left the writing operator as it is."""
+    signature = program.graph_signature
+    changed = set(signature.buffers_to_mutate.values())
+    views = signature.inputs_to_buffers | signature.inputs_to_parameters  # name of a node to the state it looks into
+    for node in program.graph.nodes:
+        if node.op != "call_function" or not hasattr(node.target, "_schema"):
+            continue
+        for argument, value in zip(node.target._schema.arguments, node.args, strict=False):
+            state = views.get(getattr(value, "name", ""))
+            if state is not None and argument.alias_info is not None:
+                views[node.name] = state
+                if argument.alias_info.is_write:
+                    changed.add(state)
+    return sorted(changed)
 
 
 def _cuda_fault() -> str | None:

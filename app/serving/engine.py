@@ -59,6 +59,8 @@ class EngineStatus:
 class Engine(Protocol):
     """What the API may ask of the serving side; local and remote engines answer it."""
 
+    is_stopping: bool
+
     async def load(self, name: str | None = None) -> None:
         """Bring one model, or all, to what the repository holds now. Raises ModelNotFound."""
         ...
@@ -107,7 +109,7 @@ class LocalEngine:
         self._one_load_at_a_time = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._is_complete = False
-        self._is_stopping = False
+        self.is_stopping = False
 
     async def load(self, name: str | None = None) -> None:
         async with self._one_load_at_a_time:
@@ -124,7 +126,7 @@ class LocalEngine:
             self._is_complete = self._is_complete or name is None
 
     async def stop(self) -> None:
-        self._is_stopping = True
+        self.is_stopping = True
         models = [model for versions in self._live.values() for model in versions.values()]
         try:
             async with asyncio.timeout(self._drain_timeout_s):
@@ -138,7 +140,7 @@ class LocalEngine:
     def status(self) -> EngineStatus:
         missing = [name for name in self._versions if not any(m.is_ready for m in self._live.get(name, {}).values())]
         reason = (
-            "the service is stopping" if self._is_stopping
+            "the service is stopping" if self.is_stopping
             else f"not every model can predict: {', '.join(missing)}" if missing
             else "" if self._is_complete
             else "models are being loaded"
@@ -154,7 +156,7 @@ class LocalEngine:
         return Prediction(manifest, outputs, timing)
 
     def _find(self, name: str, version: int | None) -> Model:
-        if self._is_stopping:
+        if self.is_stopping:
             raise ModelNotReady("the service is stopping")
         if name not in self._versions:
             raise _not_found(name, self._versions)

@@ -9,6 +9,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
+from pydantic import ValidationError
+
 from app.errors import InvalidArtifact, InvalidInput, ModelNotReady, PayloadTooLarge
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
@@ -66,8 +68,12 @@ def load(manifest: Manifest, files: Mapping[str, Path], options: RuntimeOptions)
     kind = TASKS[manifest.task]
     try:
         task = kind(kind.Config.model_validate(manifest.config), files)
-    except (ValueError, KeyError) as error:  # pydantic's ValidationError is a ValueError
-        raise InvalidArtifact(f"config does not fit task {manifest.task}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidArtifact(f"config does not fit task {manifest.task}: {where}: {first['msg']}") from error
+    except KeyError as error:
+        raise InvalidArtifact(f"config names {error}, which is not among the files") from error
     loaded = Loaded(manifest, files, options, task, open_sessions(manifest, files, options))
     run = _Probe(loaded)
     run(1, task.lengths[0])  # warm up: what is allocated or compiled on first use is so now
@@ -171,7 +177,7 @@ class Model:
 
     async def _predict(self, items: Sequence[Any], parameters: Any, deadline: float) -> tuple[list[Any], Timing]:
         # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
-        self._batcher.admit(len(items), 0.0, deadline)
+        self._batcher.admit(1, 0.0, deadline)
         started = perf_counter()
         async with answer_by(deadline):
             prepared = await asyncio.to_thread(self._preprocess, items, parameters)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ class Prose:
         kept = (codes != _DROPPED_CODE) & ~tail
         ends = self.ends.copy()
         owners = np.maximum.accumulate(np.where(kept, np.arange(len(codes)), 0))
-        np.maximum.at(ends, owners[tail], self.ends[tail])
+        ends[owners[tail]] = self.ends[tail]  # of several tails the last one wins
         return Prose(codes[kept].tobytes().decode("utf-32-le"), self.starts[kept], ends[kept])
 
 
@@ -84,19 +85,25 @@ def _substitute(pattern: str, mark: Callable[[re.Match[str]], str], flags: int =
 # --- HTML
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,14}+)(?=[\s/>])[^<>]*+>|<[!?][A-Za-z][^<>]*+>")
-_NEVER_READ = frozenset("head iframe math noscript object script style svg template title".split())
-_NOT_PROSE = _NEVER_READ | frozenset(
-    "aside button dl fieldset figcaption footer form h1 h2 h3 h4 h5 h6 label menu nav ol option pre select table"
-    " textarea ul".split()
+
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_NEVER_READ = _names("head iframe math noscript object script style svg template title")
+_NOT_PROSE = _NEVER_READ | _names(
+    "aside button dl fieldset figcaption footer h1 h2 h3 h4 h5 h6 header label menu nav ol option pre select table"
+    " textarea ul"
 )
-_BLOCK = _NOT_PROSE | frozenset(
-    "address article blockquote body caption center dd details dialog div dt figure header hgroup hr html legend"
-    " li main p search section summary tbody td tfoot th thead tr".split()
+_BLOCK = _NOT_PROSE | _names(
+    "address article blockquote body caption center dd details dialog div dt figure form hgroup hr html legend"
+    " li main p search section summary tbody td tfoot th thead tr"
 )
-_INLINE = frozenset(
+_INLINE = _names(
     "a abbr acronym audio b base bdi bdo big br canvas cite code data datalist del dfn em embed font i img input"
     " ins kbd link map mark meta meter output param picture progress q rp rt ruby s samp slot small source span"
-    " strike strong sub sup time track tt u var video wbr".split()
+    " strike strong sub sup time track tt u var video wbr"
 )
 
 
@@ -165,7 +172,7 @@ def _without_fences(text: str) -> str:
 def _without_short_items(match: re.Match[str]) -> str:
     """Drop the items of a list, except those as long as a paragraph: reports and rulings number theirs."""
     borders = [item.start() for item in _ITEM.finditer(match[0])] + [len(match[0])]
-    items = [match[0][start:end] for start, end in zip(borders, borders[1:], strict=False)]
+    items = [match[0][start:end] for start, end in pairwise(borders)]
     return "".join(
         _ITEM.sub(_end_block, item, 1) if len(item) > _PARAGRAPH_LENGTH else _instead(_BLANK_LINE, len(item))
         for item in items
@@ -196,7 +203,7 @@ BOILERPLATE = re.compile(
             r"\d{1,3} min(?:ute)?s? read",
             r"(?:photo|image|picture)(?: credit| by)?:.{0,120}",
             r"by (?-i:[A-Z])[\w.'’-]*+(?: (?:and|de|van|von|(?-i:[A-Z])[\w.'’-]*+)){1,6}(?:[,|].{0,60})?",
-            rf"(?:{_WORDS}[>›»→][ \t]*+){{2,20}}{_WORDS}|(?:{_WORDS}[>›»→][ \t]*+){_WORDS}",
+            rf"(?:{_WORDS}[>›»→][ \t]*+){{1,20}}{_WORDS}",
             r"(?:作者|记者|来源|编辑|责任编辑|责编|原标题)[:：].{0,60}",
             r"版权所有.{0,60}|未经.{0,20}授权.{0,40}|(?:点击|扫码|关注).{0,30}(?:公众号|二维码|查看更多)|分享到.{0,30}",
         )
@@ -226,7 +233,7 @@ def _entity(match: re.Match[str]) -> str:
     return match[0] if text == match[0] else _instead(" " if text.isspace() else text, len(match[0]))
 
 
-_TRIMMED: tuple[Stage, ...] = (_substitute(r"[ \t]++$", _drop),)
+_BLANK_LINES: tuple[Stage, ...] = (_substitute(r"^[^\S\n]++$", _drop),)
 
 _TEXT_OF_MARKUP: tuple[Stage, ...] = (
     _substitute(rf"!{_LABEL}(?:{_TARGET}|\[[^\[\]\n]*+\])", _drop),
@@ -239,9 +246,7 @@ _TEXT_OF_EMPHASIS: tuple[Stage, ...] = (
     _substitute(r"(?<!`)(?P<tick>`{1,3}+)(?!`)(?P<inner>[^`\n]++)(?P=tick)(?!`)", _keep_inner),
     *2
     * (
-        _substitute(
-            r"(?P<mark>\*{2,3})(?=[^\s*])(?P<inner>(?:[^*\n]|\n(?!\n))++)(?<=[^\s*])(?P=mark)", _keep_inner
-        ),
+        _substitute(r"(?P<mark>\*{2,3})(?=[^\s*])(?P<inner>(?:[^*\n]|\n(?!\n))++)(?<=[^\s*])(?P=mark)", _keep_inner),
         _substitute(
             r"(?<![\w*~])(?P<mark>[*_]{1,3}|~~)(?=[^\s*_~])"
             r"(?P<inner>(?:[^*_~\n]|(?<=\w)_(?=\w)|\n(?!\n))++)(?<=\S)(?P=mark)(?![\w*_~])",
@@ -254,13 +259,13 @@ _TEXT_OF_EMPHASIS: tuple[Stage, ...] = (
 ARTICLE: tuple[Stage, ...] = (
     _without_comments,
     partial(_without_elements, _NOT_PROSE),
-    _substitute(r"\A---\n(?:[^\n]++\n)++?---$", _drop),
+    _substitute(r"\A---\n(?:(?!---$)[^\n]++\n)*+---$", _drop),
     _without_fences,
     _substitute(r"^(?:\[[^\]\n]++\]:|\.\.)[ \t]++\S.*+$", _drop),
     *_TEXT_OF_MARKUP,
-    *_TRIMMED,
+    *_BLANK_LINES,
     _substitute(r"^[ \t]*+#{1,6}[ \t].*+$", _drop),
-    _substitute(r"^[^\n]++\n[ \t]*+(?:={3,}+|-{3,}+|~{3,}+)$", _end_block),
+    _substitute(r"(?<![^\n]\n)^[^\n]{1,100}\n[ \t]*+(?:={3,}+|-{3,}+|~{3,}+)[ \t]*+$", _end_block),
     _substitute(r"^[^\w\n]++$", _drop),
     _substitute(r"^[^\n|]*+\|[^\n|]*+\|.*+$", _drop),
     _substitute(_LIST, _without_short_items),
@@ -268,7 +273,7 @@ ARTICLE: tuple[Stage, ...] = (
     partial(BOILERPLATE.sub, _drop),
     _substitute(rf"^[ \t]*+(?:{_AGENCY}|{_PLACE}|{_CHINESE_AGENCY})", _drop),
     *_TEXT_OF_EMPHASIS,
-    *_TRIMMED,
+    *_BLANK_LINES,
     _substitute(_TITLE, _without_title),
 )
 """Keeps the running text of an article."""
@@ -281,7 +286,7 @@ EVERYTHING: tuple[Stage, ...] = (
     _substitute(_ITEM.pattern, _end_block),
     *_TEXT_OF_EMPHASIS,
     _substitute(r"^[^\w\n]++$", _drop),
-    *_TRIMMED,
+    *_BLANK_LINES,
 )
 """Keeps headings, lists and tables too; drops only the marks."""
 

@@ -167,10 +167,12 @@ class ItemFinder:
         return known.get(str(reference), [])
 
     def similar(self, title: str) -> list[str]:
-        """Up to three titles that are spelt nearly like this one."""
-        # A longer text resembles no title, and comparing it would cost its length squared.
-        near = get_close_matches(plain_name(title), self._by_plain_name, n=3) if len(title) <= 2 * MAX_QUOTED else []
-        return [self._items[index].title for name in near for index in self._by_plain_name[name]][:3]
+        """Up to three titles that begin like this one or are spelt nearly like it."""
+        wanted = plain_name(title[: 2 * MAX_QUOTED])  # comparing costs the length squared, and no title is as long
+        beginning = [name for name in self._by_plain_name if name.startswith(wanted) and len(wanted) > 2]
+        near = get_close_matches(wanted, self._by_plain_name, n=3, cutoff=0.7)
+        names = dict.fromkeys([*sorted(beginning, key=len), *near])
+        return [self._items[index].title for name in names for index in self._by_plain_name[name]][:3]
 
     def _unknown(self, reference: int | str, *, suggest: bool) -> str:
         titles = self.similar(reference) if suggest and isinstance(reference, str) else []

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
+from conftest import eventually
 
 from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, Overloaded
 from app.serving.batcher import Batcher
@@ -465,8 +466,7 @@ def test_while_the_worker_cannot_be_restored_callers_are_told_and_it_recovers_by
                 await ask(batcher, "a")
             with pytest.raises(ModelNotReady, match="being restarted"):
                 await ask(batcher, "b")
-            while not batcher.is_ready:
-                await asyncio.sleep(0.05)
+            await asyncio.to_thread(eventually, lambda: batcher.is_ready)
             return await ask(batcher, "c")
 
     assert go(main()) == ["c"]

@@ -1,0 +1,75 @@
+"""Choose the sentences that say most of a text: LexRank, then maximal marginal relevance. Plain numpy."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+def similarities(embeddings: Floats) -> Floats:
+    """Cosines [n, n] of rows of length one [n, width]; negative ones and the diagonal are zero."""
+    cosines = embeddings @ embeddings.T
+    np.clip(cosines, 0, 1, out=cosines)
+    np.fill_diagonal(cosines, 0)
+    return cosines
+
+
+def lexrank(cosines: Floats, damping: float) -> Floats:
+    """How central each sentence is, the most central being 1.
+
+    Continuous LexRank (Erkan and Radev 2004): the stationary distribution of a random walk along similarities,
+    that with probability 1 - `damping` jumps anywhere.
+    """
+    size = len(cosines)
+    degrees = cosines.sum(axis=1)
+    isolated = degrees == 0
+    weights = np.where(isolated, 0, 1 / np.where(isolated, 1, degrees)).astype(np.float32)
+    ranks = np.full(size, 1 / size, np.float32)
+    for _ in range(100):
+        walked = (ranks * weights) @ cosines + ranks[isolated].sum() / size
+        moved = (1 - damping) / size + damping * walked
+        if np.abs(moved - ranks).sum() < 1e-6:
+            break
+        ranks = moved
+    return np.asarray(ranks / ranks.max(), np.float32)
+
+
+def relevance(centrality: Floats, position_weight: float) -> Floats:
+    """Centrality with a prior for what comes early, as news puts first what matters; from 0 to 1."""
+    early = 1 / np.sqrt(np.arange(1, len(centrality) + 1))
+    return np.asarray((centrality + position_weight * early) / (1 + position_weight), np.float32)
+
+
+def choose(
+    scores: Floats,
+    cosines: Floats,
+    mmr_lambda: float,
+    *,
+    max_sentences: int | None = None,
+    num_words: Sequence[int] = (),
+    max_words: int | None = None,
+) -> list[int]:
+    """Indices in order of the text: as many sentences as the limits admit, at least one.
+
+    Maximal marginal relevance (Carbonell and Goldstein 1998): each next choice has the best of
+    `mmr_lambda` x score - (1 - `mmr_lambda`) x its largest similarity to what is chosen. If no sentence is
+    within `max_words`, the shortest is chosen.
+    """
+    size = len(scores)
+    words = np.asarray(num_words or [0] * size)
+    room = words.sum() if max_words is None else max_words
+    if room < words.min():
+        return [int(words.argmin())]
+    chosen: list[int] = []
+    is_open = np.ones(size, np.bool_)
+    closest = np.zeros(size, np.float32)
+    while len(chosen) < min(size, max_sentences or size) and (is_open & (words <= room)).any():
+        worth = np.where(is_open & (words <= room), mmr_lambda * scores - (1 - mmr_lambda) * closest, -np.inf)
+        best = int(worth.argmax())
+        chosen.append(best)
+        is_open[best] = False
+        room -= words[best]
+        np.maximum(closest, cosines[best], out=closest)
+    return sorted(chosen)

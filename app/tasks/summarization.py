@@ -1,0 +1,154 @@
+"""Summarise a text by its own most telling sentences."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import BaseModel, Field, model_validator
+
+from app.errors import InvalidInput
+from app.tasks.base import Prepared, Schema, Task
+from app.tasks.lexrank import choose, lexrank, relevance, similarities
+from app.tasks.sentences import Sentence, joined, num_words, sentences
+from app.tasks.text import BUCKETS, TextEncoder, pad, text_length
+from app.tensors import Tensors
+
+MAX_CHARACTERS = 1_000_000
+MAX_SENTENCES = 4_000  # over a hundred pages; ranking compares every two sentences, which is 64 MB of floats here
+_MIN_WORDS = 4  # of a sentence worth choosing, as long as there are others
+_CHARACTERS_PER_TOKEN = 8  # more than any prose has; a longer sentence is cut before it costs time to encode
+
+
+class SummarizationConfig(Schema):
+    """The graph maps `input_ids` and `attention_mask` [batch, tokens] to `embedding` fp32 [batch, width],
+    each of length one. `position_weight`, `mmr_lambda` and `damping` are those of app/tasks/lexrank.py."""
+
+    tokenizer: str
+    max_tokens: Annotated[int, Field(ge=8)]
+    position_weight: Annotated[float, Field(ge=0)] = 0.25
+    mmr_lambda: Annotated[float, Field(ge=0, le=1)] = 0.7
+    damping: Annotated[float, Field(ge=0, lt=1)] = 0.85
+
+
+class ArticleInput(Schema):
+    text: Annotated[
+        str, Field(description=f"plain text, Markdown or HTML of up to {MAX_CHARACTERS} characters", examples=["…"])
+    ]
+
+
+class SummarizationParameters(Schema):
+    max_sentences: Annotated[int, Field(ge=1, description="how many sentences to choose")] = 3
+    max_words: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="instead of max_sentences: choose sentences of at most so many words together, but at least "
+            "one sentence; each Chinese or Japanese character counts as a word",
+        ),
+    ] = None
+    truncate: Annotated[
+        bool,
+        Field(description=f"use the first {MAX_SENTENCES} sentences of a text that has more, instead of refusing it"),
+    ] = False
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if self.max_words is not None and "max_sentences" in self.model_fields_set:
+            raise ValueError("send max_sentences or max_words, not both")
+        return self
+
+
+class SummarySentence(BaseModel):
+    text: Annotated[str, Field(description="the sentence, without markup")]
+    start: Annotated[int, Field(ge=0, description="where it starts in the input, in characters (Unicode code points)")]
+    end: Annotated[int, Field(ge=0, description="where it ends in the input")]
+    score: Annotated[float, Field(ge=0, le=1, description="how much of the text it stands for")]
+
+
+class Summary(BaseModel):
+    summary_text: str
+    sentences: Annotated[list[SummarySentence], Field(description="what was chosen, in the order of the input")]
+
+
+class Summarization(Task):
+    """Choose the sentences that best stand for a text, each with its place in the input. Nothing is made up."""
+
+    name = "summarization"
+    Config, Input, Parameters, Output = SummarizationConfig, ArticleInput, SummarizationParameters, Summary
+    example: ClassVar[dict[str, Any]] = {
+        "text": "The old swimming pool in the harbour will open again in June. The town council agreed on Monday to "
+        "pay for new pumps and a heated changing room. The pool was closed four years ago after a storm had broken "
+        "its wall. Swimmers had collected nine thousand signatures to save it. A ticket will cost four euros, and "
+        "children swim for free. The council expects sixty thousand visitors in the first year."
+    }
+
+    def __init__(self, config: SummarizationConfig, files: Mapping[str, Path]) -> None:
+        self._config = config
+        self._encoder = TextEncoder(files[config.tokenizer], config.max_tokens)
+        self.lengths = [length for length in BUCKETS if length <= text_length(self._encoder.probe(config.max_tokens))]
+
+    def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
+        found = _candidates(item.text, parameters)
+        # One sentence is its own summary.
+        rows = [self._row(sentence) for sentence in found] if len(found) > 1 else []
+        return Prepared(rows, context=found)
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: SummarizationParameters
+    ) -> Summary:
+        found: list[Sentence] = prepared.context
+        if not answers:
+            return _summary(found, [1.0])
+        cosines = similarities(np.stack([answer["embedding"] for answer in answers]).astype(np.float32))
+        scores = relevance(lexrank(cosines, self._config.damping), self._config.position_weight)
+        if parameters.max_words is None:
+            chosen = choose(scores, cosines, self._config.mmr_lambda, max_sentences=parameters.max_sentences)
+        else:
+            words = [num_words(sentence.text) for sentence in found]
+            chosen = choose(scores, cosines, self._config.mmr_lambda, num_words=words, max_words=parameters.max_words)
+        return _summary([found[i] for i in chosen], scores[chosen].tolist())
+
+    def length(self, row: Tensors) -> int:
+        return text_length(row)
+
+    def probe(self, length: int) -> Tensors:
+        return self._encoder.probe(length)
+
+    def collate(self, rows: Sequence[Tensors]) -> Tensors:
+        return pad(rows)
+
+    def _row(self, sentence: Sentence) -> Tensors:
+        return self._encoder.encode(sentence.text[: self._encoder.max_tokens * _CHARACTERS_PER_TOKEN], truncate=True)
+
+
+def _candidates(text: str, parameters: SummarizationParameters) -> list[Sentence]:
+    """The sentences to choose from. Raises InvalidInput if there are none, or too many."""
+    if not text.strip():
+        raise InvalidInput("the text is empty").under("text")
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidInput(f"the text has {len(text)} characters and a summary reads at most {MAX_CHARACTERS}").under(
+            "text"
+        )
+    found = sentences(text)
+    if not found:
+        raise InvalidInput("the text has no letters, so there is nothing to summarise").under("text")
+    if len(found) > MAX_SENTENCES and not parameters.truncate:
+        raise InvalidInput(
+            f"the text has {len(found)} sentences and a summary reads at most {MAX_SENTENCES}; "
+            'shorten it, or send "truncate": true in parameters to use its beginning'
+        ).under("text")
+    found = found[:MAX_SENTENCES]
+    telling = [sentence for sentence in found if num_words(sentence.text) >= _MIN_WORDS]
+    needed = parameters.max_sentences if parameters.max_words is None else 1
+    return telling if len(telling) >= needed else found
+
+
+def _summary(chosen: Sequence[Sentence], scores: Sequence[float]) -> Summary:
+    return Summary(
+        summary_text=joined(sentence.text for sentence in chosen),
+        sentences=[
+            SummarySentence(text=sentence.text, start=sentence.start, end=sentence.end, score=min(score, 1.0))
+            for sentence, score in zip(chosen, scores, strict=True)
+        ],
+    )

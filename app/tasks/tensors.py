@@ -1,0 +1,213 @@
+"""Serve any graph as it is: tensors in, tensors out, written as nested lists."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, RootModel, model_validator
+
+from app.errors import InvalidInput
+from app.tasks.base import Prepared, Schema, Task
+from app.tensors import NUMPY_TYPES, Array, Datatype, Session, Tensors
+
+# JSON has no numbers for these. The texts are those of protobuf's JSON mapping; Python and numpy read them, too.
+NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+
+# What the elements of a nested list may be, by the kind of the tensor's numpy type. bool is no number here.
+ELEMENTS: dict[str, tuple[set[type], str]] = {
+    "b": ({bool}, "true or false"),
+    "i": ({int}, "integers"),
+    "u": ({int}, "integers"),
+    "f": ({int, float, str}, 'numbers, or "NaN", "Infinity", "-Infinity"'),
+    "O": ({str}, "texts"),
+}
+
+
+class TensorField(Schema):
+    """Name, element type and shape of one tensor of the graph; -1 marks a dimension that varies."""
+
+    name: Annotated[str, Field(min_length=1)]
+    datatype: Datatype
+    shape: tuple[Annotated[int, Field(ge=-1)], ...]
+
+
+class RawTensorsConfig(Schema):
+    """The graph's tensors.
+
+    If `batched`, the first dimension of each counts independent rows and is no part of an item. If not, an
+    item is all that the graph reads, and items are answered one at a time.
+    """
+
+    inputs: Annotated[list[TensorField], Field(min_length=1)]
+    outputs: Annotated[list[TensorField], Field(min_length=1)]
+    batched: bool
+    probe_size: Annotated[int, Field(ge=1, description="size of varying dimensions in the row to measure with")] = 1
+
+    @model_validator(mode="after")
+    def _first_dimension_counts_rows(self) -> Self:
+        for tensor in [*self.inputs, *self.outputs]:
+            if self.batched and tensor.shape[:1] != (-1,):
+                raise ValueError(f"{tensor.name} has shape {list(tensor.shape)}: a batched tensor's begins with -1")
+        return self
+
+
+class TensorsInput(RootModel[dict[str, Any]]):
+    """One value for each input of the graph: a nested list, a number, or an array."""
+
+
+class RawTensorsParameters(Schema):
+    """There are none."""
+
+
+class TensorsOutput(RootModel[dict[str, Any]]):
+    """One nested list for each output. Numbers that are not finite are written "NaN", "Infinity", "-Infinity"."""
+
+
+class RawTensors(Task):
+    """Run the graph on tensors written as nested lists; the names and shapes are those of the model."""
+
+    name = "tensors"
+    Config, Input, Parameters, Output = RawTensorsConfig, TensorsInput, RawTensorsParameters, TensorsOutput
+    # Names depend on the model, so this shows the form only; a published model's first golden example can be run.
+    example: ClassVar[dict[str, Any]] = {"x": [1.0, 2.0, 3.0]}
+
+    def __init__(self, config: RawTensorsConfig, files: Mapping[str, Path]) -> None:
+        self._batched = config.batched
+        self._probe_size = config.probe_size
+        first = 1 if config.batched else 0
+        self._shapes = {tensor.name: tensor.shape[first:] for tensor in config.inputs}
+        self._datatypes = {tensor.name: tensor.datatype for tensor in config.inputs}
+
+    def preprocess(self, item: TensorsInput, parameters: RawTensorsParameters) -> Prepared:
+        given = item.root
+        for name in given.keys() - self._shapes.keys():
+            raise InvalidInput(f"the model has no such input; it has: {', '.join(self._shapes)}").under(name)
+        for name in self._shapes.keys() - given.keys():
+            raise InvalidInput("this input is missing").under(name)
+        return Prepared([{name: self._read(name, given[name]) for name in self._shapes}])
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: RawTensorsParameters
+    ) -> TensorsOutput:
+        return TensorsOutput.model_construct({name: as_lists(array) for name, array in answers[0].items()})
+
+    def group(self, row: Tensors) -> Hashable:
+        return tuple(row[name].shape for name in self._shapes)
+
+    def probe(self, length: int) -> Tensors:
+        """Ones, which are valid token ids, mask nothing, and divide anything."""
+        return {name: self._filled(name, 1) for name in self._shapes}
+
+    def collate(self, rows: Sequence[Tensors]) -> Tensors:
+        return super().collate(rows) if self._batched else rows[0]
+
+    def run(self, sessions: Mapping[str, Session], rows: Sequence[Tensors]) -> list[Tensors]:
+        if self._batched:
+            return super().run(sessions, rows)
+        return [self.forward(sessions, row) for row in rows]
+
+    def _filled(self, name: str, value: int) -> Array:
+        shape = [self._probe_size if size < 0 else size for size in self._shapes[name]]
+        kind = NUMPY_TYPES[self._datatypes[name]]
+        return np.full(shape, str(value), kind) if kind == np.object_ else np.full(shape, value, kind)
+
+    def _read(self, name: str, value: Any) -> Array:
+        try:
+            array = value if isinstance(value, np.ndarray) else from_lists(value, self._datatypes[name])
+            return self._checked(array, name)
+        except InvalidInput as error:
+            raise error.under(name) from None
+
+    def _checked(self, array: Array, name: str) -> Array:
+        shape, datatype = self._shapes[name], self._datatypes[name]
+        if array.dtype != NUMPY_TYPES[datatype]:
+            raise InvalidInput(f"must be {datatype}, not an array of {array.dtype}")
+        if array.ndim != len(shape):
+            raise InvalidInput(
+                f"must have {len(shape)} dimensions, shape {_written(shape)}; it has {array.ndim}, {list(array.shape)}"
+            )
+        if any(size != wanted and wanted >= 0 for size, wanted in zip(array.shape, shape, strict=True)):
+            raise InvalidInput(f"must have shape {_written(shape)}; it has {list(array.shape)}")
+        if array.size == 0 and 0 not in shape:
+            raise InvalidInput(f"is empty: its shape is {list(array.shape)}")
+        return as_text(array) if datatype == "BYTES" else array
+
+
+def from_lists(value: Any, datatype: Datatype) -> Array:
+    """An array of nested lists. Raises InvalidInput if they are ragged or hold what the type cannot."""
+    kind = NUMPY_TYPES[datatype]
+    elements, shape = _flattened(value)
+    types, allowed = ELEMENTS[kind.kind]
+    wrong = next((one for one in elements if type(one) not in types), None)
+    if wrong is not None or None in elements:
+        raise InvalidInput(f"must be {datatype}: {allowed}; it holds {wrong!r:.40}")
+    if kind.kind in "iu":
+        limits = np.iinfo(kind.name)
+        outside = next((one for one in elements if not limits.min <= one <= limits.max), None)
+        if outside is not None:
+            raise InvalidInput(f"holds {outside!s:.40}, and {datatype} goes from {limits.min} to {limits.max}")
+    if kind.kind == "f":
+        return _floats(elements, datatype).reshape(shape)
+    return np.array(elements, kind).reshape(shape)
+
+
+def as_lists(array: Array) -> Any:
+    """Nested lists of Python values, or one value of an array without dimensions."""
+    array = np.asarray(array)
+    if array.dtype == np.object_:
+        return as_text(array).tolist()
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return array.tolist()
+    written = array.astype(np.object_)
+    written[np.isnan(array)], written[np.isposinf(array)], written[np.isneginf(array)] = NOT_FINITE
+    return written.tolist()
+
+
+def as_text(array: Array) -> Array:
+    """Texts of texts or UTF-8 bytes. Raises InvalidInput for what is neither."""
+    texts = []
+    for one in array.ravel().tolist():
+        try:
+            text = one.decode() if isinstance(one, bytes) else one
+            text.encode()
+        except (UnicodeError, AttributeError):
+            raise InvalidInput(f"must be valid Unicode texts; it holds {one!r:.40}") from None
+        texts.append(text)
+    return np.array(texts, np.object_).reshape(array.shape)
+
+
+def _flattened(value: Any) -> tuple[list[Any], list[int]]:
+    """Elements of nested lists, and the shape; raises InvalidInput if that is not regular."""
+    level, shape = [value], []
+    while level and isinstance(level[0], list | tuple):
+        lengths = {len(one) if isinstance(one, list | tuple) else -1 for one in level}
+        if len(lengths) > 1:
+            raise InvalidInput("the nested lists are ragged: those at the same depth must have the same length")
+        shape.append(lengths.pop())
+        level = list(chain.from_iterable(level))
+    if any(isinstance(one, list | tuple) for one in level):
+        raise InvalidInput("the nested lists are ragged: some elements are lists and some are not")
+    return level, shape
+
+
+def _floats(elements: list[Any], datatype: Datatype) -> Array:
+    unknown = next((one for one in elements if isinstance(one, str) and one not in NOT_FINITE), None)
+    if unknown is not None:
+        raise InvalidInput(f"must be {datatype}: {ELEMENTS['f'][1]}; it holds {unknown!r:.40}")
+    values = [NOT_FINITE[one] if isinstance(one, str) else one for one in elements]
+    try:
+        exact = np.array(values, np.float64)
+    except OverflowError:  # an integer of more than 308 digits
+        raise InvalidInput(f"holds a number that is too large for {datatype}") from None
+    with np.errstate(over="ignore"):
+        found = exact.astype(NUMPY_TYPES[datatype])
+    lost = np.isinf(found) & np.isfinite(exact)
+    if lost.any():
+        raise InvalidInput(f"holds {exact[lost][0]:g}, which is too large for {datatype}")
+    return found
+
+
+def _written(shape: Sequence[int]) -> str:
+    return f"[{', '.join('any' if size < 0 else str(size) for size in shape)}]"

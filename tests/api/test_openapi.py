@@ -1,0 +1,54 @@
+import json
+
+import jsonschema
+from conftest import publish_sentiment
+
+PATH = "/v1/models/tiny-sentiment/predict"
+
+
+def resolved(document, schema):
+    return {**schema, "components": document["components"]}
+
+
+def test_every_loaded_model_has_a_typed_operation_whose_example_runs_as_it_stands(client):
+    document = client.get("/openapi.json").json()
+    operation = document["paths"][PATH]["post"]
+    body = operation["requestBody"]["content"]["application/json"]
+    jsonschema.validate(body["example"], resolved(document, body["schema"]))
+    reply = client.post(PATH, json=body["example"])
+    assert reply.status_code == 200, reply.text
+    answer = operation["responses"]["200"]["content"]["application/json"]
+    jsonschema.validate(reply.json(), resolved(document, answer["schema"]))
+    jsonschema.validate(answer["example"], resolved(document, answer["schema"]))
+
+
+def test_a_model_that_is_loaded_later_appears(client, models_dir, tmp_path):
+    publish_sentiment(models_dir, tmp_path / "other", name="other")
+    assert "/v1/models/other/predict" not in client.get("/openapi.json").json()["paths"]
+    assert client.post("/v1/models/other/load").status_code == 200
+    assert "/v1/models/other/predict" in client.get("/openapi.json").json()["paths"]
+
+
+def test_errors_are_documented_as_they_are_sent(client):
+    document = client.get("/openapi.json").json()
+    operation = document["paths"][PATH]["post"]
+    schema = operation["responses"]["422"]["content"]["application/json"]["schema"]
+    jsonschema.validate(client.post(PATH, json={"inputs": []}).json(), resolved(document, schema))
+    assert "HTTPValidationError" not in json.dumps(document)
+
+
+def test_every_reference_of_the_document_leads_somewhere(client):
+    document = client.get("/openapi.json").json()
+    text = json.dumps(document)
+    for name in document["components"]["schemas"]:
+        assert f'"#/components/schemas/{name}"' in text, f"{name} is not used"
+    for reference in {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}:
+        assert reference in document["components"]["schemas"]
+
+
+def test_the_pages_load_nothing_from_elsewhere(client):
+    for page in ("/docs", "/redoc"):
+        html = client.get(page).text
+        assert "https://" not in html
+        for asset in [part.split('"')[0] for part in html.split('src="')[1:] + html.split('href="')[1:]]:
+            assert client.get(asset).status_code == 200, asset

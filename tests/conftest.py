@@ -1,0 +1,119 @@
+"""Tiny real models, and the real application around them. Nothing here is faked but the size."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from fastapi import FastAPI
+from onnx import TensorProto, helper, numpy_helper
+from starlette.testclient import TestClient
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from app.api.app import create_app
+from app.api.limits import Limits
+from app.repository.manifest import Golden, Manifest, TensorSpec
+from app.repository.publish import publish
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.engine import LocalEngine
+from app.telemetry import Telemetry
+
+WORDS = ("[PAD]", "[UNK]", "good", "bad", "film", "a", "what")
+LOGITS = {"good": (0.0, 2.0), "bad": (2.0, 0.0)}  # negative, positive
+
+
+def word_counting_graph(path: Path, scale: float = 1.0) -> Path:
+    """A text classifier whose logits are sums over its words: padding and neighbours cannot change them."""
+    weight = np.array([LOGITS.get(word, (0.0, 0.0)) for word in WORDS], np.float32) * scale
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["weight", "input_ids"], ["by_token"]),
+            helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+            helper.make_node("Unsqueeze", ["mask", "last"], ["mask_3d"]),
+            helper.make_node("Mul", ["by_token", "mask_3d"], ["masked"]),
+            helper.make_node("ReduceSum", ["masked", "tokens"], ["logits"], keepdims=0),
+        ],
+        "word-counting",
+        [
+            helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "tokens"]),
+            helper.make_tensor_value_info("attention_mask", TensorProto.INT64, ["batch", "tokens"]),
+        ],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])],
+        [
+            numpy_helper.from_array(weight, "weight"),
+            numpy_helper.from_array(np.array([-1], np.int64), "last"),
+            numpy_helper.from_array(np.array([1], np.int64), "tokens"),
+        ],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
+def word_tokenizer(path: Path) -> Path:
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(path))
+    return path
+
+
+POSITIVE = [{"label": "positive", "score": 0.880797}, {"label": "negative", "score": 0.119203}]
+
+
+def publish_sentiment(root: Path, tmp_path: Path, name: str = "tiny-sentiment", **fields: Any) -> Manifest:
+    tmp_path.mkdir(parents=True, exist_ok=True)
+    files = {
+        "model.onnx": word_counting_graph(tmp_path / "m.onnx"),
+        "tokenizer.json": word_tokenizer(tmp_path / "t.json"),
+    }
+    ids = [TensorSpec(name=each, datatype="INT64", shape=(-1, -1)) for each in ("input_ids", "attention_mask")]
+    defaults: dict[str, Any] = {
+        "task": "text-classification",
+        "description": "Counts good and bad words.",
+        "licence": "CC0-1.0",
+        "runtime": "onnx",
+        "graphs": {"model": "model.onnx"},
+        "inputs": tuple(ids),
+        "outputs": (TensorSpec(name="logits", datatype="FP32", shape=(-1, 2)),),
+        "config": {"labels": ["negative", "positive"], "tokenizer": "tokenizer.json", "max_tokens": 16},
+        "golden": (Golden(input={"text": "what a good film"}, output=POSITIVE),),
+    }
+    return publish(root, name, files, **{**defaults, **fields})
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path) -> Path:
+    root = tmp_path / "models"
+    root.mkdir()
+    publish_sentiment(root, tmp_path / "scratch")
+    return root
+
+
+@pytest.fixture
+def engine(models_dir: Path) -> LocalEngine:
+    return LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu"))
+
+
+@pytest.fixture
+def app(models_dir: Path) -> FastAPI:
+    telemetry = Telemetry()
+    engine = LocalEngine(ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu"))
+    return create_app(engine, telemetry, Limits(max_body_bytes=100_000, max_items=8, request_timeout_s=10))
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 15) -> None:
+    """Wait until `condition` holds; fail if it does not in time."""
+    end = monotonic() + seconds
+    while not condition():
+        assert monotonic() < end, "it did not come true in time"
+        sleep(0.01)
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app) as client:
+        eventually(lambda: client.get("/health/ready").status_code == 200)
+        yield client

@@ -1,0 +1,345 @@
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from conftest import POSITIVE, publish_sentiment
+
+from app.errors import InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge
+from app.repository.manifest import Golden
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.engine import LocalEngine
+from app.tasks.text_classification import TextClassificationParameters, TextInput
+from app.telemetry import Telemetry
+
+NAME = "tiny-sentiment"
+
+
+@pytest.fixture
+def new_engine(models_dir) -> Callable[..., LocalEngine]:
+    def make(**settings: Any) -> LocalEngine:
+        options = RuntimeOptions(device="cpu")
+        return LocalEngine(ModelRepository(models_dir), Telemetry(), options=options, **settings)
+
+    return make
+
+
+def go(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(coroutine, 30))
+
+
+async def predict(engine: LocalEngine, *texts: str, version: int | None = None) -> Any:
+    items = [TextInput(text=text) for text in texts]
+    deadline = asyncio.get_running_loop().time() + 10
+    return await engine.predict(engine.find(NAME, version), items, TextClassificationParameters(), deadline)
+
+
+def states(engine: LocalEngine) -> dict[int, str]:
+    (model,) = engine.status().models
+    return {one.version: one.state for one in model.versions}
+
+
+def reason(engine: LocalEngine, version: int) -> str:
+    (model,) = engine.status().models
+    return next(one.reason for one in model.versions if one.version == version)
+
+
+def edit_manifest(models_dir, version: int, **changes: Any) -> None:
+    path = models_dir / NAME / str(version) / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_it_is_ready_when_every_model_can_predict(new_engine):
+    async def main():
+        engine = new_engine()
+        assert not engine.status().is_ready
+        await engine.load()
+        status = engine.status()
+        await engine.stop()
+        return status, engine.status()
+
+    running, stopped = go(main())
+    assert running.is_ready
+    assert running.reason == ""
+    assert not stopped.is_ready
+    assert stopped.reason == "the service is stopping"
+
+
+def test_a_bad_item_fails_alone_though_others_come_at_the_same_moment(new_engine):
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        asked = [predict(engine, text) for text in ("good", " ", "film")]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        await engine.stop()
+        return answers
+
+    good, bad, film = go(main())
+    assert isinstance(bad, InvalidInput)
+    assert bad.details == [{"loc": ["inputs", 0, "text"], "msg": "the text is empty"}]
+    assert good.outputs[0][0].label == "positive"
+    assert len(film.outputs[0]) == 2
+
+
+def broken_file(models_dir, version):
+    (models_dir / NAME / str(version) / "model.onnx").write_bytes(b"\0" * 10)
+
+
+def one_byte_changed(models_dir, version):
+    path = models_dir / NAME / str(version) / "tokenizer.json"
+    path.write_bytes(path.read_bytes().replace(b"good", b"gold"))
+
+
+def missing_file(models_dir, version):
+    (models_dir / NAME / str(version) / "model.onnx").unlink()
+
+
+def wrong_golden(models_dir, version):
+    wrong = [{**label, "score": 0.5} for label in POSITIVE]
+    edit_manifest(models_dir, version, golden=[{"input": {"text": "a good film"}, "output": wrong}])
+
+
+def golden_that_cannot_be_answered(models_dir, version):
+    edit_manifest(models_dir, version, golden=[{"input": {"txt": "a good film"}, "output": []}])
+
+
+def half_a_manifest(models_dir, version):
+    path = models_dir / NAME / str(version) / "manifest.json"
+    path.write_text(path.read_text()[:200])
+
+
+def another_name(models_dir, version):
+    edit_manifest(models_dir, version, name="somebody-else")
+
+
+def unknown_task(models_dir, version):
+    edit_manifest(models_dir, version, task="mind-reading")
+
+
+def unknown_key(models_dir, version):
+    edit_manifest(models_dir, version, colour="red")
+
+
+def config_that_does_not_fit(models_dir, version):
+    edit_manifest(
+        models_dir, version, config={"labels": ["a", "b"], "tokenizer": "no-such-file.json", "max_tokens": 16}
+    )
+
+
+def graph_outside_of_files(models_dir, version):
+    edit_manifest(models_dir, version, graphs={"model": "other.onnx"})
+
+
+def path_that_leaves_the_folder(models_dir, version):
+    folder = models_dir / NAME / str(version)
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    files["../1/model.onnx"] = files.pop("model.onnx")
+    edit_manifest(models_dir, version, files=files, graphs={"model": "../1/model.onnx"})
+
+
+def link_that_leaves_the_folder(models_dir, version):
+    graph = models_dir / NAME / str(version) / "model.onnx"
+    graph.unlink()
+    graph.symlink_to(models_dir / NAME / "1" / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (broken_file, "model.onnx has 10 bytes"),
+        (one_byte_changed, "tokenizer.json has sha256"),
+        (missing_file, "model.onnx is missing"),
+        (wrong_golden, "golden example 0 has another answer on this machine: output.0.score"),
+        (golden_that_cannot_be_answered, "golden example 0 fails"),
+        (half_a_manifest, "manifest.json: "),
+        (another_name, "that of somebody-else"),
+        (unknown_task, "task 'mind-reading' is not known"),
+        (unknown_key, "colour"),
+        (config_that_does_not_fit, "no-such-file.json"),
+        (graph_outside_of_files, "other.onnx is named as a graph"),
+        (path_that_leaves_the_folder, "is not a path inside"),
+        (link_that_leaves_the_folder, "leads out of"),
+    ],
+)
+def test_a_version_that_fails_a_step_is_not_served_and_the_old_one_stays(
+    new_engine, models_dir, tmp_path, damage, says
+):
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        publish_sentiment(models_dir, tmp_path / "2")
+        damage(models_dir, 2)
+        await engine.load(NAME)
+        assert states(engine) == {1: "ready", 2: "failed"}
+        assert says in reason(engine, 2)
+        assert engine.status().is_ready
+        assert (await predict(engine, "good")).manifest.version == 1
+        with pytest.raises(ModelNotReady):
+            engine.find(NAME, 2)
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_start_with_a_damaged_newest_version_serves_the_one_before(new_engine, models_dir, tmp_path):
+    publish_sentiment(models_dir, tmp_path / "2")
+    one_byte_changed(models_dir, 2)
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        assert (await predict(engine, "good")).manifest.version == 1
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_model_without_a_version_that_works_is_not_ready_and_says_why(new_engine, models_dir):
+    missing_file(models_dir, 1)
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        status = engine.status()
+        assert not status.is_ready
+        assert NAME in status.reason
+        with pytest.raises(ModelNotReady, match=r"model.onnx is missing"):
+            engine.find(NAME)
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_version_that_has_been_repaired_is_loaded_at_the_next_try(new_engine, models_dir, tmp_path):
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        publish_sentiment(models_dir, tmp_path / "2")
+        graph = models_dir / NAME / "2" / "model.onnx"
+        content = graph.read_bytes()
+        missing_file(models_dir, 2)
+        await engine.load(NAME)
+        assert states(engine)[2] == "failed"
+        graph.write_bytes(content)
+        await engine.load(NAME)
+        assert states(engine)[2] == "ready"
+        await engine.stop()
+
+    go(main())
+
+
+def test_only_the_newest_versions_stay_loaded(new_engine, models_dir, tmp_path):
+    async def main():
+        engine = new_engine(keep_versions=2)
+        await engine.load()
+        for number in (2, 3):
+            publish_sentiment(models_dir, tmp_path / str(number))
+            await engine.load(NAME)
+        assert states(engine) == {1: "unloaded", 2: "ready", 3: "ready"}
+        assert (await predict(engine, "good")).manifest.version == 3
+        assert (await predict(engine, "good", version=2)).manifest.version == 2
+        with pytest.raises(ModelNotReady, match="version 1 is unloaded"):
+            engine.find(NAME, 1)
+        with pytest.raises(ModelNotFound, match="no version 9"):
+            engine.find(NAME, 9)
+        await engine.stop()
+
+    go(main())
+
+
+def test_removing_the_newest_version_rolls_back(new_engine, models_dir, tmp_path):
+    publish_sentiment(models_dir, tmp_path / "2")
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        (models_dir / NAME / "2").rename(tmp_path / "withdrawn")
+        await engine.load(NAME)
+        assert (await predict(engine, "good")).manifest.version == 1
+        assert states(engine) == {1: "ready"}
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_switch_fails_no_request_that_is_under_way(new_engine, models_dir, tmp_path):
+    async def main():
+        engine = new_engine(keep_versions=1)
+        await engine.load()
+        done = asyncio.Event()
+
+        async def keep_asking() -> set[int]:
+            seen = set()
+            while not done.is_set():
+                seen.add((await predict(engine, "good", "bad")).manifest.version)
+            return seen
+
+        asking = [asyncio.create_task(keep_asking()) for _ in range(4)]
+        for number in (2, 3):
+            publish_sentiment(models_dir, tmp_path / str(number))
+            await engine.load(NAME)
+            await asyncio.sleep(0.05)
+        done.set()
+        seen = set().union(*await asyncio.gather(*asking))
+        await engine.stop()
+        return seen
+
+    assert go(main()) == {1, 2, 3}
+
+
+def test_stopping_answers_what_was_admitted_and_refuses_the_rest(new_engine):
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        manifest = engine.find(NAME)
+        asked = [asyncio.create_task(predict(engine, "good", "bad")) for _ in range(20)]
+        await asyncio.sleep(0)
+        await engine.stop()
+        answers = await asyncio.gather(*asked)
+        with pytest.raises(ModelNotReady, match="stopping"):
+            await engine.predict(manifest, [TextInput(text="good")], TextClassificationParameters(), 1e9)
+        return answers
+
+    assert len(go(main())) == 20
+
+
+def test_a_request_that_makes_more_rows_than_a_queue_holds_is_told_to_be_smaller(new_engine):
+    async def main():
+        engine = new_engine(max_queue_size=3)
+        await engine.load()
+        try:
+            await predict(engine, *["good"] * 4)
+        finally:
+            await engine.stop()
+
+    with pytest.raises(PayloadTooLarge, match=r"inputs\.3"):
+        go(main())
+
+
+def test_an_empty_repository_is_ready_and_knows_no_model(tmp_path):
+    async def main():
+        engine = LocalEngine(ModelRepository(tmp_path / "none"), Telemetry(), options=RuntimeOptions(device="cpu"))
+        await engine.load()
+        assert engine.status().is_ready
+        with pytest.raises(ModelNotFound, match="there are: none"):
+            engine.find("x")
+        await engine.stop()
+
+    go(main())
+
+
+def test_golden_examples_may_differ_within_their_tolerance(new_engine, models_dir):
+    near = [{**label, "score": label["score"] + 0.02} for label in POSITIVE]
+    golden = Golden(input={"text": "a good film"}, output=near, tolerance=0.05).model_dump()
+    edit_manifest(models_dir, 1, golden=[golden])
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        found = states(engine)
+        await engine.stop()
+        return found
+
+    assert go(main()) == {1: "ready"}

@@ -1,0 +1,251 @@
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from onnx import TensorProto, helper
+from torch.export import Dim, export
+
+from app.commands import PROBE_SIZES, add_model
+from app.errors import InvalidArtifact, InvalidInput
+from app.repository.golden import difference
+from app.repository.repository import ModelRepository
+from app.runtimes import RUNTIMES
+from app.runtimes.options import RuntimeOptions
+from app.tasks import TASKS
+from app.tasks.base import predict_alone, to_json
+from training.export_program import save_program
+
+FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
+
+
+def onnx_file(path: Path, nodes: Sequence, inputs: dict, outputs: dict, constants: dict | None = None) -> Path:
+    """A graph of nodes (operator, inputs, outputs, attributes); inputs and outputs map names to (type, shape)."""
+    graph = helper.make_graph(
+        [helper.make_node(op, reads, writes, **attributes) for op, reads, writes, attributes in nodes],
+        "graph",
+        [helper.make_tensor_value_info(name, *spec) for name, spec in inputs.items()],
+        [helper.make_tensor_value_info(name, *spec) for name, spec in outputs.items()],
+        [helper.make_tensor(name, INT64, [len(value)], value) for name, value in (constants or {}).items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def doubled(path: Path, shape: list[int | str], datatype: int = FLOAT) -> Path:
+    return onnx_file(path, [("Add", ["x", "x"], ["y"], {})], {"x": (datatype, shape)}, {"y": (datatype, shape)})
+
+
+def answer(models: Path, name: str, item: dict) -> dict:
+    """What a published model answers, read from the repository as the service does."""
+    repository = ModelRepository(models)
+    manifest = repository.read(name, 1)
+    files = repository.verify(manifest)
+    task = TASKS[manifest.task](TASKS[manifest.task].Config.model_validate(manifest.config), files)
+    session = RUNTIMES[manifest.runtime](files[manifest.graphs["model"]], RuntimeOptions(device="cpu"))
+    output = predict_alone(task, {"model": session}, task.Input.model_validate(item), task.Parameters())
+    return to_json(output)
+
+
+def test_an_onnx_graph_is_served_as_it_is(tmp_path):
+    manifest = add_model(doubled(tmp_path / "double.onnx", ["batch", 3]), "double", tmp_path / "models")
+    assert (manifest.name, manifest.version, manifest.task, manifest.runtime) == ("double", 1, "tensors", "onnx")
+    assert manifest.inputs[0].model_dump() == {"name": "x", "datatype": "FP32", "shape": (-1, 3)}
+    assert manifest.config["batched"] is True
+    assert manifest.batching.max_batch_size > 1
+    assert answer(tmp_path / "models", "double", {"x": [1, 2, 3]}) == {"y": [2, 4, 6]}
+
+
+def test_the_golden_example_is_a_request_with_its_answer(tmp_path):
+    manifest = add_model(doubled(tmp_path / "double.onnx", ["batch", 3]), "double", tmp_path / "models")
+    (golden,) = manifest.golden
+    assert golden.input == {"x": [1, 1, 1]}
+    assert golden.output == {"y": [2, 2, 2]}
+    found = answer(tmp_path / "models", "double", golden.input)
+    assert difference(golden.output, found, golden.tolerance) is None
+
+
+def test_a_second_time_makes_a_second_version(tmp_path):
+    file = doubled(tmp_path / "double.onnx", ["batch", 3])
+    assert [add_model(file, "double", tmp_path / "models").version for _ in range(2)] == [1, 2]
+
+
+def test_an_exported_program_is_served_as_it_is(tmp_path):
+    class Scores(torch.nn.Module):
+        def forward(self, left, right):
+            return {"total": left + right, "mean": (left + right).mean(dim=1)}
+
+    batch = Dim("batch")
+    program = export(Scores(), (torch.ones(2, 3), torch.ones(2, 3)), dynamic_shapes=({0: batch}, {0: batch}))
+    save_program(program, tmp_path / "scores.pt2")
+    manifest = add_model(tmp_path / "scores.pt2", "scores", tmp_path / "models")
+    assert manifest.runtime == "pytorch"
+    assert [tensor.name for tensor in manifest.inputs] == ["left", "right"]
+    assert manifest.config["batched"] is True
+    found = answer(tmp_path / "models", "scores", {"left": [1, 2, 3], "right": [1, 1, 1]})
+    assert found == {"total": [2, 3, 4], "mean": 3}
+
+
+def test_texts_are_served(tmp_path):
+    file = onnx_file(
+        tmp_path / "texts.onnx",
+        [("Identity", ["text"], ["same"], {})],
+        {"text": (STRING, ["n"])},
+        {"same": (STRING, ["n"])},
+    )
+    manifest = add_model(file, "texts", tmp_path / "models")
+    assert manifest.config["batched"] is True
+    assert answer(tmp_path / "models", "texts", {"text": "grün"}) == {"same": "grün"}
+
+
+def test_a_graph_of_fixed_shape_is_served_one_item_at_a_time(tmp_path):
+    manifest = add_model(doubled(tmp_path / "double.onnx", [2, 3]), "double", tmp_path / "models")
+    assert manifest.config["batched"] is False
+    assert manifest.batching.max_batch_size == 1
+    assert answer(tmp_path / "models", "double", {"x": [[1, 2, 3], [4, 5, 6]]}) == {"y": [[2, 4, 6], [8, 10, 12]]}
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        pytest.param([("CumSum", ["x", "zero"], ["y"], {})], id="rows see those before them"),
+        pytest.param([("CumSum", ["x", "zero"], ["y"], {"reverse": 1})], id="rows see those after them"),
+        pytest.param(
+            [("ReduceMean", ["x", "zero"], ["mean"], {}), ("Sub", ["x", "mean"], ["y"], {})], id="rows see all"
+        ),
+    ],
+)
+def test_rows_that_depend_on_each_other_never_share_a_batch(tmp_path, nodes):
+    file = onnx_file(
+        tmp_path / "rows.onnx", nodes, {"x": (FLOAT, ["time", 2])}, {"y": (FLOAT, ["time", 2])}, {"zero": [0]}
+    )
+    manifest = add_model(file, "rows", tmp_path / "models")
+    assert manifest.config["batched"] is False
+    assert manifest.inputs[0].shape == (-1, 2)
+
+
+def test_one_answer_for_all_rows_is_not_a_batch(tmp_path):
+    file = onnx_file(
+        tmp_path / "sum.onnx",
+        [("ReduceSum", ["x"], ["y"], {"keepdims": 0})],
+        {"x": (FLOAT, ["n", 2])},
+        {"y": (FLOAT, [])},
+    )
+    manifest = add_model(file, "sum", tmp_path / "models")
+    assert manifest.config["batched"] is False
+    assert answer(tmp_path / "models", "sum", {"x": [[1, 2], [3, 4], [5, 6]]}) == {"y": 21}
+
+
+def test_varying_dimensions_are_measured_at_the_smallest_size_that_works(tmp_path):
+    """Three 2x2 poolings need eight pixels in each direction."""
+    pool = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    nodes = [("MaxPool", [a], [b], pool) for a, b in ("xa", "ab", "by")]
+    shape = ["batch", 1, "height", "width"]
+    file = onnx_file(tmp_path / "pool.onnx", nodes, {"x": (FLOAT, shape)}, {"y": (FLOAT, shape)})
+    config = add_model(file, "pool", tmp_path / "models").config
+    assert config["probe_size"] == 8
+    assert 8 in PROBE_SIZES
+    assert config["batched"] is True
+
+
+def test_an_output_whose_shape_the_file_leaves_open_gets_the_right_rank(tmp_path):
+    file = onnx_file(
+        tmp_path / "open.onnx",
+        [("Reshape", ["x", "shape"], ["y"], {})],
+        {"x": (FLOAT, ["n", 4]), "shape": (INT64, [3])},
+        {"y": (FLOAT, None)},
+    )
+    manifest = add_model(file, "open", tmp_path / "models")
+    assert manifest.config["batched"] is False
+    assert len(manifest.outputs[0].shape) == 3
+
+
+def test_weights_in_a_file_beside_the_graph_come_along(tmp_path):
+    weight = TensorProto(name="w", data_type=FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    weight.external_data.add(key="location", value="large.onnx.data")
+    (tmp_path / "large.onnx.data").write_bytes(np.arange(4, dtype=np.float32).tobytes())
+    shape = ["n", 4]
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "w"], ["y"])],
+        "graph",
+        [helper.make_tensor_value_info("x", FLOAT, shape)],
+        [helper.make_tensor_value_info("y", FLOAT, shape)],
+        [weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    (tmp_path / "large.onnx").write_bytes(model.SerializeToString())
+    manifest = add_model(tmp_path / "large.onnx", "large", tmp_path / "models")
+    assert set(manifest.files) == {"large.onnx", "large.onnx.data"}
+    assert answer(tmp_path / "models", "large", {"x": [0, 0, 0, 0]}) == {"y": [0, 1, 2, 3]}
+
+
+def test_a_large_answer_makes_no_golden_example(tmp_path):
+    manifest = add_model(doubled(tmp_path / "double.onnx", ["n", 9000]), "double", tmp_path / "models")
+    assert manifest.golden == ()
+    assert manifest.limits == ("Has no golden example: it would be 18000 numbers.",)
+
+
+def test_a_random_answer_makes_no_golden_example(tmp_path):
+    file = onnx_file(
+        tmp_path / "noise.onnx", [("RandomNormalLike", ["x"], ["y"], {})], {"x": (FLOAT, [3])}, {"y": (FLOAT, [3])}
+    )
+    manifest = add_model(file, "noise", tmp_path / "models")
+    assert manifest.golden == ()
+    assert manifest.limits == ("Has no golden example: it gives another answer each time.",)
+
+
+def test_answers_that_are_not_finite_make_a_golden_example_that_json_can_hold(tmp_path):
+    file = onnx_file(
+        tmp_path / "nan.onnx",
+        [("Sub", ["x", "x"], ["zero"], {}), ("Div", ["x", "zero"], ["y"], {})],
+        {"x": (FLOAT, ["n", 1])},
+        {"y": (FLOAT, ["n", 1])},
+    )
+    add_model(file, "nan", tmp_path / "models")
+    content = (tmp_path / "models" / "nan" / "1" / "manifest.json").read_text()
+    golden = json.loads(content, parse_constant=pytest.fail)["golden"][0]
+    assert golden["output"] == {"y": ["Infinity"]}
+    assert answer(tmp_path / "models", "nan", golden["input"]) == golden["output"]
+
+
+@pytest.mark.parametrize("name", ["Upper", "a b", "../up", "", "-a", "a" * 65])
+def test_a_bad_name_is_refused(tmp_path, name):
+    with pytest.raises(InvalidInput, match="is not a model's name"):
+        add_model(doubled(tmp_path / "double.onnx", ["n"]), name, tmp_path / "models")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        pytest.param("model.onnx", None, "is not a file", id="missing"),
+        pytest.param("model.pkl", b"", r"model\.pkl: only \.onnx and \.pt2 files can be added", id="pickle"),
+        pytest.param("model.onnx", b"?", r"model\.onnx is not an ONNX graph that can be run", id="not ONNX"),
+        pytest.param("model.pt2", b"?", r"model\.pt2 is not an exported program that can be run", id="not a program"),
+    ],
+)
+def test_a_file_that_cannot_be_served_is_refused_and_nothing_is_published(tmp_path, file, content, message):
+    if content is not None:
+        (tmp_path / file).write_bytes(content)
+    with pytest.raises(InvalidArtifact, match=message):
+        add_model(tmp_path / file, "model", tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_datatype_that_v2_lacks_is_refused(tmp_path):
+    with pytest.raises(InvalidArtifact, match=r"x is a tensor\(bfloat16\), which has no V2 datatype"):
+        add_model(doubled(tmp_path / "bf.onnx", [3], TensorProto.BFLOAT16), "bf", tmp_path / "models")
+
+
+def test_a_graph_that_fails_on_every_size_is_refused(tmp_path):
+    file = onnx_file(
+        tmp_path / "never.onnx",
+        [("Reshape", ["x", "seven"], ["y"], {})],
+        {"x": (FLOAT, ["n", 2])},
+        {"y": (FLOAT, [7])},
+        {"seven": [7]},
+    )
+    with pytest.raises(InvalidArtifact, match=r"never\.onnx cannot be run on ones of any size up to 512: .*reshaped"):
+        add_model(file, "never", tmp_path / "models")

@@ -1,0 +1,231 @@
+"""The service as a process of its own, over real sockets."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from time import monotonic, sleep
+
+import httpx
+import numpy as np
+import onnx
+import pytest
+from conftest import eventually, publish_sentiment
+from onnx import TensorProto, helper, numpy_helper
+
+from app.repository.manifest import Batching, TensorSpec
+from app.repository.publish import publish
+
+
+class Service:
+    def __init__(self, models_dir: Path, **settings: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.port = port
+        environment = {"TESSERA_MODELS_DIR": str(models_dir), "TESSERA_DEVICE": "cpu", **settings}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app", "serve", "--port", str(port)],
+            env={**os.environ, **environment},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def metric(self, name: str) -> float:
+        lines = httpx.get(f"{self.url}/metrics").text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def ended(self) -> int:
+        return self.process.wait(20)
+
+
+def publish_slow(root: Path, scratch: Path) -> None:
+    """A model that takes some tenths of a second a row: a chain of products that cannot be folded away."""
+    size, steps = 512, 80
+    names = ["scaled", *(f"step{i}" for i in range(steps))]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Unsqueeze", ["x", "last"], ["x_3d"]),
+            helper.make_node("Mul", ["x_3d", "weight"], ["scaled"]),
+            *(helper.make_node("MatMul", [one, "weight"], [next_]) for one, next_ in pairwise(names)),
+            helper.make_node("ReduceSum", [names[-1], "axes"], ["y"], keepdims=0),
+        ],
+        "slow",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch"])],
+        [
+            numpy_helper.from_array((np.eye(size) * 0.5).astype(np.float32), "weight"),
+            numpy_helper.from_array(np.array([-1], np.int64), "last"),
+            numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
+        ],
+    )
+    path = scratch / "slow.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    x = {"name": "x", "datatype": "FP32", "shape": [-1, 1]}
+    y = {"name": "y", "datatype": "FP32", "shape": [-1]}
+    publish(
+        root, "slow", {"model.onnx": path},
+        task="tensors", runtime="onnx", graphs={"model": "model.onnx"}, batching=Batching(max_batch_size=1),
+        inputs=(TensorSpec.model_validate(x),), outputs=(TensorSpec.model_validate(y),),
+        config={"inputs": [x], "outputs": [y], "batched": True},
+    )  # fmt: skip
+
+
+SLOW = "/v1/models/slow/predict"
+
+
+@pytest.fixture
+def service(models_dir: Path) -> Iterator[Service]:
+    service = Service(models_dir)
+    try:
+        eventually(service.is_ready, 30)
+        yield service
+    finally:
+        service.process.kill()
+        service.process.communicate()
+
+
+PREDICT = "/v1/models/tiny-sentiment/predict"
+
+
+@pytest.fixture
+def slow_service(models_dir: Path, tmp_path: Path) -> Iterator[Service]:
+    publish_slow(models_dir, tmp_path)
+    service = Service(models_dir, TESSERA_THREADS="1")
+    try:
+        eventually(service.is_ready, 60)
+        yield service
+    finally:
+        service.process.kill()
+        service.process.communicate()
+
+
+def test_after_sigterm_what_was_admitted_is_answered_and_the_rest_gets_503(slow_service):
+    def ask() -> int:
+        return httpx.post(slow_service.url + SLOW, json={"inputs": [{"x": [1]}] * 3}, timeout=60).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        admitted = [pool.submit(ask) for _ in range(6)]
+        eventually(lambda: slow_service.metric('tessera_queue_rows{model="slow"') >= 15)
+        slow_service.terminate()
+        eventually(lambda: httpx.get(f"{slow_service.url}/health/ready").status_code == 503)
+        late = httpx.post(slow_service.url + SLOW, json={"inputs": [{"x": [1]}]}, timeout=60)
+        assert [each.result() for each in admitted] == [200] * 6
+    assert late.status_code == 503
+    assert late.headers["connection"] == "close"
+    assert "stopping" in late.json()["error"]
+    assert slow_service.ended() == 0
+
+
+def test_sigterm_under_a_storm_of_requests_cuts_no_answer(service):
+    statuses: list[int] = []
+    told_to_stop = threading.Event()
+
+    def keep_asking() -> None:
+        with httpx.Client(base_url=service.url, timeout=20) as client:
+            while True:
+                try:
+                    statuses.append(client.post(PREDICT, json={"inputs": ["a good film"] * 8}).status_code)
+                except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError) as error:
+                    if not told_to_stop.is_set() or "incomplete" in str(error):  # an answer was cut
+                        raise
+                    return  # the door is closed: this one was never admitted
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(keep_asking) for _ in range(8)]
+        eventually(lambda: len(statuses) > 50)
+        told_to_stop.set()
+        service.terminate()
+        code = service.ended()
+        for each in asking:
+            each.result()
+    assert code == 0
+    assert set(statuses) <= {200, 503}
+
+
+def test_a_second_service_on_the_same_port_fails_with_a_clear_message(service, models_dir):
+    taken = subprocess.run(
+        [sys.executable, "-m", "app", "serve", "--port", str(service.port)],
+        env={**os.environ, "TESSERA_MODELS_DIR": str(models_dir)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert taken.returncode != 0
+    assert "address already in use" in taken.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [("TESSERA_MODEL_DIR", "x", "unknown setting TESSERA_MODEL_DIR"), ("TESSERA_PORT", "eighty", "port")],
+)
+def test_a_setting_that_would_have_no_effect_is_an_error(name, value, says):
+    refused = subprocess.run(
+        [sys.executable, "-m", "app", "serve"],
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert refused.returncode == 2
+    assert says in refused.stderr
+
+
+def test_a_client_that_hangs_up_is_not_computed_for(slow_service):
+    body = b'{"inputs": [' + b",".join([b'{"x": [1]}'] * 20) + b"]}"
+    head = f"POST {SLOW} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    before = slow_service.metric('tessera_batch_rows_count{model="slow"')
+    with socket.create_connection(("127.0.0.1", slow_service.port)) as connection:
+        connection.sendall(head + body)
+        eventually(lambda: slow_service.metric('tessera_queue_rows{model="slow"') > 15)
+    eventually(lambda: slow_service.metric('tessera_queue_rows{model="slow"') == 0, 2)
+    computed = slow_service.metric('tessera_batch_rows_count{model="slow"') - before
+    dropped = slow_service.metric('tessera_rows_dropped_total{model="slow",reason="abandoned"')
+    assert dropped >= 10
+    assert computed <= 20 - dropped
+
+
+def test_504_comes_on_time_while_the_kernel_still_runs(slow_service):
+    started = monotonic()
+    reply = httpx.post(
+        slow_service.url + SLOW, json={"inputs": [{"x": [1]}]}, headers={"X-Request-Timeout-Ms": "20"}, timeout=20
+    )
+    assert reply.status_code == 504
+    assert monotonic() - started < 0.2
+
+
+def test_it_answers_while_it_is_still_loading(models_dir, tmp_path):
+    for i in range(6):
+        publish_sentiment(models_dir, tmp_path / f"scratch-{i}", name=f"model-{i}")
+    service = Service(models_dir)
+    try:
+        end, seen = monotonic() + 30, set()
+        while monotonic() < end and 200 not in seen:
+            try:
+                reply = httpx.get(f"{service.url}/health/ready")
+                seen.add(reply.status_code)
+                if reply.status_code == 503:
+                    assert reply.json()["reason"]
+                    assert httpx.get(f"{service.url}/health/live").status_code == 200
+            except httpx.ConnectError:
+                sleep(0.01)
+        assert seen == {200, 503}
+    finally:
+        service.process.kill()
+        service.process.communicate()

@@ -1,0 +1,44 @@
+"""How well scores rank the item that came next: leave-one-out, against all items not yet seen.
+
+Nothing is sampled: Krichene & Rendle, "On Sampled Metrics for Item Recommendation" (KDD 2020), show why.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from app.tensors import Array
+
+History = Sequence[int]
+
+
+def leave_last_out(histories: Sequence[History]) -> tuple[list[History], list[int]]:
+    """Each history without its last item, and these last items. Twice applied it makes a validation split."""
+    return [history[:-1] for history in histories], [history[-1] for history in histories]
+
+
+def target_ranks(scores: Array, histories: Sequence[History], targets: Sequence[int]) -> npt.NDArray[np.int64]:
+    """The rank of each target, from 1, among all items that are not in its history.
+
+    `scores` float [histories, items + 1], where item 0 is padding. A tie counts against the target, so that a
+    constant score is worth nothing. Raises ValueError if a target is in its history.
+    """
+    candidates = np.ones(scores.shape, bool)
+    candidates[:, 0] = False
+    for row, history in enumerate(histories):
+        candidates[row, list(history)] = False
+    rows = np.arange(len(targets))
+    if not candidates[rows, targets].all():
+        raise ValueError("a target is in its own history")
+    return np.asarray(((scores >= scores[rows, targets][:, None]) & candidates).sum(axis=1))
+
+
+def hit_rate(ranks: npt.NDArray[np.int64], k: int) -> float:
+    """Share of targets among the first `k`."""
+    return float((ranks <= k).mean())
+
+
+def ndcg(ranks: npt.NDArray[np.int64], k: int) -> float:
+    """Normalised discounted cumulative gain of the first `k`: with a single target, 1 / log2(rank + 1)."""
+    return float(np.where(ranks <= k, 1 / np.log2(ranks + 1), 0).mean())
