@@ -91,27 +91,29 @@ def add_model(file: Path, name: str, models: Path) -> Manifest:
 
 
 def find_config(file: str, signature: Signature, session: Session) -> RawTensorsConfig:
-    """The first config under which the graph answers: batched if that is right, with the smallest sizes that work."""
+    """The first config under which the graph answers: batched if that is right, at the smallest size that works."""
     if not signature.inputs or not signature.outputs:
         raise InvalidArtifact(f"{file} has no inputs or no outputs")
-    fault = ""
+    fault, empty = "", None
     for inputs, batched, size in _candidates(signature):
         try:
-            outputs = _answer(inputs, batched, size, session)
+            answer = _answer(inputs, batched, size, session)
         except MemoryError:
             raise
         except Exception as error:  # whatever the graph has against this size
             fault = fault or str(error)
             continue
-        if outputs is None:
+        if answer is None:
             continue
-        return RawTensorsConfig(
-            inputs=inputs,
-            outputs=[_described(tensor, outputs[tensor.name], batched) for tensor in signature.outputs],
-            batched=batched,
-            probe_size=size,
-        )
-    raise InvalidArtifact(f"{file} cannot be run on ones of any size up to {PROBE_SIZES[-1]}: {fault}")
+        outputs = [_described(tensor, answer[tensor.name], batched) for tensor in signature.outputs]
+        config = RawTensorsConfig(inputs=inputs, outputs=outputs, batched=batched, probe_size=size)
+        if all(array.size for array in answer.values()):
+            return config
+        # Nothing came out: too small to convolve, or nothing to detect in ones.
+        empty = empty or config
+    if empty is None:
+        raise InvalidArtifact(f"{file} cannot be run on ones of any size up to {PROBE_SIZES[-1]}: {fault}")
+    return empty
 
 
 def golden_example(task: RawTensors, session: Session) -> tuple[tuple[Golden, ...], tuple[str, ...]]:
@@ -124,7 +126,7 @@ def golden_example(task: RawTensors, session: Session) -> tuple[tuple[Golden, ..
         return (), (f"Has no golden example: it would be {count} numbers.",)
     # Rounding differs between processors in proportion to the numbers.
     numbers = [np.abs(array[np.isfinite(array)]) for array in arrays if array.dtype.kind in "fiu"]
-    tolerance = 1e-4 * max(1.0, *(float(array.max(initial=0)) for array in numbers))
+    tolerance = 1e-4 * max([1.0, *(float(array.max(initial=0)) for array in numbers)])
     if difference(to_json(first), to_json(second), tolerance):
         return (), ("Has no golden example: it gives another answer each time.",)
     return (Golden(input=item.root, output=to_json(first), tolerance=tolerance),), ()
@@ -137,28 +139,28 @@ def _candidates(signature: Signature) -> Iterator[tuple[list[TensorField], bool,
         if batched and any(tensor.shape[:1] != (-1,) for tensor in inputs):
             continue
         for size in PROBE_SIZES if varies else PROBE_SIZES[:1]:
-            if (
-                sum(np.prod([size if one < 0 else one for one in tensor.shape]) for tensor in inputs)
-                > MAX_PROBE_NUMBERS
-            ):
-                break
-            yield inputs, batched, size
+            numbers = (np.prod([size if one < 0 else one for one in tensor.shape]) for tensor in inputs)
+            if sum(numbers) <= MAX_PROBE_NUMBERS:
+                yield inputs, batched, size
 
 
 def _answer(inputs: list[TensorField], batched: bool, size: int, session: Session) -> Tensors | None:
     """What the graph answers to ones; None if it is asked for a batch and its rows depend on each other."""
-    config = RawTensorsConfig(inputs=inputs, outputs=inputs, batched=batched, probe_size=size)
-    task = RawTensors(config, {})
+    task = RawTensors(RawTensorsConfig(inputs=inputs, outputs=inputs, batched=batched, probe_size=size), {})
     ones = task.probe(1)
     alone = session.run(task.collate([ones]))
     if not batched:
         return alone
     zeros = {name: array if array.dtype == np.object_ else np.zeros_like(array) for name, array in ones.items()}
-    both = session.run(task.collate([ones, zeros]))
-    for i, single in enumerate((alone, session.run(task.collate([zeros])))):
+    singles = alone, session.run(task.collate([zeros]))
+    # In both orders: a row may depend on those after it only, and not notice zeros.
+    for order in ((0, 1), (1, 0)):
+        both = session.run(task.collate([(ones, zeros)[i] for i in order]))
         for name, array in both.items():
-            if array.ndim == 0 or len(array) != 2 or len(single[name]) != 1 or not _alike(array[i], single[name][0]):
-                return None
+            for row, i in enumerate(order):
+                single = singles[i][name]
+                if array.ndim == 0 or len(array) != 2 or len(single) != 1 or not _alike(array[row], single[0]):
+                    return None
     return alone
 
 

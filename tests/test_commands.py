@@ -8,7 +8,7 @@ import torch
 from onnx import TensorProto, helper
 from torch.export import Dim, export
 
-from app.commands import PROBE_SIZES, add_model
+from app.commands import add_model
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.golden import difference
 from app.repository.repository import ModelRepository
@@ -35,8 +35,8 @@ def onnx_file(path: Path, nodes: Sequence, inputs: dict, outputs: dict, constant
     return path
 
 
-def doubled(path: Path, shape: list[int | str], datatype: int = FLOAT) -> Path:
-    return onnx_file(path, [("Add", ["x", "x"], ["y"], {})], {"x": (datatype, shape)}, {"y": (datatype, shape)})
+def doubled(path: Path, shape: list[int | str]) -> Path:
+    return onnx_file(path, [("Add", ["x", "x"], ["y"], {})], {"x": (FLOAT, shape)}, {"y": (FLOAT, shape)})
 
 
 def answer(models: Path, name: str, item: dict) -> dict:
@@ -140,27 +140,38 @@ def test_one_answer_for_all_rows_is_not_a_batch(tmp_path):
 
 
 def test_varying_dimensions_are_measured_at_the_smallest_size_that_works(tmp_path):
-    """Three 2x2 poolings need eight pixels in each direction."""
-    pool = {"kernel_shape": [2, 2], "strides": [2, 2]}
-    nodes = [("MaxPool", [a], [b], pool) for a, b in ("xa", "ab", "by")]
-    shape = ["batch", 1, "height", "width"]
-    file = onnx_file(tmp_path / "pool.onnx", nodes, {"x": (FLOAT, shape)}, {"y": (FLOAT, shape)})
-    config = add_model(file, "pool", tmp_path / "models").config
-    assert config["probe_size"] == 8
-    assert 8 in PROBE_SIZES
+    file = onnx_file(
+        tmp_path / "tiles.onnx",
+        [("Reshape", ["x", "rows of 64"], ["y"], {})],
+        {"x": (FLOAT, ["batch", "height", "width"])},
+        {"y": (FLOAT, ["batch", "tiles", 64])},
+        {"rows of 64": [0, -1, 64]},
+    )
+    config = add_model(file, "tiles", tmp_path / "models").config
     assert config["batched"] is True
+    assert config["probe_size"] == 8  # 8 x 8 = 64
 
 
 def test_an_output_whose_shape_the_file_leaves_open_gets_the_right_rank(tmp_path):
     file = onnx_file(
         tmp_path / "open.onnx",
         [("Reshape", ["x", "shape"], ["y"], {})],
-        {"x": (FLOAT, ["n", 4]), "shape": (INT64, [3])},
+        {"x": (FLOAT, ["n", 1]), "shape": (INT64, ["rank"])},
         {"y": (FLOAT, None)},
     )
     manifest = add_model(file, "open", tmp_path / "models")
     assert manifest.config["batched"] is False
-    assert len(manifest.outputs[0].shape) == 3
+    assert manifest.outputs[0].shape == (-1,)
+
+
+def test_a_graph_that_finds_nothing_in_ones_is_served(tmp_path):
+    file = onnx_file(
+        tmp_path / "find.onnx",
+        [("Sub", ["x", "x"], ["zero"], {}), ("NonZero", ["zero"], ["y"], {})],
+        {"x": (FLOAT, [3])},
+        {"y": (INT64, [1, "found"])},
+    )
+    assert add_model(file, "find", tmp_path / "models").golden[0].output == {"y": [[]]}
 
 
 def test_weights_in_a_file_beside_the_graph_come_along(tmp_path):
@@ -235,8 +246,10 @@ def test_a_file_that_cannot_be_served_is_refused_and_nothing_is_published(tmp_pa
 
 
 def test_a_datatype_that_v2_lacks_is_refused(tmp_path):
+    spec = {"x": (TensorProto.BFLOAT16, [3])}, {"y": (TensorProto.BFLOAT16, [3])}
+    file = onnx_file(tmp_path / "bf.onnx", [("Identity", ["x"], ["y"], {})], *spec)
     with pytest.raises(InvalidArtifact, match=r"x is a tensor\(bfloat16\), which has no V2 datatype"):
-        add_model(doubled(tmp_path / "bf.onnx", [3], TensorProto.BFLOAT16), "bf", tmp_path / "models")
+        add_model(file, "bf", tmp_path / "models")
 
 
 def test_a_graph_that_fails_on_every_size_is_refused(tmp_path):

@@ -30,7 +30,7 @@ def fit(
     optimizer = torch.optim.AdamW(groups, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_at(step / len(batches)))
     decay = 1 - 1 / max(1.0, averaged * len(batches))
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
     network.train()
     smooth = math.nan
     with tqdm(batches, unit="step", mininterval=1.0) as bar:

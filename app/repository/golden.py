@@ -13,7 +13,8 @@ def difference(expected: Any, actual: Any, tolerance: float, where: str = "outpu
         close = abs(expected - actual) <= tolerance  # also false for nan
         return None if close else f"{where} is {actual:.6g}, expected {expected:.6g} within {tolerance:g}"
     else:
-        return None if expected == actual else f"{where} is {actual!r:.80}, expected {expected!r:.80}"
+        same = expected == actual and isinstance(expected, bool) == isinstance(actual, bool)  # True == 1
+        return None if same else f"{where} is {actual!r:.80}, expected {expected!r:.80}"
     return next((found for path, a, b in pairs if (found := difference(a, b, tolerance, path))), None)
 
 

@@ -2,13 +2,15 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.repository.manifest import Artifact, Manifest
+from app.errors import InvalidArtifact
+from app.repository.manifest import MODEL_NAME, Artifact, Manifest
 
 MANIFEST = "manifest.json"
 
@@ -29,8 +31,10 @@ def publish(root: Path, name: str, files: Mapping[str, Path], **fields: Any) -> 
     """Publish the next version of model `name` from `files` (artifact name to file) and the manifest's other fields.
 
     Everything is written to a temporary folder beside the version, the manifest last, and then renamed,
-    so that a reader never sees half a version.
+    so that a reader never sees half a version. Raises InvalidArtifact if `name` is no name for a model.
     """
+    if not re.fullmatch(MODEL_NAME, name):
+        raise InvalidArtifact(f"{name!r} is not a model name: lower-case words joined by hyphens, such as digits-cnn")
     model = root / name
     model.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".publishing-", dir=model))

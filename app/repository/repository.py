@@ -19,7 +19,7 @@ class ModelRepository:
     def names(self) -> list[str]:
         if not self.root.is_dir():
             return []
-        found = (path.name for path in self.root.iterdir() if re.match(MODEL_NAME, path.name))
+        found = (path.name for path in self.root.iterdir() if re.fullmatch(MODEL_NAME, path.name))
         return sorted(name for name in found if self.versions(name))
 
     def versions(self, name: str) -> list[int]:

@@ -129,7 +129,8 @@ def open_program(path: Path) -> "ExportedProgram":
     except (InvalidArtifact, MemoryError):
         raise
     except Exception as error:
-        raise InvalidArtifact(f"{path.name} is not an exported program that can be run: {error}") from error
+        reason = str(error).replace(f"{path.parent}/", "")  # callers are shown it, and need not know the folder
+        raise InvalidArtifact(f"{path.name} is not an exported program that can be run: {reason}") from error
     if changed := changed_state(program):
         raise InvalidArtifact(
             f"{path.name} changes its own state when it runs ({', '.join(changed)}), so answers would depend on "

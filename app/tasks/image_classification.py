@@ -75,6 +75,7 @@ class ImageClassification(Task):
     name = "image-classification"
     Config, Input, Parameters = ImageClassificationConfig, ImageInput, ImageClassificationParameters
     Output = list[Label]
+    binary_field = "image"
     example: ClassVar[dict[str, Any]] = {"image": to_base64(Path(__file__).with_name("cat.jpg").read_bytes())}
 
     def __init__(self, config: ImageClassificationConfig, files: Mapping[str, Path]) -> None:

@@ -171,8 +171,9 @@ def _without_fences(text: str) -> str:
 
 def _without_short_items(match: re.Match[str]) -> str:
     """Drop the items of a list, except those as long as a paragraph: reports and rulings number theirs."""
-    borders = [item.start() for item in _ITEM.finditer(match[0])] + [len(match[0])]
-    items = [match[0][start:end] for start, end in pairwise(borders)]
+    block = match[0]
+    borders = [item.start() for item in _ITEM.finditer(block)] + [len(block)]
+    items = [block[start:end] for start, end in pairwise(borders)]
     return "".join(
         _ITEM.sub(_end_block, item, 1) if len(item) > _PARAGRAPH_LENGTH else _instead(_BLANK_LINE, len(item))
         for item in items
@@ -233,7 +234,7 @@ def _entity(match: re.Match[str]) -> str:
     return match[0] if text == match[0] else _instead(" " if text.isspace() else text, len(match[0]))
 
 
-_BLANK_LINES: tuple[Stage, ...] = (_substitute(r"^[^\S\n]++$", _drop),)
+_BLANK_LINES: tuple[Stage, ...] = (_substitute(r"^[^\S\n]++$", _drop), _substitute(r"(?<=\n\n)\n++", _drop))
 
 _TEXT_OF_MARKUP: tuple[Stage, ...] = (
     _substitute(rf"!{_LABEL}(?:{_TARGET}|\[[^\[\]\n]*+\])", _drop),
@@ -259,6 +260,7 @@ _TEXT_OF_EMPHASIS: tuple[Stage, ...] = (
 ARTICLE: tuple[Stage, ...] = (
     _without_comments,
     partial(_without_elements, _NOT_PROSE),
+    *_BLANK_LINES,
     _substitute(r"\A---\n(?:(?!---$)[^\n]++\n)*+---$", _drop),
     _without_fences,
     _substitute(r"^(?:\[[^\]\n]++\]:|\.\.)[ \t]++\S.*+$", _drop),
@@ -281,6 +283,7 @@ ARTICLE: tuple[Stage, ...] = (
 EVERYTHING: tuple[Stage, ...] = (
     _without_comments,
     partial(_without_elements, _NEVER_READ),
+    *_BLANK_LINES,
     *_TEXT_OF_MARKUP,
     _substitute(r"^[ \t]*+#{1,6}[ \t]++", _drop),
     _substitute(_ITEM.pattern, _end_block),
@@ -289,8 +292,6 @@ EVERYTHING: tuple[Stage, ...] = (
     *_BLANK_LINES,
 )
 """Keeps headings, lists and tables too; drops only the marks."""
-
-NOTHING_CLEANED: tuple[Stage, ...] = ()
 
 
 def lines(text: str) -> Iterator[tuple[int, int]]:

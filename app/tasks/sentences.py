@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sentencex
 
-from app.tasks.markup import ARTICLE, BOILERPLATE, CLOSING, EVERYTHING, FINAL, NOTHING_CLEANED, Prose, lines, prose
+from app.tasks.markup import ARTICLE, BOILERPLATE, CLOSING, EVERYTHING, FINAL, Prose, lines, prose
 
 # Characters written without spaces between words: kana, Han and their extensions.
 _HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003134f"
@@ -30,25 +30,20 @@ class Sentence:
     end: int
 
 
-def sentences(source: str) -> list[Sentence]:
-    """The sentences of the running text of `source`, in order.
+def sentences(source: str, limit: int) -> tuple[list[Sentence], int]:
+    """The first `limit` sentences of the running text of `source`, and how many there are in all.
 
-    If it has no running text, then those of its headings and lists, or else its lines. Empty only if no
+    If it has no running text, then those of its headings and lists, or else its lines. None only if no
     letter is in it. Never fails.
     """
-    readings = (
-        (ARTICLE, _whole_sentences),
-        (EVERYTHING, _whole_sentences),
-        (EVERYTHING, lines),
-        (NOTHING_CLEANED, lines),
-    )
-    for stages, spans in readings:
-        text = prose(source, stages)
-        if found := [
-            _sentence(source, text, *span) for span in spans(text.text) if _has_letter(text.text[slice(*span)])
-        ]:
-            return found
-    return []
+    if _has_letter(source):
+        for stages, readings in ((ARTICLE, [_whole_sentences]), (EVERYTHING, [_whole_sentences, lines]), ((), [lines])):
+            cleaned = prose(source, stages)
+            for reading in readings:
+                spans = [span for span in reading(cleaned.text) if _has_letter(cleaned.text[slice(*span)])]
+                if spans:
+                    return [_sentence(source, cleaned, *span) for span in spans[:limit]], len(spans)
+    return [], 0
 
 
 def num_words(text: str) -> int:

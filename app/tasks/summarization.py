@@ -130,15 +130,14 @@ def _candidates(text: str, parameters: SummarizationParameters) -> list[Sentence
         raise InvalidInput(f"the text has {len(text)} characters and a summary reads at most {MAX_CHARACTERS}").under(
             "text"
         )
-    found = sentences(text)
+    found, total = sentences(text, MAX_SENTENCES)
     if not found:
         raise InvalidInput("the text has no letters, so there is nothing to summarise").under("text")
-    if len(found) > MAX_SENTENCES and not parameters.truncate:
+    if total > MAX_SENTENCES and not parameters.truncate:
         raise InvalidInput(
-            f"the text has {len(found)} sentences and a summary reads at most {MAX_SENTENCES}; "
+            f"the text has {total} sentences and a summary reads at most {MAX_SENTENCES}; "
             'shorten it, or send "truncate": true in parameters to use its beginning'
         ).under("text")
-    found = found[:MAX_SENTENCES]
     telling = [sentence for sentence in found if num_words(sentence.text) >= _MIN_WORDS]
     needed = parameters.max_sentences if parameters.max_words is None else 1
     return telling if len(telling) >= needed else found

@@ -13,6 +13,9 @@ from app.tensors import Tensors
 # A few padded lengths, so that kernels and memory see the same shapes again and again.
 BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
+# Far more than any model reads: what is longer is not worth the time that counting its tokens takes.
+MAX_CHARACTERS = 100_000
+
 
 def bucket(length: int) -> int:
     """The padded length of a text of `length` tokens: the next of BUCKETS, or the next multiple of 512."""
@@ -33,6 +36,13 @@ class TextEncoder:
 
     def encode(self, text: str, *, truncate: bool) -> Tensors:
         """Raises InvalidInput if the text is longer than the model reads and `truncate` is false."""
+        if len(text) > MAX_CHARACTERS:
+            if not truncate:
+                raise InvalidInput(
+                    f"the text has {len(text)} characters and at most {MAX_CHARACTERS} are looked at; "
+                    f"the model reads at most {self.max_tokens} tokens of it"
+                )
+            text = text[:MAX_CHARACTERS]
         # Lone surrogates are valid JSON but not Unicode text; the tokenizer refuses them.
         text = text.encode("utf-8", "replace").decode("utf-8")
         encoding = self._tokenizer.encode(text, add_special_tokens=False)

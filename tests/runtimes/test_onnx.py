@@ -113,9 +113,10 @@ def test_a_damaged_file_is_an_invalid_artifact(tmp_path, damage):
         load_onnx(path, ON_CPU)
 
 
-def test_a_missing_file_is_an_invalid_artifact(tmp_path):
-    with pytest.raises(InvalidArtifact, match=r"model\.onnx"):
+def test_a_missing_file_is_an_invalid_artifact_and_its_folder_stays_unknown(tmp_path):
+    with pytest.raises(InvalidArtifact, match=r"^model\.onnx is not") as raised:
         load_onnx(tmp_path / "model.onnx", ON_CPU)
+    assert str(tmp_path) not in str(raised.value)
 
 
 def test_weights_beside_the_file_are_read(tmp_path):
@@ -186,6 +187,11 @@ def test_other_errors_are_not_about_memory():
     assert not is_out_of_memory(RuntimeError("invalid dimensions"))
     with pytest.raises(KeyError), memory_errors():
         raise KeyError("x")
+
+
+def test_a_memory_error_stays_one():
+    with pytest.raises(MemoryError, match="of Python"), memory_errors():
+        raise MemoryError("of Python")
 
 
 @no_cuda

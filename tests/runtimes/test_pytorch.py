@@ -116,6 +116,10 @@ def size_of(program: Path) -> str:
     return found
 
 
+def with_key(program: Path, key: str) -> bytes:
+    return json.dumps(json.loads(PT2ArchiveReader(str(program)).read_string(PROGRAM)) | {key: {}}).encode()
+
+
 # Each makes an archive that, opened by torch.export.load or called afterwards, would run this code.
 ATTACKS = {
     "pickled sample inputs": lambda program, mark: {SAMPLE_INPUTS: saved_by_torch((Touch(mark),))},
@@ -152,6 +156,8 @@ SUSPECTS = {
     "foreign function in a size": lambda program: {
         PROGRAM: edited(program, PROGRAM, size_of(program), "lambdify(Integer(1), Integer(2))")
     },
+    "object that is no tensor": lambda program: {PROGRAM: with_key(program, "as_custom_obj")},
+    "key that is source code": lambda program: {PROGRAM: with_key(program, "x):\n    import os\n    return (y")},
     "container that imports a module": lambda program: {
         PROGRAM: edited(
             program,
@@ -197,7 +203,9 @@ for path in sys.argv[1:]:
 @pytest.mark.parametrize("suspect", SUSPECTS.values(), ids=SUSPECTS)
 def test_what_is_not_known_to_be_harmless_is_refused(program, tmp_path, suspect):
     path = forged(program, tmp_path / "model.pt2", suspect(program))
-    with pytest.raises(InvalidArtifact, match=r"not known to be harmless|no part of a plain|is not a name"):
+    with pytest.raises(
+        InvalidArtifact, match=r"not known to be harmless|no part of a plain|is not a name|not a tensor"
+    ):
         load_pytorch(path, ON_CPU)
 
 
@@ -336,7 +344,7 @@ class Remembers(torch.nn.Module):
 @pytest.mark.parametrize("functional", [False, True], ids=["as exported", "functional"])
 def test_a_program_with_a_state_is_refused(tmp_path, network, state, functional):
     program = export(network, (torch.randn(1 if state == "last" else 4, 3),))
-    with pytest.raises(InvalidArtifact, match=rf"changes its own state when it runs \(.*{state}\).*evaluation mode"):
+    with pytest.raises(InvalidArtifact, match=rf"changes its own state when it runs \(.*{state}.*evaluation mode"):
         save_program(program.run_decompositions({}) if functional else program, tmp_path / "model.pt2")
 
 
@@ -363,6 +371,12 @@ def test_a_damaged_file_is_an_invalid_artifact(program, tmp_path, content):
     path.write_bytes(program.read_bytes()[:-100] if content is None else content)
     with pytest.raises(InvalidArtifact, match=r"^model\.pt2 is not an exported program"):
         load_pytorch(path, ON_CPU)
+
+
+def test_a_missing_file_is_an_invalid_artifact_and_its_folder_stays_unknown(tmp_path):
+    with pytest.raises(InvalidArtifact, match=r"^model\.pt2 is not an exported program") as raised:
+        load_pytorch(tmp_path / "model.pt2", ON_CPU)
+    assert str(tmp_path) not in str(raised.value)
 
 
 def test_an_unknown_precision_is_refused(program):

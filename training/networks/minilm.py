@@ -41,8 +41,8 @@ def tokenizer_file() -> Path:
 
 def load_bert(attention: str = "eager") -> BertModel:
     """The pretrained encoder without dropout and pooler. `attention`: an implementation that transformers names."""
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     bert: BertModel = BertModel.from_pretrained(
         minilm_folder(),
         local_files_only=True,
@@ -51,11 +51,12 @@ def load_bert(attention: str = "eager") -> BertModel:
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
-    return bert.eval()
+    bert.eval()  # type: ignore[no-untyped-call]
+    return bert
 
 
 def mean_pool(states: Tensor, attention_mask: Tensor) -> Tensor:
-    """The mean of `states` [batch, tokens, hidden] over the tokens that `attention_mask` marks: fp32 [batch, hidden]."""
+    """The mean of `states` [batch, tokens, hidden] over the tokens that `attention_mask` marks, as fp32."""
     mask = attention_mask.unsqueeze(-1).float()
     return (states.float() * mask).sum(1) / mask.sum(1).clamp(min=1)
 

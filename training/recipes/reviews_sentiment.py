@@ -1,7 +1,7 @@
 """Sentiment of English reviews and tweets: MiniLM-L6, fine-tuned, as an int8 graph of 23 MB; about half an hour."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from torch import Tensor
 from torch.export import Dim
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # type: ignore[import-untyped]
 
 from app.repository.manifest import Metric, TensorSpec
 from app.runtimes.onnx import load_onnx
@@ -185,7 +185,7 @@ def length_sorted(
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def export(task: TextClassification, network: TextClassifier, texts: Sequence[str], workdir: Path) -> tuple[Path, Path]:
+def export(task: TextClassification, network: TextClassifier, texts: Iterable[str], workdir: Path) -> tuple[Path, Path]:
     """The fp32 graph, proven equal to `network` on `texts`, and the int8 graph made of it."""
     batch = task.collate(encode(task, texts))
     varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=2, max=minilm.MAX_TOKENS)}
@@ -203,13 +203,13 @@ def export(task: TextClassification, network: TextClassifier, texts: Sequence[st
     return graph, quantize_dynamic_int8(graph, workdir / "int8.onnx")
 
 
-def encode(task: TextClassification, texts: Sequence[str]) -> list[Tensors]:
+def encode(task: TextClassification, texts: Iterable[str]) -> list[Tensors]:
     """The rows that the service would make of `texts`."""
     parameters = TextClassificationParameters(truncate=True)
     return [row for text in texts for row in task.preprocess(TextInput(text=text), parameters).rows]
 
 
-def infer(task: TextClassification, graph: Path, texts: Sequence[str]) -> Scores:
+def infer(task: TextClassification, graph: Path, texts: Iterable[str]) -> Scores:
     """Logits of `texts`, in batches of similar length."""
     sessions: Mapping[str, Session] = {"model": load_onnx(graph, RuntimeOptions(device="cpu", threads=2))}
     rows = encode(task, texts)
@@ -221,14 +221,14 @@ def infer(task: TextClassification, graph: Path, texts: Sequence[str]) -> Scores
     return logits
 
 
-def vader_scores(texts: Sequence[str]) -> Scores:
+def vader_scores(texts: Iterable[str]) -> Scores:
     """The rules of Hutto and Gilbert, with the thresholds they recommend."""
     analyzer = SentimentIntensityAnalyzer()
     compound = np.array([analyzer.polarity_scores(text)["compound"] for text in texts])
     return np.stack([-compound, np.full(len(compound), 0.05), compound], 1)
 
 
-def tfidf_scores(train: pd.DataFrame, texts: Sequence[str]) -> Scores:
+def tfidf_scores(train: pd.DataFrame, texts: Iterable[str]) -> Scores:
     """Words and pairs of words, weighed by rarity, in a linear model: what a day's work would give."""
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True), LogisticRegression(C=5.0, max_iter=200)

@@ -65,4 +65,4 @@ def test_other_words_have_another_fingerprint() -> None:
 
 
 def test_splits_are_the_same_on_every_machine() -> None:
-    assert [split_of(f"group {i}") for i in range(6)] == ["train", "train", "validation", "train", "train", "test"]
+    assert [split_of(f"group {i}") for i in (0, 22, 25)] == ["train", "validation", "test"]

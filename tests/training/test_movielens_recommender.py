@@ -1,0 +1,133 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from app.tasks.recommendation import CatalogueItem
+from training.data.movielens import PADDING, MovieLens
+from training.networks.sasrec import SASRec
+from training.ranking import hit_rate, leave_last_out, ndcg, target_ranks
+from training.recipe import Run, build
+from training.recipes import movielens_recommender as recipe
+
+
+def test_leaving_the_last_out_twice_leaks_nothing() -> None:
+    past, targets = leave_last_out([[1, 2, 3, 4], [4, 3, 2]])
+    assert (past, targets) == ([[1, 2, 3], [4, 3]], [4, 2])
+    assert leave_last_out(past) == ([[1, 2], [4]], [3, 3])
+
+
+def test_a_rank_counts_only_items_not_yet_seen_and_ties_count_against_the_target() -> None:
+    scores = np.array(
+        [
+            [9.0, 5.0, 4.0, 3.0, 2.0],  # item 1 is in the history and item 0 is padding: 2 before 3
+            [9.0, 1.0, 1.0, 1.0, 1.0],  # everything ties
+            [9.0, 0.0, 0.0, 7.0, 8.0],
+        ]
+    )
+    assert target_ranks(scores, [[1], [2], [1, 2]], [3, 1, 4]).tolist() == [2, 3, 1]
+
+
+def test_a_target_in_its_own_history_is_refused() -> None:
+    with pytest.raises(ValueError, match="own history"):
+        target_ranks(np.zeros((1, 3)), [[1, 2]], [2])
+
+
+def test_metrics_equal_those_computed_by_hand() -> None:
+    ranks = np.array([1, 3, 11])
+    assert hit_rate(ranks, 10) == pytest.approx(2 / 3)
+    assert ndcg(ranks, 10) == pytest.approx((1 + 1 / 2 + 0) / 3)  # 1 / log2(2), 1 / log2(4), too late
+
+
+def test_windows_are_padded_from_the_left_and_keep_the_newest() -> None:
+    assert recipe.left_pad([[1, 2], [1, 2, 3, 4]], 3).tolist() == [[0, 1, 2], [2, 3, 4]]
+
+
+@pytest.mark.parametrize("length", [2, 50, 51, 52, 200])
+def test_every_event_but_the_first_is_predicted_in_each_epoch(length: int) -> None:
+    history = list(range(length))
+    for seed in range(20):
+        windows = recipe.cut(history, np.random.default_rng(seed))
+        assert max(map(len, windows)) <= recipe.MAX_HISTORY + 1
+        assert {event for window in windows for event in window[1:]} == set(history[1:])
+        assert all(np.all(np.diff(window) == 1) for window in windows)
+
+
+@pytest.fixture
+def network() -> SASRec:
+    torch.manual_seed(0)
+    return SASRec(num_items=20, max_history=recipe.MAX_HISTORY).eval()
+
+
+@torch.inference_mode()
+def test_a_state_knows_nothing_of_later_events(network: SASRec) -> None:
+    history = torch.arange(1, 51)[None] % 20 + 1
+    changed = history.clone()
+    changed[:, 30:] = 7
+    before, after = network.states(history), network.states(changed)
+    torch.testing.assert_close(before[:, :30], after[:, :30], rtol=0, atol=1e-5)
+    assert (before[:, 30:] - after[:, 30:]).abs().max() > 0.1
+
+
+@torch.inference_mode()
+def test_padding_says_nothing(network: SASRec) -> None:
+    padded = torch.from_numpy(recipe.left_pad([[3, 4, 5]], recipe.MAX_HISTORY))
+    expected = network(padded)
+    network.items.weight[0] = 100.0
+    torch.testing.assert_close(network(padded)[:, 1:], expected[:, 1:], rtol=0, atol=1e-5)
+
+
+def test_a_history_has_one_dropout_mask_for_all_its_positions(network: SASRec) -> None:
+    dropped = network.dropout.train()(torch.ones(2, 50, 64))
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+    assert not torch.equal(dropped[0], dropped[1])
+
+
+def ring(num_people: int, num_items: int = 30, length: int = 12) -> MovieLens:
+    """Everybody sees item after item around a ring, each from another place; some titles are those of the examples."""
+    titles = [*recipe.SCIENCE_FICTION, *recipe.CHILDRENS_FILMS]
+    titles += [f"Film {number}" for number in range(num_items - len(titles))]
+    films = [CatalogueItem(id=index, title=title, genres=[]) for index, title in enumerate(titles, 1)]
+    histories = [[(person + step) % num_items + 1 for step in range(length)] for person in range(num_people)]
+    return MovieLens([PADDING, *films], histories)
+
+
+def test_the_network_learns_what_follows_what() -> None:
+    past, targets = leave_last_out(ring(60).histories)
+    network = recipe.learn(past, 30, seed=0, epochs=40)
+    assert hit_rate(target_ranks(recipe.score(network, past), past, targets), 1) > 0.9
+
+
+def test_the_same_seed_learns_the_same() -> None:
+    first, second = (recipe.learn(ring(20).histories, 30, seed=3, epochs=2).state_dict() for _ in range(2))
+    for name, weights in first.items():
+        torch.testing.assert_close(weights, second[name], rtol=0, atol=1e-5)
+
+
+def test_item_knn_ranks_what_was_seen_together_and_recently_first() -> None:
+    scores = recipe.item_knn([[1, 2], [1, 2], [3, 4], [3, 4], [1, 3]], num_items=4, recency=0.5)
+    assert scores[4, 4] == pytest.approx(2 / np.sqrt(3 * 2))  # item 3 is newest, seen by three, twice with 4
+    assert scores[4, 2] == pytest.approx(0.5 * 2 / np.sqrt(3 * 2))
+    assert scores[4, 0] == 0
+
+
+def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "load_movielens", lambda: ring(40))
+    workdir = tmp_path / "work"
+    workdir.mkdir()
+    manifest = build(recipe.RECIPE, Run(workdir, seed=0, tiny=True), tmp_path / "models")
+
+    science_fiction, _, empty = manifest.golden
+    assert science_fiction.input == {"history": recipe.SCIENCE_FICTION}
+    assert [len(golden.output) for golden in manifest.golden] == [3, 3, 3]
+    assert not {film["title"] for film in science_fiction.output} & set(recipe.SCIENCE_FICTION)
+    assert empty.output[0]["score"] >= empty.output[1]["score"]
+
+    catalogue = json.loads((tmp_path / "models" / manifest.name / "1" / "items.json").read_text())
+    assert catalogue[0]["title"] == ""
+    # What is held out does not count: 11 of 12 events of each of 40 people.
+    assert sum(item["popularity"] for item in catalogue) == 40 * 11
+    assert {metric.name for metric in manifest.metrics} == set(recipe.RECIPE.must_reach)
+    assert set(manifest.metrics[0].baselines) == {"popularity", "item-kNN"}
