@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -83,7 +83,7 @@ def load(manifest: Manifest, files: Mapping[str, Path], options: RuntimeOptions)
 
 
 def open_sessions(manifest: Manifest, files: Mapping[str, Path], options: RuntimeOptions) -> dict[str, Session]:
-    open_graph = RUNTIMES[manifest.runtime]
+    open_graph, options = RUNTIMES[manifest.runtime], replace(options, precision=manifest.precision)
     return {graph: open_graph(files[file], options) for graph, file in manifest.graphs.items()}
 
 

@@ -247,10 +247,13 @@ _TEXT_OF_EMPHASIS: tuple[Stage, ...] = (
     _substitute(r"(?<!`)(?P<tick>`{1,3}+)(?!`)(?P<inner>[^`\n]++)(?P=tick)(?!`)", _keep_inner),
     *2
     * (
-        _substitute(r"(?P<mark>\*{2,3})(?=[^\s*])(?P<inner>(?:[^*\n]|\n(?!\n))++)(?<=[^\s*])(?P=mark)", _keep_inner),
+        _substitute(
+            r"(?<![A-Za-z0-9])(?P<mark>\*{2,3})(?=[^\s*])(?P<inner>(?:[^*\n]|\n(?!\n))++)(?<=\S)(?P=mark)(?![A-Za-z0-9])",
+            _keep_inner,
+        ),
         _substitute(
             r"(?<![\w*~])(?P<mark>[*_]{1,3}|~~)(?=[^\s*_~])"
-            r"(?P<inner>(?:[^*_~\n]|(?<=\w)_(?=\w)|\n(?!\n))++)(?<=\S)(?P=mark)(?![\w*_~])",
+            r"(?P<inner>(?:[^*_~\n]|(?<=[^\W_])_(?=[^\W_])|\n(?!\n))++)(?<=\S)(?P=mark)(?![\w*_~])",
             _keep_inner,
         ),
     ),

@@ -145,6 +145,10 @@ def link_that_leaves_the_folder(models_dir, version):
     graph.symlink_to(models_dir / NAME / "1" / "model.onnx")
 
 
+def file_that_is_not_listed(models_dir, version):
+    (models_dir / NAME / str(version) / "weights.bin").write_bytes(b"extra")
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
@@ -161,6 +165,7 @@ def link_that_leaves_the_folder(models_dir, version):
         (graph_outside_of_files, "other.onnx is named as a graph"),
         (path_that_leaves_the_folder, "is not a path inside"),
         (link_that_leaves_the_folder, "leads out of"),
+        (file_that_is_not_listed, "weights.bin lies in the folder and is not listed"),
     ],
 )
 def test_a_version_that_fails_a_step_is_not_served_and_the_old_one_stays(
