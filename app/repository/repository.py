@@ -47,10 +47,11 @@ class ModelRepository:
         if unlisted:
             raise InvalidArtifact(f"{min(unlisted)} is named as a graph and not listed in files")
         folder = (self.root / manifest.name / str(manifest.version)).resolve()
+        files = {name: _verified(folder, manifest, name) for name in manifest.files}
         for path in folder.rglob("*"):  # a listed graph might read weights from a file that nobody vouches for
             if not path.is_dir() and (name := path.relative_to(folder).as_posix()) not in {MANIFEST, *manifest.files}:
                 raise InvalidArtifact(f"{name} lies in the folder and is not listed in files")
-        return {name: _verified(folder, manifest, name) for name in manifest.files}
+        return files
 
 
 def _verified(folder: Path, manifest: Manifest, name: str) -> Path:

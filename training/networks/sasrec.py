@@ -71,8 +71,8 @@ class Block(nn.Module):
         split = self.query_key_value(self.attention_norm(state)).unflatten(-1, (3, self.heads, -1))
         query, key, value = split.permute(2, 0, 3, 1, 4)
         # Where all is hidden, in padding, all is equally hidden: a mean of padding, which nothing reads.
-        mask = self.bias[:, distance].masked_fill(hidden, HIDDEN)
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        logits = query @ key.mT * key.shape[-1] ** -0.5 + self.bias[:, distance]
+        attended = torch.softmax(logits.masked_fill(hidden, HIDDEN), dim=-1) @ value
         state = state + self.dropout(self.attended(attended.transpose(1, 2).flatten(2)))
         state = state + self.feed_forward(state)
         return state
