@@ -210,6 +210,14 @@ def test_504_comes_on_time_while_the_kernel_still_runs(slow_service):
     assert monotonic() - started < 0.2
 
 
+def test_a_body_that_does_not_arrive_in_time_does_not_keep_the_connection_for_ever(service):
+    head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nX-Request-Timeout-Ms: 100\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+        connection.sendall(head.encode() + b'{"inputs"')
+        answer = connection.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 504")
+
+
 def test_it_answers_while_it_is_still_loading(models_dir, tmp_path):
     for i in range(6):
         publish_sentiment(models_dir, tmp_path / f"scratch-{i}", name=f"model-{i}")

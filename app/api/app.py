@@ -1,8 +1,9 @@
 """Build the ASGI application around an engine."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -13,6 +14,8 @@ from app.api.limits import Limits
 from app.api.middleware import RequestContext
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
 
 DESCRIPTION = """\
 Models behind batched, typed HTTP endpoints. Every model has an operation of its own below, with an example that runs
@@ -25,13 +28,11 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(engine.load())
+        loading = asyncio.create_task(_load(engine))
         try:
             yield
         finally:
             loading.cancel()
-            with suppress(asyncio.CancelledError):
-                await loading
             await engine.stop()
 
     # Its pages come from our own files: they must work without internet.
@@ -50,3 +51,10 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> FastAPI:
         app.include_router(module.router)
     openapi.install(app, engine)
     return app
+
+
+async def _load(engine: Engine) -> None:
+    try:
+        await engine.load()
+    except Exception:  # of a repository that cannot be read; nobody awaits this task
+        log.exception("the models could not be loaded")

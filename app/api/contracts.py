@@ -25,7 +25,7 @@ def contract(task: type[Task]) -> Contract:
         Request=create_model(
             f"{prefix}Request",
             __config__=ConfigDict(extra="forbid"),
-            inputs=(list[item], Field(min_length=1, description="items, answered in order")),  # type: ignore[valid-type]
+            inputs=(list[item], Field(min_length=1, description="items, answered in order")),
             parameters=(task.Parameters, Field(default_factory=task.Parameters, description="hold for every item")),
         ),
         Response=create_model(

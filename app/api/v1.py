@@ -12,7 +12,7 @@ from app.api.contracts import CONTRACTS
 from app.api.deadline import deadline_of
 from app.api.disconnect import ClientGone, while_connected
 from app.api.limits import Limits
-from app.errors import InvalidArtifact, ModelNotFound
+from app.errors import DeadlineExceeded, InvalidArtifact, ModelNotFound
 from app.serving.engine import Engine, ModelStatus, Prediction
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -65,7 +65,11 @@ async def predict(
 ) -> Response:
     deadline = asyncio.get_running_loop().time() + deadline_of(request, limits.request_timeout_s)
     manifest = engine.find(model, version)
-    items, parameters = await read_items(request, manifest.task, limits.max_items)
+    try:
+        async with asyncio.timeout_at(deadline):
+            items, parameters = await read_items(request, manifest.task, limits.max_items)
+    except TimeoutError:
+        raise DeadlineExceeded("the deadline passed before the whole body had arrived") from None
     try:
         prediction = await while_connected(request, engine.predict(manifest, items, parameters, deadline))
     except ClientGone:

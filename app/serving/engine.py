@@ -113,6 +113,8 @@ class LocalEngine:
 
     async def load(self, name: str | None = None) -> None:
         async with self._one_load_at_a_time:
+            if self.is_stopping:
+                raise ModelNotReady("the service is stopping")
             known = sorted({*self._repository.names(), *self._live})
             if name is not None and name not in known:
                 raise _not_found(name, known)

@@ -78,6 +78,8 @@ class ImageClassification(Task):
     binary_field = "image"
     example: ClassVar[dict[str, Any]] = {"image": to_base64(Path(__file__).with_name("cat.jpg").read_bytes())}
 
+    binary_field = "image"
+
     def __init__(self, config: ImageClassificationConfig, files: Mapping[str, Path]) -> None:
         self._size, self._margin = config.image_size, config.resize_margin
         try:

@@ -1,0 +1,114 @@
+"""Natural photographs: for calibrating what is quantized, and for measuring what is published."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import skimage
+import sklearn
+from PIL import Image
+
+from app.repository.manifest import Source
+from training.data.debian import DebianPackage, fetch_debian
+from training.data.qt_resources import read_resources
+
+GCOMPRIS = DebianPackage(
+    "gcompris-qt-data", "3.1-2", "e9cf06ab2105529068df73085784e835d2ff03f870d2a8091f09125d40abac9f"
+)
+# The activities of GCompris, a suite for children, whose pictures are photographs and not drawings.
+ACTIVITIES = (
+    "categorization",
+    "explore_monuments",
+    "erase",
+    "explore_world_animals",
+    "explore_farm_animals",
+    "explore_world_music",
+)
+MIN_SIDE = 200
+ALIKE = 0.95  # correlation of two thumbnails above which one is a copy of the other
+
+SCIKIT = {
+    "cat": ("skimage", "data/chelsea.png"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "motorcycle": ("skimage", "data/motorcycle_left.png"),
+    "temple": ("sklearn", "datasets/images/china.jpg"),
+    "flower": ("sklearn", "datasets/images/flower.jpg"),
+}
+
+SOURCES = (
+    Source(
+        name=f"Debian {GCOMPRIS.name}",
+        version=GCOMPRIS.version,
+        licence="per photo: Creative Commons BY, BY-SA and CC0, GPL, public domain (its copyright file names each)",
+        sha256=GCOMPRIS.sha256,
+        used_for="235 photos for calibration, validation and test; none is in the artifact",
+    ),
+    Source(
+        name="scikit-image photos",
+        version=version("scikit-image"),
+        licence="BSD-3-Clause package; the photos are CC0 or public domain",
+        used_for="test, golden examples",
+    ),
+    Source(
+        name="scikit-learn photos",
+        version=version("scikit-learn"),
+        licence="BSD-3-Clause package; china.jpg and flower.jpg are CC BY 2.0",
+        used_for="test, golden examples",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """Image files by their role; no photo, nor a copy of it in another size, has two."""
+
+    calibration: list[bytes]
+    validation: list[bytes]
+    test: list[bytes]
+
+
+def load_photos() -> Photos:
+    """60 photos to calibrate with, 65 to choose by, and 117 to judge by; always the same."""
+    photos = _gcompris()
+    order = np.random.default_rng(0).permutation(len(photos))
+    shuffled = [photos[i] for i in order]
+    test = shuffled[60:100] + shuffled[165:] + list(scikit_photos().values())
+    return Photos(calibration=shuffled[:60], validation=shuffled[100:165], test=test)
+
+
+def scikit_photos() -> dict[str, bytes]:
+    """The photos that come with scikit-image and scikit-learn, by what they show."""
+    folders = {"skimage": Path(skimage.__file__).parent, "sklearn": Path(sklearn.__file__).parent}
+    return {name: (folders[package] / file).read_bytes() for name, (package, file) in SCIKIT.items()}
+
+
+def _gcompris() -> list[bytes]:
+    folder = fetch_debian(GCOMPRIS) / "usr/share/gcompris-qt/rcc"
+    files = [
+        content
+        for activity in ACTIVITIES
+        for name, content in read_resources(folder / f"{activity}.rcc")
+        if name.endswith(".webp") and min(Image.open(BytesIO(content)).size) >= MIN_SIDE
+    ]
+    return _without_copies(files)
+
+
+def _without_copies(files: list[bytes]) -> list[bytes]:
+    """Each photo once, in the last of its sizes."""
+    thumbnails = np.stack([_thumbnail(file) for file in files])
+    has_later_copy = np.triu(thumbnails @ thumbnails.T > ALIKE, k=1).any(axis=1)
+    return [files[i] for i in np.flatnonzero(~has_later_copy)]
+
+
+def _thumbnail(file: bytes) -> npt.NDArray[np.float32]:
+    """A tiny version of a photo as a vector of mean 0 and length 1."""
+    pixels = Image.open(BytesIO(file)).convert("RGB").resize((16, 16), Image.Resampling.BOX)
+    vector = np.asarray(pixels, np.float32).ravel()
+    vector -= vector.mean()
+    vector /= np.linalg.norm(vector)
+    return vector
