@@ -1,12 +1,11 @@
-"""python -m training list | <recipe> … : make models and publish them."""
+"""python -m training list | <recipe> …: make models and publish them."""
 
 import argparse
 import sys
 import tempfile
 from pathlib import Path
 
-from training.recipe import Run, TrainingError, build, progress
-from training.recipes import RECIPES
+from app.repository.publish import MANIFEST
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,9 +16,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--if-missing", action="store_true", help="skip a recipe that has a published version")
     parser.add_argument("--tiny", action="store_true", help="a tiny slice of the data, for trying a recipe out")
     chosen = parser.parse_args(arguments)
+    if chosen.if_missing:
+        chosen.recipes = [name for name in chosen.recipes if not any((chosen.models / name).glob(f"*/{MANIFEST}"))]
+    return _run(chosen) if chosen.recipes else 0
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    # Not at the top: where nothing is missing, a start must not wait for the training libraries.
+    from training.recipe import TrainingError, progress
+    from training.recipes import RECIPES, load_recipe
+
     if chosen.recipes == ["list"]:
-        for recipe in RECIPES.values():
-            print(f"{recipe.name:24} {recipe.task:22} {recipe.summary}")
+        for name in RECIPES:
+            recipe = load_recipe(name)
+            print(f"{name:24} {recipe.task:22} {recipe.summary}")
         return 0
     unknown = [name for name in chosen.recipes if name not in RECIPES]
     if unknown:
@@ -38,11 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _make(name: str, chosen: argparse.Namespace) -> None:
-    if chosen.if_missing and any((chosen.models / name).glob("*/manifest.json")):
-        return
-    progress(f"{name}: {RECIPES[name].summary}")
+    from training.recipe import Run, build, progress
+    from training.recipes import load_recipe
+
+    recipe = load_recipe(name)
+    progress(f"{name}: {recipe.summary}")
     with tempfile.TemporaryDirectory(prefix="tessera-") as workdir:
-        manifest = build(RECIPES[name], Run(Path(workdir), chosen.seed, chosen.tiny), chosen.models)
+        manifest = build(recipe, Run(Path(workdir), chosen.seed, chosen.tiny), chosen.models)
     for metric in manifest.metrics:
         progress(f"  {metric.name} {metric.value:.4f} on {metric.dataset} ({metric.split})")
     progress(f"{name}: published version {manifest.version} in {chosen.models / name / str(manifest.version)}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from app.tensors import Tensors
 
@@ -19,8 +20,10 @@ def quantize_static_int8(source: Path, target: Path, batches: Sequence[Tensors],
     `batches` calibrate: the range of each activation is what they span. The first `float_layers` convolutions stay
     in float: their weights, a few per channel, suffer most, and they have little of the work.
     """
+    prepared = target.with_suffix(".prepared.onnx")
+    quant_pre_process(source, prepared, skip_symbolic_shape=True)
     quantize_static(
-        source,
+        prepared,
         target,
         _Batches(batches),
         quant_format=QuantFormat.QDQ,
@@ -29,8 +32,9 @@ def quantize_static_int8(source: Path, target: Path, batches: Sequence[Tensors],
         activation_type=QuantType.QUInt8,
         calibrate_method=CalibrationMethod.MinMax,
         op_types_to_quantize=list(QUANTIZED),
-        nodes_to_exclude=_first_layers(onnx.load(source), float_layers),
+        nodes_to_exclude=_first_layers(onnx.load(prepared), float_layers),
     )
+    prepared.unlink()
     return target
 
 

@@ -84,7 +84,10 @@ def _substitute(pattern: str, mark: Callable[[re.Match[str]], str], flags: int =
 
 # --- HTML
 
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,14}+)(?=[\s/>])[^<>]*+>|<[!?][A-Za-z][^<>]*+>")
+# Attributes have values, but for a single one such as "async": "a <b and c> d" is text.
+_TAG = re.compile(
+    r"<(/?)([A-Za-z][A-Za-z0-9]{0,14}+)(?:\s[^<>=]*+=[^<>]*+|\s++[A-Za-z-]*+[\s/]*+|/)?>|<[!?][A-Za-z][^<>]*+>"
+)
 
 
 def _names(words: str) -> frozenset[str]:

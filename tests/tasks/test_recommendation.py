@@ -154,6 +154,11 @@ def test_padding_is_not_an_item(task: Recommendation, padding: int | str) -> Non
     assert "unknown item" in str(refusal(task, [padding]))
 
 
+def test_the_beginning_of_a_title_is_enough_for_a_suggestion(task: Recommendation) -> None:
+    assert str(refusal(task, ["star"])).endswith('did you mean "Star Wars (1977)"?')
+    assert "did you mean" not in str(refusal(task, ["s"]))
+
+
 def test_an_ambiguous_title_names_its_candidates(task: Recommendation) -> None:
     expected = '"Sabrina" is ambiguous; it may be "Sabrina (1954)" (id 30) or "Sabrina (1995)" (id 40)'
     assert refusal(task, [10, "Sabrina"]).details == [{"loc": ["history", 1], "msg": expected}]

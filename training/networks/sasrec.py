@@ -20,7 +20,7 @@ class SASRec(nn.Module):
     """
 
     def __init__(
-        self, num_items: int, max_history: int, width: int = 64, heads: int = 2, layers: int = 2, dropout: float = 0.3
+        self, num_items: int, max_history: int, width: int = 64, heads: int = 2, layers: int = 1, dropout: float = 0.3
     ) -> None:
         super().__init__()
         self.items = nn.Embedding(num_items + 1, width, padding_idx=0)

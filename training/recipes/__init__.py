@@ -1,12 +1,18 @@
 """Every recipe. A new model of a known kind adds one file and one line here."""
 
-from training.recipe import Recipe
-from training.recipes.article_summarizer import RECIPE as ARTICLE_SUMMARIZER
-from training.recipes.imagenet_efficientnet import RECIPE as IMAGENET_EFFICIENTNET
-from training.recipes.movielens_recommender import RECIPE as MOVIELENS_RECOMMENDER
-from training.recipes.reviews_sentiment import RECIPE as REVIEWS_SENTIMENT
+from importlib import import_module
 
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (IMAGENET_EFFICIENTNET, REVIEWS_SENTIMENT, ARTICLE_SUMMARIZER, MOVIELENS_RECOMMENDER)
+from training.recipe import Recipe
+
+# By module and not by object: one recipe should not wait for the libraries of all others.
+RECIPES = {
+    "imagenet-efficientnet": "training.recipes.imagenet_efficientnet",
+    "reviews-sentiment": "training.recipes.reviews_sentiment",
+    "article-summarizer": "training.recipes.article_summarizer",
+    "movielens-recommender": "training.recipes.movielens_recommender",
 }
+
+
+def load_recipe(name: str) -> Recipe:
+    recipe: Recipe = import_module(RECIPES[name]).RECIPE
+    return recipe

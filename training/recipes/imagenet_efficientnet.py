@@ -93,8 +93,8 @@ NOTES = (
     "publish 75.1 % in float and 74.4 % in 8 bits of their own (README of EfficientNet-lite in tensorflow/tpu); these "
     "weights are a port of theirs. Measured is how often this graph gives the best class that its float network gives. "
     "Stem and first two blocks are left in float: on 65 validation photos that takes the mean Kullback-Leibler "
-    "divergence from the float network's answers from .0146 to .0049. Speed was measured in turns with the float "
-    "graph, on a machine with other work to do."
+    "divergence from the float network's answers from .0146 to .0049. Speed is that of the fastest tenth of 100 runs "
+    "in turns with the float graph, on two cores that had other work to do."
 )
 
 
@@ -176,8 +176,8 @@ def probabilities(graph: Path, images: npt.NDArray[np.uint8]) -> Probabilities:
     )
 
 
-def speed(fp32: Path, served: Path, rounds: int = 50) -> list[Metric]:
-    """Images a second one at a time, both graphs in turns, so that what else the machine does slows both alike."""
+def speed(fp32: Path, served: Path, rounds: int = 100) -> list[Metric]:
+    """Images a second, one at a time: both graphs in turns, and of each the fastest tenth, as others use the machine."""
     batch: Tensors = {"image": np.zeros((1, SIZE, SIZE, 3), np.uint8)}
     metrics = []
     for threads in (1, 2):
@@ -188,13 +188,13 @@ def speed(fp32: Path, served: Path, rounds: int = 50) -> list[Metric]:
                 started = time.perf_counter()
                 session.run(batch)
                 taken[i] = time.perf_counter() - started
-        slow, fast = 1 / np.median(seconds, axis=0)
+        slow, fast = 1 / np.quantile(seconds, 0.1, axis=0)
         metrics.append(
             Metric(
-                name="images_per_second",
+                name=f"images_per_second_with_{threads}_thread{'s' * (threads > 1)}",
                 value=round(float(fast), 1),
                 dataset="one image at a time, network only",
-                split=f"{threads} thread{'s' * (threads > 1)} of the machine that built this",
+                split="the machine that built this",
                 baselines={"fp32": round(float(slow), 1)},
             )
         )
@@ -226,5 +226,5 @@ RECIPE = Recipe(
     task="image-classification",
     summary="which of 1,000 things a photo shows (EfficientNet-Lite0, 8 bits)",
     make=make,
-    must_reach={"top1_agreement_with_fp32": 0.93},
+    must_reach={"top1_agreement_with_fp32": 0.95},
 )

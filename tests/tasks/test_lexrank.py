@@ -1,0 +1,83 @@
+import time
+
+import numpy as np
+import pytest
+
+from app.tasks.lexrank import choose, lexrank, relevance, similarities
+
+NEVER_MOVES = 1e-4  # tolerance of a rank against the exact stationary distribution
+
+
+def directions(size: int, width: int = 16, seed: int = 0) -> np.ndarray:
+    vectors = np.random.default_rng(seed).normal(size=(size, width)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_similarities_are_cosines_without_negative_ones_and_without_oneself() -> None:
+    found = similarities(np.array([[1, 0], [0.6, 0.8], [-1, 0]], np.float32))
+    assert found == pytest.approx(np.array([[0, 0.6, 0], [0.6, 0, 0], [0, 0, 0]]), abs=1e-6)
+    assert found.dtype == np.float32
+
+
+def test_ranks_are_the_stationary_distribution_of_the_walk() -> None:
+    cosines = similarities(directions(12))
+    walk = 0.85 * cosines / cosines.sum(1, keepdims=True) + 0.15 / 12
+    values, vectors = np.linalg.eig(walk.T)
+    exact = np.abs(np.real(vectors[:, np.argmax(np.real(values))]))
+    assert lexrank(cosines, 0.85) == pytest.approx(exact / exact.max(), abs=NEVER_MOVES)
+
+
+def test_the_sentence_that_is_like_all_others_ranks_first() -> None:
+    spokes = np.eye(4, 5, dtype=np.float32)
+    hub = np.array([[0.5, 0.5, 0.5, 0.5, 0]], np.float32)
+    assert lexrank(similarities(np.concatenate([spokes, hub])), 0.85).argmax() == 4
+
+
+def test_sentences_that_are_like_no_other_rank_alike() -> None:
+    assert lexrank(similarities(np.eye(3, dtype=np.float32)), 0.85) == pytest.approx(np.ones(3))
+
+
+def test_relevance_prefers_what_comes_early_and_stays_between_zero_and_one() -> None:
+    found = relevance(np.array([1, 1, 1, 1], np.float32), 0.25)
+    assert found == pytest.approx((1 + 0.25 / np.sqrt([1, 2, 3, 4])) / 1.25)
+
+
+def test_a_second_choice_is_not_a_copy_of_the_first() -> None:
+    cosines = similarities(np.array([[1, 0], [1, 0], [0, 1]], np.float32))
+    scores = np.array([1.0, 0.9, 0.7], np.float32)
+    assert choose(scores, cosines, 0.7, max_sentences=2) == [0, 2]
+    assert choose(scores, cosines, 1.0, max_sentences=2) == [0, 1]
+
+
+def test_choices_come_in_the_order_of_the_text() -> None:
+    scores = np.array([0.1, 0.2, 0.3], np.float32)
+    assert choose(scores, np.zeros((3, 3), np.float32), 0.7, max_sentences=2) == [1, 2]
+
+
+def test_more_sentences_than_there_are_means_all() -> None:
+    assert choose(np.ones(3, np.float32), np.zeros((3, 3), np.float32), 0.7, max_sentences=9) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("max_words", "chosen"),
+    [
+        pytest.param(30, [0, 1, 2], id="all-fit"),
+        pytest.param(20, [0, 2], id="the-best-first-then-what-still-fits"),
+        pytest.param(9, [2], id="the-best-does-not-fit"),
+        pytest.param(2, [2], id="nothing-fits-so-the-shortest"),
+    ],
+)
+def test_words_are_a_budget(max_words: int, chosen: list[int]) -> None:
+    scores = np.array([0.9, 0.5, 0.4], np.float32)
+    none = np.zeros((3, 3), np.float32)
+    assert choose(scores, none, 0.7, num_words=[12, 11, 5], max_words=max_words) == chosen
+
+
+@pytest.mark.parametrize("max_sentences", [3, 2_999])
+def test_three_thousand_sentences_are_chosen_from_in_seconds(max_sentences: int) -> None:
+    embeddings = directions(3_000, 384)
+    started = time.process_time()
+    cosines = similarities(embeddings)
+    chosen = choose(relevance(lexrank(cosines, 0.85), 0.25), cosines, 0.7, max_sentences=max_sentences)
+    assert len(chosen) == max_sentences
+    assert time.process_time() - started < 4
