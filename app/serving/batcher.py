@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, Overloaded, ServiceError
@@ -39,7 +40,7 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """The batch in which a row was answered; times are of the event loop's clock, in seconds."""
+    """The batch in which a row was answered; times are of `perf_counter`, since an event loop may count in ms."""
 
     started: float
     ended: float
@@ -139,9 +140,8 @@ class Batcher(Generic[Row, Answer]):
         """
         if not self.is_ready:
             raise ModelNotReady("the model is being restarted")
-        now = self._loop.time()
-        own, patience = seconds * self._state.speed, deadline - now
-        wait = max(0.0, self._state.busy_until - now) + self._queue.seconds * self._state.speed
+        own, patience = seconds * self._state.speed, deadline - self._loop.time()
+        wait = max(0.0, self._state.busy_until - perf_counter()) + self._queue.seconds * self._state.speed
         if own > patience:
             self._observer.refused("deadline", num_rows)
             raise DeadlineExceeded(
@@ -180,7 +180,7 @@ class Batcher(Generic[Row, Answer]):
     ) -> list[Waiting[Row, tuple[Answer, Ran]]]:
         # A request of many rows takes its turns as if they had arrived one after another, each when the one
         # before could be done: a long text does not keep a short one waiting that came a moment later.
-        turn = submitted = self._loop.time()
+        turn = submitted = perf_counter()
         waiting = []
         for row, length, cost in zip(rows, lengths, costs, strict=True):
             future: asyncio.Future[tuple[Answer, Ran]] = self._loop.create_future()
@@ -247,10 +247,10 @@ class Batcher(Generic[Row, Answer]):
     async def _compute(self, live: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> tuple[Sequence[Answer], Ran]:
         rows, length = [one.row for one in live], max(one.length for one in live)
         expected = self._curve.seconds(len(rows), length)
-        started = self._loop.time()
+        started = perf_counter()
         self._state.busy_until = started + expected * self._state.speed
         answers = await self._worker.call(lambda: self._run(rows), self._hang_after_s)
-        ended = self._loop.time()
+        ended = perf_counter()
         if len(answers) != len(rows):
             raise InferenceFailed(f"{len(rows)} rows gave {len(answers)} answers")
         self._state.speed += 0.1 * (min(max((ended - started) / expected, 0.2), 20.0) - self._state.speed)

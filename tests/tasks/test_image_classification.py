@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -197,10 +198,10 @@ def test_every_orientation_gives_the_square_of_the_upright_picture(
     options = {"PNG": {}, "JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}[kind]
     square = read_square(encoded(stored, kind, exif=exif, **options), 224, 32).astype(np.int16)
     upright = read_square(encoded(photo, kind, **options), 224, 32)
-    assert np.abs(square - upright).mean() < 1
+    assert np.abs(square - upright).mean() < (2 if kind == "JPEG" else 0.5)  # a JPEG's blocks turn with it
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # as the service does, see test_bombs_take_little_memory…
+@pytest.mark.filterwarnings("ignore::UserWarning")  # as in the service; pytest makes errors of them
 def test_damaged_metadata_does_not_spoil_a_picture(photo: Image.Image) -> None:
     for exif in (
         b"Exif\x00\x00MM\x00*\xff\xff\xff\xff",
@@ -281,9 +282,10 @@ def test_a_bad_image_is_refused_in_plain_words(task: ImageClassification, conten
     assert caught.value.details == [{"loc": ["image"], "msg": message}]
 
 
+@cache
 def bomb_png() -> bytes:
-    packer = zlib.compressobj(9)
-    rows = b"".join(packer.compress(b"\x00" * 60_001) for _ in range(20_000)) + packer.flush()
+    # A tenth of the rows is there: enough to be seen in memory if they were decoded.
+    rows = zlib.compress(b"\x00" * 60_001 * 2_000)
     return png_header(20_000, 20_000) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
@@ -314,11 +316,13 @@ def bomb_jpeg() -> bytes:
     return bytes(content)
 
 
+@cache
 def bomb_text() -> bytes:
     text = b"comment\x00\x00" + zlib.compress(b"\x00" * 200_000_000, 9)
     return png_header(64, 64) + chunk(b"zTXt", text) + chunk(b"IEND", b"")
 
 
+@cache
 def bomb_profile() -> bytes:
     profile = b"profile\x00\x00" + zlib.compress(b"\x00" * 200_000_000, 9)
     return png_header(64, 64) + chunk(b"iCCP", profile) + chunk(b"IEND", b"")

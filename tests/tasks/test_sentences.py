@@ -254,7 +254,8 @@ def test_no_text_takes_more_than_linear_time(pattern: str) -> None:
 PIECES = [
     *"aZé今。！.?!,:;'\"“”()[]{}<>*_`~#&|\\/-+=$@ 😀𝒳\n\r\t\x00\x0b\x0c\u2028\u200b\u3000\ud800\udfff",
     "\n\n", "\r\n", "word ", "Mr. ", "U.S. ", "<b>", "</b>", "<p>", "<script>", "</script>", "<!--", "-->", "&amp;",
-    "&#0;", "&#xD800;", "&nbsp;", "![", "](", "```\n", "- ", "1. ", "(CNN) -- ", "By Jane Doe\n", "http://a.b/c ", "3.5", "|",
+    "&#0;", "&#xD800;", "&nbsp;", "![", "](", "```\n", "- ", "1. ", "(CNN) -- ", "By Jane Doe\n", "http://a.b/c ", 
+    "3.5", "|",
     "It rained on the town. ", "今天天气很好。",
 ]  # fmt: skip
 
