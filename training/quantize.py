@@ -11,14 +11,15 @@ from app.tensors import Tensors
 
 # What is worth it: convolutions and the classifier, with the activations that follow them. Everything else stays in
 # float: normalisation and softmax because 8 bits are too few, residual sums because they are not faster in int8.
-QUANTIZED = ("Conv", "Clip", "Gemm")
+LAYERS = ("Conv", "Gemm")
+QUANTIZED = (*LAYERS, "Clip")
 
 
 def quantize_static_int8(source: Path, target: Path, batches: Sequence[Tensors], *, float_layers: int = 0) -> Path:
     """Write the graph at `source` with int8 weights (per channel) and uint8 activations, and return `target`.
 
-    `batches` calibrate: the range of each activation is what they span. The first `float_layers` convolutions stay
-    in float: their weights, a few per channel, suffer most, and they have little of the work.
+    `batches` calibrate: the range of each activation is what they span. The first `float_layers` layers with weights
+    stay in float: in a convolutional network those weights, a few per channel, suffer most.
     """
     prepared = target.with_suffix(".prepared.onnx")
     quant_pre_process(source, prepared, skip_symbolic_shape=True)
@@ -39,10 +40,10 @@ def quantize_static_int8(source: Path, target: Path, batches: Sequence[Tensors],
 
 
 def _first_layers(model: onnx.ModelProto, count: int) -> list[str]:
-    """Names of the nodes before convolution number `count`, counted from 0 in the order of the graph."""
+    """Names of the nodes before layer number `count`, counted from 0 in the order of the graph."""
     names: list[str] = []
     for node in model.graph.node:
-        if node.op_type == "Conv":
+        if node.op_type in LAYERS:
             if count == 0:
                 break
             count -= 1

@@ -18,9 +18,15 @@ from app.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 DESCRIPTION = """\
-Models behind batched, typed HTTP endpoints. Every model has an operation of its own below, with an example that runs
-as it stands: open it, press *Try it out*, then *Execute*.
+Models behind batched, typed HTTP endpoints. Every model has an operation of its own, with an example that runs as it
+stands: open it and press *Execute*.
 """
+
+TAGS = [
+    {"name": "predict", "description": "Ask a model"},
+    {"name": "models", "description": "What is served, how good it is, and newer versions"},
+    {"name": "health", "description": "For probes and for Prometheus"},
+]
 
 
 def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> FastAPI:
@@ -36,7 +42,14 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> FastAPI:
             await engine.stop()
 
     # Its pages come from our own files: they must work without internet.
-    app = FastAPIOffline(title="Tessera", version=version("tessera"), description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(
+        title="Tessera",
+        version=version("tessera"),
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
+        lifespan=lifespan,
+    )
     app.state.engine = engine
     app.state.telemetry = telemetry
     app.state.limits = limits

@@ -17,6 +17,7 @@ REF = "#/components/schemas/{model}"
 
 ERRORS = {
     404: "no such model or version",
+    409: "the newest version failed its checks; the one before stays live",
     413: "the body or the number of inputs is too large",
     422: "an input is not usable; `details` says which and why",
     429: "there is too much to do; `Retry-After` says when to try again",
@@ -76,7 +77,8 @@ def operation(manifest: Manifest) -> dict[str, Any]:
     return {
         "tags": ["predict"],
         "summary": f"{manifest.name}: {manifest.task}",
-        "description": f"{manifest.description}\n\n{task.__doc__}",
+        "description": f"{manifest.description}\n\n{task.__doc__}\n\nOne version that is loaded answers at "
+        f"`/v1/models/{manifest.name}/versions/{{version}}/predict`; now this is version {manifest.version}.",
         "operationId": f"predict_{manifest.name}",
         "parameters": [
             {
@@ -99,6 +101,12 @@ def example_request(manifest: Manifest) -> dict[str, Any]:
     return {"inputs": [golden.input], "parameters": golden.parameters}
 
 
+def _statuses(path: str) -> list[int]:
+    if path.endswith("/predict"):
+        return [404, 413, 422, 429, 500, 503, 504]
+    return [404, 409] if path.endswith("/load") else [404]
+
+
 def _use_envelope(found: dict[str, Any]) -> None:
     """Every operation fails in the one envelope; FastAPI would list a body for 422 that we never send."""
     body = {"application/json": {"schema": _ref(ErrorEnvelope.__name__)}}
@@ -106,7 +114,7 @@ def _use_envelope(found: dict[str, Any]) -> None:
         for each in methods.values():
             each["responses"].pop("422", None)
             if path.startswith("/v1/models/"):
-                codes = ERRORS if path.endswith("/predict") else {404: ERRORS[404]}
+                codes = {code: ERRORS[code] for code in _statuses(path)}
                 each["responses"] |= {str(code): {"description": why, "content": body} for code, why in codes.items()}
     for unused in ("HTTPValidationError", "ValidationError"):
         found["components"]["schemas"].pop(unused, None)

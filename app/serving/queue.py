@@ -18,7 +18,7 @@ LEAST_GAIN = 0.01
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiting(Generic[Row, Answer]):
-    """A row in the queue, which goes by `turn`; `deadline` is of the event loop's clock, the others of `perf_counter`."""
+    """A row in the queue, by `turn`; `deadline` is of the event loop's clock, the others of `perf_counter`."""
 
     row: Row
     length: int

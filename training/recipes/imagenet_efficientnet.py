@@ -92,9 +92,12 @@ NOTES = (
     "ImageNet's validation images are not available here, so top-1 accuracy was not measured. For Lite0 the authors "
     "publish 75.1 % in float and 74.4 % in 8 bits of their own (README of EfficientNet-lite in tensorflow/tpu); these "
     "weights are a port of theirs. Measured is how often this graph gives the best class that its float network gives. "
+    "When it was first built 113 of 117 test photos agreed, a 95 % interval (Wilson) of .915 to .987. Of these, 40 had "
+    "calibrated trial graphs before (36 agreed) and 77 had no part in any trial (77 agreed). Four of the 77 are also "
+    "golden examples. "
     "Stem and first two blocks are left in float: on 65 validation photos that takes the mean Kullback-Leibler "
-    "divergence from the float network's answers from .0146 to .0049. Speed is that of the fastest tenth of 100 runs "
-    "in turns with the float graph, on two cores that had other work to do."
+    "divergence from the float network's answers from .0146 to .0049. Speed was measured in turns with the float "
+    "graph on two cores that had other work to do, which makes the medians uncertain, with two threads most."
 )
 
 
@@ -142,22 +145,15 @@ def agreement(fp32: Path, served: Path, plain: Path, images: npt.NDArray[np.uint
         return float(np.abs(answers - expected).max(1).mean())
 
     dataset = "natural photos, central square"
-    every = f"test, {len(images)} photos used for nothing else"
+    every = f"test, {len(images)} photos that neither calibrated this graph nor chose its layers"
     sure = f"those {is_sure.sum()} of them of which the float network is more than half sure"
-    return [
+    metrics = [
         Metric(
             name="top1_agreement_with_fp32",
             value=float(same_best(found).mean()),
             dataset=dataset,
             split=every,
             baselines={"every layer in int8": float(same_best(other).mean())},
-        ),
-        Metric(
-            name="top1_agreement_with_fp32_where_sure",
-            value=float(same_best(found)[is_sure].mean()),
-            dataset=dataset,
-            split=sure,
-            baselines={"every layer in int8": float(same_best(other)[is_sure].mean())},
         ),
         Metric(
             name="mean_largest_difference_of_a_probability",
@@ -167,6 +163,17 @@ def agreement(fp32: Path, served: Path, plain: Path, images: npt.NDArray[np.uint
             baselines={"every layer in int8": gap(other)},
         ),
     ]
+    if is_sure.any():
+        metrics.append(
+            Metric(
+                name="top1_agreement_with_fp32_where_sure",
+                value=float(same_best(found)[is_sure].mean()),
+                dataset=dataset,
+                split=sure,
+                baselines={"every layer in int8": float(same_best(other)[is_sure].mean())},
+            )
+        )
+    return metrics
 
 
 def probabilities(graph: Path, images: npt.NDArray[np.uint8]) -> Probabilities:
@@ -177,7 +184,7 @@ def probabilities(graph: Path, images: npt.NDArray[np.uint8]) -> Probabilities:
 
 
 def speed(fp32: Path, served: Path, rounds: int = 100) -> list[Metric]:
-    """Images a second, one at a time: both graphs in turns, and of each the fastest tenth, as others use the machine."""
+    """Images a second, one at a time, both graphs in turns; the fastest tenth too, as the machine may be busy."""
     batch: Tensors = {"image": np.zeros((1, SIZE, SIZE, 3), np.uint8)}
     metrics = []
     for threads in (1, 2):
@@ -188,16 +195,17 @@ def speed(fp32: Path, served: Path, rounds: int = 100) -> list[Metric]:
                 started = time.perf_counter()
                 session.run(batch)
                 taken[i] = time.perf_counter() - started
-        slow, fast = 1 / np.quantile(seconds, 0.1, axis=0)
-        metrics.append(
-            Metric(
-                name=f"images_per_second_with_{threads}_thread{'s' * (threads > 1)}",
-                value=round(float(fast), 1),
-                dataset="one image at a time, network only",
-                split="the machine that built this",
-                baselines={"fp32": round(float(slow), 1)},
+        for name, quantile in (("median", 0.5), ("fastest_tenth", 0.1)):
+            slow, fast = 1 / np.quantile(seconds, quantile, axis=0)
+            metrics.append(
+                Metric(
+                    name=f"images_per_second_{name}_{threads}_thread{'s' * (threads > 1)}",
+                    value=round(float(fast), 1),
+                    dataset="one image at a time, network only",
+                    split=f"{rounds} runs on the machine that built this",
+                    baselines={"fp32": round(float(slow), 1)},
+                )
             )
-        )
     return metrics
 
 
@@ -217,7 +225,7 @@ def thumbnail(photo: bytes) -> bytes:
     """The central square of a photo as a JPEG of at most 4.5 kB."""
     square = ImageOps.fit(Image.open(BytesIO(photo)).convert("RGB"), (160, 160), Image.Resampling.BICUBIC)
     small = BytesIO()
-    square.save(small, "JPEG", quality=60)
+    square.save(small, "JPEG", quality=60, optimize=True)
     return small.getvalue()
 
 

@@ -75,11 +75,12 @@ def make(run: Run) -> Draft:
             "It learned the order in which people rated films, often many in one sitting, not in which they saw them.",
             "It reads neither how much somebody liked a film nor anything about the person.",
         ],
-        notes=NOTES,
+        notes="Settings were chosen on the five events before each person's last, with training on what came before: "
+        "HR@10 .232 and NDCG@10 .121 there, item-kNN .215 and .118. On the last but one event seeds 0, 1 and 2 had "
+        "HR@10 .233, .214, .227 and NDCG@10 .118, .114, .118, item-kNN .210 and .118. Chance alone moves HR@10 of 943 "
+        f"people by .013 (one standard error). This item-kNN lets an event count {RECENCY} of the one after it; where "
+        "all count alike, it had .141 and .071. Films that the data lists twice were merged.",
     )
-
-
-NOTES = ""
 
 
 @contextmanager

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from app.repository.golden import difference
+from app.repository.manifest import Manifest
+from app.runtimes.onnx import load_onnx
+from app.runtimes.options import RuntimeOptions
+from app.tasks.base import predict_alone
+from app.tasks.summarization import ArticleInput, Summarization, SummarizationParameters
+from app.tensors import Session
+from training.recipe import Run, TrainingError, build
+from training.recipes.article_summarizer import ARTICLE, CHINESE_ARTICLE, RECIPE, rename_value, sentence_rows
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    models = tmp_path_factory.mktemp("models")
+    try:
+        build(RECIPE, Run(tmp_path_factory.mktemp("work"), tiny=True), models)
+    except TrainingError as error:
+        pytest.skip(str(error))
+    return models / RECIPE.name / "1"
+
+
+@pytest.fixture(scope="module")
+def manifest(folder: Path) -> Manifest:
+    return Manifest.model_validate_json((folder / "manifest.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def task(folder: Path, manifest: Manifest) -> Summarization:
+    config = Summarization.Config.model_validate(manifest.config)
+    return Summarization(config, {config.tokenizer: folder / config.tokenizer})
+
+
+@pytest.fixture(scope="module")
+def session(folder: Path) -> Session:
+    return load_onnx(folder / "model.onnx", RuntimeOptions(device="cpu"))
+
+
+def test_the_published_graph_answers_its_golden_examples(
+    manifest: Manifest, task: Summarization, session: Session
+) -> None:
+    assert len(manifest.golden) == 4
+    for golden in manifest.golden:
+        item, parameters = ArticleInput.model_validate(golden.input), SummarizationParameters(**golden.parameters)
+        found = predict_alone(task, {"model": session}, item, parameters)
+        assert difference(golden.output, found.model_dump(mode="json"), golden.tolerance) is None
+
+
+def test_what_was_exported_sees_sentences_as_torch_does(manifest: Manifest) -> None:
+    assert {metric.name: metric.value for metric in manifest.metrics}["smallest_cosine_to_torch"] > 0.9999
+
+
+def test_a_batch_answers_as_each_row_does_alone(task: Summarization, session: Session) -> None:
+    rows = sentence_rows(task, [ARTICLE, CHINESE_ARTICLE])
+    assert len({task.length(row) for row in rows}) > 1
+    together = np.stack([answer["embedding"] for answer in task.run({"model": session}, rows)])
+    alone = np.stack([task.run({"model": session}, [row])[0]["embedding"] for row in rows])
+    assert together == pytest.approx(alone, abs=1e-5)
+    assert np.linalg.norm(together, axis=1) == pytest.approx(1, abs=1e-5)
+    assert together.dtype == np.float32
+
+
+def test_sentences_of_one_meaning_are_closer_than_those_of_two(task: Summarization, session: Session) -> None:
+    rows = sentence_rows(
+        task, ["The ferry was cancelled because of the storm. Bad weather stopped the boat. The bank raised its rates."]
+    )
+    ferry, boat, bank = (answer["embedding"] for answer in task.run({"model": session}, rows))
+    assert ferry @ boat > ferry @ bank + 0.2
+
+
+def test_both_topics_of_an_article_are_in_its_summary(task: Summarization, session: Session) -> None:
+    text = (
+        "Heavy snow closed the airport of Oslo on Tuesday. Passengers slept in the halls of the airport. "
+        "All flights from Oslo were cancelled because of the snow. The airport hopes to open again on Thursday.\n\n"
+        "Doctors in Lima have tested a new vaccine against malaria. The vaccine protected most children in the trial. "
+        "Malaria still kills many children every year. The doctors will test the vaccine in three more countries."
+    )
+    summary = predict_alone(task, {"model": session}, ArticleInput(text=text), SummarizationParameters(max_sentences=2))
+    first, second = summary.sentences
+    assert first.end < text.index("Doctors") <= second.start
+
+
+def test_a_tensor_is_renamed_wherever_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    node = [
+        onnx.helper.make_node("Abs", ["x"], ["embedding"]),
+        onnx.helper.make_node("Neg", ["embedding"], ["y"]),
+    ]
+    tensors = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = onnx.helper.make_graph(node, "g", tensors[:1], tensors[1:])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10), path)
+    rename_value(path, "embedding", "words")
+    rename_value(path, "y", "embedding")
+    found = load_onnx(path, RuntimeOptions(device="cpu")).run({"x": np.array([-2], np.float32)})
+    assert {name: value.tolist() for name, value in found.items()} == {"embedding": [-2.0]}
