@@ -35,8 +35,14 @@ class InvalidInput(ServiceError):
         """The same fault, seen from further out: `loc` is put before the path of each detail."""
         details = self.details or [{"loc": [], "msg": str(self)}]
         moved: list[Detail] = [{"loc": [*loc, *one["loc"]], "msg": one["msg"]} for one in details]
-        where = ".".join(map(str, moved[0]["loc"]))
-        return type(self)(f"{where}: {moved[0]['msg']}", moved)
+        return type(self).of(moved)
+
+    @classmethod
+    def of(cls, details: Sequence[Detail]) -> "InvalidInput":
+        """An error that says the first of `details`, and how many there are."""
+        where = ".".join(map(str, details[0]["loc"]))
+        message = f"{where}: {details[0]['msg']}" if where else details[0]["msg"]
+        return cls(message + (f" (and {len(details) - 1} more)" if len(details) > 1 else ""), details)
 
 
 class PayloadTooLarge(InvalidInput):

@@ -60,8 +60,7 @@ def service() -> Iterator[Service]:
         eventually(service.is_ready, 90)
         yield service
     finally:
-        service.process.kill()
-        service.process.communicate()
+        service.close()
 
 
 def post(service: Service, path: str, inputs: list[Any], **parameters: Any) -> list[Any]:

@@ -54,6 +54,15 @@ class Service:
     def ended(self) -> int:
         return self.process.wait(20)
 
+    def close(self) -> None:
+        """End it, by force if it does not listen."""
+        self.terminate()
+        try:
+            self.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+
 
 def publish_slow(root: Path, scratch: Path) -> None:
     """A model that takes some tenths of a second a row: a chain of products that cannot be folded away."""
@@ -97,8 +106,7 @@ def service(models_dir: Path) -> Iterator[Service]:
         eventually(service.is_ready, 30)
         yield service
     finally:
-        service.process.kill()
-        service.process.communicate()
+        service.close()
 
 
 PREDICT = "/v1/models/tiny-sentiment/predict"
@@ -112,8 +120,7 @@ def slow_service(models_dir: Path, tmp_path: Path) -> Iterator[Service]:
         eventually(service.is_ready, 60)
         yield service
     finally:
-        service.process.kill()
-        service.process.communicate()
+        service.close()
 
 
 def test_after_sigterm_what_was_admitted_is_answered_and_the_rest_gets_503(slow_service):
@@ -235,5 +242,4 @@ def test_it_answers_while_it_is_still_loading(models_dir, tmp_path):
                 sleep(0.01)
         assert seen == {200, 503}
     finally:
-        service.process.kill()
-        service.process.communicate()
+        service.close()

@@ -53,15 +53,13 @@ def envelope(
 
 
 def invalid_input(error: ValidationError) -> errors.InvalidInput:
-    """Pydantic's findings as ours: the first in the message, all of them (up to a limit) in the details."""
-    found: list[errors.Detail] = [
-        {"loc": list(one["loc"]), "msg": _message(one)} for one in error.errors(include_url=False, include_input=False)
-    ]
-    first = found[0]
-    where = ".".join(map(str, first["loc"]))
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    message = f"{where}: {first['msg']}" if where else first["msg"]
-    return errors.InvalidInput(message + more, found[:MOST_DETAILS])
+    """Pydantic's findings as ours."""
+    return errors.InvalidInput.of(
+        [
+            {"loc": list(one["loc"]), "msg": _message(one)}
+            for one in error.errors(include_url=False, include_input=False)
+        ]
+    )
 
 
 def _message(one: Any) -> str:
@@ -74,9 +72,8 @@ async def on_service_error(request: Request, error: Exception) -> JSONResponse:
     headers = {}
     if isinstance(error, errors.Overloaded):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
-    return envelope(
-        request.state.request_id, STATUS[type(error)], str(error), type(error).__name__, error.details, headers
-    )
+    details = error.details[:MOST_DETAILS]
+    return envelope(request.state.request_id, STATUS[type(error)], str(error), type(error).__name__, details, headers)
 
 
 async def on_validation_error(request: Request, error: Exception) -> JSONResponse:

@@ -1,5 +1,7 @@
 """Choose the sentences that say most of a text: LexRank, then maximal marginal relevance. Plain numpy."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,6 +36,27 @@ def lexrank(cosines: Floats, damping: float) -> Floats:
             break
         ranks = moved
     return np.asarray(ranks / ranks.max(), np.float32)
+
+
+def word_centrality(sentences: Sequence[Sequence[str]]) -> Floats:
+    """How much the words of each sentence are those of the whole text, the most central being 1.
+
+    Cosine of tf-idf to the centroid (Radev et al. 2004, "Centroid-based summarization of multiple documents"). It needs
+    no embeddings and linear time.
+    """
+    counts = [Counter(words) for words in sentences]
+    occurs_in = Counter(word for words in counts for word in words)
+    rarity = {word: math.log(1 + len(sentences) / number) for word, number in occurs_in.items()}
+    weights = [{word: number * rarity[word] for word, number in words.items()} for words in counts]
+    norms = [math.hypot(*vector.values()) or 1.0 for vector in weights]
+    centroid: Counter[str] = Counter()
+    for vector, norm in zip(weights, norms, strict=True):
+        centroid.update({word: weight / norm for word, weight in vector.items()})
+    closeness = [
+        sum(weight * centroid[word] for word, weight in vector.items()) / norm
+        for vector, norm in zip(weights, norms, strict=True)
+    ]
+    return np.asarray(closeness, np.float32) / np.float32(max(closeness) or 1)
 
 
 def relevance(centrality: Floats, position_weight: float) -> Floats:

@@ -46,9 +46,9 @@ def sentences(source: str, limit: int) -> tuple[list[Sentence], int]:
     return [], 0
 
 
-def num_words(text: str) -> int:
-    """Words; each Chinese or Japanese character counts as one."""
-    return len(_WORD.findall(text))
+def words(text: str) -> list[str]:
+    """Words in lower case; each Chinese or Japanese character is one."""
+    return _WORD.findall(text.lower())
 
 
 def joined(texts: Iterable[str]) -> str:
@@ -72,16 +72,16 @@ def _sentence(source: str, text: Prose, start: int, end: int) -> Sentence:
     end -= len(read) - len(read.rstrip())
     first, last = int(text.starts[start]), int(text.ends[end - 1])
     is_plain = last - first == end - start
-    words = re.sub("[\ud800-\udfff]", "\ufffd", source[first:last]) if is_plain else joined([read])
-    return Sentence(words, first, last)
+    shown = re.sub("[\ud800-\udfff]", "\ufffd", source[first:last]) if is_plain else joined([read])
+    return Sentence(shown, first, last)
 
 
 def _whole_sentences(text: str) -> Iterator[tuple[int, int]]:
     """Spans that read as sentences: with an end mark, or long."""
     for start, end in split(text):
-        words = text[start:end].strip()
-        is_ended = _ENDING.search(words[-40:])
-        if (is_ended or (words[-1:] != ":" and num_words(words) >= _MIN_WORDS)) and not BOILERPLATE.fullmatch(words):
+        sentence = text[start:end].strip()
+        is_whole = _ENDING.search(sentence[-40:]) or (sentence[-1:] != ":" and len(words(sentence)) >= _MIN_WORDS)
+        if is_whole and not BOILERPLATE.fullmatch(sentence):
             yield start, end
 
 

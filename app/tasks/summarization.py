@@ -9,13 +9,16 @@ from pydantic import BaseModel, Field, model_validator
 
 from app.errors import InvalidInput
 from app.tasks.base import Prepared, Schema, Task
-from app.tasks.lexrank import choose, lexrank, relevance, similarities
-from app.tasks.sentences import Sentence, joined, num_words, sentences
+from app.tasks.lexrank import choose, lexrank, relevance, similarities, word_centrality
+from app.tasks.sentences import Sentence, joined, sentences, words
 from app.tasks.text import BUCKETS, TextEncoder, pad, text_length
 from app.tensors import Tensors
 
 MAX_CHARACTERS = 1_000_000
-MAX_SENTENCES = 4_000  # over a hundred pages; ranking compares every two sentences, which is 64 MB of floats here
+MAX_SENTENCES = 4_000  # over a hundred pages
+# Of a longer text the network reads only the sentences whose words say most: each costs it some milliseconds, and
+# a book must not keep everyone else waiting for half a minute.
+MAX_ROWS = 512
 _MIN_WORDS = 4  # of a sentence worth choosing, as long as there are others
 _CHARACTERS_PER_TOKEN = 8  # more than any prose has; a longer sentence is cut before it costs time to encode
 
@@ -89,7 +92,7 @@ class Summarization(Task):
         self.lengths = [length for length in BUCKETS if length <= text_length(self._encoder.probe(config.max_tokens))]
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
-        found = _candidates(item.text, parameters)
+        found = self._shortlist(_candidates(item.text, parameters), parameters)
         # One sentence is its own summary.
         rows = [self._row(sentence) for sentence in found] if len(found) > 1 else []
         return Prepared(rows, context=found)
@@ -105,8 +108,8 @@ class Summarization(Task):
         if parameters.max_words is None:
             chosen = choose(scores, cosines, self._config.mmr_lambda, max_sentences=parameters.max_sentences)
         else:
-            words = [num_words(sentence.text) for sentence in found]
-            chosen = choose(scores, cosines, self._config.mmr_lambda, num_words=words, max_words=parameters.max_words)
+            lengths = [len(words(sentence.text)) for sentence in found]
+            chosen = choose(scores, cosines, self._config.mmr_lambda, num_words=lengths, max_words=parameters.max_words)
         return _summary([found[i] for i in chosen], scores[chosen].tolist())
 
     def length(self, row: Tensors) -> int:
@@ -117,6 +120,14 @@ class Summarization(Task):
 
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
         return pad(rows)
+
+    def _shortlist(self, found: list[Sentence], parameters: SummarizationParameters) -> list[Sentence]:
+        size = max(MAX_ROWS, parameters.max_sentences if parameters.max_words is None else 0)
+        if len(found) <= size:
+            return found
+        centrality = word_centrality([words(sentence.text) for sentence in found])
+        scores = relevance(centrality, self._config.position_weight)
+        return [found[i] for i in sorted(np.argsort(-scores, kind="stable")[:size])]
 
     def _row(self, sentence: Sentence) -> Tensors:
         return self._encoder.encode(sentence.text[: self._encoder.max_tokens * _CHARACTERS_PER_TOKEN], truncate=True)
@@ -138,7 +149,7 @@ def _candidates(text: str, parameters: SummarizationParameters) -> list[Sentence
             f"the text has {total} sentences and a summary reads at most {MAX_SENTENCES}; "
             'shorten it, or send "truncate": true in parameters to use its beginning'
         ).under("text")
-    telling = [sentence for sentence in found if num_words(sentence.text) >= _MIN_WORDS]
+    telling = [sentence for sentence in found if len(words(sentence.text)) >= _MIN_WORDS]
     needed = parameters.max_sentences if parameters.max_words is None else 1
     return telling if len(telling) >= needed else found
 

@@ -342,11 +342,11 @@ def bomb_profile() -> bytes:
 )
 def test_a_decompression_bomb_is_refused_in_a_moment(bomb: Callable[[], bytes], message: str) -> None:
     content = bomb()
-    started = time.perf_counter()
+    started = time.thread_time()  # not of the clock on the wall: the machine may be busy
     with pytest.raises(InvalidInput) as caught:
         read_square(content, 224, 32)
     assert str(caught.value) == message
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 MEASURE = """
@@ -372,8 +372,8 @@ def test_bombs_take_little_memory_and_warn_nobody(tmp_path: Path, photo: Image.I
         files.append(tmp_path / bomb.__name__)
         files[-1].write_bytes(bomb())
     # In a process of its own: the peak of this one is already high, and its warnings are errors.
-    result = subprocess.run([sys.executable, "-c", MEASURE, *files], capture_output=True, text=True, check=True)
-    assert result.stderr == ""
+    result = subprocess.run([sys.executable, "-c", MEASURE, *files], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
     assert int(result.stdout) < 60  # MiB; the 20,000 x 20,000 PNG alone would be 1,600
 
 

@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from app.tasks.lexrank import choose, lexrank, relevance, similarities
+from app.tasks.lexrank import choose, lexrank, relevance, similarities, word_centrality
 
 NEVER_MOVES = 1e-4  # tolerance of a rank against the exact stationary distribution
 
@@ -35,6 +35,18 @@ def test_the_sentence_that_is_like_all_others_ranks_first() -> None:
 
 def test_sentences_that_are_like_no_other_rank_alike() -> None:
     assert lexrank(similarities(np.eye(3, dtype=np.float32)), 0.85) == pytest.approx(np.ones(3))
+
+
+def test_words_that_many_sentences_share_make_a_sentence_central() -> None:
+    found = word_centrality([["the", "storm"], ["the", "storm", "broke"], ["blue", "cheese"], []])
+    assert found.argmax() in (0, 1)
+    assert found.max() == 1
+    assert found[2] < min(found[:2])
+    assert found[3] == 0
+
+
+def test_no_words_at_all_are_no_error() -> None:
+    assert word_centrality([[], []]).tolist() == [0, 0]
 
 
 def test_relevance_prefers_what_comes_early_and_stays_between_zero_and_one() -> None:

@@ -9,7 +9,10 @@ from pydantic import ValidationError
 from app.errors import InvalidInput
 from app.tasks.base import Task, predict_alone
 from app.tasks.recommendation import (
+    MAX_SUGGESTED,
+    CatalogueItem,
     HistoryInput,
+    ItemFinder,
     Recommendation,
     RecommendationConfig,
     RecommendationParameters,
@@ -172,6 +175,19 @@ def test_what_names_no_single_item_is_ignored_when_the_caller_says_so(task: Reco
 
 def test_a_history_of_ignored_items_is_an_empty_one(task: Recommendation) -> None:
     assert recommend(task, ["zzz"], unknown="ignore") == recommend(task, [])
+
+
+def test_only_the_first_unknown_items_are_worth_a_search_for_near_titles(task: Recommendation) -> None:
+    messages = [detail["msg"] for detail in refusal(task, ["Star Warts"] * 8).details]
+    assert ["did you mean" in message for message in messages] == [True] * MAX_SUGGESTED + [False] * 3
+
+
+def test_the_exact_title_comes_before_another_without_its_year() -> None:
+    titles = ["", "Heat (1995)", "Heat", "Heat, The", "The Heat (2013)"]
+    finder = ItemFinder([CatalogueItem(id=index, title=title, genres=[]) for index, title in enumerate(titles)])
+    assert finder.find("Heat") == [2]
+    assert finder.find("The Heat") == [3]
+    assert finder.find("The Heat (2013)") == [4]
 
 
 def test_long_hostile_texts_are_refused_soon_and_in_few_words(task: Recommendation) -> None:

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from app.tasks.sentences import joined, num_words, sentences
+from app.tasks.sentences import joined, sentences, words
 
 ALL = 10_000
 
@@ -218,7 +218,7 @@ def test_a_limit_bounds_what_is_returned_and_not_what_is_counted() -> None:
     [("two words", 2), ("a well-known one, isn't it?", 5), ("3.5 %", 1), ("今天好", 3), ("用 GPT-4 吧", 3), ("…", 0)],
 )
 def test_words_are_counted_as_people_do_and_han_by_character(text: str, expected: int) -> None:
-    assert num_words(text) == expected
+    assert len(words(text)) == expected
 
 
 @pytest.mark.parametrize(

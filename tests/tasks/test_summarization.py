@@ -11,7 +11,7 @@ from app.errors import InvalidInput
 from app.tasks.base import predict_alone
 from app.tasks.summarization import (
     MAX_CHARACTERS,
-    MAX_SENTENCES,
+    MAX_ROWS,
     ArticleInput,
     Summarization,
     SummarizationConfig,
@@ -160,19 +160,30 @@ def test_a_text_that_cannot_be_used_is_refused_with_the_reason(task: Summarizati
 
 
 def test_truncate_uses_the_beginning_of_a_text_with_too_many_sentences(task: Summarization) -> None:
-    prepared = task.preprocess(ArticleInput(text="It rained all day. " * 4_500), SummarizationParameters(truncate=True))
-    assert len(prepared.rows) == MAX_SENTENCES
+    text = "It rained all day. " * 4_000 + "Nobody reads of that storm. " * 100
+    prepared = task.preprocess(ArticleInput(text=text), SummarizationParameters(truncate=True))
+    assert {sentence.text for sentence in prepared.context} == {"It rained all day."}
 
 
 def test_a_hundred_pages_are_summarised_without_truncation(task: Summarization) -> None:
     page = " ".join(f"On day {i} the storm moved along the coast and closed the road to the town." for i in range(33))
     text = "\f".join([page] * 100)
-    parameters = SummarizationParameters()
-    prepared = task.preprocess(ArticleInput(text=text), parameters)
-    assert len(prepared.rows) == 3_300
-    embeddings = task.forward({"model": CountWords()}, task.collate(prepared.rows))["embedding"]
-    summary = task.postprocess(prepared, [{"embedding": each} for each in embeddings], parameters)
+    prepared = task.preprocess(ArticleInput(text=text), SummarizationParameters())
+    assert len(prepared.rows) == MAX_ROWS
+    summary = summarise(task, text)
     assert len(summary.sentences) == 3
+    assert all(text[one.start : one.end] == one.text for one in summary.sentences)
+
+
+def test_of_a_long_text_the_network_reads_the_sentences_whose_words_are_those_of_the_text(task: Summarization) -> None:
+    text = f"{STORM} " * 200 + "Quite another matter entirely altogether."
+    read = task.preprocess(ArticleInput(text=text), SummarizationParameters()).context
+    assert [one.start for one in read] == sorted(one.start for one in read)
+    assert all("storm" in one.text for one in read)
+
+
+def test_as_many_sentences_as_are_asked_for_are_given_of_a_long_text_too(task: Summarization) -> None:
+    assert len(summarise(task, f"{STORM} " * 200, max_sentences=600).sentences) == 600
 
 
 def test_rows_are_token_ids_of_at_most_max_tokens(task: Summarization) -> None:

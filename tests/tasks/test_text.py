@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from conftest import word_tokenizer
+
+from app.errors import InferenceFailed, InvalidInput
+from app.tasks.labels import best_labels, softmax
+from app.tasks.text import MAX_CHARACTERS, TextEncoder, bucket, pad
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    return TextEncoder(word_tokenizer(tmp_path / "tokenizer.json"), max_tokens=16)
+
+
+@pytest.mark.parametrize(("length", "padded"), [(1, 8), (8, 8), (9, 16), (512, 512), (513, 1024), (1025, 1536)])
+def test_a_length_is_padded_to_the_next_bucket(length, padded):
+    assert bucket(length) == padded
+
+
+def test_rows_are_filled_up_to_the_longest_of_them(encoder):
+    short, long = encoder.encode("good", truncate=False), encoder.encode("good film " * 5, truncate=False)
+    batch = pad([short, long])
+    assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, 16)
+    assert batch["attention_mask"].sum(axis=1).tolist() == [1, 10]
+    assert not batch["input_ids"][0, 1:].any()
+
+
+def test_a_text_that_is_too_long_is_refused_with_both_lengths_or_cut(encoder):
+    with pytest.raises(InvalidInput, match="has 17 tokens and the model reads at most 16"):
+        encoder.encode("good " * 17, truncate=False)
+    assert len(encoder.encode("good " * 17, truncate=True)["input_ids"]) == 16
+
+
+def test_a_text_of_megabytes_is_not_even_counted(encoder):
+    with pytest.raises(InvalidInput, match=f"has 5000000 characters and at most {MAX_CHARACTERS} are looked at"):
+        encoder.encode("good " * 1_000_000, truncate=False)
+    assert len(encoder.encode("good " * 1_000_000, truncate=True)["input_ids"]) == 16
+
+
+@pytest.mark.parametrize("text", ["\ud83d good", "\0", "👩‍👩‍👧‍👦 e\u0301 \u202e", "好" * 10, "\uffff"])
+def test_any_unicode_is_text(encoder, text):
+    assert len(encoder.encode(text, truncate=True)["input_ids"]) >= 1
+
+
+def test_labels_come_best_first_and_ties_in_their_own_order():
+    found = best_labels(np.array([0.2, 0.4, 0.4], np.float32), ["a", "b", "c"], None)
+    assert [label.label for label in found] == ["b", "c", "a"]
+    assert len(best_labels(np.array([0.2, 0.8], np.float32), ["a", "b"], 1)) == 1
+
+
+def test_scores_that_are_no_numbers_are_a_failure_and_not_an_answer():
+    with pytest.raises(InferenceFailed):
+        best_labels(np.array([np.nan, 1], np.float32), ["a", "b"], None)
+
+
+def test_softmax_of_large_logits_does_not_overflow():
+    assert softmax(np.array([1000.0, 0.0], np.float32)).tolist() == [1.0, 0.0]
