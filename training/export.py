@@ -49,7 +49,21 @@ def to_onnx(
             verbose=False,
         )
     module.train(was_training)
+    model = onnx.load(path)
+    remove_traces(model)
+    onnx.save(model, path)
     return path
+
+
+def remove_traces(model: onnx.ModelProto) -> None:
+    """Remove what the exporter notes of each node: stack traces, which name the folders of this machine."""
+    graphs = [model.graph]
+    while graphs:
+        graph = graphs.pop()
+        for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+            del part.metadata_props[:]
+        attributes = [attribute for node in graph.node for attribute in node.attribute]
+        graphs += [attribute.g for attribute in attributes if attribute.HasField("g")]
 
 
 def largest_difference(module: nn.Module, path: Path, inputs: Tensors) -> float:

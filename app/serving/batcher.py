@@ -22,6 +22,7 @@ Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
 LONGEST_REST_S = 30.0
+LONGEST_GOODBYE_S = 5.0
 
 
 class Observer(Protocol):
@@ -124,6 +125,7 @@ class Batcher(Generic[Row, Answer]):
         await asyncio.gather(self._task, return_exceptions=True)
         self._fail_all(ModelNotReady("the model was unloaded before it answered"))
         self._worker.stop()
+        await self._worker.ended(LONGEST_GOODBYE_S)
 
     @property
     def is_ready(self) -> bool:

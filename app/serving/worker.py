@@ -42,6 +42,10 @@ class Worker:
         """Let the thread end when it has finished what it does now."""
         self._calls.put(None)
 
+    async def ended(self, timeout_s: float) -> None:
+        """Wait for the thread of a stopped worker: a process that ends amid a kernel aborts."""
+        await asyncio.to_thread(self._thread.join, timeout_s)
+
     def _work(self) -> None:
         answer: asyncio.Future[Any] | None = None
         try:

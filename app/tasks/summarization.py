@@ -36,7 +36,11 @@ class SummarizationConfig(Schema):
 
 class ArticleInput(Schema):
     text: Annotated[
-        str, Field(description=f"plain text, Markdown or HTML of up to {MAX_CHARACTERS} characters", examples=["…"])
+        str,
+        Field(
+            description=f"plain text, Markdown or HTML of up to {MAX_CHARACTERS} characters",
+            examples=["A storm has damaged the pier. The ferry stays in port. It sails again on Friday."],
+        ),
     ]
 
 
@@ -138,9 +142,8 @@ def _candidates(text: str, parameters: SummarizationParameters) -> list[Sentence
     if not text.strip():
         raise InvalidInput("the text is empty").under("text")
     if len(text) > MAX_CHARACTERS:
-        raise InvalidInput(f"the text has {len(text)} characters and a summary reads at most {MAX_CHARACTERS}").under(
-            "text"
-        )
+        reason = f"the text has {len(text)} characters and a summary reads at most {MAX_CHARACTERS}"
+        raise InvalidInput(reason).under("text")
     found, total = sentences(text, MAX_SENTENCES)
     if not found:
         raise InvalidInput("the text has no letters, so there is nothing to summarise").under("text")

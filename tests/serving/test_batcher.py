@@ -478,7 +478,8 @@ def test_closing_releases_every_waiter_even_the_batch_being_computed():
         async with make(gate) as batcher:
             asked = [asyncio.create_task(ask(batcher, i)) for i in range(3)]
             await gate.wait_until_it_runs()
-        gate.let()
+            asyncio.get_running_loop().call_later(0.05, gate.let)
+        assert batcher._worker._thread.is_alive() is False
         done, pending = await asyncio.wait(asked, timeout=1)
         assert not pending
         return [task.exception() for task in done]

@@ -55,6 +55,12 @@ def test_a_graph_is_one_file(graph: Path) -> None:
     assert [path.name for path in graph.parent.glob("pooled*")] == ["pooled.onnx"]
 
 
+def test_a_graph_names_no_folder_of_this_machine(graph: Path) -> None:
+    contents = graph.read_bytes()
+    assert str(Path(__file__).parent).encode() not in contents
+    assert str(Path(torch.__file__).parent).encode() not in contents
+
+
 def test_exporting_leaves_the_module_in_its_mode(network: Pooled, graph: Path) -> None:
     assert network.training
 

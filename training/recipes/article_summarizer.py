@@ -49,12 +49,12 @@ NOTES = (
     "The graph stays fp32, because the answer to one text may not depend on whose texts share its batch. On the 295 "
     "stories of more than three sentences in the Lee background corpus (gensim's test data), three sentences each, "
     "fp32 chose the same sentences alone and in mixed batches of 16 in all 295; int8, quantized as it runs with one "
-    "scale for a whole batch, chose others in 19 % of them, and others than fp32 in 18 %. Its price, one thread of a "
-    "busy machine, 30 tokens, best of 60: 8.2 ms a sentence at batch 1 and 6.0 at batch 8, int8 2.3 and 2.2. "
-    "Quality against written summaries was not measured for this version: this recipe has none. An earlier prototype "
-    "was, on 200 CNN/DailyMail articles: ROUGE-1/2/L 31.0 / 12.6 / 20.7 with a position prior of 0.25 and 24.1 / 7.2 / "
-    "16.4 without, where the first three sentences reach 31.1 / 12.5 / 20.7. Its figures are quoted, not repeated, and "
-    "it is not recorded that its prior was weighted exactly as here."
+    "scale for a whole batch, chose others in 19 % of them, and others than fp32 in 18 %. Its price, on one thread, "
+    "sentences of 30 tokens, best of 60: 6.5 ms a sentence at batch 1 and 5.6 at batch 8, int8 2.4 and 2.1. Quality "
+    "against written summaries was not measured for this version: this recipe has none. An earlier prototype was, on "
+    "200 CNN/DailyMail articles: ROUGE-1/2/L 31.0 / 12.6 / 20.7 with a position prior of 0.25 and 24.1 / 7.2 / 16.4 "
+    "without, where the first three sentences reach 31.1 / 12.5 / 20.7. Its figures are quoted, not repeated, and it "
+    "is not recorded that its prior was weighted exactly as here."
 )
 
 
@@ -95,7 +95,8 @@ def make(run: Run) -> Draft:
             "first three sentences and no better; how good this version is was not measured.",
             "The encoder learned English. It knows one character in three of our Chinese example, so that Chinese "
             "summaries mostly follow the order of the text; other languages were not tried.",
-            "Reads the first 128 tokens of a sentence, about 95 English words.",
+            "Reads the first 128 tokens of a sentence, about 95 English words, and of a text of more than 512 "
+            "sentences those whose words are most central.",
         ),
         notes=NOTES,
     )
