@@ -40,7 +40,7 @@ ARTICLE = (
 
 def jpeg(image: Any, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(np.asarray(image)).save(buffer, "JPEG", **{"quality": 90, **options})
+    Image.fromarray(np.asarray(image, np.uint8)).save(buffer, "JPEG", **{"quality": 90, **options})
     return buffer.getvalue()
 
 
@@ -162,9 +162,9 @@ def mixed_requests() -> list[tuple[str, dict[str, Any]]]:
     return requests
 
 
-# A dynamically quantised graph scales its activations by the whole batch, so an answer can depend, a little, on its
-# neighbours; a statically quantised one and fp32 graphs do not.
-TOLERANCE = {IMAGENET: 1e-5, REVIEWS: 0.05, ARTICLES: 1e-5, FILMS: 1e-5}
+# Graphs in fp32 agree to rounding, and so does the sentiment model, whose rows are run one by one. In the int8 classifier
+# the rounding of its float layers, which may differ with the size of a batch, can move an activation by one step of 1/255.
+TOLERANCE = {IMAGENET: 0.02, REVIEWS: 1e-5, ARTICLES: 1e-5, FILMS: 1e-5}
 
 
 def differences(alone: Any, together: Any) -> float:

@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 import onnx
 import pytest
-from conftest import eventually, publish_sentiment
+from conftest import eventually
 from onnx import TensorProto, helper, numpy_helper
 
 from app.repository.manifest import Batching, TensorSpec
@@ -226,8 +226,7 @@ def test_a_body_that_does_not_arrive_in_time_does_not_keep_the_connection_for_ev
 
 
 def test_it_answers_while_it_is_still_loading(models_dir, tmp_path):
-    for i in range(6):
-        publish_sentiment(models_dir, tmp_path / f"scratch-{i}", name=f"model-{i}")
+    publish_slow(models_dir, tmp_path)
     service = Service(models_dir)
     try:
         end, seen = monotonic() + 30, set()

@@ -61,7 +61,7 @@ def make(run: Run) -> Draft:
     train, test = (texts[texts.split == split].reset_index(drop=True) for split in ("train", "test"))
 
     task = TextClassification(CONFIG, {CONFIG.tokenizer: tokenizer_file()})
-    lexicon = load_lexicon().head(24 if run.tiny else None)
+    lexicon = load_lexicon()[: 24 if run.tiny else None]
     network = fine_tune(task, pd.concat([train, lexicon], ignore_index=True), run)
     graph, int8 = export(task, network, test.text[:16], run.workdir)
 
