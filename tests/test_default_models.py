@@ -162,8 +162,8 @@ def mixed_requests() -> list[tuple[str, dict[str, Any]]]:
     return requests
 
 
-# Graphs in fp32 agree to rounding, and so does the sentiment model, whose rows are run one by one. In the int8 classifier
-# the rounding of its float layers, which may differ with the size of a batch, can move an activation by one step of 1/255.
+# Graphs in fp32 agree to rounding, and so does the sentiment model, whose rows are run one by one. The int8 classifier
+# has float layers, whose rounding may differ with the size of a batch and move an activation by one step of 1/255.
 TOLERANCE = {IMAGENET: 0.02, REVIEWS: 1e-5, ARTICLES: 1e-5, FILMS: 1e-5}
 
 
