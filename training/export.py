@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from app.tensors import Array, Tensors
@@ -91,18 +90,6 @@ def _outputs(module: nn.Module, batch: Tensors) -> list[Array]:
         outputs = module(*(torch.from_numpy(array) for array in batch.values()))
     module.train(was_training)
     return [output.numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
-
-
-def quantize_dynamic_int8(source: Path, target: Path) -> Path:
-    """Write the graph at `source` with int8 weights (per channel) and activations quantized as they come."""
-    model = onnx.load(source)
-    # The quantizer believes recorded shapes, and those of the exporter no longer fit once it has rewritten nodes.
-    del model.graph.value_info[:]
-    with _quiet():
-        quantize_dynamic(
-            model, target, per_channel=True, weight_type=QuantType.QInt8, extra_options={"MatMulConstBOnly": True}
-        )
-    return target
 
 
 @contextmanager

@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Schema, Task
+from app.tasks.base import Prepared, Schema
 from app.tasks.lexrank import choose, lexrank, relevance, similarities, word_centrality
 from app.tasks.sentences import Sentence, joined, sentences, words
-from app.tasks.text import BUCKETS, TextEncoder, pad, text_length
+from app.tasks.text import TextEncoder, TextTask
 from app.tensors import Tensors
 
 MAX_CHARACTERS = 1_000_000
@@ -78,7 +78,7 @@ class Summary(BaseModel):
     sentences: Annotated[list[SummarySentence], Field(description="what was chosen, in the order of the input")]
 
 
-class Summarization(Task):
+class Summarization(TextTask):
     """Choose the sentences that best stand for a text, each with its place in the input. Nothing is made up."""
 
     name = "summarization"
@@ -91,9 +91,8 @@ class Summarization(Task):
     }
 
     def __init__(self, config: SummarizationConfig, files: Mapping[str, Path]) -> None:
+        super().__init__(TextEncoder(files[config.tokenizer], config.max_tokens))
         self._config = config
-        self._encoder = TextEncoder(files[config.tokenizer], config.max_tokens)
-        self.lengths = [length for length in BUCKETS if length <= text_length(self._encoder.probe(config.max_tokens))]
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
         found = self._shortlist(_candidates(item.text, parameters), parameters)
@@ -115,15 +114,6 @@ class Summarization(Task):
             lengths = [len(words(sentence.text)) for sentence in found]
             chosen = choose(scores, cosines, self._config.mmr_lambda, num_words=lengths, max_words=parameters.max_words)
         return _summary([found[i] for i in chosen], scores[chosen].tolist())
-
-    def length(self, row: Tensors) -> int:
-        return text_length(row)
-
-    def probe(self, length: int) -> Tensors:
-        return self._encoder.probe(length)
-
-    def collate(self, rows: Sequence[Tensors]) -> Tensors:
-        return pad(rows)
 
     def _shortlist(self, found: list[Sentence], parameters: SummarizationParameters) -> list[Sentence]:
         size = max(MAX_ROWS, parameters.max_sentences if parameters.max_words is None else 0)

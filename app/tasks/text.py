@@ -8,6 +8,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from app.errors import InvalidInput
+from app.tasks.base import Task
 from app.tensors import Tensors
 
 # A few padded lengths, so that kernels and memory see the same shapes again and again.
@@ -59,15 +60,21 @@ class TextEncoder:
     def row(self, ids: Sequence[int]) -> Tensors:
         return {"input_ids": np.asarray(ids, np.int64), "attention_mask": np.ones(len(ids), np.int64)}
 
+
+class TextTask(Task):
+    """A task whose rows are token ids: they are padded to buckets, and batched by length."""
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self._encoder = encoder
+        self.lengths = [length for length in BUCKETS if length <= bucket(encoder.max_tokens)]
+
+    def length(self, row: Tensors) -> int:
+        return bucket(len(row["input_ids"]))
+
     def probe(self, length: int) -> Tensors:
-        return self.row([1] * length)
+        return self._encoder.row([1] * min(length, self._encoder.max_tokens))
 
-
-def text_length(row: Tensors) -> int:
-    return bucket(len(row["input_ids"]))
-
-
-def pad(rows: Sequence[Tensors]) -> Tensors:
-    """Rows of token ids to arrays of shape [rows, padded length], filled up with zeros."""
-    length = max(map(text_length, rows))
-    return {name: np.stack([np.pad(row[name], (0, length - len(row[name]))) for row in rows]) for name in rows[0]}
+    def collate(self, rows: Sequence[Tensors]) -> Tensors:
+        """Arrays of shape [rows, padded length], filled up with zeros."""
+        length = max(map(self.length, rows))
+        return {name: np.stack([np.pad(row[name], (0, length - len(row[name]))) for row in rows]) for name in rows[0]}

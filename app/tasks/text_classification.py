@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Schema, Task
+from app.tasks.base import Prepared, Schema
 from app.tasks.labels import Label, best_labels, softmax
-from app.tasks.text import BUCKETS, TextEncoder, pad, text_length
+from app.tasks.text import TextEncoder, TextTask
 from app.tensors import Tensors
 
 
@@ -32,7 +32,7 @@ class TextClassificationParameters(Schema):
     ] = False
 
 
-class TextClassification(Task):
+class TextClassification(TextTask):
     """Label each text; every label comes with its probability, best first."""
 
     name = "text-classification"
@@ -40,9 +40,8 @@ class TextClassification(Task):
     example: ClassVar[dict[str, Any]] = {"text": "what a good film"}
 
     def __init__(self, config: TextClassificationConfig, files: Mapping[str, Path]) -> None:
+        super().__init__(TextEncoder(files[config.tokenizer], config.max_tokens))
         self._labels = config.labels
-        self._encoder = TextEncoder(files[config.tokenizer], config.max_tokens)
-        self.lengths = [length for length in BUCKETS if length <= text_length(self._encoder.probe(config.max_tokens))]
 
     def preprocess(self, item: TextInput, parameters: TextClassificationParameters) -> Prepared:
         if not item.text.strip():
@@ -56,12 +55,3 @@ class TextClassification(Task):
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: TextClassificationParameters
     ) -> list[Label]:
         return best_labels(softmax(answers[0]["logits"]), self._labels, parameters.top_k)
-
-    def length(self, row: Tensors) -> int:
-        return text_length(row)
-
-    def probe(self, length: int) -> Tensors:
-        return self._encoder.probe(length)
-
-    def collate(self, rows: Sequence[Tensors]) -> Tensors:
-        return pad(rows)

@@ -4,7 +4,8 @@ from conftest import word_tokenizer
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.labels import best_labels, softmax
-from app.tasks.text import MAX_CHARACTERS, TextEncoder, bucket, pad
+from app.tasks.text import MAX_CHARACTERS, TextEncoder, bucket
+from app.tasks.text_classification import TextClassification, TextClassificationConfig
 
 
 @pytest.fixture
@@ -12,14 +13,26 @@ def encoder(tmp_path):
     return TextEncoder(word_tokenizer(tmp_path / "tokenizer.json"), max_tokens=16)
 
 
+@pytest.fixture
+def task(tmp_path):
+    config = TextClassificationConfig(labels=["a", "b"], tokenizer="t", max_tokens=20)
+    return TextClassification(config, {"t": word_tokenizer(tmp_path / "tokenizer.json")})
+
+
+def test_cost_is_measured_at_every_length_a_text_can_have(task):
+    assert task.lengths == [8, 16, 24]
+    assert [len(task.probe(length)["input_ids"]) for length in task.lengths] == [8, 16, 20]
+    assert [task.length(task.probe(length)) for length in task.lengths] == [8, 16, 24]
+
+
 @pytest.mark.parametrize(("length", "padded"), [(1, 8), (8, 8), (9, 16), (512, 512), (513, 1024), (1025, 1536)])
 def test_a_length_is_padded_to_the_next_bucket(length, padded):
     assert bucket(length) == padded
 
 
-def test_rows_are_filled_up_to_the_longest_of_them(encoder):
+def test_rows_are_filled_up_to_the_longest_of_them(encoder, task):
     short, long = encoder.encode("good", truncate=False), encoder.encode("good film " * 5, truncate=False)
-    batch = pad([short, long])
+    batch = task.collate([short, long])
     assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, 16)
     assert batch["attention_mask"].sum(axis=1).tolist() == [1, 10]
     assert not batch["input_ids"][0, 1:].any()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from training.export import largest_difference, quantize_dynamic_int8, to_onnx
+from training.export import largest_difference, to_onnx
 
 
 class Pooled(nn.Module):
@@ -76,9 +76,3 @@ def test_a_module_that_has_changed_differs_from_its_graph(network: Pooled, graph
 def test_a_module_that_answers_another_shape_is_refused(graph: Path) -> None:
     with pytest.raises(ValueError, match=r"answers shape \(1, 3\) where torch answers \(1, 4\)"):
         largest_difference(Pooled(width=4), graph, token_ids(3, 5))
-
-
-def test_an_int8_graph_is_much_smaller_and_almost_equal(network: Pooled, graph: Path) -> None:
-    int8 = quantize_dynamic_int8(graph, graph.with_name("int8.onnx"))
-    assert int8.stat().st_size < 0.6 * graph.stat().st_size
-    assert 0 < largest_difference(network, int8, token_ids(9, 30)) < 0.02

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 from app.repository.manifest import Manifest
 from app.runtimes.onnx import load_onnx
@@ -22,6 +23,7 @@ from training.recipes.reviews_sentiment import (
     soft_targets,
     tfidf_scores,
     vader_scores,
+    write_tokenizer,
 )
 
 
@@ -79,15 +81,16 @@ def test_int8_answers_as_fp32_does_on_nearly_every_text(manifest: Manifest) -> N
     assert next(metric.value for metric in manifest.metrics if metric.name == "agreement_with_fp32") > 0.9
 
 
-def test_texts_of_any_length_share_a_batch(task: TextClassification, sessions: dict[str, object]) -> None:
+def test_an_answer_does_not_depend_on_the_texts_beside_it(
+    task: TextClassification, sessions: dict[str, object]
+) -> None:
     texts = ["good", "what a good film " * 20, "the parcel was late and nobody answered"]
     together = task.run(sessions, encode(task, texts))  # type: ignore[arg-type]
     for text, answer in zip(texts, together, strict=True):
         alone = predict_alone(task, sessions, TextInput(text=text), TextClassificationParameters())  # type: ignore[arg-type]
         scores = {label.label: label.score for label in alone}
         expected = [scores[label] for label in ("negative", "neutral", "positive")]
-        # The scale of int8 activations is that of the whole batch.
-        assert softmax(answer["logits"]) == pytest.approx(expected, abs=0.05)
+        assert softmax(answer["logits"]) == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,7 @@ def test_texts_of_any_length_share_a_batch(task: TextClassification, sessions: d
         pytest.param("airline", 0, 1.0, [1, 0, 0], id="all voted the same"),
         pytest.param("cftweets", 1, 0.6, [0.1, 0.8, 0.1], id="a narrow vote"),
         pytest.param("cftweets", 1, np.nan, [0, 1, 0], id="a vote without a share"),
+        pytest.param("lexicon", 2, 3.4, [0, 0, 1], id="a word of praise"),
         pytest.param("clothing", 2, 4.0, [0, 0.15, 0.85], id="four stars"),
         pytest.param("clothing", 0, 1.0, [1, 0, 0], id="one star"),
     ],
@@ -135,6 +139,20 @@ def test_accuracy_is_the_mean_of_the_domains_and_leaves_neutral_texts_out_of_pos
     found = accuracies(texts, scores)
     assert found.accuracy_3class.to_dict() == pytest.approx({"a": 1 / 3, "b": 0, "macro": 1 / 6})
     assert found.accuracy_pos_neg.to_dict() == pytest.approx({"a": 1, "b": 0, "macro": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("love it 😍", ["love", "it", "love"]),
+        ("x😡y", ["x", "angry", "y"]),
+        pytest.param("👍🏽 good", ["great", "good"], id="a skin tone is no word"),
+        ("Café naïve", ["cafe", "naive"]),
+    ],
+)
+def test_emoji_are_read_as_moods(text: str, tokens: list[str], tmp_path: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(write_tokenizer(tmp_path / "tokenizer.json")))
+    assert tokenizer.encode(text, add_special_tokens=False).tokens == tokens
 
 
 TEXTS = ["I love it, wonderful", "The box is brown", "terrible, I hate it"]
