@@ -86,18 +86,6 @@ def load_sentiment() -> pd.DataFrame:
     return texts.drop(columns="group")
 
 
-def load_lexicon() -> pd.DataFrame:
-    """VADER's lexicon as training texts of the domain "lexicon": 7,500 words, emoticons and slang, each with the mean
-    rating (-4 to 4) of ten people."""
-    path = Path(f"vaderSentiment-{VADER.version}", "vaderSentiment", "vader_lexicon.txt")
-    lines = (fetch(VADER) / path).read_text(encoding="utf-8").splitlines()
-    words = [(word, float(rating)) for word, rating, *_ in (line.split("\t") for line in lines)]
-    return pd.DataFrame(
-        [("lexicon", word, _label_of_mean(rating), rating, "train") for word, rating in words],
-        columns=["domain", "text", "label", "rating", "split"],
-    )
-
-
 def split_of(group: str) -> Split:
     fold = int(hashlib.md5(group.encode(), usedforsecurity=False).hexdigest(), 16) % NUM_FOLDS
     return "test" if fold == 0 else "validation" if fold == 1 else "train"

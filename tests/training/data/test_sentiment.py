@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from training.data.sentiment import DOMAINS, LABELS, fingerprint, load_lexicon, load_sentiment, split_of
+from training.data.sentiment import DOMAINS, LABELS, fingerprint, load_sentiment, split_of
 from training.recipe import TrainingError
 
 
@@ -46,16 +46,6 @@ def test_no_near_duplicate_crosses_a_split(texts: pd.DataFrame) -> None:
 def test_ratings_agree_with_labels(domain: str, label: str, low: float, high: float, texts: pd.DataFrame) -> None:
     chosen = texts[(texts.domain == domain) & (texts.label == LABELS.index(label))]
     assert chosen.rating.dropna().between(low, high).all()
-
-
-@pytest.mark.usefixtures("texts")
-def test_the_lexicon_is_7517_rated_words_to_train_on() -> None:
-    lexicon = load_lexicon()
-    assert len(lexicon) == 7_517
-    assert set(lexicon.split) == {"train"}
-    assert lexicon.rating.between(-4, 4).all()
-    labels = dict(zip(lexicon.text, lexicon.label, strict=True))
-    assert (labels["horrible"], labels[":)"]) == (LABELS.index("negative"), LABELS.index("positive"))
 
 
 @pytest.mark.parametrize(
