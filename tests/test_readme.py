@@ -40,7 +40,7 @@ def send(command: str, url: str) -> httpx.Response:
     return httpx.post(address.replace("127.0.0.1:8000", url), content=body, headers=headers, timeout=30)
 
 
-@pytest.mark.parametrize(("command", "answer"), [pytest.param(*each, id=each[0].split("/")[-2]) for each in EXCHANGES])
+@pytest.mark.parametrize(("command", "answer"), EXCHANGES, ids=re.findall(r"models/([\w-]+)/predict", CONSOLE))
 def test_every_command_gets_the_answer_that_is_shown(service: Service, command: str, answer: str):
     reply = send(command, service.url)
     assert reply.status_code == 200, reply.text

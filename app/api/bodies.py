@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from app.api.contracts import CONTRACTS
@@ -24,7 +25,7 @@ async def read_items(request: Request, task_name: str, max_items: int) -> tuple[
     task = TASKS[task_name]
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if task.binary_field and content_type == MULTIPART:
-        items, parameters = await _uploaded(request, task, max_items)
+        items, parameters = await _uploaded(request, task)
     elif task.binary_field and (content_type.startswith("image/") or content_type == "application/octet-stream"):
         items = [_parse(task.Input, {task.binary_field: await request.body()})]
         parameters = _parse(task.Parameters, dict(request.query_params))
@@ -55,17 +56,20 @@ def _hint(task_name: str) -> str:
     return "; to send a file as it is, say so: Content-Type image/jpeg (or another image/*), or multipart/form-data"
 
 
-async def _uploaded(request: Request, task: type[Task], max_items: int) -> tuple[list[Any], Any]:
+async def _uploaded(request: Request, task: type[Task]) -> tuple[list[Any], Any]:
     """Every uploaded file is an item; other fields are parameters, or the field `parameters` holds them as JSON."""
     assert task.binary_field
     contents: list[bytes] = []
     fields: dict[str, Any] = dict(request.query_params)
-    async with request.form(max_files=max_items, max_fields=32) as form:
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                contents.append(await value.read())
-            else:
-                fields[name] = value
+    try:
+        async with request.form() as form:
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    contents.append(await value.read())
+                else:
+                    fields[name] = value
+    except HTTPException as error:
+        raise InvalidInput(f"the form cannot be read: {error.detail}") from None
     if "parameters" in fields:
         fields |= _json_object(fields.pop("parameters"))
     if not contents:

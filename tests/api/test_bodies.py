@@ -1,0 +1,135 @@
+import io
+import json
+
+import numpy as np
+import onnx
+import pytest
+from conftest import eventually
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+from starlette.testclient import TestClient
+
+from app.repository.manifest import TensorSpec
+from app.repository.publish import publish
+
+PREDICT = "/v1/models/brightness/predict"
+
+
+def brightness_graph(path):
+    """Two classes: bright, by the mean of all pixels, and dark."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["pixels", "axes"], ["mean"], keepdims=0),
+            helper.make_node("Div", ["mean", "white"], ["bright"]),
+            helper.make_node("Sub", ["one", "bright"], ["dark"]),
+            helper.make_node("Unsqueeze", ["bright", "last"], ["bright_2d"]),
+            helper.make_node("Unsqueeze", ["dark", "last"], ["dark_2d"]),
+            helper.make_node("Concat", ["bright_2d", "dark_2d"], ["probabilities"], axis=1),
+        ],
+        "brightness",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", 16, 16, 3])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 2])],
+        [
+            numpy_helper.from_array(np.array([1, 2, 3], np.int64), "axes"),
+            numpy_helper.from_array(np.array([1], np.int64), "last"),
+            numpy_helper.from_array(np.float32(255).reshape(()), "white"),
+            numpy_helper.from_array(np.float32(1).reshape(()), "one"),
+        ],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
+@pytest.fixture
+def client(app, models_dir, tmp_path):
+    labels = tmp_path / "labels.json"
+    labels.write_text('["bright", "dark"]')
+    publish(
+        models_dir, "brightness", {"model.onnx": brightness_graph(tmp_path / "b.onnx"), "labels.json": labels},
+        task="image-classification", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, 16, 16, 3)),),
+        outputs=(TensorSpec(name="probabilities", datatype="FP32", shape=(-1, 2)),),
+        config={"labels": "labels.json", "image_size": 16, "resize_margin": 0},
+    )  # fmt: skip
+    with TestClient(app) as client:
+        eventually(lambda: client.get("/health/ready").status_code == 200)
+        yield client
+
+
+def picture(grey, form="PNG"):
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32), (grey, grey, grey)).save(buffer, form)
+    return buffer.getvalue()
+
+
+WHITE, BLACK = picture(255), picture(0)
+
+
+def labels_of(reply):
+    assert reply.status_code == 200, reply.text
+    return [output[0]["label"] for output in reply.json()["outputs"]]
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "IMAGE/PNG", "image/*; q=1", "application/octet-stream"])
+def test_a_raw_body_is_one_item(client, content_type):
+    assert labels_of(client.post(PREDICT, content=WHITE, headers={"Content-Type": content_type})) == ["bright"]
+
+
+def test_the_type_is_read_off_the_content_and_not_believed(client):
+    reply = client.post(PREDICT, content=picture(0, "GIF"), headers={"Content-Type": "image/jpeg"})
+    assert labels_of(reply) == ["dark"]
+
+
+def test_parameters_of_a_raw_body_are_in_the_query(client):
+    reply = client.post(PREDICT + "?top_k=1", content=WHITE, headers={"Content-Type": "image/png"})
+    assert len(reply.json()["outputs"][0]) == 1
+    wrong = client.post(PREDICT + "?topk=1", content=WHITE, headers={"Content-Type": "image/png"})
+    assert wrong.status_code == 422
+    assert "topk" in wrong.json()["error"]
+
+
+def test_every_uploaded_file_is_an_item_in_order(client):
+    files = [("a", ("1.png", WHITE)), ("b", ("2.png", BLACK)), ("a", ("3.png", WHITE))]
+    assert labels_of(client.post(PREDICT, files=files)) == ["bright", "dark", "bright"]
+
+
+def test_parameters_of_a_form_are_fields_or_one_json_field(client):
+    for data in ({"top_k": "1"}, {"parameters": json.dumps({"top_k": 1})}):
+        reply = client.post(PREDICT, files={"file": WHITE}, data=data)
+        assert len(reply.json()["outputs"][0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "says"),
+    [
+        ({"files": {"file": b""}}, 422, "inputs.0.image: the image is empty"),
+        ({"files": [("f", WHITE), ("f", b"text")]}, 422, "inputs.1.image: not an image we can read"),
+        ({"files": {"file": WHITE}, "data": {"parameters": "{"}}, 422, "parameters: not valid JSON"),
+        ({"files": {"file": WHITE}, "data": {"parameters": "[]"}}, 422, "parameters: must be a JSON object"),
+        ({"files": {"file": WHITE}, "data": {"top_k": "many"}}, 422, "top_k"),
+        ({"files": [("f", WHITE)] * 9}, 413, "9 inputs; a request may have 8"),
+        (
+            {"content": b"--x\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+            422,
+            "the form has no file",
+        ),
+        ({"content": b"nonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 422, "the form cannot be read"),
+        ({"content": b"--", "headers": {"Content-Type": "multipart/form-data"}}, 422, "the form cannot be read",
+        ({"content": WHITE}, 422, "Content-Type image/jpeg"),
+        ({"content": WHITE, "headers": {"Content-Type": "text/plain"}}, 422, "not valid JSON"),
+        ({"content": b"", "headers": {"Content-Type": "image/png"}}, 422, "the image is empty"),
+        ({"json": {"inputs": [{"image": "%%%"}]}}, 422, "inputs.0.image: not valid base64"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_place(client, request_, status, says):
+    reply = client.post(PREDICT, **request_)
+    assert reply.status_code == status, reply.text
+    assert says in reply.json()["error"]
+    assert reply.json()["request_id"] == reply.headers["x-request-id"]
+
+
+def test_a_raw_body_is_no_input_for_a_task_that_reads_none(client):
+    reply = client.post("/v1/models/tiny-sentiment/predict", content=WHITE, headers={"Content-Type": "image/png"})
+    assert reply.status_code == 422
+    assert "not valid JSON" in reply.json()["error"]
