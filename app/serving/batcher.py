@@ -62,6 +62,7 @@ class Answers(Generic[Answer]):
 @dataclass(slots=True)
 class _State:
     is_alive: bool = True
+    is_idle: bool = True
     busy_until: float = 0.0
     speed: float = 1.0  # how much slower than the curve the machine is just now
     max_cells: float = field(default=float("inf"))  # rows x length that did not run out of memory
@@ -138,12 +139,18 @@ class Batcher(Generic[Row, Answer]):
     def admit(self, num_rows: int, seconds: float, deadline: float) -> None:
         """Raise unless `num_rows` rows, which cost `seconds` by the curve, would be answered by `deadline`.
 
-        Raises ModelNotReady, Overloaded, or DeadlineExceeded if not even an idle model would answer in time.
+        An idle model tries whatever fits its queue: only work shows whether the estimate is still right.
+        Raises ModelNotReady, Overloaded, or DeadlineExceeded if even without the others it would be too late.
         """
         if not self.is_ready:
             raise ModelNotReady("the model is being restarted")
         own, patience = seconds * self._state.speed, deadline - self._loop.time()
         wait = max(0.0, self._state.busy_until - perf_counter()) + self._queue.seconds * self._state.speed
+        if len(self._queue) + num_rows > self._max_queue_size:
+            self._observer.refused("queue", num_rows)
+            raise Overloaded(f"{len(self._queue)} rows are waiting, the queue holds {self._max_queue_size}", wait)
+        if self._state.is_idle and not self._queue:
+            return
         if own > patience:
             self._observer.refused("deadline", num_rows)
             raise DeadlineExceeded(
@@ -154,9 +161,6 @@ class Batcher(Generic[Row, Answer]):
             raise Overloaded(
                 f"the answer would take about {wait + own:.2f} s, which is too late", wait + own - patience
             )
-        if len(self._queue) + num_rows > self._max_queue_size:
-            self._observer.refused("queue", num_rows)
-            raise Overloaded(f"{len(self._queue)} rows are waiting, the queue holds {self._max_queue_size}", wait)
 
     async def submit(self, rows: Sequence[Row], deadline: float) -> Answers[Answer]:
         """Answer `rows`, all or none of which are admitted, by `deadline` (of the event loop's clock).
@@ -210,6 +214,7 @@ class Batcher(Generic[Row, Answer]):
         while True:
             await self._arrived.wait()
             batch = self._queue.take(self._max_batch_size, self._state.max_cells)
+            self._state.is_idle = not batch
             if batch:
                 await self._answer(batch)
             elif not self._queue:

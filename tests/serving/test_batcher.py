@@ -314,13 +314,28 @@ def test_a_request_that_would_wait_past_its_deadline_is_refused_at_once_with_an_
     assert events[0] == ("refused wait", 1)
 
 
-def test_what_not_even_an_idle_model_can_do_in_time_is_told_so_and_not_to_retry():
+def test_what_would_be_too_late_even_without_the_others_is_told_so_and_not_to_retry():
     async def main():
-        async with make(echo, curve=LatencyCurve({(1, 1): 1.0})) as batcher:
-            await ask(batcher, 1, 2, 3, seconds=2)
+        gate = Gate()
+        async with make(gate, curve=LatencyCurve({(1, 1): 1.0})) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy"))
+            await gate.wait_until_it_runs()
+            with pytest.raises(DeadlineExceeded, match=r"about 3.00 s alone"):
+                await ask(batcher, 1, 2, 3, seconds=2)
+            gate.let()
+            await busy
 
-    with pytest.raises(DeadlineExceeded, match=r"about 3.00 s alone"):
-        go(main())
+    go(main())
+
+
+def test_an_idle_model_tries_what_a_stale_estimate_calls_hopeless_and_learns():
+    async def main():
+        async with make(echo, curve=LatencyCurve({(1, 1): 10.0})) as batcher:
+            for _ in range(60):
+                assert await ask(batcher, "quick", seconds=1) == ["quick"]
+            return batcher._state.speed
+
+    assert go(main()) < 0.3
 
 
 def test_a_full_queue_refuses_all_rows_of_a_request_or_none():
