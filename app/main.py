@@ -28,6 +28,7 @@ def build(settings: Settings) -> FastAPI:
         max_queue_size=settings.max_queue_size,
         keep_versions=settings.keep_versions,
         drain_timeout_s=settings.drain_timeout_s,
+        num_threads=settings.threads,
     )
     limits = Limits(settings.max_body_bytes, settings.max_items, settings.request_timeout_s)
     return create_app(engine, telemetry, limits)
@@ -61,7 +62,7 @@ class Server(uvicorn.Server):
         if self.started and self._draining is None:
             self._loop.call_soon_threadsafe(self._drain)
         else:  # not serving yet, or asked twice: now
-            super().handle_exit(sig, frame)
+            self.should_exit = self.force_exit = True
 
     def _drain(self) -> None:
         async def drain_then_exit() -> None:

@@ -1,14 +1,15 @@
 """From a request body, in any of the forms we read, to typed items and parameters."""
 
-import json
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from app.api.contracts import CONTRACTS
+from app.api.contracts import contract_of
 from app.api.errors import invalid_input
 from app.errors import InvalidInput, PayloadTooLarge
 from app.tasks import TASKS
@@ -30,23 +31,25 @@ async def read_items(request: Request, task_name: str, max_items: int) -> tuple[
         items = [_parse(task.Input, {task.binary_field: await request.body()})]
         parameters = _parse(task.Parameters, dict(request.query_params))
     else:
-        items, parameters = await _from_json(request, task_name)
+        items, parameters = await _from_json(request, task_name, max_items)
     if len(items) > max_items:
         raise PayloadTooLarge(f"{len(items)} inputs; a request may have {max_items}")
     return items, parameters
 
 
-async def _from_json(request: Request, task_name: str) -> tuple[list[Any], Any]:
+async def _from_json(request: Request, task_name: str, max_items: int) -> tuple[list[Any], Any]:
     if request.query_params:
         raise InvalidInput(f"parameters of a JSON request belong in its body: {', '.join(request.query_params)}")
     try:
-        body: Any = CONTRACTS[task_name].Request.model_validate_json(await request.body())
+        body: Any = contract_of(task_name, max_items).Request.model_validate_json(await request.body())
     except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":
-            raise InvalidInput(
-                f"the body is not valid JSON: {error.errors()[0]['ctx']['error']}{_hint(task_name)}"
-            ) from None
-        raise invalid_input(error) from None
+        # One list of all faults: it can be long, and making it twice is dear.
+        faults = error.errors(include_url=False, include_input=False)
+        if faults[0]["type"] == "json_invalid":
+            raise InvalidInput(f"the body is not valid JSON: {faults[0]['ctx']['error']}{_hint(task_name)}") from None
+        if faults[0]["type"] == "too_long" and faults[0]["loc"] == ("inputs",):
+            raise PayloadTooLarge(f"more than {max_items} inputs; a request may have {max_items}") from None
+        raise invalid_input(faults) from None
     return body.inputs, body.parameters
 
 
@@ -61,6 +64,7 @@ async def _uploaded(request: Request, task: type[Task]) -> tuple[list[Any], Any]
     assert task.binary_field
     contents: list[bytes] = []
     fields: dict[str, Any] = dict(request.query_params)
+    await _require_its_end(request)
     try:
         async with request.form() as form:
             for name, value in form.multi_items():
@@ -68,8 +72,8 @@ async def _uploaded(request: Request, task: type[Task]) -> tuple[list[Any], Any]
                     contents.append(await value.read())
                 else:
                     fields[name] = value
-    except HTTPException as error:
-        raise InvalidInput(f"the form cannot be read: {error.detail}") from None
+    except (HTTPException, UnicodeError, LookupError) as error:  # the latter two: of the charset that it names
+        raise InvalidInput(f"the form cannot be read: {getattr(error, 'detail', error)}") from None
     if "parameters" in fields:
         fields |= _json_object(fields.pop("parameters"))
     if not contents:
@@ -78,9 +82,17 @@ async def _uploaded(request: Request, task: type[Task]) -> tuple[list[Any], Any]
     return items, _parse(task.Parameters, fields)
 
 
+async def _require_its_end(request: Request) -> None:
+    """A form that was cut on its way would be read as one with fewer files."""
+    _, options = parse_options_header(request.headers["content-type"])
+    boundary = options.get(b"boundary", b"")
+    if boundary and b"--" + boundary + b"--" not in (await request.body())[-1000 - len(boundary) :]:
+        raise InvalidInput("the form is cut: its closing boundary is missing")
+
+
 def _json_object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = from_json(text)
     except ValueError as error:
         raise InvalidInput(f"parameters: not valid JSON: {error}") from None
     if not isinstance(found, dict):
@@ -92,5 +104,5 @@ def _parse(schema: type[BaseModel], values: dict[str, Any], *loc: str | int) -> 
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        found = invalid_input(error)
+        found = invalid_input(error.errors(include_url=False, include_input=False))
         raise found.under(*loc) if loc else found from None

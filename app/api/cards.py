@@ -73,7 +73,7 @@ def _summary(status: ModelStatus) -> dict[str, Any]:
         "name": status.name,
         "task": manifest and manifest.task,
         "version": manifest and manifest.version,
-        "state": "ready" if manifest else status.versions[0].state,
+        "state": "ready" if manifest else status.versions[0].state if status.versions else "unloaded",
         "description": manifest.description if manifest else "",
         "predict": f"/v1/models/{status.name}/predict",
         "versions": [VersionState(version=one.version, state=one.state, reason=one.reason) for one in status.versions],

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, create_model
 
 from app.tasks import TASKS
-from app.tasks.base import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,17 @@ class Contract:
     Response: type[BaseModel]
 
 
-def contract(task: type[Task]) -> Contract:
+@cache
+def contract_of(task_name: str, max_items: int) -> Contract:
+    """The length of a request is part of its schema: a longer one is refused before its items are looked at."""
+    task = TASKS[task_name]
     prefix = task.__name__
     item = Annotated[task.Input, BeforeValidator(_bare(task.Input))]  # type: ignore[name-defined]
     return Contract(
         Request=create_model(
             f"{prefix}Request",
             __config__=ConfigDict(extra="forbid"),
-            inputs=(list[item], Field(min_length=1, description="items, answered in order")),
+            inputs=(list[item], Field(min_length=1, max_length=max_items, description="items, answered in order")),
             parameters=(task.Parameters, Field(default_factory=task.Parameters, description="hold for every item")),
         ),
         Response=create_model(
@@ -43,6 +46,3 @@ def _bare(schema: type[BaseModel]) -> Callable[[Any], Any]:
     if issubclass(schema, RootModel):
         return lambda value: value
     return lambda value: value if isinstance(value, dict | schema) else {first: value}
-
-
-CONTRACTS: dict[str, Contract] = {name: contract(task) for name, task in TASKS.items()}

@@ -1,6 +1,7 @@
 """The one place where errors become HTTP, in the one envelope that every client we support reads."""
 
 import math
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -8,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from app import errors
@@ -52,14 +53,9 @@ def envelope(
     return JSONResponse(body, status, headers)
 
 
-def invalid_input(error: ValidationError) -> errors.InvalidInput:
-    """Pydantic's findings as ours."""
-    return errors.InvalidInput.of(
-        [
-            {"loc": list(one["loc"]), "msg": _message(one)}
-            for one in error.errors(include_url=False, include_input=False)
-        ]
-    )
+def invalid_input(faults: Sequence[Any]) -> errors.InvalidInput:
+    """Pydantic's `ValidationError.errors()` as ours."""
+    return errors.InvalidInput.of([{"loc": list(one["loc"]), "msg": _message(one)} for one in faults])
 
 
 def _message(one: Any) -> str:

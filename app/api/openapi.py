@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from app.api.contracts import CONTRACTS
+from app.api.contracts import Contract, contract_of
 from app.api.errors import ErrorEnvelope
 from app.repository.manifest import Manifest
 from app.serving.engine import Engine
@@ -46,21 +46,22 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )
-    used = [CONTRACTS[task] for task in sorted({manifest.task for manifest in manifests})]
+    max_items = app.state.limits.max_items
+    contracts = {task: contract_of(task, max_items) for task in sorted({manifest.task for manifest in manifests})}
     schemas: list[tuple[type[BaseModel], JsonSchemaMode]] = [(ErrorEnvelope, "serialization")]
-    for each in used:
+    for each in contracts.values():
         schemas += [(each.Request, "validation"), (each.Response, "serialization")]
     _, definitions = models_json_schema(schemas, ref_template=REF)
     found.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
     for manifest in manifests:
         path = f"/v1/models/{manifest.name}"
-        found["paths"][f"{path}/predict"] = {"post": operation(manifest)}
+        found["paths"][f"{path}/predict"] = {"post": operation(manifest, contracts[manifest.task])}
     _use_envelope(found)
     return found
 
 
-def operation(manifest: Manifest) -> dict[str, Any]:
-    contract, task = CONTRACTS[manifest.task], TASKS[manifest.task]
+def operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
+    task = TASKS[manifest.task]
     content: dict[str, Any] = {
         "application/json": {"schema": _ref(contract.Request.__name__), "example": example_request(manifest)}
     }
@@ -104,7 +105,7 @@ def example_request(manifest: Manifest) -> dict[str, Any]:
 def _statuses(path: str) -> list[int]:
     if path.endswith("/predict"):
         return [404, 413, 422, 429, 500, 503, 504]
-    return [404, 409] if path.endswith("/load") else [404]
+    return [404, 409, 503] if path.endswith("/load") else [404]
 
 
 def _use_envelope(found: dict[str, Any]) -> None:

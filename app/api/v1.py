@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 
 from app.api.bodies import read_items
 from app.api.cards import Card, ModelList, card, summary
-from app.api.contracts import CONTRACTS
+from app.api.contracts import contract_of
 from app.api.deadline import deadline_of
 from app.api.disconnect import ClientGone, while_connected
 from app.api.limits import Limits
@@ -50,8 +51,8 @@ async def load_model(model: str, engine: EngineDep) -> Card:
     """
     await engine.load(model)
     status = _status_of(engine, model)
-    newest = status.versions[0]
-    if newest.state == "failed":
+    newest = status.versions[0] if status.versions else None
+    if newest and newest.state == "failed":
         stays = f"version {status.manifest.version} stays live" if status.manifest else "no version is live"
         raise InvalidArtifact(f"{model} version {newest.version} is not served: {newest.reason}; {stays}")
     return card(status)
@@ -68,18 +69,17 @@ async def predict(
     try:
         async with asyncio.timeout_at(deadline):
             items, parameters = await read_items(request, manifest.task, limits.max_items)
+        prediction = await while_connected(request, engine.predict(model, version, items, parameters, deadline))
     except TimeoutError:
         raise DeadlineExceeded("the deadline passed before the whole body had arrived") from None
-    try:
-        prediction = await while_connected(request, engine.predict(manifest, items, parameters, deadline))
-    except ClientGone:
+    except (ClientGone, ClientDisconnect):
         return Response(status_code=499)  # for the metrics; nobody reads it
-    return respond(prediction)
+    return respond(prediction, limits.max_items)
 
 
-def respond(prediction: Prediction) -> Response:
+def respond(prediction: Prediction, max_items: int) -> Response:
     manifest = prediction.manifest
-    body: BaseModel = CONTRACTS[manifest.task].Response.model_construct(
+    body: BaseModel = contract_of(manifest.task, max_items).Response.model_construct(
         model=manifest.name, version=manifest.version, outputs=prediction.outputs
     )
     headers = {"X-Model-Version": str(manifest.version), "Server-Timing": server_timing(prediction)}

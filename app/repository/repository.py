@@ -49,6 +49,8 @@ class ModelRepository:
         folder = (self.root / manifest.name / str(manifest.version)).resolve()
         files = {name: _verified(folder, manifest, name) for name in manifest.files}
         for path in folder.rglob("*"):  # a listed graph might read weights from a file that nobody vouches for
+            if path.is_symlink() and path.is_dir():
+                raise InvalidArtifact(f"{path.name} is a link to a folder")
             if not path.is_dir() and (name := path.relative_to(folder).as_posix()) not in {MANIFEST, *manifest.files}:
                 raise InvalidArtifact(f"{name} lies in the folder and is not listed in files")
         return files

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_REST_S = 30.0
 LONGEST_GOODBYE_S = 5.0
+SUSPICIOUS_FAILURES = 8
 
 
 class Observer(Protocol):
@@ -65,7 +66,8 @@ class _State:
     is_idle: bool = True
     busy_until: float = 0.0
     speed: float = 1.0  # how much slower than the curve the machine is just now
-    max_cells: float = field(default=float("inf"))  # rows x length that did not run out of memory
+    max_cells: dict[Hashable, float] = field(default_factory=dict)  # of a group: rows x length that fit into memory
+    failures: int = 0  # rows that failed alone since one succeeded
 
 
 @asynccontextmanager
@@ -83,7 +85,8 @@ class Batcher(Generic[Row, Answer]):
 
     `run` gets a list of rows and must return one answer for each, in order. It is called on one thread, never twice
     at a time. `length` is what a row is padded to; rows of different `group` never share a batch. `restore` makes `run`
-    usable again after its thread died; until it returns, `is_ready` is false.
+    usable again after its thread died, or when `check` raises after some rows in a row have failed; until it returns,
+    `is_ready` is false.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Batcher(Generic[Row, Answer]):
         observer: Observer,
         length: Callable[[Row], int] = lambda row: 1,
         group: Callable[[Row], Hashable] = lambda row: None,
+        check: Callable[[], object] = lambda: None,
         restore: Callable[[], None] = lambda: None,
         hang_after_s: float = 60.0,
         name: str = "batcher",
@@ -107,6 +111,7 @@ class Batcher(Generic[Row, Answer]):
         self._observer = observer
         self._length = length
         self._group = group
+        self._check = check
         self._restore = restore
         self._hang_after_s = hang_after_s
         self._name = name
@@ -151,11 +156,16 @@ class Batcher(Generic[Row, Answer]):
             raise Overloaded(f"{len(self._queue)} rows are waiting, the queue holds {self._max_queue_size}", wait)
         if self._state.is_idle and not self._queue:
             return
+        if wait + own <= patience:
+            return
         if own > patience:
             self._observer.refused("deadline", num_rows)
             raise DeadlineExceeded(
                 f"this takes about {own:.2f} s alone, and the deadline is in {max(patience, 0):.2f} s"
             )
+        # Not all that waits goes first: the rows of long requests have turns in the future.
+        now = perf_counter()
+        wait = max(0.0, self._state.busy_until - now) + self._queue.seconds_before(now + seconds) * self._state.speed
         if wait + own > patience:
             self._observer.refused("wait", num_rows)
             raise Overloaded(
@@ -231,9 +241,9 @@ class Batcher(Generic[Row, Answer]):
         except Exception as error:  # whatever a kernel raises must not end the loop
             if isinstance(error, WorkerDied):
                 await self._revive(error)
-            if isinstance(error, MemoryError):
-                self._state.max_cells = len(live) * max(one.length for one in live) / 2
             if len(live) > 1:
+                if isinstance(error, MemoryError):
+                    self._remember_what_fits(live)
                 log.warning("%s: a batch of %d failed and is halved: %r", self._name, len(live), error)
                 await self._answer(live[: len(live) // 2])
                 await self._answer(live[len(live) // 2 :])
@@ -241,10 +251,26 @@ class Batcher(Generic[Row, Answer]):
                 log.error("%s: a row failed", self._name, exc_info=error)
                 self._observer.failed(1)
                 _fail(live[0].future, error if isinstance(error, ServiceError) else _failure(error))
+                await self._suspect_the_session()
         else:
+            self._state.failures = 0
             for one, answer in zip(live, answers, strict=True):
                 if not one.future.done():  # hung up while we computed
                     one.future.set_result((answer, ran))
+
+    def _remember_what_fits(self, live: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> None:
+        group, cells = live[0].group, len(live) * max(one.length for one in live) / 2
+        self._state.max_cells[group] = min(cells, self._state.max_cells.get(group, cells))
+
+    async def _suspect_the_session(self) -> None:
+        """After some failures in a row: is it the inputs, or is what computes them broken?"""
+        self._state.failures += 1
+        if self._state.failures % SUSPICIOUS_FAILURES:
+            return
+        try:
+            await self._worker.call(self._check, self._hang_after_s)
+        except Exception as error:
+            await self._revive(error)
 
     def _fail_all(self, error: ServiceError) -> None:
         """Fail what is queued, in the batch being formed, or being computed."""
@@ -256,23 +282,24 @@ class Batcher(Generic[Row, Answer]):
         expected = self._curve.seconds(len(rows), length)
         started = perf_counter()
         self._state.busy_until = started + expected * self._state.speed
-        answers = await self._worker.call(lambda: self._run(rows), self._hang_after_s)
+        patience = max(self._hang_after_s, 3 * expected * self._state.speed)
+        answers = await self._worker.call(lambda: self._run(rows), patience)
         ended = perf_counter()
         if len(answers) != len(rows):
             raise InferenceFailed(f"{len(rows)} rows gave {len(answers)} answers")
-        self._state.speed += 0.1 * (min(max((ended - started) / expected, 0.2), 20.0) - self._state.speed)
+        self._state.speed += 0.1 * (min(max((ended - started) / expected, 0.2), 5.0) - self._state.speed)
         self._state.busy_until = ended
         useful = sum(one.length for one in live) / (len(live) * length)
         self._observer.batch(len(rows), length, useful, ended - started, [started - one.submitted for one in live])
         return answers, Ran(started, ended, len(rows), length)
 
-    async def _revive(self, death: WorkerDied) -> None:
+    async def _revive(self, death: Exception) -> None:
         """Replace the worker thread, and restore what it ran; not ready until both are done."""
         self._state.is_alive = False
         self._observer.worker_died()
         rest_s = 1.0
         while True:
-            log.error("%s: %s; starting another", self._name, death)
+            log.error("%s: %r; starting another worker", self._name, death)
             self._worker.stop()
             self._worker = Worker(self._name)
             try:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -11,7 +10,8 @@ from app.errors import InvalidArtifact, ModelNotFound, ModelNotReady
 from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.model import Loaded, Model, Timing, load
+from app.serving.model import Loaded, Model, Pools, Timing, load
+from app.serving.pool import Pool
 from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,10 @@ class Engine(Protocol):
         ...
 
     async def predict(
-        self, manifest: Manifest, items: Sequence[Any], parameters: Any, deadline: float
-    ) -> Prediction: ...
+        self, name: str, version: int | None, items: Sequence[Any], parameters: Any, deadline: float
+    ) -> Prediction:
+        """Answer items of the task that `find` told, by `deadline` of the event loop's clock."""
+        ...
 
 
 class LocalEngine:
@@ -97,6 +99,7 @@ class LocalEngine:
         max_queue_size: int = 4096,
         keep_versions: int = 2,
         drain_timeout_s: float = 30.0,
+        num_threads: int = 2,
     ) -> None:
         self._repository = repository
         self._telemetry = telemetry
@@ -107,7 +110,8 @@ class LocalEngine:
         self._live: dict[str, dict[int, Model]] = {}
         self._versions: dict[str, dict[int, VersionStatus]] = {}
         self._one_load_at_a_time = asyncio.Lock()
-        self._stack = AsyncExitStack()
+        self._pools = Pools(before=Pool(num_threads, "before"), after=Pool(num_threads, "after"))
+        self._retiring: set[asyncio.Task[None]] = set()
         self._is_complete = False
         self.is_stopping = False
 
@@ -115,29 +119,25 @@ class LocalEngine:
         async with self._one_load_at_a_time:
             if self.is_stopping:
                 raise ModelNotReady("the service is stopping")
-            known = sorted({*self._repository.names(), *self._live})
+            known = sorted({*self._repository.names(), *self._versions})
             if name is not None and name not in known:
                 raise _not_found(name, known)
-            for each in known:
+            wanted = known if name is None else [name]
+            for each in wanted:
                 # All are listed before the first is loaded, so that "still loading" is not "no such model".
-                self._versions.setdefault(
-                    each, {version: VersionStatus(version, "loading") for version in self._repository.versions(each)}
-                )
-            for each in known if name is None else [name]:
+                on_disk = self._repository.versions(each)
+                self._versions.setdefault(each, {version: VersionStatus(version, "loading") for version in on_disk})
+            for each in wanted:
                 await self._load_model(each)
             self._is_complete = self._is_complete or name is None
 
     async def stop(self) -> None:
         self.is_stopping = True
         models = [model for versions in self._live.values() for model in versions.values()]
-        try:
-            async with asyncio.timeout(self._drain_timeout_s):
-                await asyncio.gather(*(model.drain() for model in models))
-        except TimeoutError:
-            log.error("not all requests were answered within %.0f s", self._drain_timeout_s)
         self._live.clear()
-        for model in models:
-            await model.__aexit__()
+        await asyncio.gather(*(self._retire(model) for model in models), *self._retiring)
+        self._pools.before.close()
+        self._pools.after.close()
 
     def status(self) -> EngineStatus:
         missing = [name for name in self._versions if not any(m.is_ready for m in self._live.get(name, {}).values())]
@@ -152,10 +152,13 @@ class LocalEngine:
     def find(self, name: str, version: int | None = None) -> Manifest:
         return self._find(name, version).manifest
 
-    async def predict(self, manifest: Manifest, items: Sequence[Any], parameters: Any, deadline: float) -> Prediction:
-        model = self._find(manifest.name, manifest.version)
+    async def predict(
+        self, name: str, version: int | None, items: Sequence[Any], parameters: Any, deadline: float
+    ) -> Prediction:
+        # Looked up again: since `find` the body has arrived, and a newer version may have taken over.
+        model = self._find(name, version)
         outputs, timing = await model.predict(items, parameters, deadline)
-        return Prediction(manifest, outputs, timing)
+        return Prediction(model.manifest, outputs, timing)
 
     def _find(self, name: str, version: int | None) -> Model:
         if self.is_stopping:
@@ -187,20 +190,23 @@ class LocalEngine:
         return ModelStatus(name, versions, model.manifest, model.loaded.placements)
 
     async def _load_model(self, name: str) -> None:
-        live, published = self._live.setdefault(name, {}), self._repository.versions(name)
-        known = self._versions[name]
+        known, published = self._versions[name], self._repository.versions(name)
         for version in [version for version in known if version not in published]:
             del known[version]
         good = 0
         for version in published:
             if good == self._keep_versions:
                 known[version] = VersionStatus(version, "unloaded", f"only the newest {good} are kept loaded")
-            elif version in live or await self._load_version(name, version):
+            elif version in self._live.get(name, {}) or await self._load_version(name, version):
                 good += 1
-        keep = {version for version in published if known[version].state == "ready"}
-        await asyncio.gather(*(self._retire(live.pop(version)) for version in set(live) - keep))
+        live = self._live.get(name, {})
+        for version in [version for version in live if version not in known or known[version].state != "ready"]:
+            # Its requests may take as long as their deadlines; nobody has to wait for that.
+            task = asyncio.create_task(self._retire(live.pop(version)))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
         if not live:
-            del self._live[name]
+            self._live.pop(name, None)
         if not published:
             del self._versions[name]
 
@@ -208,24 +214,23 @@ class LocalEngine:
         observer = self._telemetry.observer(name, version)
         self._versions[name][version] = VersionStatus(version, "loading")
         try:
-            model = Model(
-                await asyncio.to_thread(self._read_and_load, name, version),
-                max_queue_size=self._max_queue_size,
-                observer=observer,
-            )
+            loaded = await asyncio.to_thread(self._read_and_load, name, version)
         except Exception as error:  # a version that cannot be loaded must not take the service with it
             reason = str(error) if isinstance(error, InvalidArtifact) else f"{type(error).__name__}: {error}"
             log.error("%s version %d is not served: %s", name, version, reason)
             self._versions[name][version] = VersionStatus(version, "failed", reason)
             observer.load_failed()
             return False
-        self._live[name][version] = await model.__aenter__()
+        if self.is_stopping:
+            raise ModelNotReady("the service is stopping")
+        model = Model(loaded, self._pools, max_queue_size=self._max_queue_size, observer=observer)
+        self._live.setdefault(name, {})[version] = await model.__aenter__()
         self._versions[name][version] = VersionStatus(version, "ready")
         return True
 
     def _read_and_load(self, name: str, version: int) -> Loaded:
         manifest = self._repository.read(name, version)
-        loaded = load(manifest, self._repository.verify(manifest), self._options)
+        loaded = load(manifest, lambda: self._repository.verify(manifest), self._options)
         curve, length = loaded.curve, loaded.task.lengths[0]
         log.info(
             "%s version %d is live: %s, %d golden examples, best batch %d, %.1f ms",
@@ -235,9 +240,15 @@ class LocalEngine:
         return loaded
 
     async def _retire(self, model: Model) -> None:
-        await model.drain()
+        """Answer what the model has admitted, as far as the time for that goes, and unload it."""
+        name = f"{model.manifest.name} version {model.manifest.version}"
+        try:
+            async with asyncio.timeout(self._drain_timeout_s):
+                await model.drain()
+        except TimeoutError:
+            log.error("%s: not all requests were answered within %.0f s", name, self._drain_timeout_s)
         await model.__aexit__()
-        log.info("%s version %d is unloaded", model.manifest.name, model.manifest.version)
+        log.info("%s is unloaded", name)
 
 
 def _not_found(name: str, known: Iterable[str]) -> ModelNotFound:

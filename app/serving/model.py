@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from app.errors import InvalidArtifact, InvalidInput, ModelNotReady, PayloadTooLarge
+from app.errors import InvalidArtifact, InvalidInput, ModelNotReady, Overloaded, PayloadTooLarge
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.serving.batcher import Answers, Batcher, answer_by
 from app.serving.curve import LatencyCurve, measure
+from app.serving.pool import Pool
 from app.tasks import TASKS
 from app.tasks.base import Prepared, Task, predict_alone, to_json
 from app.telemetry import ModelObserver
@@ -44,7 +45,7 @@ class Loaded:
     """A version in memory that has answered its golden examples on this machine."""
 
     manifest: Manifest
-    files: Mapping[str, Path]
+    verify: Callable[[], Mapping[str, Path]]
     options: RuntimeOptions
     task: Task
     sessions: Mapping[str, Session]
@@ -58,14 +59,14 @@ class Loaded:
         }
 
 
-def load(manifest: Manifest, files: Mapping[str, Path], options: RuntimeOptions) -> Loaded:
-    """Load a verified version, warm it up, run its golden examples and measure it; blocks for a while.
+def load(manifest: Manifest, verify: Callable[[], Mapping[str, Path]], options: RuntimeOptions) -> Loaded:
+    """Load the files that `verify` vouches for, warm up, run the golden examples and measure; blocks for a while.
 
     Raises InvalidArtifact if it does not answer its golden examples as it should, or cannot be loaded.
     """
     if manifest.task not in TASKS:
         raise InvalidArtifact(f"task {manifest.task!r} is not known; there are: {', '.join(TASKS)}")
-    kind = TASKS[manifest.task]
+    kind, files = TASKS[manifest.task], verify()
     try:
         task = kind(kind.Config.model_validate(manifest.config), files)
     except ValidationError as error:
@@ -74,7 +75,7 @@ def load(manifest: Manifest, files: Mapping[str, Path], options: RuntimeOptions)
         raise InvalidArtifact(f"config does not fit task {manifest.task}: {where}: {first['msg']}") from error
     except KeyError as error:
         raise InvalidArtifact(f"config names {error}, which is not among the files") from error
-    loaded = Loaded(manifest, files, options, task, open_sessions(manifest, files, options))
+    loaded = Loaded(manifest, verify, options, task, open_sessions(manifest, files, options))
     run = _Probe(loaded)
     run(1, task.lengths[0])  # warm up: what is allocated or compiled on first use is so now
     check_golden(loaded)
@@ -114,13 +115,23 @@ class _Probe:
         return task.run(self._loaded.sessions, [task.probe(length)] * rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Threads for what comes before a batch and for what comes after it: answers must not wait behind new inputs."""
+
+    before: Pool
+    after: Pool
+
+
 class Model:
     """A version that is live: it answers items, in batches, until it is drained."""
 
-    def __init__(self, loaded: Loaded, *, max_queue_size: int, observer: ModelObserver) -> None:
+    def __init__(self, loaded: Loaded, pools: Pools, *, max_queue_size: int, observer: ModelObserver) -> None:
         self.manifest = loaded.manifest
         self.loaded = loaded
         self.task = loaded.task
+        self._pools = pools
+        self._item_s = 0.0  # that preprocessing of one item takes, as it was of late
         self._observer = observer
         self._max_queue_size = max_queue_size
         self._batcher: Batcher[Tensors, Tensors] = Batcher(
@@ -131,6 +142,7 @@ class Model:
             observer=observer,
             length=loaded.task.length,
             group=loaded.task.group,
+            check=lambda: _Probe(loaded)(1, loaded.task.lengths[0]),
             restore=self._restore,
             name=f"{self.manifest.name}/{self.manifest.version}",
         )
@@ -178,14 +190,17 @@ class Model:
     async def _predict(self, items: Sequence[Any], parameters: Any, deadline: float) -> tuple[list[Any], Timing]:
         # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
         self._batcher.admit(1, 0.0, deadline)
+        self._admit_to_preprocess(len(items), deadline)
         started = perf_counter()
         async with answer_by(deadline):
-            prepared = await asyncio.to_thread(self._preprocess, items, parameters)
+            prepared = await self._pools.before.run(
+                lambda is_wanted: self._preprocess(items, parameters, is_wanted), self._item_s * len(items)
+            )
         preprocessed = perf_counter()
         answers = await self._batcher.submit([row for one in prepared for row in one.rows], deadline)
         answered = perf_counter()
         async with answer_by(deadline):
-            outputs = await asyncio.to_thread(self._postprocess, prepared, answers, parameters)
+            outputs = await self._pools.after.run(lambda _: self._postprocess(prepared, answers, parameters), 0.0)
         return outputs, Timing(
             preprocess_s=preprocessed - started,
             queue_s=answers.queue_s,
@@ -194,13 +209,24 @@ class Model:
             batch=answers.largest_batch,
         )
 
-    def _preprocess(self, items: Sequence[Any], parameters: Any) -> list[Prepared]:
+    def _admit_to_preprocess(self, num_items: int, deadline: float) -> None:
+        patience = deadline - asyncio.get_running_loop().time()
+        wait = self._pools.before.wait_s
+        if wait and wait + self._item_s * num_items > patience:
+            self._observer.refused("preprocess", num_items)
+            raise Overloaded(f"reading the inputs would begin in about {wait:.2f} s, which is too late", wait)
+
+    def _preprocess(self, items: Sequence[Any], parameters: Any, is_wanted: Callable[[], bool]) -> list[Prepared]:
         prepared, num_rows = [], 0
         for i, item in enumerate(items):
+            if not is_wanted():
+                break
+            started = perf_counter()
             try:
                 prepared.append(self.task.preprocess(item, parameters))
             except InvalidInput as error:
                 raise error.under("inputs", i) from None
+            self._item_s += 0.1 * (perf_counter() - started - self._item_s)
             num_rows += len(prepared[-1].rows)
             if num_rows > self._max_queue_size:
                 raise PayloadTooLarge(
@@ -218,7 +244,8 @@ class Model:
         return outputs
 
     def _restore(self) -> None:
-        """Open the sessions anew, and see that they work."""
+        """Open the sessions anew; the files may have changed since, so they are checked like those of a new version."""
         loaded = self.loaded
-        loaded.sessions = open_sessions(loaded.manifest, loaded.files, loaded.options)
+        loaded.sessions = open_sessions(loaded.manifest, loaded.verify(), loaded.options)
+        check_golden(loaded)
         _Probe(loaded)(1, self.task.lengths[0])

@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
@@ -61,15 +61,23 @@ class RowQueue(Generic[Row, Answer]):
             return False
         self._live.remove(one)
         self._counts[one.group, one.length] -= 1
+        self._sweep(one.group, one.length)
         self.seconds = self.seconds - self._curve.row_seconds(one.length) if self._live else 0.0
         return True
 
-    def take(self, max_batch_size: int, max_cells: float = float("inf")) -> list[Waiting[Row, Answer]]:
-        """Remove the next batch: the row whose turn is first, and who goes best with it. Empty if nothing waits."""
+    def seconds_before(self, turn: float) -> float:
+        """What the rows will cost, by the curve, whose turn is before this one."""
+        return sum(self._curve.row_seconds(one.length) for one in self._live if one.turn < turn)
+
+    def take(self, max_batch_size: int, max_cells: Mapping[Hashable, float]) -> list[Waiting[Row, Answer]]:
+        """Remove the next batch: the row whose turn is first, and who goes best with it. Empty if nothing waits.
+
+        `max_cells` limits rows x padded length, for the groups it names.
+        """
         leader = self._leader()
         if leader is None:
             return []
-        longest, size = self._best_batch(leader, max_batch_size, max_cells)
+        longest, size = self._best_batch(leader, max_batch_size, max_cells.get(leader.group, float("inf")))
         self.discard(leader)
         batch = [leader]
         buckets = self._buckets[leader.group]
@@ -78,6 +86,13 @@ class RowQueue(Generic[Row, Answer]):
                 self.discard(one)
                 batch.append(one)
         return batch
+
+    def _sweep(self, group: Hashable, length: int) -> None:
+        """Drop what was discarded once it is most of a bucket: its turn may be far off, and its rows are large."""
+        bucket = self._buckets[group][length]
+        if len(bucket) > 2 * self._counts[group, length] + 16:
+            bucket[:] = [entry for entry in bucket if entry[2] in self._live]
+            heapq.heapify(bucket)
 
     def _leader(self) -> Waiting[Row, Answer] | None:
         firsts = [

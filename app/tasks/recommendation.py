@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, Field, StrictInt, StrictStr, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, FailFast, Field, StrictInt, StrictStr, TypeAdapter
 from pydantic_core import PydanticCustomError
 
 from app.errors import Detail, InvalidInput
@@ -60,6 +60,7 @@ ItemReference = Annotated[
 class HistoryInput(Schema):
     history: Annotated[
         list[ItemReference],
+        FailFast(),  # one wrong type is enough; thousands would cost as many errors
         Field(
             max_length=5000,
             description="what one person saw, oldest first, each an item id or an exact title; may be empty. "

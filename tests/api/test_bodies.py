@@ -107,14 +107,19 @@ def test_parameters_of_a_form_are_fields_or_one_json_field(client):
         ({"files": [("f", WHITE), ("f", b"text")]}, 422, "inputs.1.image: not an image we can read"),
         ({"files": {"file": WHITE}, "data": {"parameters": "{"}}, 422, "parameters: not valid JSON"),
         ({"files": {"file": WHITE}, "data": {"parameters": "[]"}}, 422, "parameters: must be a JSON object"),
+        ({"files": {"file": WHITE}, "data": {"parameters": "[" * 10_000}}, 422, "parameters: not valid JSON"),
         ({"files": {"file": WHITE}, "data": {"top_k": "many"}}, 422, "top_k"),
         ({"files": [("f", WHITE)] * 9}, 413, "9 inputs; a request may have 8"),
         (
-            {"content": b"--x\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+            {"content": b"--x--\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
             422,
             "the form has no file",
         ),
-        ({"content": b"nonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 422, "form cannot"),
+        (
+            {"content": b"nonsense--x--", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+            422,
+            "form cannot",
+        ),
         ({"content": b"--", "headers": {"Content-Type": "multipart/form-data"}}, 422, "form cannot"),
         ({"content": WHITE}, 422, "Content-Type image/jpeg"),
         ({"content": WHITE, "headers": {"Content-Type": "text/plain"}}, 422, "not valid JSON"),
@@ -127,6 +132,23 @@ def test_what_cannot_be_read_is_refused_with_its_place(client, request_, status,
     assert reply.status_code == status, reply.text
     assert says in reply.json()["error"]
     assert reply.json()["request_id"] == reply.headers["x-request-id"]
+
+
+def test_a_form_that_was_cut_on_its_way_is_not_read_as_one_with_fewer_files(client):
+    whole = client.build_request("POST", PREDICT, files=[("f", ("1.png", WHITE)), ("f", ("2.png", BLACK))])
+    body, headers = whole.read(), {"Content-Type": whole.headers["content-type"]}
+    assert labels_of(client.post(PREDICT, content=body, headers=headers)) == ["bright", "dark"]
+    for cut in (10, len(BLACK) + 60, len(body) // 2):
+        reply = client.post(PREDICT, content=body[:-cut], headers=headers)
+        assert reply.status_code == 422
+        assert "closing boundary is missing" in reply.json()["error"]
+
+
+@pytest.mark.parametrize("charset", ["undefined", "no-such-charset"])
+def test_a_charset_that_nobody_knows_is_our_clients_fault(client, charset):
+    boundary = f"multipart/form-data; boundary=x; charset={charset}"
+    body = b'--x\r\nContent-Disposition: form-data; name="top_k"\r\n\r\n1\r\n--x--\r\n'
+    assert client.post(PREDICT, content=body, headers={"Content-Type": boundary}).status_code == 422
 
 
 def test_a_raw_body_is_no_input_for_a_task_that_reads_none(client):

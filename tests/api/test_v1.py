@@ -60,7 +60,7 @@ REFUSALS = [
     pytest.param(PREDICT + "?top_k=1", {"inputs": ["good"]}, 422, "InvalidInput", "belong in its body: top_k", id="parameters in the query"),
     pytest.param(PREDICT, {"inputs": ["good", "  "]}, 422, "InvalidInput", "inputs.1.text: the text is empty", id="empty text"),
     pytest.param(PREDICT, {"inputs": ["good", LONG]}, 422, "InvalidInput", "has 40 tokens and the model reads at most 16", id="too long a text"),
-    pytest.param(PREDICT, {"inputs": ["good"] * 9}, 413, "PayloadTooLarge", "9 inputs; a request may have 8", id="too many inputs"),
+    pytest.param(PREDICT, {"inputs": ["good"] * 9}, 413, "PayloadTooLarge", "more than 8 inputs", id="too many inputs"),
     pytest.param(PREDICT, {"inputs": ["x" * 200_000]}, 413, "PayloadTooLarge", "100000 bytes", id="body too large"),
     pytest.param("/nothing/here", {}, 404, "NotFound", "/nothing/here", id="unknown path"),
 ]  # fmt: skip
@@ -99,7 +99,7 @@ def test_text_that_is_json_but_no_unicode_is_answered(client):
     assert reply.status_code in (200, 422), reply.text
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "soon", "9" * 30, "¼"])
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "soon", "600001", "9" * 5000, "¼", "1_0"])
 def test_a_deadline_that_is_no_number_of_milliseconds_is_refused(client, value):
     reply = client.post(PREDICT, json={"inputs": ["good"]}, headers={"X-Request-Timeout-Ms": value.encode()})
     assert reply.status_code == 422

@@ -508,3 +508,83 @@ def test_no_rows_need_no_batch():
             return await ask(batcher)
 
     assert go(main()) == []
+
+
+def test_one_row_too_large_for_the_memory_does_not_end_batching_for_the_others():
+    sizes: list[int] = []
+
+    async def main():
+        gate = Gate()
+
+        def run(rows: Sequence[Any]) -> list[Any]:
+            if rows == ["busy"]:
+                return gate(rows)
+            if "huge" in rows:
+                raise MemoryError
+            sizes.append(len(rows))
+            return list(rows)
+
+        async with make(run) as batcher:
+            with pytest.raises(InferenceFailed):
+                await ask(batcher, "huge")
+            busy = asyncio.create_task(ask(batcher, "busy"))
+            await gate.wait_until_it_runs()
+            asked = asyncio.create_task(ask(batcher, 1, 2, 3, 4))
+            await asyncio.sleep(0.01)
+            gate.let()
+            await asyncio.gather(busy, asked)
+
+    go(main())
+    assert sizes == [4]
+
+
+def test_a_session_that_fails_every_row_is_checked_and_restored():
+    broken = [True]
+
+    def run(rows: Sequence[Any]) -> list[Any]:
+        if broken:
+            raise ValueError("a dead device")
+        return list(rows)
+
+    async def main():
+        async with make(run, check=lambda: run([1]), restore=broken.clear) as batcher:
+            failed = [await asyncio.gather(ask(batcher, i), return_exceptions=True) for i in range(8)]
+            assert all(isinstance(error, InferenceFailed) for (error,) in failed)
+            await asyncio.to_thread(eventually, lambda: batcher.is_ready and not broken)
+            return await ask(batcher, "later")
+
+    assert go(main()) == ["later"]
+
+
+def test_inputs_that_are_at_fault_do_not_make_the_session_suspect():
+    restored: list[int] = []
+
+    async def main():
+        async with make(poisoned, restore=lambda: restored.append(1)) as batcher:
+            for _ in range(20):
+                with pytest.raises(InferenceFailed):
+                    await ask(batcher, "poison")
+            return await ask(batcher, "healthy")
+
+    assert go(main()) == ["healthy"]
+    assert restored == []
+
+
+def test_a_request_of_many_rows_with_much_time_does_not_shut_out_those_with_little():
+    second = LatencyCurve({(1, 1): 1.0})
+
+    async def main():
+        gate = Gate()
+        async with make(gate, curve=second, max_batch_size=1) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy", seconds=600))
+            await gate.wait_until_it_runs()
+            patient = asyncio.create_task(ask(batcher, *range(50), seconds=600))
+            await asyncio.sleep(0.01)
+            hasty = asyncio.create_task(ask(batcher, "hasty", seconds=10))
+            gate.let(3)
+            assert await hasty == ["answer to hasty"]
+            patient.cancel()
+            gate.let(2)
+            await busy
+
+    go(main())

@@ -1,12 +1,13 @@
 import asyncio
 import json
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 from conftest import POSITIVE, publish_sentiment
 
-from app.errors import InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge
+from app.errors import DeadlineExceeded, InvalidArtifact, InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge
 from app.repository.manifest import Golden
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
@@ -33,7 +34,7 @@ def go(coroutine: Coroutine[Any, Any, Any]) -> Any:
 async def predict(engine: LocalEngine, *texts: str, version: int | None = None) -> Any:
     items = [TextInput(text=text) for text in texts]
     deadline = asyncio.get_running_loop().time() + 10
-    return await engine.predict(engine.find(NAME, version), items, TextClassificationParameters(), deadline)
+    return await engine.predict(NAME, version, items, TextClassificationParameters(), deadline)
 
 
 def states(engine: LocalEngine) -> dict[int, str]:
@@ -298,13 +299,12 @@ def test_stopping_answers_what_was_admitted_and_refuses_the_rest(new_engine):
     async def main():
         engine = new_engine()
         await engine.load()
-        manifest = engine.find(NAME)
         asked = [asyncio.create_task(predict(engine, "good", "bad")) for _ in range(20)]
         await asyncio.sleep(0)
         await engine.stop()
         answers = await asyncio.gather(*asked)
         with pytest.raises(ModelNotReady, match="stopping"):
-            await engine.predict(manifest, [TextInput(text="good")], TextClassificationParameters(), 1e9)
+            await engine.predict(NAME, None, [TextInput(text="good")], TextClassificationParameters(), 1e9)
         return answers
 
     assert len(go(main())) == 20
@@ -348,3 +348,95 @@ def test_golden_examples_may_differ_within_their_tolerance(new_engine, models_di
         return found
 
     assert go(main()) == {1: "ready"}
+
+
+def test_loading_one_model_says_nothing_of_another_that_was_just_published(new_engine, models_dir, tmp_path):
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        publish_sentiment(models_dir, tmp_path / "other", name="other")
+        await engine.load(NAME)
+        assert engine.status().is_ready
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_model_that_failed_and_was_removed_is_forgotten(new_engine, models_dir, tmp_path):
+    publish_sentiment(models_dir, tmp_path / "bad", name="bad")
+    (models_dir / "bad" / "1" / "model.onnx").unlink()
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        assert not engine.status().is_ready
+        (models_dir / "bad").rename(tmp_path / "gone")
+        await engine.load("bad")
+        assert engine.status().is_ready
+        with pytest.raises(ModelNotFound):
+            engine.find("bad")
+        await engine.stop()
+
+    go(main())
+
+
+def test_stopping_while_loading_leaves_nothing_live(new_engine, models_dir, tmp_path):
+    async def main():
+        engine = new_engine()
+        loading = asyncio.create_task(engine.load())
+        await asyncio.sleep(0.005)
+        await engine.stop()
+        with pytest.raises(ModelNotReady):
+            await loading
+        assert engine.status().models[0].manifest is None
+
+    go(main())
+
+
+def test_after_a_worker_died_the_files_are_checked_before_they_are_used_again(new_engine, models_dir):
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        model = engine._find(NAME, None)
+        one_byte_changed(models_dir, 1)
+        with pytest.raises(InvalidArtifact, match=r"tokenizer\.json has sha256"):
+            model._restore()
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_request_that_began_before_a_switch_is_answered_by_whoever_is_live_then(new_engine, models_dir, tmp_path):
+    async def main():
+        engine = new_engine(keep_versions=1)
+        await engine.load()
+        assert engine.find(NAME).version == 1
+        publish_sentiment(models_dir, tmp_path / "2")
+        await engine.load(NAME)
+        answer = await predict(engine, "good")
+        await engine.stop()
+        return answer.manifest.version
+
+    assert go(main()) == 2
+
+
+def test_a_request_nobody_waits_for_is_not_preprocessed_to_its_end(new_engine):
+    read: list[int] = []
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        model = engine._find(NAME, None)
+        prepare = model.task.preprocess
+        model.task.preprocess = lambda item, parameters: (read.append(1), time.sleep(0.05), prepare(item, parameters))[
+            2
+        ]
+        deadline = asyncio.get_running_loop().time() + 0.12
+        items = [TextInput(text="good")] * 40
+        with pytest.raises(DeadlineExceeded):
+            await engine.predict(NAME, None, items, TextClassificationParameters(), deadline)
+        await engine.stop()
+        await asyncio.sleep(0.2)
+        return len(read)
+
+    assert go(main()) <= 5

@@ -35,22 +35,22 @@ def lengths(batch):
 
 def test_rows_of_similar_length_go_together(loop):
     queue, _ = fill(loop, 8, 128, 8, 128, 8, 8)
-    assert lengths(queue.take(8)) == [8, 8, 8, 8]
-    assert lengths(queue.take(8)) == [128, 128]
+    assert lengths(queue.take(8, {})) == [8, 8, 8, 8]
+    assert lengths(queue.take(8, {})) == [128, 128]
 
 
 def test_the_oldest_row_leads_every_batch_however_badly_it_fits(loop):
     queue, rows = fill(loop, 128, *[8] * 50)
-    assert rows[0] in queue.take(8)
+    assert rows[0] in queue.take(8, {})
     queue, rows = fill(loop, 8, *[128] * 50)
-    assert rows[0] in queue.take(8)
+    assert rows[0] in queue.take(8, {})
 
 
 def test_a_steady_stream_of_others_does_not_starve_an_odd_one(loop):
     queue, rows = fill(loop, *[8] * 20, 128, *[8] * 500)
     odd = rows[20]
     for _ in range(21):
-        if odd in queue.take(4):
+        if odd in queue.take(4, {}):
             return
     pytest.fail("the odd one was passed over")
 
@@ -58,23 +58,23 @@ def test_a_steady_stream_of_others_does_not_starve_an_odd_one(loop):
 def test_a_short_row_is_padded_up_when_that_is_cheaper_than_a_batch_of_its_own(loop):
     launch = LatencyCurve({(n, length): 1.0 + 0.001 * length for n in (1, 8) for length in (8, 128)})
     queue, _ = fill(loop, 8, 128, 128, curve=launch)
-    assert lengths(queue.take(8)) == [8, 128, 128]
+    assert lengths(queue.take(8, {})) == [8, 128, 128]
 
 
 def test_groups_never_mix(loop):
     queue = RowQueue(CELLS)
     for turn, group in enumerate("abab"):
         queue.push(waiting(loop, 8, turn, group))
-    assert {row.group for row in queue.take(8)} == {"a"}
-    assert {row.group for row in queue.take(8)} == {"b"}
-    assert queue.take(8) == []
+    assert {row.group for row in queue.take(8, {})} == {"a"}
+    assert {row.group for row in queue.take(8, {})} == {"b"}
+    assert queue.take(8, {}) == []
 
 
 def test_a_batch_keeps_to_the_largest_size_and_to_the_memory_that_is_known_to_suffice(loop):
     queue, _ = fill(loop, *[64] * 20)
-    assert len(queue.take(5)) == 5
-    assert len(queue.take(16, max_cells=64 * 3)) == 3
-    assert len(queue.take(16, max_cells=1)) == 1
+    assert len(queue.take(5, {})) == 5
+    assert len(queue.take(16, {None: 64 * 3})) == 3
+    assert len(queue.take(16, {None: 1})) == 1
 
 
 def test_discarded_rows_are_not_taken_and_leave_nothing_behind(loop):
@@ -82,9 +82,9 @@ def test_discarded_rows_are_not_taken_and_leave_nothing_behind(loop):
     assert queue.discard(rows[0])
     assert not queue.discard(rows[0])
     assert len(queue) == 2
-    assert queue.take(8) == [rows[1]]
+    assert queue.take(8, {}) == [rows[1]]
     assert queue.discard(rows[2])
-    assert queue.take(8) == []
+    assert queue.take(8, {}) == []
     assert queue.seconds == 0
     assert queue._buckets == {} == queue._counts
 
@@ -96,7 +96,7 @@ def test_every_row_is_taken_exactly_once_whatever_the_order(loop):
     for row in gone:
         queue.discard(row)
     taken = []
-    while batch := queue.take(8):
+    while batch := queue.take(8, {}):
         taken += batch
     assert len(taken) == len(set(taken)) == 240
     assert not gone & set(taken)
@@ -111,10 +111,27 @@ def test_batches_come_near_to_the_work_of_length_sorted_ones(loop):
 
     queue, _ = fill(loop, *mixed)
     ours = []
-    while batch := queue.take(8):
+    while batch := queue.take(8, {}):
         ours.append([row.length for row in batch])
     in_order = sorted(mixed)
     by_length = [in_order[i : i + 8] for i in range(0, 64, 8)]
     as_they_came = [mixed[i : i + 8] for i in range(0, 64, 8)]
     assert cost(ours) < 1.15 * cost(by_length)
     assert cost(ours) < 0.85 * cost(as_they_came)
+
+
+def test_what_was_discarded_is_dropped_though_its_turn_is_far_off(loop):
+    queue = RowQueue(CELLS)
+    queue.push(waiting(loop, 8, 0))
+    for turn in range(1, 1000):
+        row = waiting(loop, 8, turn)
+        queue.push(row)
+        queue.discard(row)
+    assert len(queue._buckets[None][8]) < 50
+    assert len(queue.take(8, {})) == 1
+
+
+def test_only_rows_whose_turn_comes_first_are_counted_as_before(loop):
+    queue, _ = fill(loop, *[8] * 10)
+    assert queue.seconds_before(4) == pytest.approx(4 * CELLS.row_seconds(8))
+    assert queue.seconds_before(100) == pytest.approx(queue.seconds)
