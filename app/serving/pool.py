@@ -15,12 +15,13 @@ class Pool:
     def __init__(self, num_threads: int, name: str) -> None:
         self._threads = ThreadPoolExecutor(num_threads, thread_name_prefix=name)
         self._num_threads = num_threads
+        self._num_jobs = 0
         self._expected_s = 0.0
 
     @property
     def wait_s(self) -> float:
         """When new work would start, by what the work before it was expected to take; 0 if a thread is free."""
-        return self._expected_s / self._num_threads
+        return self._expected_s / self._num_threads if self._num_jobs >= self._num_threads else 0.0
 
     async def run(self, function: Callable[[Callable[[], bool]], Result], expected_s: float) -> Result:
         """Call `function(is_wanted)` on a thread.
@@ -29,12 +30,14 @@ class Pool:
         for work that has: a thread cannot be stopped, but it can look up now and then.
         """
         unwanted = threading.Event()
+        self._num_jobs += 1
         self._expected_s += expected_s
         try:
             return await asyncio.get_running_loop().run_in_executor(
                 self._threads, function, lambda: not unwanted.is_set()
             )
         finally:
+            self._num_jobs -= 1
             self._expected_s -= expected_s
             unwanted.set()
 
