@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from time import monotonic, sleep
@@ -215,6 +216,31 @@ def test_504_comes_on_time_while_the_kernel_still_runs(slow_service):
     )
     assert reply.status_code == 504
     assert monotonic() - started < 0.2
+
+
+def test_a_second_sigterm_means_now(slow_service):
+    def ask() -> None:
+        with suppress(httpx.TransportError):
+            httpx.post(slow_service.url + SLOW, json={"inputs": [{"x": [1]}] * 60}, timeout=60)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask)
+        eventually(lambda: slow_service.metric('tessera_queue_rows{model="slow"') >= 50)
+        started = monotonic()
+        slow_service.terminate()
+        eventually(lambda: httpx.get(f"{slow_service.url}/health/ready").status_code == 503)
+        slow_service.terminate()
+        slow_service.ended()
+        assert monotonic() - started < 8
+
+
+def test_a_client_that_goes_while_it_sends_is_no_error_of_ours(service):
+    head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", service.port)) as connection:
+        connection.sendall(head + b'{"inputs"')
+        sleep(0.1)
+    route = "/v1/models/{model}/predict"
+    eventually(lambda: service.metric(f'tessera_requests_total{{method="POST",route="{route}",status="499"}}') == 1)
 
 
 def test_a_body_that_does_not_arrive_in_time_does_not_keep_the_connection_for_ever(service):
