@@ -41,7 +41,7 @@ ENV TESSERA_HOST=0.0.0.0 TESSERA_PORT=8000 TESSERA_MODELS_DIR=/models
 USER tessera
 VOLUME ["/models"]
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --start-interval=1s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/ready', timeout=2)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "app"]
