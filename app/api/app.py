@@ -48,6 +48,7 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> FastAPI:
         description=DESCRIPTION,
         openapi_tags=TAGS,
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
+        redirect_slashes=False,  # a redirect has no envelope, and loses the body of a POST in some clients
         lifespan=lifespan,
     )
     app.state.engine = engine

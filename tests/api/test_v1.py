@@ -62,6 +62,7 @@ REFUSALS = [
     pytest.param(PREDICT, {"inputs": ["good", LONG]}, 422, "InvalidInput", "has 40 tokens and the model reads at most 16", id="too long a text"),
     pytest.param(PREDICT, {"inputs": ["good"] * 9}, 413, "PayloadTooLarge", "more than 8 inputs", id="too many inputs"),
     pytest.param(PREDICT, {"inputs": ["x" * 200_000]}, 413, "PayloadTooLarge", "100000 bytes", id="body too large"),
+    pytest.param("/v1/models/tiny-sentiment/predict/", {}, 404, "NotFound", "predict/", id="slash too many"),
     pytest.param("/nothing/here", {}, 404, "NotFound", "/nothing/here", id="unknown path"),
 ]  # fmt: skip
 
