@@ -65,6 +65,7 @@ class _State:
     is_alive: bool = True
     is_idle: bool = True
     busy_until: float = 0.0
+    overdue_at: float = float("inf")  # when the batch that runs will have taken suspiciously long
     speed: float = 1.0  # how much slower than the curve the machine is just now
     max_cells: dict[Hashable, float] = field(default_factory=dict)  # of a group: rows x length that fit into memory
     failures: int = 0  # rows that failed alone since one succeeded
@@ -135,7 +136,8 @@ class Batcher(Generic[Row, Answer]):
 
     @property
     def is_ready(self) -> bool:
-        return self._state.is_alive
+        """False while the worker is dead, or takes so long that it probably hangs."""
+        return self._state.is_alive and perf_counter() < self._state.overdue_at
 
     @property
     def queue_size(self) -> int:
@@ -148,7 +150,7 @@ class Batcher(Generic[Row, Answer]):
         Raises ModelNotReady, Overloaded, or DeadlineExceeded if even without the others it would be too late.
         """
         if not self.is_ready:
-            raise ModelNotReady("the model is being restarted")
+            raise ModelNotReady("the model is being restarted" if not self._state.is_alive else "the model hangs")
         own, patience = seconds * self._state.speed, deadline - self._loop.time()
         wait = max(0.0, self._state.busy_until - perf_counter()) + self._queue.seconds * self._state.speed
         if len(self._queue) + num_rows > self._max_queue_size:
@@ -282,8 +284,12 @@ class Batcher(Generic[Row, Answer]):
         expected = self._curve.seconds(len(rows), length)
         started = perf_counter()
         self._state.busy_until = started + expected * self._state.speed
-        patience = max(self._hang_after_s, 3 * expected * self._state.speed)
-        answers = await self._worker.call(lambda: self._run(rows), patience)
+        patience = max(self._hang_after_s, 20 * expected * self._state.speed)
+        self._state.overdue_at = started + patience / 6
+        try:
+            answers = await self._worker.call(lambda: self._run(rows), patience)
+        finally:
+            self._state.overdue_at = float("inf")
         ended = perf_counter()
         if len(answers) != len(rows):
             raise InferenceFailed(f"{len(rows)} rows gave {len(answers)} answers")

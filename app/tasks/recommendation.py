@@ -103,8 +103,8 @@ class Recommendation(Task):
         self._popularity = np.log1p([item.popularity for item in self._items])
 
     def preprocess(self, item: HistoryInput, parameters: RecommendationParameters) -> Prepared:
-        indices, faults = self._finder.find_all(item.history)
-        if faults and parameters.unknown == "error":
+        indices, faults = self._finder.find_all(item.history, explain=parameters.unknown == "error")
+        if faults:
             raise InvalidInput(faults[0]["msg"], faults).under("history")
         return Prepared([self._row(indices)] if indices else [], context=indices)
 
@@ -148,15 +148,16 @@ class ItemFinder:
             self._by_name = {**self._by_name, **_indices_by_name(items, way)}
         self._by_plain_name = _indices_by_name(items, plain_name)
 
-    def find_all(self, references: Iterable[int | str]) -> tuple[list[int], list[Detail]]:
-        """Indices into the catalogue of the references that name one item, and a fault for each that does not."""
+    def find_all(self, references: Iterable[int | str], *, explain: bool) -> tuple[list[int], list[Detail]]:
+        """Indices into the catalogue of the references that name one item, and a fault for each that does not;
+        no faults unless they are to be explained, since that costs searches."""
         indices: list[int] = []
         faults: list[Detail] = []
         for position, reference in enumerate(references):
             found = self.find(reference)
             if len(found) == 1:
                 indices += found
-            else:
+            elif explain:
                 suggest = len(faults) < MAX_SUGGESTED
                 message = self._ambiguous(reference, found) if found else self._unknown(reference, suggest=suggest)
                 faults.append({"loc": [position], "msg": message})

@@ -461,6 +461,23 @@ def test_a_worker_that_hangs_is_abandoned_and_replaced():
         release.set()
 
 
+def test_a_worker_that_probably_hangs_is_not_ready_before_it_is_given_up_and_is_again_if_it_comes_back():
+    async def main():
+        gate = Gate()
+        async with make(gate, hang_after_s=1.2) as batcher:
+            late = asyncio.create_task(ask(batcher, "late"))
+            await gate.wait_until_it_runs()
+            assert batcher.is_ready
+            await asyncio.to_thread(eventually, lambda: not batcher.is_ready, 1)
+            with pytest.raises(ModelNotReady, match="hangs"):
+                await ask(batcher, "another")
+            gate.let()
+            assert await late == ["answer to late"]
+            return batcher.is_ready
+
+    assert go(main()) is True
+
+
 @dying_on_purpose
 def test_while_the_worker_cannot_be_restored_callers_are_told_and_it_recovers_by_itself():
     failures = [OSError("the disk is gone")]
