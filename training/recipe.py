@@ -15,7 +15,7 @@ from app.repository.publish import publish
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
-from app.tasks.base import Task, predict_alone, to_json
+from app.tasks.base import Task, predict_json
 
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
 
@@ -134,8 +134,7 @@ def golden_examples(name: str, draft: Draft) -> tuple[Golden, ...]:
     sessions = {graph: load(draft.files[file], options) for graph, file in draft.graphs.items()}
     golden = []
     for example in draft.examples:
-        item, parameters = task.Input.model_validate(example.input), task.Parameters.model_validate(example.parameters)
-        output = to_json(predict_alone(task, sessions, item, parameters))
+        output = predict_json(task, sessions, example.input, example.parameters)
         golden.append(
             Golden(input=example.input, parameters=example.parameters, output=output, tolerance=example.tolerance)
         )

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -75,13 +74,11 @@ async def on_service_error(request: Request, error: Exception) -> JSONResponse:
 async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
     """What FastAPI itself refused, such as a version in the path that is no number."""
     assert isinstance(error, RequestValidationError)
-    details = [{"loc": list(one["loc"]), "msg": one["msg"]} for one in error.errors()]
-    message = f"{'.'.join(map(str, details[0]['loc']))}: {details[0]['msg']}"
-    return envelope(request.state.request_id, 422, message, "InvalidInput", jsonable_encoder(details))
+    return await on_service_error(request, invalid_input(error.errors()))
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
-    """What the router refused: an unknown path, a method that is not allowed, a damaged multipart body."""
+    """What the router refused: an unknown path, a method that is not allowed."""
     assert isinstance(error, HTTPException)
     status, message = error.status_code, str(error.detail)
     if status == 404:

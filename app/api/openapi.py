@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from app.api import deadline
 from app.api.contracts import Contract, contract_of
 from app.api.errors import ErrorEnvelope
 from app.repository.manifest import Manifest
@@ -83,10 +84,10 @@ def operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
         "operationId": f"predict_{manifest.name}",
         "parameters": [
             {
-                "name": "X-Request-Timeout-Ms",
+                "name": deadline.HEADER,
                 "in": "header",
-                "description": "deadline of this request; it covers the queue and the run",
-                "schema": {"type": "integer", "minimum": 1},
+                "description": "deadline of this request; it covers the upload, the queue and the run",
+                "schema": {"type": "integer", "minimum": 1, "maximum": deadline.LONGEST_MS},
             }
         ],
         "requestBody": {"required": True, "content": content},

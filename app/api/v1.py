@@ -1,7 +1,7 @@
 """The native dialect: what is served, and predictions by typed items."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
@@ -13,8 +13,8 @@ from app.api.contracts import contract_of
 from app.api.deadline import deadline_of
 from app.api.disconnect import ClientGone, while_connected
 from app.api.limits import Limits
-from app.errors import DeadlineExceeded, InvalidArtifact, ModelNotFound
-from app.serving.engine import Engine, ModelStatus, Prediction
+from app.errors import DeadlineExceeded, InvalidArtifact
+from app.serving.engine import Engine, ModelStatus, Prediction, no_such_model
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -97,8 +97,7 @@ def server_timing(prediction: Prediction) -> str:
 
 
 def _status_of(engine: Engine, name: str) -> ModelStatus:
-    models: dict[str, Any] = {status.name: status for status in engine.status().models}
+    models = {status.name: status for status in engine.status().models}
     if name not in models:
-        raise ModelNotFound(f"no model {name!r}; there are: {', '.join(models) or 'none'}")
-    found: ModelStatus = models[name]
-    return found
+        raise no_such_model(name, models)
+    return models[name]

@@ -121,7 +121,7 @@ class LocalEngine:
                 raise ModelNotReady("the service is stopping")
             known = sorted({*self._repository.names(), *self._versions})
             if name is not None and name not in known:
-                raise _not_found(name, known)
+                raise no_such_model(name, known)
             wanted = known if name is None else [name]
             for each in wanted:
                 # All are listed before the first is loaded, so that "still loading" is not "no such model".
@@ -164,7 +164,7 @@ class LocalEngine:
         if self.is_stopping:
             raise ModelNotReady("the service is stopping")
         if name not in self._versions:
-            raise _not_found(name, self._versions)
+            raise no_such_model(name, self._versions)
         live, on_disk = self._live.get(name, {}), self._versions[name]
         if version is None and live:
             return live[max(live)]
@@ -251,5 +251,5 @@ class LocalEngine:
         log.info("%s is unloaded", name)
 
 
-def _not_found(name: str, known: Iterable[str]) -> ModelNotFound:
+def no_such_model(name: str, known: Iterable[str]) -> ModelNotFound:
     return ModelNotFound(f"no model {name!r}; there are: {', '.join(sorted(known)) or 'none'}")

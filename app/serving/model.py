@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -20,7 +21,7 @@ from app.serving.batcher import Answers, Batcher, answer_by
 from app.serving.curve import LatencyCurve, measure
 from app.serving.pool import Pool
 from app.tasks import TASKS
-from app.tasks.base import Prepared, Task, predict_alone, to_json
+from app.tasks.base import Prepared, Task, predict_json
 from app.telemetry import ModelObserver
 from app.tensors import Session, Tensors
 
@@ -76,10 +77,11 @@ def load(manifest: Manifest, verify: Callable[[], Mapping[str, Path]], options: 
     except KeyError as error:
         raise InvalidArtifact(f"config names {error}, which is not among the files") from error
     loaded = Loaded(manifest, verify, options, task, open_sessions(manifest, files, options))
-    run = _Probe(loaded)
-    run(1, task.lengths[0])  # warm up: what is allocated or compiled on first use is so now
+    warm_up(loaded)
     check_golden(loaded)
-    loaded.curve = measure(run, task.lengths, manifest.batching.max_batch_size, budget_s=MEASURE_BUDGET_S)
+    loaded.curve = measure(
+        partial(run_probe, loaded), task.lengths, manifest.batching.max_batch_size, budget_s=MEASURE_BUDGET_S
+    )
     return loaded
 
 
@@ -93,26 +95,21 @@ def check_golden(loaded: Loaded) -> None:
     task = loaded.task
     for i, golden in enumerate(loaded.manifest.golden):
         try:
-            item, parameters = (
-                task.Input.model_validate(golden.input),
-                task.Parameters.model_validate(golden.parameters),
-            )
-            output = to_json(predict_alone(task, loaded.sessions, item, parameters))
+            output = predict_json(task, loaded.sessions, golden.input, golden.parameters)
         except Exception as error:
             raise InvalidArtifact(f"golden example {i} fails: {error}") from error
         if found := difference(golden.output, output, golden.tolerance):
             raise InvalidArtifact(f"golden example {i} has another answer on this machine: {found}")
 
 
-class _Probe:
-    """Runs batches of a given shape, made of the task's probe rows."""
+def run_probe(loaded: Loaded, rows: int, length: int) -> None:
+    """Run a batch of the task's probe rows; raises what the sessions raise."""
+    loaded.task.run(loaded.sessions, [loaded.task.probe(length)] * rows)
 
-    def __init__(self, loaded: Loaded) -> None:
-        self._loaded = loaded
 
-    def __call__(self, rows: int, length: int) -> object:
-        task = self._loaded.task
-        return task.run(self._loaded.sessions, [task.probe(length)] * rows)
+def warm_up(loaded: Loaded) -> None:
+    """What is allocated or compiled on first use is so after this."""
+    run_probe(loaded, 1, loaded.task.lengths[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +139,7 @@ class Model:
             observer=observer,
             length=loaded.task.length,
             group=loaded.task.group,
-            check=lambda: _Probe(loaded)(1, loaded.task.lengths[0]),
+            check=lambda: warm_up(loaded),
             restore=self._restore,
             name=f"{self.manifest.name}/{self.manifest.version}",
         )
@@ -247,5 +244,5 @@ class Model:
         """Open the sessions anew; the files may have changed since, so they are checked like those of a new version."""
         loaded = self.loaded
         loaded.sessions = open_sessions(loaded.manifest, loaded.verify(), loaded.options)
+        warm_up(loaded)
         check_golden(loaded)
-        _Probe(loaded)(1, self.task.lengths[0])

@@ -100,6 +100,12 @@ def predict_alone(task: Task, sessions: Mapping[str, Session], item: Any, parame
     return task.postprocess(prepared, answers, parameters)
 
 
+def predict_json(task: Task, sessions: Mapping[str, Session], item: Any, parameters: Mapping[str, Any]) -> Any:
+    """`predict_alone`, with plain JSON values in and out."""
+    output = predict_alone(task, sessions, task.Input.model_validate(item), task.Parameters.model_validate(parameters))
+    return to_json(output)
+
+
 def to_json(output: Any) -> Any:
     """An output as plain JSON values."""
     if isinstance(output, list):
