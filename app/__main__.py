@@ -41,7 +41,7 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
 
 def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     settings = settings.model_copy(update={"host": chosen.host, "port": chosen.port})
-    server = Server(build(settings), settings)
+    server = Server(*build(settings), settings)
     server.run()
     return 0 if server.started else 1
 

@@ -6,20 +6,20 @@ import socket
 from types import FrameType
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from app.api.app import create_app
 from app.api.limits import Limits
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.engine import Engine, LocalEngine
 from app.settings import Settings
 from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings) -> FastAPI:
+def build(settings: Settings) -> tuple[ASGIApp, Engine]:
     telemetry = Telemetry()
     engine = LocalEngine(
         ModelRepository(settings.models_dir),
@@ -31,7 +31,7 @@ def build(settings: Settings) -> FastAPI:
         num_threads=settings.threads,
     )
     limits = Limits(settings.max_body_bytes, settings.max_items, settings.request_timeout_s)
-    return create_app(engine, telemetry, limits)
+    return create_app(engine, telemetry, limits), engine
 
 
 class Server(uvicorn.Server):
@@ -40,7 +40,7 @@ class Server(uvicorn.Server):
     In that time readiness is false and new requests get 503, so that a load balancer takes them elsewhere.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, engine: Engine, settings: Settings) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -48,10 +48,12 @@ class Server(uvicorn.Server):
                 port=settings.port,
                 log_config=None,
                 access_log=False,
+                proxy_headers=False,  # nothing here depends on who asks
+                server_header=False,
                 timeout_graceful_shutdown=round(settings.drain_timeout_s) + 5,
             )
         )
-        self._engine = app.state.engine
+        self._engine = engine
         self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from fastapi import FastAPI
 from onnx import TensorProto, helper, numpy_helper
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from app.api.app import create_app
@@ -98,7 +98,7 @@ def engine(models_dir: Path) -> LocalEngine:
 
 
 @pytest.fixture
-def app(models_dir: Path) -> FastAPI:
+def app(models_dir: Path) -> ASGIApp:
     telemetry = Telemetry()
     engine = LocalEngine(ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu"))
     return create_app(engine, telemetry, Limits(max_body_bytes=100_000, max_items=8, request_timeout_s=10))
@@ -113,7 +113,7 @@ def eventually(condition: Callable[[], bool], seconds: float = 15) -> None:
 
 
 @pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
+def client(app: ASGIApp) -> Iterator[TestClient]:
     with TestClient(app) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)
         yield client

@@ -8,10 +8,13 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 
 from app.api import errors, health, openapi, v1
+from app.api.direct import Direct
 from app.api.limits import Limits
 from app.api.middleware import RequestContext
+from app.api.predict import predict_handlers
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
 
@@ -29,7 +32,7 @@ TAGS = [
 ]
 
 
-def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> FastAPI:
+def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> ASGIApp:
     """The service answers at once and says that it is not ready; models appear as they are loaded."""
 
     @asynccontextmanager
@@ -54,17 +57,16 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> FastAPI:
     app.state.engine = engine
     app.state.telemetry = telemetry
     app.state.limits = limits
-    app.add_middleware(
-        RequestContext,
-        telemetry=telemetry,
-        max_body_bytes=limits.max_body_bytes,
-        is_stopping=lambda: engine.is_stopping,
-    )
     errors.install(app)
     for module in (v1, health):
         app.include_router(module.router)
     openapi.install(app, engine)
-    return app
+    return RequestContext(
+        Direct(app, predict_handlers(engine, limits)),
+        telemetry=telemetry,
+        max_body_bytes=limits.max_body_bytes,
+        is_stopping=lambda: engine.is_stopping,
+    )
 
 
 async def _load(engine: Engine) -> None:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from app.api.contracts import contract_of
@@ -72,8 +72,8 @@ async def _uploaded(request: Request, task: type[Task]) -> tuple[list[Any], Any]
                     contents.append(await value.read())
                 else:
                     fields[name] = value
-    except (HTTPException, UnicodeError, LookupError) as error:  # the latter two: of the charset that it names
-        raise InvalidInput(f"the form cannot be read: {getattr(error, 'detail', error)}") from None
+    except (MultiPartException, UnicodeError, LookupError) as error:  # the latter two: of the charset that it names
+        raise InvalidInput(f"the form cannot be read: {getattr(error, 'message', error)}") from None
     if "parameters" in fields:
         fields |= _json_object(fields.pop("parameters"))
     if not contents:

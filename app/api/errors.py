@@ -89,7 +89,13 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     return envelope(request.state.request_id, status, message, error_type, headers=dict(error.headers or {}))
 
 
+async def on_bug(request: Request, error: Exception) -> JSONResponse:
+    """Says nothing of the cause: whoever catches the error outside logs it."""
+    return envelope(request.state.request_id, 500, "internal error; the log has the reason", "InternalError")
+
+
 def install(app: FastAPI) -> None:
+    app.add_exception_handler(Exception, on_bug)
     app.add_exception_handler(errors.ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_error)

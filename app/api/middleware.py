@@ -7,9 +7,10 @@ from time import perf_counter
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import envelope
+from app.api.errors import on_bug
 from app.errors import PayloadTooLarge
 from app.telemetry import Telemetry
 
@@ -56,12 +57,13 @@ class RequestContext:
 
         try:
             await self._app(scope, _Limited(receive, self._max_body_bytes), send_with_id)
-        except Exception:
+        except Exception as error:
             log.exception("request %s failed", request_id)
+            if status == 500:  # FastAPI has answered, and raised all the same
+                return
             if status:  # too late for an answer
                 raise
-            failure = envelope(request_id, 500, "internal error; the log has the reason", "InternalError")
-            await failure(scope, receive, send_with_id)
+            await (await on_bug(Request(scope), error))(scope, receive, send_with_id)
         finally:
             route = getattr(scope.get("route"), "path", "none")  # the pattern: paths that clients invent are no labels
             self._telemetry.requests.labels(scope["method"], route, status).inc()

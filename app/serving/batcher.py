@@ -189,7 +189,8 @@ class Batcher(Generic[Row, Answer]):
         futures = [one.future for one in waiting]
         try:
             async with answer_by(deadline):
-                return _answers(waiting, await asyncio.gather(*futures))
+                results = await asyncio.gather(*futures) if len(futures) > 1 else [await futures[0]]
+                return _answers(waiting, results)
         finally:
             self._abandon(waiting)
 

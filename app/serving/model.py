@@ -28,6 +28,7 @@ from app.tensors import Session, Tensors
 log = logging.getLogger(__name__)
 
 MEASURE_BUDGET_S = 0.5
+FEW_ITEMS = 4  # that a request may have to be prepared on the event loop, if they are quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,17 +188,19 @@ class Model:
     async def _predict(self, items: Sequence[Any], parameters: Any, deadline: float) -> tuple[list[Any], Timing]:
         # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
         self._batcher.admit(1, 0.0, deadline)
-        self._admit_to_preprocess(len(items), deadline)
         started = perf_counter()
-        async with answer_by(deadline):
-            prepared = await self._pools.before.run(
-                lambda is_wanted: self._preprocess(items, parameters, is_wanted), self._item_s * len(items)
-            )
+        if len(items) <= FEW_ITEMS and all(map(self.task.is_quick, items)):
+            prepared = self._preprocess(items, parameters, lambda: True)
+        else:
+            prepared = await self._preprocess_on_thread(items, parameters, deadline)
         preprocessed = perf_counter()
         answers = await self._batcher.submit([row for one in prepared for row in one.rows], deadline)
         answered = perf_counter()
-        async with answer_by(deadline):
-            outputs = await self._pools.after.run(lambda _: self._postprocess(prepared, answers, parameters), 0.0)
+        if len(items) <= FEW_ITEMS and self.task.answers_quickly:
+            outputs = self._postprocess(prepared, answers, parameters)
+        else:
+            async with answer_by(deadline):
+                outputs = await self._pools.after.run(lambda _: self._postprocess(prepared, answers, parameters), 0.0)
         return outputs, Timing(
             preprocess_s=preprocessed - started,
             queue_s=answers.queue_s,
@@ -205,6 +208,13 @@ class Model:
             postprocess_s=perf_counter() - answered,
             batch=answers.largest_batch,
         )
+
+    async def _preprocess_on_thread(self, items: Sequence[Any], parameters: Any, deadline: float) -> list[Prepared]:
+        self._admit_to_preprocess(len(items), deadline)
+        async with answer_by(deadline):
+            return await self._pools.before.run(
+                lambda is_wanted: self._preprocess(items, parameters, is_wanted), self._item_s * len(items)
+            )
 
     def _admit_to_preprocess(self, num_items: int, deadline: float) -> None:
         patience = deadline - asyncio.get_running_loop().time()

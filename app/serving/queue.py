@@ -2,7 +2,8 @@
 
 import asyncio
 import heapq
-from collections.abc import Hashable, Mapping
+from bisect import bisect_right
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
@@ -39,6 +40,7 @@ class RowQueue(Generic[Row, Answer]):
     def __init__(self, curve: LatencyCurve) -> None:
         self._curve = curve
         self._buckets: dict[Hashable, dict[int, list[tuple[float, int, Waiting[Row, Answer]]]]] = {}
+        self._in_order: list[tuple[float, int, Waiting[Row, Answer]]] = []
         self._live: set[Waiting[Row, Answer]] = set()
         self._counts: dict[tuple[Hashable, int], int] = {}
         self._serial = count()
@@ -49,8 +51,9 @@ class RowQueue(Generic[Row, Answer]):
         return len(self._live)
 
     def push(self, one: Waiting[Row, Answer]) -> None:
-        bucket = self._buckets.setdefault(one.group, {}).setdefault(one.length, [])
-        heapq.heappush(bucket, (one.turn, next(self._serial), one))
+        entry = (one.turn, next(self._serial), one)
+        heapq.heappush(self._buckets.setdefault(one.group, {}).setdefault(one.length, []), entry)
+        heapq.heappush(self._in_order, entry)
         self._live.add(one)
         self._counts[one.group, one.length] = self._counts.get((one.group, one.length), 0) + 1
         self.seconds += self._curve.row_seconds(one.length)
@@ -80,42 +83,39 @@ class RowQueue(Generic[Row, Answer]):
         longest, size = self._best_batch(leader, max_batch_size, max_cells.get(leader.group, float("inf")))
         self.discard(leader)
         batch = [leader]
-        buckets = self._buckets[leader.group]
-        for length in sorted((length for length in buckets if length <= longest), reverse=True):
+        lengths = self._buckets.get(leader.group, {})
+        for length in sorted((length for length in lengths if length <= longest), reverse=True):
             while len(batch) < size and (one := self._first(leader.group, length)) is not None:
                 self.discard(one)
                 batch.append(one)
         return batch
 
     def _sweep(self, group: Hashable, length: int) -> None:
-        """Drop what was discarded once it is most of a bucket: its turn may be far off, and its rows are large."""
-        bucket = self._buckets[group][length]
-        if len(bucket) > 2 * self._counts[group, length] + 16:
-            bucket[:] = [entry for entry in bucket if entry[2] in self._live]
-            heapq.heapify(bucket)
+        """Drop what was discarded once it is most of a heap: its turn may be far off, and its rows are large."""
+        self._shrink(self._in_order, len(self._live))
+        self._shrink(self._buckets[group][length], self._counts[group, length])
+        # Without this, groups that never come back would stay for ever.
+        if not self._counts[group, length]:
+            del self._counts[group, length], self._buckets[group][length]
+            if not self._buckets[group]:
+                del self._buckets[group]
+
+    def _shrink(self, heap: list[tuple[float, int, Waiting[Row, Answer]]], num_live: int) -> None:
+        if len(heap) > 2 * num_live + 16:
+            heap[:] = [entry for entry in heap if entry[2] in self._live]
+            heapq.heapify(heap)
 
     def _leader(self) -> Waiting[Row, Answer] | None:
-        firsts = [
-            one
-            for group, buckets in list(self._buckets.items())
-            for length in list(buckets)
-            if (one := self._first(group, length)) is not None
-        ]
-        return min(firsts, key=lambda one: one.turn, default=None)
+        while self._in_order and self._in_order[0][2] not in self._live:
+            heapq.heappop(self._in_order)
+        return self._in_order[0][2] if self._in_order else None
 
     def _first(self, group: Hashable, length: int) -> Waiting[Row, Answer] | None:
         """The live row of this length whose turn is first; sweeps up what was discarded before it."""
-        bucket = self._buckets[group][length]
+        bucket = self._buckets.get(group, {}).get(length, [])
         while bucket and bucket[0][2] not in self._live:
             heapq.heappop(bucket)
-        if bucket:
-            return bucket[0][2]
-        # Without this, groups that never come back would stay for ever.
-        del self._buckets[group][length]
-        self._counts.pop((group, length), None)
-        if not self._buckets[group]:
-            del self._buckets[group]
-        return None
+        return bucket[0][2] if bucket else None
 
     def _best_batch(self, leader: Waiting[Row, Answer], max_batch_size: int, max_cells: float) -> tuple[int, int]:
         """Padded length and number of rows of the batch with `leader` in it that wastes the least time.
@@ -126,20 +126,28 @@ class RowQueue(Generic[Row, Answer]):
         row_seconds, seconds = self._curve.row_seconds, self._curve.seconds
         waiting = {length: self._counts.get((leader.group, length), 0) for length in self._buckets[leader.group]}
         waiting[leader.length] -= 1
-        lengths = sorted((length for length, rows in waiting.items() if rows or length == leader.length), reverse=True)
+        lengths = sorted(length for length, rows in waiting.items() if rows or length == leader.length)
         alone = seconds(1, leader.length)
         best, least = (leader.length, 1), alone - row_seconds(leader.length) - LEAST_GAIN * alone
-        for longest in lengths:
-            if longest < leader.length:
+        for longest in (length for length in lengths if length >= leader.length):
+            # Padding wastes at least this; from here on it only grows.
+            padding = row_seconds(longest) - row_seconds(leader.length)
+            if padding >= least:
                 break
             size, ideal = 1, row_seconds(leader.length)
-            for length in lengths:
-                for _ in range(waiting[length] if length <= longest else 0):
-                    size += 1
-                    if size > max_batch_size or size * longest > max_cells:
-                        break
-                    ideal += row_seconds(length)
-                    waste = seconds(size, longest) - ideal
-                    if waste < least:
-                        best, least = (longest, size), waste
+            for length in self._joining(lengths, waiting, longest):
+                size, ideal = size + 1, ideal + row_seconds(length)
+                padding += row_seconds(longest) - row_seconds(length)
+                if size > max_batch_size or size * longest > max_cells or padding >= least:
+                    break
+                waste = seconds(size, longest) - ideal
+                if waste < least:
+                    best, least = (longest, size), waste
         return best
+
+    @staticmethod
+    def _joining(lengths: Sequence[int], waiting: Mapping[int, int], longest: int) -> Iterator[int]:
+        """The lengths of the rows that may join a batch of this padded length, the longest first."""
+        for i in range(bisect_right(lengths, longest) - 1, -1, -1):
+            for _ in range(waiting[lengths[i]]):
+                yield lengths[i]

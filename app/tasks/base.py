@@ -50,6 +50,9 @@ class Task(ABC):
     binary_field: ClassVar[str | None] = None
     """The field of `Input` that may also come as a raw request body or as an uploaded file, as bytes."""
 
+    answers_quickly: ClassVar[bool] = False
+    """Whether `postprocess` takes less than handing it to another thread would, of any item."""
+
     lengths: Sequence[int] = (1,)
     """Padded lengths at which the cost of a batch is measured."""
 
@@ -64,6 +67,10 @@ class Task(ABC):
     @abstractmethod
     def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: Any) -> Any:
         """An `Output`, from one answer for each row of `prepared`."""
+
+    def is_quick(self, item: Any) -> bool:
+        """Whether `preprocess` takes less of this item than handing it to another thread would."""
+        return False
 
     def length(self, row: Tensors) -> int:
         """What a row is padded to, where lengths differ; a batch is as long as its longest row."""

@@ -31,7 +31,7 @@ def test_an_answer_says_which_version_gave_it_and_where_the_time_went(client):
     assert reply.headers["x-model-version"] == "1"
     timing = reply.headers["server-timing"]
     assert re.fullmatch(
-        r'preprocess;dur=[\d.]+, queue;dur=[\d.]+, batch;desc="1x8", inference;dur=[\d.]+, postprocess;dur=[\d.]+',
+        r'preprocess;dur=[\d.]+, queue;dur=[\d.]+, batch;desc="1x1", inference;dur=[\d.]+, postprocess;dur=[\d.]+',
         timing,
     )
 

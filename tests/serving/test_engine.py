@@ -384,7 +384,8 @@ def test_stopping_while_loading_leaves_nothing_live(new_engine, models_dir, tmp_
     async def main():
         engine = new_engine()
         loading = asyncio.create_task(engine.load())
-        await asyncio.sleep(0.005)
+        while not engine.status().models:
+            await asyncio.sleep(0)
         await engine.stop()
         with pytest.raises(ModelNotReady):
             await loading

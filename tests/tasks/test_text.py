@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from conftest import word_tokenizer
@@ -6,6 +8,7 @@ from app.errors import InferenceFailed, InvalidInput
 from app.tasks.labels import best_labels, softmax
 from app.tasks.text import MAX_CHARACTERS, TextEncoder, bucket
 from app.tasks.text_classification import TextClassification, TextClassificationConfig
+from app.tensors import Placement
 
 
 @pytest.fixture
@@ -20,9 +23,8 @@ def task(tmp_path):
 
 
 def test_cost_is_measured_at_every_length_a_text_can_have(task):
-    assert task.lengths == [8, 16, 24]
-    assert [len(task.probe(length)["input_ids"]) for length in task.lengths] == [8, 16, 20]
-    assert [task.length(task.probe(length)) for length in task.lengths] == [8, 16, 24]
+    assert task.lengths == [8, 16, 20]
+    assert [task.length(task.probe(length)) for length in task.lengths] == [8, 16, 20]
 
 
 @pytest.mark.parametrize(("length", "padded"), [(1, 8), (8, 8), (9, 16), (512, 512), (513, 1024), (1025, 1536)])
@@ -33,9 +35,31 @@ def test_a_length_is_padded_to_the_next_bucket(length, padded):
 def test_rows_are_filled_up_to_the_longest_of_them(encoder, task):
     short, long = encoder.encode("good", truncate=False), encoder.encode("good film " * 5, truncate=False)
     batch = task.collate([short, long])
-    assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, 16)
+    assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, 10)
     assert batch["attention_mask"].sum(axis=1).tolist() == [1, 10]
     assert not batch["input_ids"][0, 1:].any()
+
+
+@dataclass
+class Shapes:
+    """A session that says which shape it was given."""
+
+    device: str
+
+    @property
+    def placement(self):
+        return Placement(self.device, "for the test")
+
+    def run(self, inputs):
+        return {"shape": [array.shape for array in inputs.values()]}
+
+
+def test_only_a_gpu_sees_buckets_and_never_more_tokens_than_the_model_reads(encoder, task):
+    batch = task.collate([encoder.row([1] * 10), encoder.row([1] * 3)])
+    assert task.forward({"model": Shapes("cpu")}, batch) == {"shape": [(2, 10)] * 2}
+    assert task.forward({"model": Shapes("cuda")}, batch) == {"shape": [(2, 16)] * 2}
+    longest = task.collate([encoder.row([1] * 19)])
+    assert task.forward({"model": Shapes("cuda")}, longest) == {"shape": [(1, 20)] * 2}
 
 
 def test_a_text_that_is_too_long_is_refused_with_both_lengths_or_cut(encoder):

@@ -1,0 +1,63 @@
+"""Predictions by typed items: the native dialect's busiest route."""
+
+import asyncio
+
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from app.api.bodies import read_items
+from app.api.contracts import contract_of
+from app.api.deadline import deadline_of
+from app.api.direct import Handler
+from app.api.disconnect import ClientGone, while_connected
+from app.api.limits import Limits
+from app.errors import DeadlineExceeded, InvalidInput
+from app.serving.engine import Engine, Prediction
+
+
+def predict_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
+    async def predict(request: Request, names: dict[str, str]) -> Response:
+        deadline = asyncio.get_running_loop().time() + deadline_of(request, limits.request_timeout_s)
+        model, version = names["model"], _version_of(names)
+        manifest = engine.find(model, version)
+        try:
+            async with asyncio.timeout_at(deadline):
+                items, parameters = await read_items(request, manifest.task, limits.max_items)
+            async with while_connected(request):
+                prediction = await engine.predict(model, version, items, parameters, deadline)
+        except TimeoutError:
+            raise DeadlineExceeded("the deadline passed before the whole body had arrived") from None
+        except (ClientGone, ClientDisconnect):
+            return Response(status_code=499)  # for the metrics; nobody reads it
+        return respond(prediction, limits.max_items)
+
+    return {"/v1/models/{model}/predict": predict, "/v1/models/{model}/versions/{version}/predict": predict}
+
+
+def respond(prediction: Prediction, max_items: int) -> Response:
+    manifest = prediction.manifest
+    body: BaseModel = contract_of(manifest.task, max_items).Response.model_construct(
+        model=manifest.name, version=manifest.version, outputs=prediction.outputs
+    )
+    headers = {"X-Model-Version": str(manifest.version), "Server-Timing": server_timing(prediction)}
+    return Response(body.__pydantic_serializer__.to_json(body), media_type="application/json", headers=headers)
+
+
+def server_timing(prediction: Prediction) -> str:
+    """Where the time went, in milliseconds; browsers show it (W3C Server Timing)."""
+    timing = prediction.timing
+    return (
+        f"preprocess;dur={1000 * timing.preprocess_s:.2f}, queue;dur={1000 * timing.queue_s:.2f}, "
+        f'batch;desc="{timing.batch}", inference;dur={1000 * timing.inference_s:.2f}, '
+        f"postprocess;dur={1000 * timing.postprocess_s:.2f}"
+    )
+
+
+def _version_of(names: dict[str, str]) -> int | None:
+    version = names.get("version")
+    if version is None:
+        return None
+    if not version.isascii() or not version.isdecimal() or len(version) > 18:
+        raise InvalidInput(f"a version is a positive whole number, not {version!r:.40}").under("path", "version")
+    return int(version)
