@@ -128,12 +128,15 @@ class Recommendation(Task):
         return {"item_ids": np.asarray([0] * (self._max_history - len(newest)) + [*newest], np.int64)}
 
     def _best_unseen(self, scores: Array, seen: Sequence[int], top_k: int) -> list[RecommendedItem]:
-        unseen = np.setdiff1d(np.arange(1, len(self._items)), seen)
-        if not unseen.size:
+        is_unseen = np.ones(len(self._items), np.bool_)
+        is_unseen[[0, *seen]] = False
+        top_k = min(top_k, int(is_unseen.sum()))
+        if not top_k:
             return []
-        probabilities = softmax(scores[unseen])
-        best = np.argsort(-probabilities, kind="stable")[:top_k]
-        return [self._recommended(self._items[unseen[i]], float(probabilities[i])) for i in best]
+        probabilities = softmax(np.where(is_unseen, scores, -np.inf))
+        best = np.argpartition(-probabilities, top_k - 1)[:top_k]
+        best = best[np.lexsort((best, -probabilities[best]))]
+        return [self._recommended(self._items[i], float(probabilities[i])) for i in best]
 
     def _recommended(self, item: CatalogueItem, score: float) -> RecommendedItem:
         return RecommendedItem(item=item.id, title=item.title, genres=item.genres, score=score)
