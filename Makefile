@@ -5,7 +5,7 @@ PORT ?= 8000
 BIN := .venv/bin
 DEFAULT_MODELS := imagenet-efficientnet reviews-sentiment article-summarizer movielens-recommender
 
-.PHONY: install check test train serve clean
+.PHONY: install check test train serve bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,8 @@ help:
 	@echo "make test     environment, all tests"
 	@echo "make check    format, lint, types, import contracts"
 	@echo "make train    make every default model anew"
+	@echo "make tuned    measure how each model runs fastest here (make serve does it once)"
+	@echo "make bench    measure the service beside its peers; BENCH='--only mixed --rounds 1' for a part"
 
 # A stamp per set of packages: make redoes what pyproject.toml has changed, and nothing else.
 .venv/python:
@@ -46,8 +48,26 @@ models: .venv/serve
 train: .venv/serve
 	$(BIN)/python -m training $(DEFAULT_MODELS)
 
-serve: .venv/serve models
+.PHONY: tuned
+tuned: .venv/serve models
+	@$(BIN)/python -m app tune --if-missing
+
+serve: .venv/serve models tuned
 	@exec $(BIN)/python -m app serve --host $(HOST) --port $(PORT)
+
+.venv/bench: .venv/serve pyproject.toml
+	$(BIN)/pip install -e '.[cpu,train,bench]'
+	@touch $@
+
+# Peers get our onnxruntime, or the graphs would not run alike.
+build/bench/peers/installed: .venv/bench benchmarks/requirements.txt
+	$(PYTHON) -m venv build/bench/peers
+	build/bench/peers/bin/pip install -r benchmarks/requirements.txt \
+	  "$$($(BIN)/pip freeze | grep -i '^onnxruntime==')"
+	@touch $@
+
+bench: .venv/bench models build/bench/peers/installed
+	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage

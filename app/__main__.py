@@ -1,4 +1,4 @@
-"""python -m app serve | models add FILE --name NAME: the service from the command line."""
+"""python -m app serve | tune [MODEL …] | models add FILE --name NAME: the service from the command line."""
 
 import argparse
 import logging
@@ -8,7 +8,10 @@ from pathlib import Path
 from app.commands import add_model
 from app.errors import ServiceError
 from app.main import Server, build
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
 from app.settings import Settings
+from app.tuning import tune_models
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,6 +34,12 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=settings.port)
     serve.set_defaults(run=_serve)
 
+    tune = commands.add_parser("tune", help="measure how each model runs fastest on this hardware, and remember it")
+    tune.add_argument("models", nargs="*", metavar="MODEL", help="all that are there, if none is named")
+    tune.add_argument("--seconds", type=float, default=4.0, help="for each way to run a model (%(default)s)")
+    tune.add_argument("--if-missing", action="store_true", help="only what has not been measured on this hardware")
+    tune.set_defaults(run=_tune)
+
     models = commands.add_parser("models", help="work on the model repository").add_subparsers(required=True)
     add = models.add_parser("add", help="publish an ONNX graph or a torch.export program as a model of task `tensors`")
     add.add_argument("file", type=Path)
@@ -44,6 +53,13 @@ def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     server = Server(*build(settings), settings)
     server.run()
     return 0 if server.started else 1
+
+
+def _tune(chosen: argparse.Namespace, settings: Settings) -> int:
+    logging.getLogger("app").setLevel(logging.WARNING)
+    options = RuntimeOptions(device=settings.device, threads=settings.threads)
+    repository = ModelRepository(settings.models_dir)
+    return tune_models(repository, chosen.models, options, seconds=chosen.seconds, if_missing=chosen.if_missing)
 
 
 def _add(chosen: argparse.Namespace, settings: Settings) -> int:

@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     models_dir: Path = Field(Path("models"), description="the model repository")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU if one can be used")
     threads: int = Field(
-        default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="threads of one operator on the CPU"
+        default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="cores that a model may use"
     )
     keep_versions: int = Field(2, ge=1, description="versions of a model that stay loaded, newest first")
     max_queue_size: int = Field(4096, ge=1, description="rows that may wait for one model")

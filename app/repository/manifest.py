@@ -1,12 +1,14 @@
 """The manifest: all the service must know of one model version, written by training."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from app.tensors import Datatype
 
 MODEL_NAME = r"^[a-z0-9]+(?:[-_.][a-z0-9]+)*$"
+Runtime = Literal["onnx", "pytorch"]
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
 ArtifactName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -77,6 +79,14 @@ class Golden(Frozen):
     tolerance: float = 1e-4
 
 
+class Variant(Frozen):
+    """The same model in another runtime or precision: same inputs, same outputs, same golden examples."""
+
+    runtime: Runtime
+    precision: Precision
+    graphs: Annotated[dict[str, ArtifactName], Field(min_length=1)]
+
+
 class Manifest(Frozen):
     """Contents of `models/<name>/<version>/manifest.json`."""
 
@@ -86,9 +96,10 @@ class Manifest(Frozen):
     task: str
     description: str = ""
     licence: str = ""
-    runtime: Literal["onnx", "pytorch"]
-    precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
+    runtime: Runtime
+    precision: Precision = "fp32"
     graphs: Annotated[dict[str, ArtifactName], Field(min_length=1)]
+    variants: dict[str, Variant] = {}
     files: dict[ArtifactName, Artifact]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -98,3 +109,7 @@ class Manifest(Frozen):
     limits: tuple[str, ...] = ()
     provenance: Provenance | None = None
     golden: tuple[Golden, ...] = ()
+
+    def in_variant(self, name: str | None) -> Self:
+        """This version as that variant runs it; as it is for None. Raises KeyError."""
+        return self if name is None else self.model_copy(update=dict(self.variants[name]))

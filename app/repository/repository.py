@@ -43,7 +43,8 @@ class ModelRepository:
 
     def verify(self, manifest: Manifest) -> dict[str, Path]:
         """Artifact names to their paths, all of them checked. Raises InvalidArtifact at the first that is not right."""
-        unlisted = set(manifest.graphs.values()) - manifest.files.keys()
+        kinds = (manifest.graphs, *(variant.graphs for variant in manifest.variants.values()))
+        unlisted = {file for graphs in kinds for file in graphs.values()} - manifest.files.keys()
         if unlisted:
             raise InvalidArtifact(f"{min(unlisted)} is named as a graph and not listed in files")
         folder = (self.root / manifest.name / str(manifest.version)).resolve()

@@ -61,11 +61,23 @@ class Answers(Generic[Answer]):
 
 
 @dataclass(slots=True)
-class _State:
+class _Lane:
+    """A worker and what it is doing."""
+
+    worker: Worker
     is_alive: bool = True
     is_idle: bool = True
     busy_until: float = 0.0
     overdue_at: float = float("inf")  # when the batch that runs will have taken suspiciously long
+
+    @property
+    def is_ready(self) -> bool:
+        """False while the worker is dead, or takes so long that it probably hangs."""
+        return self.is_alive and perf_counter() < self.overdue_at
+
+
+@dataclass(slots=True)
+class _State:
     speed: float = 1.0  # how much slower than the curve the machine is just now
     max_cells: dict[Hashable, float] = field(default_factory=dict)  # of a group: rows x length that fit into memory
     failures: int = 0  # rows that failed alone since one succeeded
@@ -84,10 +96,10 @@ async def answer_by(deadline: float) -> AsyncIterator[None]:
 class Batcher(Generic[Row, Answer]):
     """Answer rows in batches, through one blocking function.
 
-    `run` gets a list of rows and must return one answer for each, in order. It is called on one thread, never twice
-    at a time. `length` is what a row is padded to; rows of different `group` never share a batch. `restore` makes `run`
-    usable again after its thread died, or when `check` raises after some rows in a row have failed; until it returns,
-    `is_ready` is false.
+    `run` gets a list of rows and must return one answer for each, in order. It is called on `num_workers` threads,
+    on each once at a time. `length` is what a row is padded to; rows of different `group` never share a batch.
+    `restore` makes `run` usable again after a thread died, or when `check` raises after some rows in a row have
+    failed; while it does so on every thread, `is_ready` is false.
     """
 
     def __init__(
@@ -102,6 +114,7 @@ class Batcher(Generic[Row, Answer]):
         group: Callable[[Row], Hashable] = lambda row: None,
         check: Callable[[], object] = lambda: None,
         restore: Callable[[], None] = lambda: None,
+        num_workers: int = 1,
         hang_after_s: float = 60.0,
         name: str = "batcher",
     ) -> None:
@@ -114,6 +127,7 @@ class Batcher(Generic[Row, Answer]):
         self._group = group
         self._check = check
         self._restore = restore
+        self._num_workers = num_workers
         self._hang_after_s = hang_after_s
         self._name = name
         self._queue: RowQueue[Row, tuple[Answer, Ran]] = RowQueue(curve)
@@ -123,21 +137,23 @@ class Batcher(Generic[Row, Answer]):
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._worker = Worker(self._name)
-        self._task = asyncio.create_task(self._serve(), name=self._name)
+        self._lanes = [_Lane(Worker(self._name)) for _ in range(self._num_workers)]
+        self._tasks = [asyncio.create_task(self._serve(lane), name=self._name) for lane in self._lanes]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._fail_all(ModelNotReady("the model was unloaded before it answered"))
-        self._worker.stop()
-        await self._worker.ended(LONGEST_GOODBYE_S)
+        for lane in self._lanes:
+            lane.worker.stop()
+        await asyncio.gather(*(lane.worker.ended(LONGEST_GOODBYE_S) for lane in self._lanes))
 
     @property
     def is_ready(self) -> bool:
-        """False while the worker is dead, or takes so long that it probably hangs."""
-        return self._state.is_alive and perf_counter() < self._state.overdue_at
+        """Whether a worker is alive and gets on with its work."""
+        return any(lane.is_ready for lane in self._lanes)
 
     @property
     def queue_size(self) -> int:
@@ -150,13 +166,15 @@ class Batcher(Generic[Row, Answer]):
         Raises ModelNotReady, Overloaded, or DeadlineExceeded if even without the others it would be too late.
         """
         if not self.is_ready:
-            raise ModelNotReady("the model is being restarted" if not self._state.is_alive else "the model hangs")
-        own, patience = seconds * self._state.speed, deadline - self._loop.time()
-        wait = max(0.0, self._state.busy_until - perf_counter()) + self._queue.seconds * self._state.speed
+            raise ModelNotReady("the model hangs" if self._lanes[0].is_alive else "the model is being restarted")
+        # Rows of one request are shared out among the workers like any others.
+        at_once = min(max(num_rows, 1), len(self._lanes))
+        own, patience = seconds * self._state.speed / at_once, deadline - self._loop.time()
+        wait = self._wait(self._queue.seconds)
         if len(self._queue) + num_rows > self._max_queue_size:
             self._observer.refused("queue", num_rows)
             raise Overloaded(f"{len(self._queue)} rows are waiting, the queue holds {self._max_queue_size}", wait)
-        if self._state.is_idle and not self._queue:
+        if not self._queue and any(lane.is_idle and lane.is_ready for lane in self._lanes):
             return
         if wait + own <= patience:
             return
@@ -166,13 +184,18 @@ class Batcher(Generic[Row, Answer]):
                 f"this takes about {own:.2f} s alone, and the deadline is in {max(patience, 0):.2f} s"
             )
         # Not all that waits goes first: the rows of long requests have turns in the future.
-        now = perf_counter()
-        wait = max(0.0, self._state.busy_until - now) + self._queue.seconds_before(now + seconds) * self._state.speed
+        wait = self._wait(self._queue.seconds_before(perf_counter() + seconds))
         if wait + own > patience:
             self._observer.refused("wait", num_rows)
             raise Overloaded(
                 f"the answer would take about {wait + own:.2f} s, which is too late", wait + own - patience
             )
+
+    def _wait(self, queued_s: float) -> float:
+        """Seconds until the workers, together, have done what they do now and `queued_s` more by the curve."""
+        now, lanes = perf_counter(), [lane for lane in self._lanes if lane.is_ready]
+        running_s = sum(max(0.0, lane.busy_until - now) for lane in lanes)
+        return (running_s + queued_s * self._state.speed) / len(lanes)
 
     async def submit(self, rows: Sequence[Row], deadline: float) -> Answers[Answer]:
         """Answer `rows`, all or none of which are admitted, by `deadline` (of the event loop's clock).
@@ -223,38 +246,42 @@ class Batcher(Generic[Row, Answer]):
             late = self._loop.time() >= waiting[0].deadline
             self._observer.dropped("expired" if late else "abandoned", dropped)
 
-    async def _serve(self) -> None:
+    async def _serve(self, lane: _Lane) -> None:
         while True:
             await self._arrived.wait()
-            batch = self._queue.take(self._max_batch_size, self._state.max_cells)
-            self._state.is_idle = not batch
+            # What waits is shared with the other workers that have nothing to do.
+            num_idle = sum(one.is_idle for one in self._lanes if one is not lane)
+            share = -(-len(self._queue) // (1 + num_idle))
+            batch = self._queue.take(min(share, self._max_batch_size), self._state.max_cells)
+            lane.is_idle = not batch
             if batch:
-                await self._answer(batch)
+                await self._answer(batch, lane)
+                lane.is_idle = True
             elif not self._queue:
                 self._arrived.clear()
 
-    async def _answer(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> None:
+    async def _answer(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]], lane: _Lane) -> None:
         """Run a batch; if it fails, halve it and try again, so that only the row that is at fault fails."""
         now = self._loop.time()
         live = [one for one in batch if not one.future.done() and one.deadline > now]
         if not live:
             return
         try:
-            answers, ran = await self._compute(live)
+            answers, ran = await self._compute(live, lane)
         except Exception as error:  # whatever a kernel raises must not end the loop
             if isinstance(error, WorkerDied):
-                await self._revive(error)
+                await self._revive(lane, error)
             if len(live) > 1:
                 if isinstance(error, MemoryError):
                     self._remember_what_fits(live)
                 log.warning("%s: a batch of %d failed and is halved: %r", self._name, len(live), error)
-                await self._answer(live[: len(live) // 2])
-                await self._answer(live[len(live) // 2 :])
+                await self._answer(live[: len(live) // 2], lane)
+                await self._answer(live[len(live) // 2 :], lane)
             else:
                 log.error("%s: a row failed", self._name, exc_info=error)
                 self._observer.failed(1)
                 _fail(live[0].future, error if isinstance(error, ServiceError) else _failure(error))
-                await self._suspect_the_session()
+                await self._suspect_the_session(lane)
         else:
             self._state.failures = 0
             for one, answer in zip(live, answers, strict=True):
@@ -265,59 +292,62 @@ class Batcher(Generic[Row, Answer]):
         group, cells = live[0].group, len(live) * max(one.length for one in live) / 2
         self._state.max_cells[group] = min(cells, self._state.max_cells.get(group, cells))
 
-    async def _suspect_the_session(self) -> None:
+    async def _suspect_the_session(self, lane: _Lane) -> None:
         """After some failures in a row: is it the inputs, or is what computes them broken?"""
         self._state.failures += 1
         if self._state.failures % SUSPICIOUS_FAILURES:
             return
         try:
-            await self._worker.call(self._check, self._hang_after_s)
+            await lane.worker.call(self._check, self._hang_after_s)
         except Exception as error:
-            await self._revive(error)
+            await self._revive(lane, error)
 
     def _fail_all(self, error: ServiceError) -> None:
         """Fail what is queued, in the batch being formed, or being computed."""
         for future in list(self._unanswered):
             _fail(future, error)
 
-    async def _compute(self, live: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> tuple[Sequence[Answer], Ran]:
+    async def _compute(
+        self, live: Sequence[Waiting[Row, tuple[Answer, Ran]]], lane: _Lane
+    ) -> tuple[Sequence[Answer], Ran]:
         rows, length = [one.row for one in live], max(one.length for one in live)
         expected = self._curve.seconds(len(rows), length)
         started = perf_counter()
-        self._state.busy_until = started + expected * self._state.speed
+        lane.busy_until = started + expected * self._state.speed
         patience = max(self._hang_after_s, 20 * expected * self._state.speed)
-        self._state.overdue_at = started + patience / 6
+        lane.overdue_at = started + patience / 6
         try:
-            answers = await self._worker.call(lambda: self._run(rows), patience)
+            answers = await lane.worker.call(lambda: self._run(rows), patience)
         finally:
-            self._state.overdue_at = float("inf")
+            lane.overdue_at = float("inf")
         ended = perf_counter()
         if len(answers) != len(rows):
             raise InferenceFailed(f"{len(rows)} rows gave {len(answers)} answers")
         self._state.speed += 0.1 * (min(max((ended - started) / expected, 0.2), 5.0) - self._state.speed)
-        self._state.busy_until = ended
+        lane.busy_until = ended
         useful = sum(one.length for one in live) / (len(live) * length)
         self._observer.batch(len(rows), length, useful, ended - started, [started - one.submitted for one in live])
         return answers, Ran(started, ended, len(rows), length)
 
-    async def _revive(self, death: Exception) -> None:
-        """Replace the worker thread, and restore what it ran; not ready until both are done."""
-        self._state.is_alive = False
+    async def _revive(self, lane: _Lane, death: Exception) -> None:
+        """Replace a worker thread, and restore what it ran; the lane is not ready until both are done."""
+        lane.is_alive = False
         self._observer.worker_died()
         rest_s = 1.0
         while True:
             log.error("%s: %r; starting another worker", self._name, death)
-            self._worker.stop()
-            self._worker = Worker(self._name)
+            lane.worker.stop()
+            lane.worker = Worker(self._name)
             try:
-                await self._worker.call(self._restore, self._hang_after_s)
+                await lane.worker.call(self._restore, self._hang_after_s)
             except Exception:
                 log.exception("%s: the model could not be restored; next try in %.0f s", self._name, rest_s)
-                self._fail_all(ModelNotReady("the model could not be restarted"))
+                if not self.is_ready:
+                    self._fail_all(ModelNotReady("the model could not be restarted"))
                 await asyncio.sleep(rest_s)  # a back-off, not a wait for anything
                 rest_s = min(2 * rest_s, LONGEST_REST_S)
             else:
-                self._state.is_alive = True
+                lane.is_alive = True
                 return
 
 

@@ -14,6 +14,7 @@ class LatencyCurve:
 
     def __init__(self, points: Mapping[tuple[int, int], float]) -> None:
         """`points` maps (rows, length) to seconds; every length must have a point for one row."""
+        self.points = dict(points)
         self._by_length: dict[int, list[tuple[int, float]]] = {}
         for (rows, length), seconds in sorted(points.items()):
             self._by_length.setdefault(length, []).append((rows, seconds))
@@ -62,15 +63,17 @@ def measure(
     max_batch_size: int,
     *,
     budget_s: float,
+    num_lengths: int = 4,
     repeats: int = 3,
     clock: Callable[[], float] = perf_counter,
 ) -> LatencyCurve:
-    """Measure `run(rows, length)` over doubling batch sizes at a few of `lengths`, within about `budget_s`.
+    """Measure `run(rows, length)` over doubling batch sizes at `num_lengths` of `lengths`, within about `budget_s`.
 
     The fastest of a few repeats counts, since whatever else the machine does only ever adds time. A size that
     makes a row dearer than the size before ends a length: on a CPU larger batches are often slower.
     """
-    few = sorted({lengths[round(i * (len(lengths) - 1) / 3)] for i in range(4)}) if len(lengths) > 4 else lengths
+    last = len(lengths) - 1
+    few = sorted({lengths[round(i * last / (num_lengths - 1))] for i in range(num_lengths)})
     points: dict[tuple[int, int], float] = {}
     end = clock() + budget_s
     for position, length in enumerate(few):

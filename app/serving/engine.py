@@ -9,8 +9,10 @@ from typing import Any, Literal, Protocol
 from app.errors import InvalidArtifact, ModelNotFound, ModelNotReady
 from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
+from app.runtimes.hardware import hardware
 from app.runtimes.options import RuntimeOptions
 from app.serving.model import Loaded, Model, Pools, Timing, load
+from app.serving.plan import read_plan
 from app.serving.pool import Pool
 from app.telemetry import Telemetry
 
@@ -104,6 +106,7 @@ class LocalEngine:
         self._repository = repository
         self._telemetry = telemetry
         self._options = options
+        self._hardware = hardware(options.device, options.threads)
         self._max_queue_size = max_queue_size
         self._keep_versions = keep_versions
         self._drain_timeout_s = drain_timeout_s
@@ -230,12 +233,14 @@ class LocalEngine:
 
     def _read_and_load(self, name: str, version: int) -> Loaded:
         manifest = self._repository.read(name, version)
-        loaded = load(manifest, lambda: self._repository.verify(manifest), self._options)
+        plan = read_plan(self._repository.root / name, manifest, self._hardware)
+        loaded = load(manifest, lambda: self._repository.verify(manifest), self._options, plan)
         curve, length = loaded.curve, loaded.task.lengths[0]
         log.info(
-            "%s version %d is live: %s, %d golden examples, best batch %d, %.1f ms",
+            "%s version %d is live: %s, %d golden examples, %d x %d threads, best batch %d, %.1f ms%s",
             name, version, ", ".join(f"{graph} on {where['device']}" for graph, where in loaded.placements.items()),
-            len(manifest.golden), curve.best_batch_size(length), 1000 * curve.row_seconds(length),
+            len(manifest.golden), loaded.instances, loaded.options.threads, curve.best_batch_size(length),
+            1000 * curve.row_seconds(length), " (tuned)" if loaded.is_tuned else "",
         )  # fmt: skip
         return loaded
 

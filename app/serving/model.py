@@ -19,6 +19,7 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.serving.batcher import Answers, Batcher, answer_by
 from app.serving.curve import LatencyCurve, measure
+from app.serving.plan import Plan
 from app.serving.pool import Pool
 from app.tasks import TASKS
 from app.tasks.base import Prepared, Task, predict_json
@@ -51,6 +52,9 @@ class Loaded:
     options: RuntimeOptions
     task: Task
     sessions: Mapping[str, Session]
+    instances: int = 1
+    """Batches that run at a time, each on `options.threads` cores."""
+    is_tuned: bool = False
     curve: LatencyCurve = field(default_factory=lambda: LatencyCurve({(1, 1): 1.0}))
 
     @property
@@ -61,10 +65,37 @@ class Loaded:
         }
 
 
-def load(manifest: Manifest, verify: Callable[[], Mapping[str, Path]], options: RuntimeOptions) -> Loaded:
-    """Load the files that `verify` vouches for, warm up, run the golden examples and measure; blocks for a while.
+def load(
+    manifest: Manifest,
+    verify: Callable[[], Mapping[str, Path]],
+    options: RuntimeOptions,
+    plan: Plan | None = None,
+) -> Loaded:
+    """Load the files that `verify` vouches for, warm up, and run the golden examples; blocks for a while.
 
+    `options.threads` are the cores it may use. How it uses them says `plan`; without one, each works at a batch of its
+    own, and the curve is measured quickly.
     Raises InvalidArtifact if it does not answer its golden examples as it should, or cannot be loaded.
+    """
+    if plan:
+        loaded = open_version(
+            manifest.in_variant(plan.variant), verify, replace(options, threads=plan.threads), plan.instances
+        )
+        loaded.curve, loaded.is_tuned = plan.curve, True
+        return loaded
+    loaded = open_version(manifest, verify, replace(options, threads=1), options.threads)
+    loaded.curve = measure(
+        partial(run_probe, loaded), loaded.task.lengths, manifest.batching.max_batch_size, budget_s=MEASURE_BUDGET_S
+    )
+    return loaded
+
+
+def open_version(
+    manifest: Manifest, verify: Callable[[], Mapping[str, Path]], options: RuntimeOptions, instances: int
+) -> Loaded:
+    """A version that is warm and has answered its golden examples. A GPU runs one batch at a time.
+
+    Raises InvalidArtifact.
     """
     if manifest.task not in TASKS:
         raise InvalidArtifact(f"task {manifest.task!r} is not known; there are: {', '.join(TASKS)}")
@@ -77,12 +108,11 @@ def load(manifest: Manifest, verify: Callable[[], Mapping[str, Path]], options: 
         raise InvalidArtifact(f"config does not fit task {manifest.task}: {where}: {first['msg']}") from error
     except KeyError as error:
         raise InvalidArtifact(f"config names {error}, which is not among the files") from error
-    loaded = Loaded(manifest, verify, options, task, open_sessions(manifest, files, options))
+    sessions = open_sessions(manifest, files, options)
+    on_cpu = all(session.placement.device == "cpu" for session in sessions.values())
+    loaded = Loaded(manifest, verify, options, task, sessions, instances if on_cpu else 1)
     warm_up(loaded)
     check_golden(loaded)
-    loaded.curve = measure(
-        partial(run_probe, loaded), task.lengths, manifest.batching.max_batch_size, budget_s=MEASURE_BUDGET_S
-    )
     return loaded
 
 
@@ -142,6 +172,7 @@ class Model:
             group=loaded.task.group,
             check=lambda: warm_up(loaded),
             restore=self._restore,
+            num_workers=loaded.instances,
             name=f"{self.manifest.name}/{self.manifest.version}",
         )
         self._accepts = True

@@ -21,9 +21,16 @@ def softmax(logits: Array) -> Array:
     return np.asarray(exponents / exponents.sum())
 
 
+def largest(scores: Array, count: int) -> Array:
+    """Indices of the `count` largest of `scores` [classes], largest first; the first of equal ones comes first."""
+    least = np.partition(scores, len(scores) - count)[len(scores) - count]
+    candidates = np.flatnonzero(scores >= least)
+    return np.asarray(candidates[np.argsort(-scores[candidates], kind="stable")[:count]])
+
+
 def best_labels(scores: Array, labels: Sequence[str], top_k: int | None) -> list[Label]:
     """The `top_k` classes of the highest scores; all of them if `top_k` is None. Raises InferenceFailed on NaN."""
     if not np.isfinite(scores).all():
         raise InferenceFailed("the model gave scores that are not numbers")
-    best = np.argsort(-scores, kind="stable")[:top_k]
+    best = largest(scores, min(top_k or len(scores), len(scores)))
     return [Label(label=labels[i], score=float(scores[i])) for i in best]

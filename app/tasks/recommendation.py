@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from app.errors import Detail, InvalidInput
 from app.tasks.base import Prepared, Schema, Task
-from app.tasks.labels import softmax
+from app.tasks.labels import largest, softmax
 from app.tensors import Array, Tensors
 
 MAX_SUGGESTED = 5  # unknown items that get a "did you mean"; each costs a search through the catalogue
@@ -134,9 +134,7 @@ class Recommendation(Task):
         if not top_k:
             return []
         probabilities = softmax(np.where(is_unseen, scores, -np.inf))
-        best = np.argpartition(-probabilities, top_k - 1)[:top_k]
-        best = best[np.lexsort((best, -probabilities[best]))]
-        return [self._recommended(self._items[i], float(probabilities[i])) for i in best]
+        return [self._recommended(self._items[i], float(probabilities[i])) for i in largest(probabilities, top_k)]
 
     def _recommended(self, item: CatalogueItem, score: float) -> RecommendedItem:
         return RecommendedItem(item=item.id, title=item.title, genres=item.genres, score=score)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
+import uvloop
 
 from benchmarks.load import NO_ANSWER, Outcome, arrivals, open_loop, summarize
 
@@ -61,7 +62,7 @@ async def outcomes_of(answer: Callable[[int], Answer], due: list[float], **optio
 def test_good_late_refused_and_failed_answers_are_told_apart() -> None:
     answers = [(200, 0.0), (200, 0.3), (429, 0.0), (503, 0.0), (504, 0.0), (500, 0.0), (200, 0.0), (200, 9.0)]
     due = [0.05 * i for i in range(len(answers))]
-    outcomes = asyncio.run(outcomes_of(answers.__getitem__, due, patience_s=0.3))
+    outcomes = uvloop.run(outcomes_of(answers.__getitem__, due, patience_s=0.3))
     found = summarize(outcomes, seconds=0.5, deadline_s=0.15)
     assert {name: found[name] for name in ("requests", "good", "late", "refused", "errors", "unanswered")} == {
         "requests": 8,
@@ -78,7 +79,7 @@ def test_good_late_refused_and_failed_answers_are_told_apart() -> None:
 def test_waiting_for_a_slow_server_counts_as_latency() -> None:
     """Ten requests due at once, one served in 50 ms: the last has waited for all. A client that asks for the next one
     only when it has its answer would see 50 ms each time."""
-    outcomes = asyncio.run(outcomes_of(lambda _: (200, 0.05), [0.0] * 10, one_at_a_time=True))
+    outcomes = uvloop.run(outcomes_of(lambda _: (200, 0.05), [0.0] * 10, one_at_a_time=True))
     latencies = sorted(outcome.latency_s for outcome in outcomes)
     assert latencies[0] >= 0.045
     assert latencies[-1] >= 0.45
@@ -86,7 +87,7 @@ def test_waiting_for_a_slow_server_counts_as_latency() -> None:
 
 def test_requests_are_sent_when_due_though_none_is_answered() -> None:
     due = [0.02 * i for i in range(10)]
-    outcomes = asyncio.run(outcomes_of(lambda _: (200, 60.0), due, patience_s=0.05))
+    outcomes = uvloop.run(outcomes_of(lambda _: (200, 60.0), due, patience_s=0.05))
     assert {outcome.status for outcome in outcomes} == {NO_ANSWER}
     assert summarize(outcomes, 0.2)["unanswered"] == 10
 
@@ -98,8 +99,8 @@ def test_a_free_connection_is_used_again_and_a_busy_one_is_not() -> None:
             await open_loop("127.0.0.1", port, due, lambda _: MESSAGE)
             return len(connections)
 
-    assert asyncio.run(count([0.1 * i for i in range(5)])) == 1
-    assert asyncio.run(count([0.0] * 5)) == 5
+    assert uvloop.run(count([0.1 * i for i in range(5)])) == 1
+    assert uvloop.run(count([0.0] * 5)) == 5
 
 
 def test_nobody_listens() -> None:
@@ -108,7 +109,7 @@ def test_nobody_listens() -> None:
             pass
         return await open_loop("127.0.0.1", port, [0.0, 0.01], lambda _: MESSAGE)
 
-    assert [outcome.status for outcome in asyncio.run(ask())] == [NO_ANSWER, NO_ANSWER]
+    assert [outcome.status for outcome in uvloop.run(ask())] == [NO_ANSWER, NO_ANSWER]
 
 
 def test_arrivals_have_the_rate_and_irregularity_of_a_poisson_process_and_follow_from_the_seed() -> None:

@@ -55,7 +55,7 @@ def cells(first: str) -> dict[str, str]:
 def test_a_row_holds_medians_ranges_and_the_best_peer() -> None:
     found = cells("mixed texts, fp32: c=64")
     assert found["raw loop"] == "100 [100–110] (sorted by length, batch 8)"
-    assert found["ours"] == "90.0 [80.0–99.0], 711 ms"
+    assert found["ours"] == "90.0 [80.0–99.0], p50 711 ms"
     assert found["best peer"] == "fastapi 66.0 [60.0–80.0]"
     assert found["fastapi"].endswith("9 errors")
     assert found["litserve"] == "–"

@@ -79,7 +79,8 @@ ignores = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); t
 orphans = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {ignores!r}], start_new_session=True)"
 server = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {orphans!r}]); print('up', flush=True)"
 bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-with started([sys.executable, "-c", server + "; time.sleep(60)"], {}, sorted(os.sched_getaffinity(0)), subprocess.PIPE) as one:
+command = [sys.executable, "-c", server + "; time.sleep(60)"]
+with started(command, {}, sorted(os.sched_getaffinity(0)), subprocess.PIPE) as one:
     one.stdout.readline()
     print(len(descendants()))
 print(descendants() == {bystander.pid})

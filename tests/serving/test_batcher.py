@@ -511,7 +511,7 @@ def test_closing_releases_every_waiter_even_the_batch_being_computed():
             asked = [asyncio.create_task(ask(batcher, i)) for i in range(3)]
             await gate.wait_until_it_runs()
             asyncio.get_running_loop().call_later(0.05, gate.let)
-        assert batcher._worker._thread.is_alive() is False
+        assert batcher._lanes[0].worker._thread.is_alive() is False
         done, pending = await asyncio.wait(asked, timeout=1)
         assert not pending
         return [task.exception() for task in done]
@@ -603,5 +603,84 @@ def test_a_request_of_many_rows_with_much_time_does_not_shut_out_those_with_litt
             patient.cancel()
             gate.let(2)
             await busy
+
+    go(main())
+
+
+def test_two_workers_answer_two_batches_at_a_time():
+    async def main():
+        gate = Gate()
+        async with make(gate, num_workers=2) as batcher:
+            first = asyncio.create_task(ask(batcher, "a"))
+            await gate.wait_until_it_runs()
+            second = asyncio.create_task(ask(batcher, "b"))
+            await gate.wait_until_it_runs()
+            assert gate.seen == [["a"], ["b"]]
+            gate.let(2)
+            return await first + await second
+
+    assert go(main()) == ["answer to a", "answer to b"]
+
+
+def test_what_waits_is_shared_among_the_workers_that_are_idle():
+    async def main():
+        gate = Gate()
+        async with make(gate, num_workers=2) as batcher:
+            answer = asyncio.create_task(ask(batcher, *"abcd"))
+            await gate.wait_until_it_runs()
+            await gate.wait_until_it_runs()
+            gate.let(2)
+            await answer
+        return sorted(gate.seen)
+
+    assert go(main()) == [["a", "b"], ["c", "d"]]
+
+
+def test_a_wait_is_estimated_for_all_workers_together():
+    slow = LatencyCurve({(1, 1): 1.0})
+
+    async def refused(num_workers):
+        gate = Gate()
+        async with make(gate, curve=slow, max_batch_size=1, num_workers=num_workers) as batcher:
+            running = [asyncio.create_task(ask(batcher, i, seconds=30)) for i in range(num_workers + 2)]
+            for _ in range(num_workers):
+                await gate.wait_until_it_runs()
+            try:
+                batcher.admit(1, 1.0, in_(3.5))
+                return False
+            except Overloaded:
+                return True
+            finally:
+                gate.let(10)
+                await asyncio.gather(*running)
+
+    # One that runs and two that wait take three seconds before a fourth; two workers are done with four in two.
+    assert go(refused(1))
+    assert not go(refused(2))
+
+
+@dying_on_purpose
+def test_while_one_worker_is_restored_the_other_goes_on():
+    restoring, restored = threading.Event(), threading.Event()
+
+    def run(rows):
+        if "poison" in rows:
+            raise SystemExit
+        return list(rows)
+
+    def restore():
+        restoring.set()
+        assert restored.wait(5)
+
+    async def main():
+        async with make(run, num_workers=2, restore=restore) as batcher:
+            dying = asyncio.create_task(ask(batcher, "poison"))
+            await asyncio.to_thread(restoring.wait, 5)
+            assert batcher.is_ready
+            assert [await ask(batcher, i) for i in range(5)] == [[i] for i in range(5)]
+            restored.set()
+            with pytest.raises(InferenceFailed):
+                await dying
+            assert await ask(batcher, "after") == ["after"]
 
     go(main())

@@ -384,8 +384,8 @@ def test_stopping_while_loading_leaves_nothing_live(new_engine, models_dir, tmp_
     async def main():
         engine = new_engine()
         loading = asyncio.create_task(engine.load())
-        while not engine.status().models:
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert [status.name for status in engine.status().models] == [NAME]
         await engine.stop()
         with pytest.raises(ModelNotReady):
             await loading

@@ -5,7 +5,7 @@ import pytest
 from conftest import word_tokenizer
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tasks.labels import best_labels, softmax
+from app.tasks.labels import best_labels, largest, softmax
 from app.tasks.text import MAX_CHARACTERS, TextEncoder, bucket
 from app.tasks.text_classification import TextClassification, TextClassificationConfig
 from app.tensors import Placement
@@ -83,6 +83,12 @@ def test_labels_come_best_first_and_ties_in_their_own_order():
     found = best_labels(np.array([0.2, 0.4, 0.4], np.float32), ["a", "b", "c"], None)
     assert [label.label for label in found] == ["b", "c", "a"]
     assert len(best_labels(np.array([0.2, 0.8], np.float32), ["a", "b"], 1)) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_the_largest_are_those_that_sorting_everything_would_give_ties_included(count):
+    scores = np.array([0.1, 0.3, 0.2, 0.3, 0.2])
+    assert largest(scores, count).tolist() == [1, 3, 2, 4, 0][:count]
 
 
 def test_scores_that_are_no_numbers_are_a_failure_and_not_an_answer():

@@ -1,0 +1,39 @@
+"""What decides how fast a graph runs here, in words that can be compared."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+GPUS = Path("/proc/driver/nvidia/gpus")
+LIBRARIES = ("onnxruntime", "onnxruntime-gpu", "torch")
+
+
+# Vector instructions that kernels choose by.
+KINDS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "avx_vnni", "asimddp", "i8mm", "bf16"}
+
+
+def hardware(device: str, cores: int) -> dict[str, str]:
+    """The processor, how many of its cores may be used, the GPU, and the versions of what runs on them."""
+    found = {"processor": _processor(), "machine": platform.machine(), "cores": str(cores), "device": device}
+    if gpus := [_field(path, "Model") for path in sorted(GPUS.glob("*/information"))]:
+        found["gpu"] = ", ".join(gpus)
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    if not CPUINFO.exists():
+        return platform.processor() or "unknown"
+    flags = KINDS.intersection((_field(CPUINFO, "flags") or _field(CPUINFO, "Features")).split())
+    return " ".join([_field(CPUINFO, "model name") or "unknown", *sorted(flags)])
+
+
+def _field(path: Path, name: str) -> str:
+    """The first value of a `name: value` line; empty if there is none."""
+    pairs = (line.partition(":") for line in path.read_text(errors="replace").splitlines())
+    return next((value.strip() for key, _, value in pairs if key.strip() == name), "")

@@ -1,0 +1,73 @@
+"""How a model uses this hardware: chosen by measurement, and stored beside its versions."""
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+
+from app.repository.manifest import Manifest
+from app.serving.curve import LatencyCurve
+
+log = logging.getLogger(__name__)
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Plan(BaseModel):
+    """`points` are seconds of a batch by (rows, padded length), while all `instances` work, each on `threads` cores."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hardware: dict[str, str]
+    graphs: dict[str, str]
+    """sha256 of each graph that was measured."""
+    variant: str | None = None
+    threads: PositiveInt
+    instances: PositiveInt
+    points: Annotated[list[tuple[PositiveInt, PositiveInt, Seconds]], Field(min_length=1)]
+
+    @property
+    def curve(self) -> LatencyCurve:
+        return LatencyCurve({(rows, length): seconds for rows, length, seconds in self.points})
+
+
+def graph_hashes(manifest: Manifest) -> dict[str, str]:
+    """sha256 of every graph, of every variant, by artifact."""
+    kinds = [manifest.graphs, *(variant.graphs for variant in manifest.variants.values())]
+    return {file: manifest.files[file].sha256 for graphs in kinds for file in graphs.values()}
+
+
+def plan_file(model: Path, manifest: Manifest, hardware: dict[str, str]) -> Path:
+    """Where the plan of this version on this hardware lies, in the folder of its model."""
+    fingerprint = hashlib.sha256(json.dumps(hardware, sort_keys=True).encode()).hexdigest()[:12]
+    return model / "tuning" / f"{manifest.version}-{fingerprint}.json"
+
+
+def read_plan(model: Path, manifest: Manifest, hardware: dict[str, str]) -> Plan | None:
+    """The stored plan, if there is one and it is of these very graphs; a file that cannot be used is only reported."""
+    path = plan_file(model, manifest, hardware)
+    try:
+        plan = Plan.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        log.warning("%s version %d: the stored plan is not used: %s", manifest.name, manifest.version, error)
+        return None
+    return plan if plan.graphs == graph_hashes(manifest) and plan.hardware == hardware else None
+
+
+def write_plan(model: Path, manifest: Manifest, plan: Plan) -> Path:
+    """Raises OSError where the repository may not be written to."""
+    path = plan_file(model, manifest, plan.hardware)
+    path.parent.mkdir(exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(plan.model_dump_json(indent=1) + "\n")
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)
+    return path

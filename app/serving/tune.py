@@ -1,0 +1,128 @@
+"""Measure how a model uses this hardware best: which variant, how many cores a batch, how many rows.
+
+On a CPU no setting is right everywhere. Two batches on a core each are often half as fast again as one after the other
+on two; more rows in a batch help one network and hurt another; which precision is fastest depends on the processor.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from math import exp, fsum, log
+from pathlib import Path
+
+from app.errors import InvalidArtifact, ModelNotReady
+from app.repository.manifest import Manifest
+from app.runtimes.hardware import hardware
+from app.runtimes.options import RuntimeOptions
+from app.serving.curve import LatencyCurve, measure
+from app.serving.model import Loaded, open_version, run_probe
+from app.serving.plan import Plan, graph_hashes
+
+NUM_LENGTHS = 8
+ALONE_SHARE = 0.2  # of the time for one trial, to measure a row that has the machine to itself
+
+# Of the trials in which a single row takes at most this many times what it takes in the fastest, most rows win.
+MOST_LATENCY = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One way to run a model. Figures are geometric means over the padded lengths that were measured."""
+
+    variant: str | None
+    threads: int
+    instances: int
+    curve: LatencyCurve
+    rows_per_s: float
+    alone_s: float
+    """Seconds of one row while nothing else runs."""
+
+
+def tune(
+    manifest: Manifest,
+    verify: Callable[[], Mapping[str, Path]],
+    options: RuntimeOptions,
+    *,
+    seconds: float,
+    report: Callable[[Trial], None] = lambda trial: None,
+    complain: Callable[[str], None] = lambda reason: None,
+) -> Plan:
+    """Try every variant on every split of `options.threads` cores, for about `seconds` each, and choose.
+
+    `report` gets each trial, `complain` why a variant cannot run here. Raises InvalidArtifact or ModelNotReady if none
+    can. Whatever else the machine does meanwhile is measured too.
+    """
+    trials = []
+    fault: Exception | None = None
+    for variant in (None, *manifest.variants):
+        for threads in splits(options.threads):
+            instances = options.threads // threads
+            try:
+                loaded = open_version(
+                    manifest.in_variant(variant), verify, replace(options, threads=threads), instances
+                )
+            except (InvalidArtifact, ModelNotReady) as error:
+                fault = error
+                complain(f"{variant or manifest.precision}: {error}")
+                break
+            trials.append(try_out(loaded, variant, seconds))
+            report(trials[-1])
+    if fault and not trials:
+        raise fault
+    best = choose(trials)
+    return Plan(
+        hardware=hardware(options.device, options.threads),
+        graphs=graph_hashes(manifest),
+        variant=best.variant,
+        threads=best.threads,
+        instances=best.instances,
+        points=[(rows, length, seconds) for (rows, length), seconds in sorted(best.curve.points.items())],
+    )
+
+
+def splits(cores: int) -> Iterator[int]:
+    """Cores of one batch: 1, 2, 4, … and all of them."""
+    threads = 1
+    while threads < cores:
+        yield threads
+        threads *= 2
+    yield cores
+
+
+def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
+    run = partial(run_probe, loaded)
+    alone = measure(run, loaded.task.lengths, 1, budget_s=ALONE_SHARE * seconds, num_lengths=NUM_LENGTHS)
+    with ThreadPoolExecutor(loaded.instances) as threads:
+
+        def run_on_all(rows: int, length: int) -> None:
+            for done in [threads.submit(run, rows, length) for _ in range(loaded.instances)]:
+                done.result()
+
+        curve = measure(
+            run_on_all,
+            loaded.task.lengths,
+            loaded.manifest.batching.max_batch_size,
+            budget_s=(1 - ALONE_SHARE) * seconds,
+            num_lengths=NUM_LENGTHS,
+        )
+    lengths = sorted({length for _, length in curve.points})
+    return Trial(
+        variant,
+        loaded.options.threads,
+        loaded.instances,
+        curve,
+        rows_per_s=_mean(loaded.instances / curve.row_seconds(length) for length in lengths),
+        alone_s=_mean(alone.seconds(1, length) for length in lengths),
+    )
+
+
+def choose(trials: list[Trial]) -> Trial:
+    """Most rows per second, among those that do not keep a lone caller waiting for it."""
+    fastest = min(trial.alone_s for trial in trials)
+    return max((trial for trial in trials if trial.alone_s <= MOST_LATENCY * fastest), key=lambda one: one.rows_per_s)
+
+
+def _mean(values: Iterator[float]) -> float:
+    logs = [log(value) for value in values]
+    return exp(fsum(logs) / len(logs))

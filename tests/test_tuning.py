@@ -1,0 +1,49 @@
+import pytest
+from conftest import publish_sentiment
+
+from app.__main__ import main
+from app.repository.repository import ModelRepository
+
+
+@pytest.fixture(autouse=True)
+def here(models_dir, monkeypatch):
+    monkeypatch.setenv("TESSERA_MODELS_DIR", str(models_dir))
+    monkeypatch.setenv("TESSERA_DEVICE", "cpu")
+
+
+def plans(models_dir):
+    return sorted(models_dir.glob("*/tuning/*.json"))
+
+
+def test_every_model_is_tuned_and_the_repository_stays_sound(models_dir, capsys):
+    assert main(["tune", "--seconds", "0.1"]) == 0
+    shown = capsys.readouterr().out
+    assert "tiny-sentiment version 1" in shown
+    assert "chosen: fp32" in shown
+    assert [path.name.split("-")[0] for path in plans(models_dir)] == ["1"]
+    repository = ModelRepository(models_dir)
+    assert repository.names() == ["tiny-sentiment"]
+    assert repository.verify(repository.read("tiny-sentiment", 1))
+
+
+def test_what_is_known_is_measured_again_only_when_asked_to(models_dir, capsys, tmp_path):
+    assert main(["tune", "--seconds", "0.1"]) == 0
+    capsys.readouterr()
+    assert main(["tune", "--seconds", "0.1", "--if-missing"]) == 0
+    assert capsys.readouterr().out == ""
+    publish_sentiment(models_dir, tmp_path / "2")
+    assert main(["tune", "--seconds", "0.1", "--if-missing"]) == 0
+    assert "version 2" in capsys.readouterr().out
+
+
+def test_what_cannot_be_tuned_is_said_in_one_line_and_the_others_are_done(models_dir, capsys):
+    assert main(["tune", "nothing", "tiny-sentiment", "--seconds", "0.1"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err == "error: no model 'nothing'; there are: tiny-sentiment\n"
+    assert len(plans(models_dir)) == 1
+
+
+def test_a_repository_that_cannot_be_written_to_is_an_error(models_dir, capsys):
+    (models_dir / "tiny-sentiment" / "tuning").write_text("in the way")
+    assert main(["tune", "--seconds", "0.1"]) == 1
+    assert capsys.readouterr().err.startswith("error: tiny-sentiment: ")
