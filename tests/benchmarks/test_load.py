@@ -103,6 +103,22 @@ def test_a_free_connection_is_used_again_and_a_busy_one_is_not() -> None:
     assert uvloop.run(count([0.0] * 5)) == 5
 
 
+def test_a_connection_that_the_server_closed_meanwhile_is_replaced() -> None:
+    """It answers, and closes without a word when it is asked again."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.transport.abort()
+
+    async def ask() -> list[Outcome]:
+        async with await asyncio.start_server(serve, "127.0.0.1") as listening:
+            return await open_loop("127.0.0.1", listening.sockets[0].getsockname()[1], [0.0, 0.1], lambda _: MESSAGE)
+
+    assert [outcome.status for outcome in uvloop.run(ask())] == [200, 200]
+
+
 def test_nobody_listens() -> None:
     async def ask() -> list[Outcome]:
         async with server(lambda _: (200, 0.0)) as port:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.alone import growth
 from benchmarks.report import HEAD, number, spread, text, values
-from benchmarks.targets import TARGETS
+from benchmarks.targets import TARGETS, best_of
 
 MACHINE = {"cpu": "Test CPU", "cores": 2, "onnxruntime": "1.2.3"}
 HOW = {"measured": "2026-01-02T03:04+00:00", "seconds": 4.0, "machine": MACHINE}
@@ -95,6 +95,16 @@ def test_numbers_have_three_digits(value: float, printed: str) -> None:
 
 def test_one_round_has_no_range() -> None:
     assert spread([1.5]) == "1.50"
+
+
+def test_the_best_peer_in_latency_is_who_answers_most() -> None:
+    """Not who has little to do because it can do little."""
+    slow = {"saturation": 20.0, "p99_ms": 50.0}
+    fast = {"saturation": 70.0, "p99_ms": 120.0}
+    found = {"ray": {"case": slow}, "mosec": {"case": fast}}
+    assert best_of(found, ("ray", "mosec"), ("case",), "p99_ms", "saturation") == ("mosec", 120.0)
+    assert best_of(found, ("ray", "mosec"), ("case",), "p99_ms") == ("ray", 50.0)
+    assert best_of(found, ("bentoml",), ("case",), "p99_ms") is None
 
 
 def test_growth_compares_the_last_tenth_with_the_second() -> None:
