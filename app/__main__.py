@@ -2,8 +2,12 @@
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
+
+# Read once, when numpy is imported: threads for small products would fight those of the models for the cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from app.commands import add_model
 from app.errors import ServiceError

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from time import perf_counter
 
+WORTH = 0.98  # of what a row costs at best so far, at most, for a larger batch to be worth it
+
 
 class LatencyCurve:
     """Seconds of one batch, as a function of its rows and its padded length.
@@ -69,8 +71,8 @@ def measure(
 ) -> LatencyCurve:
     """Measure `run(rows, length)` over doubling batch sizes at `num_lengths` of `lengths`, within about `budget_s`.
 
-    The fastest of a few repeats counts, since whatever else the machine does only ever adds time. A size that
-    makes a row dearer than the size before ends a length: on a CPU larger batches are often slower.
+    The fastest of a few repeats counts, since whatever else the machine does only ever adds time. Two sizes in a row
+    that make a row no cheaper end a length: on a CPU larger batches are often slower, and always take more memory.
     """
     last = len(lengths) - 1
     few = sorted({lengths[round(i * last / (num_lengths - 1))] for i in range(num_lengths)})
@@ -78,13 +80,14 @@ def measure(
     end = clock() + budget_s
     for position, length in enumerate(few):
         share_end = clock() + (end - clock()) / (len(few) - position)
-        rows, dearest = 1, float("inf")
-        while rows <= max_batch_size:
+        rows, cheapest, in_vain = 1, float("inf"), 0
+        while rows <= max_batch_size and in_vain < 2:
             points[rows, length] = _fastest(run, rows, length, share_end, repeats, clock)
             per_row = points[rows, length] / rows
-            if per_row > 1.1 * dearest or clock() >= share_end:
+            in_vain = in_vain + 1 if per_row > WORTH * cheapest else 0
+            rows, cheapest = 2 * rows, min(cheapest, per_row)
+            if clock() >= share_end:
                 break
-            rows, dearest = 2 * rows, min(dearest, per_row)
     return LatencyCurve(points)
 
 

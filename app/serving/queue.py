@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
@@ -72,15 +72,22 @@ class RowQueue(Generic[Row, Answer]):
         """What the rows will cost, by the curve, whose turn is before this one."""
         return sum(self._curve.row_seconds(one.length) for one in self._live if one.turn < turn)
 
-    def take(self, max_batch_size: int, max_cells: Mapping[Hashable, float]) -> list[Waiting[Row, Answer]]:
+    def take(
+        self,
+        max_batch_size: int,
+        max_cells: Mapping[Hashable, float],
+        seconds_until: Callable[[float], float] = lambda deadline: float("inf"),
+    ) -> list[Waiting[Row, Answer]]:
         """Remove the next batch: the row whose turn is first, and who goes best with it. Empty if nothing waits.
 
-        `max_cells` limits rows x padded length, for the groups it names.
+        `max_cells` limits rows x padded length, for the groups it names. `seconds_until` tells what a batch may take,
+        by the curve, if it is to be done by the deadline of the first: nobody joins who would make that one late.
         """
         leader = self._leader()
         if leader is None:
             return []
-        longest, size = self._best_batch(leader, max_batch_size, max_cells.get(leader.group, float("inf")))
+        cells, patience = max_cells.get(leader.group, float("inf")), seconds_until(leader.deadline)
+        longest, size = self._best_batch(leader, max_batch_size, cells, patience)
         self.discard(leader)
         batch = [leader]
         lengths = self._buckets.get(leader.group, {})
@@ -117,7 +124,9 @@ class RowQueue(Generic[Row, Answer]):
             heapq.heappop(bucket)
         return bucket[0][2] if bucket else None
 
-    def _best_batch(self, leader: Waiting[Row, Answer], max_batch_size: int, max_cells: float) -> tuple[int, int]:
+    def _best_batch(
+        self, leader: Waiting[Row, Answer], max_batch_size: int, max_cells: float, patience: float
+    ) -> tuple[int, int]:
         """Padded length and number of rows of the batch with `leader` in it that wastes the least time.
 
         Its waste is what it takes beyond the sum of what its rows would cost in the best batches of their likes:
@@ -140,9 +149,11 @@ class RowQueue(Generic[Row, Answer]):
                 padding += row_seconds(longest) - row_seconds(length)
                 if size > max_batch_size or size * longest > max_cells or padding >= least:
                     break
-                waste = seconds(size, longest) - ideal
-                if waste < least:
-                    best, least = (longest, size), waste
+                taken = seconds(size, longest)
+                if taken > patience:
+                    break
+                if taken - ideal < least:
+                    best, least = (longest, size), taken - ideal
         return best
 
     @staticmethod

@@ -14,8 +14,10 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
+from simplejpeg import decode_jpeg, decode_jpeg_header
 
 from app.errors import InvalidInput
+from app.tasks.resampling import resample
 
 MAX_PIXELS = 50_000_000
 MIN_SIDE = 8
@@ -49,11 +51,20 @@ def read_square(content: bytes, size: int, margin: int) -> npt.NDArray[np.uint8]
     image = _open(content)
     with _damage_refused():
         image.draft(None, (OVERSAMPLING * (size + margin), OVERSAMPLING * (size + margin)))
-        image.load()
+        side = min(image.size) * size / (size + margin)
+        left, top = ((length - side) / 2 for length in image.size)
+        pixels = _plain_jpeg(image, content)
+        if pixels is None:
+            # Only what the filter reads is copied and converted, however long and narrow the picture is.
+            reach = 2 * max(1.0, side / size)
+            x, y = max(0, floor(left - reach)), max(0, floor(top - reach))
+            end = min(image.width, ceil(left + side + reach)), min(image.height, ceil(top + side + reach))
+            pixels = np.asarray(to_rgb(image.crop((x, y, *end))))
+            left, top = left - x, top - y
+    square = resample(pixels, left, top, side, size)
     # The square lies in the middle, so it can be turned upright when it is small.
-    square = _central_square(image, size, margin)
     turn = UPRIGHT.get(_orientation(image))
-    return np.array(square if turn is None else square.transpose(turn))
+    return square if turn is None else np.array(Image.fromarray(square).transpose(turn))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -65,7 +76,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         paper = Image.new("RGB", image.size, "white")
         paper.paste(image, mask=image)
         return paper
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _open(content: bytes) -> ImageFile:
@@ -96,6 +107,22 @@ def _reader(content: bytes) -> type[ImageFile]:
     raise InvalidInput("not an image we can read: JPEG, PNG, WebP and GIF are")
 
 
+def _plain_jpeg(image: ImageFile, content: bytes) -> npt.NDArray[np.uint8] | None:
+    """The pixels of a sound colour JPEG in the size of `image`, [height, width, 3]; None of all else, for Pillow."""
+    if not isinstance(image, JpegImageFile) or image.mode != "RGB":
+        return None
+    width, height = image.size
+    try:
+        # Nothing is decoded if the two libraries should read different sizes in the header.
+        if decode_jpeg_header(content, height, width)[:2] != (height, width):
+            return None
+        pixels = np.empty((height, width, 3), np.uint8)
+        decode_jpeg(content, "RGB", min_height=height, min_width=width, buffer=pixels)
+    except (ValueError, KeyError):
+        return None
+    return pixels
+
+
 @contextmanager
 def _damage_refused() -> Iterator[None]:
     try:
@@ -115,15 +142,3 @@ def _orientation(image: Image.Image) -> int:
     except Exception:
         # A picture with damaged metadata is still a picture.
         return 1
-
-
-def _central_square(image: Image.Image, size: int, margin: int) -> Image.Image:
-    width, height = image.size
-    side = min(width, height) * size / (size + margin)
-    left, top = (width - side) / 2, (height - side) / 2
-    # Only what the filter reads is copied and converted, however long and narrow the picture is.
-    reach = 2 * max(1.0, side / size)
-    x, y = max(0, floor(left - reach)), max(0, floor(top - reach))
-    outer = (x, y, min(width, ceil(left + side + reach)), min(height, ceil(top + side + reach)))
-    box = (left - x, top - y, left - x + side, top - y + side)
-    return to_rgb(image.crop(outer)).resize((size, size), Image.Resampling.BICUBIC, box)

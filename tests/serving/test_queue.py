@@ -135,3 +135,11 @@ def test_only_rows_whose_turn_comes_first_are_counted_as_before(loop):
     queue, _ = fill(loop, *[8] * 10)
     assert queue.seconds_before(4) == pytest.approx(4 * CELLS.row_seconds(8))
     assert queue.seconds_before(100) == pytest.approx(queue.seconds)
+
+
+def test_nobody_joins_who_would_make_the_first_late(loop):
+    launch = LatencyCurve({(n, 8): 1.0 + 0.1 * n for n in (1, 8)})
+    queue, _ = fill(loop, *[8] * 8, curve=launch)
+    assert len(queue.take(8, {}, lambda deadline: 1.45)) == 4
+    assert len(queue.take(8, {}, lambda deadline: 0.0)) == 1
+    assert len(queue.take(8, {}, lambda deadline: 100.0)) == 3

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from pydantic import ValidationError
 
 from app.errors import InvalidArtifact, InvalidInput
@@ -224,6 +225,29 @@ def test_a_large_jpeg_decoded_at_a_fraction_shows_the_same_picture(photo: Image.
     large = photo.resize((451 * 8, 300 * 8), Image.Resampling.BICUBIC)
     square = read_square(encoded(large, "JPEG", quality=95), 224, 32).astype(np.int16)
     assert np.abs(square - read_square(encoded(photo, "PNG"), 224, 32)).mean() < 4
+
+
+def refuse(*args: Any, **options: Any) -> None:
+    raise ValueError("not this one")
+
+
+@pytest.mark.parametrize("size", [(335, 500), (640, 480), (97, 61), (1921, 1083), (4100, 2300)])
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"subsampling": 1}, {"progressive": True}], ids=str)
+def test_the_fast_way_to_read_a_jpeg_gives_the_pixels_of_pillow(
+    photo: Image.Image, size: tuple[int, int], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = encoded(photo.resize(size), "JPEG", **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(JpegImageFile, "load", refuse)
+        square = read_square(content, 224, 32)
+    monkeypatch.setattr("app.tasks.images.decode_jpeg", refuse)
+    assert np.array_equal(square, read_square(content, 224, 32))
+
+
+def test_bytes_between_the_parts_of_a_jpeg_do_no_harm(photo: Image.Image) -> None:
+    content = encoded(photo, "JPEG")
+    # The fast decoder takes it for damage, the other one does not.
+    assert np.array_equal(read_square(content[:-2] + bytes(20) + content[-2:], 224, 32), read_square(content, 224, 32))
 
 
 @pytest.mark.parametrize("size", [(40_000, 8), (8, 40_000)])
