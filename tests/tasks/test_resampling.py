@@ -37,8 +37,8 @@ def test_it_is_the_bicubic_filter_of_pillow(
     difference = resample(np.asarray(image), left, top, side, size).astype(int) - of_pillow(
         image, left, top, side, size
     )
-    # A level here and there, where a sum lies between two.
-    assert np.abs(difference).max() <= 1
+    # A level here and there, where a sum lies between two; two where that happens in both steps.
+    assert np.abs(difference).max() <= 2
     assert np.abs(difference).mean() < 0.002
 
 
