@@ -1,5 +1,6 @@
 """Named arrays and what runs on them: all that passes between tasks and runtimes."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -46,3 +47,7 @@ class Session(Protocol):
     placement: Placement
 
     def run(self, inputs: Tensors) -> Tensors: ...
+
+    def trimmed(self) -> AbstractContextManager[None]:
+        """Runs inside give back the memory that they do not need themselves."""
+        ...

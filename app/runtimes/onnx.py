@@ -4,7 +4,8 @@ Loading runs no code of the file's author: no custom operator library is ever re
 itself refuses tensors that are stored outside the file's folder.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,28 @@ class OnnxSession:
         self.placement = placement
         self._session = session
         self._names = [output.name for output in session.get_outputs()]
+        self._options: ort.RunOptions | None = None
 
     def run(self, inputs: Tensors) -> Tensors:
         """Raises MemoryError if memory ran out; whatever else the runtime raises passes through."""
         feed = {name: _as_text(array) if array.dtype == np.object_ else array for name, array in inputs.items()}
         with memory_errors():
-            outputs = self._session.run(self._names, feed)
+            outputs = self._session.run(self._names, feed, self._options)
         return dict(zip(self._names, outputs, strict=True))
+
+    @contextmanager
+    def trimmed(self) -> Iterator[None]:
+        """Runs inside give back the memory that they do not need themselves."""
+        self._options = ort.RunOptions()
+        self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", f"{self._memory}:0")
+        try:
+            yield
+        finally:
+            self._options = None
+
+    @property
+    def _memory(self) -> str:
+        return "gpu" if self.placement.device == "cuda" else "cpu"
 
 
 def load_onnx(path: Path, options: RuntimeOptions) -> OnnxSession:

@@ -9,7 +9,7 @@ parameters; outputs like the keys of the dict it returns, or "output" if it retu
 
 import io
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,10 @@ class PytorchSession:
             outputs = torch.utils._pytree.tree_leaves(self._module(*args, **kwargs))
             arrays = [_as_array(torch, output) for output in outputs]
         return dict(zip(self._output_names, arrays, strict=True))
+
+    def trimmed(self) -> AbstractContextManager[None]:
+        """Nothing to do: PyTorch keeps no memory on a CPU, and on a GPU shares what it keeps among all programs."""
+        return nullcontext()
 
 
 def load_pytorch(path: Path, options: RuntimeOptions) -> PytorchSession:

@@ -27,7 +27,7 @@ SUSPICIOUS_FAILURES = 8
 LEARNING_RATE = 0.1
 # Of the time until a deadline, what an estimate may fill: it is wrong by so much at times, and a refusal in time is
 # better than an answer too late. A busy model loses nothing by it.
-SURE_SHARE = 0.8
+SURE_SHARE = 0.7
 
 
 class Observer(Protocol):

@@ -34,8 +34,8 @@ def resample(pixels: Pixels, left: float, top: float, side: float, size: int) ->
     """The square of `side` pixels at (left, top) of `pixels`, [height, width, 3], as RGB of shape [size, size, 3].
 
     Bicubic (Keys, a = -0.5), widened by the scale when it shrinks; sees all pixels that the filter reaches outside of
-    the square. Rows first, then columns, both rounded: to a pixel what Pillow's BICUBIC gives in that order, several
-    times faster. Thread-safe.
+    the square. Rows first, then columns, both rounded, as Pillow's BICUBIC does it, from which one number in thousands
+    differs, by 1; in half the time. Thread-safe.
     """
     height, width, _ = pixels.shape
     rows, row_weights = _weights(height, top, side, size)
@@ -57,7 +57,8 @@ def resample(pixels: Pixels, left: float, top: float, side: float, size: int) ->
 
 
 def _round(levels: Floats) -> None:
-    np.rint(levels, out=levels)
+    levels += 0.5  # halves go up, as in Pillow; tiny pictures have many
+    np.floor(levels, out=levels)
     np.clip(levels, 0, 255, out=levels)
 
 
