@@ -13,8 +13,8 @@ from app.serving.curve import LatencyCurve
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")
 
-# A batch must save this share of the leader's own time: curves are measured, and a larger batch keeps its first row.
-LEAST_GAIN = 0.01
+FEW_ROWS = 4  # within which a batch may yet turn out to be worth its padding
+MOST_PADDING = 4.0  # times what the leader takes alone, at which no longer company is looked at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class RowQueue(Generic[Row, Answer]):
     """Rows by group and padded length, in the order of their turns.
 
     The row whose turn is first leads every batch, so none starves. What joins it is decided by the latency curve:
-    the companions and the padded length that waste the least time.
+    the companions and the padded length that save most waiting.
     """
 
     def __init__(self, curve: LatencyCurve) -> None:
@@ -127,33 +127,34 @@ class RowQueue(Generic[Row, Answer]):
     def _best_batch(
         self, leader: Waiting[Row, Answer], max_batch_size: int, max_cells: float, patience: float
     ) -> tuple[int, int]:
-        """Padded length and number of rows of the batch with `leader` in it that wastes the least time.
+        """Padded length and number of rows of the batch with `leader` in it that saves most waiting.
 
-        Its waste is what it takes beyond the sum of what its rows would cost in the best batches of their likes:
-        padding, and room that is not filled. The sum of that over all batches is what there is to save.
+        Against running its rows one after another, every row in a batch waits for all of it, and every row that waits
+        behind it gains, or loses, what the batch takes less, or more. So a small gain is taken when many wait, and a
+        lone caller is not kept for it.
         """
-        row_seconds, seconds = self._curve.row_seconds, self._curve.seconds
+        seconds = self._curve.seconds
         waiting = {length: self._counts.get((leader.group, length), 0) for length in self._buckets[leader.group]}
         waiting[leader.length] -= 1
         lengths = sorted(length for length, rows in waiting.items() if rows or length == leader.length)
-        alone = seconds(1, leader.length)
-        best, least = (leader.length, 1), alone - row_seconds(leader.length) - LEAST_GAIN * alone
+        best, least = (leader.length, 1), 0.0
         for longest in (length for length in lengths if length >= leader.length):
-            # Padding wastes at least this; from here on it only grows.
-            padding = row_seconds(longest) - row_seconds(leader.length)
-            if padding >= least:
-                break
-            size, ideal = 1, row_seconds(leader.length)
+            size = 1
+            one_by_one = in_turn = seconds(1, leader.length)  # when the last would be done, and all their waits
             for length in self._joining(lengths, waiting, longest):
-                size, ideal = size + 1, ideal + row_seconds(length)
-                padding += row_seconds(longest) - row_seconds(length)
-                if size > max_batch_size or size * longest > max_cells or padding >= least:
-                    break
+                size += 1
                 taken = seconds(size, longest)
-                if taken > patience:
+                one_by_one += seconds(1, length)
+                in_turn += one_by_one
+                if size > max_batch_size or size * longest > max_cells or taken > patience:
                     break
-                if taken - ideal < least:
-                    best, least = (longest, size), taken - ideal
+                if taken > one_by_one and size > FEW_ROWS:  # shorter rows will not help
+                    break
+                waits = size * taken - in_turn + (len(self._live) - size) * (taken - one_by_one)
+                if waits < least:
+                    best, least = (longest, size), waits
+            if seconds(1, longest) > MOST_PADDING * seconds(1, leader.length):
+                break
         return best
 
     @staticmethod

@@ -36,7 +36,13 @@ def lengths(batch):
 def test_rows_of_similar_length_go_together(loop):
     queue, _ = fill(loop, 8, 128, 8, 128, 8, 8)
     assert lengths(queue.take(8, {})) == [8, 8, 8, 8]
-    assert lengths(queue.take(8, {})) == [128, 128]
+
+
+def test_company_is_worth_its_delay_only_while_others_wait_behind(loop):
+    queue, _ = fill(loop, 64, 64)
+    assert lengths(queue.take(8, {})) == [64]
+    queue, _ = fill(loop, *[64] * 30)
+    assert len(queue.take(8, {})) > 4
 
 
 def test_the_oldest_row_leads_every_batch_however_badly_it_fits(loop):
