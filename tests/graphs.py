@@ -68,8 +68,8 @@ def cumulated(path: Path) -> Path:
     return save(path, nodes, [("x", "FP32", ["n"])], [("y", "FP32", ["n"])], axis=np.array(0, np.int64))
 
 
-def publish_brightness(root: Path, scratch: Path) -> Manifest:
-    """An image classifier whose classes are red, green and blue, by their mean over 8 x 8 pixels."""
+def publish_brightness(root: Path, scratch: Path, size: int = 8) -> Manifest:
+    """An image classifier whose classes are red, green and blue, by their mean over `size` x `size` pixels."""
     nodes = [
         helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["pixels", "sides"], ["means"], keepdims=0),
@@ -77,7 +77,7 @@ def publish_brightness(root: Path, scratch: Path) -> Manifest:
     ]
     files = {
         "model.onnx": save(
-            scratch / "brightness.onnx", nodes, [("image", "UINT8", ["n", 8, 8, 3])],
+            scratch / "brightness.onnx", nodes, [("image", "UINT8", ["n", size, size, 3])],
             [("probabilities", "FP32", ["n", 3])], sides=np.array([1, 2], np.int64),
         ),
         "labels.json": scratch / "labels.json",
@@ -86,7 +86,7 @@ def publish_brightness(root: Path, scratch: Path) -> Manifest:
     return publish(
         root, "brightness", files,
         task="image-classification", runtime="onnx", graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, 8, 8, 3)),),
+        inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, size, size, 3)),),
         outputs=(TensorSpec(name="probabilities", datatype="FP32", shape=(-1, 3)),),
-        config={"labels": "labels.json", "image_size": 8},
+        config={"labels": "labels.json", "image_size": size},
     )  # fmt: skip
