@@ -1,7 +1,8 @@
 """Every metric of the service, in one place. Others say what happened; only this file knows Prometheus."""
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -54,6 +55,34 @@ class Telemetry:
         return generate_latest(self.registry)
 
 
+@dataclass(slots=True)
+class Total:
+    """How often something was done, and the seconds that it took in all."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.count += 1
+        self.seconds += seconds
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What a version has done since it was loaded. Stages and requests count requests, `batches` those of each size."""
+
+    rows: int = 0
+    last_batch_at: float = 0.0
+    """In seconds since 1970; 0 if there was none."""
+    succeeded: Total = field(default_factory=Total)
+    failed: Total = field(default_factory=Total)
+    preprocess: Total = field(default_factory=Total)
+    queue: Total = field(default_factory=Total)
+    inference: Total = field(default_factory=Total)
+    postprocess: Total = field(default_factory=Total)
+    batches: dict[int, Total] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelObserver:
     """What one model version reports."""
@@ -61,6 +90,7 @@ class ModelObserver:
     telemetry: Telemetry
     model: str
     version: str
+    statistics: Statistics = field(default_factory=Statistics)
 
     def watch(self, queue_size: Callable[[], int], is_ready: Callable[[], bool]) -> None:
         self.telemetry.waiting.labels(self.model, self.version).set_function(queue_size)
@@ -81,6 +111,24 @@ class ModelObserver:
         waited = telemetry.queue_seconds.labels(*labels)
         for one in queue_s:
             waited.observe(one)
+        self.statistics.rows += rows
+        self.statistics.last_batch_at = time.time()
+        self.statistics.batches.setdefault(rows, Total()).add(seconds)
+
+    def answered(
+        self, seconds: float, preprocess_s: float, queue_s: float, inference_s: float, postprocess_s: float
+    ) -> None:
+        """A request was answered, in `seconds`, of which the stages took theirs."""
+        statistics = self.statistics
+        statistics.succeeded.add(seconds)
+        statistics.preprocess.add(preprocess_s)
+        statistics.queue.add(queue_s)
+        statistics.inference.add(inference_s)
+        statistics.postprocess.add(postprocess_s)
+
+    def not_answered(self, seconds: float) -> None:
+        """A request failed, or was refused."""
+        self.statistics.failed.add(seconds)
 
     def refused(self, reason: str, rows: int) -> None:
         self.telemetry.refused.labels(self.model, self.version, reason).inc(rows)

@@ -31,6 +31,7 @@ class Service:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
+        self.models_dir = models_dir
         environment = {"TESSERA_MODELS_DIR": str(models_dir), "TESSERA_DEVICE": "cpu", **settings}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "app", "serve", "--port", str(port)],

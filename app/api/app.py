@@ -10,11 +10,12 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from app.api import errors, health, openapi, v1
+from app.api import errors, health, openapi, v1, v2
 from app.api.direct import Direct
 from app.api.limits import Limits
 from app.api.middleware import RequestContext
 from app.api.predict import predict_handlers
+from app.api.v2_infer import infer_handlers
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
 
@@ -28,6 +29,7 @@ stands: open it and press *Execute*.
 TAGS = [
     {"name": "predict", "description": "Ask a model"},
     {"name": "models", "description": "What is served, how good it is, and newer versions"},
+    {"name": "open inference protocol", "description": "Version 2, as Triton's and KServe's clients speak it: tensors"},
     {"name": "health", "description": "For probes and for Prometheus"},
 ]
 
@@ -58,11 +60,11 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> ASGIApp:
     app.state.telemetry = telemetry
     app.state.limits = limits
     errors.install(app)
-    for module in (v1, health):
+    for module in (v1, v2, health):
         app.include_router(module.router)
     openapi.install(app, engine)
     return RequestContext(
-        Direct(app, predict_handlers(engine, limits)),
+        Direct(app, predict_handlers(engine, limits) | infer_handlers(engine, limits)),
         telemetry=telemetry,
         max_body_bytes=limits.max_body_bytes,
         is_stopping=lambda: engine.is_stopping,

@@ -24,6 +24,9 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.InferenceFailed: 500,
 }
 
+# The Open Inference Protocol V2 has no 422.
+V2_STATUS = {**STATUS, errors.InvalidInput: 400}
+
 MOST_DETAILS = 20
 
 
@@ -68,7 +71,8 @@ async def on_service_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.Overloaded):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     details = error.details[:MOST_DETAILS]
-    return envelope(request.state.request_id, STATUS[type(error)], str(error), type(error).__name__, details, headers)
+    status = (V2_STATUS if request.url.path.startswith("/v2/") else STATUS)[type(error)]
+    return envelope(request.state.request_id, status, str(error), type(error).__name__, details, headers)
 
 
 async def on_validation_error(request: Request, error: Exception) -> JSONResponse:

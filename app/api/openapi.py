@@ -7,9 +7,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from app.api import deadline
+from app.api import deadline, v2_openapi
 from app.api.contracts import Contract, contract_of
 from app.api.errors import ErrorEnvelope
+from app.api.v2_schemas import InferenceRequest, InferenceResponse
 from app.repository.manifest import Manifest
 from app.serving.engine import Engine
 from app.tasks import TASKS
@@ -17,6 +18,7 @@ from app.tasks import TASKS
 REF = "#/components/schemas/{model}"
 
 ERRORS = {
+    400: "the request is not usable, or what it asks about is not ready",
     404: "no such model or version",
     409: "the newest version failed its checks; the one before stays live",
     413: "the body or the number of inputs is too large",
@@ -50,6 +52,8 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
     max_items = app.state.limits.max_items
     contracts = {task: contract_of(task, max_items) for task in sorted({manifest.task for manifest in manifests})}
     schemas: list[tuple[type[BaseModel], JsonSchemaMode]] = [(ErrorEnvelope, "serialization")]
+    if manifests:
+        schemas += [(InferenceRequest, "validation"), (InferenceResponse, "serialization")]
     for each in contracts.values():
         schemas += [(each.Request, "validation"), (each.Response, "serialization")]
     _, definitions = models_json_schema(schemas, ref_template=REF)
@@ -57,6 +61,7 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
     for manifest in manifests:
         path = f"/v1/models/{manifest.name}"
         found["paths"][f"{path}/predict"] = {"post": operation(manifest, contracts[manifest.task])}
+        found["paths"][f"/v2/models/{manifest.name}/infer"] = {"post": v2_openapi.operation(manifest)}
     _use_envelope(found)
     return found
 
@@ -104,6 +109,8 @@ def example_request(manifest: Manifest) -> dict[str, Any]:
 
 
 def _statuses(path: str) -> list[int]:
+    if path.startswith("/v2"):
+        return [400, 404, 413, 429, 500, 503, 504] if path.endswith("/infer") else [400, 404]
     if path.endswith("/predict"):
         return [404, 413, 422, 429, 500, 503, 504]
     return [404, 409, 503] if path.endswith("/load") else [404]
@@ -115,7 +122,7 @@ def _use_envelope(found: dict[str, Any]) -> None:
     for path, methods in found["paths"].items():
         for each in methods.values():
             each["responses"].pop("422", None)
-            if path.startswith("/v1/models/"):
+            if path.startswith(("/v1/models/", "/v2")):
                 codes = {code: ERRORS[code] for code in _statuses(path)}
                 each["responses"] |= {str(code): {"description": why, "content": body} for code, why in codes.items()}
     for unused in ("HTTPValidationError", "ValidationError"):

@@ -13,13 +13,13 @@ from app.api.direct import Handler
 from app.api.disconnect import ClientGone, while_connected
 from app.api.limits import Limits
 from app.errors import DeadlineExceeded, InvalidInput
-from app.serving.engine import Engine, Prediction
+from app.serving.engine import Engine, Inference, Prediction
 
 
 def predict_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
     async def predict(request: Request, names: dict[str, str]) -> Response:
         deadline = asyncio.get_running_loop().time() + deadline_of(request, limits.request_timeout_s)
-        model, version = names["model"], _version_of(names)
+        model, version = names["model"], version_of(names)
         manifest = engine.find(model, version)
         try:
             async with asyncio.timeout_at(deadline):
@@ -44,7 +44,7 @@ def respond(prediction: Prediction, max_items: int) -> Response:
     return Response(body.__pydantic_serializer__.to_json(body), media_type="application/json", headers=headers)
 
 
-def server_timing(prediction: Prediction) -> str:
+def server_timing(prediction: Prediction | Inference) -> str:
     """Where the time went, in milliseconds; browsers show it (W3C Server Timing)."""
     timing = prediction.timing
     return (
@@ -54,7 +54,7 @@ def server_timing(prediction: Prediction) -> str:
     )
 
 
-def _version_of(names: dict[str, str]) -> int | None:
+def version_of(names: dict[str, str]) -> int | None:
     version = names.get("version")
     if version is None:
         return None

@@ -35,13 +35,18 @@ async def load_model(model: str, engine: EngineDep) -> Card:
 
     If it does not pass, the answer is 409 with the reason, and the old version goes on.
     """
+    return card(await load_newest(engine, model))
+
+
+async def load_newest(engine: Engine, model: str) -> ModelStatus:
+    """Raises ModelNotFound, and InvalidArtifact if the newest version did not pass its checks."""
     await engine.load(model)
     status = _status_of(engine, model)
     newest = status.versions[0] if status.versions else None
     if newest and newest.state == "failed":
         stays = f"version {status.manifest.version} stays live" if status.manifest else "no version is live"
         raise InvalidArtifact(f"{model} version {newest.version} is not served: {newest.reason}; {stays}")
-    return card(status)
+    return status
 
 
 def _status_of(engine: Engine, name: str) -> ModelStatus:

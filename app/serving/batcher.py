@@ -28,6 +28,10 @@ LEARNING_RATE = 0.1
 # Of the time until a deadline, what an estimate may fill: it is wrong by so much at times, and a refusal in time is
 # better than an answer too late. A busy model loses nothing by it.
 SURE_SHARE = 0.7
+# A level of priority is worth this much of having come earlier. So it decides who goes first among those that came
+# within some seconds, and nobody starves: whoever has waited for longer goes before any newcomer.
+LEVEL_S = 1.0
+DEFAULT_LEVEL, LOWEST_LEVEL = 2, 10
 
 
 class Observer(Protocol):
@@ -164,9 +168,10 @@ class Batcher(Generic[Row, Answer]):
     def queue_size(self) -> int:
         return len(self._queue)
 
-    def admit(self, num_rows: int, seconds: float, deadline: float) -> None:
+    def admit(self, num_rows: int, seconds: float, deadline: float, handicap: float = 0.0) -> None:
         """Raise unless `num_rows` rows, which cost `seconds` by the curve, would be answered by `deadline`.
 
+        `handicap` is how much later than others' of this moment their turns are.
         An idle model tries whatever fits its queue: only work shows whether the estimate is still right.
         Raises ModelNotReady, Overloaded, or DeadlineExceeded if even without the others it would be too late.
         """
@@ -189,7 +194,7 @@ class Batcher(Generic[Row, Answer]):
                 f"this takes about {own:.2f} s alone, too long for a deadline {deadline - self._loop.time():.2f} s away"
             )
         # Not all that waits goes first: the rows of long requests have turns in the future.
-        wait = self._wait(self._queue.seconds_before(perf_counter() + seconds))
+        wait = self._wait(self._queue.seconds_before(perf_counter() + handicap + seconds))
         if wait + own > patience:
             self._observer.refused("wait", num_rows)
             raise Overloaded(
@@ -202,9 +207,10 @@ class Batcher(Generic[Row, Answer]):
         running_s = sum(max(0.0, lane.busy_until - now) for lane in lanes)
         return (running_s + queued_s * self._state.cost) / len(lanes)
 
-    async def submit(self, rows: Sequence[Row], deadline: float) -> Answers[Answer]:
+    async def submit(self, rows: Sequence[Row], deadline: float, priority: int = 0) -> Answers[Answer]:
         """Answer `rows`, all or none of which are admitted, by `deadline` (of the event loop's clock).
 
+        The lower `priority`, the sooner it is their turn: 1 is the highest, 0 the default, which is that of level 2.
         Raises what `admit` raises, DeadlineExceeded, and InferenceFailed if one of the rows cannot be computed.
         Whoever cancels this call takes the rows that have not started out of the queue.
         """
@@ -212,8 +218,9 @@ class Batcher(Generic[Row, Answer]):
             return Answers([])
         lengths = [self._length(row) for row in rows]
         costs = [self._curve.row_seconds(length) for length in lengths]
-        self.admit(len(rows), sum(costs), deadline)
-        waiting = self._enqueue(rows, lengths, costs, deadline)
+        handicap = LEVEL_S * (min(priority, LOWEST_LEVEL) - DEFAULT_LEVEL) if priority else 0.0
+        self.admit(len(rows), sum(costs), deadline, handicap)
+        waiting = self._enqueue(rows, lengths, costs, deadline, handicap)
         futures = [one.future for one in waiting]
         try:
             async with answer_by(deadline):
@@ -223,11 +230,12 @@ class Batcher(Generic[Row, Answer]):
             self._abandon(waiting)
 
     def _enqueue(
-        self, rows: Sequence[Row], lengths: Sequence[int], costs: Sequence[float], deadline: float
+        self, rows: Sequence[Row], lengths: Sequence[int], costs: Sequence[float], deadline: float, handicap: float
     ) -> list[Waiting[Row, tuple[Answer, Ran]]]:
         # A request of many rows takes its turns as if they had arrived one after another, each when the one
         # before could be done: a long text does not keep a short one waiting that came a moment later.
-        turn = submitted = perf_counter()
+        submitted = perf_counter()
+        turn = submitted + handicap
         waiting = []
         for row, length, cost in zip(rows, lengths, costs, strict=True):
             future: asyncio.Future[tuple[Answer, Ran]] = self._loop.create_future()

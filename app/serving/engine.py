@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -14,7 +14,8 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.model import Loaded, Model, Pools, Timing, load
 from app.serving.plan import read_plan
 from app.serving.pool import Pool
-from app.telemetry import Telemetry
+from app.telemetry import Statistics, Telemetry
+from app.tensors import Tensors
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,16 @@ class Prediction:
 
     manifest: Manifest
     outputs: list[Any]
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """Output tensors of one request, in the order of the manifest; `class_names` are those of the task."""
+
+    manifest: Manifest
+    outputs: Tensors
+    class_names: Mapping[str, Sequence[str]]
     timing: Timing
 
 
@@ -83,6 +94,30 @@ class Engine(Protocol):
         """Answer items of the task that `find` told, by `deadline` of the event loop's clock."""
         ...
 
+    async def infer(
+        self, name: str, version: int | None, inputs: Tensors, deadline: float, priority: int = 0
+    ) -> Inference:
+        """Answer a batch of the tensors in the manifest, by `deadline` of the event loop's clock.
+
+        Of `priority` 1 is the highest, larger ones are lower, and 0 is the default, which is as good as 2.
+        """
+        ...
+
+    async def unload(self, name: str) -> None:
+        """Refuse new requests to a model, answer the admitted ones, and free it until it is loaded again.
+
+        Raises ModelNotFound.
+        """
+        ...
+
+    def is_ready(self, name: str, version: int | None = None) -> bool:
+        """Whether the asked version, or the one that answers by default, can predict. Raises ModelNotFound."""
+        ...
+
+    def statistics(self, name: str | None = None, version: int | None = None) -> list[tuple[Manifest, Statistics]]:
+        """Of each live version that is meant, what it has done. Raises ModelNotFound and ModelNotReady."""
+        ...
+
 
 class LocalEngine:
     """Serve every model of a repository from this process.
@@ -115,6 +150,7 @@ class LocalEngine:
         self._one_load_at_a_time = asyncio.Lock()
         self._pools = Pools(before=Pool(num_threads, "before"), after=Pool(num_threads, "after"))
         self._retiring: set[asyncio.Task[None]] = set()
+        self._unloaded: set[str] = set()  # models that somebody wants unloaded
         self._is_complete = False
         self.is_stopping = False
 
@@ -134,6 +170,17 @@ class LocalEngine:
                 await self._load_model(each)
             self._is_complete = self._is_complete or name is None
 
+    async def unload(self, name: str) -> None:
+        async with self._one_load_at_a_time:
+            if name not in self._versions:
+                raise no_such_model(name, self._versions)
+            self._unloaded.add(name)
+            for version in self._versions[name]:
+                self._versions[name][version] = VersionStatus(version, "unloaded", "by request")
+            live = self._live.pop(name, {})
+        if live:  # whoever asked may hang up; the models are unloaded all the same
+            await asyncio.wait([self._retire_soon(model) for model in live.values()])
+
     async def stop(self) -> None:
         self.is_stopping = True
         models = [model for versions in self._live.values() for model in versions.values()]
@@ -143,7 +190,8 @@ class LocalEngine:
         self._pools.after.close()
 
     def status(self) -> EngineStatus:
-        missing = [name for name in self._versions if not any(m.is_ready for m in self._live.get(name, {}).values())]
+        wanted = [name for name in self._versions if name not in self._unloaded]
+        missing = [name for name in wanted if not any(m.is_ready for m in self._live.get(name, {}).values())]
         reason = (
             "the service is stopping" if self.is_stopping
             else f"not every model can predict: {', '.join(missing)}" if missing
@@ -162,6 +210,29 @@ class LocalEngine:
         model = self._find(name, version)
         outputs, timing = await model.predict(items, parameters, deadline)
         return Prediction(model.manifest, outputs, timing)
+
+    async def infer(
+        self, name: str, version: int | None, inputs: Tensors, deadline: float, priority: int = 0
+    ) -> Inference:
+        model = self._find(name, version)
+        outputs, timing = await model.infer(inputs, deadline, priority)
+        return Inference(model.manifest, outputs, model.task.class_names, timing)
+
+    def is_ready(self, name: str, version: int | None = None) -> bool:
+        try:
+            return self._find(name, version).is_ready
+        except ModelNotReady:
+            return False
+
+    def statistics(self, name: str | None = None, version: int | None = None) -> list[tuple[Manifest, Statistics]]:
+        if name is None:
+            models = [model for versions in self._live.values() for model in versions.values()]
+        elif version is None:
+            self._find(name, None)
+            models = list(self._live[name].values())
+        else:
+            models = [self._find(name, version)]
+        return [(model.manifest, model.statistics) for model in models]
 
     def _find(self, name: str, version: int | None) -> Model:
         if self.is_stopping:
@@ -193,6 +264,7 @@ class LocalEngine:
         return ModelStatus(name, versions, model.manifest, model.loaded.placements)
 
     async def _load_model(self, name: str) -> None:
+        self._unloaded.discard(name)
         known, published = self._versions[name], self._repository.versions(name)
         for version in [version for version in known if version not in published]:
             del known[version]
@@ -205,9 +277,7 @@ class LocalEngine:
         live = self._live.get(name, {})
         for version in [version for version in live if version not in known or known[version].state != "ready"]:
             # Its requests may take as long as their deadlines; nobody has to wait for that.
-            task = asyncio.create_task(self._retire(live.pop(version)))
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
+            self._retire_soon(live.pop(version))
         if not live:
             self._live.pop(name, None)
         if not published:
@@ -243,6 +313,12 @@ class LocalEngine:
             1000 * curve.row_seconds(length), " (tuned)" if loaded.is_tuned else "",
         )  # fmt: skip
         return loaded
+
+    def _retire_soon(self, model: Model) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._retire(model))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+        return task
 
     async def _retire(self, model: Model) -> None:
         """Answer what the model has admitted, as far as the time for that goes, and unload it."""

@@ -2,17 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
 
-from app.errors import InvalidArtifact, InvalidInput, ModelNotReady, Overloaded, PayloadTooLarge
+from app.errors import (
+    InferenceFailed,
+    InvalidArtifact,
+    InvalidInput,
+    ModelNotReady,
+    Overloaded,
+    PayloadTooLarge,
+)
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
 from app.runtimes import RUNTIMES
@@ -21,14 +28,18 @@ from app.serving.batcher import Answers, Batcher, answer_by
 from app.serving.curve import LatencyCurve, measure
 from app.serving.plan import Plan
 from app.serving.pool import Pool
+from app.serving.signature import require_signature
 from app.tasks import TASKS
 from app.tasks.base import Prepared, Task, predict_json
 from app.telemetry import ModelObserver
 from app.tensors import Session, Tensors
 
+Result = TypeVar("Result")
+
 log = logging.getLogger(__name__)
 
 MEASURE_BUDGET_S = 0.5
+FEW_BYTES = 1_000_000  # are copied in about 0.1 ms
 FEW_ITEMS = 4  # that a request may have to be prepared on the event loop, if they are quick
 
 
@@ -161,6 +172,7 @@ class Model:
 
     def __init__(self, loaded: Loaded, pools: Pools, *, max_queue_size: int, observer: ModelObserver) -> None:
         self.manifest = loaded.manifest
+        self.statistics = observer.statistics
         self.loaded = loaded
         self.task = loaded.task
         self._pools = pools
@@ -210,16 +222,37 @@ class Model:
 
         Raises InvalidInput that names the item, and whatever `Batcher.submit` raises.
         """
+        return await self._counted(self._predict(items, parameters, deadline))
+
+    async def infer(self, inputs: Tensors, deadline: float, priority: int = 0) -> tuple[Tensors, Timing]:
+        """Answer a batch of the tensors that the manifest names, as a batch; its rows queue as those of items do.
+
+        `priority` is that of `Batcher.submit`. Raises InvalidInput that names the input, and whatever `submit` raises.
+        """
+        return await self._counted(self._infer(inputs, deadline, priority))
+
+    async def _counted(self, answering: Coroutine[Any, Any, tuple[Result, Timing]]) -> tuple[Result, Timing]:
+        """Await it, unless the version is being unloaded; `drain` waits for it, and the statistics tell of it."""
         if not self._accepts:
+            answering.close()
             raise ModelNotReady(f"{self.manifest.name} version {self.manifest.version} is being unloaded")
         self._in_flight += 1
         self._idle.clear()
+        started = perf_counter()
         try:
-            return await self._predict(items, parameters, deadline)
+            result, timing = await answering
+        except Exception:
+            self._observer.not_answered(perf_counter() - started)
+            raise
         finally:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
+        self._observer.answered(
+            perf_counter() - started,
+            timing.preprocess_s, timing.queue_s, timing.inference_s, timing.postprocess_s,
+        )  # fmt: skip
+        return result, timing
 
     async def _predict(self, items: Sequence[Any], parameters: Any, deadline: float) -> tuple[list[Any], Timing]:
         # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
@@ -244,6 +277,47 @@ class Model:
             postprocess_s=perf_counter() - answered,
             batch=answers.largest_batch,
         )
+
+    async def _infer(self, inputs: Tensors, deadline: float, priority: int) -> tuple[Tensors, Timing]:
+        started = perf_counter()
+        rows = self._rows(inputs)
+        preprocessed = perf_counter()
+        answers = await self._batcher.submit(rows, deadline, priority)
+        answered = perf_counter()
+        if sum(array.nbytes for row in answers.values for array in row.values()) <= FEW_BYTES:
+            outputs = self._outputs(answers)
+        else:
+            async with answer_by(deadline):
+                outputs = await self._pools.after.run(lambda _: self._outputs(answers), 0.0)
+        return outputs, Timing(
+            preprocess_s=preprocessed - started,
+            queue_s=answers.queue_s,
+            inference_s=answers.inference_s,
+            postprocess_s=perf_counter() - answered,
+            batch=answers.largest_batch,
+        )
+
+    def _rows(self, inputs: Tensors) -> list[Tensors]:
+        try:
+            require_signature(inputs, self.manifest.inputs)
+            num_rows = self.task.num_rows(inputs)
+            if num_rows > self._max_queue_size:
+                raise PayloadTooLarge(
+                    f"these are {num_rows} rows, and a request may have {self._max_queue_size}; "
+                    "send them in several requests"
+                )
+            return self.task.rows_of(inputs)
+        except InvalidInput as error:
+            raise error.under("inputs") if error.details else error from None
+
+    def _outputs(self, answers: Answers[Tensors]) -> Tensors:
+        try:
+            outputs = self.task.batch_of(answers.values)
+            return {tensor.name: outputs[tensor.name] for tensor in self.manifest.outputs}
+        except KeyError as error:
+            raise InferenceFailed(f"the graph has no output {error}, though the manifest names it") from None
+        except ValueError:
+            raise InferenceFailed("the graph gave rows of different shapes, which make no tensor") from None
 
     async def _preprocess_on_thread(self, items: Sequence[Any], parameters: Any, deadline: float) -> list[Prepared]:
         self._admit_to_preprocess(len(items), deadline)

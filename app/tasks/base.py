@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from app.errors import InferenceFailed
-from app.tensors import Session, Tensors
+from app.errors import InferenceFailed, InvalidInput
+from app.tensors import Array, Session, Tensors
 
 
 class Schema(BaseModel):
@@ -53,6 +53,9 @@ class Task(ABC):
     answers_quickly: ClassVar[bool] = False
     """Whether `postprocess` takes less than handing it to another thread would, of any item."""
 
+    class_names: Mapping[str, Sequence[str]] = {}
+    """Of outputs whose last dimension is over classes, by the output's name: what the classes are called."""
+
     lengths: Sequence[int] = (1,)
     """Padded lengths at which the cost of a batch is measured."""
 
@@ -87,6 +90,25 @@ class Task(ABC):
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
+    def num_rows(self, batch: Tensors) -> int:
+        """How many rows `rows_of` will make. Raises InvalidInput if the tensors disagree."""
+        counts = {name: len(array) for name, array in batch.items()}
+        if len(set(counts.values())) > 1:
+            raise InvalidInput(f"the first dimension counts rows, and must be the same for every input, not {counts}")
+        return next(iter(counts.values()))
+
+    def rows_of(self, batch: Tensors) -> list[Tensors]:
+        """The rows of a batch whose names, types and shapes are those of the manifest; `collate` undone.
+
+        Raises InvalidInput for what `forward` cannot compute, with details relative to the inputs by name.
+        """
+        # With the dots, a row of a vector is an array, too.
+        return [{name: array[i, ...] for name, array in batch.items()} for i in range(self.num_rows(batch))]
+
+    def batch_of(self, rows: Sequence[Tensors]) -> Tensors:
+        """Answered rows as one batch, in the form in which `forward` gives it."""
+        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
     def forward(self, sessions: Mapping[str, Session], batch: Tensors) -> Tensors:
         return sessions["model"].run(batch)
 
@@ -97,7 +119,14 @@ class Task(ABC):
             raise InferenceFailed(
                 f"{len(rows)} rows gave { ({name: len(array) for name, array in outputs.items()}) } rows"
             )
-        return [{name: array[i] for name, array in outputs.items()} for i in range(len(rows))]
+        return [{name: array[i, ...] for name, array in outputs.items()} for i in range(len(rows))]
+
+
+def require_within(indices: Array, count: int, name: str) -> None:
+    """Raises InvalidInput unless all `indices`, those of input `name`, are from 0 to `count` - 1."""
+    outside = indices[(indices < 0) | (indices >= count)]
+    if outside.size:
+        raise InvalidInput(f"holds {outside.flat[0]}, and the model knows 0 to {count - 1}").under(name)
 
 
 def predict_alone(task: Task, sessions: Mapping[str, Session], item: Any, parameters: Any) -> Any:

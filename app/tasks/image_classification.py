@@ -86,6 +86,7 @@ class ImageClassification(Task):
             self._labels = LABELS.validate_json(files[config.labels].read_bytes())
         except ValidationError as error:
             raise InvalidArtifact(f"{config.labels} is not a JSON list of at least two names") from error
+        self.class_names = {"probabilities": self._labels}
 
     def preprocess(self, item: ImageInput, parameters: ImageClassificationParameters) -> Prepared:
         try:

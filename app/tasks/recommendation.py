@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, FailFast, Field, StrictInt, Str
 from pydantic_core import PydanticCustomError
 
 from app.errors import Detail, InvalidInput
-from app.tasks.base import Prepared, Schema, Task
+from app.tasks.base import Prepared, Schema, Task, require_within
 from app.tasks.labels import largest, softmax
 from app.tensors import Array, Tensors
 
@@ -119,6 +119,10 @@ class Recommendation(Task):
     ) -> list[RecommendedItem]:
         scores = answers[0]["scores"] if answers else self._popularity
         return self._best_unseen(scores, prepared.context, parameters.top_k)
+
+    def rows_of(self, batch: Tensors) -> list[Tensors]:
+        require_within(batch["item_ids"], len(self._items), "item_ids")
+        return super().rows_of(batch)
 
     def probe(self, length: int) -> Tensors:
         return self._row([1] * self._max_history)

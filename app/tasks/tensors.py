@@ -103,6 +103,22 @@ class RawTensors(Task):
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
         return super().collate(rows) if self._batched else rows[0]
 
+    def num_rows(self, batch: Tensors) -> int:
+        return super().num_rows(batch) if self._batched else 1
+
+    def rows_of(self, batch: Tensors) -> list[Tensors]:
+        for name, array in batch.items():
+            if array.dtype == np.object_:
+                try:
+                    batch = {**batch, name: as_text(array)}
+                except InvalidInput as error:
+                    raise error.under(name) from None
+        # Nothing will collate a row of its own, and an array over the bytes of a request is neither aligned nor ours.
+        return super().rows_of(batch) if self._batched else [{name: np.array(batch[name]) for name in batch}]
+
+    def batch_of(self, rows: Sequence[Tensors]) -> Tensors:
+        return super().batch_of(rows) if self._batched else dict(rows[0])
+
     def run(self, sessions: Mapping[str, Session], rows: Sequence[Tensors]) -> list[Tensors]:
         if self._batched:
             return super().run(sessions, rows)

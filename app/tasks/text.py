@@ -8,7 +8,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from app.errors import InvalidInput
-from app.tasks.base import Task
+from app.tasks.base import Task, require_within
 from app.tensors import Session, Tensors
 
 # Where the cost of a batch is measured, and what a GPU sees.
@@ -34,6 +34,7 @@ class TextEncoder:
         self._tokenizer.no_truncation()
         self.max_tokens = max_tokens
         self._num_special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        self.num_tokens_known = max(self._tokenizer.get_vocab().values(), default=0) + 1
 
     def encode(self, text: str, *, truncate: bool) -> Tensors:
         """Raises InvalidInput if the text is longer than the model reads and `truncate` is false."""
@@ -77,6 +78,22 @@ class TextTask(Task):
 
     def probe(self, length: int) -> Tensors:
         return self._encoder.row([1] * length)
+
+    def rows_of(self, batch: Tensors) -> list[Tensors]:
+        """Each row without the padding at its end, or all would be as dear as the longest of their request."""
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        if mask.shape != ids.shape:
+            raise InvalidInput(f"has shape {list(mask.shape)}, and input_ids has {list(ids.shape)}").under(
+                "attention_mask"
+            )
+        if ids.shape[1] > self._encoder.max_tokens:
+            raise InvalidInput(
+                f"has {ids.shape[1]} tokens a row and the model reads at most {self._encoder.max_tokens}"
+            ).under("input_ids")
+        require_within(ids, self._encoder.num_tokens_known, "input_ids")
+        is_read = mask != 0
+        lengths = np.where(is_read.any(axis=1), ids.shape[1] - is_read[:, ::-1].argmax(axis=1), 1).tolist()
+        return [{"input_ids": ids[i, :length], "attention_mask": mask[i, :length]} for i, length in enumerate(lengths)]
 
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
         """Arrays of shape [rows, tokens of the longest], filled up with zeros."""

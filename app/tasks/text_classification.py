@@ -45,6 +45,7 @@ class TextClassification(TextTask):
     def __init__(self, config: TextClassificationConfig, files: Mapping[str, Path]) -> None:
         super().__init__(TextEncoder(files[config.tokenizer], config.max_tokens))
         self._labels = config.labels
+        self.class_names = {"logits": self._labels}
 
     def is_quick(self, item: TextInput) -> bool:
         return len(item.text) <= QUICK_CHARACTERS

@@ -2,6 +2,9 @@ import json
 
 import jsonschema
 from conftest import publish_sentiment
+from graphs import cumulated, doubled_and_summed, publish_brightness
+
+from app.commands import add_model
 
 PATH = "/v1/models/tiny-sentiment/predict"
 
@@ -20,6 +23,30 @@ def test_every_loaded_model_has_a_typed_operation_whose_example_runs_as_it_stand
     answer = operation["responses"]["200"]["content"]["application/json"]
     jsonschema.validate(reply.json(), resolved(document, answer["schema"]))
     jsonschema.validate(answer["example"], resolved(document, answer["schema"]))
+
+
+def test_every_loaded_model_has_an_operation_over_tensors_whose_example_runs_as_it_stands(client, models_dir, tmp_path):
+    add_model(doubled_and_summed(tmp_path / "two.onnx"), "two", models_dir)
+    add_model(cumulated(tmp_path / "cumulated.onnx"), "cumulated", models_dir)
+    for model in ("tiny-sentiment", "two", "cumulated"):
+        assert client.post(f"/v2/repository/models/{model}/load").status_code == 200
+        path = f"/v2/models/{model}/infer"
+        document = client.get("/openapi.json").json()
+        operation = document["paths"][path]["post"]
+        body = operation["requestBody"]["content"]["application/json"]
+        jsonschema.validate(body["example"], resolved(document, body["schema"]))
+        reply = client.post(path, json=body["example"])
+        assert reply.status_code == 200, reply.text
+        answer = operation["responses"]["200"]["content"]["application/json"]
+        jsonschema.validate(reply.json(), resolved(document, answer["schema"]))
+        assert "422" not in operation["responses"]
+
+
+def test_an_example_that_nobody_could_read_is_left_out(client, models_dir, tmp_path):
+    publish_brightness(models_dir, tmp_path, size=64)
+    assert client.post("/v2/repository/models/brightness/load").status_code == 200
+    body = client.get("/openapi.json").json()["paths"]["/v2/models/brightness/infer"]["post"]["requestBody"]
+    assert "example" not in body["content"]["application/json"]
 
 
 def test_a_model_that_is_loaded_later_appears(client, models_dir, tmp_path):

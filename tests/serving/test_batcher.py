@@ -110,6 +110,42 @@ def test_what_arrives_while_the_worker_is_busy_leaves_as_one_batch():
     assert seen == [[0], [1, 2, 3]]
 
 
+def test_of_those_that_wait_the_lower_priority_number_goes_first_and_0_is_2():
+    async def main():
+        gate = Gate()
+        async with make(gate, max_batch_size=1) as batcher:
+            first = asyncio.create_task(ask(batcher, "first"))
+            await gate.wait_until_it_runs()
+            others = []
+            for priority in (99, 3, 0, 2, 1):
+                others.append(asyncio.create_task(batcher.submit([priority], in_(5), priority)))
+                await asyncio.sleep(0.001)
+            gate.let(6)
+            await asyncio.gather(first, *others)
+        return gate.seen
+
+    assert go(main()) == [["first"], [1], [0], [2], [3], [99]]
+
+
+def test_a_row_that_has_waited_for_long_goes_before_newcomers_of_higher_priority(monkeypatch):
+    monkeypatch.setattr("app.serving.batcher.LEVEL_S", 0.02)
+
+    async def main():
+        gate = Gate()
+        async with make(gate, max_batch_size=1) as batcher:
+            first = asyncio.create_task(ask(batcher, "first"))
+            await gate.wait_until_it_runs()
+            low = asyncio.create_task(batcher.submit(["low"], in_(5), 3))
+            await asyncio.sleep(0.06)
+            high = asyncio.create_task(batcher.submit(["high"], in_(5), 1))
+            await asyncio.sleep(0)
+            gate.let(3)
+            await asyncio.gather(first, low, high)
+        return gate.seen
+
+    assert go(main()) == [["first"], ["low"], ["high"]]
+
+
 def test_a_request_of_many_rows_gets_its_answers_in_order_whatever_batches_they_were_in():
     async def main():
         observer = Recorder()

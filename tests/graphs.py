@@ -1,0 +1,92 @@
+"""Small graphs for the tests of tensors: each does what its name says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from app.repository.manifest import Manifest, TensorSpec
+from app.repository.publish import publish
+
+ELEMENTS = {
+    "BOOL": TensorProto.BOOL,
+    "UINT8": TensorProto.UINT8,
+    "UINT16": TensorProto.UINT16,
+    "UINT32": TensorProto.UINT32,
+    "UINT64": TensorProto.UINT64,
+    "INT8": TensorProto.INT8,
+    "INT16": TensorProto.INT16,
+    "INT32": TensorProto.INT32,
+    "INT64": TensorProto.INT64,
+    "FP16": TensorProto.FLOAT16,
+    "FP32": TensorProto.FLOAT,
+    "FP64": TensorProto.DOUBLE,
+    "BYTES": TensorProto.STRING,
+}
+
+Described = tuple[str, str, Sequence[int | str]]
+
+
+def save(path: Path, nodes: list[onnx.NodeProto], inputs: list[Described], outputs: list[Described], **weights) -> Path:
+    graph = helper.make_graph(
+        nodes,
+        path.stem,
+        [helper.make_tensor_value_info(name, ELEMENTS[datatype], shape) for name, datatype, shape in inputs],
+        [helper.make_tensor_value_info(name, ELEMENTS[datatype], shape) for name, datatype, shape in outputs],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
+def doubled_and_summed(path: Path) -> Path:
+    """x [rows, 3] to `doubled` [rows, 3] and `sum` [rows]."""
+    nodes = [
+        helper.make_node("Mul", ["x", "two"], ["doubled"]),
+        helper.make_node("ReduceSum", ["x", "last"], ["sum"], keepdims=0),
+    ]
+    return save(
+        path, nodes, [("x", "FP32", ["n", 3])], [("doubled", "FP32", ["n", 3]), ("sum", "FP32", ["n"])],
+        two=np.array(2, np.float32), last=np.array([1], np.int64),
+    )  # fmt: skip
+
+
+def copied(path: Path, *datatypes: str) -> Path:
+    """An input in_<datatype> and an output out_<datatype> of each, both [rows, 2]."""
+    nodes = [helper.make_node("Identity", [f"in_{one}"], [f"out_{one}"]) for one in datatypes]
+    return save(
+        path, nodes,
+        [(f"in_{one}", one, ["n", 2]) for one in datatypes], [(f"out_{one}", one, ["n", 2]) for one in datatypes],
+    )  # fmt: skip
+
+
+def cumulated(path: Path) -> Path:
+    """x [numbers] to `y`, its running sums: all of it is one row, for each number depends on those before."""
+    nodes = [helper.make_node("CumSum", ["x", "axis"], ["y"])]
+    return save(path, nodes, [("x", "FP32", ["n"])], [("y", "FP32", ["n"])], axis=np.array(0, np.int64))
+
+
+def publish_brightness(root: Path, scratch: Path, size: int = 8) -> Manifest:
+    """An image classifier whose classes are red, green and blue, by their mean over `size` x `size` pixels."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["pixels", "sides"], ["means"], keepdims=0),
+        helper.make_node("Softmax", ["means"], ["probabilities"]),
+    ]
+    files = {
+        "model.onnx": save(
+            scratch / "brightness.onnx", nodes, [("image", "UINT8", ["n", size, size, 3])],
+            [("probabilities", "FP32", ["n", 3])], sides=np.array([1, 2], np.int64),
+        ),
+        "labels.json": scratch / "labels.json",
+    }  # fmt: skip
+    files["labels.json"].write_text('["red", "green", "blue"]')
+    return publish(
+        root, "brightness", files,
+        task="image-classification", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, size, size, 3)),),
+        outputs=(TensorSpec(name="probabilities", datatype="FP32", shape=(-1, 3)),),
+        config={"labels": "labels.json", "image_size": size},
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+"""Tensors through the engine: the same queue, the same batches and the same limits as typed items."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import publish_sentiment
+from graphs import copied, cumulated, doubled_and_summed
+
+from app.commands import add_model
+from app.errors import InferenceFailed, InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge
+from app.repository.manifest import TensorSpec
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.engine import LocalEngine
+from app.tasks.text_classification import TextClassificationParameters, TextInput
+from app.telemetry import Telemetry
+
+NAME = "tiny-sentiment"
+
+
+@pytest.fixture
+def engine(models_dir, tmp_path) -> LocalEngine:
+    add_model(doubled_and_summed(tmp_path / "two.onnx"), "two", models_dir)
+    add_model(cumulated(tmp_path / "cumulated.onnx"), "cumulated", models_dir)
+    add_model(copied(tmp_path / "texts.onnx", "BYTES"), "texts", models_dir)
+    options = RuntimeOptions(device="cpu", threads=1)
+    return LocalEngine(ModelRepository(models_dir), Telemetry(), options=options, max_queue_size=100)
+
+
+def go(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(coroutine, 30))
+
+
+def soon() -> float:
+    return asyncio.get_running_loop().time() + 10
+
+
+def text(*rows: list[int]) -> dict[str, np.ndarray]:
+    """Rows of token ids, of which 0 is padding."""
+    ids = np.array(rows, np.int64)
+    return {"input_ids": ids, "attention_mask": (ids != 0).astype(np.int64)}
+
+
+def run(engine: LocalEngine, name: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+    async def main():
+        await engine.load()
+        try:
+            return (await engine.infer(name, None, inputs, soon())).outputs
+        finally:
+            await engine.stop()
+
+    return go(main())
+
+
+def test_a_batch_is_answered_as_a_batch_with_every_output(engine):
+    outputs = run(engine, "two", x=np.ones((5, 3), np.float32))
+    assert {name: array.shape for name, array in outputs.items()} == {"doubled": (5, 3), "sum": (5,)}
+
+
+def test_a_graph_that_is_not_batched_answers_one_row(engine):
+    assert run(engine, "cumulated", x=np.ones(4, np.float32))["y"].tolist() == [1, 2, 3, 4]
+
+
+def test_texts_may_be_utf_8(engine):
+    outputs = run(engine, "texts", in_BYTES=np.array([["é".encode(), "明日"]], np.object_))
+    assert outputs["out_BYTES"].tolist() == [["é", "明日"]]
+
+
+def test_padding_at_the_end_of_a_text_costs_nothing_and_changes_nothing(engine):
+    async def main():
+        await engine.load()
+        inference = await engine.infer(NAME, None, text([5, 2, 4] + 13 * [0]), soon())
+        await engine.stop()
+        return inference
+
+    inference = go(main())
+    assert inference.timing.batch == "1x3"
+    assert inference.outputs["logits"].tolist() == [[0, 2]]
+    assert inference.class_names == {"logits": ["negative", "positive"]}
+
+
+def test_padding_at_the_beginning_or_in_between_stays_where_it_is(engine):
+    ids = text([0, 2, 0, 3])
+    ids["input_ids"][0, 0] = 3  # not read: masked
+    assert run(engine, NAME, **ids)["logits"].tolist() == [[2, 2]]
+
+
+def test_a_text_that_is_masked_altogether_is_a_row_like_any_other(engine):
+    assert run(engine, NAME, **text([0, 0], [2, 0]))["logits"].tolist() == [[0, 0], [0, 2]]
+
+
+def test_tensors_and_typed_items_wait_in_one_queue_and_count_alike(engine):
+    async def main():
+        await engine.load()
+        typed = engine.predict(NAME, None, [TextInput(text="good")], TextClassificationParameters(), soon())
+        await asyncio.gather(typed, engine.infer(NAME, None, text([2], [3]), soon()))
+        ((_, statistics),) = engine.statistics(NAME)
+        await engine.stop()
+        return statistics
+
+    statistics = go(main())
+    assert statistics.rows == 3
+    assert (statistics.succeeded.count, statistics.inference.count, statistics.failed.count) == (2, 2, 0)
+    assert sum(rows * total.count for rows, total in statistics.batches.items()) == 3
+    assert statistics.inference.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "says"),
+    [
+        ({}, InvalidInput, "inputs.x: this input is missing"),
+        ({"x": np.ones((1, 3))}, InvalidInput, "inputs.x: must be FP32, not float64"),
+        ({"x": np.ones(3, np.float32)}, InvalidInput, r"inputs.x: must have shape \[-1, 3\]"),
+        ({"x": np.ones((101, 3), np.float32)}, PayloadTooLarge, "these are 101 rows, and a request may have 100"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_it_is_queued(engine, inputs, error, says):
+    with pytest.raises(error, match=says):
+        run(engine, "two", **inputs)
+
+
+def test_a_manifest_that_names_an_output_the_graph_has_not_is_our_fault(models_dir, tmp_path):
+    wrong = (TensorSpec(name="scores", datatype="FP32", shape=(-1, 2)),)
+    publish_sentiment(models_dir, tmp_path / "wrong", name="wrong", outputs=wrong)
+    engine = LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu"))
+    with pytest.raises(InferenceFailed, match="has no output 'scores'"):
+        run(engine, "wrong", **text([2]))
+
+
+def test_an_unloaded_model_is_not_missed_and_can_be_loaded_again(engine):
+    async def main():
+        await engine.load()
+        under_way = asyncio.create_task(engine.infer("two", None, {"x": np.ones((50, 3), np.float32)}, soon()))
+        await asyncio.sleep(0)
+        await engine.unload("two")
+        assert len((await under_way).outputs["sum"]) == 50
+        with pytest.raises(ModelNotReady, match="two is not ready: by request"):
+            engine.find("two")
+        with pytest.raises(ModelNotFound):
+            await engine.unload("nobody")
+        states = [engine.status().is_ready, engine.is_ready("two"), engine.is_ready(NAME, 1)]
+        await engine.load("two")
+        states.append(engine.is_ready("two"))
+        await engine.stop()
+        return states
+
+    assert go(main()) == [True, False, True, True]
+
+
+def test_a_model_is_unloaded_though_whoever_asked_for_it_has_gone(engine):
+    async def main():
+        await engine.load()
+        under_way = asyncio.create_task(engine.infer("two", None, {"x": np.ones((50, 3), np.float32)}, soon()))
+        await asyncio.sleep(0)
+        unloading = asyncio.create_task(engine.unload("two"))
+        await asyncio.sleep(0)
+        unloading.cancel()
+        outputs = (await under_way).outputs
+        await engine.stop()
+        return outputs
+
+    assert len(go(main())["sum"]) == 50
