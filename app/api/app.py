@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from app.api import errors, health, openapi, v1
+from app.api import errors, health, hf, openapi, v1
 from app.api.direct import Direct
 from app.api.limits import Limits
 from app.api.middleware import RequestContext
@@ -27,6 +27,7 @@ stands: open it and press *Execute*.
 
 TAGS = [
     {"name": "predict", "description": "Ask a model"},
+    {"name": "hugging face", "description": "The same models, as huggingface_hub's InferenceClient asks them"},
     {"name": "models", "description": "What is served, how good it is, and newer versions"},
     {"name": "health", "description": "For probes and for Prometheus"},
 ]
@@ -58,11 +59,11 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> ASGIApp:
     app.state.telemetry = telemetry
     app.state.limits = limits
     errors.install(app)
-    for module in (v1, health):
+    for module in (v1, hf, health):
         app.include_router(module.router)
     openapi.install(app, engine)
     return RequestContext(
-        Direct(app, predict_handlers(engine, limits)),
+        Direct(app, {**predict_handlers(engine, limits), **hf.hf_handlers(engine, limits)}),
         telemetry=telemetry,
         max_body_bytes=limits.max_body_bytes,
         is_stopping=lambda: engine.is_stopping,

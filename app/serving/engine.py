@@ -46,6 +46,7 @@ class ModelStatus:
     name: str
     versions: list[VersionStatus]
     manifest: Manifest | None = None
+    is_ready: bool = False
     placements: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
@@ -78,9 +79,18 @@ class Engine(Protocol):
         ...
 
     async def predict(
-        self, name: str, version: int | None, items: Sequence[Any], parameters: Any, deadline: float
+        self,
+        name: str,
+        version: int | None,
+        items: Sequence[Any],
+        parameters: Any,
+        deadline: float,
+        task: str | None = None,
     ) -> Prediction:
-        """Answer items of the task that `find` told, by `deadline` of the event loop's clock."""
+        """Answer items of the task that `find` told, by `deadline` of the event loop's clock.
+
+        `task` is another one of those that such a model answers, too (`Task.also`).
+        """
         ...
 
 
@@ -156,11 +166,17 @@ class LocalEngine:
         return self._find(name, version).manifest
 
     async def predict(
-        self, name: str, version: int | None, items: Sequence[Any], parameters: Any, deadline: float
+        self,
+        name: str,
+        version: int | None,
+        items: Sequence[Any],
+        parameters: Any,
+        deadline: float,
+        task: str | None = None,
     ) -> Prediction:
         # Looked up again: since `find` the body has arrived, and a newer version may have taken over.
         model = self._find(name, version)
-        outputs, timing = await model.predict(items, parameters, deadline)
+        outputs, timing = await model.predict(items, parameters, deadline, task)
         return Prediction(model.manifest, outputs, timing)
 
     def _find(self, name: str, version: int | None) -> Model:
@@ -190,7 +206,8 @@ class LocalEngine:
         if not live:
             return ModelStatus(name, versions)
         model = live[max(live)]
-        return ModelStatus(name, versions, model.manifest, model.loaded.placements)
+        is_ready = any(one.is_ready for one in live.values())
+        return ModelStatus(name, versions, model.manifest, is_ready, model.loaded.placements)
 
     async def _load_model(self, name: str) -> None:
         known, published = self._versions[name], self._repository.versions(name)

@@ -50,6 +50,9 @@ class Task(ABC):
     binary_field: ClassVar[str | None] = None
     """The field of `Input` that may also come as a raw request body or as an uploaded file, as bytes."""
 
+    also: ClassVar[tuple[str, ...]] = ()
+    """Names of other tasks that a model of this one answers with the same rows and the same graph; see `views`."""
+
     answers_quickly: ClassVar[bool] = False
     """Whether `postprocess` takes less than handing it to another thread would, of any item."""
 
@@ -67,6 +70,14 @@ class Task(ABC):
     @abstractmethod
     def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: Any) -> Any:
         """An `Output`, from one answer for each row of `prepared`."""
+
+    def views(self) -> Sequence["Task"]:
+        """This model as each of the tasks that `also` names. Of them, only what makes and reads rows is used."""
+        return ()
+
+    def check(self, parameters: Any) -> None:
+        """Raises InvalidInput for what this very model cannot do; details are relative to the parameters."""
+        return None
 
     def is_quick(self, item: Any) -> bool:
         """Whether `preprocess` takes less of this item than handing it to another thread would."""

@@ -139,7 +139,7 @@ def test_a_budget_that_no_sentence_fits_gives_the_shortest(task: Summarization) 
 
 def test_max_words_and_max_sentences_exclude_each_other() -> None:
     assert SummarizationParameters(max_words=20).max_words == 20
-    with pytest.raises(ValidationError, match="send max_sentences or max_words, not both"):
+    with pytest.raises(ValidationError, match="only one of max_sentences, max_words and max_tokens"):
         SummarizationParameters(max_words=20, max_sentences=3)
 
 
