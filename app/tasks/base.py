@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_jsonable_python
 
 from app.errors import InferenceFailed
 from app.tensors import Session, Tensors
@@ -126,6 +127,4 @@ def predict_json(task: Task, sessions: Mapping[str, Session], item: Any, paramet
 
 def to_json(output: Any) -> Any:
     """An output as plain JSON values."""
-    if isinstance(output, list):
-        return [to_json(one) for one in output]
-    return output.model_dump(mode="json")
+    return to_jsonable_python(output)
