@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from app.api import errors, health, openapi, v1, v2
+from app.api import errors, health, hf, openapi, v1, v2
 from app.api.direct import Direct
+from app.api.hf import hf_handlers
 from app.api.limits import Limits
 from app.api.middleware import RequestContext
 from app.api.predict import predict_handlers
@@ -28,6 +29,7 @@ stands: open it and press *Execute*.
 
 TAGS = [
     {"name": "predict", "description": "Ask a model"},
+    {"name": "hugging face", "description": "The same models, as huggingface_hub's InferenceClient asks them"},
     {"name": "models", "description": "What is served, how good it is, and newer versions"},
     {"name": "open inference protocol", "description": "Version 2, as Triton's and KServe's clients speak it: tensors"},
     {"name": "health", "description": "For probes and for Prometheus"},
@@ -60,11 +62,12 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> ASGIApp:
     app.state.telemetry = telemetry
     app.state.limits = limits
     errors.install(app)
-    for module in (v1, v2, health):
+    for module in (v1, v2, hf, health):
         app.include_router(module.router)
     openapi.install(app, engine)
+    busiest = predict_handlers(engine, limits) | infer_handlers(engine, limits) | hf_handlers(engine, limits)
     return RequestContext(
-        Direct(app, predict_handlers(engine, limits) | infer_handlers(engine, limits)),
+        Direct(app, busiest),
         telemetry=telemetry,
         max_body_bytes=limits.max_body_bytes,
         is_stopping=lambda: engine.is_stopping,

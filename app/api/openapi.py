@@ -10,6 +10,8 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from app.api import deadline, v2_openapi
 from app.api.contracts import Contract, contract_of
 from app.api.errors import ErrorEnvelope
+from app.api.hf import tasks_of
+from app.api.hf_contracts import WIRES, hf_contract_of
 from app.api.v2_schemas import InferenceRequest, InferenceResponse
 from app.repository.manifest import Manifest
 from app.serving.engine import Engine
@@ -27,6 +29,14 @@ ERRORS = {
     500: "the model failed on this input",
     503: "the model is not ready, or the service is stopping",
     504: "the deadline passed",
+}
+
+
+DEADLINE = {
+    "name": deadline.HEADER,
+    "in": "header",
+    "description": "deadline of this request; it covers the upload, the queue and the run",
+    "schema": {"type": "integer", "minimum": 1, "maximum": deadline.LONGEST_MS},
 }
 
 
@@ -54,7 +64,8 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
     schemas: list[tuple[type[BaseModel], JsonSchemaMode]] = [(ErrorEnvelope, "serialization")]
     if manifests:
         schemas += [(InferenceRequest, "validation"), (InferenceResponse, "serialization")]
-    for each in contracts.values():
+    spoken = {task: hf_contract_of(task, max_items) for task in sorted({t for m in manifests for t in tasks_of(m)})}
+    for each in [*contracts.values(), *spoken.values()]:
         schemas += [(each.Request, "validation"), (each.Response, "serialization")]
     _, definitions = models_json_schema(schemas, ref_template=REF)
     found.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
@@ -62,6 +73,9 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
         path = f"/v1/models/{manifest.name}"
         found["paths"][f"{path}/predict"] = {"post": operation(manifest, contracts[manifest.task])}
         found["paths"][f"/v2/models/{manifest.name}/infer"] = {"post": v2_openapi.operation(manifest)}
+        for task in tasks_of(manifest):
+            path = f"/hf/models/{manifest.name}" + ("" if task == manifest.task else f"/pipeline/{task}")
+            found["paths"][path] = {"post": hf_operation(manifest, task, spoken[task])}
     _use_envelope(found)
     return found
 
@@ -87,16 +101,32 @@ def operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
         "description": f"{manifest.description}\n\n{task.__doc__}\n\nOne version that is loaded answers at "
         f"`/v1/models/{manifest.name}/versions/{{version}}/predict`; now this is version {manifest.version}.",
         "operationId": f"predict_{manifest.name}",
-        "parameters": [
-            {
-                "name": deadline.HEADER,
-                "in": "header",
-                "description": "deadline of this request; it covers the upload, the queue and the run",
-                "schema": {"type": "integer", "minimum": 1, "maximum": deadline.LONGEST_MS},
-            }
-        ],
+        "parameters": [DEADLINE],
         "requestBody": {"required": True, "content": content},
         "responses": {"200": {"description": "one output for each input", "content": {"application/json": answer}}},
+    }
+
+
+def hf_operation(manifest: Manifest, task: str, contract: Contract) -> dict[str, Any]:
+    example = example_request(manifest) if task == manifest.task else {"inputs": [TASKS[task].example]}
+    item, fields = example["inputs"][0], TASKS[task].Input.model_fields
+    if isinstance(item, dict) and len(fields) == 1:
+        (item,) = item.values()
+    beside: dict[str, Any] = {} if WIRES[task].at_root else {"parameters": example.get("parameters", {})}
+    body: dict[str, Any] = {"schema": _ref(contract.Request.__name__), "example": {"inputs": item, **beside}}
+    content = {"application/json": body}
+    if TASKS[task].binary_field:
+        content["image/*"] = {"schema": {"type": "string", "format": "binary"}}
+    answer = {"application/json": {"schema": _ref(contract.Response.__name__)}}
+    return {
+        "tags": ["hugging face"],
+        "summary": f"{manifest.name}: {task}",
+        "description": f"`InferenceClient(model=…)` of huggingface_hub takes this address; its method is "
+        f"`{task.replace('-', '_')}`.\n\n{TASKS[task].__doc__}",
+        "operationId": f"hf_{manifest.name}_{task}",
+        "parameters": [DEADLINE],
+        "requestBody": {"required": True, "content": content},
+        "responses": {"200": {"description": "what the client parses", "content": answer}},
     }
 
 
@@ -111,7 +141,9 @@ def example_request(manifest: Manifest) -> dict[str, Any]:
 def _statuses(path: str) -> list[int]:
     if path.startswith("/v2"):
         return [400, 404, 413, 429, 500, 503, 504] if path.endswith("/infer") else [400, 404]
-    if path.endswith("/predict"):
+    if path.startswith("/hf/") and path.endswith(("/info", "/health")):
+        return [404, 503]
+    if path.startswith("/hf/") or path.endswith("/predict"):
         return [404, 413, 422, 429, 500, 503, 504]
     return [404, 409, 503] if path.endswith("/load") else [404]
 
@@ -122,7 +154,7 @@ def _use_envelope(found: dict[str, Any]) -> None:
     for path, methods in found["paths"].items():
         for each in methods.values():
             each["responses"].pop("422", None)
-            if path.startswith(("/v1/models/", "/v2")):
+            if path.startswith(("/v1/models/", "/hf/models/", "/v2")):
                 codes = {code: ERRORS[code] for code in _statuses(path)}
                 each["responses"] |= {str(code): {"description": why, "content": body} for code, why in codes.items()}
     for unused in ("HTTPValidationError", "ValidationError"):

@@ -1,6 +1,9 @@
-"""Predictions by typed items: the native dialect's busiest route."""
+"""Predictions by typed items: the native dialect's busiest route, and what other dialects share with it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
@@ -13,26 +16,54 @@ from app.api.direct import Handler
 from app.api.disconnect import ClientGone, while_connected
 from app.api.limits import Limits
 from app.errors import DeadlineExceeded, InvalidInput
+from app.repository.manifest import Manifest
 from app.serving.engine import Engine, Inference, Prediction
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Typed items and parameters, how their answer is written, and of which task they are, if not of the model's."""
+
+    items: list[Any]
+    parameters: Any
+    respond: Callable[[Prediction], Response]
+    task: str | None = None
+
+
 def predict_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
+    async def read(request: Request, manifest: Manifest) -> Question:
+        items, parameters = await read_items(request, manifest.task, limits.max_items)
+        return Question(items, parameters, lambda prediction: respond(prediction, limits.max_items))
+
     async def predict(request: Request, names: dict[str, str]) -> Response:
-        deadline = asyncio.get_running_loop().time() + deadline_of(request, limits.request_timeout_s)
-        model, version = names["model"], version_of(names)
-        manifest = engine.find(model, version)
-        try:
-            async with asyncio.timeout_at(deadline):
-                items, parameters = await read_items(request, manifest.task, limits.max_items)
-            async with while_connected(request):
-                prediction = await engine.predict(model, version, items, parameters, deadline)
-        except TimeoutError:
-            raise DeadlineExceeded("the deadline passed before the whole body had arrived") from None
-        except (ClientGone, ClientDisconnect):
-            return Response(status_code=499)  # for the metrics; nobody reads it
-        return respond(prediction, limits.max_items)
+        return await ask(engine, limits, request, names["model"], version_of(names), read)
 
     return {"/v1/models/{model}/predict": predict, "/v1/models/{model}/versions/{version}/predict": predict}
+
+
+async def ask(
+    engine: Engine,
+    limits: Limits,
+    request: Request,
+    model: str,
+    version: int | None,
+    read: Callable[[Request, Manifest], Awaitable[Question]],
+) -> Response:
+    """Read a question for a model and answer it, by the deadline of the request and for as long as its client waits."""
+    deadline = asyncio.get_running_loop().time() + deadline_of(request, limits.request_timeout_s)
+    manifest = engine.find(model, version)
+    try:
+        async with asyncio.timeout_at(deadline):
+            question = await read(request, manifest)
+        async with while_connected(request):
+            prediction = await engine.predict(
+                model, version, question.items, question.parameters, deadline, question.task
+            )
+    except TimeoutError:
+        raise DeadlineExceeded("the deadline passed before the whole body had arrived") from None
+    except (ClientGone, ClientDisconnect):
+        return Response(status_code=499)  # for the metrics; nobody reads it
+    return question.respond(prediction)
 
 
 def respond(prediction: Prediction, max_items: int) -> Response:
@@ -40,8 +71,13 @@ def respond(prediction: Prediction, max_items: int) -> Response:
     body: BaseModel = contract_of(manifest.task, max_items).Response.model_construct(
         model=manifest.name, version=manifest.version, outputs=prediction.outputs
     )
-    headers = {"X-Model-Version": str(manifest.version), "Server-Timing": server_timing(prediction)}
-    return Response(body.__pydantic_serializer__.to_json(body), media_type="application/json", headers=headers)
+    return json_response(body.__pydantic_serializer__.to_json(body), prediction)
+
+
+def json_response(body: bytes, prediction: Prediction) -> Response:
+    """An answer with what every dialect tells of it in headers."""
+    headers = {"X-Model-Version": str(prediction.manifest.version), "Server-Timing": server_timing(prediction)}
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def server_timing(prediction: Prediction | Inference) -> str:

@@ -57,6 +57,7 @@ class ModelStatus:
     name: str
     versions: list[VersionStatus]
     manifest: Manifest | None = None
+    is_ready: bool = False
     placements: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
@@ -89,9 +90,18 @@ class Engine(Protocol):
         ...
 
     async def predict(
-        self, name: str, version: int | None, items: Sequence[Any], parameters: Any, deadline: float
+        self,
+        name: str,
+        version: int | None,
+        items: Sequence[Any],
+        parameters: Any,
+        deadline: float,
+        task: str | None = None,
     ) -> Prediction:
-        """Answer items of the task that `find` told, by `deadline` of the event loop's clock."""
+        """Answer items of the task that `find` told, by `deadline` of the event loop's clock.
+
+        `task` is another one of those that such a model answers, too (`Task.also`).
+        """
         ...
 
     async def infer(
@@ -204,11 +214,17 @@ class LocalEngine:
         return self._find(name, version).manifest
 
     async def predict(
-        self, name: str, version: int | None, items: Sequence[Any], parameters: Any, deadline: float
+        self,
+        name: str,
+        version: int | None,
+        items: Sequence[Any],
+        parameters: Any,
+        deadline: float,
+        task: str | None = None,
     ) -> Prediction:
         # Looked up again: since `find` the body has arrived, and a newer version may have taken over.
         model = self._find(name, version)
-        outputs, timing = await model.predict(items, parameters, deadline)
+        outputs, timing = await model.predict(items, parameters, deadline, task)
         return Prediction(model.manifest, outputs, timing)
 
     async def infer(
@@ -261,7 +277,8 @@ class LocalEngine:
         if not live:
             return ModelStatus(name, versions)
         model = live[max(live)]
-        return ModelStatus(name, versions, model.manifest, model.loaded.placements)
+        is_ready = any(one.is_ready for one in live.values())
+        return ModelStatus(name, versions, model.manifest, is_ready, model.loaded.placements)
 
     async def _load_model(self, name: str) -> None:
         self._unloaded.discard(name)

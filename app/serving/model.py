@@ -175,6 +175,7 @@ class Model:
         self.statistics = observer.statistics
         self.loaded = loaded
         self.task = loaded.task
+        self._views = {view.name: view for view in self.task.views()}
         self._pools = pools
         self._item_s = 0.0  # that preprocessing of one item takes, as it was of late
         self._observer = observer
@@ -217,12 +218,16 @@ class Model:
         self._accepts = False
         await self._idle.wait()
 
-    async def predict(self, items: Sequence[Any], parameters: Any, deadline: float) -> tuple[list[Any], Timing]:
-        """Answer items in order, by `deadline` of the event loop's clock.
+    async def predict(
+        self, items: Sequence[Any], parameters: Any, deadline: float, task: str | None = None
+    ) -> tuple[list[Any], Timing]:
+        """Answer items in order, by `deadline` of the event loop's clock; `task` names a view of the model's task.
 
         Raises InvalidInput that names the item, and whatever `Batcher.submit` raises.
         """
-        return await self._counted(self._predict(items, parameters, deadline))
+        return await self._counted(
+            self._predict(self.task if task is None else self._views[task], items, parameters, deadline)
+        )
 
     async def infer(self, inputs: Tensors, deadline: float, priority: int = 0) -> tuple[Tensors, Timing]:
         """Answer a batch of the tensors that the manifest names, as a batch; its rows queue as those of items do.
@@ -254,22 +259,24 @@ class Model:
         )  # fmt: skip
         return result, timing
 
-    async def _predict(self, items: Sequence[Any], parameters: Any, deadline: float) -> tuple[list[Any], Timing]:
+    async def _predict(
+        self, task: Task, items: Sequence[Any], parameters: Any, deadline: float
+    ) -> tuple[list[Any], Timing]:
         # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
         self._batcher.admit(1, 0.0, deadline)
         started = perf_counter()
-        if len(items) <= FEW_ITEMS and all(map(self.task.is_quick, items)):
-            prepared = self._preprocess(items, parameters, lambda: True)
+        if len(items) <= FEW_ITEMS and all(map(task.is_quick, items)):
+            prepared = self._preprocess(task, items, parameters, lambda: True)
         else:
-            prepared = await self._preprocess_on_thread(items, parameters, deadline)
+            prepared = await self._preprocess_on_thread(task, items, parameters, deadline)
         preprocessed = perf_counter()
         answers = await self._batcher.submit([row for one in prepared for row in one.rows], deadline)
         answered = perf_counter()
-        if len(items) <= FEW_ITEMS and self.task.answers_quickly:
-            outputs = self._postprocess(prepared, answers, parameters)
+        if len(items) <= FEW_ITEMS and task.answers_quickly:
+            outputs = _postprocess(task, prepared, answers, parameters)
         else:
             async with answer_by(deadline):
-                outputs = await self._pools.after.run(lambda _: self._postprocess(prepared, answers, parameters), 0.0)
+                outputs = await self._pools.after.run(lambda _: _postprocess(task, prepared, answers, parameters), 0.0)
         return outputs, Timing(
             preprocess_s=preprocessed - started,
             queue_s=answers.queue_s,
@@ -319,11 +326,13 @@ class Model:
         except ValueError:
             raise InferenceFailed("the graph gave rows of different shapes, which make no tensor") from None
 
-    async def _preprocess_on_thread(self, items: Sequence[Any], parameters: Any, deadline: float) -> list[Prepared]:
+    async def _preprocess_on_thread(
+        self, task: Task, items: Sequence[Any], parameters: Any, deadline: float
+    ) -> list[Prepared]:
         self._admit_to_preprocess(len(items), deadline)
         async with answer_by(deadline):
             return await self._pools.before.run(
-                lambda is_wanted: self._preprocess(items, parameters, is_wanted), self._item_s * len(items)
+                lambda is_wanted: self._preprocess(task, items, parameters, is_wanted), self._item_s * len(items)
             )
 
     def _admit_to_preprocess(self, num_items: int, deadline: float) -> None:
@@ -333,14 +342,20 @@ class Model:
             self._observer.refused("preprocess", num_items)
             raise Overloaded(f"reading the inputs would begin in about {wait:.2f} s, which is too late", wait)
 
-    def _preprocess(self, items: Sequence[Any], parameters: Any, is_wanted: Callable[[], bool]) -> list[Prepared]:
+    def _preprocess(
+        self, task: Task, items: Sequence[Any], parameters: Any, is_wanted: Callable[[], bool]
+    ) -> list[Prepared]:
+        try:
+            task.check(parameters)
+        except InvalidInput as error:
+            raise error.under("parameters") from None
         prepared, num_rows = [], 0
         for i, item in enumerate(items):
             if not is_wanted():
                 break
             started = perf_counter()
             try:
-                prepared.append(self.task.preprocess(item, parameters))
+                prepared.append(task.preprocess(item, parameters))
             except InvalidInput as error:
                 raise error.under("inputs", i) from None
             self._item_s += 0.1 * (perf_counter() - started - self._item_s)
@@ -352,17 +367,18 @@ class Model:
                 )
         return prepared
 
-    def _postprocess(self, prepared: Sequence[Prepared], answers: Answers[Tensors], parameters: Any) -> list[Any]:
-        outputs, position = [], 0
-        for one in prepared:
-            mine = answers.values[position : position + len(one.rows)]
-            position += len(one.rows)
-            outputs.append(self.task.postprocess(one, mine, parameters))
-        return outputs
-
     def _restore(self) -> None:
         """Open the sessions anew; the files may have changed since, so they are checked like those of a new version."""
         loaded = self.loaded
         loaded.sessions = open_sessions(loaded.manifest, loaded.verify(), loaded.options)
         warm_up(loaded)
         check_golden(loaded)
+
+
+def _postprocess(task: Task, prepared: Sequence[Prepared], answers: Answers[Tensors], parameters: Any) -> list[Any]:
+    outputs, position = [], 0
+    for one in prepared:
+        mine = answers.values[position : position + len(one.rows)]
+        position += len(one.rows)
+        outputs.append(task.postprocess(one, mine, parameters))
+    return outputs

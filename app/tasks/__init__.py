@@ -1,6 +1,7 @@
 """Every task the service knows. A new kind of model adds one file and one line here."""
 
 from app.tasks.base import Task
+from app.tasks.embeddings import FeatureExtraction, SentenceSimilarity
 from app.tasks.image_classification import ImageClassification
 from app.tasks.recommendation import Recommendation
 from app.tasks.summarization import Summarization
@@ -8,5 +9,14 @@ from app.tasks.tensors import RawTensors
 from app.tasks.text_classification import TextClassification
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (ImageClassification, TextClassification, Summarization, Recommendation, RawTensors)
+    task.name: task
+    for task in (
+        ImageClassification,
+        TextClassification,
+        Summarization,
+        FeatureExtraction,
+        SentenceSimilarity,
+        Recommendation,
+        RawTensors,
+    )
 }

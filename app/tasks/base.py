@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_jsonable_python
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tensors import Array, Session, Tensors
@@ -50,6 +51,9 @@ class Task(ABC):
     binary_field: ClassVar[str | None] = None
     """The field of `Input` that may also come as a raw request body or as an uploaded file, as bytes."""
 
+    also: ClassVar[tuple[str, ...]] = ()
+    """Names of other tasks that a model of this one answers with the same rows and the same graph; see `views`."""
+
     answers_quickly: ClassVar[bool] = False
     """Whether `postprocess` takes less than handing it to another thread would, of any item."""
 
@@ -70,6 +74,14 @@ class Task(ABC):
     @abstractmethod
     def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: Any) -> Any:
         """An `Output`, from one answer for each row of `prepared`."""
+
+    def views(self) -> Sequence["Task"]:
+        """This model as each of the tasks that `also` names. Of them, only what makes and reads rows is used."""
+        return ()
+
+    def check(self, parameters: Any) -> None:
+        """Raises InvalidInput for what this very model cannot do; details are relative to the parameters."""
+        return None
 
     def is_quick(self, item: Any) -> bool:
         """Whether `preprocess` takes less of this item than handing it to another thread would."""
@@ -144,6 +156,4 @@ def predict_json(task: Task, sessions: Mapping[str, Session], item: Any, paramet
 
 def to_json(output: Any) -> Any:
     """An output as plain JSON values."""
-    if isinstance(output, list):
-        return [to_json(one) for one in output]
-    return output.model_dump(mode="json")
+    return to_jsonable_python(output)

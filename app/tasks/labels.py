@@ -1,7 +1,7 @@
 """What every classifier answers: labels with scores, best first."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -12,13 +12,27 @@ from app.tensors import Array
 
 class Label(BaseModel):
     label: Annotated[str, Field(description="name of the class", examples=["positive"])]
-    score: Annotated[float, Field(ge=0, le=1, description="probability of the class")]
+    score: Annotated[float, Field(description="probability of the class, or what a caller asked for instead of it")]
 
 
 def softmax(logits: Array) -> Array:
     """Probabilities of float logits of shape [classes]."""
     exponents = np.exp(logits - logits.max())
     return np.asarray(exponents / exponents.sum())
+
+
+def sigmoid(logits: Array) -> Array:
+    """Of each logit by itself, whatever the others are."""
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits))  # exp() would overflow
+
+
+FunctionToApply = Literal["softmax", "sigmoid", "none"]
+SCORES: Mapping[FunctionToApply, Callable[[Array], Array]] = {
+    "softmax": softmax,
+    "sigmoid": sigmoid,
+    "none": lambda logits: logits,
+}
+"""From logits to scores; named as in Hugging Face's pipelines."""
 
 
 def largest(scores: Array, count: int) -> Array:

@@ -71,28 +71,28 @@ def choose(
     mmr_lambda: float,
     *,
     max_sentences: int | None = None,
-    num_words: Sequence[int] = (),
-    max_words: int | None = None,
+    lengths: Sequence[int] = (),
+    max_length: int | None = None,
 ) -> list[int]:
     """Indices in order of the text: as many sentences as the limits admit, at least one.
 
     Maximal marginal relevance (Carbonell and Goldstein 1998): each next choice has the best of
     `mmr_lambda` x score - (1 - `mmr_lambda`) x its largest similarity to what is chosen. If no sentence is
-    within `max_words`, the shortest is chosen.
+    within `max_length`, the shortest is chosen.
     """
     size = len(scores)
-    words = np.asarray(num_words or [0] * size)
-    room = words.sum() if max_words is None else max_words
-    if room < words.min():
-        return [int(words.argmin())]
+    costs = np.asarray(lengths or [0] * size)
+    room = costs.sum() if max_length is None else max_length
+    if room < costs.min():
+        return [int(costs.argmin())]
     chosen: list[int] = []
     is_open = np.ones(size, np.bool_)
     closest = np.zeros(size, np.float32)
-    while len(chosen) < min(size, max_sentences or size) and (is_open & (words <= room)).any():
-        worth = np.where(is_open & (words <= room), mmr_lambda * scores - (1 - mmr_lambda) * closest, -np.inf)
+    while len(chosen) < min(size, max_sentences or size) and (is_open & (costs <= room)).any():
+        worth = np.where(is_open & (costs <= room), mmr_lambda * scores - (1 - mmr_lambda) * closest, -np.inf)
         best = int(worth.argmax())
         chosen.append(best)
         is_open[best] = False
-        room -= words[best]
+        room -= costs[best]
         np.maximum(closest, cosines[best], out=closest)
     return sorted(chosen)

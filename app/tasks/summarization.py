@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Schema
+from app.tasks.base import Prepared, Schema, Task
+from app.tasks.embeddings import EmbeddingConfig, FeatureExtraction, SentenceSimilarity
 from app.tasks.lexrank import choose, lexrank, relevance, similarities, word_centrality
 from app.tasks.sentences import Sentence, joined, sentences, words
 from app.tasks.text import TextEncoder, TextTask
@@ -54,6 +55,14 @@ class SummarizationParameters(Schema):
             "one sentence; each Chinese or Japanese character counts as a word",
         ),
     ] = None
+    max_tokens: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="instead of max_sentences: choose sentences of at most so many tokens together, as the model's "
+            "own tokenizer counts them, but at least one sentence",
+        ),
+    ] = None
     truncate: Annotated[
         bool,
         Field(description=f"use the first {MAX_SENTENCES} sentences of a text that has more, instead of refusing it"),
@@ -61,9 +70,19 @@ class SummarizationParameters(Schema):
 
     @model_validator(mode="after")
     def _one_limit(self) -> Self:
-        if self.max_words is not None and "max_sentences" in self.model_fields_set:
-            raise ValueError("send max_sentences or max_words, not both")
+        limits = (
+            self.max_words,
+            self.max_tokens,
+            self.max_sentences if "max_sentences" in self.model_fields_set else None,
+        )
+        if sum(limit is not None for limit in limits) > 1:
+            raise ValueError("send only one of max_sentences, max_words and max_tokens")
         return self
+
+    @property
+    def fewest_sentences(self) -> int:
+        """How many candidates are needed, if the text has them."""
+        return self.max_sentences if self.max_words is None and self.max_tokens is None else 1
 
 
 class SummarySentence(BaseModel):
@@ -83,6 +102,7 @@ class Summarization(TextTask):
 
     name = "summarization"
     Config, Input, Parameters, Output = SummarizationConfig, ArticleInput, SummarizationParameters, Summary
+    also = (FeatureExtraction.name, SentenceSimilarity.name)
     example: ClassVar[dict[str, Any]] = {
         "text": "The old swimming pool in the harbour will open again in June. The town council agreed on Monday to "
         "pay for new pumps and a heated changing room. The pool was closed four years ago after a storm had broken "
@@ -93,6 +113,12 @@ class Summarization(TextTask):
     def __init__(self, config: SummarizationConfig, files: Mapping[str, Path]) -> None:
         super().__init__(TextEncoder(files[config.tokenizer], config.max_tokens))
         self._config = config
+
+    def views(self) -> Sequence[Task]:
+        config = EmbeddingConfig(
+            tokenizer=self._config.tokenizer, max_tokens=self._config.max_tokens, has_unit_length=True
+        )
+        return FeatureExtraction(config, {}, self._encoder), SentenceSimilarity(config, {}, self._encoder)
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
         found = self._shortlist(_candidates(item.text, parameters), parameters)
@@ -108,15 +134,19 @@ class Summarization(TextTask):
             return _summary(found, [1.0])
         cosines = similarities(np.stack([answer["embedding"] for answer in answers]).astype(np.float32))
         scores = relevance(lexrank(cosines, self._config.damping), self._config.position_weight)
-        if parameters.max_words is None:
-            chosen = choose(scores, cosines, self._config.mmr_lambda, max_sentences=parameters.max_sentences)
-        else:
-            lengths = [len(words(sentence.text)) for sentence in found]
-            chosen = choose(scores, cosines, self._config.mmr_lambda, num_words=lengths, max_words=parameters.max_words)
+        budget, lengths = None, []
+        if parameters.max_words is not None:
+            budget, lengths = parameters.max_words, [len(words(sentence.text)) for sentence in found]
+        elif parameters.max_tokens is not None:
+            budget, lengths = parameters.max_tokens, [self._encoder.num_tokens(sentence.text) for sentence in found]
+        limit = parameters.max_sentences if budget is None else None
+        chosen = choose(
+            scores, cosines, self._config.mmr_lambda, max_sentences=limit, lengths=lengths, max_length=budget
+        )
         return _summary([found[i] for i in chosen], scores[chosen].tolist())
 
     def _shortlist(self, found: list[Sentence], parameters: SummarizationParameters) -> list[Sentence]:
-        size = max(MAX_ROWS, parameters.max_sentences if parameters.max_words is None else 0)
+        size = max(MAX_ROWS, parameters.fewest_sentences)
         if len(found) <= size:
             return found
         centrality = word_centrality([words(sentence.text) for sentence in found])
@@ -143,8 +173,7 @@ def _candidates(text: str, parameters: SummarizationParameters) -> list[Sentence
             'shorten it, or send "truncate": true in parameters to use its beginning'
         ).under("text")
     telling = [sentence for sentence in found if len(words(sentence.text)) >= _MIN_WORDS]
-    needed = parameters.max_sentences if parameters.max_words is None else 1
-    return telling if len(telling) >= needed else found
+    return telling if len(telling) >= parameters.fewest_sentences else found
 
 
 def _summary(chosen: Sequence[Sentence], scores: Sequence[float]) -> Summary:

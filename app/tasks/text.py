@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -36,18 +37,19 @@ class TextEncoder:
         self._num_special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         self.num_tokens_known = max(self._tokenizer.get_vocab().values(), default=0) + 1
 
-    def encode(self, text: str, *, truncate: bool) -> Tensors:
-        """Raises InvalidInput if the text is longer than the model reads and `truncate` is false."""
+    def encode(self, text: str, *, truncate: bool, cut: Literal["left", "right"] = "right") -> Tensors:
+        """`cut` is the end at which a text that is too long is truncated.
+
+        Raises InvalidInput if the text is longer than the model reads and `truncate` is false.
+        """
         if len(text) > MAX_CHARACTERS:
             if not truncate:
                 raise InvalidInput(
                     f"the text has {len(text)} characters and at most {MAX_CHARACTERS} are looked at; "
                     f"the model reads at most {self.max_tokens} tokens of it"
                 )
-            text = text[:MAX_CHARACTERS]
-        # Lone surrogates are valid JSON but not Unicode text; the tokenizer refuses them.
-        text = text.encode("utf-8", "replace").decode("utf-8")
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+            text = text[:MAX_CHARACTERS] if cut == "right" else text[-MAX_CHARACTERS:]
+        encoding = self._tokenizer.encode(_unicode(text), add_special_tokens=False)
         num_tokens = len(encoding.ids) + self._num_special
         if num_tokens > self.max_tokens:
             if not truncate:
@@ -55,11 +57,20 @@ class TextEncoder:
                     f"the text has {num_tokens} tokens and the model reads at most {self.max_tokens}; "
                     'shorten it, or send "truncate": true in parameters to use its beginning'
                 )
-            encoding.truncate(self.max_tokens - self._num_special)
+            encoding.truncate(self.max_tokens - self._num_special, direction=cut)
         return self.row(self._tokenizer.post_process(encoding).ids)
+
+    def num_tokens(self, text: str) -> int:
+        """How many tokens a text has, of whatever length, without those that the model adds."""
+        return len(self._tokenizer.encode(_unicode(text), add_special_tokens=False).ids)
 
     def row(self, ids: Sequence[int]) -> Tensors:
         return {"input_ids": np.asarray(ids, np.int64), "attention_mask": np.ones(len(ids), np.int64)}
+
+
+def _unicode(text: str) -> str:
+    # Lone surrogates are valid JSON but not Unicode text; the tokenizer refuses them.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 class TextTask(Task):

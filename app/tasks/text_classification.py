@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app.errors import InvalidInput
 from app.tasks.base import Prepared, Schema
-from app.tasks.labels import Label, best_labels, softmax
+from app.tasks.labels import SCORES, FunctionToApply, Label, best_labels
 from app.tasks.text import TextEncoder, TextTask
 from app.tensors import Tensors
 
@@ -32,6 +32,13 @@ class TextClassificationParameters(Schema):
     truncate: Annotated[
         bool, Field(description="use the beginning of a text that is too long, instead of refusing it")
     ] = False
+    function_to_apply: Annotated[
+        FunctionToApply,
+        Field(
+            description="from logits to scores: softmax over all labels, sigmoid of each by itself, or none, which "
+            "leaves the logits as they are"
+        ),
+    ] = "softmax"
 
 
 class TextClassification(TextTask):
@@ -61,4 +68,5 @@ class TextClassification(TextTask):
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: TextClassificationParameters
     ) -> list[Label]:
-        return best_labels(softmax(answers[0]["logits"]), self._labels, parameters.top_k)
+        scores = SCORES[parameters.function_to_apply](answers[0]["logits"])
+        return best_labels(scores, self._labels, parameters.top_k)

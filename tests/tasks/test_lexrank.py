@@ -82,7 +82,7 @@ def test_more_sentences_than_there_are_means_all() -> None:
 def test_words_are_a_budget(max_words: int, chosen: list[int]) -> None:
     scores = np.array([0.9, 0.5, 0.4], np.float32)
     none = np.zeros((3, 3), np.float32)
-    assert choose(scores, none, 0.7, num_words=[12, 11, 5], max_words=max_words) == chosen
+    assert choose(scores, none, 0.7, lengths=[12, 11, 5], max_length=max_words) == chosen
 
 
 @pytest.mark.parametrize("max_sentences", [3, 2_999])

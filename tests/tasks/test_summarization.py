@@ -1,4 +1,5 @@
 import random
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -139,7 +140,7 @@ def test_a_budget_that_no_sentence_fits_gives_the_shortest(task: Summarization) 
 
 def test_max_words_and_max_sentences_exclude_each_other() -> None:
     assert SummarizationParameters(max_words=20).max_words == 20
-    with pytest.raises(ValidationError, match="send max_sentences or max_words, not both"):
+    with pytest.raises(ValidationError, match="only one of max_sentences, max_words and max_tokens"):
         SummarizationParameters(max_words=20, max_sentences=3)
 
 
@@ -243,3 +244,16 @@ def test_only_invalid_input_escapes_and_offsets_lie_inside(task: Summarization, 
 def test_a_setting_out_of_range_is_refused() -> None:
     with pytest.raises(ValidationError):
         SummarizationConfig.model_validate({"tokenizer": "t", "max_tokens": 128, "mmr_lambda": 2})
+
+
+@pytest.mark.parametrize("max_tokens", [8, 17, 30])
+def test_max_tokens_is_kept(task: Summarization, max_tokens: int) -> None:
+    summary = summarise(task, STORM + " " + MARKET, max_tokens=max_tokens)
+    # Of this tokenizer, words and full stops are tokens.
+    assert 0 < len(re.findall(r"\w+|\.", summary.summary_text)) <= max_tokens
+
+
+@pytest.mark.parametrize("other", ["max_words", "max_sentences"])
+def test_max_tokens_excludes_other_limits(other: str) -> None:
+    with pytest.raises(ValidationError, match="only one of max_sentences, max_words and max_tokens"):
+        SummarizationParameters.model_validate({"max_tokens": 20, other: 3})

@@ -1,0 +1,195 @@
+"""What `huggingface_hub.InferenceClient` sends and parses for each task, where that differs from the native dialect.
+
+What a caller sets has an effect here, or is refused with the reason.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, RootModel, create_model, field_validator, model_validator
+from pydantic.fields import FieldInfo
+
+from app.api.contracts import Contract
+from app.tasks import TASKS
+from app.tasks.base import Schema
+from app.tasks.embeddings import (
+    FeatureExtraction,
+    FeatureExtractionParameters,
+    SentenceSimilarity,
+    SentenceSimilarityParameters,
+)
+from app.tasks.image_classification import ImageClassification, ImageClassificationParameters
+from app.tasks.summarization import Summarization, SummarizationParameters
+from app.tasks.text_classification import TextClassification, TextClassificationParameters
+
+
+class KnownOnly(Schema):
+    """An unknown name is refused together with those that are known."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _are_known(cls, values: Any) -> Any:
+        unknown = [name for name in values if name not in cls.model_fields] if isinstance(values, dict) else []
+        if unknown:
+            quoted = ", ".join(f"{name:.40}" for name in unknown[:5])
+            raise ValueError(f"{quoted} would have no effect here; what has: {', '.join(cls.model_fields)}")
+        return values
+
+
+class HfTextClassificationParameters(KnownOnly, TextClassificationParameters):
+    """Those of the native dialect."""
+
+
+class HfImageClassificationParameters(KnownOnly, ImageClassificationParameters):
+    """The graph gives probabilities; its logits cannot be had back from them."""
+
+    function_to_apply: Literal["softmax"] = "softmax"
+
+    @field_validator("function_to_apply", mode="before")
+    @classmethod
+    def _can_be_computed(cls, value: Any) -> Any:
+        if value in ("sigmoid", "none"):
+            raise ValueError(
+                f"{value} cannot be computed: this model's graph gives probabilities, from which logits cannot be had "
+                "back; leave it out or send softmax"
+            )
+        return value
+
+
+class HfSummaryLimits(KnownOnly):
+    """How long a summary may be: one of them. It has at least one sentence."""
+
+    max_length: Annotated[int | None, Field(ge=1, description="the same as max_new_tokens")] = None
+    max_new_tokens: Annotated[
+        int | None, Field(ge=1, description="tokens of the summary, as the model's own tokenizer counts them")
+    ] = None
+    max_words: Annotated[int | None, Field(ge=1, description="words of the summary")] = None
+    max_sentences: Annotated[int | None, Field(ge=1, description="sentences to choose")] = None
+
+
+NATIVE_LIMITS = {
+    "max_length": "max_tokens",
+    "max_new_tokens": "max_tokens",
+    "max_words": "max_words",
+    "max_sentences": "max_sentences",
+}
+
+
+class HfSummarizationParameters(HfSummaryLimits):
+    """Sentences are chosen and nothing is written, so options of decoding are refused: they would change nothing."""
+
+    generate_parameters: Annotated[
+        HfSummaryLimits | None, Field(description="where the client puts what limits the summary")
+    ] = None
+    truncation: Annotated[
+        Literal["do_not_truncate", "longest_first", "only_first"] | None,
+        Field(description="refuse a text that is too long, or use its beginning"),
+    ] = None
+    truncate: Annotated[bool | None, Field(description="the native name of truncation")] = None
+
+    @field_validator("truncation", mode="before")
+    @classmethod
+    def _has_one_text(cls, value: Any) -> Any:
+        if value == "only_second":
+            raise ValueError("there is no second text; send only_first, longest_first or do_not_truncate")
+        return value
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        names = [name for name, _ in self._limits()]
+        if len(names) > 1:
+            raise ValueError(f"send one limit of the length, not {' and '.join(names)}")
+        if self.truncation is not None and self.truncate is not None:
+            raise ValueError("send truncation or truncate, not both")
+        return self
+
+    def native(self) -> SummarizationParameters:
+        limits: dict[str, Any] = {NATIVE_LIMITS[name]: value for name, value in self._limits()}
+        is_cut = self.truncate or self.truncation in ("longest_first", "only_first")
+        return SummarizationParameters(truncate=bool(is_cut), **limits)
+
+    def _limits(self) -> list[tuple[str, int]]:
+        places = [self] if self.generate_parameters is None else [self, self.generate_parameters]
+        found = [(name, getattr(place, name)) for place in places for name in NATIVE_LIMITS]
+        return [(name, value) for name, value in found if value is not None]
+
+
+class HfFeatureExtractionParameters(KnownOnly, FeatureExtractionParameters):
+    """The client sends them beside `inputs`; under `parameters` they are read as well."""
+
+    encoding_format: Literal["float"] = "float"
+
+    @field_validator("encoding_format", mode="before")
+    @classmethod
+    def _can_be_parsed(cls, value: Any) -> Any:
+        if value == "base64":
+            raise ValueError("base64 is not written, since the client itself cannot parse it; leave it out")
+        return value
+
+
+class HfSentenceSimilarityParameters(KnownOnly, SentenceSimilarityParameters):
+    """Those of the native dialect."""
+
+
+def _as_they_are(parameters: Any) -> Any:
+    return parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How one task is spoken.
+
+    `is_nested`: the answer to a single input is a list with one output, and not the output itself.
+    `at_root`: parameters stand beside `inputs`, if there are no `parameters`.
+    """
+
+    Parameters: type[BaseModel]
+    native: Callable[[Any], Any] = _as_they_are
+    is_nested: bool = False
+    at_root: bool = False
+
+
+# The client takes element [0] of what it gets for a text, and all of what it gets for an image.
+WIRES: Mapping[str, Wire] = {
+    ImageClassification.name: Wire(HfImageClassificationParameters),
+    TextClassification.name: Wire(HfTextClassificationParameters, is_nested=True),
+    Summarization.name: Wire(HfSummarizationParameters, HfSummarizationParameters.native, is_nested=True),
+    FeatureExtraction.name: Wire(HfFeatureExtractionParameters, at_root=True),
+    SentenceSimilarity.name: Wire(HfSentenceSimilarityParameters),
+}
+"""Every task for which the client has a method."""
+
+
+class HfOptions(Schema):
+    """Older clients send them with every request. Nothing is cached here, and what is not loaded is not waited for."""
+
+    use_cache: bool = True
+    wait_for_model: bool = False
+
+
+def _bare(field: FieldInfo) -> Any:
+    about = Field(description=field.description, examples=field.examples)
+    return Annotated[field.annotation, *field.metadata, about]
+
+
+@cache
+def hf_contract_of(task_name: str, max_items: int) -> Contract:
+    """The bodies as they are documented."""
+    task, wire = TASKS[task_name], WIRES[task_name]
+    first = next(iter(task.Input.model_fields.values()))
+    item: Any = task.Input if len(task.Input.model_fields) > 1 else _bare(first)
+    some: Any = Annotated[list[item], Field(min_length=1, max_length=max_items)]
+    many: Any = list[task.Output]  # type: ignore[name-defined]
+    prefix = f"Hf{task.__name__}"
+    fields: dict[str, Any] = {
+        "inputs": (item | some, Field(description="one input, or a list of them, answered in order")),
+        "parameters": (wire.Parameters | None, None),
+        "options": (HfOptions | None, Field(default=None, description="change nothing")),
+    }
+    root: Any = RootModel
+    return Contract(
+        create_model(f"{prefix}Request", __base__=wire.Parameters if wire.at_root else Schema, **fields),
+        create_model(f"{prefix}Response", __base__=root[many if wire.is_nested else task.Output | many]),
+    )

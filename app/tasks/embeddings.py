@@ -1,0 +1,163 @@
+"""Texts as vectors: the vectors themselves, or how alike the texts are by them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from app.errors import InferenceFailed, InvalidInput
+from app.tasks.base import Prepared, Schema
+from app.tasks.text import TextEncoder, TextTask
+from app.tensors import Array, Tensors
+
+MAX_SENTENCES = 4_000
+END = Literal["left", "right"]
+
+
+class EmbeddingConfig(Schema):
+    """The graph maps `input_ids` and `attention_mask` [batch, tokens] to `embedding` fp32 [batch, width]."""
+
+    tokenizer: str
+    max_tokens: Annotated[int, Field(ge=8)]
+    has_unit_length: Annotated[bool, Field(description="whether each embedding of the graph has length one")] = False
+    prompts: dict[str, str] = Field({}, description="what a caller may have put before a text, by name")
+
+
+class PassageInput(Schema):
+    text: Annotated[str, Field(description="any Unicode text", examples=["The ferry leaves at seven."])]
+
+
+class FeatureExtractionParameters(Schema):
+    normalize: Annotated[bool, Field(description="scale the vector to length one")] = True
+    prompt_name: Annotated[str | None, Field(description="which of the model's prompts to put before the text")] = None
+    truncate: Annotated[bool, Field(description="cut a text that is too long, instead of refusing it")] = False
+    truncation_direction: Annotated[END, Field(description="at which end it is cut; needs truncate")] = "right"
+    dimensions: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="keep only so many numbers from the beginning of the vector, before it is normalized; good "
+            "with models that were trained for it",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _direction_has_an_effect(self) -> Self:
+        if "truncation_direction" in self.model_fields_set and not self.truncate:
+            raise ValueError('truncation_direction has no effect without "truncate": true')
+        return self
+
+
+class EmbeddingTask(TextTask):
+    Config = EmbeddingConfig
+
+    def __init__(self, config: EmbeddingConfig, files: Mapping[str, Path], encoder: TextEncoder | None = None) -> None:
+        """`encoder` is that of another task of the same model, if it has been read before."""
+        super().__init__(encoder or TextEncoder(files[config.tokenizer], config.max_tokens))
+        self._config = config
+
+
+class SentenceComparison(Schema):
+    source_sentence: Annotated[str, Field(examples=["The ferry leaves at seven."])]
+    sentences: Annotated[
+        list[str],
+        Field(
+            min_length=1,
+            max_length=MAX_SENTENCES,
+            description="what the source sentence is compared with",
+            examples=[["The boat departs in the morning.", "She plays the violin."]],
+        ),
+    ]
+
+
+class SentenceSimilarityParameters(Schema):
+    truncate: Annotated[
+        bool, Field(description="use the beginning of a text that is too long, instead of refusing it")
+    ] = False
+
+
+class SentenceSimilarity(EmbeddingTask):
+    """Compare a sentence with others: the cosine of each to it, from -1 to 1, in their order."""
+
+    name = "sentence-similarity"
+    Input, Parameters, Output = SentenceComparison, SentenceSimilarityParameters, list[float]
+    example: ClassVar[dict[str, Any]] = {
+        "source_sentence": "The ferry leaves at seven.",
+        "sentences": ["The boat departs in the morning.", "She plays the violin."],
+    }
+
+    def preprocess(self, item: SentenceComparison, parameters: SentenceSimilarityParameters) -> Prepared:
+        return Prepared(
+            [_row(self._encoder, item.source_sentence, parameters.truncate, "source_sentence")]
+            + [_row(self._encoder, text, parameters.truncate, "sentences", i) for i, text in enumerate(item.sentences)]
+        )
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: SentenceSimilarityParameters
+    ) -> list[float]:
+        vectors = np.stack([_normalized(_embedding(answer)) for answer in answers])
+        cosines: list[float] = (vectors[1:] @ vectors[0]).clip(-1, 1).tolist()
+        return cosines
+
+
+class FeatureExtraction(EmbeddingTask):
+    """Turn each text into a vector whose direction stands for its meaning."""
+
+    name = "feature-extraction"
+    Input, Parameters, Output = PassageInput, FeatureExtractionParameters, list[float]
+    also = (SentenceSimilarity.name,)
+    example: ClassVar[dict[str, Any]] = {"text": "The ferry leaves at seven."}
+    answers_quickly = True
+
+    def views(self) -> Sequence[EmbeddingTask]:
+        return (SentenceSimilarity(self._config, {}, self._encoder),)
+
+    def check(self, parameters: FeatureExtractionParameters) -> None:
+        if self._config.has_unit_length and not parameters.normalize and parameters.dimensions is None:
+            raise InvalidInput("the graph gives vectors of length one, and others cannot be had").under("normalize")
+        if parameters.prompt_name is not None and parameters.prompt_name not in self._config.prompts:
+            there = ", ".join(self._config.prompts) or "none"
+            raise InvalidInput(f"no prompt {parameters.prompt_name!r:.40}; there are: {there}").under("prompt_name")
+
+    def preprocess(self, item: PassageInput, parameters: FeatureExtractionParameters) -> Prepared:
+        prompt = "" if parameters.prompt_name is None else self._config.prompts[parameters.prompt_name]
+        cut = parameters.truncation_direction
+        return Prepared([_row(self._encoder, item.text, parameters.truncate, "text", prompt=prompt, cut=cut)])
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: FeatureExtractionParameters
+    ) -> list[float]:
+        vector = _embedding(answers[0])
+        if parameters.dimensions is not None:
+            if parameters.dimensions > len(vector):
+                reason = f"the model's vectors have {len(vector)} numbers"
+                raise InvalidInput(reason).under("parameters", "dimensions")
+            vector = vector[: parameters.dimensions]
+        numbers: list[float] = (_normalized(vector) if parameters.normalize else vector).tolist()
+        return numbers
+
+
+def _row(
+    encoder: TextEncoder, text: str, truncate: bool, *loc: str | int, prompt: str = "", cut: END = "right"
+) -> Tensors:
+    if not text.strip():
+        raise InvalidInput("the text is empty").under(*loc)
+    try:
+        return encoder.encode(prompt + text, truncate=truncate, cut=cut)
+    except InvalidInput as error:
+        raise error.under(*loc) from None
+
+
+def _embedding(answer: Tensors) -> Array:
+    vector = answer["embedding"].astype(np.float32)
+    if not np.isfinite(vector).all():
+        raise InferenceFailed("the model gave a vector that holds no numbers")
+    return vector
+
+
+def _normalized(vector: Array) -> Array:
+    """Zero stays zero."""
+    length = np.linalg.norm(vector)
+    return np.asarray(vector / length if length else vector)

@@ -1,0 +1,60 @@
+"""A typed Python client of a Tessera service. It needs httpx and pydantic, and nothing of the service.
+
+A function says what is asked, and a client asks it:
+
+    with Client("http://127.0.0.1:8000") as client:
+        prediction = client.ask(classify_texts("reviews-sentiment", ["What a good film."]))
+        print(prediction.outputs[0][0].label)
+"""
+
+from tessera_client.calls import (
+    Call,
+    classify_images,
+    classify_texts,
+    embed,
+    list_models,
+    predict,
+    recommend,
+    summarize,
+)
+from tessera_client.client import AsyncClient, Client
+from tessera_client.errors import (
+    DeadlineExceeded,
+    InferenceFailed,
+    InvalidInput,
+    ModelNotFound,
+    NotReady,
+    Overloaded,
+    PayloadTooLarge,
+    TesseraError,
+    Unreachable,
+)
+from tessera_client.results import Label, ModelState, Prediction, RecommendedItem, Summary, SummarySentence
+
+__all__ = [
+    "AsyncClient",
+    "Call",
+    "Client",
+    "DeadlineExceeded",
+    "InferenceFailed",
+    "InvalidInput",
+    "Label",
+    "ModelNotFound",
+    "ModelState",
+    "NotReady",
+    "Overloaded",
+    "PayloadTooLarge",
+    "Prediction",
+    "RecommendedItem",
+    "Summary",
+    "SummarySentence",
+    "TesseraError",
+    "Unreachable",
+    "classify_images",
+    "classify_texts",
+    "embed",
+    "list_models",
+    "predict",
+    "recommend",
+    "summarize",
+]

@@ -1,0 +1,106 @@
+"""What can go wrong, as one tree.
+
+TesseraError
+├── InvalidInput         422: an input cannot be used; `details` say which and why
+│   └── PayloadTooLarge  413
+├── ModelNotFound        404: no such model or version
+├── Overloaded           429: it would not have been answered in time, as often as it was tried
+├── NotReady             503: the model is being loaded, or the service is stopping
+├── DeadlineExceeded     504, or no answer within the caller's own time
+├── InferenceFailed      500: the model failed on this input
+└── Unreachable          no connection, or one that broke
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+
+class Detail(BaseModel):
+    """One fault of a request: `loc` is the path to it, for example ["inputs", 2, "text"]."""
+
+    loc: list[str | int]
+    msg: str
+
+
+class TesseraError(Exception):
+    """`status` is 0 if there was no answer; with `request_id` the service's log tells more."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        error_type: str = "",
+        request_id: str = "",
+        details: Sequence[Detail] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error_type = error_type
+        self.request_id = request_id
+        self.details = list(details)
+
+
+class InvalidInput(TesseraError):
+    pass
+
+
+class PayloadTooLarge(InvalidInput):
+    pass
+
+
+class ModelNotFound(TesseraError):
+    pass
+
+
+class Overloaded(TesseraError):
+    pass
+
+
+class NotReady(TesseraError):
+    pass
+
+
+class DeadlineExceeded(TesseraError):
+    pass
+
+
+class InferenceFailed(TesseraError):
+    pass
+
+
+class Unreachable(TesseraError):
+    pass
+
+
+BY_STATUS: dict[int, type[TesseraError]] = {
+    404: ModelNotFound,
+    413: PayloadTooLarge,
+    422: InvalidInput,
+    429: Overloaded,
+    500: InferenceFailed,
+    503: NotReady,
+    504: DeadlineExceeded,
+}
+
+
+class _Envelope(BaseModel):
+    error: str
+    error_type: str = ""
+    request_id: str = ""
+    details: list[Detail] = []
+
+
+def error_of(response: httpx.Response) -> TesseraError:
+    """What an answer that is no success says; if it is not from the service, such as a proxy's page, its beginning."""
+    kind = BY_STATUS.get(response.status_code, TesseraError)
+    try:
+        said = _Envelope.model_validate_json(response.content)
+    except ValidationError:
+        beginning = " ".join(response.text[:200].split())
+        return kind(f"HTTP {response.status_code} {response.reason_phrase}: {beginning}", status=response.status_code)
+    fields: dict[str, Any] = said.model_dump(include={"error_type", "request_id"})
+    return kind(said.error, status=response.status_code, details=said.details, **fields)

@@ -1,0 +1,56 @@
+"""What a service answers. Fields that a newer service adds are passed over."""
+
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+T = TypeVar("T")
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Label(_Result):
+    label: str
+    score: float
+
+
+class SummarySentence(_Result):
+    """`start` and `end` count characters of the input."""
+
+    text: str
+    start: int
+    end: int
+    score: float
+
+
+class Summary(_Result):
+    summary_text: str
+    sentences: list[SummarySentence]
+
+
+class RecommendedItem(_Result):
+    item: int | str
+    title: str
+    genres: list[str]
+    score: float
+
+
+class ModelState(_Result):
+    """`version` is the one that answers by default; None if none does."""
+
+    name: str
+    task: str | None
+    version: int | None
+    state: Literal["loading", "ready", "failed", "unloaded"]
+    description: str = ""
+
+
+class Prediction(_Result, Generic[T]):
+    """One output for each input, in order; which version gave them; and the id of the request in the service's log."""
+
+    outputs: list[T]
+    model: str
+    version: int
+    request_id: str = ""
