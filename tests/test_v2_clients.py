@@ -359,7 +359,7 @@ def test_a_model_is_unloaded_when_its_requests_are_answered_and_loaded_again(cli
         client.unload_model("slow")
         assert asked.done()
         assert asked.result().as_numpy("y").shape == (4,)
-    with pytest.raises(InferenceServerException, match="slow is not ready: by request") as raised:
+    with pytest.raises(InferenceServerException, match="slow is not ready: unloaded on request") as raised:
         client.infer("slow", [x])
     assert raised.value.status() == "503"
     assert not client.is_model_ready("slow")

@@ -186,7 +186,7 @@ class LocalEngine:
                 raise no_such_model(name, self._versions)
             self._unloaded.add(name)
             for version in self._versions[name]:
-                self._versions[name][version] = VersionStatus(version, "unloaded", "by request")
+                self._versions[name][version] = VersionStatus(version, "unloaded", "unloaded on request")
             live = self._live.pop(name, {})
         if live:  # whoever asked may hang up; the models are unloaded all the same
             await asyncio.wait([self._retire_soon(model) for model in live.values()])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from conftest import publish_sentiment
 from graphs import copied, cumulated, doubled_and_summed
 
@@ -62,6 +63,20 @@ def test_a_batch_is_answered_as_a_batch_with_every_output(engine):
 
 def test_a_graph_that_is_not_batched_answers_one_row(engine):
     assert run(engine, "cumulated", x=np.ones(4, np.float32))["y"].tolist() == [1, 2, 3, 4]
+
+
+def test_an_exported_program_answers_tensors_that_lie_in_the_bytes_of_a_request(models_dir, tmp_path):
+    class Affine(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * x + 1
+
+    batch = torch.export.Dim("batch", min=1, max=64)
+    program = torch.export.export(Affine(), (torch.ones(2, 3),), dynamic_shapes=({0: batch},))
+    torch.export.save(program, tmp_path / "affine.pt2")
+    assert add_model(tmp_path / "affine.pt2", "affine", models_dir).runtime == "pytorch"
+    engine = LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu"))
+    read_only = np.frombuffer(b"\0" + np.arange(6, dtype=np.float32).tobytes(), np.float32, offset=1).reshape(2, 3)
+    assert run(engine, "affine", x=read_only)["output"].tolist() == [[1, 3, 5], [7, 9, 11]]
 
 
 def test_texts_may_be_utf_8(engine):
@@ -137,7 +152,7 @@ def test_an_unloaded_model_is_not_missed_and_can_be_loaded_again(engine):
         await asyncio.sleep(0)
         await engine.unload("two")
         assert len((await under_way).outputs["sum"]) == 50
-        with pytest.raises(ModelNotReady, match="two is not ready: by request"):
+        with pytest.raises(ModelNotReady, match="two is not ready: unloaded on request"):
             engine.find("two")
         with pytest.raises(ModelNotFound):
             await engine.unload("nobody")

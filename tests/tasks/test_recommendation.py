@@ -229,3 +229,10 @@ def test_a_batch_answers_like_each_row_alone(task: Recommendation) -> None:
 
 def test_the_probe_is_as_long_as_the_model_reads_whatever_the_catalogue(task: Recommendation) -> None:
     assert task.probe(1)["item_ids"].shape == (3,)
+
+
+@pytest.mark.parametrize("index", [-1, len(CATALOGUE)])
+def test_rows_of_tensors_name_items_that_exist(task, index):
+    assert len(task.rows_of({"item_ids": np.array([[0, 1, 5], [0, 0, 2]])})) == 2
+    with pytest.raises(InvalidInput, match=f"item_ids: holds {index}, and the model knows 0 to 5"):
+        task.rows_of({"item_ids": np.array([[0, 1, index]])})
