@@ -16,9 +16,9 @@ T = TypeVar("T")
 class Client:
     """Ask a service at `url`, such as http://127.0.0.1:8000. Thread-safe.
 
-    `timeout_s` (at most 600) are for all of a call: its at most `max_attempts` attempts and the pauses between them. The
-    service is told what is left of it; if it says nothing then, the call ends a second later. `headers` go with each
-    request. Raises TesseraError.
+    `timeout_s` (at most 600) are for all of a call: its at most `max_attempts` attempts and the pauses between them.
+    The service is told what is left of it; if it says nothing then, the call ends a second later. `headers` go with
+    each request. Raises TesseraError.
     """
 
     def __init__(
