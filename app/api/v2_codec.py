@@ -184,10 +184,17 @@ def _tensors(inputs: Sequence[InputTensor], binary: memoryview) -> Tensors:
 def _listed_tensor(one: InputTensor) -> Array:
     if "data" not in one.model_fields_set:
         raise InvalidInput("has neither data nor binary_data_size")
-    array = from_lists(one.data, _datatype(one.datatype))
-    is_flat = array.ndim <= 1 and array.size == prod(one.shape)
-    if not is_flat and list(array.shape) != one.shape:
+    datatype = _datatype(one.datatype)
+    if isinstance(one.data, list):  # looking at every element comes later: there may be millions
+        is_nested = bool(one.data) and isinstance(one.data[0], list)
+        expected = next(iter(one.shape), 1) if is_nested else prod(one.shape)
+        if len(one.data) != expected:
+            raise InvalidInput(f"data is a list of {len(one.data)}; shape {one.shape} needs {expected}")
+    array = from_lists(one.data, datatype)
+    if array.ndim > 1 and list(array.shape) != one.shape:
         raise InvalidInput(f"data has shape {list(array.shape)}, and should have {one.shape}, or be flat")
+    if array.size != prod(one.shape):
+        raise InvalidInput(f"data has {array.size} elements; shape {one.shape} needs {prod(one.shape)}")
     return _shaped(array, one.shape)
 
 

@@ -5,7 +5,7 @@ Parameters and fields that we do not know are left alone: the protocol lets clie
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt
 
 Parameter = str | float | bool
 Size = Annotated[StrictInt, Field(ge=0)]
@@ -24,7 +24,7 @@ class InputTensor(BaseModel):
 
     name: str
     datatype: Annotated[str, Field(examples=["FP32"])]
-    shape: Annotated[list[Size], Field(max_length=64, examples=[[1, 3]])]
+    shape: Annotated[list[Size], FailFast(), Field(max_length=64, examples=[[1, 3]])]
     parameters: InputParameters = InputParameters()
     data: Annotated[Any, Field(examples=[[1.0, 2.0, 3.0]])] = None
 
@@ -56,8 +56,10 @@ class RequestParameters(BaseModel):
 class InferenceRequest(BaseModel):
     id: Annotated[str | None, Field(description="is in the answer, too")] = None
     parameters: RequestParameters = RequestParameters()
-    inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=1000)]
-    outputs: Annotated[list[RequestedOutput], Field(max_length=1000, description="all if none is named")] = []
+    inputs: Annotated[list[InputTensor], FailFast(), Field(min_length=1, max_length=1000)]
+    outputs: Annotated[
+        list[RequestedOutput], FailFast(), Field(max_length=1000, description="all if none is named")
+    ] = []
 
 
 class OutputTensor(BaseModel):
