@@ -16,6 +16,7 @@ from app import errors
 STATUS: dict[type[errors.ServiceError], int] = {
     errors.InvalidInput: 422,
     errors.PayloadTooLarge: 413,
+    errors.Unauthorized: 401,
     errors.ModelNotFound: 404,
     errors.ModelNotReady: 503,
     errors.Overloaded: 429,
@@ -67,6 +68,8 @@ async def on_service_error(request: Request, error: Exception) -> JSONResponse:
     headers = {}
     if isinstance(error, errors.Overloaded):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    elif isinstance(error, errors.Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
     details = error.details[:MOST_DETAILS]
     return envelope(request.state.request_id, STATUS[type(error)], str(error), type(error).__name__, details, headers)
 

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from app.api import deadline
+from app.api import access, deadline
 from app.api.contracts import Contract, contract_of
 from app.api.errors import ErrorEnvelope
 from app.repository.manifest import Manifest
@@ -58,6 +58,8 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
         path = f"/v1/models/{manifest.name}"
         found["paths"][f"{path}/predict"] = {"post": operation(manifest, contracts[manifest.task])}
     _use_envelope(found)
+    if app.state.asks_for_keys:
+        access.declare(found)
     return found
 
 
