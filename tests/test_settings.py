@@ -1,5 +1,7 @@
 import pytest
+from starlette.testclient import TestClient
 
+from app.keys import add_key
 from app.main import build
 from app.settings import Settings
 
@@ -47,3 +49,13 @@ def test_limits_and_keys_that_cannot_be_used_stop_the_service_before_it_starts(t
     (tmp_path / "keys.json").write_text("{}")
     with pytest.raises(ValueError, match=r"keys\.json is not a file of keys: keys: Field required"):
         build(Settings(models_dir=tmp_path, keys="on", keys_file=tmp_path / "keys.json"))
+
+
+def test_the_service_for_every_address_asks_for_keys_and_the_one_for_loopback_does_not(models_dir, tmp_path):
+    file = tmp_path / "keys.json"
+    secret = add_key(file, "laptop")
+    for host, status in (("0.0.0.0", 401), ("127.0.0.1", 200)):
+        application, _ = build(Settings(models_dir=models_dir, device="cpu", host=host, keys_file=file))
+        with TestClient(application) as client:
+            assert client.get("/v1/models").status_code == status
+            assert client.get("/v1/models", headers={"X-API-Key": secret}).status_code == 200
