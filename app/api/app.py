@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from app.api import errors, health, openapi, v1
 from app.api.access import Access
+from app.api.cross_site import OwnPagesOnly
 from app.api.direct import Direct
 from app.api.headers import SecurityHeaders, allow_origins
 from app.api.limits import Limits, body_limit
@@ -76,8 +77,7 @@ def create_app(
         app.include_router(module.router)
     openapi.install(app, engine)
     inside: ASGIApp = Direct(app, predict_handlers(engine, limits))
-    if keys is not None:
-        inside = Access(inside, keys, telemetry)
+    inside = Access(inside, keys, telemetry) if keys is not None else OwnPagesOnly(inside, cors_origins)
     if cors_origins:  # before the keys: a browser asks without one whether it may send one
         inside = allow_origins(inside, cors_origins)
     return RequestContext(

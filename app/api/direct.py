@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.errors import on_bug, on_http_error, on_service_error
+from app.api.errors import named, on_bug, on_http_error, on_service_error
 from app.errors import ServiceError
 
 log = logging.getLogger(__name__)
@@ -58,5 +58,5 @@ async def _answer(route: DirectRoute, request: Request, names: dict[str, str]) -
     except ServiceError as error:
         return await on_service_error(request, error)
     except Exception as error:  # here, so that the answer passes the layers between, which let a browser read it
-        log.exception("request %s failed", request.state.request_id)
+        log.exception("request %s failed", named(request.scope["state"]))
         return await on_bug(request, error)

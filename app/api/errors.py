@@ -1,7 +1,7 @@
 """The one place where errors become HTTP, in the one envelope that every client we support reads."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.InvalidInput: 422,
     errors.PayloadTooLarge: 413,
     errors.Unauthorized: 401,
+    errors.Forbidden: 403,
     errors.ModelNotFound: 404,
     errors.ModelNotReady: 503,
     errors.Overloaded: 429,
@@ -61,6 +62,11 @@ def invalid_input(faults: Sequence[Any]) -> errors.InvalidInput:
 def _message(one: Any) -> str:
     # Our own validators raise ValueError; pydantic puts a prefix before what they say.
     return str(one["msg"]).removeprefix("Value error, ")
+
+
+def named(state: Mapping[str, Any]) -> str:
+    """A request as the log names it: by its id, and by its key if it came with one."""
+    return f"{state['request_id']} of {state['key']}" if "key" in state else str(state["request_id"])
 
 
 async def on_service_error(request: Request, error: Exception) -> JSONResponse:

@@ -51,7 +51,10 @@ RESPONSE_HEADERS = (
 
 
 class SecurityHeaders:
-    """By path: those of the pages let them work, those of everything else allow nothing."""
+    """By path: those of the pages let them work, those of everything else allow nothing.
+
+    A route that sends a header of the same name itself keeps its own.
+    """
 
     def __init__(self, app: FastAPI) -> None:
         self._pages = {

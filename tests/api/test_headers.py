@@ -3,6 +3,7 @@ from base64 import b64encode
 from hashlib import sha256
 
 import pytest
+from conftest import eventually
 from starlette.testclient import TestClient
 
 from app.api.app import create_app
@@ -53,16 +54,30 @@ def test_a_page_at_the_root_may_use_scripts_and_styles_of_this_origin_only(clien
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
 
 
-def test_a_bug_is_answered_with_the_same_headers(engine):
-    async def broken(scope, receive, send):
+class BrokenEngine:
+    """Everything that is asked of it is a bug."""
+
+    is_stopping = False
+
+    async def load(self, name=None): ...
+
+    async def stop(self): ...
+
+    def status(self):
         raise RuntimeError("broken")
 
-    application = create_app(engine, Telemetry(), Limits())
-    application._app = broken
+    find = status
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/models"), ("POST", PREDICT)])
+def test_a_bug_is_answered_with_the_same_headers_and_can_be_read_from_elsewhere(method, path):
+    application = create_app(BrokenEngine(), Telemetry(), Limits(), cors_origins=[ELSEWHERE])
     with TestClient(application, raise_server_exceptions=False) as client:
-        reply = client.get("/v1/models")
+        reply = client.request(method, path, headers={"Origin": ELSEWHERE})
     assert reply.status_code == 500
     assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["access-control-allow-origin"] == ELSEWHERE
+    assert len(reply.headers.get_list("x-request-id")) == 1
 
 
 @pytest.fixture
@@ -113,3 +128,29 @@ def test_errors_can_be_read_from_elsewhere_too(open_to_elsewhere):
         assert reply.headers["access-control-allow-origin"] == ELSEWHERE
         assert "X-Request-Id" in reply.headers["access-control-expose-headers"]
         assert reply.headers["vary"] == "Origin"
+
+
+def sent_by_a_page(client, site, origin=ELSEWHERE, method="POST", path=PREDICT):
+    headers = {"Sec-Fetch-Site": site, "Origin": origin}
+    return client.request(method, path, json={"inputs": ["good"]}, headers=headers)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_from_elsewhere_cannot_act_through_the_browser_of_somebody_else(client, site):
+    for path in (PREDICT, "/v1/models/tiny-sentiment/load"):
+        reply = sent_by_a_page(client, site, path=path)
+        assert reply.status_code == 403
+        assert reply.json()["error_type"] == "Forbidden"
+    assert sent_by_a_page(client, site, method="GET", path="/v1/models").status_code == 200
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_our_own_pages_can(client, site):
+    assert sent_by_a_page(client, site, origin="http://testserver").status_code == 200
+
+
+def test_a_page_of_an_origin_that_is_named_can_and_others_still_cannot(open_to_elsewhere):
+    eventually(lambda: open_to_elsewhere.get("/health/ready").status_code == 200)
+    assert sent_by_a_page(open_to_elsewhere, "cross-site").status_code == 200
+    assert sent_by_a_page(open_to_elsewhere, "cross-site", origin="https://evil.example").status_code == 403
+    assert sent_by_a_page(open_to_elsewhere, "cross-site", origin="null").status_code == 403
