@@ -22,7 +22,7 @@ RUN /opt/venv/bin/pip install --no-deps --force-reinstall .
 FROM python:3.11-slim-bookworm AS base
 # No root at run time; the same user owns the volumes that both images use.
 RUN groupadd --gid 10001 tessera && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent tessera \
-    && mkdir /models /cache && chown tessera:tessera /models /cache
+    && mkdir /models /cache /keys && chown tessera:tessera /models /cache /keys && chmod 700 /keys
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /srv
 
@@ -37,9 +37,9 @@ CMD ["fill-models", "/models"]
 
 FROM base AS service
 COPY --from=build /opt/venv /opt/venv
-ENV TESSERA_HOST=0.0.0.0 TESSERA_PORT=8000 TESSERA_MODELS_DIR=/models
+ENV TESSERA_HOST=0.0.0.0 TESSERA_PORT=8000 TESSERA_MODELS_DIR=/models TESSERA_KEYS_FILE=/keys/keys.json
 USER tessera
-VOLUME ["/models"]
+VOLUME ["/models", "/keys"]
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/ready', timeout=2)"]

@@ -1,4 +1,4 @@
-"""python -m app serve | tune [MODEL …] | models add FILE --name NAME: the service from the command line."""
+"""python -m app serve | tune [MODEL …] | models add FILE --name NAME | keys …: the service from the command line."""
 
 import argparse
 import logging
@@ -11,6 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from app.commands import add_model
 from app.errors import ServiceError
+from app.keys import add_key, read_keys, revoke_key
 from app.main import Server, build
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
@@ -22,8 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.load()
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _failed(error, 2)
     chosen = _parser(settings).parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     return int(chosen.run(chosen, settings))
@@ -49,12 +49,24 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     add.add_argument("file", type=Path)
     add.add_argument("--name", required=True, help="lower case with hyphens")
     add.set_defaults(run=_add)
+
+    keys = commands.add_parser("keys", help="work on the keys of callers").add_subparsers(required=True)
+    new = keys.add_parser("add", help="make a key and print its secret, which is shown this once")
+    new.add_argument("name", help="says in logs and metrics who called")
+    new.set_defaults(run=_add_key)
+    keys.add_parser("list", help="names, first characters and dates").set_defaults(run=_list_keys)
+    revoke = keys.add_parser("revoke", help="let a key in no more")
+    revoke.add_argument("name")
+    revoke.set_defaults(run=_revoke_key)
     return parser
 
 
 def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     settings = settings.model_copy(update={"host": chosen.host, "port": chosen.port})
-    server = Server(*build(settings), settings)
+    try:
+        server = Server(*build(settings), settings)
+    except (ValueError, OSError) as error:
+        return _failed(error, 2)
     server.run()
     return 0 if server.started else 1
 
@@ -70,10 +82,43 @@ def _add(chosen: argparse.Namespace, settings: Settings) -> int:
     try:
         manifest = add_model(chosen.file, chosen.name, settings.models_dir)
     except (ServiceError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _failed(error)
     print(f"published {manifest.name} version {manifest.version}")
     return 0
+
+
+def _add_key(chosen: argparse.Namespace, settings: Settings) -> int:
+    try:
+        secret = add_key(settings.keys_file, chosen.name)
+    except (ServiceError, ValueError, OSError) as error:
+        return _failed(error)
+    print(secret)
+    print("Shown this once. Send it as Authorization: Bearer … or X-API-Key: …", file=sys.stderr)
+    return 0
+
+
+def _list_keys(chosen: argparse.Namespace, settings: Settings) -> int:
+    try:
+        keys = read_keys(settings.keys_file)
+    except (ValueError, OSError) as error:
+        return _failed(error)
+    for key in keys:
+        print(f"{key.name}\t{key.start}…\t{key.created:%Y-%m-%d %H:%M} UTC")
+    return 0
+
+
+def _revoke_key(chosen: argparse.Namespace, settings: Settings) -> int:
+    try:
+        revoke_key(settings.keys_file, chosen.name)
+    except (ServiceError, ValueError, OSError) as error:
+        return _failed(error)
+    print(f"revoked {chosen.name}; a running service refuses it within a second")
+    return 0
+
+
+def _failed(error: Exception, code: int = 1) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

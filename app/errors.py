@@ -3,6 +3,8 @@
 ServiceError
 ├── InvalidInput        the caller sent something we cannot use
 │   └── PayloadTooLarge and it was too large to read
+├── Unauthorized        a key is needed, and a known one did not come
+├── Forbidden           whoever asks, it may not be asked from there
 ├── ModelNotFound       no such model or version
 ├── ModelNotReady       known, but not loaded, or the service is stopping
 ├── Overloaded          it would not be answered in time; try again later
@@ -46,6 +48,14 @@ class InvalidInput(ServiceError):
 
 
 class PayloadTooLarge(InvalidInput):
+    pass
+
+
+class Unauthorized(ServiceError):
+    pass
+
+
+class Forbidden(ServiceError):
     pass
 
 

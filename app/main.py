@@ -10,6 +10,8 @@ from starlette.types import ASGIApp
 
 from app.api.app import create_app
 from app.api.limits import Limits
+from app.api.protocol import limited_heads
+from app.keys import KeyRing
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Engine, LocalEngine
@@ -20,6 +22,14 @@ log = logging.getLogger(__name__)
 
 
 def build(settings: Settings) -> tuple[ASGIApp, Engine]:
+    """Raises ValueError and OSError for settings that cannot be used."""
+    limits = Limits(
+        settings.max_body_bytes,
+        settings.max_items,
+        settings.request_timeout_s,
+        task_body_bytes=settings.task_body_bytes,
+    )
+    keys = _keys(settings)
     telemetry = Telemetry()
     engine = LocalEngine(
         ModelRepository(settings.models_dir),
@@ -30,8 +40,19 @@ def build(settings: Settings) -> tuple[ASGIApp, Engine]:
         drain_timeout_s=settings.drain_timeout_s,
         num_threads=settings.threads,
     )
-    limits = Limits(settings.max_body_bytes, settings.max_items, settings.request_timeout_s)
-    return create_app(engine, telemetry, limits), engine
+    return create_app(engine, telemetry, limits, keys=keys, cors_origins=settings.cors_origins), engine
+
+
+def _keys(settings: Settings) -> KeyRing | None:
+    if not settings.asks_for_keys:
+        log.info("no keys are asked for: whoever reaches %s:%d may call", settings.host, settings.port)
+        return None
+    keys = KeyRing(settings.keys_file)
+    if keys:
+        log.info("callers need a key, of the %d in %s", len(keys), settings.keys_file)
+    else:
+        log.warning("callers need a key, and there are none in %s: python -m app keys add NAME", settings.keys_file)
+    return keys
 
 
 class Server(uvicorn.Server):
@@ -50,6 +71,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,  # nothing here depends on who asks
                 server_header=False,
+                http=limited_heads(settings.max_header_bytes),
                 timeout_graceful_shutdown=round(settings.drain_timeout_s) + 5,
             )
         )

@@ -1,14 +1,17 @@
 """Every environment variable the service reads. Only entry points import this."""
 
 import os
+import re
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "TESSERA_"
 OTHERS = {"TESSERA_CACHE"}  # read by the training job
+ORIGIN = r"\*|https?://[^/\s,*]+"
 
 
 class Settings(BaseSettings):
@@ -26,9 +29,35 @@ class Settings(BaseSettings):
     keep_versions: int = Field(2, ge=1, description="versions of a model that stay loaded, newest first")
     max_queue_size: int = Field(4096, ge=1, description="rows that may wait for one model")
     max_items: int = Field(256, ge=1, description="items of one request")
-    max_body_bytes: int = Field(16_000_000, ge=1, description="bytes of one request body")
+    max_body_bytes: int = Field(32_000_000, ge=1, description="bytes of one request body, of any route")
+    task_body_bytes: dict[str, int] = Field({}, description="the same for models of one task, as JSON")
+    max_header_bytes: int = Field(65_536, ge=1024, description="bytes of a request before its body")
     request_timeout_s: float = Field(30.0, gt=0, description="deadline of a request that names none")
     drain_timeout_s: float = Field(30.0, gt=0, description="time to answer what was admitted, after SIGTERM")
+
+    keys: Literal["auto", "on", "off"] = Field("auto", description="auto asks for keys unless only loopback can call")
+    keys_file: Path = Field(Path("keys.json"), description="where `python -m app keys` keeps them, as hashes")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins whose pages may call, with commas between; * for all"
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, given: Any) -> Any:
+        return [one.strip() for one in given.split(",")] if isinstance(given, str) else given
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            # With a path or a slash it would never be equal to what a browser sends.
+            if not re.fullmatch(ORIGIN, origin):
+                raise ValueError(f"{origin!r} is no origin, such as https://example.org or http://localhost:3000")
+        return origins
+
+    @property
+    def asks_for_keys(self) -> bool:
+        return self.keys == "on" or (self.keys == "auto" and not _is_loopback(self.host))
 
     @classmethod
     def load(cls) -> Self:
@@ -38,3 +67,10 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"unknown setting {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
         return cls()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

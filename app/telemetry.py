@@ -25,6 +25,9 @@ class Telemetry:
         self.request_seconds = Histogram(
             "tessera_request_seconds", "From request to response", ["route"], buckets=SECONDS, registry=registry
         )
+        self.key_requests = Counter(
+            "tessera_key_requests", "Requests let in by a key, by its name", ["key"], registry=registry
+        )
         self.queue_seconds = Histogram(
             "tessera_queue_seconds", "Time a row waited for its batch", one, buckets=SECONDS, registry=registry
         )

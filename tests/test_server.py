@@ -269,3 +269,81 @@ def test_it_answers_while_it_is_still_loading(models_dir, tmp_path):
         assert seen == {200, 503}
     finally:
         service.close()
+
+
+def ended_with_its_log(service: Service) -> str:
+    service.terminate()
+    return service.process.communicate(timeout=20)[1]
+
+
+def test_a_key_is_revoked_while_the_service_runs_and_its_secret_is_not_in_the_log(models_dir, tmp_path):
+    keys = {"TESSERA_KEYS_FILE": str(tmp_path / "keys.json")}
+    service = Service(models_dir, TESSERA_KEYS="on", **keys)
+
+    def manage(*arguments: str) -> str:
+        command = [sys.executable, "-m", "app", "keys", *arguments]
+        return subprocess.run(
+            command, env={**os.environ, **keys}, capture_output=True, text=True, timeout=60, check=True
+        ).stdout.strip()
+
+    def status(secret: str) -> int:
+        headers = {"Authorization": f"Bearer {secret}"}
+        return httpx.post(service.url + PREDICT, json={"inputs": ["good"]}, headers=headers).status_code
+
+    try:
+        eventually(service.is_ready, 30)
+        assert httpx.get(f"{service.url}/v1/models").status_code == 401
+        secret = manage("add", "laptop")
+        eventually(lambda: status(secret) == 200, 5)
+        assert status(secret + "x") == 401
+        large = httpx.post(service.url + PREDICT, content=b"x" * 5_000_000)
+        assert large.status_code == 401
+        manage("revoke", "laptop")
+        eventually(lambda: status(secret) == 401, 5)
+        with socket.create_connection(("127.0.0.1", service.port)) as broken:
+            broken.sendall(f"POST {PREDICT} HTTP/1.1\r\nAuthorization: Bearer {secret}\r\n\x00\r\n\r\n".encode())
+            assert broken.recv(65536).startswith(b"HTTP/1.1 400")
+    finally:
+        log = ended_with_its_log(service)
+    assert "there are none in" in log
+    assert "keys are now: laptop" in log
+    assert secret[16:] not in log
+
+
+def received(port: int, *parts: bytes) -> bytes:
+    """All that comes back until the connection is closed."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with suppress(ConnectionError):
+            for part in parts:
+                connection.sendall(part)
+        with suppress(ConnectionError):
+            while part := connection.recv(65536):
+                answer += part
+    return answer
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"X-Large: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"X-Endless: " + b"x" * 2_000_000,
+        b"".join(b"X-Many-%d: x\r\n" % i for i in range(3000)) + b"\r\n",
+    ],
+    ids=["one is large", "one never ends", "many"],
+)
+def test_headers_above_their_limit_get_431_in_the_envelope(models_dir, head):
+    service = Service(models_dir, TESSERA_MAX_HEADER_BYTES="10000")
+    try:
+        eventually(service.is_ready, 30)
+        answer = received(service.port, b"GET /health/live HTTP/1.1\r\nHost: x\r\n", head)
+        # A client that is still sending may see its connection reset before the answer.
+        assert answer.startswith(b"HTTP/1.1 431") or (not answer and len(head) > 1_000_000)
+        if answer:
+            assert b'"error_type":"RequestHeaderFieldsTooLarge"' in answer
+        large_body = httpx.post(service.url + PREDICT, json={"inputs": ["good"], "parameters": {"x": "y" * 50_000}})
+        assert large_body.status_code == 422
+        head = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Fits: " + b"x" * 9_000 + b"\r\n"
+        assert received(service.port, (head + b"\r\n") * 3 + head + b"Connection: close\r\n\r\n").count(b"200 OK") == 4
+    finally:
+        service.close()

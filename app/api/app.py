@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -11,12 +11,16 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from app.api import errors, health, hf, openapi, v1, v2
+from app.api.access import Access
+from app.api.cross_site import OwnPagesOnly
 from app.api.direct import Direct
+from app.api.headers import SecurityHeaders, allow_origins
 from app.api.hf import hf_handlers
-from app.api.limits import Limits
+from app.api.limits import Limits, body_limit
 from app.api.middleware import RequestContext
 from app.api.predict import predict_handlers
 from app.api.v2_infer import infer_handlers
+from app.keys import KeyRing
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
 
@@ -36,8 +40,18 @@ TAGS = [
 ]
 
 
-def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> ASGIApp:
-    """The service answers at once and says that it is not ready; models appear as they are loaded."""
+def create_app(
+    engine: Engine,
+    telemetry: Telemetry,
+    limits: Limits,
+    *,
+    keys: KeyRing | None = None,
+    cors_origins: Sequence[str] = (),
+) -> ASGIApp:
+    """The service answers at once and says that it is not ready; models appear as they are loaded.
+
+    Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -61,15 +75,21 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> ASGIApp:
     app.state.engine = engine
     app.state.telemetry = telemetry
     app.state.limits = limits
+    app.state.asks_for_keys = keys is not None
     errors.install(app)
     for module in (v1, v2, hf, health):
         app.include_router(module.router)
     openapi.install(app, engine)
     busiest = predict_handlers(engine, limits) | infer_handlers(engine, limits) | hf_handlers(engine, limits)
+    inside: ASGIApp = Direct(app, busiest)
+    inside = Access(inside, keys, telemetry) if keys is not None else OwnPagesOnly(inside, cors_origins)
+    if cors_origins:  # before the keys: a browser asks without one whether it may send one
+        inside = allow_origins(inside, cors_origins)
     return RequestContext(
-        Direct(app, busiest),
+        inside,
         telemetry=telemetry,
-        max_body_bytes=limits.max_body_bytes,
+        body_limit=body_limit(engine, limits),
+        headers=SecurityHeaders(app),
         is_stopping=lambda: engine.is_stopping,
     )
 

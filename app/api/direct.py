@@ -4,6 +4,7 @@ FastAPI's routing, dependencies and exception layers cost more than a small mode
 meets one regular expression and one table of errors. What these routes take and give is described in openapi.py.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from re import Pattern
@@ -14,8 +15,10 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.errors import on_http_error, on_service_error
+from app.api.errors import named, on_bug, on_http_error, on_service_error
 from app.errors import ServiceError
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[Request, dict[str, str]], Awaitable[Response]]
 
@@ -54,3 +57,6 @@ async def _answer(route: DirectRoute, request: Request, names: dict[str, str]) -
         return await route.handler(request, names)
     except ServiceError as error:
         return await on_service_error(request, error)
+    except Exception as error:  # here, so that the answer passes the layers between, which let a browser read it
+        log.exception("request %s failed", named(request.scope["state"]))
+        return await on_bug(request, error)

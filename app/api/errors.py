@@ -1,7 +1,7 @@
 """The one place where errors become HTTP, in the one envelope that every client we support reads."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +16,8 @@ from app import errors
 STATUS: dict[type[errors.ServiceError], int] = {
     errors.InvalidInput: 422,
     errors.PayloadTooLarge: 413,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
     errors.ModelNotFound: 404,
     errors.ModelNotReady: 503,
     errors.Overloaded: 429,
@@ -65,11 +67,18 @@ def _message(one: Any) -> str:
     return str(one["msg"]).removeprefix("Value error, ")
 
 
+def named(state: Mapping[str, Any]) -> str:
+    """A request as the log names it: by its id, and by its key if it came with one."""
+    return f"{state['request_id']} of {state['key']}" if "key" in state else str(state["request_id"])
+
+
 async def on_service_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.ServiceError)
     headers = {}
     if isinstance(error, errors.Overloaded):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    elif isinstance(error, errors.Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
     details = error.details[:MOST_DETAILS]
     status = (V2_STATUS if request.url.path.startswith("/v2/") else STATUS)[type(error)]
     return envelope(request.state.request_id, status, str(error), type(error).__name__, details, headers)

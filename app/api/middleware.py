@@ -1,4 +1,4 @@
-"""What every request gets: an id, a limit on its body, a place in the metrics, an answer even if we fail."""
+"""What every request gets: an id, a limit on its body, headers, a place in the metrics, an answer even if we fail."""
 
 import logging
 import re
@@ -6,11 +6,12 @@ from collections.abc import Callable
 from time import perf_counter
 from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import on_bug
+from app.api.errors import named, on_bug
+from app.api.headers import SecurityHeaders
 from app.errors import PayloadTooLarge
 from app.telemetry import Telemetry
 
@@ -29,36 +30,46 @@ class RequestContext:
     """
 
     def __init__(
-        self, app: ASGIApp, telemetry: Telemetry, max_body_bytes: int, is_stopping: Callable[[], bool]
+        self,
+        app: ASGIApp,
+        telemetry: Telemetry,
+        body_limit: Callable[[str], int],
+        headers: SecurityHeaders,
+        is_stopping: Callable[[], bool],
     ) -> None:
         self._app = app
         self._is_stopping = is_stopping
         self._telemetry = telemetry
-        self._max_body_bytes = max_body_bytes
+        self._body_limit = body_limit
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started, status = perf_counter(), 0
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+        asked = Headers(scope=scope).get("x-request-id", "")
+        request_id = asked if REQUEST_ID.fullmatch(asked) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
+                # As bytes: this runs for every answer, and what reads headers as text takes longer than all the rest.
+                given = message.get("headers", ())
+                names = {name for name, _ in given}
+                own = [one for one in self._headers.of(scope["path"]) if one[0] not in names]
+                own.append((b"x-request-id", request_id.encode()))
                 if self._is_stopping():
-                    headers["Connection"] = "close"
+                    own.append((b"connection", b"close"))
+                message["headers"] = [*given, *own]
             await send(message)
 
         try:
-            await self._app(scope, _Limited(receive, self._max_body_bytes), send_with_id)
+            await self._app(scope, _Limited(receive, self._body_limit, scope["path"]), send_with_id)
         except Exception as error:
-            log.exception("request %s failed", request_id)
+            log.exception("request %s failed", named(scope["state"]))
             if status == 500:  # FastAPI has answered, and raised all the same
                 return
             if status:  # too late for an answer
@@ -71,14 +82,18 @@ class RequestContext:
 
 
 class _Limited:
-    """`receive`, which raises PayloadTooLarge when the body turns out to be larger than the limit."""
+    """`receive`, which raises PayloadTooLarge when the body turns out to be larger than `limit_of(path)`."""
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, limit_of: Callable[[str], int], path: str) -> None:
         self._receive = receive
-        self._limit = limit
+        self._limit_of = limit_of
+        self._path = path
+        self._limit = -1
         self._received = 0
 
     async def __call__(self) -> Message:
+        if self._limit < 0:  # looked up when a body is read at all
+            self._limit = self._limit_of(self._path)
         message = await self._receive()
         self._received += len(message.get("body", b""))
         if self._received <= self._limit:
@@ -86,4 +101,4 @@ class _Limited:
         while message.get("more_body") and self._received < MOST_DISCARDED * self._limit:
             message = await self._receive()
             self._received += len(message.get("body", b""))
-        raise PayloadTooLarge(f"the body has more than the {self._limit} bytes that a request may have")
+        raise PayloadTooLarge(f"the body has more than the {self._limit} bytes that it may have here")

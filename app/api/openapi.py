@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from app.api import deadline, v2_openapi
+from app.api import access, deadline, v2_openapi
 from app.api.contracts import Contract, contract_of
 from app.api.errors import ErrorEnvelope
 from app.api.hf import tasks_of
@@ -77,6 +77,8 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
             path = f"/hf/models/{manifest.name}" + ("" if task == manifest.task else f"/pipeline/{task}")
             found["paths"][path] = {"post": hf_operation(manifest, task, spoken[task])}
     _use_envelope(found)
+    if app.state.asks_for_keys:
+        access.declare(found)
     return found
 
 

@@ -1,0 +1,96 @@
+"""What browsers are told with every response: what it may load, and who may read it. Made once."""
+
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+# Content-Security-Policy. What is no page loads nothing, if a browser should take it for one.
+NO_PAGE = {"default-src": "'none'", "frame-ancestors": "'none'"}
+PAGE = {
+    **NO_PAGE,
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data: blob:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+}
+INLINE_STYLES = "'self' 'unsafe-inline'"  # both documentation pages write styles into themselves
+
+# Of a request and an answer from elsewhere, what may be set and read besides what browsers always allow.
+REQUEST_HEADERS = (
+    "Authorization",
+    "X-API-Key",
+    "X-Request-Id",
+    "X-Request-Timeout-Ms",
+    "Inference-Header-Content-Length",
+)
+RESPONSE_HEADERS = (
+    "X-Request-Id",
+    "X-Model-Version",
+    "Server-Timing",
+    "Retry-After",
+    "WWW-Authenticate",
+    "Inference-Header-Content-Length",
+    "X-Error-Message",
+)
+
+
+class SecurityHeaders:
+    """By path: those of the pages let them work, those of everything else allow nothing.
+
+    A route that sends a header of the same name itself keeps its own.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._pages = {
+            "/": _headers(PAGE),
+            "/docs": _headers({**PAGE, "script-src": f"'self' {_docs_script(app)}", "style-src": INLINE_STYLES}),
+            "/redoc": _headers({**PAGE, "worker-src": "blob:", "style-src": INLINE_STYLES}),
+        }
+        self._others = _headers(NO_PAGE)
+
+    def of(self, path: str) -> RawHeaders:
+        return self._pages.get(path, self._others)
+
+
+def allow_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Let pages of these origins call `app`, with a key if they have one, but never with a browser's cookies."""
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=REQUEST_HEADERS,
+        expose_headers=RESPONSE_HEADERS,
+    )
+
+
+def _headers(policy: dict[str, str]) -> RawHeaders:
+    all_of_them = {**ALWAYS, "Content-Security-Policy": "; ".join(f"{what} {where}" for what, where in policy.items())}
+    return [(name.lower().encode(), value.encode()) for name, value in all_of_them.items()]
+
+
+def _docs_script(app: FastAPI) -> str:
+    """The hash by which the one script inside FastAPI's own page is known, so that no other may run there."""
+    page = get_swagger_ui_html(
+        openapi_url=app.openapi_url or "",
+        title="",
+        oauth2_redirect_url=app.swagger_ui_oauth2_redirect_url,
+        swagger_ui_parameters=app.swagger_ui_parameters,
+    )
+    (script,) = re.findall(rb"<script>(.*?)</script>", bytes(page.body), re.DOTALL)
+    return f"'sha256-{b64encode(sha256(script).digest()).decode()}'"

@@ -1,0 +1,61 @@
+import pytest
+from starlette.testclient import TestClient
+
+from app.keys import add_key
+from app.main import build
+from app.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("host", "keys", "asks"),
+    [
+        ("127.0.0.1", "auto", False),
+        ("127.0.0.2", "auto", False),
+        ("localhost", "auto", False),
+        ("::1", "auto", False),
+        ("0.0.0.0", "auto", True),
+        ("::", "auto", True),
+        ("", "auto", True),
+        ("192.168.1.7", "auto", True),
+        ("localhost.example", "auto", True),
+        ("0.0.0.0", "off", False),
+        ("127.0.0.1", "on", True),
+    ],
+)
+def test_keys_are_asked_for_unless_only_this_machine_can_call(host, keys, asks):
+    assert Settings(host=host, keys=keys).asks_for_keys is asks
+
+
+def test_origins_are_given_with_commas_between(monkeypatch):
+    monkeypatch.setenv("TESSERA_CORS_ORIGINS", "https://a.example, http://localhost:3000")
+    assert Settings.load().cors_origins == ("https://a.example", "http://localhost:3000")
+
+
+@pytest.mark.parametrize("given", ["", "a.example", "https://a.example/", "https://a.example/x", "https://a.example,"])
+def test_an_origin_that_no_browser_would_send_is_an_error(monkeypatch, given):
+    monkeypatch.setenv("TESSERA_CORS_ORIGINS", given)
+    with pytest.raises(ValueError, match="is no origin, such as"):
+        Settings.load()
+
+
+def test_a_limit_for_one_task_is_given_as_json(monkeypatch):
+    monkeypatch.setenv("TESSERA_TASK_BODY_BYTES", '{"summarization": 100}')
+    assert Settings.load().task_body_bytes == {"summarization": 100}
+
+
+def test_limits_and_keys_that_cannot_be_used_stop_the_service_before_it_starts(tmp_path):
+    with pytest.raises(ValueError, match="'poetry', which is no task"):
+        build(Settings(models_dir=tmp_path, task_body_bytes={"poetry": 1}))
+    (tmp_path / "keys.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"keys\.json is not a file of keys: keys: Field required"):
+        build(Settings(models_dir=tmp_path, keys="on", keys_file=tmp_path / "keys.json"))
+
+
+def test_the_service_for_every_address_asks_for_keys_and_the_one_for_loopback_does_not(models_dir, tmp_path):
+    file = tmp_path / "keys.json"
+    secret = add_key(file, "laptop")
+    for host, status in (("0.0.0.0", 401), ("127.0.0.1", 200)):
+        application, _ = build(Settings(models_dir=models_dir, device="cpu", host=host, keys_file=file))
+        with TestClient(application) as client:
+            assert client.get("/v1/models").status_code == status
+            assert client.get("/v1/models", headers={"X-API-Key": secret}).status_code == 200
