@@ -50,8 +50,9 @@ def _measure(chosen: argparse.Namespace, results: "Results", machine: dict[str, 
     names = with_needed(chosen.only)
     scenarios = [scenario for scenario in SCENARIOS if scenario.name in names]
     servers = [server for server in SERVERS if server.family in chosen.peers or server.family == "ours"]
-    for number in range(1, chosen.rounds + 1):
-        one = Round(number, chosen.seconds, partial(say, prefix=f"round {number} of {chosen.rounds}: "))
+    done = results.num_rounds(names) if chosen.more else 0
+    for number in range(done + 1, done + chosen.rounds + 1):
+        one = Round(number, chosen.seconds, partial(say, prefix=f"round {number}: "))
         one.measure(scenarios, servers)
         if "startup" in names:
             one.found["startup"] = {"ours": _or_failed("start", alone.measure_startup)}
@@ -76,10 +77,14 @@ class Results:
         self._path = path
         self.content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
+    def num_rounds(self, names: list[str]) -> int:
+        """How many rounds there are of each of these scenarios, or of the one with most."""
+        return max((len(self.content[name]["rounds"]) for name in names if name in self.content), default=0)
+
     def add(self, found: dict[str, Any], number: int, how: dict[str, Any]) -> None:
         """Add a round; the first one replaces what was there of its scenarios."""
         for name, figures in found.items():
-            if number == 1:
+            if number == 1 or name not in self.content:
                 now = datetime.now(UTC).isoformat(timespec="minutes")
                 self.content[name] = {"measured": now, **how, "rounds": []}
             self.content[name]["rounds"].append(figures)
@@ -123,7 +128,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", type=_names(NAMES), default=list(NAMES), help=f"of {','.join(NAMES)}")
     parser.add_argument("--peers", type=_names((*peers, "ours")), default=list(peers), help=f"of {','.join(peers)}")
     parser.add_argument("--rounds", type=int, default=5, help="each measures every server once")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of one load; open loops take twice as long")
+    parser.add_argument("--more", action="store_true", help="add these rounds to those that were measured before")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of one load; open loops take twice as long")
     parser.add_argument("--soak-requests", type=int, default=100_000)
     parser.add_argument("--soak-rate", type=float, default=220.0, help="requests a second")
     parser.add_argument("--report-only", action="store_true", help="write the table and plots of what was measured")

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import load
 from benchmarks.graphs import Graph
-from benchmarks.running import Running, ServerFailed, ask, layout_of, running
+from benchmarks.running import Running, ServerFailed, ask, layout_of, running, tune
 from benchmarks.scenarios import MIXED_64, Closed, Layout, Open, Scenario
 from benchmarks.servers import OURS, Server
 from benchmarks.wrk import closed_loop
@@ -41,16 +41,20 @@ class Round:
     def measure(self, scenarios: Sequence[Scenario], servers: Sequence[Server]) -> None:
         for (graph, layout, deadline_ms), group in groups(scenarios):
             with layout_of(layout) as cores:
+                tune(graph, cores, self.say)
                 self._measure_raw(graph, group, cores)
-                for server in self._chosen(servers) if deadline_ms else servers:
+                for server in self._chosen(servers, group):
                     self._measure_server(server, graph, group, cores, deadline_ms)
 
-    def _chosen(self, servers: Iterable[Server]) -> list[Server]:
-        """Of each family the variant that answered most; overload takes long."""
+    def _chosen(self, servers: Sequence[Server], group: Sequence[Scenario]) -> Sequence[Server]:
+        """Of each family the variant that answered most in the scenario that these need, if it was measured before."""
+        needed = self.found.get(group[0].needs or "")
+        if needed is None:
+            return servers
         best: dict[str, Server] = {}
         for server in servers:
             other = best.get(server.family, server)
-            best[server.family] = max(other, server, key=lambda one: self.saturation.get(one.name, 0.0))
+            best[server.family] = max(other, server, key=lambda one: _most(needed.get(one.name, {})))
         return list(best.values())
 
     def _measure_raw(self, graph: Graph, group: Sequence[Scenario], cores: Sequence[int]) -> None:
@@ -114,6 +118,11 @@ class Round:
         # Twice as long as a closed loop: of what is asked at random the slowest hundredth needs many requests.
         figures = load.run(found.port, request.messages(header), rate, 2 * self.seconds, self.number, deadline_s)
         return {"saturation": saturation, "goodput_share": figures["goodput"] / saturation, **figures}
+
+
+def _most(cases: Cases) -> float:
+    """The highest throughput of a server in any case."""
+    return max((case.get("throughput", 0.0) for case in cases.values() if isinstance(case, dict)), default=0.0)
 
 
 def groups(scenarios: Iterable[Scenario]) -> Iterator[tuple[tuple[Graph, Layout, int | None], list[Scenario]]]:

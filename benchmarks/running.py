@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,17 @@ def layout_of(layout: Layout) -> Iterator[list[int]]:
         yield available[:1]
     finally:
         os.sched_setaffinity(0, before)
+
+
+def tune(graph: Graph, cores: Sequence[int], say: Callable[[str], None]) -> None:
+    """Let our service measure how it runs the graph on these cores, once, as `make serve` does before it starts."""
+    command = ["taskset", "-c", ",".join(map(str, cores)), sys.executable, "-m", "app", "tune", "--if-missing"]
+    done = subprocess.run(
+        command, env={**os.environ, **_environment(OURS, graph, {})}, check=True, stdout=subprocess.PIPE, text=True
+    )
+    for line in done.stdout.splitlines():
+        if "chosen" in line:
+            say(f"ours, {graph.model}: {line.strip()}")
 
 
 @contextmanager
