@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
@@ -20,8 +19,7 @@ from app.repository.manifest import Manifest
 from app.serving.engine import Engine, Inference, Prediction
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """Typed items and parameters, how their answer is written, and of which task they are, if not of the model's."""
 
     items: list[Any]
