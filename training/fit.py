@@ -84,9 +84,11 @@ def fit(
         resumed = checkpoint if run.resume and checkpoint.exists() else None
         if resumed:
             progress(f"{name}: going on from {resumed}")
-        trainer = _trainer(run, epochs, clip, callbacks)
-        with _quiet(), _interruptible(trainer):
-            trainer.fit(module, datamodule=Loaders(train, validation, run.seed), ckpt_path=resumed, weights_only=True)
+        with _quiet():
+            trainer = _trainer(run, epochs, clip, callbacks)
+            with _interruptible(trainer):
+                loaders = Loaders(train, validation, run.seed)
+                trainer.fit(module, datamodule=loaders, ckpt_path=resumed, weights_only=True)
         if run.node == 0:
             _finish(folder, BEST if monitor else LAST)
         else:

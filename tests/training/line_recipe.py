@@ -70,7 +70,11 @@ def make(run: Run) -> Draft:
         licence="CC0-1.0",
         files={"model.onnx": graph},
         graphs={"model": "model.onnx"},
-        config={},
+        config={
+            "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 1]}],
+            "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 1]}],
+            "batched": True,
+        },
         inputs=[TensorSpec(name="x", datatype="FP32", shape=(-1, 1))],
         outputs=[TensorSpec(name="y", datatype="FP32", shape=(-1, 1))],
         metrics=[
