@@ -1,6 +1,7 @@
 """What a recipe is, and the way from its draft to a published version."""
 
 import platform
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,14 +11,27 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from app.repository.manifest import Batching, Golden, Manifest, Metric, Provenance, Source, TensorSpec
+from app.repository.manifest import (
+    Batching,
+    CardFiles,
+    Golden,
+    Manifest,
+    Metric,
+    Provenance,
+    Source,
+    TensorSpec,
+    Variant,
+    Verification,
+)
 from app.repository.publish import publish
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
 from app.tasks.base import Task, predict_json
+from training.card import MARKDOWN, card_files
 
-LIBRARIES = ("numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
+FULL_PRECISION = "32-true"
+LIBRARIES = ("lightning", "numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
 
 
 class TrainingError(Exception):
@@ -35,7 +49,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """All that a recipe knows of the version it made. `files` maps artifact names to where they lie now."""
+    """All that a recipe knows of the version it made. `files` maps artifact names to where they lie now.
+
+    For the card: `pictures` maps captions to PNG files, `sections` headings to Markdown.
+    """
 
     description: str
     licence: str
@@ -52,26 +69,46 @@ class Draft:
     batching: Batching = field(default_factory=Batching)
     limits: Sequence[str] = ()
     notes: str = ""
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    verification: Verification | None = None
+    pictures: Mapping[str, Path] = field(default_factory=dict)
+    sections: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a recipe: where it may write, its seed, and whether it is only tried on a tiny slice."""
+    """One execution of a recipe.
+
+    `workdir`: where it may write, kept until the next fresh start. `tiny`: only tried, on a tiny slice. `resume`: go on
+    where an interrupted run in `workdir` stopped. `precision`, `devices` (per node) and `nodes` are Lightning's; of
+    several nodes each has its rank as `node` and a `workdir` of its own, beside those of the others.
+    `source`: a hub id or a local folder instead of the packaged data or weights.
+    """
 
     workdir: Path
     seed: int = 0
     tiny: bool = False
+    resume: bool = False
+    precision: str = FULL_PRECISION
+    devices: int = 1
+    nodes: int = 1
+    node: int = 0
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one model is made. Below any figure of `must_reach` (metric name to value) nothing is published."""
+    """How one model is made. Below any figure of `must_reach` (metric name to value) nothing is published.
+
+    `takes_source`: it can be made from `Run.source`.
+    """
 
     name: str
     task: str
     summary: str
     make: Callable[[Run], Draft]
     must_reach: Mapping[str, float] = field(default_factory=dict)
+    takes_source: bool = False
 
 
 def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
@@ -80,34 +117,52 @@ def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
     draft = recipe.make(run)
     if not run.tiny:
         judge(recipe, draft.metrics)
+    golden = golden_examples(recipe.task, draft)
+    provenance = Provenance(
+        recipe=recipe.name,
+        command=command(recipe, run),
+        seed=run.seed,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        duration_s=round(time.monotonic() - started, 1),
+        sources=tuple(draft.sources),
+        libraries={"python": platform.python_version(), **_library_versions()},
+        notes=draft.notes,
+    )
+    card = card_files(recipe, draft, provenance, run.workdir)
     return publish(
         models,
         recipe.name,
-        draft.files,
+        {**draft.files, **card},
         task=recipe.task,
         description=draft.description,
         licence=draft.licence,
         runtime=draft.runtime,
         precision=draft.precision,
         graphs=dict(draft.graphs),
+        variants=dict(draft.variants),
         inputs=tuple(draft.inputs),
         outputs=tuple(draft.outputs),
         config=dict(draft.config),
         batching=draft.batching,
         metrics=tuple(draft.metrics),
         limits=tuple(draft.limits),
-        golden=golden_examples(recipe.task, draft),
-        provenance=Provenance(
-            recipe=recipe.name,
-            command=f"python -m training {recipe.name} --seed {run.seed}",
-            seed=run.seed,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            duration_s=round(time.monotonic() - started, 1),
-            sources=tuple(draft.sources),
-            libraries={"python": platform.python_version(), **_library_versions()},
-            notes=draft.notes,
-        ),
+        verification=draft.verification,
+        card=CardFiles(pictures=tuple(name for name in card if name != MARKDOWN)),
+        provenance=provenance,
+        golden=golden,
     )
+
+
+def command(recipe: Recipe, run: Run) -> str:
+    """What makes this version again. How many devices made it changes nothing."""
+    options = [f"--seed {run.seed}"]
+    if run.tiny:
+        options.append("--tiny")
+    if run.precision != FULL_PRECISION:
+        options.append(f"--precision {run.precision}")
+    if run.source:
+        options.append(f"--source {shlex.quote(run.source)}")
+    return " ".join(["python -m training", recipe.name, *options])
 
 
 def judge(recipe: Recipe, metrics: Sequence[Metric]) -> None:
