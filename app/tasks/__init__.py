@@ -6,7 +6,16 @@ from app.tasks.recommendation import Recommendation
 from app.tasks.summarization import Summarization
 from app.tasks.tensors import RawTensors
 from app.tasks.text_classification import TextClassification
+from app.tasks.time_series_forecasting import TimeSeriesForecasting
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (ImageClassification, TextClassification, Summarization, Recommendation, RawTensors)
+    task.name: task
+    for task in (
+        ImageClassification,
+        TextClassification,
+        Summarization,
+        Recommendation,
+        TimeSeriesForecasting,
+        RawTensors,
+    )
 }
