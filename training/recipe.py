@@ -10,7 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from app.repository.manifest import Batching, Golden, Manifest, Metric, Provenance, Source, TensorSpec
+from app.repository.manifest import (
+    Batching,
+    Golden,
+    Manifest,
+    Metric,
+    Provenance,
+    Source,
+    TensorSpec,
+    Variant,
+    Verification,
+)
 from app.repository.publish import publish
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
@@ -35,7 +45,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """All that a recipe knows of the version it made. `files` maps artifact names to where they lie now."""
+    """All that a recipe knows of the version it made. `files` maps artifact names to where they lie now.
+
+    For the card: `pictures` maps captions to PNG files, `sections` headings to Markdown.
+    """
 
     description: str
     licence: str
@@ -52,15 +65,29 @@ class Draft:
     batching: Batching = field(default_factory=Batching)
     limits: Sequence[str] = ()
     notes: str = ""
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    verification: Verification | None = None
+    pictures: Mapping[str, Path] = field(default_factory=dict)
+    sections: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a recipe: where it may write, its seed, and whether it is only tried on a tiny slice."""
+    """One execution of a recipe.
+
+    `workdir`: where it may write, kept until the next fresh start. `tiny`: only tried, on a tiny slice. `resume`: go on
+    where an interrupted run in `workdir` stopped. `precision`, `devices` (per node) and `nodes` are Lightning's.
+    `source`: a hub id or a local folder instead of the packaged data or weights.
+    """
 
     workdir: Path
     seed: int = 0
     tiny: bool = False
+    resume: bool = False
+    precision: str = "32-true"
+    devices: int = 1
+    nodes: int = 1
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +120,8 @@ def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
         inputs=tuple(draft.inputs),
         outputs=tuple(draft.outputs),
         config=dict(draft.config),
+        variants=dict(draft.variants),
+        verification=draft.verification,
         batching=draft.batching,
         metrics=tuple(draft.metrics),
         limits=tuple(draft.limits),

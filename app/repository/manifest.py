@@ -87,6 +87,25 @@ class Variant(Frozen):
     graphs: Annotated[dict[str, ArtifactName], Field(min_length=1)]
 
 
+class Verification(Frozen):
+    """Largest absolute difference between the trained network and the exported graph, over real inputs.
+
+    `batch_1`: each input alone. `batch_n`: all in batches of `n`.
+    """
+
+    batch_1: float
+    batch_n: float
+    n: PositiveInt
+    inputs: PositiveInt
+
+
+class Card(Frozen):
+    """Files of the version that people read: Markdown, and the pictures that it shows."""
+
+    markdown: ArtifactName = "card.md"
+    pictures: tuple[ArtifactName, ...] = ()
+
+
 class Manifest(Frozen):
     """Contents of `models/<name>/<version>/manifest.json`."""
 
@@ -107,6 +126,8 @@ class Manifest(Frozen):
     batching: Batching = Batching()
     metrics: tuple[Metric, ...] = ()
     limits: tuple[str, ...] = ()
+    verification: Verification | None = None
+    card: Card | None = None
     provenance: Provenance | None = None
     golden: tuple[Golden, ...] = ()
 
