@@ -135,7 +135,8 @@ def gru4rec(num_items: int, run: Run) -> Scores:
     @recipe.one_thread()
     def scores(histories: Sequence[History]) -> Array:
         torch.manual_seed(run.seed)
-        network = recipe.fit_next_event(GRU4Rec(num_items), histories, run, epochs=recipe.EPOCHS)
+        network = GRU4Rec(num_items)
+        recipe.fit_next_event(network, histories, run, epochs=recipe.EPOCHS)
         return recipe.score(network, histories)
 
     return scores

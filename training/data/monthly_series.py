@@ -1,7 +1,7 @@
 """Monthly series of the M1, M3 and tourism forecasting competitions: business, economy, demography, tourism.
 
-Papers: Makridakis et al., "The accuracy of extrapolation (time series) methods", Journal of Forecasting 1982; Makridakis
-& Hibon, "The M3-Competition", International Journal of Forecasting 2000; Athanasopoulos et al., "The tourism
+Papers: Makridakis et al., "The accuracy of extrapolation (time series) methods", Journal of Forecasting 1982;
+Makridakis & Hibon, "The M3-Competition", International Journal of Forecasting 2000; Athanasopoulos et al., "The tourism
 forecasting competition", International Journal of Forecasting 2011. The package declares a licence and the
 competitions none, so nothing of them is kept beside this code.
 """

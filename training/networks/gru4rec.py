@@ -4,7 +4,6 @@ Paper: Hidasi et al., "Session-based Recommendations with Recurrent Neural Netwo
 items instead of sampled ones, as for SASRec.
 """
 
-import torch
 from torch import Tensor, nn
 
 

@@ -29,9 +29,7 @@ class NeuMF(nn.Module):
         super().__init__()
         self.people, self.items = _embedding(num_people, width), _embedding(num_items + 1, width)
         self.factors_of_people, self.factors = _embedding(num_people, width), _embedding(num_items + 1, width)
-        self.layers = nn.Sequential(
-            nn.Linear(2 * width, 64), nn.ReLU(), nn.Dropout(0.2), nn.Linear(64, 32), nn.ReLU()
-        )
+        self.layers = nn.Sequential(nn.Linear(2 * width, 64), nn.ReLU(), nn.Dropout(0.2), nn.Linear(64, 32), nn.ReLU())
         self.out = nn.Linear(32 + width, 1)
 
     def forward(self, people: Tensor, items: Tensor) -> Tensor:

@@ -27,12 +27,31 @@ def test_quantiles_of_every_step_increase(network: SeasonalGRU, values: Tensor) 
 
 
 @torch.inference_mode()
-def test_what_the_head_adds_is_added_to_the_same_month_a_season_ago(network: SeasonalGRU, values: Tensor) -> None:
-    for parameter in network.head.parameters():
-        parameter.zero_()
-    median = network(values, torch.ones_like(values))[:, :, 2]
-    torch.testing.assert_close(median[:, :12], values[:, -12:])
-    torch.testing.assert_close(median[:, 12:], values[:, -12:-6])
+def test_a_forecast_is_a_corrected_mean_of_simple_ones(network: SeasonalGRU, values: Tensor) -> None:
+    for layer in (network.weigh, network.correct):
+        layer.weight.zero_()
+        layer.bias.zero_()
+    known = torch.ones_like(values)
+    simple = network.simple_forecasts(values, values[:, network.places], known[:, network.places])
+    torch.testing.assert_close(network(values, known)[:, :, 0], simple.mean(-1), rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_simple_forecasts_go_on_with_a_season_and_a_trend(network: SeasonalGRU) -> None:
+    months = torch.arange(HISTORY + HORIZON)
+    season, trend = (months % 12).float(), months.float()
+
+    def simple(series: Tensor) -> Tensor:
+        values = series[None, :HISTORY]
+        return network.simple_forecasts(values, values[:, network.places], torch.ones(1, HORIZON, 4))[0]
+
+    again, mean, now, recent, *with_change = simple(season).T
+    for forecast in (again, mean, *with_change):
+        torch.testing.assert_close(forecast, season[HISTORY:])
+    assert (now == season[HISTORY - 1]).all()
+    assert (recent == season[HISTORY - 3 : HISTORY].mean()).all()
+    by_year = simple(season + trend)[:, -1]
+    torch.testing.assert_close(by_year, (season + trend)[HISTORY:])
 
 
 @torch.inference_mode()
