@@ -17,6 +17,7 @@ from app.tasks.time_series_forecasting import (
     AIRLINE_PASSENGERS,
     ForecastingConfig,
     ForecastParameters,
+    Scale,
     SeriesInput,
     TimeSeriesForecasting,
 )
@@ -56,6 +57,7 @@ WIDTH, DROPOUT, MEMBERS = 64, 0.2, 3
 EPOCHS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 4, 256, 2e-3, 0.01
 KEPT = 0.35  # of all windows: neighbours differ by one month
 SHORTENED = 0.3  # of the windows lose a part of their past, so that short series are known, too
+MOST_WINDOWS = 60  # of a series, that count in full; more share the weight of these
 LEAST_FOLLOWING = 6  # months after a window, or it is not learned from
 FARTHEST = 20.0  # units of scale from the level; what lies beyond is learned as if it were there
 
@@ -124,15 +126,15 @@ class Windows(Dataset[tuple[Tensor, ...]]):
     """What was known and what followed, at many months of each series, prepared as the service prepares an item.
 
     A sample is `values`, `is_known` [max_history], `following` [HORIZON], on the same scale, and `weight` [HORIZON],
-    0 where nothing follows. A series with more windows does not weigh more, nor one that is harder to forecast: errors
-    count in units of that of "as a year ago", as in MASE.
+    0 where nothing follows. A series does not weigh more because it is very long, nor because it is hard to forecast:
+    errors count in units of that of "as a year ago", as in MASE.
     """
 
     def __init__(self, histories: Sequence[Array], seed: int) -> None:
         random = np.random.default_rng(seed)
         found = [window for history in histories for window in _windows(history, random)]
         self.columns = [torch.from_numpy(np.stack(column)) for column in zip(*found, strict=True)]
-        self.columns[-1] /= self.columns[-1].mean()
+        self.columns[-1] /= self.columns[-1].sum(1).mean()
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -145,14 +147,17 @@ class Windows(Dataset[tuple[Tensor, ...]]):
         return tuple(column[indices] for column in self.columns)
 
 
-def _as_it_is(batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _windows(history: Array, random: np.random.Generator) -> list[tuple[Array, ...]]:
-    ends = [end for end in range(CONFIG.min_history, len(history) - LEAST_FOLLOWING + 1) if random.random() < KEPT]
-    windows = []
+def _windows(history: Array, random: np.random.Generator) -> Sequence[tuple[Array, ...]]:
+    ends = range(CONFIG.min_history, len(history) - LEAST_FOLLOWING + 1)
+    share = min(1.0, MOST_WINDOWS / max(1, len(ends)))
+    windows: list[tuple[Array, ...]] = []
     for end in ends:
+        if random.random() > KEPT:
+            continue
         start = int(random.integers(0, end - CONFIG.min_history + 1)) if random.random() < SHORTENED else 0
         known = history[start:end][-CONFIG.max_history :]
         row, scale = prepare(known)
@@ -162,14 +167,14 @@ def _windows(history: Array, random: np.random.Generator) -> list[tuple[Array, .
         after = history[end : end + HORIZON]
         following[: len(after)] = scale.remove(after).clip(-FARTHEST, FARTHEST)
         naive_error = np.abs(known[SEASON:] - known[:-SEASON]).mean() / scale.unit
-        weight[: len(after)] = 1 / len(after) / len(ends) / np.clip(naive_error, 0.1, 3.0)
+        weight[: len(after)] = share / len(after) / np.clip(naive_error, 0.1, 3.0)
         windows.append((row["values"], row["is_known"], following, weight))
     return windows
 
 
-def prepare(known: Array) -> tuple[Tensors | None, Any]:
+def prepare(known: Array) -> tuple[Tensors | None, Scale]:
     """The row that the service makes of a series, None if it never changes, and the scale that was removed."""
-    prepared = TASK.preprocess(SeriesInput.model_construct(values=known), ForecastParameters())
+    prepared = TASK.preprocess(SeriesInput.model_construct(values=known.tolist()), ForecastParameters())
     return (prepared.rows[0] if prepared.rows else None), prepared.context
 
 
@@ -234,7 +239,8 @@ def answer(network: nn.Module, asked: Sequence[Question]) -> Array:
 
 
 def batch(asked: Sequence[Question]) -> Tensors:
-    return TASK.collate([prepare(question.known)[0] for question in asked])
+    rows = [prepare(question.known)[0] or TASK.probe(1) for question in asked]  # a still series reads nothing
+    return TASK.collate(rows)
 
 
 def measure(
