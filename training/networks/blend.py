@@ -29,9 +29,9 @@ class Blend(nn.Module):
         self.register_buffer("faded", recency ** torch.arange(max_history - 1.0, -1, -1), persistent=False)
 
     def forward(self, item_ids: Tensor) -> Tensor:
-        holds = torch.zeros(len(item_ids), len(self.weights), dtype=self.faded.dtype, device=item_ids.device)
-        holds = holds.scatter_add(1, item_ids, self.faded.expand(len(item_ids), -1))
-        scores: Tensor = F.log_softmax(self.sequential(item_ids), -1) + holds @ self.weights
+        probabilities = F.log_softmax(self.sequential(item_ids), -1)
+        holds = torch.zeros_like(probabilities).scatter_add(1, item_ids, self.faded.expand_as(item_ids))
+        scores: Tensor = probabilities + holds @ self.weights
         return scores
 
 

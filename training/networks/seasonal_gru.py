@@ -78,7 +78,7 @@ class SeasonalGRU(nn.Module):
 
     def _read(self, values: Tensor, is_known: Tensor) -> Tensor:
         """The GRU's last state, of values, what is known, and the change since the season before."""
-        by_season = (len(values), -1, self.season)
+        by_season = (-1, values.shape[1] // self.season, self.season)
         seasons, are_known = values.reshape(by_season), is_known.reshape(by_season)
         change = (seasons[:, 1:] - seasons[:, :-1]) * are_known[:, 1:] * are_known[:, :-1]
         change = torch.cat([torch.zeros_like(seasons[:, :1]), change], 1)

@@ -34,8 +34,8 @@ MAX_HISTORY = 50
 # Chosen on the five events before each person's last, without those in training; the last was read once, at the end.
 EPOCHS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 40, 128, 3e-3, 0.01
 SHIFTS = range((MAX_HISTORY + 1) // 2, MAX_HISTORY + 1)  # of the windows before the newest, drawn in each epoch
-# Chosen on the last but one event: what an event counts beside the one after it, how strongly EASE is held back, and what
-# it adds to SASRec's log-probabilities.
+# Chosen on the last but one event: what an event counts beside the one after it, how strongly EASE is held back, and
+# what it adds to SASRec's log-probabilities.
 EASE_RECENCY, EASE_PENALTY, EASE_SHARE = 0.95, 400.0, 24.0
 # Of the baselines by themselves, chosen likewise.
 FADING_EASE, PLAIN_EASE_PENALTY = (0.9, 400.0), 150.0
@@ -68,7 +68,7 @@ def make(run: Run) -> Draft:
     slow = read_table(NAME, data_sha256=SOURCE.sha256, split=SPLIT)
     ranks = {name: target_ranks(found, past, targets) for name, found in scores.items()}
     return Draft(
-        description="Recommends the next film from the last fifty that somebody rated: SASRec and EASE on MovieLens-100k.",
+        description="Recommends the next film from the last fifty rated ones: SASRec and EASE on MovieLens-100k.",
         licence="research use only, after the GroupLens terms of the data",
         files={
             "model.onnx": graph,
@@ -107,11 +107,11 @@ def make(run: Run) -> Draft:
         ],
         notes="SASRec's settings were chosen on the five events before each person's last, with training on what came "
         "before. What EASE adds was chosen on the last but one event alone, where the two together had HR@10 .257 and "
-        "NDCG@10 .143, SASRec .230 and .117, EASE with fading events .235 and .127, item-kNN with fading events .210 and "
-        ".118. Chance alone moves HR@10 of 943 people by .013 (one standard error). Where events fade, each counts "
-        f"{KNN_RECENCY} (item-kNN) or {FADING_EASE[0]} (EASE) of the one after it. Films that the data lists twice were "
-        "merged. Baselines that take longer than the model are not measured with it: they are a table in the "
-        f"repository, measured by python -m training.baselines {NAME}.",
+        "NDCG@10 .143, SASRec .230 and .117, EASE with fading events .235 and .127, item-kNN with fading events "
+        ".210 and .118. Chance alone moves HR@10 of 943 people by .013 (one standard error). Where events fade, each "
+        f"counts {KNN_RECENCY} (item-kNN) or {FADING_EASE[0]} (EASE) of the one after it. Films that the data lists "
+        "twice were merged. Baselines that take longer than the model are not measured with it: they are a table in "
+        f"the repository, measured by python -m training.baselines {NAME}.",
     )
 
 

@@ -55,7 +55,6 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 # Chosen on the validation origin, with training on what came before it.
 WIDTH, DROPOUT, MEMBERS = 64, 0.2, 3
 EPOCHS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 4, 256, 2e-3, 0.01
-AVERAGED = 0.25  # of the steps, in the final weights
 KEPT = 0.35  # of all windows: neighbours differ by one month
 SHORTENED = 0.3  # of the windows lose a part of their past, so that short series are known, too
 MOST_WINDOWS = 60  # of a series, that count in full; more share the weight of these
@@ -197,7 +196,7 @@ class Forecaster(LightningModule):
         return adamw_with_cosine(self, [group])
 
     def configure_callbacks(self) -> list[Callback]:
-        return [FinalAverage(AVERAGED)]
+        return [FinalAverage()]
 
 
 def pinball_loss(answers: Tensor, following: Tensor) -> Tensor:
