@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 
 from training.networks.blend import Blend, ease_weights
@@ -36,15 +35,3 @@ def test_a_blend_adds_what_ease_says_of_a_fading_history() -> None:
         [0.5 * weights[2] + weights[1], 0.25 * weights[4] + 0.5 * weights[3] + weights[2]]
     )
     np.testing.assert_allclose(blend(ids).numpy(), expected, atol=1e-5)
-
-
-@torch.inference_mode()
-@pytest.mark.parametrize("share", [0.0, 5.0])
-def test_padding_says_nothing(share: float) -> None:
-    sasrec = SASRec(NUM_ITEMS, MAX_HISTORY, width=8).eval()
-    blend = Blend(sasrec, ease_weights(HISTORIES, NUM_ITEMS, 1.0), MAX_HISTORY, recency=0.9, share=share)
-    padded, more = torch.tensor([[0, 0, 2, 1]]), torch.tensor([[0, 2, 1]])
-    faded = blend.faded
-    expected = blend(padded)
-    blend.faded = faded[1:]
-    torch.testing.assert_close(blend(more), expected, rtol=0, atol=1e-5)
