@@ -21,6 +21,7 @@ from test_server import Service
 
 MODELS = Path(__file__).parents[1] / "models"
 IMAGENET, REVIEWS = "/v1/models/imagenet-efficientnet/predict", "/v1/models/reviews-sentiment/predict"
+SERIES = "/v1/models/time-series-forecaster/predict"
 ARTICLES, FILMS = "/v1/models/article-summarizer/predict", "/v1/models/movielens-recommender/predict"
 
 SCIENCE_FICTION = ["Star Wars (1977)", "Alien (1979)", "Blade Runner (1982)", "Terminator, The (1984)", "Aliens (1986)"]
@@ -203,6 +204,19 @@ def test_two_hundred_mixed_requests_at_once_get_the_answers_they_get_alone(servi
         assert differences(alone[json.dumps(request)], reply.json()["outputs"]) <= TOLERANCE[request[0]], request[0]
 
 
+def test_a_forecast_has_the_season_and_the_trend_of_its_series(service):
+    six_years = [100 + month / 2 + 20 * (month % 12 == 11) for month in range(72)]
+    (forecast,) = post(service, SERIES, [six_years], horizon=12, quantiles=[0.1, 0.9])
+    assert np.argmax(forecast["median"]) == 11
+    assert np.mean(forecast["median"]) == pytest.approx(100 + (72 + 5.5) / 2 + 20 / 12, rel=0.03)
+    assert all(
+        low <= middle <= high
+        for low, middle, high in zip(
+            forecast["quantiles"]["0.1"], forecast["median"], forecast["quantiles"]["0.9"], strict=True
+        )
+    )
+
+
 def png_bomb(side: int) -> bytes:
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -224,6 +238,8 @@ BAD = [
     pytest.param(REVIEWS, {"json": {"inputs": ["word " * 4_000_000]}}, 413, "16000000 bytes", id="20 MB of text"),
     pytest.param(REVIEWS, {"json": {"inputs": ["word " * 600]}}, 422, "602 tokens", id="too many tokens"),
     pytest.param(FILMS, {"json": {"inputs": [{"history": [True]}]}}, 422, "inputs.0.history.0", id="wrong item"),
+    pytest.param(SERIES, {"json": {"inputs": [[1, 2, None]]}}, 422, "inputs.0.values.2", id="a gap in a series"),
+    pytest.param(SERIES, {"json": {"inputs": [[1, 2, 3]]}}, 422, "has 3 values", id="a series that is too short"),
     pytest.param(
         "/v1/models/nobody/predict", {"json": {"inputs": ["a"]}}, 404, "no model 'nobody'", id="unknown model"
     ),
@@ -256,7 +272,7 @@ def test_a_bad_request_gets_its_own_clear_error_and_its_neighbour_its_answer(ser
 def test_every_example_of_the_openapi_page_runs_as_it_stands(service):
     document = httpx.get(f"{service.url}/openapi.json").json()
     paths = [path for path in document["paths"] if path.endswith("/predict")]
-    assert len(paths) == 4
+    assert len(paths) == len(httpx.get(f"{service.url}/v1/models").json()["models"])
     for path in paths:
         example = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
         reply = httpx.post(service.url + path, json=example, timeout=60)

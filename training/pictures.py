@@ -1,6 +1,7 @@
 """Pictures for a model's card, each written as one PNG file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,33 @@ def image_grid(
         axes.imshow(image, cmap="gray" if image.ndim == 2 else None)
         axes.set_title(caption, fontsize=7)
         axes.set_axis_off()
+    return _save(figure, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """A forecast beside the truth: `known` [past], `following` and `middle` [horizon], `interval` [horizon, 2]."""
+
+    known: npt.NDArray[np.floating]
+    following: npt.NDArray[np.floating]
+    middle: npt.NDArray[np.floating]
+    interval: npt.NDArray[np.floating]
+
+
+def forecast_fans(fans: Sequence[Fan], path: Path) -> Path:
+    """Each forecast in a panel of its own, two a row."""
+    rows = -(-len(fans) // 2)
+    figure = Figure(figsize=(WIDTH, 2.0 * rows), layout="constrained")
+    for place, fan in enumerate(fans, 1):
+        axes = figure.add_subplot(rows, 2, place)
+        past, ahead = np.arange(1 - len(fan.known), 1), np.arange(1, len(fan.following) + 1)
+        axes.plot(past, fan.known, color="black", lw=1)
+        axes.plot(ahead, fan.following, color="black", lw=1, ls=":", label="what followed")
+        axes.plot(ahead, fan.middle, color="tab:blue", lw=1.2, label="median")
+        axes.fill_between(ahead, fan.interval[:, 0], fan.interval[:, 1], color="tab:blue", alpha=0.25, lw=0)
+        axes.tick_params(labelsize=7)
+        if place == 1:
+            axes.legend(frameon=False, fontsize=7)
     return _save(figure, path)
 
 

@@ -7,6 +7,7 @@ from app.tasks.recommendation import Recommendation
 from app.tasks.summarization import Summarization
 from app.tasks.tensors import RawTensors
 from app.tasks.text_classification import TextClassification
+from app.tasks.time_series_forecasting import TimeSeriesForecasting
 
 TASKS: dict[str, type[Task]] = {
     task.name: task
@@ -17,6 +18,7 @@ TASKS: dict[str, type[Task]] = {
         FeatureExtraction,
         SentenceSimilarity,
         Recommendation,
+        TimeSeriesForecasting,
         RawTensors,
     )
 }

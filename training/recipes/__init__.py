@@ -10,6 +10,7 @@ RECIPES = {
     "reviews-sentiment": "training.recipes.reviews_sentiment",
     "article-summarizer": "training.recipes.article_summarizer",
     "movielens-recommender": "training.recipes.movielens_recommender",
+    "time-series-forecaster": "training.recipes.time_series_forecaster",
 }
 
 

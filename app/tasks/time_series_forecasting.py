@@ -1,0 +1,191 @@
+"""Forecast how a series of numbers goes on, with quantiles that say how sure that is."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, FailFast, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from app.errors import InferenceFailed, InvalidInput
+from app.tasks.base import Prepared, Schema, Task
+from app.tensors import Array, Tensors
+
+LARGEST = 1e300  # of a value; beyond it, sums and differences would leave the range of a float
+MEDIAN = 0.5
+QUICK_VALUES = 1000  # are prepared in less than 0.1 ms
+
+# In thousands a month, 1949 to 1951: from series G of Box & Jenkins, "Time Series Analysis", 1970.
+# fmt: off
+AIRLINE_PASSENGERS = [
+    112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118,
+    115, 126, 141, 135, 125, 149, 170, 170, 158, 133, 114, 140,
+    145, 150, 178, 163, 172, 178, 199, 199, 184, 162, 146, 166,
+]
+# fmt: on
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
+
+
+class ForecastingConfig(Schema):
+    """The graph maps `values` and `is_known` fp32 [batch, max_history] to `quantiles` fp32 [batch, horizon, quantiles].
+
+    A season is the number of values after which a pattern comes again.
+    """
+
+    season: Annotated[int, Field(ge=1)]
+    min_history: Annotated[int, Field(ge=2)]
+    max_history: Annotated[int, Field(ge=2)]
+    horizon: Annotated[int, Field(ge=1)]
+    quantiles: Annotated[list[Probability], Field(min_length=1)]
+    period: Annotated[str, Field(description="what one value stands for, for messages: month")] = "value"
+
+    @model_validator(mode="after")
+    def _forms_a_forecast(self) -> Self:
+        if self.quantiles != sorted(set(self.quantiles)) or MEDIAN not in self.quantiles:
+            raise ValueError(f"quantiles must increase and have {MEDIAN} among them")
+        if not self.min_history <= self.max_history:
+            raise ValueError("min_history must not be more than max_history")
+        return self
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        written = "null" if value is None else type(value).__name__
+        raise PydanticCustomError(
+            "number", "must be a number, not {written}; fill gaps before you send a series", {"written": written}
+        )
+    # An integer may be too large for a float, and then cannot be asked whether it is finite.
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PydanticCustomError("finite", "must be a finite number; fill gaps before you send a series")
+    if not -LARGEST <= value <= LARGEST:
+        raise PydanticCustomError("range", "must lie between -1e300 and 1e300")
+    return value
+
+
+class SeriesInput(Schema):
+    values: Annotated[
+        list[Annotated[float, BeforeValidator(_finite)]],
+        FailFast(),  # one fault is enough; thousands would cost as many errors
+        Field(
+            max_length=10_000,
+            description="equally spaced numbers, oldest first, of any unit and level; the card says how many are read. "
+            "Older ones do not count",
+        ),
+    ]
+
+
+class ForecastParameters(Schema):
+    horizon: Annotated[
+        int | None, Field(ge=1, description="how many values to forecast; as many as the model can by default")
+    ] = None
+    quantiles: Annotated[
+        list[Probability] | None,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="which of the model's quantiles to answer; all by default",
+            examples=[[0.1, 0.9]],
+        ),
+    ] = None
+
+
+class Forecast(BaseModel):
+    median: Annotated[
+        list[float], Field(description="what each of the next values will exceed as likely as not, nearest first")
+    ]
+    quantiles: Annotated[
+        dict[str, list[float]],
+        Field(
+            description="for each probability what each value will stay below with it; from 0.1 to 0.9 they lie in "
+            "four of five cases",
+            examples=[{"0.1": [395.2], "0.9": [441.0]}],
+        ),
+    ]
+
+
+class TimeSeriesForecasting(Task):
+    """Forecast the next values of a series from its own past, as medians and quantiles; nothing is fitted anew."""
+
+    name = "time-series-forecasting"
+    Config, Input, Parameters, Output = ForecastingConfig, SeriesInput, ForecastParameters, Forecast
+    answers_quickly = True
+    example: ClassVar[dict[str, Any]] = {"values": AIRLINE_PASSENGERS}
+
+    def __init__(self, config: ForecastingConfig, files: Mapping[str, Path]) -> None:
+        self._season, self._horizon, self._period = config.season, config.horizon, config.period
+        self._min_history, self._max_history = config.min_history, config.max_history
+        self._quantiles = config.quantiles
+
+    def is_quick(self, item: SeriesInput) -> bool:
+        return len(item.values) <= QUICK_VALUES
+
+    def preprocess(self, item: SeriesInput, parameters: ForecastParameters) -> Prepared:
+        self._check(len(item.values), parameters)
+        values = np.asarray(item.values[-self._max_history :], np.float64)
+        scale = Scale.of(values, self._season)
+        return Prepared([self._row(scale.remove(values))] if scale.unit else [], context=scale)
+
+    def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: ForecastParameters) -> Forecast:
+        # A series that never changed has no row: whatever is asked of it, it stays as it is.
+        scaled = answers[0]["quantiles"] if answers else np.zeros((self._horizon, len(self._quantiles)))
+        if not np.isfinite(scaled).all():
+            raise InferenceFailed("the model gave forecasts that are not numbers")
+        columns = prepared.context.restore(scaled[: parameters.horizon].astype(np.float64)).T
+        forecasts = dict(zip(self._quantiles, columns.tolist(), strict=True))
+        return Forecast(
+            median=forecasts[MEDIAN],
+            quantiles={str(asked): forecasts[asked] for asked in parameters.quantiles or self._quantiles},
+        )
+
+    def probe(self, length: int) -> Tensors:
+        return self._row(np.sin(np.arange(self._max_history)))
+
+    def _check(self, length: int, parameters: ForecastParameters) -> None:
+        if length < self._min_history:
+            raise InvalidInput(
+                f"has {length} values, and a forecast needs {self._min_history}: one for each {self._period}"
+            ).under("values")
+        if parameters.horizon and parameters.horizon > self._horizon:
+            raise InvalidInput(f"must be at most {self._horizon}, as far as this model forecasts").under(
+                "parameters", "horizon"
+            )
+        unknown = [asked for asked in parameters.quantiles or () if asked not in self._quantiles]
+        if unknown:
+            known = ", ".join(map(str, self._quantiles))
+            raise InvalidInput(f"{unknown[0]} is not among this model's quantiles: {known}").under(
+                "parameters", "quantiles"
+            )
+
+    def _row(self, scaled: Array) -> Tensors:
+        values, is_known = np.zeros((2, self._max_history), np.float32)
+        values[self._max_history - len(scaled) :] = scaled
+        is_known[self._max_history - len(scaled) :] = 1
+        return {"values": values, "is_known": is_known}
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What makes series of any unit and level alike: the mean of the last season, and the mean distance from it.
+
+    `unit` is 0 where all values are the same.
+    """
+
+    level: float
+    unit: float
+
+    @classmethod
+    def of(cls, values: Array, season: int) -> Self:
+        if values.min() == values.max():
+            return cls(float(values[0]), 0.0)
+        level = float(values[-season:].mean())
+        return cls(level, float(np.abs(values - level).mean()))
+
+    def remove(self, values: Array) -> Array:
+        return np.asarray((values - self.level) / self.unit)
+
+    def restore(self, scaled: Array) -> Array:
+        return np.asarray(self.level + self.unit * scaled)

