@@ -14,6 +14,8 @@ from app.api.disconnect import ClientGone, while_connected
 from app.api.limits import Limits
 from app.errors import DeadlineExceeded, InvalidInput
 from app.serving.engine import Engine, Prediction
+from app.tasks import TASKS
+from app.tasks.base import Task
 
 
 def predict_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
@@ -24,13 +26,14 @@ def predict_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
         try:
             async with asyncio.timeout_at(deadline):
                 items, parameters = await read_items(request, manifest.task, limits.max_items)
+            as_bytes = wants_bytes(request, TASKS[manifest.task], len(items))
             async with while_connected(request):
                 prediction = await engine.predict(model, version, items, parameters, deadline)
         except TimeoutError:
             raise DeadlineExceeded("the deadline passed before the whole body had arrived") from None
         except (ClientGone, ClientDisconnect):
             return Response(status_code=499)  # for the metrics; nobody reads it
-        return respond(prediction, limits.max_items)
+        return respond_bytes(prediction) if as_bytes else respond(prediction, limits.max_items)
 
     return {"/v1/models/{model}/predict": predict, "/v1/models/{model}/versions/{version}/predict": predict}
 
@@ -40,8 +43,35 @@ def respond(prediction: Prediction, max_items: int) -> Response:
     body: BaseModel = contract_of(manifest.task, max_items).Response.model_construct(
         model=manifest.name, version=manifest.version, outputs=prediction.outputs
     )
-    headers = {"X-Model-Version": str(manifest.version), "Server-Timing": server_timing(prediction)}
-    return Response(body.__pydantic_serializer__.to_json(body), media_type="application/json", headers=headers)
+    content = body.__pydantic_serializer__.to_json(body)
+    return Response(content, media_type="application/json", headers=headers_of(prediction))
+
+
+def wants_bytes(request: Request, task: type[Task], num_items: int) -> bool:
+    """Whether the answer is to be the file itself: Accept names its type, and does not name JSON before."""
+    if task.binary_answer is None:
+        return False
+    media_type = task.binary_answer[1]
+    wanted = (media_type, media_type.partition("/")[0] + "/*")
+    ranges = [each.partition(";")[0].strip().lower() for each in request.headers.get("accept", "").split(",")]
+    if next((each for each in ranges if each in (*wanted, "application/json")), None) not in wanted:
+        return False
+    if num_items != 1:
+        raise InvalidInput(f"an answer that is {media_type} has room for one input; there are {num_items}").under(
+            "inputs"
+        )
+    return True
+
+
+def respond_bytes(prediction: Prediction) -> Response:
+    binary_answer = TASKS[prediction.manifest.task].binary_answer
+    assert binary_answer
+    field, media_type = binary_answer
+    return Response(getattr(prediction.outputs[0], field), media_type=media_type, headers=headers_of(prediction))
+
+
+def headers_of(prediction: Prediction) -> dict[str, str]:
+    return {"X-Model-Version": str(prediction.manifest.version), "Server-Timing": server_timing(prediction)}
 
 
 def server_timing(prediction: Prediction) -> str:

@@ -2,11 +2,20 @@
 
 from app.tasks.base import Task
 from app.tasks.image_classification import ImageClassification
+from app.tasks.image_generation import ImageGeneration
 from app.tasks.recommendation import Recommendation
 from app.tasks.summarization import Summarization
 from app.tasks.tensors import RawTensors
 from app.tasks.text_classification import TextClassification
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (ImageClassification, TextClassification, Summarization, Recommendation, RawTensors)
+    task.name: task
+    for task in (
+        ImageClassification,
+        TextClassification,
+        Summarization,
+        Recommendation,
+        ImageGeneration,
+        RawTensors,
+    )
 }

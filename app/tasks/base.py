@@ -50,6 +50,9 @@ class Task(ABC):
     binary_field: ClassVar[str | None] = None
     """The field of `Input` that may also come as a raw request body or as an uploaded file, as bytes."""
 
+    binary_answer: ClassVar[tuple[str, str] | None] = None
+    """The field of `Output` that alone may be the answer to one item, as it is, and its media type."""
+
     answers_quickly: ClassVar[bool] = False
     """Whether `postprocess` takes less than handing it to another thread would, of any item."""
 
@@ -67,6 +70,10 @@ class Task(ABC):
     @abstractmethod
     def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: Any) -> Any:
         """An `Output`, from one answer for each row of `prepared`."""
+
+    def comparable(self, output: Any) -> Any:
+        """What of an output, as JSON, must equal a known one: numbers within a tolerance, the rest exactly."""
+        return output
 
     def is_quick(self, item: Any) -> bool:
         """Whether `preprocess` takes less of this item than handing it to another thread would."""

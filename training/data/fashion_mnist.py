@@ -71,7 +71,9 @@ def load_fashion_mnist(folder: Path | None = None) -> FashionMnist:
     if len(known) <= VALIDATION:
         raise TrainingError(f"{folder} has {len(known)} training pictures; more than {VALIDATION} are needed")
     order = np.random.default_rng(0).permutation(len(known))
-    return FashionMnist(known[np.sort(order[VALIDATION:])], known[np.sort(order[:VALIDATION])], _pictures(folder, "t10k"))
+    return FashionMnist(
+        known[np.sort(order[VALIDATION:])], known[np.sort(order[:VALIDATION])], _pictures(folder, "t10k")
+    )
 
 
 def tiny_fashion_mnist(each: int = 4) -> FashionMnist:

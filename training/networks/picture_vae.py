@@ -36,7 +36,7 @@ class Code(NamedTuple):
 class PictureVAE(nn.Module):
     """Pictures are float [batch, 1, 28, 28] between 0 and 1; classes int64 [batch]."""
 
-    def __init__(self, num_classes: int, latent: int = 16, width: int = 32) -> None:
+    def __init__(self, num_classes: int, latent: int = 16, width: int = 24) -> None:
         super().__init__()
         self.num_classes, self.latent = num_classes, latent
         self.read = nn.Sequential(
@@ -55,7 +55,6 @@ class PictureVAE(nn.Module):
             nn.ReLU(inplace=True),
             *_layer(2 * width, 8 * width),
             nn.PixelShuffle(2),
-            *_layer(2 * width, 2 * width),
             *_layer(2 * width, 2 * width),
             nn.Conv2d(2 * width, 4, 3, padding=1),
             nn.PixelShuffle(2),
