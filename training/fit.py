@@ -1,20 +1,38 @@
 """Train a LightningModule so that it can be interrupted, resumed and spread over processes."""
 
-from collections.abc import Mapping
+import csv
+import logging
+import os
+import shutil
+import signal
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
-from lightning import LightningModule
-from torch.utils.data import DataLoader
+import torch
+from lightning import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
+from torch.utils.data import DataLoader, IterableDataset
 
-from training.recipe import Run
+from training.batches import EpochBatches, seed_step
+from training.recipe import Run, TrainingError, progress
+
+SAVE_EVERY = timedelta(minutes=1)  # of an epoch that takes longer; what an interruption may cost
+LAST, BEST, RESULT, CURVE = "last", "best", "result.pt", "metrics.csv"
+
+Row = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
     """What was logged in each epoch: metric name to value, the epoch itself as "epoch"."""
 
-    rows: tuple[Mapping[str, float], ...] = ()
+    rows: tuple[Row, ...] = ()
 
 
 def fit(
@@ -33,6 +51,163 @@ def fit(
     """Train `module` in place; afterwards it holds its best weights by `monitor`, or its last, in eval mode on the CPU.
 
     Checkpoints and a CSV log go to `run.workdir / name`. With `run.resume` it goes on from the last checkpoint, and a
-    fit that had finished only reloads its result.
+    fit that had finished only reloads its result. What a resumed fit learns is what it would have learned at once.
+    With several processes each takes its share of every batch, so that one step means the same on any number of them;
+    then `module` and both loaders must be picklable, and everybody sees all of `validation`. Raises TrainingError.
     """
-    raise NotImplementedError
+    folder = run.workdir / name
+    if not run.resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / RESULT).exists():
+        _check(train, run)
+        last = ModelCheckpoint(
+            folder, LAST, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
+        )
+        timed = ModelCheckpoint(folder, LAST, train_time_interval=SAVE_EVERY, enable_version_counter=False)
+        callbacks: list[Callback] = [TQDMProgressBar(), Steps(run.seed), Rows(folder / CURVE), last, timed]
+        if monitor:
+            best = ModelCheckpoint(
+                folder, BEST, monitor=monitor, mode=mode, save_on_train_epoch_end=True, enable_version_counter=False
+            )
+            callbacks.insert(3, best)  # before the last, or an interruption between the two would lose it
+        if monitor and patience is not None:
+            callbacks.append(EarlyStopping(monitor, mode=mode, patience=patience))
+        checkpoint = folder / f"{LAST}.ckpt"
+        resumed = checkpoint if checkpoint.exists() else None
+        if resumed:
+            progress(f"{name}: going on from {resumed}")
+        with _quiet(), _interruptible():
+            _trainer(run, epochs, clip, callbacks).fit(
+                module, datamodule=Loaders(train, validation, run.seed), ckpt_path=resumed, weights_only=True
+            )
+        _finish(folder, BEST if monitor else LAST)
+    result = torch.load(folder / RESULT, map_location="cpu", weights_only=True)
+    module.load_state_dict(result["weights"])
+    module.cpu().eval()
+    return LearningCurve(tuple(result["rows"]))
+
+
+def _check(train: DataLoader[Any], run: Run) -> None:
+    if run.devices * run.nodes > 1 and isinstance(train.dataset, IterableDataset):
+        raise TrainingError("an iterable data set has no indices to share among processes: train it on one device")
+    if torch.cuda.is_available() and run.devices > torch.cuda.device_count():
+        raise TrainingError(f"--devices {run.devices}: this machine has {torch.cuda.device_count()}")
+
+
+def _trainer(run: Run, epochs: int, clip: float | None, callbacks: Sequence[Callback]) -> Trainer:
+    on_gpu = torch.cuda.is_available()
+    is_shared = run.devices * run.nodes > 1
+    return Trainer(
+        accelerator="cuda" if on_gpu else "cpu",  # "auto" would take Apple's GPU, which lacks operators
+        # Spawned processes only train; started as scripts they would each judge, export and publish as well.
+        strategy="ddp_spawn" if is_shared else "auto",
+        devices=run.devices,
+        num_nodes=run.nodes,
+        precision=run.precision,  # type: ignore[arg-type]
+        max_epochs=epochs,
+        gradient_clip_val=clip,
+        callbacks=list(callbacks),
+        sync_batchnorm=is_shared and on_gpu,
+        use_distributed_sampler=False,  # EpochBatches shares without repeating a sample
+        logger=False,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        default_root_dir=run.workdir,
+    )
+
+
+class Loaders(LightningDataModule):
+    """Both loaders, as the process that asks is to see them."""
+
+    def __init__(self, train: DataLoader[Any], validation: DataLoader[Any] | None, seed: int) -> None:
+        super().__init__()
+        self.train, self.validation, self.seed = train, validation, seed
+
+    def train_dataloader(self) -> EpochBatches:
+        assert self.trainer
+        return EpochBatches(self.train, self.trainer, self.seed)
+
+    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        # Not shared: a mean over shares of different size would not be the mean.
+        return self.validation or []
+
+
+class Steps(Callback):
+    """Dropout and augmentation draw from the step's own seed, so that a resumed run draws what it would have drawn."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        seed_step(self.seed, trainer.global_step, trainer.global_rank)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        seed_step(self.seed, trainer.global_step, trainer.global_rank)
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        seed_step(self.seed, trainer.global_step, trainer.global_rank)
+
+
+class Rows(Callback):
+    """Keeps what was logged in each epoch, in the checkpoint and as a CSV file for whoever watches."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.rows.append({"epoch": trainer.current_epoch + 1, **logged})
+        if trainer.is_global_zero:
+            with self.path.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, list(dict.fromkeys(name for row in self.rows for name in row)))
+                writer.writeheader()
+                writer.writerows(self.rows)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = list(state_dict["rows"])
+
+
+def _finish(folder: Path, chosen: str) -> None:
+    """What remains of a finished fit: the chosen weights and the curve, all or nothing."""
+    last = torch.load(folder / f"{LAST}.ckpt", map_location="cpu", weights_only=True)
+    kept = last if chosen == LAST else torch.load(folder / f"{chosen}.ckpt", map_location="cpu", weights_only=True)
+    result = {"weights": kept["state_dict"], "rows": last["callbacks"][Rows.__qualname__]["rows"]}
+    torch.save(result, folder / f".{RESULT}")
+    os.replace(folder / f".{RESULT}", folder / RESULT)
+    for checkpoint in folder.glob("*.ckpt"):
+        checkpoint.unlink()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Lightning answers an interruption with a bare exit, and a worker's end with its traceback."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except SystemExit as stopped:
+        raise KeyboardInterrupt from stopped
+    except (ProcessRaisedException, ProcessExitedException) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise TrainingError(f"a training process ended: {reason}") from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No advice about workers, logging intervals and products."""
+    log = logging.getLogger("lightning.pytorch")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

@@ -1,0 +1,82 @@
+"""The batches of an epoch: the same whatever was interrupted, and shared among processes without loss."""
+
+import random
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import Trainer
+from torch.utils.data import DataLoader
+
+
+class EpochBatches:
+    """What one process sees of `loader` in the trainer's current epoch.
+
+    The order depends on nothing but the seed and the epoch: the loader's samplers draw from torch's global generator
+    or from the loader's own, which are set, and numpy's; whatever of the dataset, sampler and batch sampler has
+    `set_epoch` is told the epoch. Of each batch the process with rank r takes every sample r, r + world size, and so
+    on; of a batch with fewer samples than processes, the others repeat one. A checkpoint knows how far it came.
+    """
+
+    def __init__(self, loader: DataLoader[Any], trainer: Trainer, seed: int) -> None:
+        self._loader = loader
+        self._trainer = trainer
+        self._seed = seed
+        self._given = 0
+        self._resumed: tuple[int, int] | None = None  # epoch, batches given in it
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        # Nothing of this runs before the first batch is asked for, when the epoch is known.
+        epoch, skipped = self._trainer.current_epoch, 0
+        if self._resumed and self._resumed[0] == epoch and self._resumed[1] < len(self):
+            skipped = self._resumed[1]
+        self._given, self._resumed = skipped, None
+        for batch in self._from(epoch, skipped):
+            self._given += 1
+            yield batch
+
+    def _from(self, epoch: int, skipped: int) -> Iterator[Any]:
+        loader = self._loader
+        with torch.random.fork_rng(devices=[]):
+            seed_step(self._seed, epoch)
+            for part in (loader.dataset, loader.sampler, loader.batch_sampler):
+                if hasattr(part, "set_epoch"):
+                    part.set_epoch(epoch)
+            if isinstance(generator := getattr(loader.sampler, "generator", None), torch.Generator):
+                generator.manual_seed(self._seed + epoch)
+            if loader.batch_sampler is None:
+                yield from islice(loader, skipped, None)
+                return
+            batches = [list(batch) for batch in loader.batch_sampler]
+        rank, world = self._trainer.global_rank, self._trainer.world_size
+        mine = [batch[rank::world] or batch[:1] for batch in batches[skipped:]]
+        yield from DataLoader(
+            loader.dataset,
+            batch_sampler=mine,
+            num_workers=loader.num_workers,
+            collate_fn=loader.collate_fn,
+            pin_memory=loader.pin_memory,
+            timeout=loader.timeout,
+            worker_init_fn=loader.worker_init_fn,
+            multiprocessing_context=loader.multiprocessing_context,
+            prefetch_factor=loader.prefetch_factor,
+        )
+
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self._trainer.current_epoch, "given": self._given}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._resumed = (state["epoch"], state["given"])
+
+
+def seed_step(seed: int, step: int, rank: int = 0) -> None:
+    """Set the generators of torch, numpy and Python to those of one step on one process."""
+    mixed = int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
+    torch.manual_seed(mixed)
+    np.random.seed(mixed % 2**32)
+    random.seed(mixed)
