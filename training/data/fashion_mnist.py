@@ -5,6 +5,7 @@ Paper: Xiao, Rasul & Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchma
 """
 
 import gzip
+import json
 import struct
 import zlib
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 from app.repository.manifest import Source
 from training.data.debian import DebianPackage, fetch_debian
@@ -88,6 +92,18 @@ def tiny_fashion_mnist(each: int = 4) -> FashionMnist:
         return Pictures(pixels, classes.astype(np.int64))
 
     return FashionMnist(pictures(), pictures(), pictures())
+
+
+def batches(pictures: Pictures, size: int, *, shuffled: bool = False) -> DataLoader[tuple[Tensor, ...]]:
+    """`pixels` and `classes` as tensors; shuffled, for training, without what remains after the last full batch."""
+    dataset = TensorDataset(torch.from_numpy(pictures.pixels), torch.from_numpy(pictures.classes))
+    return DataLoader(dataset, size, shuffle=shuffled, drop_last=shuffled and len(pictures) > size)
+
+
+def write_labels(path: Path) -> Path:
+    """The names of the classes, as the service reads them."""
+    path.write_text(json.dumps(LABELS, indent=0) + "\n", encoding="utf-8")
+    return path
 
 
 def _pictures(folder: Path, part: str) -> Pictures:

@@ -5,7 +5,6 @@ Augmentation" (2017). A maximum does not change when it is taken before an incre
 normalisation with a positive scale followed by ReLU is one: pooled first, they see a quarter of the numbers.
 """
 
-import torch
 from torch import Tensor, nn
 
 
@@ -28,7 +27,7 @@ class Residual(nn.Module):
 
 
 class PictureResNet(nn.Module):
-    """`pictures` float [batch, 1, height, width] to logits [batch, classes]; `features` are what the last layer sees."""
+    """`pictures` float [batch, 1, height, width] to logits [batch, classes]; the last layer sees `features`."""
 
     def __init__(self, num_classes: int, width: int = 32, dropout: float = 0.1) -> None:
         super().__init__()

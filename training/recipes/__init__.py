@@ -10,6 +10,8 @@ RECIPES = {
     "reviews-sentiment": "training.recipes.reviews_sentiment",
     "article-summarizer": "training.recipes.article_summarizer",
     "movielens-recommender": "training.recipes.movielens_recommender",
+    "fashion-mnist": "training.recipes.fashion_mnist",
+    "fashion-vae": "training.recipes.fashion_vae",
 }
 
 
