@@ -38,7 +38,7 @@ def test_the_judge_sees_the_features_of_the_network_that_was_exported(tmp_path: 
     pixels = np.random.default_rng(0).integers(0, 120, (7, 28, 28), np.uint8)
     images = torch.from_numpy(np.repeat(pixels[..., np.newaxis], 3, axis=3))
     graph = to_onnx(
-        GarmentClassifier(network, 1.0), [images], tmp_path / "model.onnx",
+        GarmentClassifier(network, 1.0).eval(), [images], tmp_path / "model.onnx",
         input_names=["image"], output_names=["probabilities"], dynamic_shapes=[{0: Dim("batch")}],
     )  # fmt: skip
     seen = Judge(graph).look_at(pixels)
