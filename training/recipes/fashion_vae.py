@@ -213,7 +213,7 @@ class ClassPCA:
         self._models = []
         for label in range(len(LABELS)):
             rows = dequantised(torch.from_numpy(garments.pixels[garments.classes == label])).flatten(1).numpy()
-            self._models.append(PCA(min(size, len(rows) - 1), svd_solver="covariance_eigh").fit(rows))
+            self._models.append(PCA(min(size, len(rows) // 2), svd_solver="covariance_eigh").fit(rows))
 
     def bits_per_pixel(self, garments: Pictures) -> float:
         rows = self._rows(garments)
