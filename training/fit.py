@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import signal
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from training.batches import EpochBatches, seed_generators
 from training.recipe import Run, TrainingError, progress
 
 SAVE_EVERY = timedelta(minutes=1)  # of an epoch that takes longer; what an interruption may cost
+LIGHTNING = "lightning.pytorch"
 LAST, BEST, RESULT, CURVE = "last", "best", "result.pt", "metrics.csv"
 
 Row = Mapping[str, float]
@@ -65,14 +67,16 @@ def fit(
             folder, LAST, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
         )
         timed = ModelCheckpoint(folder, LAST, train_time_interval=SAVE_EVERY, enable_version_counter=False)
-        callbacks: list[Callback] = [TQDMProgressBar(), Steps(run.seed), Rows(folder / CURVE), last, timed]
+        callbacks: list[Callback] = [Steps(run.seed), Rows(folder / CURVE), last, timed]
         if monitor:
             best = ModelCheckpoint(
                 folder, BEST, monitor=monitor, mode=mode, save_on_train_epoch_end=True, enable_version_counter=False
             )
-            callbacks.insert(3, best)  # before the last, or an interruption between the two would lose it
+            callbacks.insert(2, best)  # before the last, or an interruption between the two would lose it
         if monitor and patience is not None:
             callbacks.append(EarlyStopping(monitor, mode=mode, patience=patience))
+        if sys.stdout.isatty():
+            callbacks.append(TQDMProgressBar())
         checkpoint = folder / f"{LAST}.ckpt"
         resumed = checkpoint if checkpoint.exists() else None
         if resumed:
@@ -111,6 +115,7 @@ def _trainer(run: Run, epochs: int, clip: float | None, callbacks: Sequence[Call
         sync_batchnorm=is_shared and on_gpu,
         use_distributed_sampler=False,  # EpochBatches shares without repeating a sample
         logger=False,
+        enable_progress_bar=sys.stdout.isatty(),  # a log gets a line for each epoch instead
         num_sanity_val_steps=0,
         enable_model_summary=False,
         default_root_dir=run.workdir,
@@ -123,6 +128,9 @@ class Loaders(LightningDataModule):
     def __init__(self, train: DataLoader[Any], validation: DataLoader[Any] | None, seed: int) -> None:
         super().__init__()
         self.train, self.validation, self.seed = train, validation, seed
+
+    def setup(self, stage: str) -> None:
+        _silence()  # for the processes that were spawned
 
     def train_dataloader(self) -> EpochBatches:
         assert self.trainer
@@ -184,6 +192,9 @@ class Rows(Callback):
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch + 1, **logged})
         if trainer.is_global_zero:
+            if not sys.stdout.isatty():
+                values = ", ".join(f"{name} {value:.4g}" for name, value in logged.items())
+                progress(f"  epoch {trainer.current_epoch + 1} of {trainer.max_epochs}: {values}")
             with self.path.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, list(dict.fromkeys(name for row in self.rows for name in row)))
                 writer.writeheader()
@@ -225,13 +236,16 @@ def _interruptible() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No advice about workers, logging intervals and products."""
-    log = logging.getLogger("lightning.pytorch")
-    level = log.level
-    log.setLevel(logging.WARNING)
+    level = logging.getLogger(LIGHTNING).level
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            _silence()
             yield
     finally:
-        log.setLevel(level)
+        logging.getLogger(LIGHTNING).setLevel(level)
+
+
+def _silence() -> None:
+    """No advice about workers, logging intervals and products."""
+    logging.getLogger(LIGHTNING).setLevel(logging.WARNING)
+    warnings.simplefilter("ignore")
