@@ -61,7 +61,7 @@ Probabilities = npt.NDArray[np.float32]
 
 def make(run: Run) -> Draft:
     """Train on 54,000 pictures, set the temperature on 6,000, measure the exported graph on the 10,000 of the test."""
-    garments = tiny_fashion_mnist() if run.tiny else load_fashion_mnist(run.source and Path(run.source))
+    garments = tiny_fashion_mnist() if run.tiny else load_fashion_mnist(Path(run.source) if run.source else None)
     network, curve = learn(garments, run)
     temperature = fit_temperature(logits(network, garments.validation), garments.validation.classes)
     classifier = GarmentClassifier(network, temperature).eval()
@@ -128,7 +128,7 @@ class GarmentClassifier(nn.Module):
         self.register_buffer("luma", torch.tensor(LUMA) / 255)
 
     def forward(self, image: Tensor) -> Tensor:
-        grey = (image.float() @ self.luma).unflatten(0, (-1, 1))
+        grey = (image.float() @ self.luma)[:, None]
         rim = torch.cat([grey[:, :, 0], grey[:, :, -1], grey[..., 0], grey[..., -1]], 2).mean(2)[..., None, None]
         light_on_dark = torch.where(rim > 0.5, 1 - grey, grey)
         return (mirrored_mean(self.network, (light_on_dark - MEAN) / DEVIATION) / self.temperature).softmax(1)

@@ -20,6 +20,7 @@ from app.repository.manifest import Batching, Metric, Source, TensorSpec, Verifi
 from app.repository.publish import sha256_of
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
+from app.tensors import Array
 from training import pictures
 from training.augmentation import mirrored
 from training.averaging import FinalAverage
@@ -55,7 +56,7 @@ Pixels = npt.NDArray[np.uint8]
 def make(run: Run) -> Draft:
     """Train on 54,000 pictures; judge reconstructions of the 10,000 of the test, and as many samples."""
     judge = newest_graph(MODELS, JUDGE)
-    garments = tiny_fashion_mnist() if run.tiny else load_fashion_mnist(run.source and Path(run.source))
+    garments = tiny_fashion_mnist() if run.tiny else load_fashion_mnist(Path(run.source) if run.source else None)
     network, curve = learn(garments, run)
     sampler = Sampler(network, *code_moments(network, garments.train)).eval()
     graph, verification = export(sampler, run.workdir / "model.onnx")
@@ -122,7 +123,7 @@ class VariationalTraining(LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         pixels, classes = batch
-        bound = self.network(dequantised(mirrored(pixels)), classes).mean()
+        bound: Tensor = self.network(dequantised(mirrored(pixels)), classes).mean()
         self.log("train_bits_per_pixel", bits_per_pixel(bound), on_step=False, on_epoch=True)
         return -bound / PIXELS
 
@@ -186,7 +187,7 @@ def code_moments(network: PictureVAE, garments: Pictures) -> tuple[Tensor, Tenso
 def export(sampler: Sampler, path: Path) -> tuple[Path, Verification]:
     random = np.random.default_rng(0)
     classes = np.arange(32) % len(LABELS)
-    batch = {"noise": random.standard_normal((32, LATENT), np.float32), "class": classes}
+    batch: dict[str, Array] = {"noise": random.standard_normal((32, LATENT), np.float32), "class": classes}
     to_onnx(
         sampler, [torch.from_numpy(array) for array in batch.values()], path,
         input_names=list(batch), output_names=["image"],
