@@ -6,11 +6,13 @@ import os
 import shutil
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +26,7 @@ from training.batches import EpochBatches, seed_generators
 from training.recipe import Run, TrainingError, progress
 
 SAVE_EVERY = timedelta(minutes=1)  # of an epoch that takes longer; what an interruption may cost
+RESULT_WITHIN_S = 300
 LIGHTNING = "lightning.pytorch"
 LAST, BEST, RESULT, CURVE = "last", "best", "result.pt", "metrics.csv"
 
@@ -57,11 +60,11 @@ def fit(
     With several processes each takes its share of every batch, so that one step means the same on any number of them;
     then `module` and both loaders must be picklable, and everybody sees all of `validation`. Raises TrainingError.
     """
-    folder = run.workdir / name
-    if not run.resume:
+    folder = run.workdir / name if run.nodes == 1 else run.workdir.parent / name  # which all nodes see
+    if not run.resume and run.node == 0:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / RESULT).exists():
+    if not (run.resume and (folder / RESULT).exists()):
         _check(train, run)
         last = ModelCheckpoint(
             folder, LAST, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
@@ -78,14 +81,18 @@ def fit(
         if sys.stdout.isatty():
             callbacks.append(TQDMProgressBar())
         checkpoint = folder / f"{LAST}.ckpt"
-        resumed = checkpoint if checkpoint.exists() else None
+        resumed = checkpoint if run.resume and checkpoint.exists() else None
         if resumed:
             progress(f"{name}: going on from {resumed}")
-        with _quiet(), _interruptible():
-            _trainer(run, epochs, clip, callbacks).fit(
-                module, datamodule=Loaders(train, validation, run.seed), ckpt_path=resumed, weights_only=True
-            )
-        _finish(folder, BEST if monitor else LAST)
+        with _quiet():
+            trainer = _trainer(run, epochs, clip, callbacks)
+            with _interruptible(trainer):
+                loaders = Loaders(train, validation, run.seed)
+                trainer.fit(module, datamodule=loaders, ckpt_path=resumed, weights_only=True)
+        if run.node == 0:
+            _finish(folder, BEST if monitor else LAST)
+        else:
+            _wait_for(folder / RESULT)
     result = torch.load(folder / RESULT, map_location="cpu", weights_only=True)
     module.load_state_dict(result["weights"])
     module.cpu().eval()
@@ -212,19 +219,32 @@ def _finish(folder: Path, chosen: str) -> None:
     last = torch.load(folder / f"{LAST}.ckpt", map_location="cpu", weights_only=True)
     kept = last if chosen == LAST else torch.load(folder / f"{chosen}.ckpt", map_location="cpu", weights_only=True)
     result = {"weights": kept["state_dict"], "rows": last["callbacks"][Rows.__qualname__]["rows"]}
-    torch.save(result, folder / f".{RESULT}")
+    content = BytesIO()
+    torch.save(result, content)
+    (folder / f".{RESULT}").write_bytes(content.getvalue())  # a full disk is an OSError here, and not in torch.save
     os.replace(folder / f".{RESULT}", folder / RESULT)
     for checkpoint in folder.glob("*.ckpt"):
         checkpoint.unlink()
 
 
+def _wait_for(result: Path) -> None:
+    """Node 0 writes it after the last step."""
+    end = time.monotonic() + RESULT_WITHIN_S
+    while not result.exists():
+        if time.monotonic() > end:
+            raise TrainingError(f"node 0 left no {result}; is this folder shared by all nodes?")
+        time.sleep(0.2)
+
+
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(trainer: Trainer) -> Iterator[None]:
     """Lightning answers an interruption with a bare exit, and a worker's end with its traceback."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except SystemExit as stopped:
+        for process in getattr(trainer.strategy.launcher, "procs", ()):
+            process.kill()  # or leaving would wait for them
         raise KeyboardInterrupt from stopped
     except (ProcessRaisedException, ProcessExitedException) as error:
         reason = str(error).strip().splitlines()[-1]
