@@ -101,8 +101,8 @@ def make(run: Run) -> Draft:
         notes="Answers are the mean over a picture and its mirror image, calibrated by the temperature "
         f"{temperature:.3f}. One seed; of 10,000 test pictures chance alone moves an accuracy of .94 by .0024 (one "
         f"standard error). The temperature and the regularisation of the baseline were chosen on "
-        f"{len(garments.validation):,} of the 60,000 training pictures, which nothing is trained on; the other settings "
-        "are common values that nobody searched for. The test pictures were read once.",
+        f"{len(garments.validation):,} of the 60,000 training pictures, which nothing is trained on; the other "
+        "settings are common values that nobody searched for. The test pictures were read once.",
     )
 
 
