@@ -42,7 +42,7 @@ def contract_of(task_name: str, max_items: int) -> Contract:
 
 def _bare(schema: type[BaseModel]) -> Callable[[Any], Any]:
     """The first field may be given bare: "great film" instead of {"text": "great film"}."""
-    first = next(iter(schema.model_fields))
+    first = next(field.alias or name for name, field in schema.model_fields.items())
     if issubclass(schema, RootModel):
         return lambda value: value
     return lambda value: value if isinstance(value, dict | schema) else {first: value}

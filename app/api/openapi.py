@@ -97,6 +97,12 @@ def operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
         answer["example"] = {
             "model": manifest.name, "version": manifest.version, "outputs": [manifest.golden[0].output]
         }  # fmt: skip
+    answers = {"application/json": answer}
+    described = "one output for each input"
+    if task.binary_answer:
+        _, media_type = task.binary_answer
+        answers[media_type] = {"schema": {"type": "string", "format": "binary"}}
+        described += f"; with `Accept: {media_type}`, to one input, the file itself"
     return {
         "tags": ["predict"],
         "summary": f"{manifest.name}: {manifest.task}",
@@ -105,7 +111,7 @@ def operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
         "operationId": f"predict_{manifest.name}",
         "parameters": [DEADLINE],
         "requestBody": {"required": True, "content": content},
-        "responses": {"200": {"description": "one output for each input", "content": {"application/json": answer}}},
+        "responses": {"200": {"description": described, "content": answers}},
     }
 
 

@@ -17,6 +17,8 @@ from app.api.limits import Limits
 from app.errors import DeadlineExceeded, InvalidInput
 from app.repository.manifest import Manifest
 from app.serving.engine import Engine, Inference, Prediction
+from app.tasks import TASKS
+from app.tasks.base import Task
 
 
 class Question(NamedTuple):
@@ -31,6 +33,8 @@ class Question(NamedTuple):
 def predict_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
     async def read(request: Request, manifest: Manifest) -> Question:
         items, parameters = await read_items(request, manifest.task, limits.max_items)
+        if wants_bytes(request, TASKS[manifest.task], len(items)):
+            return Question(items, parameters, respond_bytes)
         return Question(items, parameters, lambda prediction: respond(prediction, limits.max_items))
 
     async def predict(request: Request, names: dict[str, str]) -> Response:
@@ -72,10 +76,36 @@ def respond(prediction: Prediction, max_items: int) -> Response:
     return json_response(body.__pydantic_serializer__.to_json(body), prediction)
 
 
+def wants_bytes(request: Request, task: type[Task], num_items: int) -> bool:
+    """Whether the answer is to be the file itself: Accept names its type, and does not name JSON before."""
+    if task.binary_answer is None:
+        return False
+    media_type = task.binary_answer[1]
+    wanted = (media_type, media_type.partition("/")[0] + "/*")
+    ranges = [each.partition(";")[0].strip().lower() for each in request.headers.get("accept", "").split(",")]
+    if next((each for each in ranges if each in (*wanted, "application/json")), None) not in wanted:
+        return False
+    if num_items != 1:
+        raise InvalidInput(f"an answer that is {media_type} has room for one input; there are {num_items}").under(
+            "inputs"
+        )
+    return True
+
+
+def respond_bytes(prediction: Prediction) -> Response:
+    binary_answer = TASKS[prediction.manifest.task].binary_answer
+    assert binary_answer
+    field, media_type = binary_answer
+    return Response(getattr(prediction.outputs[0], field), media_type=media_type, headers=headers_of(prediction))
+
+
+def headers_of(prediction: Prediction) -> dict[str, str]:
+    return {"X-Model-Version": str(prediction.manifest.version), "Server-Timing": server_timing(prediction)}
+
+
 def json_response(body: bytes, prediction: Prediction) -> Response:
     """An answer with what every dialect tells of it in headers."""
-    headers = {"X-Model-Version": str(prediction.manifest.version), "Server-Timing": server_timing(prediction)}
-    return Response(body, media_type="application/json", headers=headers)
+    return Response(body, media_type="application/json", headers=headers_of(prediction))
 
 
 def server_timing(prediction: Prediction | Inference) -> str:

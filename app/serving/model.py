@@ -143,10 +143,11 @@ def check_golden(loaded: Loaded) -> None:
     for i, golden in enumerate(loaded.manifest.golden):
         try:
             output = predict_json(task, loaded.sessions, golden.input, golden.parameters)
+            expected, found = task.comparable(golden.output), task.comparable(output)
         except Exception as error:
             raise InvalidArtifact(f"golden example {i} fails: {error}") from error
-        if found := difference(golden.output, output, golden.tolerance):
-            raise InvalidArtifact(f"golden example {i} has another answer on this machine: {found}")
+        if where := difference(expected, found, golden.tolerance):
+            raise InvalidArtifact(f"golden example {i} has another answer on this machine: {where}")
 
 
 def run_probe(loaded: Loaded, rows: int, length: int) -> None:

@@ -3,6 +3,7 @@
 from app.tasks.base import Task
 from app.tasks.embeddings import FeatureExtraction, SentenceSimilarity
 from app.tasks.image_classification import ImageClassification
+from app.tasks.image_generation import ImageGeneration
 from app.tasks.recommendation import Recommendation
 from app.tasks.summarization import Summarization
 from app.tasks.tensors import RawTensors
@@ -19,6 +20,7 @@ TASKS: dict[str, type[Task]] = {
         SentenceSimilarity,
         Recommendation,
         TimeSeriesForecasting,
+        ImageGeneration,
         RawTensors,
     )
 }

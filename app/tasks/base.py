@@ -51,6 +51,9 @@ class Task(ABC):
     binary_field: ClassVar[str | None] = None
     """The field of `Input` that may also come as a raw request body or as an uploaded file, as bytes."""
 
+    binary_answer: ClassVar[tuple[str, str] | None] = None
+    """The field of `Output` that alone may be the answer to one item, as it is, and its media type."""
+
     also: ClassVar[tuple[str, ...]] = ()
     """Names of other tasks that a model of this one answers with the same rows and the same graph; see `views`."""
 
@@ -82,6 +85,10 @@ class Task(ABC):
     def check(self, parameters: Any) -> None:
         """Raises InvalidInput for what this very model cannot do; details are relative to the parameters."""
         return None
+
+    def comparable(self, output: Any) -> Any:
+        """What of an output, as JSON, must equal a known one: numbers within a tolerance, the rest exactly."""
+        return output
 
     def is_quick(self, item: Any) -> bool:
         """Whether `preprocess` takes less of this item than handing it to another thread would."""

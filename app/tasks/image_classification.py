@@ -7,18 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from app.errors import InvalidArtifact, InvalidInput
+from app.errors import InvalidInput
 from app.tasks.base import Prepared, Schema, Task
 from app.tasks.images import read_square
-from app.tasks.labels import Label, best_labels
+from app.tasks.labels import Label, best_labels, read_labels
 from app.tensors import Tensors
 
 DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-LABELS = TypeAdapter(Annotated[list[str], Field(min_length=2)])
 
 
 def from_base64(value: Any) -> Any:
@@ -82,10 +81,7 @@ class ImageClassification(Task):
 
     def __init__(self, config: ImageClassificationConfig, files: Mapping[str, Path]) -> None:
         self._size, self._margin = config.image_size, config.resize_margin
-        try:
-            self._labels = LABELS.validate_json(files[config.labels].read_bytes())
-        except ValidationError as error:
-            raise InvalidArtifact(f"{config.labels} is not a JSON list of at least two names") from error
+        self._labels = read_labels(files[config.labels])
         self.class_names = {"probabilities": self._labels}
 
     def preprocess(self, item: ImageInput, parameters: ImageClassificationParameters) -> Prepared:

@@ -1,18 +1,29 @@
 """What every classifier answers: labels with scores, best first."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from app.errors import InferenceFailed
+from app.errors import InferenceFailed, InvalidArtifact
 from app.tensors import Array
+
+NAMES = TypeAdapter(Annotated[list[str], Field(min_length=2)])
 
 
 class Label(BaseModel):
     label: Annotated[str, Field(description="name of the class", examples=["positive"])]
     score: Annotated[float, Field(description="probability of the class, or what a caller asked for instead of it")]
+
+
+def read_labels(path: Path) -> list[str]:
+    """The names of the classes in a JSON file. Raises InvalidArtifact."""
+    try:
+        return NAMES.validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise InvalidArtifact(f"{path.name} is not a JSON list of at least two names") from error
 
 
 def softmax(logits: Array) -> Array:

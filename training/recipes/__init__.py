@@ -11,6 +11,8 @@ RECIPES = {
     "article-summarizer": "training.recipes.article_summarizer",
     "movielens-recommender": "training.recipes.movielens_recommender",
     "time-series-forecaster": "training.recipes.time_series_forecaster",
+    "fashion-mnist": "training.recipes.fashion_mnist",
+    "fashion-vae": "training.recipes.fashion_vae",
 }
 
 
