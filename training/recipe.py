@@ -77,7 +77,8 @@ class Run:
 
     `workdir`: where it may write, kept until the next fresh start. `tiny`: only tried, on a tiny slice. `resume`: go on
     where an interrupted run in `workdir` stopped. `precision`, `devices` (per node) and `nodes` are Lightning's.
-    `source`: a hub id or a local folder instead of the packaged data or weights.
+    `source`: a hub id or a local folder instead of the packaged data or weights. `variants`: publish the recipe's other
+    precisions too.
     """
 
     workdir: Path
@@ -88,6 +89,7 @@ class Run:
     devices: int = 1
     nodes: int = 1
     source: str | None = None
+    variants: bool = False
 
 
 @dataclass(frozen=True, slots=True)

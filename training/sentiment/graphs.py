@@ -1,0 +1,104 @@
+"""A trained classifier of texts as what the service runs: graphs and a program, judged and timed."""
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from torch.export import Dim
+
+from app.repository.manifest import Variant, Verification
+from app.runtimes import RUNTIMES
+from app.runtimes.options import RuntimeOptions
+from app.tasks.text_classification import TextClassification
+from app.tensors import Session
+from training.export import to_onnx
+from training.export_program import save_program
+from training.networks import minilm
+from training.networks.minilm import TextClassifier
+from training.quantize_dynamic import quantize_dynamic_int8
+from training.recipe import TrainingError
+from training.sentiment.baselines import Scores
+from training.sentiment.reading import answers, encode
+
+LARGEST_DIFFERENCE = 1e-4
+THREADS = 2
+LENGTHS = (16, 64, 128)
+TIMED_RUNS = 30
+
+# What is measured; the version is int8, and the others are its variants where they are wanted.
+VARIANTS = {
+    "int8": Variant(runtime="onnx", precision="int8", graphs={"model": "model.onnx"}),
+    "fp32": Variant(runtime="onnx", precision="fp32", graphs={"model": "fp32.onnx"}),
+    "bf16": Variant(runtime="pytorch", precision="bf16", graphs={"model": "model.pt2"}),
+}
+
+
+def export(
+    task: TextClassification, network: TextClassifier, texts: Iterable[str], workdir: Path
+) -> tuple[dict[str, Path], Verification]:
+    """Files of all VARIANTS by name, and how near the fp32 graph is to `network` on `texts`. Raises TrainingError."""
+    rows = encode(task, texts)
+    batch = task.collate(rows)
+    inputs = [torch.from_numpy(array) for array in batch.values()]
+    varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=2, max=minilm.MAX_TOKENS)}
+    graph = to_onnx(
+        network,
+        inputs,
+        workdir / "fp32.onnx",
+        input_names=list(batch),
+        output_names=["logits"],
+        dynamic_shapes=[varying, varying],
+    )
+    verification = verify(task, network, graph, texts)
+    if not max(verification.batch_1, verification.batch_n) < LARGEST_DIFFERENCE:
+        raise TrainingError(f"the exported graph differs from the network: {verification}")
+    program = torch.export.export(network, tuple(inputs), dynamic_shapes=(varying, varying))
+    save_program(program, workdir / "model.pt2")
+    int8 = quantize_dynamic_int8(graph, workdir / "model.onnx")
+    return {"model.onnx": int8, "fp32.onnx": graph, "model.pt2": workdir / "model.pt2"}, verification
+
+
+def verify(task: TextClassification, network: TextClassifier, graph: Path, texts: Iterable[str]) -> Verification:
+    session = RUNTIMES["onnx"](graph, RuntimeOptions(device="cpu"))
+    rows = encode(task, texts)
+
+    def difference(start: int, end: int) -> float:
+        batch = task.collate(rows[start:end])
+        with torch.inference_mode():
+            expected = network(*(torch.from_numpy(array) for array in batch.values())).numpy()
+        return float(np.abs(session.run(batch)["logits"] - expected).max())
+
+    return Verification(
+        batch_1=max(difference(i, i + 1) for i in range(len(rows))),
+        batch_n=difference(0, len(rows)),
+        n=len(rows),
+        inputs=len(rows),
+    )
+
+
+def open_variant(name: str, files: Mapping[str, Path]) -> dict[str, Session]:
+    variant = VARIANTS[name]
+    options = RuntimeOptions(device="cpu", threads=THREADS, precision=variant.precision)
+    return {graph: RUNTIMES[variant.runtime](files[file], options) for graph, file in variant.graphs.items()}
+
+
+def infer(task: TextClassification, sessions: Mapping[str, Session], texts: Iterable[str]) -> Scores:
+    """Logits [texts, labels], in batches of similar length."""
+    return answers(task, texts, lambda batch: task.forward(sessions, batch)["logits"])
+
+
+def latencies_ms(task: TextClassification, sessions: Mapping[str, Session]) -> dict[int, float]:
+    """The median time of one text, by its length in tokens."""
+    found = {}
+    for length in LENGTHS:
+        batch = task.collate([task.probe(length)])
+        times = []
+        for _ in range(TIMED_RUNS + 3):  # the first ones prepare
+            started = time.perf_counter()
+            task.forward(sessions, batch)
+            times.append(time.perf_counter() - started)
+        found[length] = 1e3 * median(times[3:])
+    return found
