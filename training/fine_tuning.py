@@ -58,7 +58,7 @@ class FineTuning(LightningModule):
 class Distillation(FineTuning):
     """A student learns what its teacher answers, and what people said.
 
-    The loss is `TEACHER_SHARE` of the divergence from the teacher's answers at TEMPERATURE and for the rest FineTuning's.
+    The loss is for TEACHER_SHARE the divergence from the teacher's answers at TEMPERATURE, for the rest FineTuning's.
     Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, https://arxiv.org/abs/1503.02531.
     """
 
@@ -81,9 +81,8 @@ class Distillation(FineTuning):
             reduction="batchmean",
             log_target=True,
         )
-        loss = (
-            self.TEACHER_SHARE * self.TEMPERATURE**2 * divergence
-            + (1 - self.TEACHER_SHARE) * F.cross_entropy(logits, targets)
+        loss = self.TEACHER_SHARE * self.TEMPERATURE**2 * divergence + (1 - self.TEACHER_SHARE) * F.cross_entropy(
+            logits, targets
         )
         self.log("loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(targets))
         return loss

@@ -1,18 +1,17 @@
 """A tiny network under the real Trainer."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback, LightningModule
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
 from training.averaging import FinalAverage
-from training.fit import LearningCurve, fit
-from training.recipe import Run, TrainingError
+from training.fit import fit
+from training.recipe import Run
 from training.schedule import adamw_with_cosine
 
 

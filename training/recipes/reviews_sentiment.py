@@ -21,8 +21,8 @@ EPOCHS = 4
 WEIGHTS = "network.safetensors"
 
 NOTES = (
-    f"{EPOCHS} epochs; raters' means, stars and votes as soft targets; besides, the entries of VADER's lexicon and tweets "
-    "reworded with them. All settings were chosen on the validation split and none on the test split."
+    f"{EPOCHS} epochs; raters' means, stars and votes as soft targets; besides, the entries of VADER's lexicon and "
+    "tweets reworded with them. All settings were chosen on the validation split and none on the test split."
 )
 
 

@@ -1,6 +1,6 @@
-"""Sentiment of English reviews and tweets in two layers, distilled from reviews-sentiment; about a quarter of an hour.
+"""Sentiment of English reviews and tweets in two layers, distilled from reviews-sentiment; about half an hour.
 
-The teacher is what reviews-sentiment left in its working folder, which `--source` names; without it, it is trained first.
+The teacher is what reviews-sentiment left in its working folder, which `--source` names; else it is trained first.
 """
 
 from copy import deepcopy

@@ -48,8 +48,10 @@ class Curriculum(Dataset[Row]):
         self._rows = encode(task, texts.text)
         self._targets = soft_targets(texts)
         rng = np.random.default_rng(seed)
-        groups = texts.domain.groupby(texts.domain).indices.items()
-        self._orders = [(rng.permutation(indices), min(most.get(name, len(indices)), len(indices))) for name, indices in groups]
+        self._orders: list[tuple[npt.NDArray[np.intp], int]] = []  # of a domain, and how many of it an epoch shows
+        for domain in sorted(texts.domain.unique()):
+            indices = np.flatnonzero(texts.domain == domain)
+            self._orders.append((rng.permutation(indices), min(most.get(domain, len(indices)), len(indices))))
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:

@@ -59,9 +59,7 @@ def load_texts(run: Run) -> Texts:
     texts = load_sentiment()
     if run.tiny:
         texts = texts.groupby(["domain", "split"]).head(12).reset_index(drop=True)
-    return Texts(
-        *(texts[texts.split == split].reset_index(drop=True) for split in ("train", "validation", "test"))
-    )
+    return Texts(*(texts[texts.split == split].reset_index(drop=True) for split in ("train", "validation", "test")))
 
 
 def load_task(run: Run) -> TextClassification:
@@ -96,7 +94,10 @@ def make_draft(
     return Draft(
         description=description,
         licence="Apache-2.0",
-        files={**{file: files[file] for file in files if file in shipped}, CONFIG.tokenizer: run.workdir / CONFIG.tokenizer},
+        files={
+            **{file: files[file] for file in files if file in shipped},
+            CONFIG.tokenizer: run.workdir / CONFIG.tokenizer,
+        },
         graphs=VARIANTS[SHIPPED].graphs,
         config=CONFIG.model_dump(),
         inputs=[TensorSpec(name=name, datatype="INT64", shape=(-1, -1)) for name in ("input_ids", "attention_mask")],
@@ -132,8 +133,8 @@ def calibrate(task: TextClassification, network: TextClassifier, validation: pd.
     logits = answers(task, validation.text, read)
     temperature = fit_temperature(logits, validation.label.to_numpy())
     with torch.no_grad():
-        network.head.weight /= temperature
-        network.head.bias /= temperature
+        for parameter in network.head.parameters():
+            parameter.div_(temperature)
     return temperature
 
 
@@ -155,7 +156,9 @@ def calibration(test: pd.DataFrame, scores: Scores, temperature: float) -> list[
     ]
 
 
-def measure(task: TextClassification, name: str, files: Mapping[str, Path], texts: Sequence[str] | pd.Series) -> Candidate:
+def measure(
+    task: TextClassification, name: str, files: Mapping[str, Path], texts: Sequence[str] | pd.Series
+) -> Candidate:
     sessions = open_variant(name, files)
     size = sum(files[file].stat().st_size for file in VARIANTS[name].graphs.values())
     return Candidate(infer(task, sessions, texts), size / 1e6, latencies_ms(task, sessions))
@@ -174,9 +177,7 @@ def pictures(curve: LearningCurve, truth: Array, probabilities: Array, workdir: 
         "What was said of what was true": confusion_matrix(
             confusion(truth, probabilities), LABELS, workdir / "confusion.png"
         ),
-        "How often it is right, by how sure it is": calibration_plot(
-            probabilities, truth, workdir / "calibration.png"
-        ),
+        "How often it is right, by how sure it is": calibration_plot(probabilities, truth, workdir / "calibration.png"),
     }
     if curve.rows:
         panels = {"loss": ["loss", "validation_loss"], "validation accuracy": ["validation_accuracy"]}
