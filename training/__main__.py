@@ -1,11 +1,15 @@
 """python -m training list | <recipe> …: make models and publish them."""
 
 import argparse
+import errno
+import signal
 import sys
-import tempfile
 from pathlib import Path
+from types import FrameType
 
 from app.repository.publish import MANIFEST
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,10 +19,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--if-missing", action="store_true", help="skip a recipe that has a published version")
     parser.add_argument("--tiny", action="store_true", help="a tiny slice of the data, for trying a recipe out")
+    parser.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
+    parser.add_argument("--workdir", type=Path, help="for checkpoints and logs; build/training/<recipe> if not given")
+    parser.add_argument("--source", help="a hub id or a local folder instead of the packaged data or weights")
+    parser.add_argument("--variants", action="store_true", help="publish the recipe's other precisions as well")
+    parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of the training")
+    parser.add_argument("--devices", type=_positive, default=1, help="GPUs, or processes where there is no GPU")
+    parser.add_argument("--nodes", type=_positive, default=1, help="machines, each started with its own $NODE_RANK")
     chosen = parser.parse_args(arguments)
     if chosen.if_missing:
         chosen.recipes = [name for name in chosen.recipes if not any((chosen.models / name).glob(f"*/{MANIFEST}"))]
     return _run(chosen) if chosen.recipes else 0
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
 
 
 def _run(chosen: argparse.Namespace) -> int:
@@ -35,26 +52,43 @@ def _run(chosen: argparse.Namespace) -> int:
     if unknown:
         progress(f"unknown recipe {', '.join(unknown)}; there are: {', '.join(RECIPES)}")
         return 2
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         for name in chosen.recipes:
             _make(name, chosen)
-    except (TrainingError, OSError) as error:
+    except TrainingError as error:
         progress(f"error: {error}")
         return 1
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        progress(f"error: {f'the disk is full: {error.filename}' if full and error.filename else error}")
+        return 1
     except KeyboardInterrupt:
-        progress("interrupted; nothing half made was published")
+        progress("interrupted; nothing half made was published, and --resume goes on")
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def _make(name: str, chosen: argparse.Namespace) -> None:
-    from training.recipe import Run, build, progress
+    from training.recipe import Run, TrainingError, build, progress
     from training.recipes import load_recipe
+    from training.workdir import working_folder
 
     recipe = load_recipe(name)
+    if chosen.source and not recipe.takes_source:
+        raise TrainingError(f"{name} is made from its packaged data and takes no --source")
+    settings = {"seed": chosen.seed, "tiny": chosen.tiny, "source": chosen.source, "precision": chosen.precision}
     progress(f"{name}: {recipe.summary}")
-    with tempfile.TemporaryDirectory(prefix="tessera-") as workdir:
-        manifest = build(recipe, Run(Path(workdir), chosen.seed, chosen.tiny), chosen.models)
+    with working_folder(chosen.workdir or Path("build/training") / name, settings, resume=chosen.resume) as folder:
+        parallel = {"devices": chosen.devices, "nodes": chosen.nodes}
+        run = Run(folder, resume=chosen.resume, variants=chosen.variants, **parallel, **settings)
+        manifest = build(recipe, run, chosen.models)
     for metric in manifest.metrics:
         progress(f"  {metric.name} {metric.value:.4f} on {metric.dataset} ({metric.split})")
     progress(f"{name}: published version {manifest.version} in {chosen.models / name / str(manifest.version)}")

@@ -17,7 +17,7 @@ class EpochBatches:
     The order depends on nothing but the seed and the epoch: the loader's samplers draw from torch's global generator
     or from the loader's own, which are set, and numpy's; whatever of the dataset, sampler and batch sampler has
     `set_epoch` is told the epoch. Of each batch the process with rank r takes every sample r, r + world size, and so
-    on; of a batch with fewer samples than processes, the others repeat one. A checkpoint knows how far it came.
+    on; of a batch with fewer samples than processes, the others repeat one.
     """
 
     def __init__(self, loader: DataLoader[Any], trainer: Trainer, seed: int) -> None:
@@ -42,41 +42,50 @@ class EpochBatches:
 
     def _from(self, epoch: int, skipped: int) -> Iterator[Any]:
         loader = self._loader
+        batches = self._order(epoch)
+        if batches is None:
+            return islice(loader, skipped, None)
+        rank, world = self._trainer.global_rank, self._trainer.world_size
+        mine = [batch[rank::world] or batch[:1] for batch in batches[skipped:]]
+        return iter(
+            DataLoader(
+                loader.dataset,
+                batch_sampler=mine,
+                num_workers=loader.num_workers,
+                collate_fn=loader.collate_fn,
+                pin_memory=loader.pin_memory,
+                timeout=loader.timeout,
+                worker_init_fn=loader.worker_init_fn,
+                multiprocessing_context=loader.multiprocessing_context,
+                prefetch_factor=loader.prefetch_factor,
+                generator=torch.Generator().manual_seed(self._seed + epoch),
+            )
+        )
+
+    def _order(self, epoch: int) -> list[list[Any]] | None:
+        """Every batch of the epoch as its indices; None if the loader forms no batches of its own."""
+        loader = self._loader
         with torch.random.fork_rng(devices=[]):
-            seed_step(self._seed, epoch)
+            seed_generators(self._seed, epoch)
             for part in (loader.dataset, loader.sampler, loader.batch_sampler):
                 if hasattr(part, "set_epoch"):
                     part.set_epoch(epoch)
             if isinstance(generator := getattr(loader.sampler, "generator", None), torch.Generator):
                 generator.manual_seed(self._seed + epoch)
-            if loader.batch_sampler is None:
-                yield from islice(loader, skipped, None)
-                return
-            batches = [list(batch) for batch in loader.batch_sampler]
-        rank, world = self._trainer.global_rank, self._trainer.world_size
-        mine = [batch[rank::world] or batch[:1] for batch in batches[skipped:]]
-        yield from DataLoader(
-            loader.dataset,
-            batch_sampler=mine,
-            num_workers=loader.num_workers,
-            collate_fn=loader.collate_fn,
-            pin_memory=loader.pin_memory,
-            timeout=loader.timeout,
-            worker_init_fn=loader.worker_init_fn,
-            multiprocessing_context=loader.multiprocessing_context,
-            prefetch_factor=loader.prefetch_factor,
-        )
+            return None if loader.batch_sampler is None else [list(batch) for batch in loader.batch_sampler]
 
-    def state_dict(self) -> dict[str, int]:
-        return {"epoch": self._trainer.current_epoch, "given": self._given}
+    @property
+    def position(self) -> tuple[int, int]:
+        """The epoch, and how many of its batches were given."""
+        return self._trainer.current_epoch, self._given
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self._resumed = (state["epoch"], state["given"])
+    def go_on_from(self, position: tuple[int, int]) -> None:
+        self._resumed = position
 
 
-def seed_step(seed: int, step: int, rank: int = 0) -> None:
-    """Set the generators of torch, numpy and Python to those of one step on one process."""
-    mixed = int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0])
+def seed_generators(*numbers: int) -> None:
+    """Set the generators of torch, numpy and Python to a state that depends on `numbers` only."""
+    mixed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
     torch.manual_seed(mixed)
     np.random.seed(mixed % 2**32)
     random.seed(mixed)

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
+from app.repository.manifest import Verification
 from app.tensors import Array, Tensors
+from training.recipe import TrainingError
 
 OPSET = 18
 
@@ -65,22 +67,48 @@ def remove_traces(model: onnx.ModelProto) -> None:
         graphs += [attribute.g for attribute in attributes if attribute.HasField("g")]
 
 
+def verify_export(module: nn.Module, path: Path, inputs: Tensors, *, tolerance: float) -> Verification:
+    """Compare torch with the graph at `path` on every row of the real batch `inputs`, alone and all together.
+
+    `inputs` are in the order of the module's arguments. Raises TrainingError if any output differs by more than
+    `tolerance` (absolute), which is also what happens with nan.
+    """
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    rows = len(next(iter(inputs.values())))
+    alone = _largest(
+        _difference(module, session, {name: array[row : row + 1] for name, array in inputs.items()})
+        for row in range(rows)
+    )
+    together = _difference(module, session, inputs)
+    for difference in (alone, together):
+        if not difference <= tolerance:
+            raise TrainingError(f"the exported graph differs from torch by {difference:.2g}, more than {tolerance:g}")
+    return Verification(batch_1=alone, batch_n=together, n=rows, inputs=rows)
+
+
 def largest_difference(module: nn.Module, path: Path, inputs: Tensors) -> float:
     """The largest absolute difference between torch and the graph at `path`, over all outputs.
 
     `inputs` is a real batch, in the order of the module's arguments; its first row is also tried alone.
     """
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    first = {name: array[:1] for name, array in inputs.items()}
+    return _largest([_difference(module, session, first), _difference(module, session, inputs)])
+
+
+def _difference(module: nn.Module, session: ort.InferenceSession, batch: Tensors) -> float:
     names = [output.name for output in session.get_outputs()]
-    largest = 0.0
-    for batch in ({name: array[:1] for name, array in inputs.items()}, inputs):
-        expected = _outputs(module, batch)
-        found = session.run(names, dict(batch))
-        for ours, theirs in zip(expected, found, strict=True):
-            if ours.shape != theirs.shape:
-                raise ValueError(f"{path.name} answers shape {theirs.shape} where torch answers {ours.shape}")
-            largest = max(largest, float(np.abs(ours.astype(np.float64) - theirs).max()))
-    return largest
+    found = [0.0]
+    for name, ours, theirs in zip(names, _outputs(module, batch), session.run(names, dict(batch)), strict=True):
+        if ours.shape != theirs.shape:
+            raise ValueError(f"{name} answers shape {theirs.shape} where torch answers {ours.shape}")
+        found.append(float(np.abs(ours.astype(np.float64) - theirs).max()))
+    return _largest(found)
+
+
+def _largest(numbers: Iterable[float]) -> float:
+    """nan if one of them is; max() may lose it."""
+    return float(np.max(list(numbers)))
 
 
 def _outputs(module: nn.Module, batch: Tensors) -> list[Array]:

@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProg
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.batches import EpochBatches, seed_step
+from training.batches import EpochBatches, seed_generators
 from training.recipe import Run, TrainingError, progress
 
 SAVE_EVERY = timedelta(minutes=1)  # of an epoch that takes longer; what an interruption may cost
@@ -134,19 +134,43 @@ class Loaders(LightningDataModule):
 
 
 class Steps(Callback):
-    """Dropout and augmentation draw from the step's own seed, so that a resumed run draws what it would have drawn."""
+    """A resumed run goes on with the next batch, and with the random numbers that it would have drawn."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self.position: tuple[int, int] | None = None
 
+    # Not the state of the loader, in Lightning's sense: that is not restored where the optimizer asks for the number of
+    # steps, since the loader is then made first.
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        seed_step(self.seed, trainer.global_step, trainer.global_rank)
+        if self.position:
+            batches(trainer).go_on_from(self.position)
+        self._seed(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        seed_step(self.seed, trainer.global_step, trainer.global_rank)
+        self._seed(trainer)
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        self._seed(trainer, has_batch=True)
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        seed_step(self.seed, trainer.global_step, trainer.global_rank)
+        self.position = batches(trainer).position
+        self._seed(trainer)
+
+    def _seed(self, trainer: Trainer, has_batch: bool = False) -> None:
+        seed_generators(self.seed, trainer.global_step, trainer.global_rank, has_batch)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"position": self.position}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.position = state_dict["position"]
+
+
+def batches(trainer: Trainer) -> EpochBatches:
+    loader = trainer.train_dataloader
+    assert isinstance(loader, EpochBatches)
+    return loader
 
 
 class Rows(Callback):

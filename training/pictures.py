@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from training.calibration import calibration_bins, expected_calibration_error
+
 WIDTH = 7.0  # inches
 DPI = 110
 
@@ -44,7 +46,14 @@ def calibration_plot(
     probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.integer], path: Path, *, bins: int = 15
 ) -> Path:
     """How often answers are right, by how sure they are. `probabilities` [samples, labels], `truth` int [samples]."""
-    raise NotImplementedError
+    sure, right, count = calibration_bins(probabilities, truth, bins=bins)
+    figure = Figure(figsize=(WIDTH * 0.6, WIDTH * 0.6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")
+    axes.scatter(sure, right, s=10 + 300 * count / count.sum())
+    axes.set(xlabel="probability of the best class", ylabel="how often it is right", xlim=(0, 1.02), ylim=(0, 1.02))
+    axes.set_title(f"ECE {expected_calibration_error(probabilities, truth, bins=bins):.4f}; area: share of the answers")
+    return _save(figure, path)
 
 
 def image_grid(

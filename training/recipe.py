@@ -1,6 +1,7 @@
 """What a recipe is, and the way from its draft to a published version."""
 
 import platform
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from app.repository.manifest import (
     Batching,
+    CardFiles,
     Golden,
     Manifest,
     Metric,
@@ -26,8 +28,10 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
 from app.tasks.base import Task, predict_json
+from training.card import MARKDOWN, card_files
 
-LIBRARIES = ("numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
+FULL_PRECISION = "32-true"
+LIBRARIES = ("lightning", "numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
 
 
 class TrainingError(Exception):
@@ -85,7 +89,7 @@ class Run:
     seed: int = 0
     tiny: bool = False
     resume: bool = False
-    precision: str = "32-true"
+    precision: str = FULL_PRECISION
     devices: int = 1
     nodes: int = 1
     source: str | None = None
@@ -94,13 +98,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one model is made. Below any figure of `must_reach` (metric name to value) nothing is published."""
+    """How one model is made. Below any figure of `must_reach` (metric name to value) nothing is published.
+
+    `takes_source`: it can be made from `Run.source`.
+    """
 
     name: str
     task: str
     summary: str
     make: Callable[[Run], Draft]
     must_reach: Mapping[str, float] = field(default_factory=dict)
+    takes_source: bool = False
 
 
 def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
@@ -109,36 +117,54 @@ def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
     draft = recipe.make(run)
     if not run.tiny:
         judge(recipe, draft.metrics)
+    golden = golden_examples(recipe.task, draft)
+    provenance = Provenance(
+        recipe=recipe.name,
+        command=command(recipe, run),
+        seed=run.seed,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        duration_s=round(time.monotonic() - started, 1),
+        sources=tuple(draft.sources),
+        libraries={"python": platform.python_version(), **_library_versions()},
+        notes=draft.notes,
+    )
+    card = card_files(recipe, draft, provenance, run.workdir)
     return publish(
         models,
         recipe.name,
-        draft.files,
+        {**draft.files, **card},
         task=recipe.task,
         description=draft.description,
         licence=draft.licence,
         runtime=draft.runtime,
         precision=draft.precision,
         graphs=dict(draft.graphs),
+        variants=dict(draft.variants),
         inputs=tuple(draft.inputs),
         outputs=tuple(draft.outputs),
         config=dict(draft.config),
-        variants=dict(draft.variants),
-        verification=draft.verification,
         batching=draft.batching,
         metrics=tuple(draft.metrics),
         limits=tuple(draft.limits),
-        golden=golden_examples(recipe.task, draft),
-        provenance=Provenance(
-            recipe=recipe.name,
-            command=f"python -m training {recipe.name} --seed {run.seed}",
-            seed=run.seed,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            duration_s=round(time.monotonic() - started, 1),
-            sources=tuple(draft.sources),
-            libraries={"python": platform.python_version(), **_library_versions()},
-            notes=draft.notes,
-        ),
+        verification=draft.verification,
+        card=CardFiles(pictures=tuple(name for name in card if name != MARKDOWN)),
+        provenance=provenance,
+        golden=golden,
     )
+
+
+def command(recipe: Recipe, run: Run) -> str:
+    """What makes this version again. How many devices made it changes nothing."""
+    options = [f"--seed {run.seed}"]
+    if run.tiny:
+        options.append("--tiny")
+    if run.precision != FULL_PRECISION:
+        options.append(f"--precision {run.precision}")
+    if run.variants:
+        options.append("--variants")
+    if run.source:
+        options.append(f"--source {shlex.quote(run.source)}")
+    return " ".join(["python -m training", recipe.name, *options])
 
 
 def judge(recipe: Recipe, metrics: Sequence[Metric]) -> None:

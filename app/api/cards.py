@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from app.repository.manifest import Metric, Provenance, TensorSpec
+from app.repository.manifest import Metric, Provenance, TensorSpec, Verification
 from app.serving.engine import ModelStatus
 
 
@@ -40,8 +40,9 @@ class ModelList(BaseModel):
 
 
 class Card(ModelSummary):
-    """All that the manifest of the live version says for people."""
+    """All that the manifest of the live version says for people; `card` leads to the same with pictures."""
 
+    card: str | None = None
     licence: str = ""
     runtime: str | None = None
     precision: str | None = None
@@ -50,6 +51,7 @@ class Card(ModelSummary):
     outputs: list[TensorSpec] = []
     metrics: list[Metric] = []
     limits: list[str] = []
+    verification: Verification | None = None
     provenance: Provenance | None = None
 
 
@@ -61,9 +63,16 @@ def card(status: ModelStatus) -> Card:
     manifest = status.manifest
     if manifest is None:
         return Card.model_validate(_summary(status))
-    fields = {"licence", "runtime", "precision", "inputs", "outputs", "metrics", "limits", "provenance"}
+    fields = {
+        "licence", "runtime", "precision", "inputs", "outputs", "metrics", "limits", "verification", "provenance",
+    }  # fmt: skip
     return Card.model_validate(
-        {**_summary(status), "placements": status.placements, **manifest.model_dump(include=fields)}
+        {
+            **_summary(status),
+            "card": f"/v1/models/{status.name}/card" if manifest.card else None,
+            "placements": status.placements,
+            **manifest.model_dump(include=fields),
+        }
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from app.api.cards import Card, ModelList, card, summary
 from app.errors import InvalidArtifact
@@ -29,6 +29,27 @@ async def describe_model(model: str, engine: EngineDep) -> Card:
     return card(_status_of(engine, model))
 
 
+@router.get(
+    "/{model}/card",
+    summary="The same as a page with pictures",
+    response_class=Response,
+    responses={200: {"content": {"text/markdown": {"schema": {"type": "string"}}}, "description": "Markdown"}},
+)
+async def read_card(model: str, engine: EngineDep) -> Response:
+    """Markdown. Its pictures have addresses relative to it. 404 if the version has no card."""
+    return await _card_file(engine, model, None, "text/markdown; charset=utf-8")
+
+
+@router.get(
+    "/{model}/card/{picture}",
+    summary="A picture of the card",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}, "description": "PNG"}},
+)
+async def read_card_picture(model: str, picture: str, engine: EngineDep) -> Response:
+    return await _card_file(engine, model, picture, "image/png")
+
+
 @router.post("/{model}/load", summary="Bring a model to the newest version in the repository")
 async def load_model(model: str, engine: EngineDep) -> Card:
     """Loads the new version beside the old one and switches when it has passed its checks.
@@ -42,6 +63,11 @@ async def load_model(model: str, engine: EngineDep) -> Card:
         stays = f"version {status.manifest.version} stays live" if status.manifest else "no version is live"
         raise InvalidArtifact(f"{model} version {newest.version} is not served: {newest.reason}; {stays}")
     return card(status)
+
+
+async def _card_file(engine: Engine, model: str, picture: str | None, media_type: str) -> Response:
+    manifest, content = await engine.read_card(model, picture)
+    return Response(content, media_type=media_type, headers={"X-Model-Version": str(manifest.version)})
 
 
 def _status_of(engine: Engine, name: str) -> ModelStatus:

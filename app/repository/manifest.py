@@ -99,7 +99,7 @@ class Verification(Frozen):
     inputs: PositiveInt
 
 
-class Card(Frozen):
+class CardFiles(Frozen):
     """Files of the version that people read: Markdown, and the pictures that it shows."""
 
     markdown: ArtifactName = "card.md"
@@ -127,7 +127,7 @@ class Manifest(Frozen):
     metrics: tuple[Metric, ...] = ()
     limits: tuple[str, ...] = ()
     verification: Verification | None = None
-    card: Card | None = None
+    card: CardFiles | None = None
     provenance: Provenance | None = None
     golden: tuple[Golden, ...] = ()
 

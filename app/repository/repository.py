@@ -44,9 +44,10 @@ class ModelRepository:
     def verify(self, manifest: Manifest) -> dict[str, Path]:
         """Artifact names to their paths, all of them checked. Raises InvalidArtifact at the first that is not right."""
         kinds = (manifest.graphs, *(variant.graphs for variant in manifest.variants.values()))
-        unlisted = {file for graphs in kinds for file in graphs.values()} - manifest.files.keys()
-        if unlisted:
-            raise InvalidArtifact(f"{min(unlisted)} is named as a graph and not listed in files")
+        card = (manifest.card.markdown, *manifest.card.pictures) if manifest.card else ()
+        for what, names in (("a graph", {file for graphs in kinds for file in graphs.values()}), ("its card", {*card})):
+            if unlisted := names - manifest.files.keys():
+                raise InvalidArtifact(f"{min(unlisted)} is named as {what} and not listed in files")
         folder = (self.root / manifest.name / str(manifest.version)).resolve()
         files = {name: _verified(folder, manifest, name) for name in manifest.files}
         for path in folder.rglob("*"):  # a listed graph might read weights from a file that nobody vouches for
@@ -55,6 +56,11 @@ class ModelRepository:
             if not path.is_dir() and (name := path.relative_to(folder).as_posix()) not in {MANIFEST, *manifest.files}:
                 raise InvalidArtifact(f"{name} lies in the folder and is not listed in files")
         return files
+
+    def read_file(self, manifest: Manifest, name: str) -> bytes:
+        """The content of one artifact. Raises InvalidArtifact if it is no longer what the manifest says."""
+        folder = (self.root / manifest.name / str(manifest.version)).resolve()
+        return _verified(folder, manifest, name).read_bytes()
 
 
 def _verified(folder: Path, manifest: Manifest, name: str) -> Path:

@@ -77,6 +77,10 @@ class Engine(Protocol):
         """The asked version, or the newest that is live. Raises ModelNotFound and ModelNotReady."""
         ...
 
+    async def read_card(self, name: str, picture: str | None = None) -> tuple[Manifest, bytes]:
+        """The Markdown of the newest live version's card, or a picture in it. Raises ModelNotFound if it has none."""
+        ...
+
     async def predict(
         self, name: str, version: int | None, items: Sequence[Any], parameters: Any, deadline: float
     ) -> Prediction:
@@ -154,6 +158,16 @@ class LocalEngine:
 
     def find(self, name: str, version: int | None = None) -> Manifest:
         return self._find(name, version).manifest
+
+    async def read_card(self, name: str, picture: str | None = None) -> tuple[Manifest, bytes]:
+        manifest = self.find(name)
+        card = manifest.card
+        if not card:
+            raise ModelNotFound(f"model {name} version {manifest.version} has no card")
+        file = card.markdown if picture is None else f"card/{picture}"
+        if picture is not None and file not in card.pictures:
+            raise ModelNotFound(f"the card of model {name} version {manifest.version} has no picture {picture!r}")
+        return manifest, await asyncio.to_thread(self._repository.read_file, manifest, file)
 
     async def predict(
         self, name: str, version: int | None, items: Sequence[Any], parameters: Any, deadline: float

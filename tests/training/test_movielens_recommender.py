@@ -49,7 +49,9 @@ def test_windows_are_padded_from_the_left_and_keep_the_newest() -> None:
 def test_every_event_but_the_first_is_predicted_in_each_epoch(length: int) -> None:
     history = list(range(length))
     for seed in range(20):
-        windows = recipe.cut(history, np.random.default_rng(seed))
+        dataset = recipe.Windows([history], seed)
+        assert len(dataset) == len(recipe.Windows([history], 0))
+        windows = [window for window in dataset.windows if window]
         assert max(map(len, windows)) <= recipe.MAX_HISTORY + 1
         assert {event for window in windows for event in window[1:]} == set(history[1:])
         assert all(np.all(np.diff(window) == 1) for window in windows)
@@ -94,14 +96,24 @@ def ring(num_people: int, num_items: int = 30, length: int = 12) -> MovieLens:
     return MovieLens([PADDING, *films], histories)
 
 
-def test_the_network_learns_what_follows_what() -> None:
+def test_each_epoch_cuts_elsewhere_and_the_same_one_alike() -> None:
+    dataset = recipe.Windows([list(range(200))], seed=0)
+    first = list(dataset.windows)
+    dataset.set_epoch(1)
+    assert dataset.windows != first
+    dataset.set_epoch(0)
+    assert dataset.windows == first
+
+
+def test_the_network_learns_what_follows_what(tmp_path: Path) -> None:
     past, targets = leave_last_out(ring(30).histories)
-    network = recipe.learn(past, 30, seed=0, epochs=40)
+    network, _ = recipe.learn(past, 30, Run(tmp_path), epochs=40)
     assert hit_rate(target_ranks(recipe.score(network, past), past, targets), 1) > 0.9
 
 
-def test_the_same_seed_learns_the_same() -> None:
-    first, second = (recipe.learn(ring(20).histories, 30, seed=3, epochs=2).state_dict() for _ in range(2))
+def test_the_same_seed_learns_the_same(tmp_path: Path) -> None:
+    runs = (Run(tmp_path / str(number), seed=3) for number in range(2))
+    first, second = (recipe.learn(ring(20).histories, 30, run, epochs=2)[0].state_dict() for run in runs)
     for name, weights in first.items():
         torch.testing.assert_close(weights, second[name], rtol=0, atol=1e-5)
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torch.export import Dim
 
-from app.repository.manifest import Batching, Metric, TensorSpec
+from app.repository.manifest import Batching, Metric, TensorSpec, Verification
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.image_classification import to_base64
@@ -22,10 +22,10 @@ from app.tasks.images import read_square
 from app.tasks.labels import best_labels
 from app.tensors import Tensors
 from training.data import imagenet, photos
-from training.export import largest_difference, to_onnx
+from training.export import to_onnx, verify_export
 from training.networks.efficientnet_lite import VARIANTS, EfficientNetLite, load_weights
 from training.quantize import quantize_static_int8
-from training.recipe import Draft, Example, Recipe, Run, TrainingError
+from training.recipe import Draft, Example, Recipe, Run
 
 LITE0 = VARIANTS["lite0"]
 SIZE, MARGIN = LITE0.image_size, 32
@@ -56,7 +56,7 @@ def make(run: Run) -> Draft:
     names = imagenet.class_names()
     used = tiny_photos() if run.tiny else photos.load_photos()
 
-    fp32 = export(classifier, squares(used.calibration[:2]), run.workdir / "fp32.onnx")
+    fp32, verification = export(classifier, squares(used.calibration[:16]), run.workdir / "fp32.onnx")
     calibration = [{"image": square[np.newaxis]} for square in squares(used.calibration)]
     served = quantize_static_int8(fp32, run.workdir / "model.onnx", calibration, float_layers=FLOAT_LAYERS)
     plain = quantize_static_int8(fp32, run.workdir / "plain.onnx", calibration)
@@ -72,6 +72,7 @@ def make(run: Run) -> Draft:
         batching=Batching(max_batch_size=32),
         metrics=[*agreement(fp32, served, plain, squares(used.test)), *speed(fp32, served)],
         sources=[*imagenet.SOURCES, *photos.SOURCES],
+        verification=verification,
         examples=golden(served, names),
         limits=LIMITS,
         notes=NOTES,
@@ -112,7 +113,7 @@ def squares(files: Sequence[bytes]) -> npt.NDArray[np.uint8]:
     return np.stack([read_square(file, SIZE, MARGIN) for file in files])
 
 
-def export(classifier: PixelClassifier, images: npt.NDArray[np.uint8], path: Path) -> Path:
+def export(classifier: PixelClassifier, images: npt.NDArray[np.uint8], path: Path) -> tuple[Path, Verification]:
     """Write the float graph. Raises TrainingError if it answers `images` otherwise than torch does."""
     to_onnx(
         classifier,
@@ -122,10 +123,7 @@ def export(classifier: PixelClassifier, images: npt.NDArray[np.uint8], path: Pat
         output_names=["probabilities"],
         dynamic_shapes=[{0: Dim("batch")}],
     )
-    difference = largest_difference(classifier, path, {"image": images})
-    if difference > 1e-4:
-        raise TrainingError(f"the exported graph differs from torch by {difference:.2g} in a probability")
-    return path
+    return path, verify_export(classifier, path, {"image": images}, tolerance=1e-4)
 
 
 def write_labels(names: Sequence[str], path: Path) -> Path:

@@ -98,4 +98,5 @@ RECIPE = Recipe(
     summary="the same in two layers, distilled from reviews-sentiment; int8",
     make=make,
     must_reach={"accuracy_3class": 0.75, "accuracy_pos_neg": 0.88},
+    takes_source=True,
 )

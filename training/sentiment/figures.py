@@ -1,6 +1,6 @@
 """The figures of a sentiment model: metrics, and the tables of its card."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from app.repository.manifest import Metric
+from training.card import table
 from training.data.sentiment import LABELS, NEGATIVE, NEUTRAL, POSITIVE
 from training.sentiment.baselines import Scores
 
@@ -53,18 +54,18 @@ def domain_table(test: pd.DataFrame, columns: Mapping[str, Scores]) -> str:
     """Markdown: three classes / positive against negative, by domain; the best of each row in bold."""
     tables = {name: accuracies(test, scores) for name, scores in columns.items()}
     sizes = test.domain.value_counts()
-    lines = [_row(["domain", "texts", *tables]), _row(["---"] * (2 + len(tables)))]
+    rows = []
     for domain in (*sorted(sizes.index), "macro"):
         cells = []
-        for table in tables.values():
+        for found in tables.values():
             figures = []
             for measure in MEASURES:
-                value = table.loc[domain, measure]
+                value = found.loc[domain, measure]
                 is_best = value >= max(other.loc[domain, measure] for other in tables.values())
                 figures.append(f"**{value:.3f}**" if is_best else f"{value:.3f}")
             cells.append(" / ".join(figures))
-        lines.append(_row([domain, str(sizes.get(domain, len(test))), *cells]))
-    return "\n".join(lines)
+        rows.append((domain, str(sizes.get(domain, len(test))), *cells))
+    return table(("domain", "texts", *tables), rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +80,12 @@ class Candidate:
 def trade_off_table(test: pd.DataFrame, candidates: Mapping[str, Candidate]) -> str:
     """Markdown: what each candidate costs and is worth."""
     lengths = list(next(iter(candidates.values())).latencies_ms)
-    header = ["", "3 classes", "pos/neg", "MB", *(f"ms at {length} tokens" for length in lengths)]
-    lines = [_row(header), _row(["---"] * len(header))]
+    rows = []
     for name, candidate in candidates.items():
         macro = accuracies(test, candidate.scores).loc["macro"]
-        times = [f"{candidate.latencies_ms[length]:.1f}" for length in lengths]
-        lines.append(
-            _row([name, *(f"{macro[measure]:.4f}" for measure in MEASURES), f"{candidate.megabytes:.1f}", *times])
-        )
-    return "\n".join(lines)
+        times = (f"{candidate.latencies_ms[length]:.1f}" for length in lengths)
+        rows.append((name, *(f"{macro[measure]:.4f}" for measure in MEASURES), f"{candidate.megabytes:.1f}", *times))
+    return table(("", "3 classes", "pos/neg", "MB", *(f"ms at {length} tokens" for length in lengths)), rows)
 
 
 def confusion(truth: npt.NDArray[np.integer], scores: Scores) -> npt.NDArray[np.int64]:
@@ -95,7 +93,3 @@ def confusion(truth: npt.NDArray[np.integer], scores: Scores) -> npt.NDArray[np.
     counts = np.zeros((len(LABELS), len(LABELS)), np.int64)
     np.add.at(counts, (truth, scores.argmax(1)), 1)
     return counts
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

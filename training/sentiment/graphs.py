@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 import torch
 from torch.export import Dim
 
@@ -14,12 +13,11 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks.text_classification import TextClassification
 from app.tensors import Session
-from training.export import to_onnx
+from training.export import to_onnx, verify_export
 from training.export_program import save_program
 from training.networks import minilm
 from training.networks.minilm import TextClassifier
 from training.quantize_dynamic import quantize_dynamic_int8
-from training.recipe import TrainingError
 from training.sentiment.baselines import Scores
 from training.sentiment.reading import answers, encode
 
@@ -40,8 +38,7 @@ def export(
     task: TextClassification, network: TextClassifier, texts: Iterable[str], workdir: Path
 ) -> tuple[dict[str, Path], Verification]:
     """Files of all VARIANTS by name, and how near the fp32 graph is to `network` on `texts`. Raises TrainingError."""
-    rows = encode(task, texts)
-    batch = task.collate(rows)
+    batch = task.collate(encode(task, texts))
     inputs = [torch.from_numpy(array) for array in batch.values()]
     varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=2, max=minilm.MAX_TOKENS)}
     graph = to_onnx(
@@ -52,31 +49,11 @@ def export(
         output_names=["logits"],
         dynamic_shapes=[varying, varying],
     )
-    verification = verify(task, network, graph, texts)
-    if not max(verification.batch_1, verification.batch_n) < LARGEST_DIFFERENCE:
-        raise TrainingError(f"the exported graph differs from the network: {verification}")
+    verification = verify_export(network, graph, batch, tolerance=LARGEST_DIFFERENCE)
     program = torch.export.export(network, tuple(inputs), dynamic_shapes=(varying, varying))
     save_program(program, workdir / "model.pt2")
     int8 = quantize_dynamic_int8(graph, workdir / "model.onnx")
     return {"model.onnx": int8, "fp32.onnx": graph, "model.pt2": workdir / "model.pt2"}, verification
-
-
-def verify(task: TextClassification, network: TextClassifier, graph: Path, texts: Iterable[str]) -> Verification:
-    session = RUNTIMES["onnx"](graph, RuntimeOptions(device="cpu"))
-    rows = encode(task, texts)
-
-    def difference(start: int, end: int) -> float:
-        batch = task.collate(rows[start:end])
-        with torch.inference_mode():
-            expected = network(*(torch.from_numpy(array) for array in batch.values())).numpy()
-        return float(np.abs(session.run(batch)["logits"] - expected).max())
-
-    return Verification(
-        batch_1=max(difference(i, i + 1) for i in range(len(rows))),
-        batch_n=difference(0, len(rows)),
-        n=len(rows),
-        inputs=len(rows),
-    )
 
 
 def open_variant(name: str, files: Mapping[str, Path]) -> dict[str, Session]:

@@ -1,0 +1,58 @@
+"""The folder in which a run keeps what it may need again."""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from training.recipe import TrainingError, progress
+
+SETTINGS = "run.json"
+
+
+@contextmanager
+def working_folder(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Iterator[Path]:
+    """`folder`, for one run at a time: empty, or with `resume` as a run of the same `settings` left it.
+
+    Raises TrainingError if another run uses it, if it holds what no run left there, or was left by other settings.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = folder / SETTINGS
+    if not known.exists() and any(folder.iterdir()):
+        raise TrainingError(f"{folder} holds files that no training left there; choose an empty folder with --workdir")
+    with known.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TrainingError(f"another run works in {folder}; wait for it, or choose another --workdir") from error
+        file.seek(0)
+        left = file.read()
+        if resume and left:
+            _check(folder, json.loads(left), settings)
+        else:
+            if resume:
+                progress(f"nothing to resume in {folder}; starting afresh")
+            _clear(folder)
+            file.truncate(0)
+            json.dump(settings, file)
+            file.flush()
+        yield folder
+
+
+def _check(folder: Path, left: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    other = [f"{name} {value}" for name, value in left.items() if settings.get(name) != value]
+    if other:
+        raise TrainingError(f"cannot resume: the run in {folder} had {', '.join(other)}; start without --resume")
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name == SETTINGS:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
