@@ -49,7 +49,7 @@ def fine_tune(task: TextClassification, texts: Texts, run: Run) -> tuple[TextCla
     module = FineTuning(TextClassifier(load_bert(), len(LABELS)))
     curve = fit(
         module,
-        Curriculum(task, texts.train, LexiconLessons(texts.train), seed=run.seed).loader(),
+        Curriculum(task, texts.train, LexiconLessons(texts.train, texts.lexicon), seed=run.seed).loader(),
         run,
         epochs=1 if run.tiny else EPOCHS,
         validation=Curriculum(task, texts.validation, most={}).loader(),

@@ -75,7 +75,7 @@ def distil(
     module = Distillation(student_of(teacher), teacher)
     curve = fit(
         module,
-        Curriculum(task, texts.train, LexiconLessons(texts.train), seed=run.seed).loader(),
+        Curriculum(task, texts.train, LexiconLessons(texts.train, texts.lexicon), seed=run.seed).loader(),
         run,
         epochs=1 if run.tiny else EPOCHS,
         validation=Curriculum(task, texts.validation, most={}).loader(),

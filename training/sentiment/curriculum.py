@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from app.tasks.text_classification import TextClassification
 from app.tensors import Tensors
-from training.data.lexicon import Rewording, in_templates, load_lexicon
+from training.data.lexicon import Rewording, in_templates
 from training.data.sentiment import LABELS
 from training.sentiment.reading import encode
 from training.text_batches import LengthSorted, Row, padded
@@ -80,10 +80,10 @@ class Curriculum(Dataset[Row]):
 class LexiconLessons:
     """What an epoch shows besides: the rated tweets once more and once reworded, and a half of the lexicon."""
 
-    def __init__(self, texts: pd.DataFrame) -> None:
+    def __init__(self, texts: pd.DataFrame, lexicon: pd.DataFrame) -> None:
         self._tweets = texts.loc[texts.domain == "tweets", ["text", "rating"]]
-        self._lexicon = load_lexicon()
-        self._rewording = Rewording(self._tweets, self._lexicon, texts.text)
+        self._lexicon = lexicon
+        self._rewording = Rewording(self._tweets, lexicon, texts.text)
 
     def __call__(self, rng: np.random.Generator) -> pd.DataFrame:
         entries = self._lexicon.sample(frac=0.5, random_state=rng)

@@ -14,6 +14,7 @@ from app.tasks.labels import softmax
 from app.tasks.text_classification import TextClassification
 from app.tensors import Array, Tensors
 from training.calibration import expected_calibration_error, fit_temperature
+from training.data.lexicon import load_lexicon
 from training.data.sentiment import LABELS, SOURCES, load_sentiment
 from training.fit import LearningCurve
 from training.networks import minilm
@@ -47,19 +48,24 @@ LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The three splits, as load_sentiment gives them."""
+    """The three splits, as load_sentiment gives them, and the lexicon."""
 
     train: pd.DataFrame
     validation: pd.DataFrame
     test: pd.DataFrame
+    lexicon: pd.DataFrame
 
 
 def load_texts(run: Run) -> Texts:
     """All texts, or a few hundred for a tiny run."""
-    texts = load_sentiment()
+    texts, lexicon = load_sentiment(), load_lexicon()
     if run.tiny:
+        lexicon = lexicon.sample(40, random_state=0)
         texts = texts.groupby(["domain", "split"]).head(12).reset_index(drop=True)
-    return Texts(*(texts[texts.split == split].reset_index(drop=True) for split in ("train", "validation", "test")))
+    train, validation, test = (
+        texts[texts.split == split].reset_index(drop=True) for split in ("train", "validation", "test")
+    )
+    return Texts(train, validation, test, lexicon)
 
 
 def load_task(run: Run) -> TextClassification:
