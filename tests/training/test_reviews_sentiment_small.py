@@ -33,7 +33,7 @@ def test_a_student_starts_from_layers_of_its_teacher_and_shares_no_weights(teach
 
 
 def test_a_source_without_weights_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="no network.safetensors"):
+    with pytest.raises(TrainingError, match=r"no network\.safetensors"):
         load_teacher(None, None, Run(tmp_path, source=str(tmp_path)))  # type: ignore[arg-type] # neither is looked at
 
 

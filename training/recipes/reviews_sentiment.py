@@ -4,6 +4,9 @@ With `--precision bf16-mixed` it takes half as long where the processor has bf16
 and a bf16 program beside the int8 one. The trained weights stay in the working folder as WEIGHTS.
 """
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -58,14 +61,22 @@ def fine_tune(task: TextClassification, texts: Texts, run: Run) -> tuple[TextCla
 
 
 def baselines(task: TextClassification, texts: Texts, run: Run) -> dict[str, Scores]:
-    """What they say of the test texts; none has learned from more than the training texts."""
-    progress("training the baselines")
-    return {
-        "VADER": vader_scores(texts.test.text),
-        "TF-IDF + logistic regression": tfidf_scores(texts.train, texts.test.text),
-        "LSTM": lstm_scores(task, Curriculum(task, texts.train, seed=run.seed), texts.test.text, run),
-        "frozen MiniLM + logistic regression": frozen_minilm_scores(task, texts.train, texts.test.text, run.workdir),
+    """What they say of the test texts, kept for a resumed run; none has learned from more than the training texts."""
+    train, asked = texts.train, texts.test.text
+    learners: dict[str, Callable[[], Scores]] = {
+        "VADER": lambda: vader_scores(asked),
+        "TF-IDF + logistic regression": lambda: tfidf_scores(train, asked),
+        "LSTM": lambda: lstm_scores(task, Curriculum(task, train, seed=run.seed), asked, run),
+        "frozen MiniLM + logistic regression": lambda: frozen_minilm_scores(task, train, asked),
     }
+    scores = {}
+    for number, (name, learner) in enumerate(learners.items()):
+        kept = run.workdir / f"baseline-{number}.npy"
+        if not (run.resume and kept.exists()):
+            progress(f"baseline: {name}")
+            np.save(kept, learner())
+        scores[name] = np.load(kept)
+    return scores
 
 
 RECIPE = Recipe(

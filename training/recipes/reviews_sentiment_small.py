@@ -37,7 +37,7 @@ def make(run: Run) -> Draft:
     folder = run.workdir / "teacher"
     folder.mkdir(exist_ok=True)
     files, _ = export(task, teacher, texts.test.text[:16], folder)
-    taught = measure(task, SHIPPED, files, texts.test.text)
+    taught = measure(task, files, texts.test.text, [SHIPPED])[SHIPPED]
     return make_draft(
         task,
         student,

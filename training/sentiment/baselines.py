@@ -1,7 +1,6 @@
 """What simpler models make of the same texts."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -52,33 +51,23 @@ def tfidf_scores(train: pd.DataFrame, texts: Iterable[str]) -> Scores:
     return scores
 
 
-def frozen_minilm_scores(task: TextClassification, train: pd.DataFrame, texts: pd.Series, workdir: Path) -> Scores:
-    """A linear model of MiniLM's sentence embeddings as they were published, which are kept in `workdir`.
+def frozen_minilm_scores(task: TextClassification, train: pd.DataFrame, texts: Iterable[str]) -> Scores:
+    """A linear model of MiniLM's sentence embeddings as they were published.
 
     It has few weights, and learns them from at most MOST_EMBEDDED texts of a domain.
     """
     shown = train.groupby("domain").sample(frac=1, random_state=0).groupby("domain").head(MOST_EMBEDDED)
-    known = _embeddings(task, shown.text, workdir / "embeddings-train.npy")
-    asked = _embeddings(task, texts, workdir / "embeddings-test.npy")
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
-    scores: Scores = model.fit(known, shown.label).predict_proba(asked)
-    return scores
-
-
-def _embeddings(task: TextClassification, texts: pd.Series, path: Path) -> Array:
-    if path.exists():
-        kept: Array = np.load(path)
-        if len(kept) == len(texts):
-            return kept
     encoder = SentenceEncoder(load_bert()).eval()
 
     def embed(batch: Tensors) -> Array:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            return encoder(*(torch.from_numpy(array) for array in batch.values())).float().numpy()  # type: ignore[no-any-return]
+            embeddings: Array = encoder(*(torch.from_numpy(array) for array in batch.values())).float().numpy()
+        return embeddings
 
-    embeddings = answers(task, texts, embed)
-    np.save(path, embeddings)
-    return embeddings
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
+    model.fit(answers(task, shown.text, embed), shown.label)
+    scores: Scores = model.predict_proba(answers(task, texts, embed))
+    return scores
 
 
 class LSTMClassifier(LightningModule):

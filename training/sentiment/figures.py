@@ -70,7 +70,7 @@ def domain_table(test: pd.DataFrame, columns: Mapping[str, Scores]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to run a model: its answers to the test texts, its size, and the median time of one text by length."""
+    """One way to run a model: its answers to the test texts, its size, and the least time of one text by length."""
 
     scores: Scores
     megabytes: float
