@@ -156,7 +156,7 @@ def _publish_image(graph: Graph) -> None:
     classifier = recipe.PixelClassifier(EfficientNetLite(recipe.LITE0)).eval()
     load_weights(classifier.network, imagenet.lite0_weights())
     names = imagenet.class_names()
-    file = recipe.export(classifier, recipe.squares(recipe.tiny_photos().calibration[:2]), FOLDER / "image.onnx")
+    file, _ = recipe.export(classifier, recipe.squares(recipe.tiny_photos().calibration[:2]), FOLDER / "image.onnx")
     publish(
         graph.repository,
         graph.model,

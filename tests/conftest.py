@@ -1,8 +1,9 @@
 """Tiny real models, and the real application around them. Nothing here is faked but the size."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from time import monotonic, sleep
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,16 @@ def word_tokenizer(path: Path) -> Path:
 POSITIVE = [{"label": "positive", "score": 0.880797}, {"label": "negative", "score": 0.119203}]
 
 
-def publish_sentiment(root: Path, tmp_path: Path, name: str = "tiny-sentiment", **fields: Any) -> Manifest:
+def publish_sentiment(
+    root: Path,
+    tmp_path: Path,
+    name: str = "tiny-sentiment",
+    more_files: Mapping[str, Path] = MappingProxyType({}),
+    **fields: Any,
+) -> Manifest:
     tmp_path.mkdir(parents=True, exist_ok=True)
     files = {
+        **more_files,
         "model.onnx": word_counting_graph(tmp_path / "m.onnx"),
         "tokenizer.json": word_tokenizer(tmp_path / "t.json"),
     }

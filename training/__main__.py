@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import signal
 import sys
 from pathlib import Path
@@ -20,12 +21,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--if-missing", action="store_true", help="skip a recipe that has a published version")
     parser.add_argument("--tiny", action="store_true", help="a tiny slice of the data, for trying a recipe out")
     parser.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
-    parser.add_argument("--workdir", type=Path, help="for checkpoints and logs; build/training/<recipe> if not given")
+    parser.add_argument(
+        "--workdir",
+        type=Path,
+        default=Path("build/training"),
+        help="each recipe has a folder there, for its checkpoints",
+    )
     parser.add_argument("--source", help="a hub id or a local folder instead of the packaged data or weights")
     parser.add_argument("--variants", action="store_true", help="publish the recipe's other precisions as well")
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of the training")
     parser.add_argument("--devices", type=_positive, default=1, help="GPUs, or processes where there is no GPU")
-    parser.add_argument("--nodes", type=_positive, default=1, help="machines, each started with its own $NODE_RANK")
+    parser.add_argument(
+        "--nodes", type=_positive, default=1, help="machines that share --workdir, each with its $NODE_RANK"
+    )
     chosen = parser.parse_args(arguments)
     if chosen.if_missing:
         chosen.recipes = [name for name in chosen.recipes if not any((chosen.models / name).glob(f"*/{MANIFEST}"))]
@@ -84,10 +92,16 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
     if chosen.source and not recipe.takes_source:
         raise TrainingError(f"{name} is made from its packaged data and takes no --source")
     settings = {"seed": chosen.seed, "tiny": chosen.tiny, "source": chosen.source, "precision": chosen.precision}
+    node = int(os.environ.get("NODE_RANK", "0")) if chosen.nodes > 1 else 0
+    own = chosen.workdir / name / f"node-{node}" if chosen.nodes > 1 else chosen.workdir / name
     progress(f"{name}: {recipe.summary}")
-    with working_folder(chosen.workdir or Path("build/training") / name, settings, resume=chosen.resume) as folder:
-        parallel = {"devices": chosen.devices, "nodes": chosen.nodes}
+    with working_folder(own, settings, resume=chosen.resume) as folder:
+        parallel = {"devices": chosen.devices, "nodes": chosen.nodes, "node": node}
         run = Run(folder, resume=chosen.resume, variants=chosen.variants, **parallel, **settings)
+        if node:
+            recipe.make(run)
+            progress(f"{name}: node 0 publishes")
+            return
         manifest = build(recipe, run, chosen.models)
     for metric in manifest.metrics:
         progress(f"  {metric.name} {metric.value:.4f} on {metric.dataset} ({metric.split})")

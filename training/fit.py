@@ -5,11 +5,14 @@ import logging
 import os
 import shutil
 import signal
+import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +26,8 @@ from training.batches import EpochBatches, seed_generators
 from training.recipe import Run, TrainingError, progress
 
 SAVE_EVERY = timedelta(minutes=1)  # of an epoch that takes longer; what an interruption may cost
+RESULT_WITHIN_S = 300
+LIGHTNING = "lightning.pytorch"
 LAST, BEST, RESULT, CURVE = "last", "best", "result.pt", "metrics.csv"
 
 Row = Mapping[str, float]
@@ -55,33 +60,39 @@ def fit(
     With several processes each takes its share of every batch, so that one step means the same on any number of them;
     then `module` and both loaders must be picklable, and everybody sees all of `validation`. Raises TrainingError.
     """
-    folder = run.workdir / name
-    if not run.resume:
+    folder = run.workdir / name if run.nodes == 1 else run.workdir.parent / name  # which all nodes see
+    if not run.resume and run.node == 0:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / RESULT).exists():
+    if not (run.resume and (folder / RESULT).exists()):
         _check(train, run)
         last = ModelCheckpoint(
             folder, LAST, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
         )
         timed = ModelCheckpoint(folder, LAST, train_time_interval=SAVE_EVERY, enable_version_counter=False)
-        callbacks: list[Callback] = [TQDMProgressBar(), Steps(run.seed), Rows(folder / CURVE), last, timed]
+        callbacks: list[Callback] = [Steps(run.seed), Rows(folder / CURVE), last, timed]
         if monitor:
             best = ModelCheckpoint(
                 folder, BEST, monitor=monitor, mode=mode, save_on_train_epoch_end=True, enable_version_counter=False
             )
-            callbacks.insert(3, best)  # before the last, or an interruption between the two would lose it
+            callbacks.insert(2, best)  # before the last, or an interruption between the two would lose it
         if monitor and patience is not None:
             callbacks.append(EarlyStopping(monitor, mode=mode, patience=patience))
+        if sys.stdout.isatty():
+            callbacks.append(TQDMProgressBar())
         checkpoint = folder / f"{LAST}.ckpt"
-        resumed = checkpoint if checkpoint.exists() else None
+        resumed = checkpoint if run.resume and checkpoint.exists() else None
         if resumed:
             progress(f"{name}: going on from {resumed}")
-        with _quiet(), _interruptible():
-            _trainer(run, epochs, clip, callbacks).fit(
-                module, datamodule=Loaders(train, validation, run.seed), ckpt_path=resumed, weights_only=True
-            )
-        _finish(folder, BEST if monitor else LAST)
+        with _quiet():
+            trainer = _trainer(run, epochs, clip, callbacks)
+            with _interruptible(trainer):
+                loaders = Loaders(train, validation, run.seed)
+                trainer.fit(module, datamodule=loaders, ckpt_path=resumed, weights_only=True)
+        if run.node == 0:
+            _finish(folder, BEST if monitor else LAST)
+        else:
+            _wait_for(folder / RESULT)
     result = torch.load(folder / RESULT, map_location="cpu", weights_only=True)
     module.load_state_dict(result["weights"])
     module.cpu().eval()
@@ -111,6 +122,7 @@ def _trainer(run: Run, epochs: int, clip: float | None, callbacks: Sequence[Call
         sync_batchnorm=is_shared and on_gpu,
         use_distributed_sampler=False,  # EpochBatches shares without repeating a sample
         logger=False,
+        enable_progress_bar=sys.stdout.isatty(),  # a log gets a line for each epoch instead
         num_sanity_val_steps=0,
         enable_model_summary=False,
         default_root_dir=run.workdir,
@@ -123,6 +135,9 @@ class Loaders(LightningDataModule):
     def __init__(self, train: DataLoader[Any], validation: DataLoader[Any] | None, seed: int) -> None:
         super().__init__()
         self.train, self.validation, self.seed = train, validation, seed
+
+    def setup(self, stage: str) -> None:
+        _silence()  # for the processes that were spawned
 
     def train_dataloader(self) -> EpochBatches:
         assert self.trainer
@@ -184,6 +199,9 @@ class Rows(Callback):
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch + 1, **logged})
         if trainer.is_global_zero:
+            if not sys.stdout.isatty():
+                values = ", ".join(f"{name} {value:.4g}" for name, value in logged.items())
+                progress(f"  epoch {trainer.current_epoch + 1} of {trainer.max_epochs}: {values}")
             with self.path.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, list(dict.fromkeys(name for row in self.rows for name in row)))
                 writer.writeheader()
@@ -201,19 +219,32 @@ def _finish(folder: Path, chosen: str) -> None:
     last = torch.load(folder / f"{LAST}.ckpt", map_location="cpu", weights_only=True)
     kept = last if chosen == LAST else torch.load(folder / f"{chosen}.ckpt", map_location="cpu", weights_only=True)
     result = {"weights": kept["state_dict"], "rows": last["callbacks"][Rows.__qualname__]["rows"]}
-    torch.save(result, folder / f".{RESULT}")
+    content = BytesIO()
+    torch.save(result, content)
+    (folder / f".{RESULT}").write_bytes(content.getvalue())  # a full disk is an OSError here, and not in torch.save
     os.replace(folder / f".{RESULT}", folder / RESULT)
     for checkpoint in folder.glob("*.ckpt"):
         checkpoint.unlink()
 
 
+def _wait_for(result: Path) -> None:
+    """Node 0 writes it after the last step."""
+    end = time.monotonic() + RESULT_WITHIN_S
+    while not result.exists():
+        if time.monotonic() > end:
+            raise TrainingError(f"node 0 left no {result}; is this folder shared by all nodes?")
+        time.sleep(0.2)
+
+
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(trainer: Trainer) -> Iterator[None]:
     """Lightning answers an interruption with a bare exit, and a worker's end with its traceback."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except SystemExit as stopped:
+        for process in getattr(trainer.strategy.launcher, "procs", ()):
+            process.kill()  # or leaving would wait for them
         raise KeyboardInterrupt from stopped
     except (ProcessRaisedException, ProcessExitedException) as error:
         reason = str(error).strip().splitlines()[-1]
@@ -225,13 +256,16 @@ def _interruptible() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No advice about workers, logging intervals and products."""
-    log = logging.getLogger("lightning.pytorch")
-    level = log.level
-    log.setLevel(logging.WARNING)
+    level = logging.getLogger(LIGHTNING).level
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            _silence()
             yield
     finally:
-        log.setLevel(level)
+        logging.getLogger(LIGHTNING).setLevel(level)
+
+
+def _silence() -> None:
+    """No advice about workers, logging intervals and products."""
+    logging.getLogger(LIGHTNING).setLevel(logging.WARNING)
+    warnings.simplefilter("ignore")

@@ -80,7 +80,8 @@ class Run:
     """One execution of a recipe.
 
     `workdir`: where it may write, kept until the next fresh start. `tiny`: only tried, on a tiny slice. `resume`: go on
-    where an interrupted run in `workdir` stopped. `precision`, `devices` (per node) and `nodes` are Lightning's.
+    where an interrupted run in `workdir` stopped. `precision`, `devices` (per node) and `nodes` are Lightning's; of
+    several nodes each has its rank as `node` and a `workdir` of its own, beside those of the others.
     `source`: a hub id or a local folder instead of the packaged data or weights. `variants`: publish the recipe's other
     precisions too.
     """
@@ -92,6 +93,7 @@ class Run:
     precision: str = FULL_PRECISION
     devices: int = 1
     nodes: int = 1
+    node: int = 0
     source: str | None = None
     variants: bool = False
 

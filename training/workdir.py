@@ -15,8 +15,9 @@ SETTINGS = "run.json"
 
 @contextmanager
 def working_folder(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Iterator[Path]:
-    """`folder`, for one run at a time: empty, or with `resume` as a run of the same `settings` left it.
+    """`folder`, for one run at a time: empty, or with `resume` as an interrupted run of the same `settings` left it.
 
+    What a run leaves that came to its end may be looked at, and is not resumed.
     Raises TrainingError if another run uses it, if it holds what no run left there, or was left by other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,6 +41,7 @@ def working_folder(folder: Path, settings: Mapping[str, Any], *, resume: bool) -
             json.dump(settings, file)
             file.flush()
         yield folder
+        file.truncate(0)
 
 
 def _check(folder: Path, left: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from training.export import largest_difference, to_onnx
+from training.export import largest_difference, to_onnx, verify_export
+from training.recipe import TrainingError
 
 
 class Pooled(nn.Module):
@@ -76,3 +78,27 @@ def test_a_module_that_has_changed_differs_from_its_graph(network: Pooled, graph
 def test_a_module_that_answers_another_shape_is_refused(graph: Path) -> None:
     with pytest.raises(ValueError, match=r"answers shape \(1, 3\) where torch answers \(1, 4\)"):
         largest_difference(Pooled(width=4), graph, token_ids(3, 5))
+
+
+def test_a_verification_tries_every_row_alone_and_all_together(network: Pooled, graph: Path) -> None:
+    found = verify_export(network, graph, token_ids(5, 7), tolerance=1e-5)
+    assert (found.n, found.inputs) == (5, 5)
+    assert 0 <= found.batch_1 < 1e-5
+    assert 0 <= found.batch_n < 1e-5
+
+
+def test_a_graph_that_differs_in_one_row_is_refused(network: Pooled, graph: Path) -> None:
+    changed = deepcopy(network)
+    ids = token_ids(3, 5)
+    with torch.no_grad():
+        next(changed.parameters())[ids["ids"][2, 4]] += 1.0
+    with pytest.raises(TrainingError, match=r"^the exported graph differs from torch by .*, more than 1e-05$"):
+        verify_export(changed, graph, ids, tolerance=1e-5)
+
+
+def test_a_graph_that_answers_nan_is_refused(network: Pooled, graph: Path) -> None:
+    changed = deepcopy(network)
+    with torch.no_grad():
+        next(changed.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingError, match="differs from torch by nan"):
+        verify_export(changed, graph, token_ids(3, 5), tolerance=1e-5)

@@ -6,46 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import Callback, LightningModule
+from lightning import Callback
+from line_recipe import Line, loader, points
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from training.averaging import FinalAverage
 from training.fit import fit
 from training.recipe import Run, TrainingError
-from training.schedule import adamw_with_cosine
-
-
-class Line(LightningModule):
-    """Learns y = 3x - 1 with dropout, which draws at random."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(1)
-        self.net = nn.Sequential(nn.Linear(1, 16), nn.Dropout(0.1), nn.Linear(16, 1))
-
-    def training_step(self, batch: list[Tensor], _: int) -> Tensor:
-        loss = nn.functional.mse_loss(self.net(batch[0]), batch[1])
-        self.log("loss", loss, on_epoch=True, on_step=False)
-        return loss
-
-    def validation_step(self, batch: list[Tensor], _: int) -> None:
-        self.log("val_loss", nn.functional.mse_loss(self.net(batch[0]), batch[1]))
-
-    def configure_optimizers(self) -> Any:
-        return adamw_with_cosine(self, [{"params": self.parameters(), "lr": 0.05, "weight_decay": 0.0}])
-
-    def configure_callbacks(self) -> list[Callback]:
-        return [FinalAverage()]
-
-
-def points(count: int = 64) -> TensorDataset:
-    x = torch.linspace(-1, 1, count)[:, None]
-    return TensorDataset(x, 3 * x - 1)
-
-
-def loader(**options: Any) -> DataLoader[Any]:
-    return DataLoader(points(), **{"batch_size": 8, "shuffle": True, **options})
 
 
 def weights(module: nn.Module) -> Tensor:

@@ -1,9 +1,18 @@
+import json
+import re
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from conftest import publish_sentiment
+from conftest import eventually, publish_sentiment
+from line_recipe import run_as_command
+from test_committed_versions import card_says
 
+from app.repository.manifest import Manifest
+from app.repository.repository import ModelRepository
 from training.__main__ import main
 from training.recipes import RECIPES, load_recipe
 
@@ -32,3 +41,97 @@ def test_what_is_there_is_not_made_again_and_no_training_library_is_loaded(tmp_p
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert len(list((tmp_path / "models" / "reviews-sentiment").iterdir())) == 1
+
+
+@pytest.fixture
+def line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
+    """`python -m training line` with further options."""
+    monkeypatch.setitem(RECIPES, "line", "line_recipe")
+    monkeypatch.chdir(tmp_path)
+    return lambda *options: main(["line", *options])
+
+
+def published(root: Path) -> list[Manifest]:
+    return [
+        Manifest.model_validate_json(path.read_bytes()) for path in sorted(root.glob("models/line/*/manifest.json"))
+    ]
+
+
+def test_a_recipe_is_trained_verified_and_published_with_its_card(line, tmp_path):
+    assert line() == 0
+    [manifest] = published(tmp_path)
+    assert manifest.verification.inputs == 5
+    assert max(manifest.verification.batch_1, manifest.verification.batch_n) < 1e-5
+    assert manifest.card.pictures == ("card/losses.png",)
+    files = ModelRepository(tmp_path / "models").verify(manifest)
+    assert {"card.md", "card/losses.png"} <= files.keys()
+    card = files["card.md"].read_text(encoding="utf-8")
+    assert card_says(card, manifest)
+    for part in ("![Losses](card/losses.png)", "Because it is *short*.", "- It knows one line.", "line --seed 0", "4"):
+        assert part in card
+    assert r"zero \| nothing" in card
+
+
+def test_a_second_run_has_the_same_metrics(line, tmp_path):
+    assert (line(), line()) == (0, 0)
+    first, second = published(tmp_path)
+    for one, other in zip(first.metrics, second.metrics, strict=True):
+        assert one.value == pytest.approx(other.value, abs=1e-6)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+def test_a_run_that_is_stopped_publishes_nothing_and_resumes_to_the_same_metrics(how, line, tmp_path):
+    assert line("--models", "whole") == 0
+    [expected] = [
+        Manifest.model_validate_json(path.read_bytes()) for path in tmp_path.glob("whole/line/1/manifest.json")
+    ]
+    command, environment = run_as_command(["line", "--workdir", str(tmp_path / "cut")], LINE_PAUSE_S="1.5")
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    eventually((tmp_path / "cut" / "line" / "fit" / "last.ckpt").exists, 120)
+    process.send_signal(how)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == (-signal.SIGKILL if how is signal.SIGKILL else 130)
+    if how is not signal.SIGKILL:
+        assert told.splitlines()[-1] == "interrupted; nothing half made was published, and --resume goes on"
+    assert "Traceback" not in told
+    assert not published(tmp_path)
+    assert line("--workdir", "cut", "--resume") == 0
+    [resumed] = published(tmp_path)
+    for one, other in zip(resumed.metrics, expected.metrics, strict=True):
+        assert one.value == pytest.approx(other.value, abs=1e-6)
+
+
+def test_a_full_disk_is_one_sentence_and_publishes_nothing(line, tmp_path, capsys):
+    folder = tmp_path / "build" / "training" / "line"
+    (folder / "fit").mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"seed": 0, "tiny": False, "source": None, "precision": "32-true"}))
+    (folder / "fit" / "metrics.csv").symlink_to("/dev/full")
+    assert line("--resume") == 1
+    assert re.fullmatch(r"error: .*[Nn]o space left on device.*|error: the disk is full.*", last_line(capsys))
+    assert not published(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "says"),
+    [
+        pytest.param(["--source", "x/y"], 1, "takes no --source", id="source of a recipe that takes none"),
+        pytest.param(["--workdir", "."], 1, "holds files that no training left there", id="a folder of somebody else"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(line, tmp_path, capsys, options, status, says):
+    (tmp_path / "line").mkdir()
+    (tmp_path / "line" / "thesis.tex").touch()
+    assert line(*options) == status
+    assert says in last_line(capsys)
+    assert not published(tmp_path)
+
+
+@pytest.mark.parametrize("options", [["--devices", "0"], ["--precision", "7"], ["--nodes", "x"]])
+def test_an_option_out_of_range_is_refused(line, options):
+    with pytest.raises(SystemExit, match="2"):
+        line(*options)
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err.splitlines()[-1]

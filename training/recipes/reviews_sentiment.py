@@ -1,21 +1,23 @@
 """Sentiment of English reviews and tweets: MiniLM-L6, fine-tuned, as an int8 graph of 23 MB; about an hour.
 
 With `--precision bf16-mixed` it takes half as long where the processor has bf16. `--variants` publishes the fp32 graph
-and a bf16 program beside the int8 one. The trained weights stay in the working folder as WEIGHTS.
+and a bf16 program beside the int8 one. The trained weights stay in the working folder; `--source` of a folder with
+such weights makes the version of them, without training.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from app.tasks.text_classification import TextClassification
 from training.data.sentiment import LABELS
 from training.fine_tuning import FineTuning
 from training.fit import LearningCurve, fit
 from training.networks.minilm import TextClassifier, load_bert
-from training.recipe import Draft, Recipe, Run, progress
+from training.recipe import Draft, Recipe, Run, TrainingError, progress
 from training.sentiment.baselines import Scores, frozen_minilm_scores, lstm_scores, tfidf_scores, vader_scores
 from training.sentiment.curriculum import Curriculum, LexiconLessons
 from training.sentiment.draft import Texts, load_task, load_texts, make_draft
@@ -48,8 +50,16 @@ def make(run: Run) -> Draft:
 
 
 def fine_tune(task: TextClassification, texts: Texts, run: Run) -> tuple[TextClassifier, LearningCurve]:
+    """The network, trained; or as an earlier run left it in the folder `run.source`. Raises TrainingError."""
     torch.manual_seed(run.seed)
-    module = FineTuning(TextClassifier(load_bert(), len(LABELS)))
+    network = TextClassifier(load_bert(), len(LABELS))
+    if run.source:
+        weights = Path(run.source, WEIGHTS)
+        if not weights.is_file():
+            raise TrainingError(f"--source {run.source}: there is no {WEIGHTS} in it")
+        network.load_state_dict(load_file(weights))
+        return network.eval(), LearningCurve()
+    module = FineTuning(network)
     curve = fit(
         module,
         Curriculum(task, texts.train, LexiconLessons(texts.train, texts.lexicon), seed=run.seed).loader(),
@@ -85,4 +95,5 @@ RECIPE = Recipe(
     summary="sentiment of English reviews and tweets in three classes; MiniLM-L6, int8",
     make=make,
     must_reach={"accuracy_3class": 0.80, "accuracy_pos_neg": 0.92},
+    takes_source=True,
 )

@@ -5,19 +5,16 @@ The teacher is what reviews-sentiment left in its working folder, which `--sourc
 
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from app.tasks.text_classification import TextClassification
-from training.data.sentiment import LABELS
 from training.fine_tuning import Distillation
 from training.fit import LearningCurve, fit
-from training.networks.minilm import TextClassifier, load_bert
-from training.recipe import Draft, Recipe, Run, TrainingError
-from training.recipes.reviews_sentiment import WEIGHTS, fine_tune
+from training.networks.minilm import TextClassifier
+from training.recipe import Draft, Recipe, Run
+from training.recipes.reviews_sentiment import fine_tune
 from training.sentiment.baselines import tfidf_scores, vader_scores
 from training.sentiment.curriculum import Curriculum, LexiconLessons
 from training.sentiment.draft import SHIPPED, Texts, load_task, load_texts, make_draft, measure
@@ -32,9 +29,9 @@ NOTES = f"{EPOCHS} epochs of the teacher's curriculum. All settings were chosen 
 def make(run: Run) -> Draft:
     texts = load_texts(run)
     task = load_task(run)
-    teacher = load_teacher(task, texts, run)
-    student, curve = distil(task, teacher, texts, run)
     folder = run.workdir / "teacher"
+    teacher, _ = fine_tune(task, texts, replace(run, workdir=folder))
+    student, curve = distil(task, teacher, texts, run)
     folder.mkdir(exist_ok=True)
     files, _ = export(task, teacher, texts.test.text[:16], folder)
     taught = measure(task, files, texts.test.text, [SHIPPED])[SHIPPED]
@@ -54,18 +51,6 @@ def make(run: Run) -> Draft:
         notes=NOTES,
         beside={f"teacher, {SHIPPED}": taught},
     )
-
-
-def load_teacher(task: TextClassification, texts: Texts, run: Run) -> TextClassifier:
-    """The network of reviews-sentiment in `run.source`, or a new one. Raises TrainingError."""
-    if run.source is None:
-        return fine_tune(task, texts, replace(run, workdir=run.workdir / "teacher"))[0]
-    weights = Path(run.source) / WEIGHTS
-    if not weights.is_file():
-        raise TrainingError(f"--source {run.source}: there is no {WEIGHTS} in it")
-    teacher = TextClassifier(load_bert(), len(LABELS))
-    teacher.load_state_dict(load_file(weights))
-    return teacher.eval()
 
 
 def distil(

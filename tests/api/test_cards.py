@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+from conftest import publish_sentiment
+from starlette.testclient import TestClient
+
+from app.repository.manifest import CardFiles, Verification
+
+PNG = b"\x89PNG not really"
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path) -> Path:
+    """One model with a card and one without."""
+    root, scratch = tmp_path / "models", tmp_path / "scratch"
+    root.mkdir()
+    publish_sentiment(root, scratch, name="plain")
+    (scratch / "card.md").write_text("# A card\n", encoding="utf-8")
+    (scratch / "curve.png").write_bytes(PNG)
+    publish_sentiment(
+        root,
+        scratch,
+        name="carded",
+        more_files={"card.md": scratch / "card.md", "card/curve.png": scratch / "curve.png"},
+        card=CardFiles(pictures=("card/curve.png",)),
+        verification=Verification(batch_1=1e-6, batch_n=2e-6, n=4, inputs=4),
+    )
+    return root
+
+
+def test_a_card_is_markdown_and_its_pictures_lie_below_it(client: TestClient) -> None:
+    card = client.get("/v1/models/carded/card")
+    assert (card.status_code, card.text) == (200, "# A card\n")
+    assert card.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert card.headers["x-model-version"] == "1"
+    picture = client.get("/v1/models/carded/card/curve.png")
+    assert (picture.status_code, picture.content) == (200, PNG)
+    assert picture.headers["content-type"] == "image/png"
+
+
+def test_the_card_in_json_leads_to_it(client: TestClient) -> None:
+    described = client.get("/v1/models/carded").json()
+    assert described["card"] == "/v1/models/carded/card"
+    assert described["verification"] == {"batch_1": 1e-6, "batch_n": 2e-6, "n": 4, "inputs": 4}
+    assert client.get("/v1/models/plain").json()["card"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        pytest.param("/v1/models/plain/card", "model plain version 1 has no card", id="no card"),
+        pytest.param("/v1/models/nobody/card", "no model 'nobody'", id="no model"),
+        pytest.param("/v1/models/carded/card/other.png", "has no picture 'other.png'", id="no picture"),
+        pytest.param("/v1/models/carded/card/..%2Fmodel.onnx", "there is nothing at", id="a path out of it"),
+        pytest.param("/v1/models/carded/card/model.onnx", "has no picture 'model.onnx'", id="not a picture"),
+    ],
+)
+def test_what_is_not_there_is_404_in_the_envelope(client: TestClient, path: str, says: str) -> None:
+    reply = client.get(path)
+    assert reply.status_code == 404
+    assert says in reply.json()["error"]
+    assert reply.json()["request_id"] == reply.headers["x-request-id"]
+
+
+def test_a_card_that_was_changed_on_disk_is_not_served(client: TestClient, models_dir: Path) -> None:
+    (models_dir / "carded" / "1" / "card.md").write_text("# B card\n", encoding="utf-8")
+    reply = client.get("/v1/models/carded/card")
+    assert reply.status_code == 409
+    assert "card.md has sha256" in reply.json()["error"]

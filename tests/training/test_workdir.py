@@ -1,0 +1,57 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.recipe import TrainingError
+from training.workdir import working_folder
+
+SETTINGS: dict[str, Any] = {"seed": 0, "tiny": True}
+
+
+def leave(folder: Path, name: str = "checkpoint") -> None:
+    with working_folder(folder, SETTINGS, resume=False):
+        (folder / name).write_text("left")
+        (folder / "fit").mkdir()
+
+
+def test_a_resumed_run_finds_what_was_left_and_a_fresh_one_nothing(tmp_path: Path) -> None:
+    leave(tmp_path / "w")
+    with working_folder(tmp_path / "w", SETTINGS, resume=True) as folder:
+        assert (folder / "checkpoint").read_text() == "left"
+    with working_folder(tmp_path / "w", SETTINGS, resume=False) as folder:
+        assert [path.name for path in folder.iterdir()] == ["run.json"]
+
+
+def test_a_run_with_other_settings_is_not_resumed(tmp_path: Path) -> None:
+    leave(tmp_path / "w")
+    with (
+        pytest.raises(TrainingError, match=r"had seed 0; start without --resume$"),
+        working_folder(tmp_path / "w", {**SETTINGS, "seed": 1}, resume=True),
+    ):
+        pass
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    with (
+        pytest.raises(TrainingError, match="holds files that no training left there"),
+        working_folder(tmp_path, SETTINGS, resume=False),
+    ):
+        pass
+    assert (tmp_path / "thesis.tex").read_text() == "precious"
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    with (
+        working_folder(tmp_path / "w", SETTINGS, resume=False),
+        pytest.raises(TrainingError, match="another run works in"),
+        working_folder(tmp_path / "w", SETTINGS, resume=False),
+    ):
+        pass
+
+
+def test_resuming_where_nothing_was_left_starts_afresh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with working_folder(tmp_path / "w", SETTINGS, resume=True) as folder:
+        assert folder.is_dir()
+    assert "nothing to resume" in capsys.readouterr().err
