@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="each recipe has a folder there, for its checkpoints",
     )
     parser.add_argument("--source", help="a hub id or a local folder instead of the packaged data or weights")
+    parser.add_argument("--variants", action="store_true", help="publish the recipe's other precisions as well")
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of the training")
     parser.add_argument("--devices", type=_positive, default=1, help="GPUs, or processes where there is no GPU")
     parser.add_argument(
@@ -95,7 +96,8 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
     own = chosen.workdir / name / f"node-{node}" if chosen.nodes > 1 else chosen.workdir / name
     progress(f"{name}: {recipe.summary}")
     with working_folder(own, settings, resume=chosen.resume) as folder:
-        run = Run(folder, resume=chosen.resume, devices=chosen.devices, nodes=chosen.nodes, node=node, **settings)
+        parallel = {"devices": chosen.devices, "nodes": chosen.nodes, "node": node}
+        run = Run(folder, resume=chosen.resume, variants=chosen.variants, **parallel, **settings)
         if node:
             recipe.make(run)
             progress(f"{name}: node 0 publishes")

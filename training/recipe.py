@@ -82,7 +82,8 @@ class Run:
     `workdir`: where it may write, kept until the next fresh start. `tiny`: only tried, on a tiny slice. `resume`: go on
     where an interrupted run in `workdir` stopped. `precision`, `devices` (per node) and `nodes` are Lightning's; of
     several nodes each has its rank as `node` and a `workdir` of its own, beside those of the others.
-    `source`: a hub id or a local folder instead of the packaged data or weights.
+    `source`: a hub id or a local folder instead of the packaged data or weights. `variants`: publish the recipe's other
+    precisions too.
     """
 
     workdir: Path
@@ -94,6 +95,7 @@ class Run:
     nodes: int = 1
     node: int = 0
     source: str | None = None
+    variants: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ def command(recipe: Recipe, run: Run) -> str:
         options.append("--tiny")
     if run.precision != FULL_PRECISION:
         options.append(f"--precision {run.precision}")
+    if run.variants:
+        options.append("--variants")
     if run.source:
         options.append(f"--source {shlex.quote(run.source)}")
     return " ".join(["python -m training", recipe.name, *options])

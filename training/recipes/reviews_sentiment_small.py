@@ -1,0 +1,87 @@
+"""Sentiment of English reviews and tweets in two layers, distilled from reviews-sentiment; about half an hour.
+
+The teacher is what reviews-sentiment left in its working folder, which `--source` names; else it is trained first.
+"""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from app.tasks.text_classification import TextClassification
+from training.fine_tuning import Distillation
+from training.fit import LearningCurve, fit
+from training.networks.minilm import TextClassifier
+from training.recipe import Draft, Recipe, Run
+from training.recipes.reviews_sentiment import fine_tune
+from training.sentiment.baselines import tfidf_scores, vader_scores
+from training.sentiment.curriculum import Curriculum, LexiconLessons
+from training.sentiment.draft import SHIPPED, Texts, load_task, load_texts, make_draft, measure
+from training.sentiment.graphs import export
+
+EPOCHS = 4
+LAYERS = (0, 5)  # of the teacher, from which the student's start
+
+NOTES = f"{EPOCHS} epochs of the teacher's curriculum. All settings were chosen before the test split was read."
+
+
+def make(run: Run) -> Draft:
+    texts = load_texts(run)
+    task = load_task(run)
+    folder = run.workdir / "teacher"
+    teacher, _ = fine_tune(task, texts, replace(run, workdir=folder))
+    student, curve = distil(task, teacher, texts, run)
+    folder.mkdir(exist_ok=True)
+    files, _ = export(task, teacher, texts.test.text[:16], folder)
+    taught = measure(task, files, texts.test.text, [SHIPPED])[SHIPPED]
+    return make_draft(
+        task,
+        student,
+        curve,
+        texts,
+        {
+            "VADER": vader_scores(texts.test.text),
+            "TF-IDF + logistic regression": tfidf_scores(texts.train, texts.test.text),
+            "teacher": taught.scores,
+        },
+        run,
+        description="Sentiment of English reviews, tweets and editorials: negative, neutral or positive. Two layers, "
+        "distilled from the six of reviews-sentiment, with int8 weights.",
+        notes=NOTES,
+        beside={f"teacher, {SHIPPED}": taught},
+    )
+
+
+def distil(
+    task: TextClassification, teacher: TextClassifier, texts: Texts, run: Run
+) -> tuple[TextClassifier, LearningCurve]:
+    torch.manual_seed(run.seed)
+    module = Distillation(student_of(teacher), teacher)
+    curve = fit(
+        module,
+        Curriculum(task, texts.train, LexiconLessons(texts.train, texts.lexicon), seed=run.seed).loader(),
+        run,
+        epochs=1 if run.tiny else EPOCHS,
+        validation=Curriculum(task, texts.validation, most={}).loader(),
+    )
+    return module.network, curve
+
+
+def student_of(teacher: TextClassifier) -> TextClassifier:
+    """A copy of the teacher with only LAYERS of its layers."""
+    student = deepcopy(teacher)
+    student.bert.encoder.layer = nn.ModuleList(student.bert.encoder.layer[i] for i in LAYERS)
+    student.bert.config.num_hidden_layers = len(LAYERS)
+    student.requires_grad_(True)
+    return student
+
+
+RECIPE = Recipe(
+    name="reviews-sentiment-small",
+    task=TextClassification.name,
+    summary="the same in two layers, distilled from reviews-sentiment; int8",
+    make=make,
+    must_reach={"accuracy_3class": 0.75, "accuracy_pos_neg": 0.88},
+    takes_source=True,
+)
