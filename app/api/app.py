@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from app.api import errors, health, openapi, v1
+from app.api import errors, health, openapi, pages, v1
 from app.api.direct import Direct
 from app.api.limits import Limits
 from app.api.middleware import RequestContext
@@ -58,7 +58,7 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> ASGIApp:
     app.state.telemetry = telemetry
     app.state.limits = limits
     errors.install(app)
-    for module in (v1, health):
+    for module in (pages, v1, health):
         app.include_router(module.router)
     openapi.install(app, engine)
     return RequestContext(

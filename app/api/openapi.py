@@ -106,6 +106,8 @@ def example_request(manifest: Manifest) -> dict[str, Any]:
 def _statuses(path: str) -> list[int]:
     if path.endswith("/predict"):
         return [404, 413, 422, 429, 500, 503, 504]
+    if path.endswith("/items"):
+        return [404, 422, 503]
     return [404, 409, 503] if path.endswith("/load") else [404]
 
 

@@ -77,6 +77,10 @@ class Engine(Protocol):
         """The asked version, or the newest that is live. Raises ModelNotFound and ModelNotReady."""
         ...
 
+    def find_items(self, name: str, query: str, limit: int) -> Sequence[Any]:
+        """Up to `limit` items of a model's catalogue. Raises InvalidInput too, if its task has none. Thread-safe."""
+        ...
+
     async def predict(
         self, name: str, version: int | None, items: Sequence[Any], parameters: Any, deadline: float
     ) -> Prediction:
@@ -154,6 +158,9 @@ class LocalEngine:
 
     def find(self, name: str, version: int | None = None) -> Manifest:
         return self._find(name, version).manifest
+
+    def find_items(self, name: str, query: str, limit: int) -> Sequence[Any]:
+        return self._find(name, None).loaded.task.find_items(query, limit)
 
     async def predict(
         self, name: str, version: int | None, items: Sequence[Any], parameters: Any, deadline: float

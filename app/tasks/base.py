@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from app.errors import InferenceFailed
+from app.errors import InferenceFailed, InvalidInput
 from app.tensors import Session, Tensors
 
 
@@ -67,6 +67,10 @@ class Task(ABC):
     @abstractmethod
     def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: Any) -> Any:
         """An `Output`, from one answer for each row of `prepared`."""
+
+    def find_items(self, query: str, limit: int) -> Sequence[Any]:
+        """What the model can be asked about, for tasks that have a catalogue. Raises InvalidInput for all others."""
+        raise InvalidInput(f"a model for {self.name} has no items to list; only one that recommends has")
 
     def is_quick(self, item: Any) -> bool:
         """Whether `preprocess` takes less of this item than handing it to another thread would."""
