@@ -50,6 +50,7 @@ def create_app(engine: Engine, telemetry: Telemetry, limits: Limits) -> ASGIApp:
         version=version("tessera"),
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        redoc_url=None,  # ours is in pages.py
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
         redirect_slashes=False,  # a redirect has no envelope, and loses the body of a POST in some clients
         lifespan=lifespan,

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
+from fastapi.openapi.docs import get_redoc_html
 from starlette.exceptions import HTTPException
 
 FILES = Path(__file__).with_name("pages")
@@ -31,6 +32,19 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
+    ]
+)
+
+# ReDoc brings its styles in its script, and would fetch its makers' logo from their server.
+REDOC_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src blob:",
+        "base-uri 'none'",
     ]
 )
 
@@ -75,6 +89,19 @@ async def page(request: Request, path: str) -> Response:
     if path not in PAGES:
         raise HTTPException(404)
     return _sent(request, PAGES[path])
+
+
+@router.get("/redoc")
+async def redoc() -> Response:
+    page = get_redoc_html(
+        openapi_url="openapi.json",
+        title="Tessera - ReDoc",
+        redoc_js_url="static-offline-docs/redoc.standalone.js",
+        redoc_favicon_url="pages/icon.svg",
+        with_google_fonts=False,
+    )
+    page.headers["Content-Security-Policy"] = REDOC_POLICY
+    return page
 
 
 def _sent(request: Request, found: Page) -> Response:

@@ -13,8 +13,8 @@ export function card(facts) {
       element("div", {},
         figures.length > 0 && [
           element("h4", {}, "How good it is"),
-          table(figures.slice(0, FIRST_FIGURES)),
-          figures.length > FIRST_FIGURES && more(`All ${figures.length} figures`, table(figures)),
+          table("Figures", figures.slice(0, FIRST_FIGURES)),
+          figures.length > FIRST_FIGURES && more(`All ${figures.length} figures`, table("All figures", figures)),
         ],
         facts.limits?.length > 0 && [element("h4", {}, "What it cannot do"), element("ul.limits", {}, facts.limits.map((limit) => element("li", {}, limit)))],
       ),
@@ -27,9 +27,9 @@ export function card(facts) {
   );
 }
 
-function table(figures) {
+function table(name, figures) {
   const baselines = [...new Set(figures.flatMap((each) => Object.keys(each.baselines ?? {})))];
-  return element("div.scroll", { tabindex: "0", role: "region", "aria-label": "Figures" }, element("table", {},
+  return element("div.scroll", { tabindex: "0", role: "region", "aria-label": name }, element("table", {},
     element("thead", {}, element("tr", {}, ["measure", "this model", ...baselines].map((name) => element("th", { scope: "col" }, name)))),
     element("tbody", {}, figures.map((each) => element("tr", {},
       element("th", { scope: "row" }, spaced(each.name), element("small", {}, [each.dataset, each.split].filter(Boolean).join("; "))),

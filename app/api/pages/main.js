@@ -73,6 +73,9 @@ function drawList(model) {
   listed = next;
   const focused = [...list.querySelectorAll("a")].findIndex((link) => link === document.activeElement);
   list.replaceChildren(...models.map((each) => entry(each, each === model)));
+  // Where the list is a strip, as on a phone, the current one shall be in sight.
+  const link = list.querySelector("[aria-current]");
+  if (link) list.parentElement.scrollLeft = link.offsetLeft - list.parentElement.offsetLeft - 16;
   if (focused >= 0) list.querySelectorAll("a")[focused]?.focus();
 }
 

@@ -30,6 +30,7 @@ export function figure(value) {
   if (Number.isInteger(value)) return value.toLocaleString("en");
   const size = Math.abs(value);
   if (size >= 1000) return value.toLocaleString("en", { maximumFractionDigits: 0 });
-  if (size < 0.0001 || (size < 1 && 1 - size < 0.0001)) return value.toPrecision(3);
-  return value.toLocaleString("en", size < 10 ? { maximumFractionDigits: 3 } : { maximumFractionDigits: 1 });
+  if (size < 0.001) return value.toPrecision(3);
+  const digits = size < 1 ? 3 : size < 10 ? 2 : 1;
+  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }

@@ -31,9 +31,10 @@ export class Workbench {
     this.last = null;
     this.why = element("button.small", { type: "button", "aria-pressed": String(explains && explainsAtOnce), hidden: !explains, click: () => this.toggleWhy() }, "Explain");
     this.trouble = element("div.trouble");
-    this.empty = element("p.quiet", {}, panel.hint);
+    this.empty = element("p.quiet", {}, "Nothing has been asked yet.");
     this.raw = element("details.raw", { hidden: true }, element("summary", {}, "The answer as JSON"));
-    this.trace = element("section.trace", { "aria-label": "Latency and curl", hidden: true });
+    this.time = element("section.surface.time", { "aria-label": "Latency", hidden: true });
+    this.shell = element("section.surface.shell", { "aria-label": "The same from a shell", hidden: true });
     this.card = element("div");
     this.element = this.frame();
     panel.watch((isTyping) => this.soon(isTyping ? TYPING_PAUSE_MS : 0));
@@ -43,9 +44,9 @@ export class Workbench {
     const { model, panel } = this;
     const run = element("button.primary", { type: "submit" }, panel.button);
     const form = element("form.surface.ask", { "aria-label": "Input", novalidate: true, submit: (event) => { event.preventDefault(); this.run(); } },
-      element("h3", {}, panel.title), panel.input,
+      element("div.row.head", {}, element("h3", {}, panel.title)), element("p.quiet", {}, panel.hint), panel.input,
       panel.options && !panel.options.isEmpty && element("details.options", {}, element("summary", {}, "Options"), panel.options.element),
-      element("div.row", {}, run, element("span.quiet.keys", { "aria-hidden": "true" }, "Ctrl Enter")));
+      element("div.row", {}, run, panel.input.querySelector("textarea") && element("kbd", { "aria-hidden": "true" }, "Ctrl Enter")));
     form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.run();
     });
@@ -53,13 +54,13 @@ export class Workbench {
       if (event.target.closest(".options")) this.run();
     });
     this.answer = element("section.surface.answer", { "aria-label": "Answer" },
-      element("div.row.spread", {}, element("h3", {}, "Answer"), this.why), this.empty, this.trouble, panel.answer, this.raw);
+      element("div.row.spread.head", {}, element("h3", {}, "Answer"), this.why), this.empty, this.trouble, panel.answer, this.raw);
     panel.answer.hidden = true;
     return element("article", {},
       element("header.model", {},
         element("p.task", {}, spaced(model.task)), element("h2", { tabindex: "-1" }, model.name),
         element("p.about", {}, model.description)),
-      element("div.bench", {}, form, this.answer), this.trace, this.card);
+      element("div.bench", {}, form, this.answer, this.time, this.shell), this.card);
   }
 
   /** What is there to see before anybody has done anything. */
@@ -105,7 +106,7 @@ export class Workbench {
 
   clear(message) {
     this.last = null;
-    this.panel.answer.hidden = this.raw.hidden = this.trace.hidden = true;
+    this.panel.answer.hidden = this.raw.hidden = this.time.hidden = this.shell.hidden = true;
     this.empty.hidden = message !== this.empty;
     this.trouble.replaceChildren(...(message === this.empty ? [] : [message]));
   }
@@ -116,11 +117,11 @@ export class Workbench {
     this.raw.replaceChildren(this.raw.firstElementChild, json(answer.body));
     this.raw.hidden = false;
     const line = element("code", {}, curlLine(request));
-    this.trace.replaceChildren(
-      element("div.surface", {}, element("h3", {}, "Where the time went"), latency(answer)),
-      element("div.surface", {}, element("div.row.spread", {}, element("h3", {}, "The same from a shell"), copyButton(line)),
-        element("pre.curl", { tabindex: "0", role: "region", "aria-label": "curl command" }, line)));
-    this.trace.hidden = false;
+    this.time.replaceChildren(element("h3", {}, "Where the time went"), latency(answer));
+    this.shell.replaceChildren(
+      element("div.row.spread.head", {}, element("h3", {}, "The same from a shell"), copyButton(line)),
+      element("pre.curl", { tabindex: "0", role: "region", "aria-label": "curl command" }, line));
+    this.time.hidden = this.shell.hidden = false;
   }
 
   show(result) {

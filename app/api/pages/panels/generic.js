@@ -13,7 +13,7 @@ export function generic(model, { item, parameters, example }) {
   const answer = element("div.shown");
   return {
     title: "Input",
-    hint: "Fill in the form.",
+    hint: "Filled in with the model's own example.",
     button: "Ask",
     input: form.element,
     options,

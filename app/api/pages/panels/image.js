@@ -53,8 +53,8 @@ export function image(model, contract) {
 
   return {
     title: "Your photo",
-    hint: "Choose a photo.",
-    button: "Look",
+    hint: "The model names what it sees, and how sure it is.",
+    button: "Classify",
     input,
     options,
     answer: element("div", {}, bars.element, looked),

@@ -11,7 +11,7 @@ const MOST_NAMED = 2;
 
 export function films(model, contract) {
   const options = new Form(contract.parameters);
-  const chips = element("ul.chips", { "aria-label": "Picked" });
+  const chips = element("ul.chips", { "aria-label": "Picked, oldest first" });
   const list = element("ol.recommended");
   let picks = contract.example.inputs[0].history.map((reference) => ({ reference, title: String(reference) }));
   let changed = () => {};
@@ -46,8 +46,8 @@ export function films(model, contract) {
   draw();
 
   return {
-    title: "What you liked, oldest first",
-    hint: "Pick some titles.",
+    title: "What you liked",
+    hint: "Search and pick; the list follows every pick.",
     button: "Recommend",
     input: element("div", {}, search, chips, element("div.samples", {}, element("button.small", { type: "button", click: () => set([], "All picks removed") }, "Start anew"))),
     options,

@@ -23,7 +23,7 @@ export function summary(model, contract) {
   };
   return {
     title: "Your article",
-    hint: "Paste an article: its most telling sentences are marked.",
+    hint: "Paste an article; its most telling sentences are marked, word for word.",
     button: "Summarise",
     input: element("div", {}, element("label.unseen", { for: id }, "Article to summarise"), area, choices(ARTICLES, choose)),
     options,

@@ -25,7 +25,7 @@ export function text(model, contract) {
   };
   return {
     title: "Your text",
-    hint: "Type something: the bars follow.",
+    hint: "Type or choose something; the answer follows as you type.",
     button: "Classify",
     input: element("div", {}, element("label.unseen", { for: id }, "Text to classify"), area, choices(REVIEWS, choose)),
     options,
