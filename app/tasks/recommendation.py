@@ -170,7 +170,7 @@ class ItemFinder:
         for way in reversed(ways):
             self._by_name = {**self._by_name, **_indices_by_name(items, way)}
         self._by_plain_name = _indices_by_name(items, plain_name)
-        self._words = [_words(plain_name(item.title)) for item in items]
+        self._words = [_words(natural_order(item.title)) for item in items]
 
     def find_all(self, references: Iterable[int | str], *, explain: bool) -> tuple[list[int], list[Detail]]:
         """Indices into the catalogue of the references that name one item, and a fault for each that does not;
@@ -203,8 +203,13 @@ class ItemFinder:
             for index, words in enumerate(self._words)
             if index and all(any(word.startswith(each) for word in words) for each in wanted)
         ]
-        beginning = " ".join(_words(plain_name(query)))
-        found.sort(key=lambda i: (not " ".join(self._words[i]).startswith(beginning), -self._items[i].popularity))
+        beginning = plain_name(" ".join(wanted))
+        found.sort(
+            key=lambda i: (
+                not plain_name(" ".join(self._words[i])).startswith(beginning),
+                -self._items[i].popularity,
+            )
+        )
         return [self._items[index] for index in found[:limit]]
 
     def similar(self, title: str) -> list[str]:
