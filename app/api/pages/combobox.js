@@ -16,6 +16,7 @@ export function combobox({ label, placeholder, search, choose }) {
   let active = -1;
   let timer = 0;
   let asked = 0;
+  let isStale = false; // the list answers what was typed before
 
   const close = () => {
     asked += 1; // an answer that is still on its way comes too late
@@ -38,11 +39,13 @@ export function combobox({ label, placeholder, search, choose }) {
     choose(value);
   };
   const open = async () => {
+    clearTimeout(timer);
     const mine = asked += 1;
     const answer = await search(field.value);
     if (mine !== asked) return;
     found = answer;
     active = -1;
+    isStale = false;
     list.replaceChildren(...found.map(({ name, about }, i) => element("li", {
       id: `${list.id}-${i}`, role: "option", "aria-selected": "false",
       mousedown: (event) => event.preventDefault(), // the field keeps the focus
@@ -53,9 +56,16 @@ export function combobox({ label, placeholder, search, choose }) {
     announce(found.length > 0 ? `${found.length} found` : "Nothing found");
   };
   const keys = {
-    ArrowDown: () => (list.hidden ? open() : activate(active + 1)),
+    ArrowDown: async () => {
+      const wasOpen = !list.hidden;
+      if (!wasOpen || isStale) await open();
+      if (wasOpen && found.length > 0) activate(active + 1);
+    },
     ArrowUp: () => !list.hidden && activate(active < 0 ? found.length - 1 : active - 1),
-    Enter: () => !list.hidden && take(Math.max(active, 0)),
+    Enter: async () => {
+      if (isStale) await open();
+      if (!list.hidden && !isStale) take(Math.max(active, 0));
+    },
     Escape: close,
   };
   field.addEventListener("keydown", (event) => {
@@ -64,6 +74,7 @@ export function combobox({ label, placeholder, search, choose }) {
     keys[event.key]();
   });
   field.addEventListener("input", () => {
+    isStale = true;
     clearTimeout(timer);
     timer = setTimeout(open, TYPING_PAUSE_MS);
   });

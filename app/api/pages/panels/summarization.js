@@ -15,7 +15,7 @@ export function summary(model, contract) {
   const article = element("div.prose.article", { tabindex: "0", role: "region", "aria-label": "The article, chosen sentences marked" });
   const reasons = element("ol.because");
   let changed = () => {};
-  area.value = ARTICLES[0].text;
+  area.value = contract.example.inputs[0].text ?? ARTICLES[0].text;
   area.addEventListener("input", () => changed(true));
   const choose = (sample) => {
     area.value = sample.text;

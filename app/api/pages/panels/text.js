@@ -17,7 +17,7 @@ export function text(model, contract) {
   const bars = new Bars();
   const reasons = element("div.reasons");
   let changed = () => {};
-  area.value = REVIEWS[2].text;
+  area.value = contract.example.inputs[0].text ?? REVIEWS[0].text;
   area.addEventListener("input", () => changed(true));
   const choose = (sample) => {
     area.value = sample.text;
