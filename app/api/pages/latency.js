@@ -33,7 +33,7 @@ export function latency({ ms, timing }) {
       element("span", { class: `part-${part.name}`, css: { "flex-grow": String(part.ms) } }))),
     element("ul.legend", {}, all.map((part) => element("li", {},
       element("i", { class: `part-${part.name}`, "aria-hidden": "true" }),
-      part.name === "outside" ? "HTTP, network, browser" : NAMES[part.name] ?? part.name,
+      part.name === "outside" ? (parts.length > 0 ? "HTTP, network, browser" : "the whole request; the service gave no parts") : NAMES[part.name] ?? part.name,
       element("b", {}, part.ms.toFixed(1))))),
   );
 }
