@@ -277,3 +277,11 @@ def test_every_example_of_the_openapi_page_runs_as_it_stands(service):
         example = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
         reply = httpx.post(service.url + path, json=example, timeout=60)
         assert reply.status_code == 200, reply.text
+
+
+def test_titles_are_searched_for_and_what_is_found_can_be_asked_about(service: Service):
+    reply = httpx.get(f"{service.url}{FILMS.replace('predict', 'items')}", params={"query": "star w", "limit": 3})
+    titles = [each["title"] for each in reply.json()["items"]]
+    assert titles[0] == "Star Wars (1977)"
+    picks = [each["item"] for each in reply.json()["items"]]
+    assert httpx.post(f"{service.url}{FILMS}", json={"inputs": [picks]}).status_code == 200

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from app.api import errors, health, hf, openapi, v1, v2
+from app.api import errors, health, hf, openapi, pages, v1, v2
 from app.api.access import Access
 from app.api.cross_site import OwnPagesOnly
 from app.api.direct import Direct
@@ -68,6 +68,7 @@ def create_app(
         version=version("tessera"),
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        redoc_url=None,  # ours is in pages.py
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
         redirect_slashes=False,  # a redirect has no envelope, and loses the body of a POST in some clients
         lifespan=lifespan,
@@ -77,7 +78,7 @@ def create_app(
     app.state.limits = limits
     app.state.asks_for_keys = keys is not None
     errors.install(app)
-    for module in (v1, v2, hf, health):
+    for module in (pages, v1, v2, hf, health):
         app.include_router(module.router)
     openapi.install(app, engine)
     busiest = predict_handlers(engine, limits) | infer_handlers(engine, limits) | hf_handlers(engine, limits)

@@ -29,7 +29,7 @@ PAGE = {
     "form-action": "'self'",
     "base-uri": "'none'",
 }
-INLINE_STYLES = "'self' 'unsafe-inline'"  # both documentation pages write styles into themselves
+INLINE_STYLES = "'self' 'unsafe-inline'"  # the page writes styles into itself
 
 # Of a request and an answer from elsewhere, what may be set and read besides what browsers always allow.
 REQUEST_HEADERS = (
@@ -51,16 +51,14 @@ RESPONSE_HEADERS = (
 
 
 class SecurityHeaders:
-    """By path: those of the pages let them work, those of everything else allow nothing.
+    """By path: those of /docs let it work, those of everything else allow nothing.
 
-    A route that sends a header of the same name itself keeps its own.
+    A route that sends a header of the same name itself keeps its own, as our own pages do.
     """
 
     def __init__(self, app: FastAPI) -> None:
         self._pages = {
-            "/": _headers(PAGE),
             "/docs": _headers({**PAGE, "script-src": f"'self' {_docs_script(app)}", "style-src": INLINE_STYLES}),
-            "/redoc": _headers({**PAGE, "worker-src": "blob:", "style-src": INLINE_STYLES}),
         }
         self._others = _headers(NO_PAGE)
 

@@ -153,6 +153,8 @@ def _statuses(path: str) -> list[int]:
         return [404, 503]
     if path.startswith("/hf/") or path.endswith("/predict"):
         return [404, 413, 422, 429, 500, 503, 504]
+    if path.endswith("/items"):
+        return [404, 422, 503]
     return [404, 409, 503] if path.endswith("/load") else [404]
 
 

@@ -2,11 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel
 
 from app.api.cards import Card, ModelList, card, summary
 from app.errors import InvalidArtifact
 from app.serving.engine import Engine, ModelStatus, no_such_model
+from app.tasks.recommendation import FoundItem
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -48,6 +50,24 @@ async def read_card(model: str, engine: EngineDep) -> Response:
 )
 async def read_card_picture(model: str, picture: str, engine: EngineDep) -> Response:
     return await _card_file(engine, model, picture, "image/png")
+
+
+class ItemList(BaseModel):
+    items: list[FoundItem]
+
+
+# Not async: a search through a large catalogue belongs into a thread.
+@router.get("/{model}/items", summary="Search the titles that a recommending model knows")
+def find_items(
+    model: str,
+    engine: EngineDep,
+    query: Annotated[
+        str, Query(max_length=200, description="words that begin words of the title; without any, the most popular")
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=100, description="how many to return at most")] = 20,
+) -> ItemList:
+    """Titles that begin with the words come first, and then the popular ones."""
+    return ItemList.model_construct(items=list(engine.find_items(model, query, limit)))
 
 
 @router.post("/{model}/load", summary="Bring a model to the newest version in the repository")

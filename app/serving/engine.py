@@ -93,6 +93,10 @@ class Engine(Protocol):
         """The Markdown of the newest live version's card, or a picture in it. Raises ModelNotFound if it has none."""
         ...
 
+    def find_items(self, name: str, query: str, limit: int) -> Sequence[Any]:
+        """Up to `limit` items of a model's catalogue. Raises InvalidInput too, if its task has none. Thread-safe."""
+        ...
+
     async def predict(
         self,
         name: str,
@@ -226,6 +230,9 @@ class LocalEngine:
         if picture is not None and file not in card.pictures:
             raise ModelNotFound(f"the card of model {name} version {manifest.version} has no picture {picture!r}")
         return manifest, await asyncio.to_thread(self._repository.read_file, manifest, file)
+
+    def find_items(self, name: str, query: str, limit: int) -> Sequence[Any]:
+        return self._find(name, None).loaded.task.find_items(query, limit)
 
     async def predict(
         self,

@@ -90,6 +90,10 @@ class Task(ABC):
         """What of an output, as JSON, must equal a known one: numbers within a tolerance, the rest exactly."""
         return output
 
+    def find_items(self, query: str, limit: int) -> Sequence[Any]:
+        """What the model can be asked about, for tasks that have a catalogue. Raises InvalidInput for all others."""
+        raise InvalidInput(f"a model for {self.name} has no items to list; only one that recommends has")
+
     def is_quick(self, item: Any) -> bool:
         """Whether `preprocess` takes less of this item than handing it to another thread would."""
         return False

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
+from unicodedata import combining, normalize
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, FailFast, Field, StrictInt, StrictStr, TypeAdapter
@@ -88,6 +89,14 @@ class RecommendedItem(BaseModel):
     score: Annotated[float, Field(ge=0, le=1, description="probability of being next, among the items not yet seen")]
 
 
+class FoundItem(BaseModel):
+    """An item of the catalogue, as a search finds it."""
+
+    item: Annotated[int | str, Field(description="id of the item", examples=[50])]
+    title: Annotated[str, Field(examples=["Star Wars (1977)"])]
+    genres: Annotated[list[str], Field(examples=[["Action", "Adventure", "Romance", "Sci-Fi", "War"]])]
+
+
 class Recommendation(Task):
     """Recommend the items most likely to come next; the newest events count at once, and nobody needs an account."""
 
@@ -107,6 +116,13 @@ class Recommendation(Task):
     def is_quick(self, item: HistoryInput) -> bool:
         # Suggestions for unknown titles are searched for, which takes many times as long.
         return len(item.history) <= QUICK_HISTORY and all(map(self._finder.find, item.history))
+
+    def find_items(self, query: str, limit: int) -> list[FoundItem]:
+        """Items with every word of `query` in their title; see ItemFinder.search."""
+        return [
+            FoundItem(item=found.id, title=found.title, genres=found.genres)
+            for found in self._finder.search(query, limit)
+        ]
 
     def preprocess(self, item: HistoryInput, parameters: RecommendationParameters) -> Prepared:
         indices, faults = self._finder.find_all(item.history, explain=parameters.unknown == "error")
@@ -158,6 +174,7 @@ class ItemFinder:
         for way in reversed(ways):
             self._by_name = {**self._by_name, **_indices_by_name(items, way)}
         self._by_plain_name = _indices_by_name(items, plain_name)
+        self._words = [_words(natural_order(item.title)) for item in items]
 
     def find_all(self, references: Iterable[int | str], *, explain: bool) -> tuple[list[int], list[Detail]]:
         """Indices into the catalogue of the references that name one item, and a fault for each that does not;
@@ -178,6 +195,26 @@ class ItemFinder:
         """Every item that this may mean; more than one only for a title."""
         known = self._by_id if isinstance(reference, int) else self._by_name
         return known.get(str(reference), [])
+
+    def search(self, query: str, limit: int) -> list[CatalogueItem]:
+        """Up to `limit` items of which each word of `query` begins a word of the title, whatever its accents.
+
+        Those whose title begins with the query come first, and then the popular ones; all match an empty query.
+        """
+        wanted = _words(query)
+        found = [
+            index
+            for index, words in enumerate(self._words)
+            if index and all(any(word.startswith(each) for word in words) for each in wanted)
+        ]
+        beginning = plain_name(" ".join(wanted))
+        found.sort(
+            key=lambda i: (
+                not plain_name(" ".join(self._words[i])).startswith(beginning),
+                -self._items[i].popularity,
+            )
+        )
+        return [self._items[index] for index in found[:limit]]
 
     def similar(self, title: str) -> list[str]:
         """Up to three titles that begin like this one or are spelt nearly like it."""
@@ -219,6 +256,11 @@ def natural_order(title: str) -> str:
 def plain_name(title: str) -> str:
     """The title as it is compared with others: no year, no article, no capitals."""
     return re.sub(r"^(the|an?) ", "", _natural_order_without_year(title).casefold())
+
+
+def _words(text: str) -> list[str]:
+    """Words without capitals and accents: "Amélie" is found by "amelie"."""
+    return re.findall(r"\w+", "".join(char for char in normalize("NFKD", text.casefold()) if not combining(char)))
 
 
 def _natural_order_without_year(title: str) -> str:

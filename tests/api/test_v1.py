@@ -178,3 +178,11 @@ def test_metrics_count_requests_batches_and_states(client):
     route = "/v1/models/{model}/predict"
     assert f'tessera_requests_total{{method="POST",route="{route}",status="200"}} 1.0' in text
     assert f'tessera_requests_total{{method="POST",route="{route}",status="404"}} 1.0' in text
+
+
+def test_a_model_without_a_catalogue_says_that_it_has_none(client):
+    reply = client.get("/v1/models/tiny-sentiment/items", params={"query": "good"})
+    assert reply.status_code == 422
+    assert reply.json()["error"] == "a model for text-classification has no items to list; only one that recommends has"
+    assert client.get("/v1/models/none/items").json()["error_type"] == "ModelNotFound"
+    assert client.get("/v1/models/tiny-sentiment/items?limit=0").json()["details"][0]["loc"] == ["query", "limit"]

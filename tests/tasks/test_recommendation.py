@@ -227,6 +227,31 @@ def test_a_batch_answers_like_each_row_alone(task: Recommendation) -> None:
         assert np.array_equal(answer["scores"], task.run({"model": NextInLine()}, [row])[0]["scores"])
 
 
+SEARCHES = [
+    pytest.param("star", [STAR_WARS], id="the beginning of a title"),
+    pytest.param("WAR", [STAR_WARS], id="the beginning of another word, in capitals"),
+    pytest.param("wars star", [STAR_WARS], id="words in any order"),
+    pytest.param("the term", [TERMINATOR], id="a title as it is spoken, filed under its noun"),
+    pytest.param("terminator", [TERMINATOR], id="a title without its article"),
+    pytest.param("sabrina 1995", [SABRINA_1995], id="a year"),
+    pytest.param("sabrina", [SABRINA_1954, SABRINA_1995], id="two of one name, the popular one first"),
+    pytest.param("säbrina", [SABRINA_1954, SABRINA_1995], id="accents do not matter"),
+    pytest.param("tar", [], id="the middle of a word"),
+    pytest.param("", [STAR_WARS, TERMINATOR, SABRINA_1954, SABRINA_1995, TWENTY], id="everything, by popularity"),
+    pytest.param("%.*", [STAR_WARS, TERMINATOR, SABRINA_1954, SABRINA_1995, TWENTY], id="signs are no words"),
+]
+
+
+@pytest.mark.parametrize(("query", "indices"), SEARCHES)
+def test_a_search_finds(task: Recommendation, query: str, indices: list[int]) -> None:
+    assert [found.item for found in task.find_items(query, 10)] == [CATALOGUE[index]["id"] for index in indices]
+
+
+def test_a_search_gives_no_more_than_it_is_asked_for(task: Recommendation) -> None:
+    (found,) = task.find_items("sabrina", 1)
+    assert (found.title, found.genres) == ("Sabrina (1954)", ["Comedy"])
+
+
 def test_the_probe_is_as_long_as_the_model_reads_whatever_the_catalogue(task: Recommendation) -> None:
     assert task.probe(1)["item_ids"].shape == (3,)
 
