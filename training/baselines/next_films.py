@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from lightning import LightningModule
 from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -86,10 +87,17 @@ def als(factors: int, regularization: float, alpha: float, num_items: int) -> Sc
         seen = csr_matrix(
             (np.ones(len(people), np.float32), (people, np.concatenate([*histories]))), (len(histories), num_items + 1)
         )
-        model = AlternatingLeastSquares(
-            factors=factors, regularization=regularization, alpha=alpha, num_threads=1, random_state=0, use_gpu=False
-        )
-        model.fit(seen, show_progress=False)
+        # It has threads of its own, and warns of others.
+        with threadpool_limits(1, "blas"):
+            model = AlternatingLeastSquares(
+                factors=factors,
+                regularization=regularization,
+                alpha=alpha,
+                num_threads=1,
+                random_state=0,
+                use_gpu=False,
+            )
+            model.fit(seen, show_progress=False)
         return np.asarray(model.user_factors @ model.item_factors.T)
 
     return scores
