@@ -127,4 +127,4 @@ def visit(browser: Browser, served: Service) -> Iterator[Visit]:
     found = Visit(context, served.url)
     yield found
     context.close()
-    assert found.faults == []
+    assert found.faults == [], found.faults

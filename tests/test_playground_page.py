@@ -128,7 +128,11 @@ def test_the_pages_of_documentation_need_no_other_server(visit: Visit):
         page.goto(f"{visit.url}/redoc")
     assert "violates the following Content Security Policy" in refused.value.text
     page.get_by_role("heading", name=f"{REVIEWS}: text-classification").wait_for()
-    visit.faults = [fault for fault in visit.faults if "redoc/logo" not in fault]
+    # It renders markup in descriptions: the picture in one is asked for here, and what it would run is blocked.
+    page.wait_for_load_state("networkidle")
+    assert page.title() == "Tessera - ReDoc"
+    harmless = ("redoc/logo", "Executing inline event handler violates", "status of 404")
+    visit.faults = [fault for fault in visit.faults if not any(each in fault for each in harmless)]
 
 
 def _answers(service: Service) -> bool:
