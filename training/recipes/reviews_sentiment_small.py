@@ -1,4 +1,6 @@
-"""Sentiment of English reviews and tweets in two layers, distilled from reviews-sentiment; about half an hour.
+"""Sentiment of English reviews and tweets in two layers, distilled from reviews-sentiment.
+
+It has been tried on a tiny slice only: how good the student is, and so how good it must be, is not known yet.
 
 The teacher is what reviews-sentiment left in its working folder, which `--source` names; else it is trained first.
 """
@@ -23,7 +25,7 @@ from training.sentiment.graphs import export
 EPOCHS = 4
 LAYERS = (0, 5)  # of the teacher, from which the student's start
 
-NOTES = f"{EPOCHS} epochs of the teacher's curriculum. All settings were chosen before the test split was read."
+NOTES = f"{EPOCHS} epochs of the teacher's curriculum. Its settings are first guesses."
 
 
 def make(run: Run) -> Draft:
