@@ -29,6 +29,7 @@ from training.sentiment.reading import CONFIG, answers, write_tokenizer
 
 SHIPPED = "int8"
 VERIFIED_TEXTS = 16
+TYPICAL_TEXTS = 60  # of each domain, from whose activations the int8 graph gets its scales
 
 EXAMPLES = (
     "Not bad at all, I would buy it again.",
@@ -69,6 +70,11 @@ def load_texts(run: Run) -> Texts:
     return Texts(train, validation, test, lexicon)
 
 
+def typical(texts: Texts) -> pd.Series:
+    """Texts whose activations are like those of any."""
+    return texts.train.groupby("domain").head(TYPICAL_TEXTS).text
+
+
 def load_task(run: Run) -> TextClassification:
     tokenizer = write_tokenizer(run.workdir / CONFIG.tokenizer)
     return TextClassification(CONFIG, {CONFIG.tokenizer: tokenizer})
@@ -91,7 +97,7 @@ def make_draft(
     `baselines`: their scores of the test texts. `beside`: more rows of the table of trade-offs.
     """
     temperature = calibrate(task, network, texts.validation)
-    files, verification = export(task, network, texts.test.text[:VERIFIED_TEXTS], run.workdir)
+    files, verification = export(task, network, texts.test.text[:VERIFIED_TEXTS], typical(texts), run.workdir)
     progress("judging on the test split")
     candidates = measure(task, files, texts.test.text)
     scores = {name: candidate.scores for name, candidate in candidates.items()}

@@ -13,11 +13,12 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks.text_classification import TextClassification
 from app.tensors import Session
-from training.export import to_onnx, verify_export
+from training.bert_graph import write_bert
+from training.export import verify_export
 from training.export_program import save_program
 from training.networks import minilm
 from training.networks.minilm import TextClassifier
-from training.quantize_dynamic import quantize_dynamic_int8
+from training.products import Fp32Products, Int8Products, input_ranges
 from training.sentiment.baselines import Scores
 from training.sentiment.reading import answers, encode
 
@@ -34,28 +35,25 @@ VARIANTS = {
 
 
 def export(
-    task: TextClassification, network: TextClassifier, texts: Iterable[str], workdir: Path
+    task: TextClassification, network: TextClassifier, texts: Iterable[str], typical: Iterable[str], workdir: Path
 ) -> tuple[dict[str, Path], Verification]:
-    """Files of all VARIANTS by name, and how near the fp32 graph is to `network` on `texts`. Raises TrainingError."""
+    """Files of all VARIANTS by name, and how near the fp32 graph is to `network` on `texts`. Raises TrainingError.
+
+    The scales of the int8 graph are those of `typical` texts.
+    """
     batch = task.collate(encode(task, texts))
+    graph = write_bert(network.bert, network.head, workdir / "fp32.onnx", Fp32Products())
+    verification = verify_export(network, graph, batch, tolerance=LARGEST_DIFFERENCE)
+    ranges = input_ranges(network.bert, (task.collate([row]) for row in encode(task, typical)))
+    int8 = write_bert(network.bert, network.head, workdir / "model.onnx", Int8Products(ranges))
     inputs = [torch.from_numpy(array) for array in batch.values()]
     varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=2, max=minilm.MAX_TOKENS)}
-    graph = to_onnx(
-        network,
-        inputs,
-        workdir / "fp32.onnx",
-        input_names=list(batch),
-        output_names=["logits"],
-        dynamic_shapes=[varying, varying],
-    )
-    verification = verify_export(network, graph, batch, tolerance=LARGEST_DIFFERENCE)
     program = torch.export.export(_Named(network), tuple(inputs), dynamic_shapes=(varying, varying))
     for node in program.graph.nodes:
         # The service loads no program with names of two underscores in it; of masks the two mean the same.
         if node.target is torch.ops.aten.__and__.Tensor:
             node.target = torch.ops.aten.bitwise_and.Tensor
     save_program(program, workdir / "model.pt2")
-    int8 = quantize_dynamic_int8(graph, workdir / "model.onnx")
     return {"model.onnx": int8, "fp32.onnx": graph, "model.pt2": workdir / "model.pt2"}, verification
 
 
