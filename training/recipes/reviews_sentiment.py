@@ -27,8 +27,8 @@ WEIGHTS = "network.safetensors"
 
 NOTES = (
     f"{EPOCHS} epochs; raters' means, stars and votes as soft targets; besides, the entries of VADER's lexicon and "
-    "tweets reworded with them. The settings of version 1 were chosen on the validation split; what changed since (size "
-    "of a batch, learning rate, shares of the domains, the lexicon) was not tuned. None was chosen on the test "
+    "tweets reworded with them. The settings of version 1 were chosen on the validation split; what changed since "
+    "(size of a batch, learning rate, shares of the domains, the lexicon) was not tuned. None was chosen on the test "
     "split."
 )
 
