@@ -1,6 +1,6 @@
 """Sentiment of English reviews and tweets: MiniLM-L6, fine-tuned, as an int8 graph of 23 MB.
 
-`--precision bf16-mixed` is about twice as fast where the processor has bf16; all epochs have not been timed.
+`--precision bf16-mixed` is about twice as fast where the processor has bf16; all epochs have not been run yet.
 `--variants` publishes the fp32 graph and a bf16 program beside the int8 one. The trained weights stay in the working
 folder; `--source` of a folder with such weights makes the version of them, without training.
 """
@@ -27,8 +27,9 @@ WEIGHTS = "network.safetensors"
 
 NOTES = (
     f"{EPOCHS} epochs; raters' means, stars and votes as soft targets; besides, the entries of VADER's lexicon and "
-    "tweets reworded with them, whose shares were not tuned. All other settings were chosen on the validation split "
-    "and none on the test split."
+    "tweets reworded with them. The settings of version 1 were chosen on the validation split; what changed since "
+    "(size of a batch, learning rate, shares of the domains, the lexicon) was not tuned. None was chosen on the test "
+    "split."
 )
 
 
