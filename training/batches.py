@@ -68,8 +68,8 @@ class EpochBatches:
         with torch.random.fork_rng(devices=[]):
             seed_generators(self._seed, epoch)
             for part in (loader.dataset, loader.sampler, loader.batch_sampler):
-                if hasattr(part, "set_epoch"):
-                    part.set_epoch(epoch)
+                if callable(set_epoch := getattr(part, "set_epoch", None)):
+                    set_epoch(epoch)
             if isinstance(generator := getattr(loader.sampler, "generator", None), torch.Generator):
                 generator.manual_seed(self._seed + epoch)
             return None if loader.batch_sampler is None else [list(batch) for batch in loader.batch_sampler]
