@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Trainer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 
 class EpochBatches:
@@ -72,7 +72,9 @@ class EpochBatches:
                     set_epoch(epoch)
             if isinstance(generator := getattr(loader.sampler, "generator", None), torch.Generator):
                 generator.manual_seed(self._seed + epoch)
-            return None if loader.batch_sampler is None else [list(batch) for batch in loader.batch_sampler]
+            if loader.batch_sampler is None or isinstance(loader.dataset, IterableDataset):  # whose sampler never ends
+                return None
+            return [list(batch) for batch in loader.batch_sampler]
 
     @property
     def position(self) -> tuple[int, int]:

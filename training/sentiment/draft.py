@@ -11,9 +11,12 @@ import torch
 
 from app.repository.manifest import Metric, TensorSpec
 from app.runtimes.hardware import hardware
+from app.runtimes.onnx import load_onnx
+from app.runtimes.options import RuntimeOptions
 from app.tasks.labels import softmax
 from app.tasks.text_classification import TextClassification
-from app.tensors import Array, Tensors
+from app.tensors import Array
+from training.bert_graph import write_bert
 from training.calibration import expected_calibration_error, fit_temperature
 from training.data.lexicon import load_lexicon
 from training.data.sentiment import LABELS, SOURCES, load_sentiment
@@ -21,11 +24,12 @@ from training.fit import LearningCurve
 from training.networks import minilm
 from training.networks.minilm import TextClassifier
 from training.pictures import calibration_plot, confusion_matrix, learning_curves
+from training.products import Fp32Products
 from training.recipe import Draft, Example, Run, progress
 from training.sentiment.baselines import Scores
 from training.sentiment.figures import Candidate, confusion, domain_table, quality, trade_off_table
 from training.sentiment.graphs import TIMED_RUNS, VARIANTS, export, infer, latencies_ms, open_variant
-from training.sentiment.reading import CONFIG, answers, write_tokenizer
+from training.sentiment.reading import CONFIG, write_tokenizer
 
 SHIPPED = "int8"
 VERIFIED_TEXTS = 16
@@ -96,7 +100,7 @@ def make_draft(
 
     `baselines`: their scores of the test texts. `beside`: more rows of the table of trade-offs.
     """
-    temperature = calibrate(task, network, texts.validation)
+    temperature = calibrate(task, network, texts.validation, run.workdir)
     files, verification = export(task, network, texts.test.text[:VERIFIED_TEXTS], typical(texts), run.workdir)
     progress("judging on the test split")
     candidates = measure(task, files, texts.test.text)
@@ -136,15 +140,10 @@ def make_draft(
     )
 
 
-def calibrate(task: TextClassification, network: TextClassifier, validation: pd.DataFrame) -> float:
+def calibrate(task: TextClassification, network: TextClassifier, validation: pd.DataFrame, workdir: Path) -> float:
     """Divide the answers of `network` by the temperature at which they are most likely; return it."""
-
-    def read(batch: Tensors) -> Array:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            logits: Array = network(*(torch.from_numpy(array) for array in batch.values())).numpy()
-        return logits
-
-    logits = answers(task, validation.text, read)
+    graph = write_bert(network.bert, network.head, workdir / "uncalibrated.onnx", Fp32Products())
+    logits = infer(task, {"model": load_onnx(graph, RuntimeOptions(device="cpu", threads=2))}, validation.text)
     temperature = fit_temperature(logits, validation.label.to_numpy())
     with torch.no_grad():
         for parameter in network.head.parameters():
