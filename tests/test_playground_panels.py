@@ -116,6 +116,7 @@ def test_recommendations_follow_every_pick_by_keyboard_alone(visit: Visit):
     search = page.get_by_role("combobox", name="Find a title")
     search.focus()
     search.press_sequentially("toy sto")
+    expect(page.get_by_role("option").first).to_contain_text("Toy Story (1995)")
     search.press("ArrowDown")
     active = page.locator("[role=option][aria-selected=true]")
     expect(active).to_contain_text("Toy Story (1995)")
