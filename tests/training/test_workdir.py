@@ -10,9 +10,11 @@ SETTINGS: dict[str, Any] = {"seed": 0, "tiny": True}
 
 
 def leave(folder: Path, name: str = "checkpoint") -> None:
-    with working_folder(folder, SETTINGS, resume=False):
+    """As a run does that is interrupted."""
+    with pytest.raises(KeyboardInterrupt), working_folder(folder, SETTINGS, resume=False):
         (folder / name).write_text("left")
         (folder / "fit").mkdir()
+        raise KeyboardInterrupt
 
 
 def test_a_resumed_run_finds_what_was_left_and_a_fresh_one_nothing(tmp_path: Path) -> None:
@@ -49,6 +51,13 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
         working_folder(tmp_path / "w", SETTINGS, resume=False),
     ):
         pass
+
+
+def test_a_run_that_came_to_its_end_is_not_resumed(tmp_path: Path) -> None:
+    with working_folder(tmp_path / "w", SETTINGS, resume=False) as folder:
+        (folder / "result").write_text("done")
+    with working_folder(tmp_path / "w", SETTINGS, resume=True) as folder:
+        assert [path.name for path in folder.iterdir()] == ["run.json"]
 
 
 def test_resuming_where_nothing_was_left_starts_afresh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
