@@ -1,3 +1,4 @@
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ SETTINGS: dict[str, Any] = {"seed": 0, "tiny": True}
 
 def leave(folder: Path, name: str = "checkpoint") -> None:
     """As a run does that is interrupted."""
-    with pytest.raises(KeyboardInterrupt), working_folder(folder, SETTINGS, resume=False):
+    with suppress(KeyboardInterrupt), working_folder(folder, SETTINGS, resume=False):
         (folder / name).write_text("left")
         (folder / "fit").mkdir()
         raise KeyboardInterrupt
