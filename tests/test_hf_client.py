@@ -272,7 +272,7 @@ def test_every_example_of_the_openapi_page_runs_as_it_stands(service):
         path: each["post"] for path, each in document["paths"].items() if path[:3] == "/hf" and "post" in each
     }
     names = {PHOTOS, REVIEWS, ARTICLES, FEATURES, SIMILARITY}
-    assert operations.keys() == {f"/hf/models/{name}" for name in names}
+    assert operations.keys() >= {f"/hf/models/{name}" for name in names}
     for path, operation in operations.items():
         body = operation["requestBody"]["content"]["application/json"]
         answer = operation["responses"]["200"]["content"]["application/json"]
