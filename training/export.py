@@ -86,16 +86,6 @@ def verify_export(module: nn.Module, path: Path, inputs: Tensors, *, tolerance: 
     return Verification(batch_1=alone, batch_n=together, n=rows, inputs=rows)
 
 
-def largest_difference(module: nn.Module, path: Path, inputs: Tensors) -> float:
-    """The largest absolute difference between torch and the graph at `path`, over all outputs.
-
-    `inputs` is a real batch, in the order of the module's arguments; its first row is also tried alone.
-    """
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    first = {name: array[:1] for name, array in inputs.items()}
-    return _largest([_difference(module, session, first), _difference(module, session, inputs)])
-
-
 def _difference(module: nn.Module, session: ort.InferenceSession, batch: Tensors) -> float:
     names = [output.name for output in session.get_outputs()]
     found = [0.0]
