@@ -33,11 +33,11 @@ class Generator(nn.Module):
     def forward(self, noise: Tensor, classes: Tensor) -> Tensor:
         about = torch.cat([noise, F.one_hot(classes, self.num_classes).to(noise.dtype)], 1)
         pictures = self.plan(about).view(-1, self.width, SIDE // 4, SIDE // 4)
-        for norm, layer in zip(self.norms, self.layers, strict=True):
-            pictures = layer(norm(pictures, about).relu())
-            if layer.out_channels > 1:
-                pictures = F.pixel_shuffle(pictures, 2)
-        return torch.sigmoid(pictures.float())
+        *growing, (last_norm, last) = zip(self.norms, self.layers, strict=True)
+        for norm, layer in growing:
+            pictures = F.pixel_shuffle(layer(norm(pictures, about).relu()), 2)
+        logits: Tensor = last(last_norm(pictures, about).relu())
+        return logits.float().sigmoid()
 
 
 class ModulatedNorm(nn.Module):
@@ -51,8 +51,8 @@ class ModulatedNorm(nn.Module):
 
     def forward(self, pictures: Tensor, about: Tensor) -> Tensor:
         gain, shift = self.modulate(about)[:, :, None, None].chunk(2, dim=1)
-        normalised: Tensor = self.norm(pictures)
-        return normalised * (1 + gain) + shift
+        modulated: Tensor = self.norm(pictures) * (1 + gain) + shift
+        return modulated
 
 
 class Critic(nn.Module):
@@ -83,7 +83,8 @@ class Sampler(nn.Module):
         self.generator = generator
 
     def forward(self, noise: Tensor, classes: Tensor) -> Tensor:
-        return (255 * self.generator(noise, classes)).round().to(torch.uint8).permute(0, 2, 3, 1)
+        pictures: Tensor = self.generator(noise, classes)
+        return (255 * pictures).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def _layer(channels: int, filters: int, size: int, stride: int) -> list[nn.Module]:
