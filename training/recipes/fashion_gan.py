@@ -1,6 +1,6 @@
 """Fashion-MNIST generator: a class and a seed to a picture, by a conditional generative adversarial network.
 
-About a quarter of an hour on one core, with `--precision bf16-mixed` on processors that multiply bfloat16.
+About ten minutes on one core, with `--precision bf16-mixed` on processors that multiply bfloat16.
 """
 
 from collections.abc import Mapping
@@ -88,8 +88,8 @@ def make(run: Run) -> Draft:
 
 
 LIMITS = [
-    f"Pictures have {SIZE} x {SIZE} grey pixels, light on black. They have the texture that those of fashion-vae lack, "
-    "and now and then a garment with a hole, a third sleeve or a torn edge, since nothing but the critic forbids it.",
+    f"Pictures have {SIZE} x {SIZE} grey pixels, light on black. They have texture, which those of "
+    "fashion-vae lack, and often enough a hole, a frayed edge or a blotch, most of all dresses, bags and sandals.",
     "It paints ten kinds of garment and nothing else, in the proportions that a shop had in 2017.",
     "A seed gives the same picture from this version on one kind of processor; on another a pixel may be off by "
     "a level.",
@@ -255,7 +255,7 @@ def nearest(sample: Pixels, pixels: Pixels) -> Pixels:
 RECIPE = Recipe(
     name="fashion-gan",
     task="unconditional-image-generation",
-    summary="a class and a seed to a picture, a conditional GAN on Fashion-MNIST, a quarter of an hour",
+    summary="a class and a seed to a picture, a conditional GAN on Fashion-MNIST, ten minutes",
     make=make,
     must_reach={"frechet_distance_saved": 0.1, "accuracy_of_samples": 0.8},
     takes_source=True,
