@@ -242,7 +242,7 @@ class Batcher(Generic[Row, Answer]):
             future: asyncio.Future[tuple[Answer, Ran]] = self._loop.create_future()
             self._unanswered.add(future)
             future.add_done_callback(self._unanswered.discard)
-            waiting.append(Waiting(row, length, self._group(row), turn, submitted, deadline, future))
+            waiting.append(Waiting(row, length, self._group(row), turn, submitted, deadline, future, len(rows)))
             turn += cost
         for one in waiting:
             self._queue.push(one)
