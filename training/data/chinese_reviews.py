@@ -211,4 +211,5 @@ def near_duplicates(fingerprints: Sequence[str]) -> npt.NDArray[np.int32]:
     alike = (jaccard >= ALIKE) | ((least >= FEW_SHINGLES) & (shared.data >= ALIKE * least))
     pairs = np.concatenate([np.array(copies), np.stack([one[alike], other[alike]], 1)])
     links = csr_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(len(fingerprints),) * 2)
-    return connected_components(links, directed=False)[1]
+    numbers: npt.NDArray[np.int32] = connected_components(links, directed=False)[1]
+    return numbers
