@@ -117,8 +117,8 @@ NOTES = (
     "networks over characters .817, and with hashed pairs .850, in their best epochs; the latter and TF-IDF "
     "together .864; a bidirectional GRU .846. No network pretrained for Chinese was found in packages. Regularisation "
     "was chosen on training and validation texts, in four folds between .855 and .857, where a text has each run once; "
-    "here it has all. The test texts were read twice, with the same settings: accuracy .862, no better than the .863 of the TF-IDF baseline "
-    "(standard error .007), and .895 of whole reviews."
+    "here it has all. The test texts were read twice, with the same settings: accuracy .862, no better than the .863 "
+    "of the TF-IDF baseline (standard error .007), and .895 of whole reviews."
 )
 
 
