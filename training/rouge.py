@@ -1,5 +1,8 @@
 """How much of a reference a summary has (ROUGE), and how sure a difference between two ways of summarising is."""
 
+from functools import lru_cache, partial
+from types import SimpleNamespace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,9 +15,14 @@ class Rouge:
     common subsequence, on Porter stems, as rouge-score has them; F1."""
 
     def __init__(self) -> None:
+        from nltk.stem.porter import PorterStemmer
         from rouge_score.rouge_scorer import RougeScorer
+        from rouge_score.tokenize import tokenize
 
-        self._scorer = RougeScorer(list(NAMES), use_stemmer=True)
+        # The stemmer takes longer than all the rest, and words come again.
+        stemmer = SimpleNamespace(stem=lru_cache(maxsize=None)(PorterStemmer().stem))
+        words = SimpleNamespace(tokenize=lru_cache(maxsize=50_000)(partial(tokenize, stemmer=stemmer)))
+        self._scorer = RougeScorer(list(NAMES), tokenizer=words)
 
     def __call__(self, reference: str, summary: str) -> Scores:
         """One value for each of NAMES, from 0 to 1."""

@@ -92,7 +92,7 @@ class SummarySentence(BaseModel):
     text: Annotated[str, Field(description="the sentence, without markup")]
     start: Annotated[int, Field(ge=0, description="where it starts in the input, in characters (Unicode code points)")]
     end: Annotated[int, Field(ge=0, description="where it ends in the input")]
-    score: Annotated[float, Field(ge=0, le=1, description="how much of the text it stands for")]
+    score: Annotated[float, Field(ge=0, le=1, description="how telling it is: central to the text, and early in it")]
 
 
 class Summary(BaseModel):
