@@ -109,15 +109,6 @@ def test_a_tensor_is_renamed_wherever_it_is_used(tmp_path: Path) -> None:
     assert {name: value.tolist() for name, value in found.items()} == {"embedding": [-2.0]}
 
 
-def test_a_teaser_for_something_else_is_not_the_point(task: Summarization, session: Session) -> None:
-    teaser = (
-        "Tennis: the final of Melbourne went to five sets. The champion won it with an ace. She is nineteen years old."
-    )
-    text = f"{teaser}\n\n{ARTICLE}"
-    summary = predict_alone(task, {"model": session}, ArticleInput(text=text), SummarizationParameters())
-    assert summary.sentences[0].text.startswith("The last lighthouse keeper on the island of Maren left his post")
-
-
 def test_the_card_has_every_way_of_summarising_and_no_figure_of_other_settings(manifest: Manifest) -> None:
     metrics = {metric.name: metric for metric in manifest.metrics}
     for kind in KINDS:

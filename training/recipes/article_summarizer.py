@@ -67,6 +67,7 @@ SENTENCE = "The ferry to the mainland leaves at seven in the morning and takes t
 LIMITS = (
     "Chooses sentences and writes none: a summary can hold a pronoun whose noun was not chosen.",
     "On plain news it is as good as the first three sentences and no better, which is hard to beat there.",
+    "Of a teaser for something else in front of a report it often skips only the beginning, and may choose its end.",
     "Measured on news agency stories of 1987 and on an encyclopedia. How good it is on mail, minutes or papers was not "
     "measured.",
     "The encoder learned English. It knows one character in three of our Chinese example, so that Chinese "
