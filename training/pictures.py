@@ -97,8 +97,8 @@ def grouped_bars(values: Mapping[str, Sequence[float]], groups: Sequence[str], u
         axes.bar_label(bars, fmt="%.3g", fontsize=6)
     axes.set_xticks(range(len(groups)), groups)
     axes.set(ylabel=unit)
-    axes.margins(y=0.15)
-    axes.legend(frameon=False, fontsize=7, ncols=3)
+    axes.margins(y=0.1)
+    figure.legend(loc="outside upper center", frameon=False, fontsize=7, ncols=len(values))
     return _save(figure, path)
 
 
