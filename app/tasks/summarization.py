@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 from app.errors import InvalidInput
 from app.tasks.base import Prepared, Schema, Task
 from app.tasks.embeddings import EmbeddingConfig, FeatureExtraction, SentenceSimilarity
-from app.tasks.lexrank import choose, lexrank, relevance, similarities, word_centrality
+from app.tasks.lexrank import choose, lexrank, relevance, similarities, start_of_report, word_centrality
 from app.tasks.sentences import Sentence, joined, sentences, words
 from app.tasks.text import TextEncoder, TextTask
 from app.tensors import Tensors
@@ -26,11 +26,14 @@ _CHARACTERS_PER_TOKEN = 8  # more than any prose has; a longer sentence is cut b
 
 class SummarizationConfig(Schema):
     """The graph maps `input_ids` and `attention_mask` [batch, tokens] to `embedding` fp32 [batch, width],
-    each of length one. `position_weight`, `mmr_lambda` and `damping` are those of app/tasks/lexrank.py."""
+    each of length one. The numbers below `max_tokens` are those of app/tasks/lexrank.py: `position_reach` is the
+    `reach` of its `relevance`, and without `kinship` every text starts with its first sentence."""
 
     tokenizer: str
     max_tokens: Annotated[int, Field(ge=8)]
     position_weight: Annotated[float, Field(ge=0)] = 0.25
+    position_reach: Annotated[int | None, Field(ge=1)] = None
+    kinship: Annotated[float, Field(ge=0, le=1)] = 0
     mmr_lambda: Annotated[float, Field(ge=0, le=1)] = 0.7
     damping: Annotated[float, Field(ge=0, lt=1)] = 0.85
 
@@ -89,7 +92,7 @@ class SummarySentence(BaseModel):
     text: Annotated[str, Field(description="the sentence, without markup")]
     start: Annotated[int, Field(ge=0, description="where it starts in the input, in characters (Unicode code points)")]
     end: Annotated[int, Field(ge=0, description="where it ends in the input")]
-    score: Annotated[float, Field(ge=0, le=1, description="how much of the text it stands for")]
+    score: Annotated[float, Field(ge=0, le=1, description="how telling it is: central to the text, and early in it")]
 
 
 class Summary(BaseModel):
@@ -133,7 +136,12 @@ class Summarization(TextTask):
         if not answers:
             return _summary(found, [1.0])
         cosines = similarities(np.stack([answer["embedding"] for answer in answers]).astype(np.float32))
-        scores = relevance(lexrank(cosines, self._config.damping), self._config.position_weight)
+        scores = relevance(
+            lexrank(cosines, self._config.damping),
+            self._config.position_weight,
+            start=start_of_report(cosines, self._config.kinship),
+            reach=self._config.position_reach,
+        )
         budget, lengths = None, []
         if parameters.max_words is not None:
             budget, lengths = parameters.max_words, [len(words(sentence.text)) for sentence in found]
@@ -150,7 +158,7 @@ class Summarization(TextTask):
         if len(found) <= size:
             return found
         centrality = word_centrality([words(sentence.text) for sentence in found])
-        scores = relevance(centrality, self._config.position_weight)
+        scores = relevance(centrality, self._config.position_weight, reach=self._config.position_reach)
         return [found[i] for i in sorted(np.argsort(-scores, kind="stable")[:size])]
 
     def _row(self, sentence: Sentence) -> Tensors:
