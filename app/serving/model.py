@@ -31,6 +31,7 @@ from app.serving.pool import Pool
 from app.serving.signature import require_signature
 from app.tasks import TASKS
 from app.tasks.base import Prepared, Task, predict_json
+from app.tasks.explanations import explanations
 from app.telemetry import ModelObserver
 from app.tensors import Session, Tensors
 
@@ -176,7 +177,7 @@ class Model:
         self.statistics = observer.statistics
         self.loaded = loaded
         self.task = loaded.task
-        self._views = {view.name: view for view in self.task.views()}
+        self._views = {view.name: view for view in (*self.task.views(), *explanations(self.task))}
         self._pools = pools
         self._item_s = 0.0  # that preprocessing of one item takes, as it was of late
         self._observer = observer
@@ -271,7 +272,9 @@ class Model:
         else:
             prepared = await self._preprocess_on_thread(task, items, parameters, deadline)
         preprocessed = perf_counter()
-        answers = await self._batcher.submit([row for one in prepared for row in one.rows], deadline)
+        answers = await self._batcher.submit(
+            [row for one in prepared for row in one.rows], deadline, task.priority
+        )
         answered = perf_counter()
         if len(items) <= FEW_ITEMS and task.answers_quickly:
             outputs = _postprocess(task, prepared, answers, parameters)

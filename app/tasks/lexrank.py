@@ -3,11 +3,19 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+
+
+class Choice(NamedTuple):
+    """A chosen sentence by its index, and its largest similarity to those that were chosen before it."""
+
+    index: int
+    redundancy: float
 
 
 def similarities(embeddings: Floats) -> Floats:
@@ -73,8 +81,8 @@ def choose(
     max_sentences: int | None = None,
     lengths: Sequence[int] = (),
     max_length: int | None = None,
-) -> list[int]:
-    """Indices in order of the text: as many sentences as the limits admit, at least one.
+) -> list[Choice]:
+    """In the order in which they are chosen: as many sentences as the limits admit, at least one.
 
     Maximal marginal relevance (Carbonell and Goldstein 1998): each next choice has the best of
     `mmr_lambda` x score - (1 - `mmr_lambda`) x its largest similarity to what is chosen. If no sentence is
@@ -84,15 +92,15 @@ def choose(
     costs = np.asarray(lengths or [0] * size)
     room = costs.sum() if max_length is None else max_length
     if room < costs.min():
-        return [int(costs.argmin())]
-    chosen: list[int] = []
+        return [Choice(int(costs.argmin()), 0.0)]
+    chosen: list[Choice] = []
     is_open = np.ones(size, np.bool_)
     closest = np.zeros(size, np.float32)
     while len(chosen) < min(size, max_sentences or size) and (is_open & (costs <= room)).any():
         worth = np.where(is_open & (costs <= room), mmr_lambda * scores - (1 - mmr_lambda) * closest, -np.inf)
         best = int(worth.argmax())
-        chosen.append(best)
+        chosen.append(Choice(best, float(closest[best])))
         is_open[best] = False
         room -= costs[best]
         np.maximum(closest, cosines[best], out=closest)
-    return sorted(chosen)
+    return chosen

@@ -1,0 +1,122 @@
+"""Why a picture has a label: where in it the label was seen."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFilter
+from pydantic import BaseModel, Field
+
+from app.tasks.base import Prepared
+from app.tasks.explanations.base import Explanation, one_label, require_label, rounded
+from app.tasks.explanations.coalitions import Floats, Kept
+from app.tasks.explanations.heat import overlay
+from app.tasks.image_classification import (
+    ImageBytes,
+    ImageClassification,
+    ImageClassificationParameters,
+    ImageInput,
+)
+from app.tensors import Tensors
+
+GRID = 14  # cells on a side
+WINDOW = 4  # cells on the side of what is hidden at a time
+Pixels = npt.NDArray[np.uint8]
+
+
+class ImageExplanationParameters(ImageClassificationParameters):
+    label: Annotated[str | None, Field(description="the label to explain; by default the best one")] = None
+    top_k: Annotated[
+        int, Field(ge=1, description="as in a prediction, whose parameters may be sent as they are; no effect")
+    ] = 5
+
+
+class HeatMap(BaseModel):
+    shape: Annotated[tuple[int, int], Field(description="rows and columns", examples=[(GRID, GRID)])]
+    values: Annotated[
+        list[list[float]],
+        Field(description="what the score of the label loses, on average, when a window over the cell is hidden"),
+    ]
+
+
+class ImageReasons(BaseModel):
+    label: Annotated[str, Field(description="the label that is explained", examples=["Egyptian cat"])]
+    score: Annotated[float, Field(description="its probability, as in the prediction")]
+    heatmap: Annotated[HeatMap, Field(description="over the square in the middle of the picture that the model sees")]
+    overlay: Annotated[
+        ImageBytes, Field(description="that square as a PNG in base64, the warmer where more spoke for the label")
+    ]
+
+
+class ImageExplanation(Explanation):
+    """Show where in each picture the label was seen, as numbers and as a picture.
+
+    A window moves over the square that the model sees and hides what is under it; the heat of a cell is what the
+    label's score loses, averaged over the windows that hide the cell. It is negative where something else is seen.
+    """
+
+    Input, Parameters, Output = ImageInput, ImageExplanationParameters, ImageReasons
+    example = ImageClassification.example
+    binary_field = ImageClassification.binary_field
+    max_items = 4
+
+    def __init__(self, task: ImageClassification) -> None:
+        self._task = task
+        (self._labels,) = task.class_names.values()
+        self._cells = cells(task.image_size)
+        self._hidden = windows(int(self._cells.max()) + 1)
+
+    def check(self, parameters: ImageExplanationParameters) -> None:
+        require_label(parameters.label, self._task.class_names)
+
+    def preprocess(self, item: ImageInput, parameters: ImageExplanationParameters) -> Prepared:
+        (row,) = self._task.preprocess(item, parameters).rows
+        square = row["image"]
+        fill = filling(square)
+        return Prepared(
+            [row, *({"image": self.without(square, fill, hidden)} for hidden in self._hidden)], context=square
+        )
+
+    def without(self, square: Pixels, fill: Pixels, hidden: Kept) -> Pixels:
+        """`square` with those of its cells filled that are `hidden` [rows, columns]."""
+        is_hidden = hidden[self._cells[:, np.newaxis], self._cells]
+        return np.where(is_hidden[..., np.newaxis], fill, square)
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: ImageExplanationParameters
+    ) -> ImageReasons:
+        scores = np.stack([answer["probabilities"] for answer in answers]).astype(np.float64)
+        label = one_label(scores, self._labels, parameters.label)
+        heat = mean_loss(self._hidden, scores[0, label] - scores[1:, label])
+        return ImageReasons(
+            label=self._labels[label],
+            score=float(scores[0, label]),
+            heatmap=HeatMap(shape=(heat.shape[0], heat.shape[1]), values=rounded(heat)),
+            overlay=overlay(prepared.context, heat),
+        )
+
+
+def cells(size: int) -> npt.NDArray[np.int64]:
+    """In which of at most GRID rows of cells each row of pixels is, [size]; of columns likewise."""
+    return np.arange(size) * min(GRID, size) // size
+
+
+def windows(num_cells: int) -> Kept:
+    """Every place of a window on `num_cells` x `num_cells` cells, true where it hides, [windows, rows, columns]."""
+    side = min(WINDOW, num_cells)
+    places = range(num_cells - side + 1)
+    found = np.zeros((len(places) ** 2, num_cells, num_cells), np.bool_)
+    for i, (top, left) in enumerate((top, left) for top in places for left in places):
+        found[i, top : top + side, left : left + side] = True
+    return found
+
+
+def mean_loss(hidden: Kept, lost: Floats) -> Floats:
+    """For each cell the mean of `lost` [windows] over the windows that hide it."""
+    return np.asarray(np.tensordot(lost, hidden, axes=1) / hidden.sum(axis=0))
+
+
+def filling(square: Pixels) -> Pixels:
+    """What is shown in place of what is hidden: the picture, blurred until nothing can be told."""
+    return np.asarray(Image.fromarray(square).filter(ImageFilter.GaussianBlur(len(square) / 12)))
