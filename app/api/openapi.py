@@ -61,14 +61,15 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )
     max_items = app.state.limits.max_items
-    contracts = {task: contract_of(TASKS[task], max_items) for task in sorted({manifest.task for manifest in manifests})}
+    tasks = sorted({manifest.task for manifest in manifests})
+    contracts = {task: contract_of(TASKS[task], max_items) for task in tasks}
     schemas: list[tuple[type[BaseModel], JsonSchemaMode]] = [(ErrorEnvelope, "serialization")]
     if manifests:
         schemas += [(InferenceRequest, "validation"), (InferenceResponse, "serialization")]
     spoken = {task: hf_contract_of(task, max_items) for task in sorted({t for m in manifests for t in tasks_of(m)})}
     reasons = {
         task: contract_of(EXPLANATIONS[task], min(max_items, EXPLANATIONS[task].max_items))
-        for task in contracts
+        for task in tasks
         if task in EXPLANATIONS
     }
     for each in [*contracts.values(), *reasons.values(), *spoken.values()]:
@@ -120,9 +121,9 @@ def explain_operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
     return {
         "tags": ["explain"],
         "summary": f"{manifest.name}: why it answers so",
-        "description": f"{kind.__doc__}\n\nThe body is that of a prediction. A request may have {kind.max_items} inputs. "
-        "Their versions with parts left out go through the model's own batches, and predictions go before them. One "
-        f"version that is loaded answers at `/v1/models/{manifest.name}/versions/{{version}}/explain`.",
+        "description": f"{kind.__doc__}\n\nThe body is that of a prediction, with at most {kind.max_items} inputs. "
+        "What it takes goes through the model's own batches, after the predictions that wait. One version that is "
+        f"loaded answers at `/v1/models/{manifest.name}/versions/{{version}}/explain`.",
         "operationId": f"explain_{manifest.name}",
         "parameters": [DEADLINE],
         "requestBody": {"required": True, "content": _bodies(manifest, contract)},

@@ -272,9 +272,7 @@ class Model:
         else:
             prepared = await self._preprocess_on_thread(task, items, parameters, deadline)
         preprocessed = perf_counter()
-        answers = await self._batcher.submit(
-            [row for one in prepared for row in one.rows], deadline, task.priority
-        )
+        answers = await self._batcher.submit([row for one in prepared for row in one.rows], deadline, task.priority)
         answered = perf_counter()
         if len(items) <= FEW_ITEMS and task.answers_quickly:
             outputs = _postprocess(task, prepared, answers, parameters)

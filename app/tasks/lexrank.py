@@ -12,9 +12,9 @@ Floats = npt.NDArray[np.float32]
 
 
 class Choice(NamedTuple):
-    """A chosen sentence by its index, and its largest similarity to those that were chosen before it."""
+    """A chosen sentence, by its index, and its largest similarity to those that were chosen before it."""
 
-    index: int
+    sentence: int
     redundancy: float
 
 

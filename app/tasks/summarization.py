@@ -140,12 +140,10 @@ class Summarization(TextTask):
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: SummarizationParameters
     ) -> Summary:
         selection = self.select(prepared, answers, parameters)
-        chosen = sorted(choice.index for choice in selection.choices)
+        chosen = sorted(choice.sentence for choice in selection.choices)
         return _summary([selection.sentences[i] for i in chosen], [float(selection.scores[i]) for i in chosen])
 
-    def select(
-        self, prepared: Prepared, answers: Sequence[Tensors], parameters: SummarizationParameters
-    ) -> Selection:
+    def select(self, prepared: Prepared, answers: Sequence[Tensors], parameters: SummarizationParameters) -> Selection:
         """Choose sentences by their embeddings; one sentence needs none."""
         found: list[Sentence] = prepared.context
         if not answers:

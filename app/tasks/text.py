@@ -10,7 +10,7 @@ from tokenizers import Encoding, Tokenizer
 
 from app.errors import InvalidInput
 from app.tasks.base import Task, require_within
-from app.tensors import Session, Tensors
+from app.tensors import Array, Session, Tensors
 
 # Where the cost of a batch is measured, and what a GPU sees.
 BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -55,7 +55,7 @@ class TextEncoder:
                     f"the model reads at most {self.max_tokens} tokens of it"
                 )
             text = text[:MAX_CHARACTERS] if cut == "right" else text[-MAX_CHARACTERS:]
-        encoding = self._tokenizer.encode(_unicode(text), add_special_tokens=False)
+        encoding = self._tokenizer.encode(to_unicode(text), add_special_tokens=False)
         num_tokens = len(encoding.ids) + self._num_special
         if num_tokens > self.max_tokens:
             if not truncate:
@@ -68,18 +68,19 @@ class TextEncoder:
 
     def num_tokens(self, text: str) -> int:
         """How many tokens a text has, of whatever length, without those that the model adds."""
-        return len(self._tokenizer.encode(_unicode(text), add_special_tokens=False).ids)
+        return len(self._tokenizer.encode(to_unicode(text), add_special_tokens=False).ids)
 
     def token_id(self, token: str) -> int | None:
         """The id of a token such as "[MASK]"; None if the model has no such token."""
         found: int | None = self._tokenizer.token_to_id(token)
         return found
 
-    def row(self, ids: Sequence[int]) -> Tensors:
+    def row(self, ids: Sequence[int] | Array) -> Tensors:
         return {"input_ids": np.asarray(ids, np.int64), "attention_mask": np.ones(len(ids), np.int64)}
 
 
-def _unicode(text: str) -> str:
+def to_unicode(text: str) -> str:
+    """The text with "?" for what is not Unicode, character by character."""
     # Lone surrogates are valid JSON but not Unicode text; the tokenizer refuses them.
     return text.encode("utf-8", "replace").decode("utf-8")
 

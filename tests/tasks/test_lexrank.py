@@ -14,7 +14,7 @@ def directions(size: int, width: int = 16, seed: int = 0) -> np.ndarray:
 
 
 def chosen(*scores_and_cosines, **limits) -> list[int]:
-    return [choice.index for choice in choose(*scores_and_cosines, **limits)]
+    return [choice.sentence for choice in choose(*scores_and_cosines, **limits)]
 
 
 def test_similarities_are_cosines_without_negative_ones_and_without_oneself() -> None:
@@ -102,5 +102,5 @@ def test_three_thousand_sentences_are_chosen_from_in_seconds(max_sentences: int)
 def test_a_choice_says_how_like_those_before_it_is() -> None:
     cosines = similarities(np.array([[1, 0], [0.6, 0.8], [0, 1]], np.float32))
     found = choose(np.array([1.0, 0.1, 0.5], np.float32), cosines, 0.7)
-    assert [choice.index for choice in found] == [0, 2, 1]
+    assert [choice.sentence for choice in found] == [0, 2, 1]
     assert [choice.redundancy for choice in found] == pytest.approx([0, 0, 0.8])

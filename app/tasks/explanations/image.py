@@ -20,8 +20,8 @@ from app.tasks.image_classification import (
 )
 from app.tensors import Tensors
 
-GRID = 14  # cells on a side
-WINDOW = 4  # cells on the side of what is hidden at a time
+GRID = 12  # cells on a side
+WINDOW = 3  # cells on the side of what is hidden at a time
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -71,12 +71,14 @@ class ImageExplanation(Explanation):
         require_label(parameters.label, self._task.class_names)
 
     def preprocess(self, item: ImageInput, parameters: ImageExplanationParameters) -> Prepared:
-        (row,) = self._task.preprocess(item, parameters).rows
-        square = row["image"]
+        square = self.square(item)
         fill = filling(square)
-        return Prepared(
-            [row, *({"image": self.without(square, fill, hidden)} for hidden in self._hidden)], context=square
-        )
+        hidden = ({"image": self.without(square, fill, each)} for each in self._hidden)
+        return Prepared([{"image": square}, *hidden], context=square)
+
+    def square(self, item: ImageInput) -> Pixels:
+        """What the model sees of a picture, [side, side, 3]. Raises InvalidInput as a prediction does."""
+        return self._task.preprocess(item, ImageClassificationParameters()).rows[0]["image"]
 
     def without(self, square: Pixels, fill: Pixels, hidden: Kept) -> Pixels:
         """`square` with those of its cells filled that are `hidden` [rows, columns]."""
@@ -103,12 +105,14 @@ def cells(size: int) -> npt.NDArray[np.int64]:
 
 
 def windows(num_cells: int) -> Kept:
-    """Every place of a window on `num_cells` x `num_cells` cells, true where it hides, [windows, rows, columns]."""
-    side = min(WINDOW, num_cells)
-    places = range(num_cells - side + 1)
+    """Every place of a window on `num_cells` x `num_cells` cells, true where it hides, [windows, rows, columns].
+
+    It may stand over the rim, so that as many windows hide a cell there as in the middle.
+    """
+    places = range(1 - WINDOW, num_cells)
     found = np.zeros((len(places) ** 2, num_cells, num_cells), np.bool_)
     for i, (top, left) in enumerate((top, left) for top in places for left in places):
-        found[i, top : top + side, left : left + side] = True
+        found[i, max(top, 0) : top + WINDOW, max(left, 0) : left + WINDOW] = True
     return found
 
 

@@ -32,7 +32,7 @@ class ReasonedItem(BaseModel):
     item: Annotated[int | str, Field(description="id of the recommended item", examples=[172])]
     title: Annotated[str, Field(examples=["Empire Strikes Back, The (1980)"])]
     score: Annotated[float, Field(ge=0, le=1, description="as in the prediction")]
-    because: Annotated[list[Reason], Field(description="what mattered most, first")]
+    because: Annotated[list[Reason], Field(description="what spoke most for it, first")]
 
 
 class RecommendationReasons(BaseModel):
@@ -50,27 +50,35 @@ class RecommendationExplanation(Explanation):
     example = Recommendation.example
 
     def __init__(self, task: Recommendation) -> None:
-        self._task = task
+        self.task = task
 
     def preprocess(self, item: HistoryInput, parameters: RecommendationExplanationParameters) -> Prepared:
-        seen: list[int] = self._task.preprocess(item, parameters).context
-        newest = np.asarray(seen[-self._task.max_history :], np.int64)
-        parts = list(dict.fromkeys(newest.tolist()))
-        histories = [newest[np.isin(newest, np.asarray(parts)[kept])] for kept in left_out(len(parts))] if parts else []
-        return Prepared([self._task.row(each) for each in histories if len(each)], context=(seen, parts, histories))
+        seen, parts = self.divided(item, parameters)
+        rows = [self.row(seen, [parts[i] for i in np.flatnonzero(kept)]) for kept in left_out(len(parts))]
+        return Prepared([row for row in rows if row], context=(seen, parts, [bool(row) for row in rows]))
+
+    def divided(self, item: HistoryInput, parameters: RecommendationParameters) -> tuple[list[int], list[int]]:
+        """The history, and the different items among its newest entries, by index; raises InvalidInput."""
+        seen: list[int] = self.task.preprocess(item, parameters).context
+        return seen, list(dict.fromkeys(seen[-self.task.max_history :]))
+
+    def row(self, seen: Sequence[int], kept: Sequence[int]) -> Tensors:
+        """The newest entries of a history with only those items that are `kept`; empty if none is."""
+        newest = [index for index in seen[-self.task.max_history :] if index in kept]
+        return self.task.row(newest) if newest else {}
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: RecommendationExplanationParameters
     ) -> RecommendationReasons:
-        seen, parts, histories = prepared.context
-        task, remaining = self._task, iter(answers)
+        seen, parts, has_row = prepared.context
+        task, remaining = self.task, iter(answers)
         # Whoever has no history gets what is popular, as in a prediction.
-        scores = [next(remaining)["scores"] if len(history) else task.popularity for history in histories or [[]]]
+        scores = [next(remaining)["scores"] if has else task.popularity for has in has_row]
         if not all(np.isfinite(each).all() for each in scores):
             raise InferenceFailed("the model gave scores that are not numbers")
         chances = np.stack([task.probabilities(each, seen) for each in scores]).astype(np.float64)
         best = task.best(chances[0], seen, parameters.top_k)
-        weights = losses(chances[:, best]) if parts else np.zeros((0, len(best)))
+        weights = losses(chances[:, best])
         return RecommendationReasons(
             items=[
                 ReasonedItem(
@@ -79,7 +87,7 @@ class RecommendationExplanation(Explanation):
                     score=float(chances[0, index]),
                     because=[
                         Reason(item=task.items[parts[i]].id, title=task.items[parts[i]].title, weight=rounded(of[i]))
-                        for i in np.argsort(-np.abs(of), kind="stable")[: parameters.max_reasons]
+                        for i in np.argsort(-of, kind="stable")[: parameters.max_reasons]
                     ],
                 )
                 for index, of in zip(best, weights.T, strict=True)

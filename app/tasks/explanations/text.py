@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -14,6 +14,7 @@ from app.tasks.explanations.base import Explanation, log_odds, one_label, requir
 from app.tasks.explanations.coalitions import Kept, shapley_values, subsets
 from app.tasks.labels import SCORES
 from app.tasks.sentences import HAN
+from app.tasks.text import to_unicode
 from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
 from app.tensors import Array, Tensors
 
@@ -57,6 +58,14 @@ class TextReasons(BaseModel):
     words: Annotated[list[WeighedWord], Field(description="in the order of the text; what was truncated is not there")]
 
 
+class Words(NamedTuple):
+    """What is left out as a whole, and the tokens of the text: `word_of` is -1 for those that the model adds."""
+
+    spans: list[tuple[int, int]]
+    ids: Array
+    word_of: Array
+
+
 class TextExplanation(Explanation):
     """Weigh the words of each text: how much each adds to the log-odds of the label, or takes from them.
 
@@ -69,71 +78,69 @@ class TextExplanation(Explanation):
 
     def __init__(self, task: TextClassification) -> None:
         self._task = task
-        (self._labels,) = task.class_names.values()
+        (self.labels,) = task.class_names.values()
         self._nothing = task.encoder.token_id("[UNK]") or 0  # where the model adds no tokens of its own
 
     def check(self, parameters: TextExplanationParameters) -> None:
         require_label(parameters.label, self._task.class_names)
 
     def preprocess(self, item: TextInput, parameters: TextExplanationParameters) -> Prepared:
+        words = self.divided(item, parameters)
+        kept = subsets(len(words.spans), MAX_ROWS)
+        return Prepared([self.row(words, each) for each in kept], context=(item.text, words, kept))
+
+    def divided(self, item: TextInput, parameters: TextExplanationParameters) -> Words:
+        """Raises InvalidInput as a prediction does."""
         if not item.text.strip():
             raise InvalidInput("the text is empty").under("text")
         try:
             tokens = self._task.encoder.tokens(item.text, truncate=parameters.truncate)
         except InvalidInput as error:
             raise error.under("text") from None
-        spans, part_of = parts(item.text, tokens)
-        kept = subsets(len(spans), MAX_ROWS)
-        ids = np.asarray(tokens.ids, np.int64)
-        words = [(item.text[start:end], start, end) for start, end in spans]
-        return Prepared([self._row(ids, part_of, each) for each in kept], context=(words, kept))
+        return words_of(item.text, tokens)
+
+    def row(self, words: Words, kept: Kept) -> Tensors:
+        """The text without the words that are not `kept`; of a text without tokens the model's own remain."""
+        left = words.ids[(words.word_of < 0) | kept[words.word_of]]
+        return self._task.encoder.row(left if len(left) else [self._nothing])
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: TextExplanationParameters
     ) -> TextReasons:
-        words, kept = prepared.context
+        text, words, kept = prepared.context
         score = SCORES[parameters.function_to_apply]
         scores = np.stack([score(answer["logits"]) for answer in answers]).astype(np.float64)
-        label = one_label(scores, self._labels, parameters.label)
+        label = one_label(scores, self.labels, parameters.label)
         of_label = scores[:, label]
         values = of_label if parameters.function_to_apply == "none" else log_odds(of_label)
         weights = rounded(shapley_values(kept, values))
         return TextReasons(
-            label=self._labels[label],
+            label=self.labels[label],
             score=float(scores[0, label]),
             score_without=float(scores[1, label]),
             words=[
-                WeighedWord.model_construct(text=text, start=start, end=end, weight=weight)
-                for (text, start, end), weight in zip(words, weights, strict=True)
+                WeighedWord(text=to_unicode(text[start:end]), start=start, end=end, weight=weight)
+                for (start, end), weight in zip(words.spans, weights, strict=True)
             ],
         )
 
-    def _row(self, ids: Array, part_of: Array, kept: Kept) -> Tensors:
-        """The text without the parts that are not kept; of a text without tokens the model's own remain."""
-        left = ids[(part_of < 0) | kept[part_of]]
-        return self._task.encoder.row(left if len(left) else [self._nothing])
 
-
-def parts(text: str, tokens: Encoding) -> tuple[list[tuple[int, int]], Array]:
-    """Spans of `text` that are left out as a whole, and which of them each token is of, -1 for the model's own tokens.
-
-    Spans are words of which there are tokens, at most MAX_WORDS; beyond that, runs of as many neighbours each.
-    """
-    is_own = np.asarray(tokens.special_tokens_mask, np.bool_)
+def words_of(text: str, tokens: Encoding) -> Words:
+    """Words of which there are tokens, at most MAX_WORDS; of a longer text, runs of as many neighbours each."""
+    ids, is_own = np.asarray(tokens.ids, np.int64), np.asarray(tokens.special_tokens_mask, np.bool_)
     begins, ends = np.asarray(tokens.offsets, np.int64).reshape(-1, 2).T
-    words = whole_words(text, begins[~is_own], ends[~is_own])
-    word_of = np.searchsorted([start for start, _ in words], begins, side="right") - 1
-    word_of = np.maximum(word_of, 0)  # what stands before the first word goes with it
-    read = np.unique(word_of[~is_own])
-    if not read.size:  # a text of nothing but characters that the tokenizer drops
-        return [(0, len(text))], np.full(len(is_own), -1)
-    num_parts = min(len(read), MAX_WORDS)
-    part_of_word = np.arange(len(read)) * num_parts // len(read)
-    spans = []
-    for part in range(num_parts):
-        inside = read[part_of_word == part]
-        spans.append((words[inside[0]][0], words[inside[-1]][1]))
-    return spans, np.where(is_own, -1, part_of_word[np.searchsorted(read, word_of).clip(0, len(read) - 1)])
+    spans = whole_words(text, begins[~is_own], ends[~is_own])
+    # What stands before the first word goes with it.
+    span_of = np.maximum(np.searchsorted([start for start, _ in spans], begins, side="right") - 1, 0)
+    read = np.unique(span_of[~is_own])
+    if not read.size:  # nothing but characters that the tokenizer drops
+        return Words([(0, len(text))], ids, np.full(len(ids), -1))
+    num_words = min(len(read), MAX_WORDS)
+    word_of_read = np.arange(len(read)) * num_words // len(read)
+    first = np.searchsorted(word_of_read, np.arange(num_words))
+    last = np.append(first[1:], len(read)) - 1
+    words = [(spans[read[one]][0], spans[read[other]][1]) for one, other in zip(first, last, strict=True)]
+    return Words(words, ids, np.where(is_own, -1, word_of_read[np.searchsorted(read, span_of) % len(read)]))
 
 
 def whole_words(text: str, begins: Array, ends: Array) -> list[tuple[int, int]]:

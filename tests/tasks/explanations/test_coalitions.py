@@ -27,14 +27,18 @@ def with_interaction(kept):
 def test_of_few_parts_there_is_every_subset_once_all_and_none_first():
     found = subsets(4, 16)
     assert len({tuple(row) for row in found}) == len(found) == 16
-    assert found[0].all() and not found[1].any()
+    assert found[0].all()
+    assert not found[1].any()
 
 
 def test_of_many_parts_there_are_as_many_subsets_as_were_asked_for_always_the_same():
     found = subsets(40, 128)
-    assert found.shape == (128, 40) and found[0].all() and not found[1].any()
+    assert found.shape == (128, 40)
+    assert found[0].all()
+    assert not found[1].any()
     assert (found[2::2] == ~found[3::2]).all()
-    assert 0 < found[2:].sum(axis=1).min() and found[2:].sum(axis=1).max() < 40
+    assert found[2:].sum(axis=1).min() > 0
+    assert found[2:].sum(axis=1).max() < 40
     assert (subsets(40, 128) == found).all()
 
 

@@ -72,7 +72,8 @@ def test_neighbours_of_a_long_text_are_weighed_together(explain):
     found = explain(text, function_to_apply="none", label="positive")["words"]
     assert len(found) <= MAX_WORDS
     best = max(found, key=lambda word: word["weight"])
-    assert "good" in best["text"] and best["text"] == text[best["start"] : best["end"]]
+    assert "good" in best["text"]
+    assert best["text"] == text[best["start"] : best["end"]]
     assert [word["start"] for word in found] == sorted(word["start"] for word in found)
 
 
@@ -103,9 +104,10 @@ def test_the_model_s_own_tokens_stay_in_every_row(tmp_path: Path):
     )
     explanation = TextExplanation(task)
     rows = explanation.preprocess(explanation.Input(text="what a good film"), explanation.Parameters()).rows
-    assert rows[0]["input_ids"].tolist() == TextEncoder(tmp_path / "t.json", 64).encode(
-        "what a good film", truncate=False
-    )["input_ids"].tolist()
+    assert (
+        rows[0]["input_ids"].tolist()
+        == TextEncoder(tmp_path / "t.json", 64).encode("what a good film", truncate=False)["input_ids"].tolist()
+    )
     assert {(int(row["input_ids"][0]), int(row["input_ids"][-1])) for row in rows} == {(own[0][1], own[1][1])}
     assert min(len(row["input_ids"]) for row in rows) == 2
 

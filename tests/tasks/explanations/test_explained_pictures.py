@@ -14,7 +14,7 @@ from app.tasks.base import predict_json
 from app.tasks.explanations.image import GRID, ImageExplanation
 from app.tasks.image_classification import ImageClassification, ImageClassificationConfig, to_base64
 
-SIZE = 56
+SIZE = 48
 LABELS = '["left top is bright", "right bottom is bright"]'
 
 
@@ -46,16 +46,14 @@ def explain(tmp_path: Path):
     config = ImageClassificationConfig(labels="labels.json", image_size=SIZE, resize_margin=0)
     explanation = ImageExplanation(ImageClassification(config, {"labels.json": tmp_path / "labels.json"}))
     sessions = {"model": load_onnx(graph, RuntimeOptions(device="cpu"))}
-    return lambda content, **parameters: predict_json(
-        explanation, sessions, {"image": to_base64(content)}, parameters
-    )
+    return lambda content, **parameters: predict_json(explanation, sessions, {"image": to_base64(content)}, parameters)
 
 
 def spots() -> np.ndarray:
     """Black, with a bright spot in the left top quarter and a darker one in the right bottom quarter."""
     pixels = np.zeros((SIZE, SIZE, 3))
     pixels[8:16, 8:16] = 250
-    pixels[40:48, 36:44] = 150
+    pixels[32:40, 36:44] = 150
     return pixels
 
 
@@ -65,15 +63,17 @@ def test_heat_is_where_the_label_was_seen(explain):
     heat = np.array(found["heatmap"]["values"])
     assert found["heatmap"]["shape"] == [GRID, GRID] == list(heat.shape)
     top, left = np.unravel_index(heat.argmax(), heat.shape)
-    assert 2 <= top <= 3 and 2 <= left <= 3  # cells of four pixels
-    assert heat[7:, 7:].max() == pytest.approx(0, abs=1e-3)
+    assert 2 <= top <= 3
+    assert 2 <= left <= 3
+    assert heat[6:, 6:].max() == pytest.approx(0, abs=1e-3)
 
 
 def test_another_label_may_be_explained(explain):
     heat = np.array(explain(png(spots()), label="right bottom is bright")["heatmap"]["values"])
     top, left = np.unravel_index(heat.argmax(), heat.shape)
-    assert 10 <= top <= 11 and 9 <= left <= 10
-    assert heat[:7, :7].max() == pytest.approx(0, abs=1e-3)
+    assert 8 <= top <= 9
+    assert 9 <= left <= 10
+    assert heat[:6, :6].max() == pytest.approx(0, abs=1e-3)
 
 
 def test_the_overlay_is_a_picture_of_the_square_that_is_warm_where_the_heat_is(explain):
@@ -82,7 +82,7 @@ def test_the_overlay_is_a_picture_of_the_square_that_is_warm_where_the_heat_is(e
     assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (224, 224))
     red, _, blue = np.moveaxis(np.asarray(picture, np.int64), -1, 0)
     warm = red - blue
-    assert warm[32:64, 32:64].mean() > 60
+    assert warm[37:74, 37:74].mean() > 60
     assert abs(warm[160:, :60]).max() < 10  # where nothing was seen it is grey
 
 
@@ -91,7 +91,7 @@ def test_a_picture_of_one_colour_has_no_heat(explain):
     assert np.abs(found["heatmap"]["values"]).max() == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize("size", [8, 13, 14, 28, 224])
+@pytest.mark.parametrize("size", [8, 11, 12, 28, 224])
 def test_every_size_has_at_most_200_rows_and_heat_of_every_cell(tmp_path: Path, size: int):
     (tmp_path / "labels.json").write_text(LABELS)
     config = ImageClassificationConfig(labels="l", image_size=size, resize_margin=0)
@@ -102,4 +102,5 @@ def test_every_size_has_at_most_200_rows_and_heat_of_every_cell(tmp_path: Path, 
     assert all(row["image"].shape == (size, size, 3) and row["image"].dtype == np.uint8 for row in prepared.rows)
     answers = [{"probabilities": np.array([0.75, 0.25], np.float32)} for _ in prepared.rows]
     heat = explanation.postprocess(prepared, answers, explanation.Parameters()).heatmap
-    assert np.isfinite(heat.values).all() and heat.shape == (min(size, GRID), min(size, GRID))
+    assert np.isfinite(heat.values).all()
+    assert heat.shape == (min(size, GRID), min(size, GRID))
