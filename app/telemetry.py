@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -49,6 +50,36 @@ class Telemetry:
         self.waiting = Gauge("tessera_queue_rows", "Rows waiting", one, registry=registry)
         self.ready = Gauge("tessera_model_ready", "1 if the version can predict", one, registry=registry)
         self.load_failures = Counter("tessera_load_failures", "Versions that were not put live", one, registry=registry)
+        # Looking up what has these labels costs as much as counting, so what every request and batch counts is kept.
+        self._of_request = cache(
+            lambda method, route, status: (
+                self.requests.labels(method, route, status),
+                self.request_seconds.labels(route),
+            )
+        )
+        self._of_batch = cache(
+            lambda model, version: [
+                metric.labels(model, version)
+                for metric in (self.batch_rows, self.batch_seconds, self.batch_useful, self.queue_seconds)
+            ]
+        )
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered; `route` is its pattern."""
+        requests, request_seconds = self._of_request(method, route, status)
+        requests.inc()
+        request_seconds.observe(seconds)
+
+    def batch(
+        self, model: str, version: str, rows: int, useful: float, seconds: float, queue_s: Sequence[float]
+    ) -> None:
+        """A batch was computed; a share `useful` of it was no padding."""
+        batch_rows, batch_seconds, batch_useful, queue_seconds = self._of_batch(model, version)
+        batch_rows.observe(rows)
+        batch_seconds.observe(seconds)
+        batch_useful.observe(useful)
+        for one in queue_s:
+            queue_seconds.observe(one)
 
     def observer(self, model: str, version: int) -> "ModelObserver":
         return ModelObserver(self, model, str(version))
@@ -107,13 +138,7 @@ class ModelObserver:
         self.telemetry.load_failures.labels(self.model, self.version).inc()
 
     def batch(self, rows: int, length: int, useful: float, seconds: float, queue_s: Sequence[float]) -> None:
-        telemetry, labels = self.telemetry, (self.model, self.version)
-        telemetry.batch_rows.labels(*labels).observe(rows)
-        telemetry.batch_seconds.labels(*labels).observe(seconds)
-        telemetry.batch_useful.labels(*labels).observe(useful)
-        waited = telemetry.queue_seconds.labels(*labels)
-        for one in queue_s:
-            waited.observe(one)
+        self.telemetry.batch(self.model, self.version, rows, useful, seconds, queue_s)
         self.statistics.rows += rows
         self.statistics.last_batch_at = time.time()
         self.statistics.batches.setdefault(rows, Total()).add(seconds)

@@ -27,6 +27,7 @@ from tessera_client.errors import (
     Overloaded,
     PayloadTooLarge,
     TesseraError,
+    Unauthorized,
     Unreachable,
 )
 from tessera_client.results import Label, ModelState, Prediction, RecommendedItem, Summary, SummarySentence
@@ -49,6 +50,7 @@ __all__ = [
     "Summary",
     "SummarySentence",
     "TesseraError",
+    "Unauthorized",
     "Unreachable",
     "classify_images",
     "classify_texts",

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Client:
-    """Ask a service at `url`, such as http://127.0.0.1:8000. Thread-safe.
+    """Ask a service at `url`, such as http://127.0.0.1:8000, with a `key` if it asks for one. Thread-safe.
 
     `timeout_s` (at most 600) are for all of a call: its at most `max_attempts` attempts and the pauses between them.
     The service is told what is left of it; if it says nothing then, the call ends a second later. `headers` go with
@@ -22,11 +22,17 @@ class Client:
     """
 
     def __init__(
-        self, url: str, *, timeout_s: float = 30.0, max_attempts: int = 4, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout_s: float = 30.0,
+        max_attempts: int = 4,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._timeout_s = timeout_s
         self._max_attempts = max_attempts
-        self._http = httpx.Client(base_url=url, headers=headers)
+        self._http = httpx.Client(base_url=url, headers=_with_key(key, headers))
 
     def __enter__(self) -> Self:
         return self
@@ -57,11 +63,17 @@ class AsyncClient:
     """`Client`, for coroutines of one event loop."""
 
     def __init__(
-        self, url: str, *, timeout_s: float = 30.0, max_attempts: int = 4, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout_s: float = 30.0,
+        max_attempts: int = 4,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._timeout_s = timeout_s
         self._max_attempts = max_attempts
-        self._http = httpx.AsyncClient(base_url=url, headers=headers)
+        self._http = httpx.AsyncClient(base_url=url, headers=_with_key(key, headers))
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,3 +98,7 @@ class AsyncClient:
             if response.is_success:
                 return call.read(response)
             await asyncio.sleep(patience.pause_after(response))
+
+
+def _with_key(key: str | None, headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {**({"Authorization": f"Bearer {key}"} if key else {}), **(headers or {})}

@@ -56,6 +56,10 @@ class ModelNotFound(TesseraError):
     pass
 
 
+class Unauthorized(TesseraError):
+    pass
+
+
 class Overloaded(TesseraError):
     pass
 
@@ -77,6 +81,7 @@ class Unreachable(TesseraError):
 
 
 BY_STATUS: dict[int, type[TesseraError]] = {
+    401: Unauthorized,
     404: ModelNotFound,
     413: PayloadTooLarge,
     422: InvalidInput,

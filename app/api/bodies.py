@@ -36,7 +36,7 @@ async def read_items(request: Request, task: type[Task], max_items: int) -> tupl
 
 
 async def _from_json(request: Request, task: type[Task], max_items: int) -> tuple[list[Any], Any]:
-    if request.query_params:
+    if request.scope["query_string"] and request.query_params:
         raise InvalidInput(f"parameters of a JSON request belong in its body: {', '.join(request.query_params)}")
     try:
         body: Any = contract_of(task, max_items).Request.model_validate_json(await request.body())

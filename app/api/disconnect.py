@@ -1,8 +1,7 @@
 """Stop working for a client that has gone."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from starlette.requests import Request
 
@@ -11,27 +10,29 @@ class ClientGone(Exception):
     """The connection was closed before the answer was there."""
 
 
-@asynccontextmanager
-async def while_connected(request: Request) -> AsyncIterator[None]:
+class while_connected:  # no generator: this runs for every request
     """Cancel what runs inside, and raise ClientGone, if the client hangs up; its request body must have been read."""
-    worker = asyncio.current_task()
-    assert worker is not None
-    is_gone = False
 
-    async def cancel_when_gone() -> None:
-        nonlocal is_gone
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        is_gone = True
-        worker.cancel()
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._is_gone = False
 
-    watch = asyncio.create_task(cancel_when_gone())
-    try:
-        yield
-    except asyncio.CancelledError:
+    async def __aenter__(self) -> None:
+        worker = asyncio.current_task()
+        assert worker is not None
+        self._worker = worker
+        self._watch = asyncio.create_task(self._cancel_when_gone())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watch.cancel()
         # Whoever else cancelled this task, such as a server that stops, is not kept from it.
-        if is_gone and worker.uncancel() == 0:
+        if self._is_gone and kind is asyncio.CancelledError and self._worker.uncancel() == 0:
             raise ClientGone from None
-        raise
-    finally:
-        watch.cancel()
+
+    async def _cancel_when_gone(self) -> None:
+        while (await self._request.receive())["type"] != "http.disconnect":
+            pass
+        self._is_gone = True
+        self._worker.cancel()

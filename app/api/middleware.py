@@ -1,10 +1,8 @@
 """What every request gets: an id, a limit on its body, headers, a place in the metrics, an answer even if we fail."""
 
 import logging
-import re
 from collections.abc import Callable
 from time import perf_counter
-from uuid import uuid4
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -12,12 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import named, on_bug
 from app.api.headers import SecurityHeaders
+from app.api.request_id import request_id_of
 from app.errors import PayloadTooLarge
 from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
-
-REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 # A client that is still sending does not read our answer; so we read on for a while, and forget what comes.
 MOST_DISCARDED = 8
@@ -48,8 +45,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         started, status = perf_counter(), 0
-        asked = Headers(scope=scope).get("x-request-id", "")
-        request_id = asked if REQUEST_ID.fullmatch(asked) else uuid4().hex
+        request_id = request_id_of(Headers(scope=scope).get("x-request-id", ""))
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
@@ -77,8 +73,7 @@ class RequestContext:
             await (await on_bug(Request(scope), error))(scope, receive, send_with_id)
         finally:
             route = getattr(scope.get("route"), "path", "none")  # the pattern: paths that clients invent are no labels
-            self._telemetry.requests.labels(scope["method"], route, status).inc()
-            self._telemetry.request_seconds.labels(route).observe(perf_counter() - started)
+            self._telemetry.request(scope["method"], route, status, perf_counter() - started)
 
 
 class _Limited:

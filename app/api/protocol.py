@@ -1,11 +1,11 @@
 """A limit on what comes before the body of a request, which httptools would collect for ever."""
 
 from typing import Any
-from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.api.errors import ErrorEnvelope
+from app.api.request_id import new_request_id
 
 
 def limited_heads(max_bytes: int) -> type[HttpToolsProtocol]:
@@ -56,7 +56,7 @@ def limited_heads(max_bytes: int) -> type[HttpToolsProtocol]:
 
 
 def _too_large(max_bytes: int) -> bytes:
-    request_id = uuid4().hex
+    request_id = new_request_id()
     why = f"the headers have more than the {max_bytes} bytes that they may have"
     envelope = ErrorEnvelope(error=why, error_type="RequestHeaderFieldsTooLarge", request_id=request_id)
     body = envelope.model_dump_json(exclude={"details"}).encode()

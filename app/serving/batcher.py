@@ -99,7 +99,7 @@ async def answer_by(deadline: float) -> AsyncIterator[None]:
         async with asyncio.timeout_at(deadline):
             yield
     except TimeoutError:
-        raise DeadlineExceeded("the deadline passed before the answer was ready") from None
+        raise _too_late() from None
 
 
 class Batcher(Generic[Row, Answer]):
@@ -222,11 +222,12 @@ class Batcher(Generic[Row, Answer]):
         self.admit(len(rows), sum(costs), deadline, handicap)
         waiting = self._enqueue(rows, lengths, costs, deadline, handicap)
         futures = [one.future for one in waiting]
+        expiry = self._loop.call_at(deadline, _fail_late, futures)
         try:
-            async with answer_by(deadline):
-                results = await asyncio.gather(*futures) if len(futures) > 1 else [await futures[0]]
-                return _answers(waiting, results)
+            results = await asyncio.gather(*futures) if len(futures) > 1 else [await futures[0]]
+            return _answers(waiting, results)
         finally:
+            expiry.cancel()
             self._abandon(waiting)
 
     def _enqueue(
@@ -241,7 +242,7 @@ class Batcher(Generic[Row, Answer]):
             future: asyncio.Future[tuple[Answer, Ran]] = self._loop.create_future()
             self._unanswered.add(future)
             future.add_done_callback(self._unanswered.discard)
-            waiting.append(Waiting(row, length, self._group(row), turn, submitted, deadline, future))
+            waiting.append(Waiting(row, length, self._group(row), turn, submitted, deadline, future, len(rows)))
             turn += cost
         for one in waiting:
             self._queue.push(one)
@@ -381,6 +382,15 @@ def _answers(
         inference_s=max(ran.ended for ran in runs) - first,
         largest_batch=f"{largest.rows}x{largest.length}",
     )
+
+
+def _fail_late(futures: Sequence[asyncio.Future[Any]]) -> None:
+    for future in futures:
+        _fail(future, _too_late())
+
+
+def _too_late() -> DeadlineExceeded:
+    return DeadlineExceeded("the deadline passed before the answer was ready")
 
 
 def _fail(future: asyncio.Future[Any], error: ServiceError) -> None:

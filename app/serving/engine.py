@@ -1,6 +1,7 @@
 """The one door between the API and everything that computes."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -187,6 +188,7 @@ class LocalEngine:
             for each in wanted:
                 await self._load_model(each)
             self._is_complete = self._is_complete or name is None
+            _spare_what_stays()
 
     async def unload(self, name: str) -> None:
         async with self._one_load_at_a_time:
@@ -367,7 +369,19 @@ class LocalEngine:
         except TimeoutError:
             log.error("%s: not all requests were answered within %.0f s", name, self._drain_timeout_s)
         await model.__aexit__()
+        _spare_what_stays()
         log.info("%s is unloaded", name)
+
+
+def _spare_what_stays() -> None:
+    """Free what nobody needs any more, and keep the garbage collector from looking at the rest again.
+
+    That is a hundred thousand objects, of which every full collection would keep all callers waiting for some 50 ms,
+    every few seconds under load.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def no_such_model(name: str, known: Iterable[str]) -> ModelNotFound:

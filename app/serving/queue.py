@@ -13,13 +13,17 @@ from app.serving.curve import LatencyCurve
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")
 
+DISPATCH_S = 0.0001  # from one batch to the next, besides their runs: to the worker's thread and back
 FEW_ROWS = 4  # within which a batch may yet turn out to be worth its padding
 MOST_PADDING = 4.0  # times what the leader takes alone, at which no longer company is looked at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiting(Generic[Row, Answer]):
-    """A row in the queue, by `turn`; `deadline` is of the event loop's clock, the others of `perf_counter`."""
+    """A row in the queue, by `turn`; `deadline` is of the event loop's clock, the others of `perf_counter`.
+
+    `together` counts the rows of its request: it is answered when all of them are.
+    """
 
     row: Row
     length: int
@@ -28,6 +32,7 @@ class Waiting(Generic[Row, Answer]):
     submitted: float
     deadline: float
     future: asyncio.Future[Answer]
+    together: int = 1
 
 
 class RowQueue(Generic[Row, Answer]):
@@ -131,7 +136,8 @@ class RowQueue(Generic[Row, Answer]):
 
         Against running its rows one after another, every row in a batch waits for all of it, and every row that waits
         behind it gains, or loses, what the batch takes less, or more. So a small gain is taken when many wait, and a
-        lone caller is not kept for it.
+        lone caller is not kept for it. The rows of the leader's own request lose nothing by a batch that is faster
+        than they are one after another, since each would have waited for the last anyway.
         """
         seconds = self._curve.seconds
         waiting = {length: self._counts.get((leader.group, length), 0) for length in self._buckets[leader.group]}
@@ -144,8 +150,8 @@ class RowQueue(Generic[Row, Answer]):
             for length in self._joining(lengths, waiting, longest):
                 size += 1
                 taken = seconds(size, longest)
-                one_by_one += seconds(1, length)
-                in_turn += one_by_one
+                one_by_one += DISPATCH_S + seconds(1, length)
+                in_turn = size * one_by_one if size <= leader.together else in_turn + one_by_one
                 if size > max_batch_size or size * longest > max_cells or taken > patience:
                     break
                 if taken > one_by_one and size > FEW_ROWS:  # shorter rows will not help

@@ -48,6 +48,8 @@ SCORES: Mapping[FunctionToApply, Callable[[Array], Array]] = {
 
 def largest(scores: Array, count: int) -> Array:
     """Indices of the `count` largest of `scores` [classes], largest first; the first of equal ones comes first."""
+    if count == len(scores):
+        return np.argsort(-scores, kind="stable")
     least = np.partition(scores, len(scores) - count)[len(scores) - count]
     candidates = np.flatnonzero(scores >= least)
     return np.asarray(candidates[np.argsort(-scores[candidates], kind="stable")[:count]])
@@ -58,4 +60,4 @@ def best_labels(scores: Array, labels: Sequence[str], top_k: int | None) -> list
     if not np.isfinite(scores).all():
         raise InferenceFailed("the model gave scores that are not numbers")
     best = largest(scores, min(top_k or len(scores), len(scores)))
-    return [Label(label=labels[i], score=float(scores[i])) for i in best]
+    return [Label(label=labels[i], score=score) for i, score in zip(best.tolist(), scores[best].tolist(), strict=True)]

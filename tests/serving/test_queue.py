@@ -17,8 +17,8 @@ def loop():
     loop.close()
 
 
-def waiting(loop, length, turn, group=None):
-    return Waiting(f"{length}@{turn}", length, group, turn, 0.0, 100.0, loop.create_future())
+def waiting(loop, length, turn, group=None, together=1):
+    return Waiting(f"{length}@{turn}", length, group, turn, 0.0, 100.0, loop.create_future(), together)
 
 
 def fill(loop, *lengths, curve=CELLS):
@@ -43,6 +43,20 @@ def test_company_is_worth_its_delay_only_while_others_wait_behind(loop):
     assert lengths(queue.take(8, {})) == [64]
     queue, _ = fill(loop, *[64] * 30)
     assert len(queue.take(8, {})) > 4
+
+
+def test_rows_of_one_request_share_a_batch_where_it_costs_no_more_than_their_turns(loop):
+    flat = LatencyCurve({(n, 1): 0.005 * n for n in (1, 2, 4, 8)})
+    for together, size in ((1, 1), (8, 8)):
+        queue = RowQueue(flat)
+        for turn in range(8):
+            queue.push(waiting(loop, 1, turn, together=together))
+        assert len(queue.take(16, {})) == size
+    dear = LatencyCurve({(1, 1): 0.005, (8, 1): 0.060})
+    queue = RowQueue(dear)
+    for turn in range(8):
+        queue.push(waiting(loop, 1, turn, together=8))
+    assert len(queue.take(16, {})) == 1
 
 
 def test_the_oldest_row_leads_every_batch_however_badly_it_fits(loop):

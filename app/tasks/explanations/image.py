@@ -5,7 +5,6 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
 from pydantic import BaseModel, Field
 
 from app.tasks.base import Prepared
@@ -81,7 +80,7 @@ class ImageExplanation(Explanation):
         return self._task.preprocess(item, ImageClassificationParameters()).rows[0]["image"]
 
     def without(self, square: Pixels, fill: Pixels, hidden: Kept) -> Pixels:
-        """`square` with those of its cells filled that are `hidden` [rows, columns]."""
+        """`square` with the colour `fill` [3] where its cells are `hidden` [rows, columns]."""
         is_hidden = hidden[self._cells[:, np.newaxis], self._cells]
         return np.where(is_hidden[..., np.newaxis], fill, square)
 
@@ -122,5 +121,5 @@ def mean_loss(hidden: Kept, lost: Floats) -> Floats:
 
 
 def filling(square: Pixels) -> Pixels:
-    """What is shown in place of what is hidden: the picture, blurred until nothing can be told."""
-    return np.asarray(Image.fromarray(square).filter(ImageFilter.GaussianBlur(len(square) / 12)))
+    """What is shown in place of what is hidden, [3]: the mean colour of the picture."""
+    return np.asarray(square.mean(axis=(0, 1)).round(), np.uint8)
