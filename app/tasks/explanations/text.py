@@ -146,7 +146,10 @@ def words_of(text: str, tokens: Encoding) -> Words:
 def whole_words(text: str, begins: Array, ends: Array) -> list[tuple[int, int]]:
     """Spans of words; those that one token (from `begins` to `ends`) joins are one."""
     found: list[tuple[int, int]] = []
+    read = ends.max(initial=0)
     for start, end in (match.span() for match in _WORD.finditer(text)):
+        if start >= read:  # all of what follows was truncated, and it may be long
+            break
         if found and ((begins < start) & (start < ends)).any():
             found[-1] = found[-1][0], end
         else:

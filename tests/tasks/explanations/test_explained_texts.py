@@ -1,4 +1,5 @@
 import math
+import time
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,13 @@ def test_what_was_truncated_is_not_weighed(explain):
     text = "good " * 300
     found = explain(text, truncate=True)
     assert max(word["end"] for word in found["words"]) <= 200 * len("good ")
+
+
+def test_what_is_truncated_costs_nothing(explain):
+    started = time.process_time()
+    found = explain("good film " * 200_000, truncate=True)
+    assert len(found["words"]) == MAX_WORDS
+    assert time.process_time() - started < 2
 
 
 def test_rows_are_bounded_and_no_row_is_empty(tmp_path: Path):
