@@ -9,6 +9,7 @@ RECIPES = {
     "imagenet-efficientnet": "training.recipes.imagenet_efficientnet",
     "reviews-sentiment": "training.recipes.reviews_sentiment",
     "reviews-sentiment-small": "training.recipes.reviews_sentiment_small",
+    "reviews-sentiment-zh": "training.recipes.reviews_sentiment_zh",
     "article-summarizer": "training.recipes.article_summarizer",
     "movielens-recommender": "training.recipes.movielens_recommender",
     "time-series-forecaster": "training.recipes.time_series_forecaster",

@@ -1,0 +1,273 @@
+"""Sentiment of Chinese shop reviews, negative or positive: a linear model of runs of characters, a few minutes.
+
+It misses what it must reach, so it publishes nothing. NOTES say what else was tried, and why it may not be reached.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+from torch.export import Dim
+
+from app.repository.manifest import Metric, TensorSpec, Verification
+from app.runtimes.onnx import load_onnx
+from app.runtimes.options import RuntimeOptions
+from app.tasks.text_classification import TextClassification, TextClassificationConfig
+from training import pictures
+from training.calibration import expected_calibration_error, fit_temperature
+from training.card import table
+from training.data.chinese_reviews import KINDS, LABELS, SOURCE, load_chinese_reviews
+from training.export import to_onnx, verify_export
+from training.networks.character_grams import CharacterGrams, fit_character_grams
+from training.recipe import Draft, Example, Recipe, Run
+from training.sentiment.reading import answers, encode
+
+CONFIG = TextClassificationConfig(labels=list(LABELS), tokenizer="tokenizer.json", max_tokens=512)
+SPECIAL = ("[PAD]", "[UNK]", "[START]")
+FEWEST = 2  # occurrences of a character that gets a number
+
+STRENGTH = 20.0  # chosen by cross-validation on the training and validation texts
+TOLERANCE = 1e-4
+LENGTHS = (20, 50, 100)  # characters
+TINY = 10  # texts of each kind, label and split
+
+Scores = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The three splits, as load_chinese_reviews gives them."""
+
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    test: pd.DataFrame
+
+
+def make(run: Run) -> Draft:
+    texts = load_texts(run)
+    task = TextClassification(CONFIG, {CONFIG.tokenizer: write_tokenizer(texts.train.text, run.workdir)})
+    network = fit_character_grams(encode(task, texts.train.text), texts.train.label.to_numpy(), STRENGTH)
+    uncalibrated = probabilities(task, network, texts.test.text)
+    network.temperature = fit_temperature(
+        logits(task, network, texts.validation.text), texts.validation.label.to_numpy()
+    )
+    graph, verification = export(task, network, texts.validation.text[:64], run.workdir)
+    found, truth = softmax(read(task, graph, texts.test.text)), texts.test.label.to_numpy()
+    return Draft(
+        description="Sentiment of Chinese reviews of books, hotels and laptops: negative or positive. A linear model "
+        "of runs of up to three characters.",
+        licence="MIT; the terms of the reviews that it was trained on are unknown",
+        files={"model.onnx": graph, CONFIG.tokenizer: run.workdir / CONFIG.tokenizer},
+        graphs={"model": "model.onnx"},
+        config=CONFIG.model_dump(),
+        inputs=[TensorSpec(name=name, datatype="INT64", shape=(-1, -1)) for name in ("input_ids", "attention_mask")],
+        outputs=[TensorSpec(name="logits", datatype="FP32", shape=(-1, len(LABELS)))],
+        metrics=measure(texts, found, uncalibrated),
+        sources=[SOURCE],
+        examples=golden(texts.test, found),
+        verification=verification,
+        pictures={
+            "What was said of what was true, on the test texts.": pictures.confusion_matrix(
+                confusion_matrix(truth, found.argmax(1), labels=range(len(LABELS))),
+                LABELS,
+                run.workdir / "confusion.png",
+            ),
+            "How often answers are right, by how sure they are, on the test texts.": pictures.calibration_plot(
+                found, truth, run.workdir / "calibration.png"
+            ),
+        },
+        sections={
+            "By kind and length": by_group(texts.test, found),
+            "By number of training texts": by_size(task, texts),
+        },
+        limits=LIMITS,
+        notes=f"{NOTES} Temperature: {network.temperature:.3f}.",
+    )
+
+
+LIMITS = (
+    "Simplified Chinese reviews of books, hotels and laptops of about 2008; other texts get an answer, and it means "
+    "less. Traditional characters are read as they are, and most were too rare to be learned; emoji are not read.",
+    "Two labels: a text that says nothing of either is not told apart, but gets a score near one half.",
+    "It knows runs of three characters and no sentence: irony, comparison and what a word refers to are lost on it.",
+    "Reads 511 characters; a longer text must be sent in parts or truncated.",
+)
+
+NOTES = (
+    "The label is of a whole review, but the file has a paragraph a line and nothing between reviews: 461 lines are no "
+    "reviews (answers of hotels, footers), lists were put together, and of the rest only those of books, a quarter of "
+    "those of hotels and a tenth of those of laptops are known to be whole. 62 of 15,564 groups of near duplicates "
+    "have both labels and were left out. Of 50 errors that TF-IDF made on the validation texts, as one reader saw "
+    "them, 20 have a label that the text contradicts or does not tell (mostly a part of a review), 12 praise and blame "
+    "at once, and 18 are errors of the model; by that count .05 of all texts are out of reach. What was tried, by "
+    "accuracy on 1,576 validation texts (one standard error .009): TF-IDF of one to three characters .863; weights of "
+    "naive Bayes on one to four characters .864; words of jieba and their pairs .850, with the characters .863, and no "
+    "more with a lexicon of scored words or word vectors of news, the terms of both unclear; convolutional "
+    "networks over characters .817, and with hashed pairs .850, in their best epochs; the latter and TF-IDF "
+    "together .864; a bidirectional GRU .846. No network pretrained for Chinese was found in packages. Regularisation "
+    "was chosen on training and validation texts, in four folds between .855 and .857, where a text has each run once; "
+    "here it has all. The test texts were read twice, with the same settings: accuracy .862, no better than the .863 "
+    "of the TF-IDF baseline (standard error .007), and .895 of whole reviews."
+)
+
+
+def load_texts(run: Run) -> Texts:
+    reviews = load_chinese_reviews()
+    if run.tiny:
+        reviews = reviews.groupby(["kind", "label", "split"]).head(TINY)
+    return Texts(*(reviews[reviews.split == split].reset_index(drop=True) for split in ("train", "validation", "test")))
+
+
+def write_tokenizer(texts: Iterable[str], folder: Path) -> Path:
+    """A token for each character of `texts`, of one width and case; whatever is white is one blank."""
+    normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
+    )
+    counts = Counter(character for text in texts for character in normalizer.normalize_str(text))
+    known = sorted(character for character, count in counts.items() if count >= FEWEST)
+    vocabulary = {token: number for number, token in enumerate((*SPECIAL, *known))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    # So that no text is without tokens, and how a text begins is a run of its own.
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[START] $A", special_tokens=[("[START]", vocabulary["[START]"])]
+    )
+    tokenizer.save(str(folder / CONFIG.tokenizer))
+    return folder / CONFIG.tokenizer
+
+
+def logits(task: TextClassification, network: CharacterGrams, texts: Iterable[str]) -> Scores:
+    with torch.inference_mode():
+        return answers(
+            task, texts, lambda batch: network(*(torch.from_numpy(array) for array in batch.values())).numpy()
+        )
+
+
+def probabilities(task: TextClassification, network: CharacterGrams, texts: Iterable[str]) -> Scores:
+    return softmax(logits(task, network, texts))
+
+
+def softmax(scores: Scores) -> Scores:
+    return torch.from_numpy(scores).softmax(1).numpy()
+
+
+def export(
+    task: TextClassification, network: CharacterGrams, texts: Iterable[str], folder: Path
+) -> tuple[Path, Verification]:
+    batch = task.collate(encode(task, texts))
+    varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=1, max=CONFIG.max_tokens)}
+    path = to_onnx(
+        network, [torch.from_numpy(array) for array in batch.values()], folder / "model.onnx",
+        input_names=list(batch), output_names=["logits"], dynamic_shapes=[varying, varying],
+    )  # fmt: skip
+    return path, verify_export(network, path, batch, tolerance=TOLERANCE)
+
+
+def read(task: TextClassification, graph: Path, texts: Iterable[str]) -> Scores:
+    """Logits of the exported graph, [texts, labels]."""
+    session = load_onnx(graph, RuntimeOptions(device="cpu", threads=1))
+    return answers(task, texts, lambda batch: session.run(batch)["logits"])
+
+
+def measure(texts: Texts, found: Scores, uncalibrated: Scores) -> list[Metric]:
+    """Accuracy beside the baselines', of all texts and of those known to be a whole review; and calibration."""
+    test = texts.test
+    truth, is_whole = test.label.to_numpy(), test.is_whole.to_numpy()
+    baselines = {name: scores.argmax(1) == truth for name, scores in baseline_scores(texts).items()}
+    right = found.argmax(1) == truth
+    return [
+        *(
+            Metric(
+                name=name,
+                value=float(right[chosen].mean()),
+                dataset=dataset,
+                split=f"test, {chosen.sum():,} texts",
+                baselines={baseline: float(answer[chosen].mean()) for baseline, answer in baselines.items()},
+            )
+            for name, dataset, chosen in (
+                ("accuracy", "all texts", np.ones_like(is_whole)),
+                ("accuracy_of_whole_reviews", "texts known to be a whole review", is_whole),
+            )
+        ),
+        Metric(
+            name="expected_calibration_error",
+            value=expected_calibration_error(found, truth),
+            dataset="all texts",
+            split=f"test, {len(test):,} texts, 15 bins",
+            baselines={"without temperature": expected_calibration_error(uncalibrated, truth)},
+        ),
+    ]
+
+
+def baseline_scores(texts: Texts) -> Mapping[str, Scores]:
+    """What a day's work would give; the settings were chosen on the validation texts."""
+    learners = {
+        "TF-IDF of characters + logistic regression": make_pipeline(
+            TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True),
+            LogisticRegression(C=8.0, solver="liblinear"),
+        ),
+        "naive Bayes": make_pipeline(CountVectorizer(analyzer="char", ngram_range=(1, 2), min_df=2), MultinomialNB()),
+    }
+    train = texts.train
+    return {
+        name: learner.fit(train.text, train.label).predict_proba(texts.test.text) for name, learner in learners.items()
+    }
+
+
+def by_group(test: pd.DataFrame, found: Scores) -> str:
+    right = found.argmax(1) == test.label.to_numpy()
+    rows = [(name, f"{chosen.sum():,}", f"{right[chosen].mean():.3f}") for name, chosen in groups(test) if chosen.any()]
+    return table(("test texts", "number", "accuracy"), rows)
+
+
+def groups(test: pd.DataFrame) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    is_whole = test.is_whole.to_numpy()
+    for kind in KINDS:
+        is_kind = (test.kind == kind).to_numpy()
+        yield f"{kind}s", is_kind
+        if kind != "book":  # those are all whole
+            yield f"{kind}s, known to be whole", is_kind & is_whole
+            yield f"{kind}s, whole or a part", is_kind & ~is_whole
+    lengths = test.text.str.len().to_numpy()
+    for low, high in zip((0, *LENGTHS), (*LENGTHS, None), strict=True):
+        chosen = lengths > low if high is None else (lengths > low) & (lengths <= high)
+        yield f"over {low} characters" if high is None else f"{low + 1} to {high} characters", chosen
+
+
+def by_size(task: TextClassification, texts: Texts) -> str:
+    """How accuracy on the validation texts grows with the training texts."""
+    rows = []
+    for share in (0.125, 0.25, 0.5, 1.0):
+        shown = texts.train.sample(frac=share, random_state=0)
+        network = fit_character_grams(encode(task, shown.text), shown.label.to_numpy(), STRENGTH)
+        right = logits(task, network, texts.validation.text).argmax(1) == texts.validation.label.to_numpy()
+        rows.append((f"{len(shown):,}", f"{right.mean():.3f}"))
+    return table(("training texts", "accuracy on the validation texts"), rows)
+
+
+def golden(test: pd.DataFrame, found: Scores) -> list[Example]:
+    """The first short test text of each kind and label of which the model is right."""
+    short = test[(found.argmax(1) == test.label.to_numpy()) & test.text.str.len().between(15, 60)]
+    chosen = short.groupby(["kind", "label"]).head(1)
+    return [Example({"text": text}, tolerance=1e-3) for text in chosen.text]
+
+
+RECIPE = Recipe(
+    name="reviews-sentiment-zh",
+    task=TextClassification.name,
+    summary="sentiment of Chinese shop reviews; runs of characters in a linear model; misses its mark so far",
+    make=make,
+    must_reach={"accuracy": 0.90},
+)
