@@ -4,6 +4,7 @@ Paper: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to 
 the distance. With another network than theirs its values can be compared with each other, not with those of papers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,11 @@ import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 
+from app.repository.manifest import Metric
 from app.repository.publish import MANIFEST, version_numbers
+from app.runtimes.onnx import load_onnx
+from app.runtimes.options import RuntimeOptions
+from training.data.fashion_mnist import FashionMnist
 from training.recipe import TrainingError
 
 BATCH = 100
@@ -54,8 +59,46 @@ def newest_graph(models: Path, name: str) -> Path:
         number for number in version_numbers(models / name) if (models / name / str(number) / MANIFEST).exists()
     ]
     if not versions:
-        raise TrainingError(f"{models} has no {name}, which judges the samples: python -m training {name}")
+        raise TrainingError(f"{models} has no {name}, which is needed to judge samples: python -m training {name}")
     return models / name / str(versions[-1]) / "model.onnx"
+
+
+def paint(graph: Path, latent: int, classes: npt.NDArray[np.int64], seed: int) -> Pixels:
+    """One sample of an exported generator for each of `classes`, uint8 [samples, height, width]."""
+    session = load_onnx(graph, RuntimeOptions(device="cpu", threads=1))
+    noise = np.random.default_rng(seed).standard_normal((len(classes), latent), np.float32)
+    parts = [
+        session.run({"noise": noise[i : i + BATCH], "class": classes[i : i + BATCH]})["image"]
+        for i in range(0, len(classes), BATCH)
+    ]
+    return np.concatenate(parts)[..., 0]
+
+
+def measure_samples(
+    judge: Judge, ours: Pixels, baselines: Mapping[str, Pixels], garments: FashionMnist
+) -> list[Metric]:
+    """Samples, as many as test pictures and of the same classes, beside the test pictures and those of `baselines`.
+
+    The distance that is saved is a share of the first baseline's.
+    """
+    classes = garments.test.classes
+    real = judge.look_at(garments.test.pixels)
+    seen = {name: judge.look_at(pixels) for name, pixels in {"this": ours, **baselines}.items()}
+    distance = {name: frechet_distance(one.features, real.features) for name, one in seen.items()}
+    right = {name: float((one.classes == classes).mean()) for name, one in seen.items()}
+    saved = {name: 1 - found / distance[next(iter(baselines))] for name, found in distance.items()}
+    training = judge.look_at(garments.train.pixels[: len(classes)])
+    distance["training pictures"] = frechet_distance(training.features, real.features)
+    right["test pictures"] = float((real.classes == classes).mean())
+    split = f"{len(classes):,} samples beside the test pictures, judged by fashion-mnist"
+    return [
+        Metric(name=name, value=found.pop("this"), dataset="Fashion-MNIST", split=split, baselines=found)
+        for name, found in (
+            ("accuracy_of_samples", right),
+            ("frechet_distance", distance),
+            ("frechet_distance_saved", saved),  # the share by which it is smaller: the more the better
+        )
+    ]
 
 
 def frechet_distance(one: Floats, other: Floats) -> float:

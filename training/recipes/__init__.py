@@ -15,6 +15,7 @@ RECIPES = {
     "time-series-forecaster": "training.recipes.time_series_forecaster",
     "fashion-mnist": "training.recipes.fashion_mnist",
     "fashion-vae": "training.recipes.fashion_vae",
+    "fashion-gan": "training.recipes.fashion_gan",
 }
 
 

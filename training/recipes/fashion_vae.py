@@ -18,8 +18,6 @@ from torch.export import Dim
 
 from app.repository.manifest import Batching, Metric, Source, TensorSpec, Verification
 from app.repository.publish import sha256_of
-from app.runtimes.onnx import load_onnx
-from app.runtimes.options import RuntimeOptions
 from app.tensors import Array
 from training import pictures
 from training.augmentation import mirrored
@@ -39,7 +37,7 @@ from training.export import to_onnx, verify_export
 from training.fit import LearningCurve, fit
 from training.networks.picture_vae import PictureVAE, Sampler
 from training.recipe import Draft, Example, Recipe, Run
-from training.sample_quality import Judge, frechet_distance, newest_graph
+from training.sample_quality import Judge, measure_samples, newest_graph, paint
 from training.schedule import adamw_with_cosine
 
 EPOCHS, BATCH_SIZE = 12, 256
@@ -76,7 +74,12 @@ def make(run: Run) -> Draft:
         outputs=[TensorSpec(name="image", datatype="UINT8", shape=(-1, SIZE, SIZE, 1))],
         batching=Batching(max_batch_size=32),
         metrics=[
-            *measure_samples(Judge(judge), graph, baseline, garments, run.seed),
+            *measure_samples(
+                Judge(judge),
+                paint(graph, LATENT, garments.test.classes, run.seed),
+                {BASELINE: baseline.paint(garments.test.classes, run.seed)},
+                garments,
+            ),
             *measure_codes(network, baseline, garments.test),
         ],
         sources=[
@@ -200,17 +203,6 @@ def export(sampler: Sampler, path: Path) -> tuple[Path, Verification]:
     return path, verify_export(sampler, path, batch, tolerance=1)  # level of 255
 
 
-def paint(graph: Path, classes: npt.NDArray[np.int64], seed: int) -> Pixels:
-    """One sample of the exported graph for each of `classes`, uint8 [samples, 28, 28]."""
-    session = load_onnx(graph, RuntimeOptions(device="cpu", threads=1))
-    noise = np.random.default_rng(seed).standard_normal((len(classes), LATENT), np.float32)
-    parts = [
-        session.run({"noise": noise[i : i + 100], "class": classes[i : i + 100]})["image"]
-        for i in range(0, len(classes), 100)
-    ]
-    return np.concatenate(parts)[..., 0]
-
-
 class ClassPCA:
     """The baseline: principal components of each class, a linear autoencoder and a normal distribution in one."""
 
@@ -249,31 +241,6 @@ class ClassPCA:
         return dequantised(torch.from_numpy(garments.pixels)).flatten(1).numpy()
 
 
-def measure_samples(judge: Judge, graph: Path, baseline: ClassPCA, garments: FashionMnist, seed: int) -> list[Metric]:
-    """As many samples as test pictures, of the same classes."""
-    classes = garments.test.classes
-    real = judge.look_at(garments.test.pixels)
-    painted = {
-        "this": judge.look_at(paint(graph, classes, seed)),
-        BASELINE: judge.look_at(baseline.paint(classes, seed)),
-    }
-    distance = {name: frechet_distance(seen.features, real.features) for name, seen in painted.items()}
-    right = {name: float((seen.classes == classes).mean()) for name, seen in painted.items()}
-    training = judge.look_at(garments.train.pixels[: len(classes)])
-    saved = {name: 1 - found / distance[BASELINE] for name, found in distance.items()}
-    distance["training pictures"] = frechet_distance(training.features, real.features)
-    right["test pictures"] = float((real.classes == classes).mean())
-    split = f"{len(classes):,} samples beside the test pictures, judged by fashion-mnist"
-    return [
-        Metric(name=name, value=found.pop("this"), dataset="Fashion-MNIST", split=split, baselines=found)
-        for name, found in (
-            ("accuracy_of_samples", right),
-            ("frechet_distance", distance),
-            ("frechet_distance_saved", saved),  # the share by which it is smaller: the more the better
-        )
-    ]
-
-
 @torch.inference_mode()
 def measure_codes(network: PictureVAE, baseline: ClassPCA, garments: Pictures) -> list[Metric]:
     torch.manual_seed(0)
@@ -310,7 +277,7 @@ def illustrate(
         again = network.decode(network.encode(shown, classes).mean, classes)
     rebuilt: Pixels = (255 * again[:, 0]).round().to(torch.uint8).numpy()
     of_each = np.tile(np.arange(len(LABELS)), 5)
-    samples = paint(graph, of_each, seed=1)
+    samples = paint(graph, LATENT, of_each, seed=1)
     names = [LABELS[label] for label in few.classes]
     return {
         "Bits per pixel after each epoch.": pictures.learning_curves(
