@@ -150,13 +150,11 @@ def _publish_image(graph: Graph) -> None:
     from app.repository.manifest import TensorSpec
     from app.repository.publish import publish
     from training.data import imagenet
-    from training.networks.efficientnet_lite import EfficientNetLite, load_weights
     from training.recipes import imagenet_efficientnet as recipe
 
-    classifier = recipe.PixelClassifier(EfficientNetLite(recipe.LITE0)).eval()
-    load_weights(classifier.network, imagenet.lite0_weights())
-    names = imagenet.class_names()
-    file, _ = recipe.export(classifier, recipe.squares(recipe.tiny_photos().calibration[:2]), FOLDER / "image.onnx")
+    side, names = recipe.LITE0.side, imagenet.class_names()
+    photos = recipe.squares(recipe.tiny_photos().calibration[:2], side)
+    file, _ = recipe.export(recipe.classifier(recipe.LITE0), photos, FOLDER / "image.onnx")
     publish(
         graph.repository,
         graph.model,
@@ -164,9 +162,9 @@ def _publish_image(graph: Graph) -> None:
         task="image-classification",
         runtime="onnx",
         graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, recipe.SIZE, recipe.SIZE, 3)),),
+        inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, side, side, 3)),),
         outputs=(TensorSpec(name="probabilities", datatype="FP32", shape=(-1, len(names))),),
-        config={"labels": "labels.json", "image_size": recipe.SIZE, "resize_margin": recipe.MARGIN},
+        config={"labels": "labels.json", "image_size": side, "resize_margin": recipe.MARGIN},
     )
 
 

@@ -23,12 +23,14 @@ import numpy as np
 import numpy.typing as npt
 import tritonclient.http as triton
 
+from app.repository.publish import version_numbers
 from benchmarks.graphs import FOLDER, MODELS
 from benchmarks.peers.graph import SIDE, open_session
 from benchmarks.processes import free_port, started
 
 MODEL = "imagenet-efficientnet"
-GRAPH = MODELS / MODEL / "1" / "model.onnx"
+VERSION = MODELS / MODEL / str(version_numbers(MODELS / MODEL)[-1])
+GRAPH = VERSION / "model.onnx"
 SERVER_CORE, CLIENT_CORE = 0, 1
 CONNECTIONS = (1, 4)
 START_S = 60.0
@@ -78,7 +80,7 @@ def service() -> Iterator[int]:
     """The port of a service with this model only."""
     repository, port = FOLDER / "repositories" / "v2", free_port()
     shutil.rmtree(repository, ignore_errors=True)
-    shutil.copytree(MODELS / MODEL / "1", repository / MODEL / "1")
+    shutil.copytree(VERSION, repository / MODEL / VERSION.name)
     command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port)]
     environment = {"TESSERA_MODELS_DIR": str(repository), "TESSERA_DEVICE": "cpu"}
     with started(command, environment, [SERVER_CORE], subprocess.DEVNULL):

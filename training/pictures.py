@@ -57,6 +57,21 @@ def calibration_plot(
     return _save(figure, path)
 
 
+def agreement_plot(expected: npt.NDArray[np.floating], found: npt.NDArray[np.floating], path: Path) -> Path:
+    """How sure two classifiers are of the best class of the first. Probabilities [samples, labels] of both."""
+    best = expected.argmax(1)
+    rows = np.arange(len(best))
+    agrees = found.argmax(1) == best
+    figure = Figure(figsize=(WIDTH * 0.6, WIDTH * 0.6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")
+    for label, chosen, marker in (("same best class", agrees, "."), ("another one", ~agrees, "x")):
+        axes.scatter(expected[rows, best][chosen], found[rows, best][chosen], marker=marker, label=label)
+    axes.set(xlabel="probability in float", ylabel="probability in 8 bits", xlim=(0, 1.02), ylim=(0, 1.02))
+    axes.legend(frameon=False, fontsize=8)
+    return _save(figure, path)
+
+
 def image_grid(
     images: Sequence[npt.NDArray[np.uint8]], captions: Sequence[str], path: Path, *, columns: int = 6
 ) -> Path:
@@ -68,6 +83,22 @@ def image_grid(
         axes.imshow(image, cmap="gray" if image.ndim == 2 else None)
         axes.set_title(caption, fontsize=7)
         axes.set_axis_off()
+    return _save(figure, path)
+
+
+def grouped_bars(values: Mapping[str, Sequence[float]], groups: Sequence[str], unit: str, path: Path) -> Path:
+    """For each of `groups` one bar of each series; `values` has a number per group for each series, in `unit`."""
+    figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    width = 0.8 / len(values)
+    for place, (name, numbers) in enumerate(values.items()):
+        offset = (place - (len(values) - 1) / 2) * width
+        bars = axes.bar(np.arange(len(groups)) + offset, numbers, width, label=name)
+        axes.bar_label(bars, fmt="%.3g", fontsize=6)
+    axes.set_xticks(range(len(groups)), groups)
+    axes.set(ylabel=unit)
+    axes.margins(y=0.1)
+    figure.legend(loc="outside upper center", frameon=False, fontsize=7, ncols=len(values))
     return _save(figure, path)
 
 

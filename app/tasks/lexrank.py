@@ -67,10 +67,44 @@ def word_centrality(sentences: Sequence[Sequence[str]]) -> Floats:
     return np.asarray(closeness, np.float32) / np.float32(max(closeness) or 1)
 
 
-def relevance(centrality: Floats, position_weight: float) -> Floats:
-    """Centrality with a prior for what comes early, as news puts first what matters; from 0 to 1."""
-    early = 1 / np.sqrt(np.arange(1, len(centrality) + 1))
-    return np.asarray((centrality + position_weight * early) / (1 + position_weight), np.float32)
+def start_of_report(cosines: Floats, kinship: float) -> int:
+    """Index of the first sentence that is of one matter with what follows; 0 if that cannot be told.
+
+    What stands before it, a teaser for something else say, is in front but not the point. Three sentences belong to
+    what follows them if they are at least `kinship` times as like it, on average, as it is like itself.
+    """
+    size = len(cosines)
+    to_later = np.triu(cosines).sum(axis=1, dtype=np.float64)
+    among = 2 * np.cumsum(to_later[::-1])[::-1]  # what sentence i and those after it have among themselves
+    for start in range(size // 2):
+        later = start + _OPENING
+        count = size - later
+        if count < _OPENING:
+            break
+        if cosines[start:later, later:].mean() >= kinship * among[later] / (count * (count - 1)):
+            return start
+    return 0
+
+
+_OPENING = 3  # sentences
+
+
+def relevance(centrality: Floats, position_weight: float, *, start: int = 0, reach: int | None = None) -> Floats:
+    """Centrality with a prior for what comes early, as news puts first what matters; from 0 to 1.
+
+    The first sentence is the one at `start`. In a text of more than `reach` sentences the prior is the weaker the
+    longer it is: no report, but a treatise, which does not put all that matters first.
+    """
+    size = len(centrality)
+    weight = prior_weight(size, position_weight, reach)
+    early = np.zeros(size)
+    early[start:] = 1 / np.sqrt(np.arange(1, size - start + 1))
+    return np.asarray((centrality + weight * early) / (1 + weight), np.float32)
+
+
+def prior_weight(size: int, position_weight: float, reach: int | None) -> float:
+    """How much the prior of `relevance` weighs in a text of `size` sentences, beside a centrality of 1."""
+    return position_weight if reach is None else position_weight * min(1, reach / size)
 
 
 def choose(

@@ -10,7 +10,16 @@ from pydantic import BaseModel, Field, model_validator
 from app.errors import InvalidInput
 from app.tasks.base import Prepared, Schema, Task
 from app.tasks.embeddings import EmbeddingConfig, FeatureExtraction, SentenceSimilarity
-from app.tasks.lexrank import Choice, Floats, choose, lexrank, relevance, similarities, word_centrality
+from app.tasks.lexrank import (
+    Choice,
+    Floats,
+    choose,
+    lexrank,
+    relevance,
+    similarities,
+    start_of_report,
+    word_centrality,
+)
 from app.tasks.sentences import Sentence, joined, sentences, words
 from app.tasks.text import TextEncoder, TextTask
 from app.tensors import Tensors
@@ -26,11 +35,14 @@ _CHARACTERS_PER_TOKEN = 8  # more than any prose has; a longer sentence is cut b
 
 class SummarizationConfig(Schema):
     """The graph maps `input_ids` and `attention_mask` [batch, tokens] to `embedding` fp32 [batch, width],
-    each of length one. `position_weight`, `mmr_lambda` and `damping` are those of app/tasks/lexrank.py."""
+    each of length one. The numbers below `max_tokens` are those of app/tasks/lexrank.py: `position_reach` is the
+    `reach` of its `relevance`, and without `kinship` every text starts with its first sentence."""
 
     tokenizer: str
     max_tokens: Annotated[int, Field(ge=8)]
     position_weight: Annotated[float, Field(ge=0)] = 0.25
+    position_reach: Annotated[int | None, Field(ge=1)] = None
+    kinship: Annotated[float, Field(ge=0, le=1)] = 0
     mmr_lambda: Annotated[float, Field(ge=0, le=1)] = 0.7
     damping: Annotated[float, Field(ge=0, lt=1)] = 0.85
 
@@ -89,7 +101,7 @@ class SummarySentence(BaseModel):
     text: Annotated[str, Field(description="the sentence, without markup")]
     start: Annotated[int, Field(ge=0, description="where it starts in the input, in characters (Unicode code points)")]
     end: Annotated[int, Field(ge=0, description="where it ends in the input")]
-    score: Annotated[float, Field(ge=0, le=1, description="how much of the text it stands for")]
+    score: Annotated[float, Field(ge=0, le=1, description="how telling it is: central to the text, and early in it")]
 
 
 class Summary(BaseModel):
@@ -151,7 +163,12 @@ class Summarization(TextTask):
             return Selection(found, np.zeros((1, 1), np.float32), one, one, [Choice(0, 0.0)])
         cosines = similarities(np.stack([answer["embedding"] for answer in answers]).astype(np.float32))
         centrality = lexrank(cosines, self.config.damping)
-        scores = relevance(centrality, self.config.position_weight)
+        scores = relevance(
+            centrality,
+            self.config.position_weight,
+            start=start_of_report(cosines, self.config.kinship),
+            reach=self.config.position_reach,
+        )
         budget, lengths = None, []
         if parameters.max_words is not None:
             budget, lengths = parameters.max_words, [len(words(sentence.text)) for sentence in found]
@@ -168,7 +185,7 @@ class Summarization(TextTask):
         if len(found) <= size:
             return found
         centrality = word_centrality([words(sentence.text) for sentence in found])
-        scores = relevance(centrality, self.config.position_weight)
+        scores = relevance(centrality, self.config.position_weight, reach=self.config.position_reach)
         return [found[i] for i in sorted(np.argsort(-scores, kind="stable")[:size])]
 
     def _row(self, sentence: Sentence) -> Tensors:

@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from app.tasks.lexrank import choose, lexrank, relevance, similarities, word_centrality
+from app.tasks.lexrank import choose, lexrank, relevance, similarities, start_of_report, word_centrality
 
 NEVER_MOVES = 1e-4  # tolerance of a rank against the exact stationary distribution
 
@@ -58,6 +58,47 @@ def test_relevance_prefers_what_comes_early_and_stays_between_zero_and_one() -> 
     assert found == pytest.approx((1 + 0.25 / np.sqrt([1, 2, 3, 4])) / 1.25)
 
 
+def test_nothing_before_the_start_counts_as_early() -> None:
+    found = relevance(np.zeros(4, np.float32), 1.0, start=2)
+    assert found == pytest.approx(np.array([0, 0, 1, 1 / np.sqrt(2)]) / 2)
+
+
+def test_a_text_beyond_the_reach_is_less_judged_by_its_order_the_longer_it_is() -> None:
+    central = np.ones(40, np.float32)
+    within, beyond = (relevance(central, 2.0, reach=reach) for reach in (40, 20))
+    assert within == pytest.approx(relevance(central, 2.0))
+    assert beyond == pytest.approx(relevance(central, 1.0))
+
+
+def of_two_matters(first: int, second: int) -> np.ndarray:
+    """Similarities of `first` sentences on one matter and `second` on another."""
+    return similarities(np.repeat(np.eye(2, dtype=np.float32), [first, second], axis=0))
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 12), (4, 12), (5, 20)])
+def test_a_report_starts_behind_what_is_of_another_matter(first: int, second: int) -> None:
+    start = start_of_report(of_two_matters(first, second), 0.6)
+    assert first - 1 <= start <= first  # the last of the teaser may be one of three that mostly belong
+
+
+@pytest.mark.parametrize(
+    "cosines",
+    [
+        pytest.param(of_two_matters(0, 12), id="one matter"),
+        pytest.param(of_two_matters(8, 8), id="two of equal length"),
+        pytest.param(of_two_matters(2, 2), id="too short to tell"),
+        pytest.param(np.zeros((9, 9), np.float32), id="no sentence like another"),
+        pytest.param(np.zeros((1, 1), np.float32), id="one sentence"),
+    ],
+)
+def test_a_text_without_a_foreign_opening_starts_with_its_first_sentence(cosines: np.ndarray) -> None:
+    assert start_of_report(cosines, 0.6) == 0
+
+
+def test_without_kinship_every_text_starts_with_its_first_sentence() -> None:
+    assert start_of_report(of_two_matters(4, 12), 0.0) == 0
+
+
 def test_a_second_choice_is_not_a_copy_of_the_first() -> None:
     cosines = similarities(np.array([[1, 0], [1, 0], [0, 1]], np.float32))
     scores = np.array([1.0, 0.9, 0.7], np.float32)
@@ -94,7 +135,8 @@ def test_three_thousand_sentences_are_chosen_from_in_seconds(max_sentences: int)
     embeddings = directions(3_000, 384)
     started = time.process_time()
     cosines = similarities(embeddings)
-    found = chosen(relevance(lexrank(cosines, 0.85), 0.25), cosines, 0.7, max_sentences=max_sentences)
+    scores = relevance(lexrank(cosines, 0.85), 2.0, start=start_of_report(cosines, 0.99), reach=20)
+    found = chosen(scores, cosines, 0.7, max_sentences=max_sentences)
     assert len(found) == max_sentences
     assert time.process_time() - started < 4
 

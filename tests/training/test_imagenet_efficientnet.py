@@ -14,10 +14,11 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks.base import predict_alone, to_json
 from app.tasks.image_classification import ImageClassification, ImageInput
 from training.data.photos import scikit_photos
-from training.recipe import Run, TrainingError, build
-from training.recipes.imagenet_efficientnet import RECIPE, TOLERANCE
+from training.recipe import Recipe, Run, TrainingError, build
+from training.recipes.imagenet_efficientnet import LITE2, RECIPE, TOLERANCE, Answers, agreement
+from training.recipes.imagenet_efficientnet_lite2 import RECIPE as LITE2_RECIPE
 
-COMMITTED = Path(__file__).parents[2] / "models" / RECIPE.name / "1"
+COMMITTED = Path(__file__).parents[2] / "models" / RECIPE.name / "2"
 
 Predict = Callable[..., list[dict[str, float]]]
 
@@ -71,7 +72,8 @@ def test_a_photo_on_its_side_is_known_by_its_orientation(committed: tuple[Manife
 
 def test_the_committed_files_are_those_of_the_manifest(committed: tuple[Manifest, Predict]) -> None:
     manifest, _ = committed
-    assert {path.name for path in COMMITTED.iterdir()} == {MANIFEST, *manifest.files}
+    found = {path.relative_to(COMMITTED).as_posix() for path in COMMITTED.rglob("*") if path.is_file()}
+    assert found == {MANIFEST, *manifest.files}
     for name, artifact in manifest.files.items():
         assert sha256_of(COMMITTED / name) == artifact.sha256
         assert (COMMITTED / name).stat().st_size == artifact.size
@@ -106,15 +108,34 @@ def test_golden_photos_are_a_few_kilobytes(committed: tuple[Manifest, Predict]) 
     assert max(len(golden.input["image"]) for golden in manifest.golden) <= 6_144
 
 
-def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("recipe", "side"), [(RECIPE, 224), (LITE2_RECIPE, 260)], ids=["Lite0", "Lite2"])
+def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, recipe: Recipe, side: int) -> None:
     (tmp_path / "work").mkdir()
     try:
-        build(RECIPE, Run(tmp_path / "work", tiny=True), tmp_path / "models")
+        build(recipe, Run(tmp_path / "work", tiny=True), tmp_path / "models")
     except TrainingError as error:
         pytest.skip(str(error))
-    manifest, predict = loaded(tmp_path / "models" / RECIPE.name / "1")
+    folder = tmp_path / "models" / recipe.name / "1"
+    manifest, predict = loaded(folder)
     assert manifest.precision == "int8"
-    assert manifest.inputs[0].shape == (-1, 224, 224, 3)
+    assert manifest.inputs[0].shape == (-1, side, side, 3)
     labels = predict(ImageInput.model_validate(ImageClassification.example), top_k=1000)
     assert len(labels) == manifest.outputs[0].shape[1] == 1000
     assert sum(label["score"] for label in labels) == pytest.approx(1, abs=1e-3)
+    card = (folder / "card.md").read_text(encoding="utf-8")
+    assert all(f"| {size} in {precision} |" in card for size in ("Lite0", "Lite2") for precision in ("int8", "fp32"))
+    assert card.count("(card/") == 3
+
+
+def test_agreement_is_with_the_float_graph_of_the_same_size() -> None:
+    sure, unsure = [0.9, 0.1], [0.4, 0.3]
+    mine = Answers(
+        fp32=np.array([sure, unsure], np.float32),
+        served=np.array([[0.8, 0.2], [0.3, 0.4]], np.float32),
+        plain=np.array([[0.1, 0.9], [0.3, 0.4]], np.float32),
+    )
+    other = Answers(*[np.array([sure, unsure[::-1]], np.float32)] * 3)
+    best, gap, where_sure = agreement(mine, other, LITE2)
+    assert (best.value, *best.baselines.values()) == (0.5, 0.0, 1.0)
+    assert (gap.value, *gap.baselines.values()) == pytest.approx((0.1, 0.45, 0.0))
+    assert (where_sure.value, *where_sure.baselines.values()) == (1.0, 0.0)

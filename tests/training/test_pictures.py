@@ -5,7 +5,14 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from training.pictures import calibration_plot, confusion_matrix, image_grid, learning_curves
+from training.pictures import (
+    agreement_plot,
+    calibration_plot,
+    confusion_matrix,
+    grouped_bars,
+    image_grid,
+    learning_curves,
+)
 
 
 def pixels(path: Path) -> npt.NDArray[np.uint8]:
@@ -47,3 +54,18 @@ def test_the_same_content_is_the_same_file(tmp_path: Path) -> None:
     rows = [{"epoch": 1.0, "loss": 2.0}]
     first, second = (learning_curves(rows, {"loss": ["loss"]}, tmp_path / f"{i}.png").read_bytes() for i in range(2))
     assert first == second
+
+
+def test_bars_are_as_high_as_their_numbers(tmp_path: Path) -> None:
+    low = pixels(grouped_bars({"a": [1, 2], "b": [2, 1]}, ["x", "y"], "points", tmp_path / "low.png"))
+    high = pixels(grouped_bars({"a": [1, 2], "b": [2, 9]}, ["x", "y"], "points", tmp_path / "high.png"))
+    assert low.shape == high.shape
+    assert (low != high).any()
+
+
+def test_points_that_disagree_look_otherwise(tmp_path: Path) -> None:
+    expected = np.array([[0.9, 0.1], [0.4, 0.6]])
+    alike = pixels(agreement_plot(expected, expected, tmp_path / "alike.png"))
+    other = pixels(agreement_plot(expected, expected[:, ::-1], tmp_path / "other.png"))
+    assert alike.shape == other.shape
+    assert (alike != other).any()

@@ -8,6 +8,7 @@ from pathlib import Path
 from training.baselines.table import write_table
 
 MEASURED = {
+    "article-summarizer": "training.baselines.summaries",
     "time-series-forecaster": "training.baselines.monthly_forecasts",
     "movielens-recommender": "training.baselines.next_films",
 }

@@ -7,6 +7,7 @@ from training.recipe import Recipe
 # By module and not by object: one recipe should not wait for the libraries of all others.
 RECIPES = {
     "imagenet-efficientnet": "training.recipes.imagenet_efficientnet",
+    "imagenet-efficientnet-lite2": "training.recipes.imagenet_efficientnet_lite2",
     "reviews-sentiment": "training.recipes.reviews_sentiment",
     "reviews-sentiment-small": "training.recipes.reviews_sentiment_small",
     "reviews-sentiment-zh": "training.recipes.reviews_sentiment_zh",

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.tasks.base import Prepared
 from app.tasks.explanations.base import Explanation, rounded
+from app.tasks.lexrank import prior_weight
 from app.tasks.summarization import (
     ArticleInput,
     Selection,
@@ -68,11 +69,12 @@ class SummarizationExplanation(Explanation):
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: SummarizationParameters
     ) -> SummaryReasons:
         selection, config = self._task.select(prepared, answers, parameters), self._task.config
+        size = len(selection.sentences)
+        # The only sentence of a text has no place among others.
+        weight = prior_weight(size, config.position_weight, config.position_reach) if size > 1 else 0.0
         reasons = {}
         for rank, (index, redundancy) in enumerate(selection.choices, 1):
             sentence, score = selection.sentences[index], min(float(selection.scores[index]), 1.0)
-            # The only sentence of a text has no place among others.
-            weight = config.position_weight if len(selection.sentences) > 1 else 0.0
             central = float(selection.centrality[index]) / (1 + weight)
             reasons[index] = ReasonedSentence(
                 text=sentence.text,

@@ -1,0 +1,210 @@
+"""How near the summarizer and simpler ways come to what people wrote: on news, on articles without introduction, and
+on news behind the beginning of other news.
+
+Settings are chosen on the validation part of the three sets.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from app.runtimes.onnx import load_onnx
+from app.runtimes.options import RuntimeOptions
+from app.tasks.base import Prepared
+from app.tasks.sentences import Sentence, joined
+from app.tasks.summarization import ArticleInput, Summarization, SummarizationConfig, SummarizationParameters
+from app.tensors import Array, Session, Tensors
+from training.baselines.table import Table, libraries
+from training.data.summarized_texts import DATA_SHA256, Summarized, load_articles, load_news, with_teaser
+from training.networks.minilm import SentenceEncoder, load_bert, tokenizer_file
+from training.recipe import progress
+from training.recipes import article_summarizer as recipe
+from training.rouge import NAMES, Rouge, Scores, mean_interval
+
+DEFAULTS = SummarizationParameters()  # three sentences
+# Of all that is as good on news as its beginning, but for this much, the best on the rest is chosen.
+ALLOWED_LOSS = 0.0005
+CHOICES = [
+    recipe.CONFIG.model_copy(
+        update={"position_weight": weight, "position_reach": reach, "kinship": kinship, "mmr_lambda": mmr_lambda}
+    )
+    for weight, reach, kinship, mmr_lambda in product((0.25, 1.0, 2.0, 4.0), (None, 20), (0.0, 0.6), (0.7, 0.85))
+]
+PLAIN = recipe.CONFIG.model_copy(update={"position_weight": 0.0, "position_reach": None, "kinship": 0.0})
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A text as the task reads it, with the embedding of each of its sentences, fp32 [sentences, width]; none if it has
+    only one."""
+
+    reference: str
+    prepared: Prepared
+    embeddings: Array
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        found: list[Sentence] = self.prepared.context
+        return found
+
+
+Method = Callable[[Read], str]
+"""A text to its summary."""
+
+
+def measure(workdir: Path) -> Table:
+    """Embeddings are kept in `workdir`, so that an interrupted measurement goes on."""
+    task = summarizer(recipe.CONFIG)
+    session = load_onnx(encoder(task, workdir), RuntimeOptions(device="cpu", threads=1))
+    embed = Embeddings(task, session, workdir / "embeddings.npz")
+    validation, test = (read_sets(task, embed, part) for part in ("validation", "test"))
+    chosen = best(CHOICES, validation)
+    ours = by_config(chosen)
+    methods = {
+        recipe.NAME: ours,
+        "lead-3": lead,
+        "lead, as many words": lambda text: lead_of_length(text, len(ours(text).split())),
+        "LexRank without position": by_config(PLAIN),
+        "three at random": at_random,
+    }
+    rouge = Cached(Rouge())
+    scores = {
+        name: {kind: np.stack([rouge(text, method(text)) for text in texts]) for kind, texts in test.items()}
+        for name, method in methods.items()
+    }
+    figures = {
+        name: {
+            f"{metric}_{kind}": float(value)
+            for kind, found in of_sets.items()
+            for metric, value in zip(NAMES, found.mean(axis=0), strict=True)
+        }
+        for name, of_sets in scores.items()
+    }
+    for kind in test:
+        gain = (scores[recipe.NAME][kind] - scores["lead-3"][kind]).mean(axis=1)
+        low, high = mean_interval(gain)
+        figures[recipe.NAME] |= {
+            f"gain_{kind}": float(gain.mean()), f"gain_{kind}_low": low, f"gain_{kind}_high": high
+        }  # fmt: skip
+        progress(f"{kind}: {len(gain)} texts, gain over lead-3 {gain.mean():.4f}, from {low:.4f} to {high:.4f}")
+    return Table(
+        data_sha256=DATA_SHA256,
+        split=recipe.SPLIT,
+        figures=figures,
+        settings={recipe.NAME: recipe.settings(chosen)},
+        libraries=libraries("rouge-score", "mwparserfromhell", "sentencex"),
+    )
+
+
+def encoder(task: Summarization, workdir: Path) -> Path:
+    rows = recipe.sentence_rows(task, [recipe.ARTICLE])
+    return recipe.export(task, SentenceEncoder(load_bert()), rows, workdir)[0]
+
+
+def read_sets(task: Summarization, embed: "Embeddings", part: str) -> dict[str, list[Read]]:
+    news: list[Summarized] = getattr(load_news(), part)
+    sets = {"news": news, "articles": getattr(load_articles(), part), "teasers": with_teaser(news)}
+    return {kind: read(task, embed, texts) for kind, texts in sets.items()}
+
+
+def read(task: Summarization, embed: "Embeddings", texts: Sequence[Summarized]) -> list[Read]:
+    prepared = [task.preprocess(ArticleInput(text=one.text), DEFAULTS) for one in texts]
+    embed.learn([row for one in prepared for row in one.rows])
+    return [
+        Read(text.reference, one, np.array([embed[row] for row in one.rows]))
+        for text, one in zip(texts, prepared, strict=True)
+    ]
+
+
+class Embeddings:
+    """Sentences as the encoder sees them, each read once and kept in a file."""
+
+    def __init__(self, task: Summarization, session: Session, path: Path) -> None:
+        self._task, self._session, self._path = task, session, path
+        kept = np.load(path) if path.exists() else {}
+        self._known: dict[str, Array] = dict(zip(kept["keys"].tolist(), kept["rows"], strict=True)) if kept else {}
+
+    def __getitem__(self, row: Tensors) -> Array:
+        return self._known[key_of(row)]
+
+    def learn(self, rows: Sequence[Tensors]) -> None:
+        new = {key: row for row in rows if (key := key_of(row)) not in self._known}
+        # Of one length together, so that little is padded.
+        order = sorted(new, key=lambda key: len(new[key]["input_ids"]))
+        for some in tqdm([order[i : i + 16] for i in range(0, len(order), 16)], desc="reading", mininterval=5):
+            answers = self._task.run({"model": self._session}, [new[key] for key in some])
+            self._known |= {key: answer["embedding"] for key, answer in zip(some, answers, strict=True)}
+        if new:
+            np.savez(self._path, keys=np.array([*self._known]), rows=np.stack([*self._known.values()]))
+
+
+def key_of(row: Tensors) -> str:
+    return hashlib.sha256(row["input_ids"].tobytes()).hexdigest()
+
+
+def best(choices: Sequence[SummarizationConfig], sets: dict[str, list[Read]]) -> SummarizationConfig:
+    """The best on what is not plain news, of those that lose nothing there."""
+    rouge = Cached(Rouge())
+
+    def gains(config: SummarizationConfig) -> dict[str, float]:
+        ours = by_config(config)
+        found = {
+            kind: float(np.mean([(rouge(text, ours(text)) - rouge(text, lead(text))).mean() for text in texts]))
+            for kind, texts in sets.items()
+        }
+        progress(f"validation, {recipe.settings(config)}: {found}")
+        return found
+
+    measured = [(config, gains(config)) for config in choices]
+    most = max(found["news"] for _, found in measured)
+    allowed = [one for one in measured if one[1]["news"] >= min(0.0, most) - ALLOWED_LOSS]
+    return max(allowed, key=lambda one: sum(one[1].values()))[0]
+
+
+class Cached:
+    """ROUGE of a text's summary, counted once: most methods choose the same of many a text."""
+
+    def __init__(self, rouge: Rouge) -> None:
+        self._rouge = rouge
+        self._known: dict[tuple[int, str], Scores] = {}
+
+    def __call__(self, text: Read, summary: str) -> Scores:
+        key = id(text), summary
+        if key not in self._known:
+            self._known[key] = self._rouge(text.reference, summary)
+        return self._known[key]
+
+
+def summarizer(config: SummarizationConfig) -> Summarization:
+    return Summarization(config, {config.tokenizer: tokenizer_file()})
+
+
+def by_config(config: SummarizationConfig) -> Method:
+    """What the service answers with this configuration."""
+    task = summarizer(config)
+
+    def summary(text: Read) -> str:
+        answers = [{"embedding": embedding} for embedding in text.embeddings]
+        return str(task.postprocess(text.prepared, answers, DEFAULTS).summary_text)
+
+    return summary
+
+
+def lead(text: Read) -> str:
+    return joined(sentence.text for sentence in text.sentences[:3])
+
+
+def lead_of_length(text: Read, num_words: int) -> str:
+    """The beginning, cut after so many words."""
+    return " ".join(joined(sentence.text for sentence in text.sentences).split()[:num_words])
+
+
+def at_random(text: Read) -> str:
+    random = np.random.default_rng(len(text.reference))
+    chosen = sorted(random.permutation(len(text.sentences))[:3])
+    return joined(text.sentences[i].text for i in chosen)
