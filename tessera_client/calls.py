@@ -129,6 +129,32 @@ def predict(
     return Call("POST", _predict_path(model, version), _prediction_of(output), {"json": body})
 
 
+@overload
+def explain(
+    model: str, inputs: Sequence[Any], *, parameters: Mapping[str, Any] = ..., version: int | None = ...
+) -> Call[Prediction[Any]]: ...
+@overload
+def explain(
+    model: str,
+    inputs: Sequence[Any],
+    output: type[T],
+    *,
+    parameters: Mapping[str, Any] = ...,
+    version: int | None = ...,
+) -> Call[Prediction[T]]: ...
+def explain(
+    model: str,
+    inputs: Sequence[Any],
+    output: Any = Any,
+    *,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+    version: int | None = None,
+) -> Call[Any]:
+    """Why a model answers items so, which are as in `predict`; what a reason is depends on the task."""
+    body = {"inputs": list(inputs), "parameters": _given(parameters)}
+    return Call("POST", _model_path(model, version) + "/explain", _prediction_of(output), {"json": body})
+
+
 def list_models() -> Call[list[ModelState]]:
     def read(response: httpx.Response) -> list[ModelState]:
         with _understood(response):
@@ -167,7 +193,11 @@ def _request_id(response: httpx.Response) -> str:
 
 
 def _predict_path(model: str, version: int | None) -> str:
-    return f"/v1/models/{quote(model, safe='')}" + ("" if version is None else f"/versions/{version}") + "/predict"
+    return _model_path(model, version) + "/predict"
+
+
+def _model_path(model: str, version: int | None) -> str:
+    return f"/v1/models/{quote(model, safe='')}" + ("" if version is None else f"/versions/{version}")
 
 
 def _given(parameters: Mapping[str, Any]) -> dict[str, Any]:

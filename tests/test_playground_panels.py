@@ -197,3 +197,45 @@ def test_what_a_model_says_is_shown_and_never_run(visit: Visit):
     expect(page.locator(".limits li")).to_have_text(MARKUP)
     assert page.title() == f"{HOSTILE} · Tessera playground"
     assert page.locator("img[src=x]").count() == 0
+
+
+def test_the_words_that_made_a_text_so_are_coloured_by_the_model_s_own_reasons(visit: Visit):
+    page = visit.open(REVIEWS)
+    text = "😀 The food was excellent, but the service was terrible."
+    page.get_by_label("Text to classify").fill(text)
+    expect(page.locator(".weighed")).to_have_text(text)
+    reply = httpx.post(f"{visit.url}/v1/models/{REVIEWS}/explain", json={"inputs": [text]}).json()["outputs"][0]
+    assert all(text[word["start"] : word["end"]] == word["text"] for word in reply["words"])
+    most = max(reply["words"], key=lambda word: abs(word["weight"]))
+    expect(page.locator(".telling li").first).to_contain_text(most["text"])
+    kind = ".for" if most["weight"] > 0 else ".against"
+    expect(page.locator(f".weighed {kind}", has_text=most["text"])).to_be_visible()
+    expect(page.get_by_role("heading", name=f"What made it {reply['label']}")).to_be_visible()
+
+
+def test_where_a_photo_was_recognised_is_laid_over_it(visit: Visit):
+    page = visit.open(IMAGENET)
+    expect(page.locator(".bars li").first).to_contain_text("cat")
+    page.get_by_role("button", name="Explain").click()
+    overlay = page.locator(".looked img")
+    expect(overlay).to_be_visible(timeout=60_000)
+    assert overlay.evaluate("(image) => [image.naturalWidth, image.naturalHeight]") == [224, 224]
+    expect(page.locator(".looked")).to_contain_text("What spoke for")
+
+
+def test_recommended_films_say_which_picks_led_to_them(visit: Visit):
+    page = visit.open(FILMS)
+    expect(page.locator(".recommended .why").first).to_contain_text("because of ")
+    picks = [chip.removesuffix("×") for chip in page.locator(".chips li").all_inner_texts()]
+    first = page.locator(".recommended .why").first.inner_text().removeprefix("because of ")
+    assert all(title in [pick.strip() for pick in picks] for title in first.split(" and "))
+
+
+def test_each_sentence_of_a_summary_says_why_it_was_chosen(visit: Visit):
+    page = visit.open(ARTICLES)
+    reasons = page.locator(".because > li")
+    expect(reasons.first).to_contain_text("stands for the text")
+    expect(reasons).to_have_count(page.locator("mark").count())
+    assert reasons.locator("q").first.inner_text().strip() in page.locator(".article").inner_text()
+    reasons.first.locator("summary").click()
+    expect(reasons.first.locator("details li").first).to_be_visible()

@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,7 +28,9 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
 from app.tasks.base import Task, predict_json
+from app.tensors import Session
 from training.card import MARKDOWN, card_files
+from training.faithfulness.deletion import HeldOut, faithfulness
 
 FULL_PRECISION = "32-true"
 LIBRARIES = ("lightning", "numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
@@ -102,7 +104,7 @@ class Run:
 class Recipe:
     """How one model is made. Below any figure of `must_reach` (metric name to value) nothing is published.
 
-    `takes_source`: it can be made from `Run.source`.
+    `takes_source`: it can be made from `Run.source`. `held_out`: inputs on which its explanations are judged.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Recipe:
     make: Callable[[Run], Draft]
     must_reach: Mapping[str, float] = field(default_factory=dict)
     takes_source: bool = False
+    held_out: Callable[[Run], HeldOut] | None = None
 
 
 def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
@@ -119,7 +122,12 @@ def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
     draft = recipe.make(run)
     if not run.tiny:
         judge(recipe, draft.metrics)
-    golden = golden_examples(recipe.task, draft)
+    task, sessions = open_draft(recipe.task, draft)
+    golden = golden_examples(task, sessions, draft)
+    if recipe.held_out:
+        progress("judging the explanations")
+        judged = faithfulness(task, sessions, recipe.held_out(run))
+        draft = replace(draft, metrics=[*draft.metrics, *judged])
     provenance = Provenance(
         recipe=recipe.name,
         command=command(recipe, run),
@@ -185,12 +193,15 @@ def load_task(task: str, draft: Draft) -> Task:
     return kind(kind.Config.model_validate(dict(draft.config)), draft.files)
 
 
-def golden_examples(name: str, draft: Draft) -> tuple[Golden, ...]:
-    """Answer the draft's examples through the very task and runtime that will serve them."""
-    task = load_task(name, draft)
+def open_draft(name: str, draft: Draft) -> tuple[Task, dict[str, Session]]:
+    """The very task and runtime that will serve it."""
     load = RUNTIMES[draft.runtime]
     options = RuntimeOptions(device="cpu", precision=draft.precision)
-    sessions = {graph: load(draft.files[file], options) for graph, file in draft.graphs.items()}
+    return load_task(name, draft), {graph: load(draft.files[file], options) for graph, file in draft.graphs.items()}
+
+
+def golden_examples(task: Task, sessions: Mapping[str, Session], draft: Draft) -> tuple[Golden, ...]:
+    """Answer the draft's examples."""
     golden = []
     for example in draft.examples:
         output = predict_json(task, sessions, example.input, example.parameters)

@@ -14,6 +14,7 @@ from app.api import errors, health, hf, openapi, pages, v1, v2
 from app.api.access import Access
 from app.api.cross_site import OwnPagesOnly
 from app.api.direct import Direct
+from app.api.explain import explain_handlers
 from app.api.headers import SecurityHeaders, allow_origins
 from app.api.hf import hf_handlers
 from app.api.limits import Limits, body_limit
@@ -33,6 +34,7 @@ stands: open it and press *Execute*.
 
 TAGS = [
     {"name": "predict", "description": "Ask a model"},
+    {"name": "explain", "description": "Ask why a model answers as it does"},
     {"name": "hugging face", "description": "The same models, as huggingface_hub's InferenceClient asks them"},
     {"name": "models", "description": "What is served, how good it is, and newer versions"},
     {"name": "open inference protocol", "description": "Version 2, as Triton's and KServe's clients speak it: tensors"},
@@ -82,6 +84,7 @@ def create_app(
         app.include_router(module.router)
     openapi.install(app, engine)
     busiest = predict_handlers(engine, limits) | infer_handlers(engine, limits) | hf_handlers(engine, limits)
+    busiest |= explain_handlers(engine, limits)
     inside: ASGIApp = Direct(app, busiest)
     inside = Access(inside, keys, telemetry) if keys is not None else OwnPagesOnly(inside, cors_origins)
     if cors_origins:  # before the keys: a browser asks without one whether it may send one

@@ -12,18 +12,16 @@ from starlette.requests import Request
 from app.api.contracts import contract_of
 from app.api.errors import invalid_input
 from app.errors import InvalidInput, PayloadTooLarge
-from app.tasks import TASKS
 from app.tasks.base import Task
 
 MULTIPART = "multipart/form-data"
 
 
-async def read_items(request: Request, task_name: str, max_items: int) -> tuple[list[Any], Any]:
+async def read_items(request: Request, task: type[Task], max_items: int) -> tuple[list[Any], Any]:
     """Items and parameters of a native request: JSON, or for a task with a binary field files or one raw body.
 
     Raises InvalidInput and PayloadTooLarge.
     """
-    task = TASKS[task_name]
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if task.binary_field and content_type == MULTIPART:
         items, parameters = await _uploaded(request, task)
@@ -31,30 +29,30 @@ async def read_items(request: Request, task_name: str, max_items: int) -> tuple[
         items = [_parse(task.Input, {task.binary_field: await request.body()})]
         parameters = _parse(task.Parameters, dict(request.query_params))
     else:
-        items, parameters = await _from_json(request, task_name, max_items)
+        items, parameters = await _from_json(request, task, max_items)
     if len(items) > max_items:
         raise PayloadTooLarge(f"{len(items)} inputs; a request may have {max_items}")
     return items, parameters
 
 
-async def _from_json(request: Request, task_name: str, max_items: int) -> tuple[list[Any], Any]:
+async def _from_json(request: Request, task: type[Task], max_items: int) -> tuple[list[Any], Any]:
     if request.scope["query_string"] and request.query_params:
         raise InvalidInput(f"parameters of a JSON request belong in its body: {', '.join(request.query_params)}")
     try:
-        body: Any = contract_of(task_name, max_items).Request.model_validate_json(await request.body())
+        body: Any = contract_of(task, max_items).Request.model_validate_json(await request.body())
     except ValidationError as error:
         # One list of all faults: it can be long, and making it twice is dear.
         faults = error.errors(include_url=False, include_input=False)
         if faults[0]["type"] == "json_invalid":
-            raise InvalidInput(f"the body is not valid JSON: {faults[0]['ctx']['error']}{_hint(task_name)}") from None
+            raise InvalidInput(f"the body is not valid JSON: {faults[0]['ctx']['error']}{_hint(task)}") from None
         if faults[0]["type"] == "too_long" and faults[0]["loc"] == ("inputs",):
             raise PayloadTooLarge(f"more than {max_items} inputs; a request may have {max_items}") from None
         raise invalid_input(faults) from None
     return body.inputs, body.parameters
 
 
-def _hint(task_name: str) -> str:
-    if TASKS[task_name].binary_field is None:
+def _hint(task: type[Task]) -> str:
+    if task.binary_field is None:
         return ""
     return "; to send a file as it is, say so: Content-Type image/jpeg (or another image/*), or multipart/form-data"
 

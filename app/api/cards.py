@@ -1,11 +1,12 @@
 """What we say about the models we serve."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.repository.manifest import Metric, Provenance, TensorSpec, Verification
 from app.serving.engine import ModelStatus
+from app.tasks.explanations import EXPLANATIONS
 
 
 class VersionState(BaseModel):
@@ -32,6 +33,7 @@ class ModelSummary(BaseModel):
     state: Literal["loading", "ready", "failed", "unloaded"]
     description: str
     predict: str
+    explain: Annotated[str | None, Field(description="null if this kind of model explains nothing")]
     versions: list[VersionState]
 
 
@@ -85,5 +87,6 @@ def _summary(status: ModelStatus) -> dict[str, Any]:
         "state": "ready" if manifest else status.versions[0].state if status.versions else "unloaded",
         "description": manifest.description if manifest else "",
         "predict": f"/v1/models/{status.name}/predict",
+        "explain": f"/v1/models/{status.name}/explain" if manifest and manifest.task in EXPLANATIONS else None,
         "versions": [VersionState(version=one.version, state=one.state, reason=one.reason) for one in status.versions],
     }

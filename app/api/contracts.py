@@ -7,21 +7,20 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, create_model
 
-from app.tasks import TASKS
+from app.tasks.base import Task
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What `POST …/predict` takes and gives for a model of one task."""
+    """What `POST …/predict` takes and gives for a model of one task, or `…/explain` for its explanation."""
 
     Request: type[BaseModel]
     Response: type[BaseModel]
 
 
 @cache
-def contract_of(task_name: str, max_items: int) -> Contract:
+def contract_of(task: type[Task], max_items: int) -> Contract:
     """The length of a request is part of its schema: a longer one is refused before its items are looked at."""
-    task = TASKS[task_name]
     prefix = task.__name__
     item = Annotated[task.Input, BeforeValidator(_bare(task.Input))]  # type: ignore[name-defined]
     return Contract(

@@ -184,7 +184,7 @@ def _items(task: str, body: dict[str, Any], max_items: int) -> list[Any]:
     inputs = body["inputs"] if isinstance(body["inputs"], list) else [body["inputs"]]
     if len(inputs) > max_items:
         raise PayloadTooLarge(f"{len(inputs)} inputs; a request may have {max_items}")
-    question: Any = _validated(contract_of(task, max_items).Request, {"inputs": inputs})
+    question: Any = _validated(contract_of(TASKS[task], max_items).Request, {"inputs": inputs})
     items: list[Any] = question.inputs
     return items
 

@@ -16,6 +16,7 @@ from app.api.v2_schemas import InferenceRequest, InferenceResponse
 from app.repository.manifest import Manifest
 from app.serving.engine import Engine
 from app.tasks import TASKS
+from app.tasks.explanations import EXPLANATIONS
 
 REF = "#/components/schemas/{model}"
 
@@ -60,18 +61,26 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )
     max_items = app.state.limits.max_items
-    contracts = {task: contract_of(task, max_items) for task in sorted({manifest.task for manifest in manifests})}
+    tasks = sorted({manifest.task for manifest in manifests})
+    contracts = {task: contract_of(TASKS[task], max_items) for task in tasks}
     schemas: list[tuple[type[BaseModel], JsonSchemaMode]] = [(ErrorEnvelope, "serialization")]
     if manifests:
         schemas += [(InferenceRequest, "validation"), (InferenceResponse, "serialization")]
     spoken = {task: hf_contract_of(task, max_items) for task in sorted({t for m in manifests for t in tasks_of(m)})}
-    for each in [*contracts.values(), *spoken.values()]:
+    reasons = {
+        task: contract_of(EXPLANATIONS[task], min(max_items, EXPLANATIONS[task].max_items))
+        for task in tasks
+        if task in EXPLANATIONS
+    }
+    for each in [*contracts.values(), *reasons.values(), *spoken.values()]:
         schemas += [(each.Request, "validation"), (each.Response, "serialization")]
     _, definitions = models_json_schema(schemas, ref_template=REF)
     found.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
     for manifest in manifests:
         path = f"/v1/models/{manifest.name}"
         found["paths"][f"{path}/predict"] = {"post": operation(manifest, contracts[manifest.task])}
+        if manifest.task in EXPLANATIONS:
+            found["paths"][f"{path}/explain"] = {"post": explain_operation(manifest, reasons[manifest.task])}
         found["paths"][f"/v2/models/{manifest.name}/infer"] = {"post": v2_openapi.operation(manifest)}
         for task in tasks_of(manifest):
             path = f"/hf/models/{manifest.name}" + ("" if task == manifest.task else f"/pipeline/{task}")
@@ -84,14 +93,6 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
 
 def operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
     task = TASKS[manifest.task]
-    content: dict[str, Any] = {
-        "application/json": {"schema": _ref(contract.Request.__name__), "example": example_request(manifest)}
-    }
-    if task.binary_field:
-        file = {"type": "string", "format": "binary"}
-        properties = {"file": {"type": "array", "items": file}}
-        content["multipart/form-data"] = {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
-        content["image/*"] = {"schema": file}
     answer: dict[str, Any] = {"schema": _ref(contract.Response.__name__)}
     if manifest.golden:
         answer["example"] = {
@@ -110,9 +111,42 @@ def operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
         f"`/v1/models/{manifest.name}/versions/{{version}}/predict`; now this is version {manifest.version}.",
         "operationId": f"predict_{manifest.name}",
         "parameters": [DEADLINE],
-        "requestBody": {"required": True, "content": content},
+        "requestBody": {"required": True, "content": _bodies(manifest, contract)},
         "responses": {"200": {"description": described, "content": answers}},
     }
+
+
+def explain_operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
+    kind = EXPLANATIONS[manifest.task]
+    return {
+        "tags": ["explain"],
+        "summary": f"{manifest.name}: why it answers so",
+        "description": f"{kind.__doc__}\n\nThe body is that of a prediction, with at most {kind.max_items} inputs. "
+        "What it takes goes through the model's own batches, after the predictions that wait. One version that is "
+        f"loaded answers at `/v1/models/{manifest.name}/versions/{{version}}/explain`.",
+        "operationId": f"explain_{manifest.name}",
+        "parameters": [DEADLINE],
+        "requestBody": {"required": True, "content": _bodies(manifest, contract)},
+        "responses": {
+            "200": {
+                "description": "one output for each input",
+                "content": {"application/json": {"schema": _ref(contract.Response.__name__)}},
+            }
+        },
+    }
+
+
+def _bodies(manifest: Manifest, contract: Contract) -> dict[str, Any]:
+    """The forms in which a native request may come, with an example in JSON."""
+    content: dict[str, Any] = {
+        "application/json": {"schema": _ref(contract.Request.__name__), "example": example_request(manifest)}
+    }
+    if TASKS[manifest.task].binary_field:
+        file = {"type": "string", "format": "binary"}
+        properties = {"file": {"type": "array", "items": file}}
+        content["multipart/form-data"] = {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
+        content["image/*"] = {"schema": file}
+    return content
 
 
 def hf_operation(manifest: Manifest, task: str, contract: Contract) -> dict[str, Any]:
@@ -151,7 +185,7 @@ def _statuses(path: str) -> list[int]:
         return [400, 404, 413, 429, 500, 503, 504] if path.endswith("/infer") else [400, 404]
     if path.startswith("/hf/") and path.endswith(("/info", "/health")):
         return [404, 503]
-    if path.startswith("/hf/") or path.endswith("/predict"):
+    if path.startswith("/hf/") or path.endswith(("/predict", "/explain")):
         return [404, 413, 422, 429, 500, 503, 504]
     if path.endswith("/items"):
         return [404, 422, 503]

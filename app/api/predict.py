@@ -32,10 +32,11 @@ class Question(NamedTuple):
 
 def predict_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
     async def read(request: Request, manifest: Manifest) -> Question:
-        items, parameters = await read_items(request, manifest.task, limits.max_items)
-        if wants_bytes(request, TASKS[manifest.task], len(items)):
+        task = TASKS[manifest.task]
+        items, parameters = await read_items(request, task, limits.max_items)
+        if wants_bytes(request, task, len(items)):
             return Question(items, parameters, respond_bytes)
-        return Question(items, parameters, lambda prediction: respond(prediction, limits.max_items))
+        return Question(items, parameters, lambda prediction: respond(prediction, task, limits.max_items))
 
     async def predict(request: Request, names: dict[str, str]) -> Response:
         return await ask(engine, limits, request, names["model"], version_of(names), read)
@@ -68,9 +69,9 @@ async def ask(
     return question.respond(prediction)
 
 
-def respond(prediction: Prediction, max_items: int) -> Response:
+def respond(prediction: Prediction, task: type[Task], max_items: int) -> Response:
     manifest = prediction.manifest
-    body: BaseModel = contract_of(manifest.task, max_items).Response.model_construct(
+    body: BaseModel = contract_of(task, max_items).Response.model_construct(
         model=manifest.name, version=manifest.version, outputs=prediction.outputs
     )
     return json_response(body.__pydantic_serializer__.to_json(body), prediction)

@@ -211,6 +211,7 @@ class Batcher(Generic[Row, Answer]):
         """Answer `rows`, all or none of which are admitted, by `deadline` (of the event loop's clock).
 
         The lower `priority`, the sooner it is their turn: 1 is the highest, 0 the default, which is that of level 2.
+        Rows of a lower one share no batch with those of others.
         Raises what `admit` raises, DeadlineExceeded, and InferenceFailed if one of the rows cannot be computed.
         Whoever cancels this call takes the rows that have not started out of the queue.
         """
@@ -242,7 +243,9 @@ class Batcher(Generic[Row, Answer]):
             future: asyncio.Future[tuple[Answer, Ran]] = self._loop.create_future()
             self._unanswered.add(future)
             future.add_done_callback(self._unanswered.discard)
-            waiting.append(Waiting(row, length, self._group(row), turn, submitted, deadline, future, len(rows)))
+            # Who goes first must not wait for the company of who goes later.
+            group = (self._group(row), handicap) if handicap > 0 else self._group(row)
+            waiting.append(Waiting(row, length, group, turn, submitted, deadline, future, len(rows)))
             turn += cost
         for one in waiting:
             self._queue.push(one)

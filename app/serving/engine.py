@@ -109,7 +109,7 @@ class Engine(Protocol):
     ) -> Prediction:
         """Answer items of the task that `find` told, by `deadline` of the event loop's clock.
 
-        `task` is another one of those that such a model answers, too (`Task.also`).
+        `task` is another one of those that such a model answers, too (`Task.also`), or its explanation.
         """
         ...
 

@@ -31,6 +31,7 @@ from app.serving.pool import Pool
 from app.serving.signature import require_signature
 from app.tasks import TASKS
 from app.tasks.base import Prepared, Task, predict_json
+from app.tasks.explanations import explanations
 from app.telemetry import ModelObserver
 from app.tensors import Session, Tensors
 
@@ -176,9 +177,9 @@ class Model:
         self.statistics = observer.statistics
         self.loaded = loaded
         self.task = loaded.task
-        self._views = {view.name: view for view in self.task.views()}
+        self._views = {view.name: view for view in (*self.task.views(), *explanations(self.task))}
         self._pools = pools
-        self._item_s = 0.0  # that preprocessing of one item takes, as it was of late
+        self._item_s = dict.fromkeys((self.task.name, *self._views), 0.0)  # that preprocessing takes, as it was of late
         self._observer = observer
         self._max_queue_size = max_queue_size
         self._batcher: Batcher[Tensors, Tensors] = Batcher(
@@ -271,7 +272,7 @@ class Model:
         else:
             prepared = await self._preprocess_on_thread(task, items, parameters, deadline)
         preprocessed = perf_counter()
-        answers = await self._batcher.submit([row for one in prepared for row in one.rows], deadline)
+        answers = await self._batcher.submit([row for one in prepared for row in one.rows], deadline, task.priority)
         answered = perf_counter()
         if len(items) <= FEW_ITEMS and task.answers_quickly:
             outputs = _postprocess(task, prepared, answers, parameters)
@@ -330,16 +331,17 @@ class Model:
     async def _preprocess_on_thread(
         self, task: Task, items: Sequence[Any], parameters: Any, deadline: float
     ) -> list[Prepared]:
-        self._admit_to_preprocess(len(items), deadline)
+        self._admit_to_preprocess(self._item_s[task.name] * len(items), len(items), deadline)
         async with answer_by(deadline):
             return await self._pools.before.run(
-                lambda is_wanted: self._preprocess(task, items, parameters, is_wanted), self._item_s * len(items)
+                lambda is_wanted: self._preprocess(task, items, parameters, is_wanted),
+                self._item_s[task.name] * len(items),
             )
 
-    def _admit_to_preprocess(self, num_items: int, deadline: float) -> None:
+    def _admit_to_preprocess(self, seconds: float, num_items: int, deadline: float) -> None:
         patience = deadline - asyncio.get_running_loop().time()
         wait = self._pools.before.wait_s
-        if wait and wait + self._item_s * num_items > patience:
+        if wait and wait + seconds > patience:
             self._observer.refused("preprocess", num_items)
             raise Overloaded(f"reading the inputs would begin in about {wait:.2f} s, which is too late", wait)
 
@@ -359,7 +361,7 @@ class Model:
                 prepared.append(task.preprocess(item, parameters))
             except InvalidInput as error:
                 raise error.under("inputs", i) from None
-            self._item_s += 0.1 * (perf_counter() - started - self._item_s)
+            self._item_s[task.name] += 0.1 * (perf_counter() - started - self._item_s[task.name])
             num_rows += len(prepared[-1].rows)
             if num_rows > self._max_queue_size:
                 raise PayloadTooLarge(

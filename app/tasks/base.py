@@ -60,6 +60,9 @@ class Task(ABC):
     answers_quickly: ClassVar[bool] = False
     """Whether `postprocess` takes less than handing it to another thread would, of any item."""
 
+    priority: ClassVar[int] = 0
+    """That of its rows in the queue: the larger, the later is their turn, but 0 is as good as 2."""
+
     class_names: Mapping[str, Sequence[str]] = {}
     """Of outputs whose last dimension is over classes, by the output's name: what the classes are called."""
 

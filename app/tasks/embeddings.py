@@ -90,8 +90,8 @@ class SentenceSimilarity(EmbeddingTask):
 
     def preprocess(self, item: SentenceComparison, parameters: SentenceSimilarityParameters) -> Prepared:
         return Prepared(
-            [_row(self._encoder, item.source_sentence, parameters.truncate, "source_sentence")]
-            + [_row(self._encoder, text, parameters.truncate, "sentences", i) for i, text in enumerate(item.sentences)]
+            [_row(self.encoder, item.source_sentence, parameters.truncate, "source_sentence")]
+            + [_row(self.encoder, text, parameters.truncate, "sentences", i) for i, text in enumerate(item.sentences)]
         )
 
     def postprocess(
@@ -112,7 +112,7 @@ class FeatureExtraction(EmbeddingTask):
     answers_quickly = True
 
     def views(self) -> Sequence[EmbeddingTask]:
-        return (SentenceSimilarity(self._config, {}, self._encoder),)
+        return (SentenceSimilarity(self._config, {}, self.encoder),)
 
     def check(self, parameters: FeatureExtractionParameters) -> None:
         if self._config.has_unit_length and not parameters.normalize and parameters.dimensions is None:
@@ -124,7 +124,7 @@ class FeatureExtraction(EmbeddingTask):
     def preprocess(self, item: PassageInput, parameters: FeatureExtractionParameters) -> Prepared:
         prompt = "" if parameters.prompt_name is None else self._config.prompts[parameters.prompt_name]
         cut = parameters.truncation_direction
-        return Prepared([_row(self._encoder, item.text, parameters.truncate, "text", prompt=prompt, cut=cut)])
+        return Prepared([_row(self.encoder, item.text, parameters.truncate, "text", prompt=prompt, cut=cut)])
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: FeatureExtractionParameters

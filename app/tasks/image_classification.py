@@ -80,13 +80,13 @@ class ImageClassification(Task):
     binary_field = "image"
 
     def __init__(self, config: ImageClassificationConfig, files: Mapping[str, Path]) -> None:
-        self._size, self._margin = config.image_size, config.resize_margin
+        self.image_size, self.resize_margin = config.image_size, config.resize_margin
         self._labels = read_labels(files[config.labels])
         self.class_names = {"probabilities": self._labels}
 
     def preprocess(self, item: ImageInput, parameters: ImageClassificationParameters) -> Prepared:
         try:
-            return Prepared([{"image": read_square(item.image, self._size, self._margin)}])
+            return Prepared([{"image": read_square(item.image, self.image_size, self.resize_margin)}])
         except InvalidInput as error:
             raise error.under("image") from None
 

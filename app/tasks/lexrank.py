@@ -3,11 +3,19 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+
+
+class Choice(NamedTuple):
+    """A chosen sentence, by its index, and its largest similarity to those that were chosen before it."""
+
+    sentence: int
+    redundancy: float
 
 
 def similarities(embeddings: Floats) -> Floats:
@@ -88,10 +96,15 @@ def relevance(centrality: Floats, position_weight: float, *, start: int = 0, rea
     longer it is: no report, but a treatise, which does not put all that matters first.
     """
     size = len(centrality)
-    weight = position_weight if reach is None else position_weight * min(1, reach / size)
+    weight = prior_weight(size, position_weight, reach)
     early = np.zeros(size)
     early[start:] = 1 / np.sqrt(np.arange(1, size - start + 1))
     return np.asarray((centrality + weight * early) / (1 + weight), np.float32)
+
+
+def prior_weight(size: int, position_weight: float, reach: int | None) -> float:
+    """How much the prior of `relevance` weighs in a text of `size` sentences, beside a centrality of 1."""
+    return position_weight if reach is None else position_weight * min(1, reach / size)
 
 
 def choose(
@@ -102,8 +115,8 @@ def choose(
     max_sentences: int | None = None,
     lengths: Sequence[int] = (),
     max_length: int | None = None,
-) -> list[int]:
-    """Indices in order of the text: as many sentences as the limits admit, at least one.
+) -> list[Choice]:
+    """In the order in which they are chosen: as many sentences as the limits admit, at least one.
 
     Maximal marginal relevance (Carbonell and Goldstein 1998): each next choice has the best of
     `mmr_lambda` x score - (1 - `mmr_lambda`) x its largest similarity to what is chosen. If no sentence is
@@ -113,15 +126,15 @@ def choose(
     costs = np.asarray(lengths or [0] * size)
     room = costs.sum() if max_length is None else max_length
     if room < costs.min():
-        return [int(costs.argmin())]
-    chosen: list[int] = []
+        return [Choice(int(costs.argmin()), 0.0)]
+    chosen: list[Choice] = []
     is_open = np.ones(size, np.bool_)
     closest = np.zeros(size, np.float32)
     while len(chosen) < min(size, max_sentences or size) and (is_open & (costs <= room)).any():
         worth = np.where(is_open & (costs <= room), mmr_lambda * scores - (1 - mmr_lambda) * closest, -np.inf)
         best = int(worth.argmax())
-        chosen.append(best)
+        chosen.append(Choice(best, float(closest[best])))
         is_open[best] = False
         room -= costs[best]
         np.maximum(closest, cosines[best], out=closest)
-    return sorted(chosen)
+    return chosen

@@ -107,11 +107,11 @@ class Recommendation(Task):
     example: ClassVar[dict[str, Any]] = {"history": ["Alien (1979)", "Blade Runner (1982)", "Star Wars (1977)"]}
 
     def __init__(self, config: RecommendationConfig, files: Mapping[str, Path]) -> None:
-        self._max_history = config.max_history
-        self._items = CATALOGUE.validate_json(files[config.catalogue].read_bytes())
-        self._finder = ItemFinder(self._items)
+        self.max_history = config.max_history
+        self.items = CATALOGUE.validate_json(files[config.catalogue].read_bytes())
+        self._finder = ItemFinder(self.items)
         # Softmax of this is each item's share of all events, smoothed by one event.
-        self._popularity = np.log1p([item.popularity for item in self._items])
+        self.popularity = np.log1p([item.popularity for item in self.items])
 
     def is_quick(self, item: HistoryInput) -> bool:
         # Suggestions for unknown titles are searched for, which takes many times as long.
@@ -128,33 +128,42 @@ class Recommendation(Task):
         indices, faults = self._finder.find_all(item.history, explain=parameters.unknown == "error")
         if faults:
             raise InvalidInput(faults[0]["msg"], faults).under("history")
-        return Prepared([self._row(indices)] if indices else [], context=indices)
+        return Prepared([self.row(indices)] if indices else [], context=indices)
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: RecommendationParameters
     ) -> list[RecommendedItem]:
-        scores = answers[0]["scores"] if answers else self._popularity
-        return self._best_unseen(scores, prepared.context, parameters.top_k)
+        scores = answers[0]["scores"] if answers else self.popularity
+        return self.best_unseen(scores, prepared.context, parameters.top_k)
 
     def rows_of(self, batch: Tensors) -> list[Tensors]:
-        require_within(batch["item_ids"], len(self._items), "item_ids")
+        require_within(batch["item_ids"], len(self.items), "item_ids")
         return super().rows_of(batch)
 
     def probe(self, length: int) -> Tensors:
-        return self._row([1] * self._max_history)
+        return self.row([1] * self.max_history)
 
-    def _row(self, indices: Sequence[int]) -> Tensors:
-        newest = indices[-self._max_history :]
-        return {"item_ids": np.asarray([0] * (self._max_history - len(newest)) + [*newest], np.int64)}
+    def row(self, indices: Sequence[int]) -> Tensors:
+        newest = indices[-self.max_history :]
+        return {"item_ids": np.asarray([0] * (self.max_history - len(newest)) + [*newest], np.int64)}
 
-    def _best_unseen(self, scores: Array, seen: Sequence[int], top_k: int) -> list[RecommendedItem]:
-        is_unseen = np.ones(len(self._items), np.bool_)
+    def best_unseen(self, scores: Array, seen: Sequence[int], top_k: int) -> list[RecommendedItem]:
+        probabilities = self.probabilities(scores, seen)
+        best = self.best(probabilities, seen, top_k)
+        return [self._recommended(self.items[i], float(probabilities[i])) for i in best]
+
+    def probabilities(self, scores: Array, seen: Sequence[int]) -> Array:
+        """Of being next, for each of the catalogue by its scores; zero for what was seen."""
+        is_unseen = np.ones(len(self.items), np.bool_)
         is_unseen[[0, *seen]] = False
-        top_k = min(top_k, int(is_unseen.sum()))
-        if not top_k:
-            return []
-        probabilities = softmax(np.where(is_unseen, scores, -np.inf))
-        return [self._recommended(self._items[i], float(probabilities[i])) for i in largest(probabilities, top_k)]
+        if not is_unseen.any():
+            return np.zeros(len(self.items))
+        return softmax(np.where(is_unseen, scores, -np.inf))
+
+    def best(self, probabilities: Array, seen: Sequence[int], top_k: int) -> Array:
+        """Indices of the `top_k` likeliest, or of as many as are left."""
+        top_k = min(top_k, len(self.items) - len({0, *seen}))
+        return largest(probabilities, top_k) if top_k else np.zeros(0, np.int64)
 
     def _recommended(self, item: CatalogueItem, score: float) -> RecommendedItem:
         return RecommendedItem(item=item.id, title=item.title, genres=item.genres, score=score)

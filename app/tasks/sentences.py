@@ -9,10 +9,10 @@ import sentencex
 from app.tasks.markup import ARTICLE, BOILERPLATE, CLOSING, EVERYTHING, FINAL, Prose, lines, prose
 
 # Characters written without spaces between words: kana, Han and their extensions.
-_HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003134f"
-_HAN_CHARACTER = re.compile(f"[{_HAN}]")
-_WIDE = re.compile(f"[{_HAN}\u3001-\u303f\uff01-\uff65]")
-_WORD = re.compile(rf"[{_HAN}]|[^\W{_HAN}]++(?:[^\w\s]++[^\W{_HAN}]++)*+")
+HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003134f"
+_HAN_CHARACTER = re.compile(f"[{HAN}]")
+_WIDE = re.compile(f"[{HAN}\u3001-\u303f\uff01-\uff65]")
+_WORD = re.compile(rf"[{HAN}]|[^\W{HAN}]++(?:[^\w\s]++[^\W{HAN}]++)*+")
 _ENDING = re.compile(rf"[{re.escape(FINAL)}][{re.escape(CLOSING)}]*+(?:\[\d{{1,3}}\])*+$")
 _QUOTES = re.compile("[\"'`“”‘’«»‹›„「」『』《》（）()\\[\\]{}]")
 

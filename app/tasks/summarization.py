@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
@@ -10,7 +10,16 @@ from pydantic import BaseModel, Field, model_validator
 from app.errors import InvalidInput
 from app.tasks.base import Prepared, Schema, Task
 from app.tasks.embeddings import EmbeddingConfig, FeatureExtraction, SentenceSimilarity
-from app.tasks.lexrank import choose, lexrank, relevance, similarities, start_of_report, word_centrality
+from app.tasks.lexrank import (
+    Choice,
+    Floats,
+    choose,
+    lexrank,
+    relevance,
+    similarities,
+    start_of_report,
+    word_centrality,
+)
 from app.tasks.sentences import Sentence, joined, sentences, words
 from app.tasks.text import TextEncoder, TextTask
 from app.tensors import Tensors
@@ -100,6 +109,16 @@ class Summary(BaseModel):
     sentences: Annotated[list[SummarySentence], Field(description="what was chosen, in the order of the input")]
 
 
+class Selection(NamedTuple):
+    """The candidates of a text, how alike they are, [n, n], how central, [n], how telling, [n], and what was chosen."""
+
+    sentences: Sequence[Sentence]
+    cosines: Floats
+    centrality: Floats
+    scores: Floats
+    choices: Sequence[Choice]
+
+
 class Summarization(TextTask):
     """Choose the sentences that best stand for a text, each with its place in the input. Nothing is made up."""
 
@@ -115,13 +134,13 @@ class Summarization(TextTask):
 
     def __init__(self, config: SummarizationConfig, files: Mapping[str, Path]) -> None:
         super().__init__(TextEncoder(files[config.tokenizer], config.max_tokens))
-        self._config = config
+        self.config = config
 
     def views(self) -> Sequence[Task]:
         config = EmbeddingConfig(
-            tokenizer=self._config.tokenizer, max_tokens=self._config.max_tokens, has_unit_length=True
+            tokenizer=self.config.tokenizer, max_tokens=self.config.max_tokens, has_unit_length=True
         )
-        return FeatureExtraction(config, {}, self._encoder), SentenceSimilarity(config, {}, self._encoder)
+        return FeatureExtraction(config, {}, self.encoder), SentenceSimilarity(config, {}, self.encoder)
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
         found = self._shortlist(_candidates(item.text, parameters), parameters)
@@ -132,37 +151,45 @@ class Summarization(TextTask):
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: SummarizationParameters
     ) -> Summary:
+        selection = self.select(prepared, answers, parameters)
+        chosen = sorted(choice.sentence for choice in selection.choices)
+        return _summary([selection.sentences[i] for i in chosen], [float(selection.scores[i]) for i in chosen])
+
+    def select(self, prepared: Prepared, answers: Sequence[Tensors], parameters: SummarizationParameters) -> Selection:
+        """Choose sentences by their embeddings; one sentence needs none."""
         found: list[Sentence] = prepared.context
         if not answers:
-            return _summary(found, [1.0])
+            one = np.ones(1, np.float32)
+            return Selection(found, np.zeros((1, 1), np.float32), one, one, [Choice(0, 0.0)])
         cosines = similarities(np.stack([answer["embedding"] for answer in answers]).astype(np.float32))
+        centrality = lexrank(cosines, self.config.damping)
         scores = relevance(
-            lexrank(cosines, self._config.damping),
-            self._config.position_weight,
-            start=start_of_report(cosines, self._config.kinship),
-            reach=self._config.position_reach,
+            centrality,
+            self.config.position_weight,
+            start=start_of_report(cosines, self.config.kinship),
+            reach=self.config.position_reach,
         )
         budget, lengths = None, []
         if parameters.max_words is not None:
             budget, lengths = parameters.max_words, [len(words(sentence.text)) for sentence in found]
         elif parameters.max_tokens is not None:
-            budget, lengths = parameters.max_tokens, [self._encoder.num_tokens(sentence.text) for sentence in found]
+            budget, lengths = parameters.max_tokens, [self.encoder.num_tokens(sentence.text) for sentence in found]
         limit = parameters.max_sentences if budget is None else None
-        chosen = choose(
-            scores, cosines, self._config.mmr_lambda, max_sentences=limit, lengths=lengths, max_length=budget
+        choices = choose(
+            scores, cosines, self.config.mmr_lambda, max_sentences=limit, lengths=lengths, max_length=budget
         )
-        return _summary([found[i] for i in chosen], scores[chosen].tolist())
+        return Selection(found, cosines, centrality, scores, choices)
 
     def _shortlist(self, found: list[Sentence], parameters: SummarizationParameters) -> list[Sentence]:
         size = max(MAX_ROWS, parameters.fewest_sentences)
         if len(found) <= size:
             return found
         centrality = word_centrality([words(sentence.text) for sentence in found])
-        scores = relevance(centrality, self._config.position_weight, reach=self._config.position_reach)
+        scores = relevance(centrality, self.config.position_weight, reach=self.config.position_reach)
         return [found[i] for i in sorted(np.argsort(-scores, kind="stable")[:size])]
 
     def _row(self, sentence: Sentence) -> Tensors:
-        return self._encoder.encode(sentence.text[: self._encoder.max_tokens * _CHARACTERS_PER_TOKEN], truncate=True)
+        return self.encoder.encode(sentence.text[: self.encoder.max_tokens * _CHARACTERS_PER_TOKEN], truncate=True)
 
 
 def _candidates(text: str, parameters: SummarizationParameters) -> list[Sentence]:

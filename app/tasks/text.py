@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from app.errors import InvalidInput
 from app.tasks.base import Task, require_within
-from app.tensors import Session, Tensors
+from app.tensors import Array, Session, Tensors
 
 # Where the cost of a batch is measured, and what a GPU sees.
 BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -38,7 +38,13 @@ class TextEncoder:
         self.num_tokens_known = max(self._tokenizer.get_vocab().values(), default=0) + 1
 
     def encode(self, text: str, *, truncate: bool, cut: Literal["left", "right"] = "right") -> Tensors:
-        """`cut` is the end at which a text that is too long is truncated.
+        """A row of the text; see `tokens`."""
+        return self.row(self.tokens(text, truncate=truncate, cut=cut).ids)
+
+    def tokens(self, text: str, *, truncate: bool, cut: Literal["left", "right"] = "right") -> Encoding:
+        """Tokens, with those that the model adds, and where each stands in the text, in characters.
+
+        `cut` is the end at which a text that is too long is truncated.
 
         Raises InvalidInput if the text is longer than the model reads and `truncate` is false.
         """
@@ -49,7 +55,7 @@ class TextEncoder:
                     f"the model reads at most {self.max_tokens} tokens of it"
                 )
             text = text[:MAX_CHARACTERS] if cut == "right" else text[-MAX_CHARACTERS:]
-        encoding = self._tokenizer.encode(_unicode(text), add_special_tokens=False)
+        encoding = self._tokenizer.encode(to_unicode(text), add_special_tokens=False)
         num_tokens = len(encoding.ids) + self._num_special
         if num_tokens > self.max_tokens:
             if not truncate:
@@ -58,17 +64,23 @@ class TextEncoder:
                     'shorten it, or send "truncate": true in parameters to use its beginning'
                 )
             encoding.truncate(self.max_tokens - self._num_special, direction=cut)
-        return self.row(self._tokenizer.post_process(encoding).ids)
+        return self._tokenizer.post_process(encoding)
 
     def num_tokens(self, text: str) -> int:
         """How many tokens a text has, of whatever length, without those that the model adds."""
-        return len(self._tokenizer.encode(_unicode(text), add_special_tokens=False).ids)
+        return len(self._tokenizer.encode(to_unicode(text), add_special_tokens=False).ids)
 
-    def row(self, ids: Sequence[int]) -> Tensors:
+    def token_id(self, token: str) -> int | None:
+        """The id of a token such as "[MASK]"; None if the model has no such token."""
+        found: int | None = self._tokenizer.token_to_id(token)
+        return found
+
+    def row(self, ids: Sequence[int] | Array) -> Tensors:
         return {"input_ids": np.asarray(ids, np.int64), "attention_mask": np.ones(len(ids), np.int64)}
 
 
-def _unicode(text: str) -> str:
+def to_unicode(text: str) -> str:
+    """The text with "?" for what is not Unicode, character by character."""
     # Lone surrogates are valid JSON but not Unicode text; the tokenizer refuses them.
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -81,14 +93,14 @@ class TextTask(Task):
     """
 
     def __init__(self, encoder: TextEncoder) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
         self.lengths = [length for length in BUCKETS if length < encoder.max_tokens] + [encoder.max_tokens]
 
     def length(self, row: Tensors) -> int:
         return len(row["input_ids"])
 
     def probe(self, length: int) -> Tensors:
-        return self._encoder.row([1] * length)
+        return self.encoder.row([1] * length)
 
     def rows_of(self, batch: Tensors) -> list[Tensors]:
         """Each row without the padding at its end, or all would be as dear as the longest of their request."""
@@ -97,11 +109,11 @@ class TextTask(Task):
             raise InvalidInput(f"has shape {list(mask.shape)}, and input_ids has {list(ids.shape)}").under(
                 "attention_mask"
             )
-        if ids.shape[1] > self._encoder.max_tokens:
+        if ids.shape[1] > self.encoder.max_tokens:
             raise InvalidInput(
-                f"has {ids.shape[1]} tokens a row and the model reads at most {self._encoder.max_tokens}"
+                f"has {ids.shape[1]} tokens a row and the model reads at most {self.encoder.max_tokens}"
             ).under("input_ids")
-        require_within(ids, self._encoder.num_tokens_known, "input_ids")
+        require_within(ids, self.encoder.num_tokens_known, "input_ids")
         is_read = mask != 0
         lengths = np.where(is_read.any(axis=1), ids.shape[1] - is_read[:, ::-1].argmax(axis=1), 1).tolist()
         return [{"input_ids": ids[i, :length], "attention_mask": mask[i, :length]} for i, length in enumerate(lengths)]
@@ -118,6 +130,6 @@ class TextTask(Task):
     def forward(self, sessions: Mapping[str, Session], batch: Tensors) -> Tensors:
         session, (_, length) = sessions["model"], batch["input_ids"].shape
         if session.placement.device != "cpu":
-            padding = max(0, min(bucket(length), self._encoder.max_tokens) - length)
+            padding = max(0, min(bucket(length), self.encoder.max_tokens) - length)
             batch = {name: np.pad(array, ((0, 0), (0, padding))) for name, array in batch.items()}
         return session.run(batch)

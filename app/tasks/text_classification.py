@@ -61,7 +61,7 @@ class TextClassification(TextTask):
         if not item.text.strip():
             raise InvalidInput("the text is empty").under("text")
         try:
-            return Prepared([self._encoder.encode(item.text, truncate=parameters.truncate)])
+            return Prepared([self.encoder.encode(item.text, truncate=parameters.truncate)])
         except InvalidInput as error:
             raise error.under("text") from None
 

@@ -93,7 +93,14 @@ def test_a_key_in_the_query_is_none(client, secret):
 @pytest.mark.parametrize(
     "path",
     [
-        *(PREDICT, "/v1/models", "/v1/models/tiny-sentiment", "/v1/models/tiny-sentiment/load", "/nothing/here"),
+        *(
+            PREDICT,
+            "/v1/models/tiny-sentiment/explain",
+            "/v1/models",
+            "/v1/models/tiny-sentiment",
+            "/v1/models/tiny-sentiment/load",
+            "/nothing/here",
+        ),
         *("/v2", "/v2/models/m/infer", "/v2/models/m/ready", "/v2/repository/index", "/hf/models/m", "/metrics"),
         *("/health", "/health/live/", "/health/live/x", "/docs/x", "/openapi.jsonx", "/static-offline-docs"),
         *("/%2e%2e/v1/models", "/docs/../v1/models", "/health/live%0a", "/V1/models", "//v1/models"),

@@ -14,7 +14,10 @@ def client_of(engine, limits):
     return TestClient(create_app(engine, Telemetry(), limits))
 
 
-@pytest.mark.parametrize("path", [PREDICT, "/v1/models/tiny-sentiment/versions/1/predict"])
+EXPLAIN = "/v1/models/tiny-sentiment/explain"
+
+
+@pytest.mark.parametrize("path", [PREDICT, "/v1/models/tiny-sentiment/versions/1/predict", EXPLAIN])
 def test_a_body_may_be_as_large_as_its_task_needs_and_no_larger(engine, path):
     with client_of(engine, Limits(task_body_bytes={"text-classification": 2_000})) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)
@@ -31,7 +34,7 @@ def test_each_route_has_its_limit(engine):
     with client_of(engine, Limits()) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)
         limit_of = body_limit(engine, Limits())
-        assert limit_of(PREDICT) == 4_000_000
+        assert limit_of(PREDICT) == limit_of(EXPLAIN) == 4_000_000
         assert limit_of("/hf/models/tiny-sentiment") == 4_000_000
         assert limit_of("/v2/models/tiny-sentiment/infer") == 32_000_000
         assert limit_of("/v1/models/none/predict") == OTHER_BODY_BYTES

@@ -127,6 +127,22 @@ def test_of_those_that_wait_the_lower_priority_number_goes_first_and_0_is_2():
     assert go(main()) == [["first"], [1], [0], [2], [3], [99]]
 
 
+def test_rows_of_lower_priority_do_not_ride_with_those_that_go_before_them():
+    async def main():
+        gate = Gate()
+        async with make(gate) as batcher:
+            first = asyncio.create_task(batcher.submit(["first"], in_(5)))
+            await gate.wait_until_it_runs()
+            later = asyncio.create_task(batcher.submit(["later"] * 3, in_(5), 10))
+            sooner = asyncio.create_task(batcher.submit(["sooner"], in_(5)))
+            await asyncio.sleep(0)
+            gate.let(3)
+            await asyncio.gather(first, later, sooner)
+            assert gate.seen == [["first"], ["sooner"], ["later"] * 3]
+
+    go(main())
+
+
 def test_a_row_that_has_waited_for_long_goes_before_newcomers_of_higher_priority(monkeypatch):
     monkeypatch.setattr("app.serving.batcher.LEVEL_S", 0.02)
 

@@ -13,6 +13,10 @@ def directions(size: int, width: int = 16, seed: int = 0) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+def chosen(*scores_and_cosines, **limits) -> list[int]:
+    return [choice.sentence for choice in choose(*scores_and_cosines, **limits)]
+
+
 def test_similarities_are_cosines_without_negative_ones_and_without_oneself() -> None:
     found = similarities(np.array([[1, 0], [0.6, 0.8], [-1, 0]], np.float32))
     assert found == pytest.approx(np.array([[0, 0.6, 0], [0.6, 0, 0], [0, 0, 0]]), abs=1e-6)
@@ -98,21 +102,21 @@ def test_without_kinship_every_text_starts_with_its_first_sentence() -> None:
 def test_a_second_choice_is_not_a_copy_of_the_first() -> None:
     cosines = similarities(np.array([[1, 0], [1, 0], [0, 1]], np.float32))
     scores = np.array([1.0, 0.9, 0.7], np.float32)
-    assert choose(scores, cosines, 0.7, max_sentences=2) == [0, 2]
-    assert choose(scores, cosines, 1.0, max_sentences=2) == [0, 1]
+    assert chosen(scores, cosines, 0.7, max_sentences=2) == [0, 2]
+    assert chosen(scores, cosines, 1.0, max_sentences=2) == [0, 1]
 
 
-def test_choices_come_in_the_order_of_the_text() -> None:
+def test_choices_come_in_the_order_in_which_they_are_made() -> None:
     scores = np.array([0.1, 0.2, 0.3], np.float32)
-    assert choose(scores, np.zeros((3, 3), np.float32), 0.7, max_sentences=2) == [1, 2]
+    assert chosen(scores, np.zeros((3, 3), np.float32), 0.7, max_sentences=2) == [2, 1]
 
 
 def test_more_sentences_than_there_are_means_all() -> None:
-    assert choose(np.ones(3, np.float32), np.zeros((3, 3), np.float32), 0.7, max_sentences=9) == [0, 1, 2]
+    assert chosen(np.ones(3, np.float32), np.zeros((3, 3), np.float32), 0.7, max_sentences=9) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
-    ("max_words", "chosen"),
+    ("max_words", "expected"),
     [
         pytest.param(30, [0, 1, 2], id="all-fit"),
         pytest.param(20, [0, 2], id="the-best-first-then-what-still-fits"),
@@ -120,10 +124,10 @@ def test_more_sentences_than_there_are_means_all() -> None:
         pytest.param(2, [2], id="nothing-fits-so-the-shortest"),
     ],
 )
-def test_words_are_a_budget(max_words: int, chosen: list[int]) -> None:
+def test_words_are_a_budget(max_words: int, expected: list[int]) -> None:
     scores = np.array([0.9, 0.5, 0.4], np.float32)
     none = np.zeros((3, 3), np.float32)
-    assert choose(scores, none, 0.7, lengths=[12, 11, 5], max_length=max_words) == chosen
+    assert chosen(scores, none, 0.7, lengths=[12, 11, 5], max_length=max_words) == expected
 
 
 @pytest.mark.parametrize("max_sentences", [3, 2_999])
@@ -132,6 +136,13 @@ def test_three_thousand_sentences_are_chosen_from_in_seconds(max_sentences: int)
     started = time.process_time()
     cosines = similarities(embeddings)
     scores = relevance(lexrank(cosines, 0.85), 2.0, start=start_of_report(cosines, 0.99), reach=20)
-    chosen = choose(scores, cosines, 0.7, max_sentences=max_sentences)
-    assert len(chosen) == max_sentences
+    found = chosen(scores, cosines, 0.7, max_sentences=max_sentences)
+    assert len(found) == max_sentences
     assert time.process_time() - started < 4
+
+
+def test_a_choice_says_how_like_those_before_it_is() -> None:
+    cosines = similarities(np.array([[1, 0], [0.6, 0.8], [0, 1]], np.float32))
+    found = choose(np.array([1.0, 0.1, 0.5], np.float32), cosines, 0.7)
+    assert [choice.sentence for choice in found] == [0, 2, 1]
+    assert [choice.redundancy for choice in found] == pytest.approx([0, 0, 0.8])

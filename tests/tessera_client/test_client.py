@@ -27,6 +27,7 @@ from tessera_client import (
     TesseraError,
     Unreachable,
     classify_texts,
+    explain,
     list_models,
     predict,
     summarize,
@@ -244,6 +245,16 @@ def test_own_types_are_validated(ask, url, script):
         ask(url, predict("m", [{"x": 1}], dict[str, list[float]]))
     script.will(200, {"model": "m", "version": 1, "outputs": [{"y": "text"}]})
     assert ask(url, predict("m", [{"x": 1}], parameters={"a": 1})).outputs == [{"y": "text"}]
+
+
+def test_reasons_are_asked_for_like_a_prediction(ask, url, script):
+    script.will(200, {"model": "m", "version": 3, "outputs": [{"label": "good", "words": []}]})
+    answer = ask(url, explain("m", ["a"], dict[str, Any], parameters={"label": "good", "truncate": None}, version=3))
+    assert answer.outputs == [{"label": "good", "words": []}]
+    ((_, path, _, content),) = script.asked
+    assert (path, json.loads(content)) == (
+        "/v1/models/m/versions/3/explain", {"inputs": ["a"], "parameters": {"label": "good"}},
+    )  # fmt: skip
 
 
 def test_the_client_is_told_what_is_served_and_its_readiness(ask, url, script):

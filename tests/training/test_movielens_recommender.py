@@ -141,7 +141,7 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch
     assert catalogue[0]["title"] == ""
     # What is held out does not count: 11 of 12 events of each of 40 people.
     assert sum(item["popularity"] for item in catalogue) == 40 * 11
-    assert {metric.name for metric in manifest.metrics} == set(recipe.RECIPE.must_reach)
+    assert {metric.name for metric in manifest.metrics} == {*recipe.RECIPE.must_reach, "deletion_area"}
     assert set(manifest.metrics[0].baselines) == {
         "popularity", "user and item embeddings", "NeuMF", "ALS", "item-kNN", "item-kNN, events fading",
         "EASE", "EASE, events fading", "GRU4Rec", "SASRec",

@@ -40,6 +40,7 @@ from training.data.fashion_mnist import (
     write_labels,
 )
 from training.export import to_onnx, verify_export
+from training.faithfulness.deletion import HeldOut
 from training.fit import LearningCurve, fit
 from training.networks.picture_resnet import PictureResNet
 from training.networks.textbook_cnn import TextbookCNN
@@ -54,6 +55,7 @@ REGRESSION_C = 1.0
 
 MEAN, DEVIATION = 0.286, 0.353  # of the training pixels, between 0 and 1
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow turns colours into grey
+EXPLAINED_PICTURES = 100
 TOLERANCE = 1e-3
 
 Probabilities = npt.NDArray[np.float32]
@@ -312,6 +314,15 @@ def golden(answers: Probabilities, garments: Pictures) -> list[Example]:
     return examples
 
 
+def held_out(run: Run) -> HeldOut:
+    """The first test pictures, on which explanations are judged."""
+    garments = tiny_fashion_mnist() if run.tiny else load_fashion_mnist(Path(run.source) if run.source else None)
+    few = garments.test.pixels[: 2 if run.tiny else EXPLAINED_PICTURES]
+    return HeldOut(
+        [{"image": to_base64(png(picture))} for picture in few], "Fashion-MNIST", f"test, {len(few)} pictures"
+    )
+
+
 def png(picture: npt.NDArray[np.uint8]) -> bytes:
     file = BytesIO()
     Image.fromarray(picture).save(file, "PNG", optimize=True)
@@ -323,6 +334,7 @@ RECIPE = Recipe(
     task="image-classification",
     summary="which of ten kinds of garment a picture shows, a residual network on Fashion-MNIST, half an hour",
     make=make,
+    held_out=held_out,
     must_reach={"accuracy": 0.94},
     takes_source=True,
 )

@@ -26,6 +26,7 @@ from app.tensors import Tensors
 from training.card import table
 from training.data import imagenet, photos
 from training.export import to_onnx, verify_export
+from training.faithfulness.deletion import HeldOut
 from training.networks.efficientnet_lite import VARIANTS, EfficientNetLite, Variant, load_weights
 from training.pictures import agreement_plot, grouped_bars, image_grid
 from training.quantize import quantize_static_int8
@@ -56,6 +57,7 @@ class Size:
 LITE0 = Size("Lite0", VARIANTS["lite0"], imagenet.LITE0, float_layers=6, published=(75.1, 74.4))
 LITE2 = Size("Lite2", VARIANTS["lite2"], imagenet.LITE2, float_layers=6, published=(77.6, 77.0))
 MARGIN = 32
+EXPLAINED_PHOTOS = 40
 TOLERANCE = 0.05  # of a probability: int8 kernels differ between processors
 BATCHES, ROUNDS = (1, 8), 60
 
@@ -156,6 +158,14 @@ def tiny_photos() -> photos.Photos:
     """A few photos that need no download."""
     few = list(photos.scikit_photos().values())
     return photos.Photos(calibration=few[:3], validation=[], test=few[3:])
+
+
+def held_out(run: Run) -> HeldOut:
+    """Test photos, on which explanations are judged."""
+    few = (tiny_photos() if run.tiny else photos.load_photos()).test[: 2 if run.tiny else EXPLAINED_PHOTOS]
+    return HeldOut(
+        [{"image": to_base64(file)} for file in few], "natural photos, central square", f"test, {len(few)} photos"
+    )
 
 
 def squares(files: Sequence[bytes], side: int) -> Images:
@@ -400,5 +410,6 @@ RECIPE = Recipe(
     task="image-classification",
     summary="which of 1,000 things a photo shows (EfficientNet-Lite0, 8 bits)",
     make=partial(make, LITE0, LITE2),
+    held_out=held_out,
     must_reach={"top1_agreement_with_fp32": 0.95},
 )

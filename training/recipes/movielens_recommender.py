@@ -21,6 +21,7 @@ from training.averaging import FinalAverage
 from training.baselines.table import read_table
 from training.data.movielens import SOURCE, load_movielens
 from training.export import to_onnx, verify_export
+from training.faithfulness.deletion import HeldOut
 from training.fit import LearningCurve, fit
 from training.networks.blend import Blend, ease_weights
 from training.networks.sasrec import SASRec
@@ -40,6 +41,7 @@ EASE_RECENCY, EASE_PENALTY, EASE_SHARE = 0.95, 400.0, 24.0
 # Of the baselines by themselves, chosen likewise.
 FADING_EASE, PLAIN_EASE_PENALTY = (0.9, 400.0), 150.0
 KNN_RECENCY = 0.7
+EXPLAINED_PEOPLE = 60
 SPLIT = "the last event of each of 943 people, ranked among all films they had not rated"
 
 # Recommended items that score almost alike may change places on another processor; three of them do not.
@@ -269,6 +271,15 @@ def export(network: nn.Module, histories: Sequence[History], folder: Path) -> tu
     return path, verify_export(network, path, {"item_ids": rows}, tolerance=1e-3)
 
 
+def held_out(run: Run) -> HeldOut:
+    """Histories of some people, without the last event, on which explanations are judged."""
+    movielens = load_movielens()
+    past, _ = leave_last_out(movielens.histories)
+    few = past[: 2 if run.tiny else EXPLAINED_PEOPLE]
+    items = [{"history": [movielens.catalogue[index].id for index in history[-MAX_HISTORY:]]} for history in few]
+    return HeldOut(items, "MovieLens-100k", f"what {len(few)} people rated before their last film")
+
+
 def write_catalogue(catalogue: Sequence[CatalogueItem], histories: Sequence[History], folder: Path) -> Path:
     counts = popularity(histories, len(catalogue) - 1)
     counted = [
@@ -284,5 +295,6 @@ RECIPE = Recipe(
     task="recommendation",
     summary="the next film from the last fifty, SASRec and EASE on MovieLens-100k, about a minute",
     make=make,
+    held_out=held_out,
     must_reach={"hr@10": 0.20, "ndcg@10": 0.105},
 )

@@ -20,7 +20,7 @@ from training.networks.minilm import TextClassifier, load_bert
 from training.recipe import Draft, Recipe, Run, TrainingError, progress
 from training.sentiment.baselines import Scores, frozen_minilm_scores, lstm_scores, tfidf_scores, vader_scores
 from training.sentiment.curriculum import Curriculum, LexiconLessons
-from training.sentiment.draft import Texts, load_task, load_texts, make_draft
+from training.sentiment.draft import Texts, held_out, load_task, load_texts, make_draft
 
 EPOCHS = 4
 WEIGHTS = "network.safetensors"
@@ -96,6 +96,7 @@ RECIPE = Recipe(
     task=TextClassification.name,
     summary="sentiment of English reviews and tweets in three classes; MiniLM-L6, int8",
     make=make,
+    held_out=held_out,
     must_reach={"accuracy_3class": 0.786, "accuracy_pos_neg": 0.906},
     takes_source=True,
 )

@@ -23,6 +23,7 @@ from training.sentiment.draft import (
     SHIPPED,
     VERIFIED_TEXTS,
     Texts,
+    held_out,
     load_task,
     load_texts,
     make_draft,
@@ -93,6 +94,7 @@ RECIPE = Recipe(
     task=TextClassification.name,
     summary="the same in two layers, distilled from reviews-sentiment; int8",
     make=make,
+    held_out=held_out,
     must_reach={"accuracy_3class": 0.75, "accuracy_pos_neg": 0.88},
     takes_source=True,
 )

@@ -20,6 +20,7 @@ from training.bert_graph import write_bert
 from training.calibration import expected_calibration_error, fit_temperature
 from training.data.lexicon import load_lexicon
 from training.data.sentiment import LABELS, SOURCES, load_sentiment
+from training.faithfulness.deletion import HeldOut
 from training.fit import LearningCurve
 from training.networks import minilm
 from training.networks.minilm import TextClassifier
@@ -33,6 +34,7 @@ from training.sentiment.reading import CONFIG, write_tokenizer
 
 SHIPPED = "int8"
 VERIFIED_TEXTS = 16
+EXPLAINED_TEXTS = 10  # of each domain
 TYPICAL_TEXTS = 60  # of each domain, from whose activations the int8 graph gets its scales
 
 EXAMPLES = (
@@ -72,6 +74,13 @@ def load_texts(run: Run) -> Texts:
         texts[texts.split == split].reset_index(drop=True) for split in ("train", "validation", "test")
     )
     return Texts(train, validation, test, lexicon)
+
+
+def held_out(run: Run) -> HeldOut:
+    """A few of the test texts of each domain, on which explanations are judged."""
+    test = load_texts(run).test
+    few = test.groupby("domain").head(1 if run.tiny else EXPLAINED_TEXTS).text.tolist()
+    return HeldOut([{"text": text} for text in few], "English text of seven domains", f"test, {len(few)} texts")
 
 
 def typical(texts: Texts) -> pd.Series:

@@ -34,24 +34,17 @@ export function summary(model, contract) {
       written.textContent = output.summary_text;
       article.replaceChildren(...pieces(request.item.text, output.sentences).map(({ text, span }) =>
         span ? element("mark", { title: `stands for the text: ${span.score.toFixed(2)}` }, text) : text));
-      reasons.replaceChildren(...sentencesOf(explanation).map(reason));
+      reasons.replaceChildren(...(explanation?.sentences ?? []).map(reason));
       return `${output.sentences.length} sentences chosen: ${output.summary_text}`;
     },
   };
 }
 
-function sentencesOf(explanation) {
-  const found = Array.isArray(explanation) ? explanation : explanation?.sentences;
-  return Array.isArray(found) ? found : [];
-}
-
-/** Of a sentence and the reasons for it, in whatever words and figures they come. */
 function reason(sentence) {
-  const { text, start, end, ...reasons } = sentence;
-  return element("li", {}, text && element("q", {}, text), element("small", {}, Object.entries(reasons).map(said).join("; ")));
-}
-
-function said([name, value]) {
-  const short = typeof value === "number" ? value.toFixed(2) : typeof value === "string" ? value : JSON.stringify(value);
-  return `${name.replaceAll("_", " ")} ${short}`;
+  const { text, rank, score, from_centrality: central, from_position: early, redundancy, stands_for: alike } = sentence;
+  return element("li", {}, element("q", {}, text),
+    element("small", {}, `chosen as number ${rank}: stands for the text ${score.toFixed(2)} (by what it says ${central.toFixed(2)}, by its place ${early.toFixed(2)})`,
+      redundancy > 0 && `; ${redundancy.toFixed(2)} of it had been said`),
+    alike.length > 0 && element("details", {}, element("summary", {}, `Stands for ${alike.length} more`),
+      element("ul", {}, alike.map((each) => element("li", {}, element("q", {}, each.text), ` ${each.cosine.toFixed(2)}`)))));
 }

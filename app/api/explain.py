@@ -1,0 +1,31 @@
+"""Explanations of predictions: asked with the same body, answered item by item."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.bodies import read_items
+from app.api.direct import Handler
+from app.api.limits import Limits
+from app.api.predict import Question, ask, respond, version_of
+from app.errors import InvalidInput
+from app.repository.manifest import Manifest
+from app.serving.engine import Engine
+from app.tasks.explanations import EXPLANATIONS
+
+
+def explain_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
+    async def read(request: Request, manifest: Manifest) -> Question:
+        kind = EXPLANATIONS.get(manifest.task)
+        if kind is None:
+            raise InvalidInput(
+                f"{manifest.name} is a {manifest.task} model, and this kind explains nothing; "
+                f"there are explanations for: {', '.join(EXPLANATIONS)}"
+            )
+        max_items = min(limits.max_items, kind.max_items)
+        items, parameters = await read_items(request, kind, max_items)
+        return Question(items, parameters, lambda prediction: respond(prediction, kind, max_items), kind.name)
+
+    async def explain(request: Request, names: dict[str, str]) -> Response:
+        return await ask(engine, limits, request, names["model"], version_of(names), read)
+
+    return {"/v1/models/{model}/explain": explain, "/v1/models/{model}/versions/{version}/explain": explain}

@@ -1,0 +1,61 @@
+"""What the explanations of all kinds of models share."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from app.errors import InferenceFailed, InvalidInput
+from app.tasks.base import Task
+from app.tasks.explanations.coalitions import Floats
+
+NAME = "explanation"
+_SUREST = 1e-6
+
+
+class Explanation(Task):
+    """Say why a model answers an item as it does.
+
+    Of an item it makes rows in which parts are left out, which the model's own batcher answers, and of the answers
+    what each part weighs.
+    """
+
+    name = NAME
+    priority = 10  # whoever only wants an answer goes before
+    max_items: ClassVar[int] = 16
+    """Of one request: an item makes as many rows as a hundred predictions."""
+
+    @abstractmethod
+    def __init__(self, task: Any) -> None:
+        """`task` is that of the model; rows of both are answered by the same graph."""
+
+
+def one_label(scores: Floats, labels: Sequence[str], label: str | None) -> int:
+    """Index of the label to explain: the one that is asked for or, by the `scores` of the whole item, the best.
+
+    Of several labels with that name the best is meant. Raises InferenceFailed on NaN.
+    """
+    if not np.isfinite(scores).all():
+        raise InferenceFailed("the model gave scores that are not numbers")
+    meant = [i for i, name in enumerate(labels) if label in (None, name)]
+    return max(meant, key=lambda i: float(scores[0, i]))
+
+
+def require_label(label: str | None, class_names: Mapping[str, Sequence[str]]) -> None:
+    """Raises InvalidInput for a label that the model does not know."""
+    (labels,) = class_names.values()
+    if label is not None and label not in labels:
+        there = ", ".join(labels[:10]) + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")
+        raise InvalidInput(f"no label {label!r:.60}; there are: {there}").under("label")
+
+
+def log_odds(probabilities: Floats) -> Floats:
+    """In which effects add up better than in probabilities, which change little near 0 and 1."""
+    sure = np.clip(probabilities, _SUREST, 1 - _SUREST)
+    return np.asarray(np.log(sure) - np.log1p(-sure))
+
+
+def rounded(values: Any) -> Any:
+    """Weights are estimates: what comes behind the sixth digit is noise."""
+    return np.round(values, 6).tolist()

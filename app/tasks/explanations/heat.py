@@ -1,0 +1,33 @@
+"""A heat map as numbers, and laid over the picture that it is of."""
+
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from app.tasks.explanations.coalitions import Floats
+
+LEAST_SIDE = 224  # of an overlay; a smaller picture is enlarged
+MOST_OPAQUE = 0.65
+# As what is heated glows. What is negative has no colour: it spoke for something else.
+_STOPS = np.array([0.0, 0.35, 0.7, 1.0])
+_GLOW = np.array([[90, 0, 60], [215, 25, 28], [253, 174, 60], [255, 255, 160]], np.float64)
+
+
+def overlay(square: npt.NDArray[np.uint8], heat: Floats) -> bytes:
+    """A PNG of `square` [side, side, 3] in grey, with the positive part of `heat` [rows, columns] in warm colours."""
+    picture = Image.fromarray(square)
+    side = max(LEAST_SIDE, picture.width)
+    picture = picture.resize((side, side), Image.Resampling.NEAREST if picture.width < LEAST_SIDE else None)
+    warmth = np.clip(heat, 0, None)
+    warmth = warmth / (warmth.max() or 1.0)
+    small = Image.fromarray(warmth.astype(np.float32), "F")
+    smooth = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC)).clip(0, 1).astype(np.float64)
+    colours = np.stack([np.interp(smooth, _STOPS, _GLOW[:, channel]) for channel in range(3)], axis=-1)
+    grey = np.asarray(picture.convert("L").convert("RGB"), np.float64)
+    opacity = MOST_OPAQUE * np.sqrt(smooth)[..., np.newaxis]
+    blended = grey * (1 - opacity) + colours * opacity
+    file = BytesIO()
+    Image.fromarray(blended.round().astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()

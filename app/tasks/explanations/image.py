@@ -1,0 +1,125 @@
+"""Why a picture has a label: where in it the label was seen."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, Field
+
+from app.tasks.base import Prepared
+from app.tasks.explanations.base import Explanation, one_label, require_label, rounded
+from app.tasks.explanations.coalitions import Floats, Kept
+from app.tasks.explanations.heat import overlay
+from app.tasks.image_classification import (
+    ImageBytes,
+    ImageClassification,
+    ImageClassificationParameters,
+    ImageInput,
+)
+from app.tensors import Tensors
+
+GRID = 12  # cells on a side
+WINDOW = 3  # cells on the side of what is hidden at a time
+Pixels = npt.NDArray[np.uint8]
+
+
+class ImageExplanationParameters(ImageClassificationParameters):
+    label: Annotated[str | None, Field(description="the label to explain; by default the best one")] = None
+    top_k: Annotated[
+        int, Field(ge=1, description="as in a prediction, whose parameters may be sent as they are; no effect")
+    ] = 5
+
+
+class HeatMap(BaseModel):
+    shape: Annotated[tuple[int, int], Field(description="rows and columns", examples=[(GRID, GRID)])]
+    values: Annotated[
+        list[list[float]],
+        Field(description="what the score of the label loses, on average, when a window over the cell is hidden"),
+    ]
+
+
+class ImageReasons(BaseModel):
+    label: Annotated[str, Field(description="the label that is explained", examples=["Egyptian cat"])]
+    score: Annotated[float, Field(description="its probability, as in the prediction")]
+    heatmap: Annotated[HeatMap, Field(description="over the square in the middle of the picture that the model sees")]
+    overlay: Annotated[
+        ImageBytes, Field(description="that square as a PNG in base64, the warmer where more spoke for the label")
+    ]
+
+
+class ImageExplanation(Explanation):
+    """Show where in each picture the label was seen, as numbers and as a picture.
+
+    A window moves over the square that the model sees and hides what is under it; the heat of a cell is what the
+    label's score loses, averaged over the windows that hide the cell. It is negative where something else is seen.
+    """
+
+    Input, Parameters, Output = ImageInput, ImageExplanationParameters, ImageReasons
+    example = ImageClassification.example
+    binary_field = ImageClassification.binary_field
+    max_items = 4
+
+    def __init__(self, task: ImageClassification) -> None:
+        self._task = task
+        (self._labels,) = task.class_names.values()
+        self._cells = cells(task.image_size)
+        self._hidden = windows(int(self._cells.max()) + 1)
+
+    def check(self, parameters: ImageExplanationParameters) -> None:
+        require_label(parameters.label, self._task.class_names)
+
+    def preprocess(self, item: ImageInput, parameters: ImageExplanationParameters) -> Prepared:
+        square = self.square(item)
+        fill = filling(square)
+        hidden = ({"image": self.without(square, fill, each)} for each in self._hidden)
+        return Prepared([{"image": square}, *hidden], context=square)
+
+    def square(self, item: ImageInput) -> Pixels:
+        """What the model sees of a picture, [side, side, 3]. Raises InvalidInput as a prediction does."""
+        return self._task.preprocess(item, ImageClassificationParameters()).rows[0]["image"]
+
+    def without(self, square: Pixels, fill: Pixels, hidden: Kept) -> Pixels:
+        """`square` with the colour `fill` [3] where its cells are `hidden` [rows, columns]."""
+        is_hidden = hidden[self._cells[:, np.newaxis], self._cells]
+        return np.where(is_hidden[..., np.newaxis], fill, square)
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: ImageExplanationParameters
+    ) -> ImageReasons:
+        scores = np.stack([answer["probabilities"] for answer in answers]).astype(np.float64)
+        label = one_label(scores, self._labels, parameters.label)
+        heat = mean_loss(self._hidden, scores[0, label] - scores[1:, label])
+        return ImageReasons(
+            label=self._labels[label],
+            score=float(scores[0, label]),
+            heatmap=HeatMap(shape=(heat.shape[0], heat.shape[1]), values=rounded(heat)),
+            overlay=overlay(prepared.context, heat),
+        )
+
+
+def cells(size: int) -> npt.NDArray[np.int64]:
+    """In which of at most GRID rows of cells each row of pixels is, [size]; of columns likewise."""
+    return np.arange(size) * min(GRID, size) // size
+
+
+def windows(num_cells: int) -> Kept:
+    """Every place of a window on `num_cells` x `num_cells` cells, true where it hides, [windows, rows, columns].
+
+    It may stand over the rim, so that as many windows hide a cell there as in the middle.
+    """
+    places = range(1 - WINDOW, num_cells)
+    found = np.zeros((len(places) ** 2, num_cells, num_cells), np.bool_)
+    for i, (top, left) in enumerate((top, left) for top in places for left in places):
+        found[i, max(top, 0) : top + WINDOW, max(left, 0) : left + WINDOW] = True
+    return found
+
+
+def mean_loss(hidden: Kept, lost: Floats) -> Floats:
+    """For each cell the mean of `lost` [windows] over the windows that hide it."""
+    return np.asarray(np.tensordot(lost, hidden, axes=1) / hidden.sum(axis=0))
+
+
+def filling(square: Pixels) -> Pixels:
+    """What is shown in place of what is hidden, [3]: the mean colour of the picture."""
+    return np.asarray(square.mean(axis=(0, 1)).round(), np.uint8)

@@ -1,0 +1,83 @@
+"""Deletion curves of explanations: of models whose reasons are known, and of a version that is amended."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import publish_sentiment, word_counting_graph, word_tokenizer
+
+from app.repository.manifest import CardFiles, Metric
+from app.repository.repository import ModelRepository
+from app.runtimes.onnx import load_onnx
+from app.runtimes.options import RuntimeOptions
+from app.tasks.text_classification import TextClassification, TextClassificationConfig
+from training.card import quality
+from training.faithfulness.__main__ import Published, main, write
+from training.faithfulness.deletion import NAME, HeldOut, area, faithfulness
+from training.recipe import TrainingError
+
+TEXTS = HeldOut(
+    [{"text": "what a good film what a film what a film"}, {"text": "a film a film what bad a film a film a"}],
+    "texts of one telling word",
+    "test, 2 texts",
+)
+
+
+def test_the_area_is_the_mean_of_eleven_points():
+    weights = np.array([4.0, 3, 2, 1])
+    assert area(lambda kept: float(kept @ weights), np.array([0, 1, 2, 3])) == pytest.approx(
+        np.mean([10, 10, 6, 6, 3, 3, 3, 1, 1, 0, 0]), abs=1.5
+    )
+    assert area(lambda kept: float(kept.all()), np.arange(20)) == pytest.approx(1 / 11)
+    assert area(lambda kept: float(kept.any()), np.arange(20)) == pytest.approx(10 / 11)
+
+
+def test_the_order_of_the_weights_deletes_a_score_sooner_than_random_ones(tmp_path: Path):
+    config = TextClassificationConfig(labels=["negative", "positive"], tokenizer="t", max_tokens=64)
+    task = TextClassification(config, {"t": word_tokenizer(tmp_path / "t.json")})
+    sessions = {"model": load_onnx(word_counting_graph(tmp_path / "m.onnx"), RuntimeOptions(device="cpu"))}
+    (metric,) = faithfulness(task, sessions, TEXTS)
+    assert metric.name == NAME
+    assert metric.value == pytest.approx(0.5 + 0.38 / 11, abs=0.01)  # after the first of ten words it is a guess
+    assert metric.value + 0.05 < metric.baselines["random order"] < 0.88
+    assert metric.split.startswith(TEXTS.split)
+
+
+def published(root: Path, scratch: Path, card: str) -> Published:
+    scratch.mkdir()
+    old = (
+        Metric(name="accuracy", value=0.5, dataset="d", split="s"),
+        Metric(name=NAME, value=1, dataset="d", split="s"),
+    )
+    (scratch / "card.md").write_text(card.format(quality="\n\n".join(quality(old))))
+    manifest = publish_sentiment(
+        root, scratch, more_files={"card.md": scratch / "card.md"}, metrics=old, card=CardFiles()
+    )
+    return Published(root / manifest.name / "1", manifest)
+
+
+def test_new_figures_replace_the_old_ones_in_the_manifest_and_on_the_card(tmp_path: Path):
+    version = published(tmp_path / "models", tmp_path / "scratch", "# Card\n\n{quality}\n\n## Limits\n\n- none\n")
+    new = Metric(name=NAME, value=0.25, dataset="d", split="s", baselines={"random order": 0.75})
+    write(version, [new])
+    repository = ModelRepository(tmp_path / "models")
+    manifest = repository.read(version.manifest.name, 1)
+    assert manifest.metrics == (version.manifest.metrics[0], new)
+    repository.verify(manifest)
+    card = repository.read_file(manifest, "card.md").decode()
+    assert re.findall(rf"\| {NAME} .*", card) == [f"| {NAME} | d | **0.25** | 0.75 |"]
+    assert card.startswith("# Card\n\nSplit: s.")
+    assert card.endswith("## Limits\n\n- none\n")
+
+
+def test_a_card_that_somebody_changed_is_left_as_it_is(tmp_path: Path):
+    version = published(tmp_path / "models", tmp_path / "scratch", "# My own card\n")
+    with pytest.raises(TrainingError, match="other figures"):
+        write(version, [Metric(name=NAME, value=0.25, dataset="d", split="s")])
+    assert ModelRepository(tmp_path / "models").read(version.manifest.name, 1) == version.manifest
+
+
+def test_a_model_without_inputs_to_explain_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["article-summarizer", "--models", str(tmp_path)]) == 1
+    assert "article-summarizer" in capsys.readouterr().err
