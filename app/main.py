@@ -1,6 +1,7 @@
 """The application and the server, from settings."""
 
 import asyncio
+import gc
 import logging
 import socket
 from types import FrameType
@@ -39,8 +40,20 @@ def build(settings: Settings) -> tuple[ASGIApp, Engine]:
         keep_versions=settings.keep_versions,
         drain_timeout_s=settings.drain_timeout_s,
         num_threads=settings.threads,
+        after_change=_spare_what_stays,
     )
     return create_app(engine, telemetry, limits, keys=keys, cors_origins=settings.cors_origins), engine
+
+
+def _spare_what_stays() -> None:
+    """Free what nobody needs any more, and keep the garbage collector from looking at the rest again.
+
+    That is a hundred thousand objects, of which every full collection would keep all callers waiting for some 50 ms,
+    every few seconds under load.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _keys(settings: Settings) -> KeyRing | None:

@@ -1,9 +1,8 @@
 """The one door between the API and everything that computes."""
 
 import asyncio
-import gc
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -156,7 +155,9 @@ class LocalEngine:
         keep_versions: int = 2,
         drain_timeout_s: float = 30.0,
         num_threads: int = 2,
+        after_change: Callable[[], None] = lambda: None,
     ) -> None:
+        """`after_change` is called when models have been loaded or unloaded."""
         self._repository = repository
         self._telemetry = telemetry
         self._options = options
@@ -166,6 +167,7 @@ class LocalEngine:
         self._drain_timeout_s = drain_timeout_s
         self._live: dict[str, dict[int, Model]] = {}
         self._versions: dict[str, dict[int, VersionStatus]] = {}
+        self._after_change = after_change
         self._one_load_at_a_time = asyncio.Lock()
         self._pools = Pools(before=Pool(num_threads, "before"), after=Pool(num_threads, "after"))
         self._retiring: set[asyncio.Task[None]] = set()
@@ -188,7 +190,7 @@ class LocalEngine:
             for each in wanted:
                 await self._load_model(each)
             self._is_complete = self._is_complete or name is None
-            _spare_what_stays()
+            self._after_change()
 
     async def unload(self, name: str) -> None:
         async with self._one_load_at_a_time:
@@ -369,19 +371,8 @@ class LocalEngine:
         except TimeoutError:
             log.error("%s: not all requests were answered within %.0f s", name, self._drain_timeout_s)
         await model.__aexit__()
-        _spare_what_stays()
+        self._after_change()
         log.info("%s is unloaded", name)
-
-
-def _spare_what_stays() -> None:
-    """Free what nobody needs any more, and keep the garbage collector from looking at the rest again.
-
-    That is a hundred thousand objects, of which every full collection would keep all callers waiting for some 50 ms,
-    every few seconds under load.
-    """
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
 
 
 def no_such_model(name: str, known: Iterable[str]) -> ModelNotFound:
