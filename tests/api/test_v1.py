@@ -121,6 +121,7 @@ def test_the_list_names_every_model_and_its_versions(client):
         "state": "ready",
         "description": "Counts good and bad words.",
         "predict": "/v1/models/tiny-sentiment/predict",
+        "explain": "/v1/models/tiny-sentiment/explain",
         "versions": [{"version": 1, "state": "ready", "reason": ""}],
     }
 
