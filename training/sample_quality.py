@@ -13,8 +13,8 @@ import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 
-from app.repository.manifest import Metric
-from app.repository.publish import MANIFEST, version_numbers
+from app.repository.manifest import Metric, Source
+from app.repository.publish import MANIFEST, sha256_of, version_numbers
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from training.data.fashion_mnist import FashionMnist
@@ -51,6 +51,11 @@ class Judge:
         ]
         features, probabilities = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Opinion(features.astype(np.float64), probabilities.argmax(1))
+
+
+def published(graph: Path, name: str, used_for: str) -> Source:
+    """A version of a model of ours, by its graph, as a source of another."""
+    return Source(name=name, version=graph.parent.name, licence="MIT", sha256=sha256_of(graph), used_for=used_for)
 
 
 def newest_graph(models: Path, name: str) -> Path:

