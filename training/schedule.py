@@ -16,7 +16,8 @@ def adamw_with_cosine(module: LightningModule, groups: Sequence[dict[str, Any]])
 
     What is in none of them stays as it is.
     """
-    optimizer = torch.optim.AdamW(groups, fused=True)
+    # Lightning clips no gradients of a fused optimizer in mixed precision, since such a one may unscale them itself.
+    optimizer = torch.optim.AdamW(groups, fused=not str(module.trainer.precision).endswith("mixed"))
     steps = module.trainer.estimated_stepping_batches
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_at(step / steps))
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
