@@ -45,6 +45,7 @@ from training.schedule import adamw_with_cosine
 NAME = "time-series-forecaster"
 QUANTILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 LOWEST, MIDDLE, HIGHEST = 0, 4, 8
+RIVAL = "ETS"  # the best of the baselines
 CONFIG = ForecastingConfig(
     season=SEASON, min_history=24, max_history=72, horizon=HORIZON, quantiles=QUANTILES, period="month"
 )
@@ -55,6 +56,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 # Chosen on the validation origin, with training on what came before it.
 WIDTH, DROPOUT, MEMBERS = 64, 0.2, 3
 EPOCHS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 4, 256, 2e-3, 0.01
+AVERAGED = 0.25  # of all steps
 KEPT = 0.35  # of all windows: neighbours differ by one month
 SHORTENED = 0.3  # of the windows lose a part of their past, so that short series are known, too
 MOST_WINDOWS = 60  # of a series, that count in full; more share the weight of these
@@ -119,7 +121,10 @@ def make(run: Run) -> Draft:
     )
 
 
-NOTES = ""
+NOTES = (
+    "Version 1 had the mean of the last 5 % of the steps; that of the last 25 % was better on the validation origin. "
+    "Both were measured on the test origins, so these were read twice."
+)
 
 
 class Windows(Dataset[tuple[Tensor, ...]]):
@@ -196,7 +201,7 @@ class Forecaster(LightningModule):
         return adamw_with_cosine(self, [group])
 
     def configure_callbacks(self) -> list[Callback]:
-        return [FinalAverage()]
+        return [FinalAverage(AVERAGED)]
 
 
 def pinball_loss(answers: Tensor, following: Tensor) -> Tensor:
@@ -246,7 +251,10 @@ def batch(asked: Sequence[Question]) -> Tensors:
 def measure(
     found: Array, textbook: Array, asked: Sequence[Question], series: Sequence[Series], table: Table | None
 ) -> list[Metric]:
-    """MASE, and how often the 80 % interval holds what followed: over all series, and over each collection."""
+    """MASE, and how often the 80 % interval holds what followed: over all series, and over each collection.
+
+    Also the share by which MASE is smaller than RIVAL's: the more the better.
+    """
     collections = [series[question.series].collection for question in asked]
     naive = np.stack([seasonal_naive(question.known) for question in asked])
     ours = summary(asked, collections, found[..., MIDDLE], found[..., LOWEST], found[..., HIGHEST])
@@ -255,6 +263,10 @@ def measure(
         "SimpleRNN": summary(asked, collections, textbook[..., 0]),
         **(table.figures if table else {}),
     }
+    if table:
+        rival = table.figures[RIVAL]["mase"]
+        ours, *beside = (each | {"mase_saved": 1 - each["mase"] / rival} for each in (ours, *others.values()))
+        others = dict(zip(others, beside, strict=True))
     return [
         Metric(
             name=name,
@@ -289,5 +301,5 @@ RECIPE = Recipe(
     task="time-series-forecasting",
     summary="the next eighteen months of any monthly series, with quantiles; a GRU for all series",
     make=make,
-    must_reach={},
+    must_reach={"mase_saved": 0.02},
 )
