@@ -5,8 +5,10 @@ Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks" (ICML 
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
@@ -17,8 +19,10 @@ def expected_calibration_error(probabilities: Floats, truth: Labels, *, bins: in
 
     `probabilities` [samples, labels], `truth` int [samples].
     """
-    sure, right, count = calibration_bins(probabilities, truth, bins=bins)
-    return float((count * np.abs(sure - right)).sum() / count.sum())
+    error = multiclass_calibration_error(
+        torch.from_numpy(probabilities), torch.from_numpy(truth), num_classes=probabilities.shape[1], n_bins=bins
+    )
+    return float(error)
 
 
 def calibration_bins(probabilities: Floats, truth: Labels, *, bins: int = 15) -> tuple[Floats, Floats, Labels]:

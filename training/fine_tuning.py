@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from lightning import Callback, LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torchmetrics.classification import MulticlassAccuracy
 
 from training.averaging import FinalAverage
 from training.networks.minilm import TextClassifier
@@ -24,6 +25,7 @@ class FineTuning(LightningModule):
     def __init__(self, network: TextClassifier) -> None:
         super().__init__()
         self.network = network
+        self._accuracy = MulticlassAccuracy(network.head.out_features, average="micro")
         # The words are known; learning them anew costs memory and time, and helps only words seen here.
         self.network.bert.embeddings.word_embeddings.requires_grad_(False)
 
@@ -36,9 +38,9 @@ class FineTuning(LightningModule):
     def validation_step(self, batch: TextBatch, _: int) -> None:
         input_ids, attention_mask, targets = batch
         logits = self.network(input_ids, attention_mask)
-        right = (logits.argmax(1) == targets.argmax(1)).float().mean()
+        self._accuracy(logits, targets.argmax(1))
         self.log("validation_loss", F.cross_entropy(logits, targets), batch_size=len(targets))
-        self.log("validation_accuracy", right, batch_size=len(targets))
+        self.log("validation_accuracy", self._accuracy, batch_size=len(targets))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         learned = [p for p in self.network.bert.parameters() if p.requires_grad]

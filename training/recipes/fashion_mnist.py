@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from torch import Tensor, nn
 from torch.export import Dim
+from torchmetrics.classification import MulticlassAccuracy
 
 from app.repository.manifest import Batching, Metric, TensorSpec, Verification
 from app.runtimes.onnx import load_onnx
@@ -151,6 +152,7 @@ class GarmentTraining(LightningModule):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._accuracy = MulticlassAccuracy(len(LABELS), average="micro")
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         pixels, classes = batch
@@ -163,7 +165,8 @@ class GarmentTraining(LightningModule):
         pixels, classes = batch
         logits = self.network(normalised(pixels)).float()
         self.log("validation_loss", F.cross_entropy(logits, classes))
-        self.log("validation_accuracy", (logits.argmax(1) == classes).float().mean())
+        self._accuracy(logits, classes)
+        self.log("validation_accuracy", self._accuracy)
 
     def configure_callbacks(self) -> list[Callback]:
         return [FinalAverage()]

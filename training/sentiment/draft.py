@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from sklearn import metrics
 
 from app.repository.manifest import Metric, TensorSpec
 from app.runtimes.hardware import hardware
@@ -28,7 +29,7 @@ from training.pictures import calibration_plot, confusion_matrix, learning_curve
 from training.products import Fp32Products
 from training.recipe import Draft, Example, Run, progress
 from training.sentiment.baselines import Scores
-from training.sentiment.figures import Candidate, confusion, domain_table, quality, trade_off_table
+from training.sentiment.figures import Candidate, domain_table, quality, trade_off_table
 from training.sentiment.graphs import TIMED_RUNS, VARIANTS, export, infer, latencies_ms, open_variant
 from training.sentiment.reading import CONFIG, write_tokenizer
 
@@ -206,7 +207,9 @@ def trade_offs(test: pd.DataFrame, candidates: Mapping[str, Candidate]) -> str:
 def pictures(curve: LearningCurve, truth: Array, probabilities: Array, workdir: Path) -> dict[str, Path]:
     found = {
         "What was said of what was true": confusion_matrix(
-            confusion(truth, probabilities), LABELS, workdir / "confusion.png"
+            metrics.confusion_matrix(truth, probabilities.argmax(1), labels=range(len(LABELS))),
+            LABELS,
+            workdir / "confusion.png",
         ),
         "How often it is right, by how sure it is": calibration_plot(probabilities, truth, workdir / "calibration.png"),
     }

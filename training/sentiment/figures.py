@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from app.repository.manifest import Metric
 from training.card import table
-from training.data.sentiment import LABELS, NEGATIVE, NEUTRAL, POSITIVE
+from training.data.sentiment import NEGATIVE, NEUTRAL, POSITIVE
 from training.sentiment.baselines import Scores
 
 MEASURES = ("accuracy_3class", "accuracy_pos_neg")
@@ -86,10 +84,3 @@ def trade_off_table(test: pd.DataFrame, candidates: Mapping[str, Candidate]) -> 
         times = (f"{candidate.latencies_ms[length]:.1f}" for length in lengths)
         rows.append((name, *(f"{macro[measure]:.4f}" for measure in MEASURES), f"{candidate.megabytes:.1f}", *times))
     return table(("", "3 classes", "pos/neg", "MB", *(f"ms at {length} tokens" for length in lengths)), rows)
-
-
-def confusion(truth: npt.NDArray[np.integer], scores: Scores) -> npt.NDArray[np.int64]:
-    """Counts [true label, said label]."""
-    counts = np.zeros((len(LABELS), len(LABELS)), np.int64)
-    np.add.at(counts, (truth, scores.argmax(1)), 1)
-    return counts

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.sentiment.figures import Candidate, accuracies, confusion, domain_table, quality, trade_off_table
+from training.sentiment.figures import Candidate, accuracies, domain_table, quality, trade_off_table
 
 TEXTS = pd.DataFrame({"domain": ["a", "a", "a", "b"], "label": [0, 1, 2, 2]})
 SCORES = np.array([[0.5, 0.2, 0.3], [0.5, 0.2, 0.3], [0.1, 0.6, 0.3], [0.6, 0.1, 0.3]])
@@ -33,7 +33,3 @@ def test_the_table_of_domains_marks_the_best_of_each_row() -> None:
 def test_the_table_of_trade_offs_has_a_row_for_each_candidate() -> None:
     table = trade_off_table(TEXTS, {"int8": Candidate(PERFECT, 22.94, {16: 1.23, 64: 4.56})})
     assert table.splitlines()[-1] == "| int8 | 1.0000 | 1.0000 | 22.9 | 1.2 | 4.6 |"
-
-
-def test_the_confusion_matrix_has_what_is_true_in_its_rows() -> None:
-    assert confusion(TEXTS.label.to_numpy(), SCORES).tolist() == [[1, 0, 0], [1, 0, 0], [1, 1, 0]]
