@@ -10,6 +10,7 @@ from tokenizers import Encoding, Tokenizer
 
 from app.errors import InvalidInput
 from app.tasks.base import Task, require_within
+from app.tasks.words import words_of
 from app.tensors import Array, Session, Tensors
 
 # Where the cost of a batch is measured, and what a GPU sees.
@@ -33,12 +34,16 @@ class TextEncoder:
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        self._words = words_of(self._tokenizer)
         self.max_tokens = max_tokens
         self._num_special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         self.num_tokens_known = max(self._tokenizer.get_vocab().values(), default=0) + 1
 
     def encode(self, text: str, *, truncate: bool, cut: Literal["left", "right"] = "right") -> Tensors:
         """A row of the text; see `tokens`."""
+        ids = self._words.ids(text) if self._words and len(text) <= MAX_CHARACTERS else None
+        if ids is not None and len(ids) <= self.max_tokens:
+            return self.row(ids)
         return self.row(self.tokens(text, truncate=truncate, cut=cut).ids)
 
     def tokens(self, text: str, *, truncate: bool, cut: Literal["left", "right"] = "right") -> Encoding:
