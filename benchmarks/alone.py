@@ -1,4 +1,4 @@
-"""What only our service is asked: how fast it starts with all default models, and whether its memory grows."""
+"""What only our service is asked: how fast it starts with all models, and whether its memory grows."""
 
 import http.client
 import json
@@ -27,12 +27,12 @@ Say = Callable[[str], None]
 
 
 class Service:
-    """Our service with the default models, as `make serve` starts it."""
+    """Our service with a repository of models."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: Path) -> None:
         self.port = free_port()
         self.command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
-        self.environment = {"TESSERA_MODELS_DIR": str(default_models().absolute())}
+        self.environment = {"TESSERA_MODELS_DIR": str(models.absolute())}
 
     def get(self, path: str) -> tuple[int, Any]:
         """Status and JSON, or status 0 while nobody listens."""
@@ -54,9 +54,9 @@ class Service:
         return status == 200 and any(model["state"] == "ready" for model in found["models"])
 
 
-def default_models() -> Path:
-    """A repository with the four, whatever else lies in models/."""
-    folder = FOLDER / "repositories" / "default"
+def soak_models() -> Path:
+    """A repository with those of the soak, whatever else lies in models/."""
+    folder = FOLDER / "repositories" / "soak"
     folder.mkdir(parents=True, exist_ok=True)
     for name in SOAK_MODELS:
         if not (folder / name).exists():
@@ -65,8 +65,8 @@ def default_models() -> Path:
 
 
 def measure_startup() -> dict[str, Any]:
-    """Seconds until the first and until every model is ready, and memory then."""
-    service = Service()
+    """Seconds until the first and until every model is ready, as `make serve` starts them, and memory then."""
+    service = Service(MODELS)
     cores = sorted(os.sched_getaffinity(0))
     with (FOLDER / "logs" / "startup.log").open("wb") as log:
         began = time.perf_counter()
@@ -74,7 +74,7 @@ def measure_startup() -> dict[str, Any]:
             first_s = _seconds_until(service.has_ready_model, began)
             ready_s = _seconds_until(service.is_ready, began)
             rss = rss_bytes(process.pid)
-    weights = sum(file.stat().st_size for file in default_models().glob("*/*/*.onnx"))
+    weights = sum(file.stat().st_size for file in MODELS.glob("*/*/*.onnx"))
     return {"first_model_s": first_s, "ready_s": ready_s, "rss_mb": rss / 1e6, "weights_mb": weights / 1e6}
 
 
@@ -88,7 +88,7 @@ def _seconds_until(is_so: Callable[[], bool], began: float) -> float:
 
 def measure_soak(num_requests: int, rate: float, say: Say) -> dict[str, Any]:
     """`num_requests` over the four models, at random and at `rate` a second; memory against the number of requests."""
-    service = Service()
+    service = Service(soak_models())
     messages = [(share, soak_messages(model)) for model, share in SOAK_MODELS.items()]
     chance = random.Random(0)
     weights = [share for share, _ in messages]

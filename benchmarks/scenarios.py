@@ -103,7 +103,7 @@ SCENARIOS = (
         needs="photo",
     ),
 )
-OURS_ALONE = {"startup": "start with the four default models", "soak": "mixed requests over the four default models"}
+OURS_ALONE = {"startup": "start with every model", "soak": "mixed requests over four models"}
 NAMES = (*(scenario.name for scenario in SCENARIOS), *OURS_ALONE)
 
 
