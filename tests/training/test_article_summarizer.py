@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from app.repository.golden import difference
@@ -19,7 +18,6 @@ from training.recipes.article_summarizer import (
     CONFIG,
     KINDS,
     RECIPE,
-    rename_value,
     sentence_rows,
 )
 
@@ -92,21 +90,6 @@ def test_both_topics_of_an_article_are_in_its_summary(task: Summarization, sessi
     summary = predict_alone(task, {"model": session}, ArticleInput(text=text), SummarizationParameters())
     first, *_, last = summary.sentences
     assert first.end < text.index("Doctors") <= last.start
-
-
-def test_a_tensor_is_renamed_wherever_it_is_used(tmp_path: Path) -> None:
-    path = tmp_path / "m.onnx"
-    node = [
-        onnx.helper.make_node("Abs", ["x"], ["embedding"]),
-        onnx.helper.make_node("Neg", ["embedding"], ["y"]),
-    ]
-    tensors = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "y")]
-    graph = onnx.helper.make_graph(node, "g", tensors[:1], tensors[1:])
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10), path)
-    rename_value(path, "embedding", "words")
-    rename_value(path, "y", "embedding")
-    found = load_onnx(path, RuntimeOptions(device="cpu")).run({"x": np.array([-2], np.float32)})
-    assert {name: value.tolist() for name, value in found.items()} == {"embedding": [-2.0]}
 
 
 def test_the_card_has_every_way_of_summarising_and_no_figure_of_other_settings(manifest: Manifest) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from torch.export import Dim
 
 from app.repository.manifest import Metric, TensorSpec, Verification
 from app.runtimes.onnx import load_onnx
@@ -18,10 +16,12 @@ from app.tasks.summarization import ArticleInput, Summarization, SummarizationCo
 from app.tensors import Tensors
 from training import pictures
 from training.baselines.table import Table, read_table
+from training.bert_graph import write_bert
 from training.data.summarized_texts import DATA_SHA256, SOURCES
-from training.export import to_onnx, verify_export
+from training.export import verify_export
 from training.networks import minilm
 from training.networks.minilm import HIDDEN_SIZE, SentenceEncoder, load_bert, tokenizer_file
+from training.products import Fp32Products
 from training.recipe import Draft, Example, Recipe, Run, TrainingError
 from training.rouge import NAMES as ROUGE
 
@@ -200,31 +200,9 @@ def export(
     task: Summarization, network: SentenceEncoder, rows: Sequence[Tensors], workdir: Path
 ) -> tuple[Path, Verification]:
     """The graph of `network`, proven equal to it on `rows`. Raises TrainingError."""
+    graph = write_bert(network.bert, None, workdir / "model.onnx", Fp32Products())
     batch = task.collate(rows)
-    varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=2, max=minilm.MAX_TOKENS)}
-    graph = to_onnx(
-        network,
-        [torch.from_numpy(batch[name]) for name in INPUTS],
-        workdir / "model.onnx",
-        input_names=INPUTS,
-        output_names=["sentence"],
-        dynamic_shapes=[varying, varying],
-    )
-    # The exporter calls the lookup of words "embedding" and cannot give that name to an output as well.
-    rename_value(graph, "embedding", "words")
-    rename_value(graph, "sentence", "embedding")
     return graph, verify_export(network, graph, {name: batch[name] for name in INPUTS}, tolerance=LARGEST_DIFFERENCE)
-
-
-def rename_value(path: Path, old: str, new: str) -> None:
-    """Rename a tensor inside the graph at `path`, wherever it is made, read or given out."""
-    model = onnx.load(path)
-    for node in model.graph.node:
-        for names in (node.input, node.output):
-            names[:] = [new if name == old else name for name in names]
-    for value in (*model.graph.output, *model.graph.value_info):
-        value.name = new if value.name == old else value.name
-    onnx.save(model, path)
 
 
 def smallest_cosine(task: Summarization, network: SentenceEncoder, graph: Path, rows: Sequence[Tensors]) -> float:
