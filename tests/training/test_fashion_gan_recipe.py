@@ -91,7 +91,7 @@ def test_the_card_compares_samples_with_those_of_the_autoencoder_and_of_principa
 def test_the_exported_graph_paints_what_torch_paints(tmp_path: Path) -> None:
     torch.manual_seed(0)
     sampler = Sampler(Generator(len(LABELS), recipe.LATENT, width=16)).eval()
-    path, verification = recipe.export(sampler, tmp_path / "model.onnx")
+    path, verification = recipe.export(sampler, recipe.LATENT, tmp_path / "model.onnx")
     assert max(verification.batch_1, verification.batch_n) <= 1
     noise, classes = torch.randn(5, recipe.LATENT), torch.tensor([9, 0, 3, 3, 1])
     (found,) = ort.InferenceSession(path, providers=["CPUExecutionProvider"]).run(

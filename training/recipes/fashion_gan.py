@@ -14,29 +14,24 @@ import torch
 import torch.nn.functional as F
 from lightning import Callback, LightningModule
 from torch import Tensor
-from torch.export import Dim
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
-from app.repository.manifest import Batching, TensorSpec, Verification
-from app.tensors import Array
 from training import pictures
 from training.averaging import FinalAverage
 from training.data.fashion_mnist import (
     LABELS,
     SIZE,
-    SOURCE,
     FashionMnist,
     Pictures,
     batches,
     load_fashion_mnist,
     tiny_fashion_mnist,
-    write_labels,
 )
-from training.export import to_onnx, verify_export
 from training.fit import LearningCurve, fit
 from training.networks.picture_gan import Critic, Generator, Sampler
-from training.recipe import Draft, Example, Recipe, Run, TrainingError
+from training.painters import draft, export
+from training.recipe import Draft, Recipe, Run, TrainingError
 from training.recipes import fashion_vae
 from training.sample_quality import Judge, Opinion, frechet_distance, measure_samples, newest_graph, paint, published
 from training.schedule import learning_rate_at
@@ -44,7 +39,6 @@ from training.schedule import learning_rate_at
 EPOCHS, BATCH_SIZE = 4, 64
 LEARNING_RATE, BETAS = 1e-3, (0.0, 0.99)
 LATENT = 64
-TOLERANCE = 2  # levels of 255: two roundings
 MODELS, JUDGE, VAE = Path("models"), "fashion-mnist", "fashion-vae"
 
 Pixels = npt.NDArray[np.uint8]
@@ -57,46 +51,32 @@ def make(run: Run) -> Draft:
     judge, vae = newest_graph(MODELS, JUDGE), newest_graph(MODELS, VAE)
     garments = tiny_fashion_mnist() if run.tiny else load_fashion_mnist(Path(run.source) if run.source else None)
     generator, curve = learn(garments, judge, run)
-    graph, verification = export(Sampler(generator).eval(), run.workdir / "model.onnx")
+    graph, verification = export(Sampler(generator).eval(), LATENT, run.workdir / "model.onnx")
     classes = garments.test.classes
     baselines = {
         VAE: paint(vae, fashion_vae.LATENT, classes, run.seed),
         fashion_vae.BASELINE: fashion_vae.ClassPCA(garments.train, fashion_vae.LATENT).paint(classes, run.seed),
     }
-    return Draft(
-        description="Paints garments of ten kinds, 28 x 28 grey pixels, from a seed: a conditional generative "
-        "adversarial network on Fashion-MNIST.",
-        licence="MIT",
-        files={"model.onnx": graph, "labels.json": write_labels(run.workdir / "labels.json")},
-        graphs={"model": "model.onnx"},
-        config={"latent": LATENT, "labels": "labels.json"},
-        inputs=[
-            TensorSpec(name="noise", datatype="FP32", shape=(-1, LATENT)),
-            TensorSpec(name="class", datatype="INT64", shape=(-1,)),
-        ],
-        outputs=[TensorSpec(name="image", datatype="UINT8", shape=(-1, SIZE, SIZE, 1))],
-        batching=Batching(max_batch_size=32),
+    return draft(
+        graph,
+        verification,
+        LATENT,
+        description="a conditional generative adversarial network",
         metrics=measure_samples(Judge(judge), paint(graph, LATENT, classes, run.seed), baselines, garments),
-        sources=[SOURCE, published(judge, JUDGE, "judging samples"), published(vae, VAE, "baseline")],
-        examples=[Example({"class": LABELS[label], "seed": 7}, tolerance=TOLERANCE) for label in (7, 3, 8)],
-        verification=verification,
+        sources=[published(judge, JUDGE, "judging samples"), published(vae, VAE, "baseline")],
         pictures=illustrate(curve, graph, garments.train, run.workdir),
-        limits=LIMITS,
+        limit=LIMIT,
         notes=NOTES,
     )
 
 
-LIMITS = [
+LIMIT = (
     f"Pictures have {SIZE} x {SIZE} grey pixels, light on black. They have texture, which those of "
-    "fashion-vae lack, and often enough a hole, a frayed edge or a blotch, most of all dresses, bags and sandals.",
-    "It paints ten kinds of garment and nothing else, in the proportions that a shop had in 2017.",
-    "A seed gives the same picture from this version on one kind of processor; on another a pixel may be off by "
-    "a level.",
-]
+    "fashion-vae lack, and often enough a hole, a frayed edge or a blotch, most of all dresses, bags and sandals."
+)
 
 NOTES = (
-    "The distance between two sets of pictures is Frechet's, over what the model fashion-mnist sees in them before its "
-    "last layer (as FID does with another network: the values cannot be compared with those of papers). Baselines are "
+    "Baselines are "
     "the published fashion-vae and its own baseline, a normal distribution in the principal components of each class; "
     "the line of the training pictures says how near real pictures come to real ones. The distance that is saved is a "
     "share of fashion-vae's. Noise is not truncated. Weights are those after the epoch whose pictures came nearest to "
@@ -197,18 +177,6 @@ def learn(garments: FashionMnist, judge: Path, run: Run) -> tuple[Generator, Lea
         clip=None,
     )
     return module.generator, curve
-
-
-def export(sampler: Sampler, path: Path) -> tuple[Path, Verification]:
-    random = np.random.default_rng(0)
-    classes = np.arange(32) % len(LABELS)
-    batch: dict[str, Array] = {"noise": random.standard_normal((32, LATENT), np.float32), "class": classes}
-    to_onnx(
-        sampler, [torch.from_numpy(array) for array in batch.values()], path,
-        input_names=list(batch), output_names=["image"],
-        dynamic_shapes=[{0: Dim("batch")}, {0: Dim("batch")}],
-    )  # fmt: skip
-    return path, verify_export(sampler, path, batch, tolerance=1)  # level of 255
 
 
 def illustrate(curve: LearningCurve, graph: Path, garments: Pictures, folder: Path) -> Mapping[str, Path]:
