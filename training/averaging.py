@@ -19,4 +19,8 @@ class FinalAverage(WeightAveraging):
         self._decay = 1 - 1 / max(1.0, self.share * trainer.estimated_stepping_batches)
 
     def _blend(self, average: Any, current: Any, num_averaged: Any) -> None:
+        if not average[0].is_floating_point():  # such as positions: the mean of whole numbers is rounded down
+            for mean, last in zip(average, current, strict=True):
+                mean.copy_(last)
+            return
         get_ema_multi_avg_fn(self._decay)(average, current, num_averaged)  # type: ignore[no-untyped-call]

@@ -20,7 +20,7 @@ def expected_calibration_error(probabilities: Floats, truth: Labels, *, bins: in
     `probabilities` [samples, labels], `truth` int [samples].
     """
     error = multiclass_calibration_error(
-        torch.from_numpy(probabilities), torch.from_numpy(truth), num_classes=probabilities.shape[1], n_bins=bins
+        torch.tensor(probabilities), torch.tensor(truth), num_classes=probabilities.shape[1], n_bins=bins
     )
     return float(error)
 
