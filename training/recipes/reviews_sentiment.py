@@ -1,6 +1,6 @@
 """Sentiment of English reviews and tweets: MiniLM-L6, fine-tuned, as an int8 graph of 23 MB.
 
-`--precision bf16-mixed` is about twice as fast where the processor has bf16; all epochs have not been run yet.
+Four epochs took forty minutes on two cores with `--precision bf16-mixed`, for processors that have bf16.
 `--variants` publishes the fp32 graph and a bf16 program beside the int8 one. The trained weights stay in the working
 folder; `--source` of a folder with such weights makes the version of them, without training.
 """
@@ -27,9 +27,13 @@ WEIGHTS = "network.safetensors"
 
 NOTES = (
     f"{EPOCHS} epochs; raters' means, stars and votes as soft targets; besides, the entries of VADER's lexicon and "
-    "tweets reworded with them. The settings of version 1 were chosen on the validation split; what changed since "
-    "(size of a batch, learning rate, shares of the domains, the lexicon) was not tuned. None was chosen on the test "
-    "split."
+    "tweets reworded with them, so the network learned from VADER's words and rules and is compared with VADER all the "
+    "same. The settings of version 1 were chosen on the validation split; what changed since (size of a batch, "
+    "learning rate, shares of the domains, the lexicon) was not tuned. None was chosen on the test split. Version 3 "
+    "was trained for forty minutes on two busy cores; the time given is that of judging alone. Its curves of the "
+    "validation were taken with some positions of tokens off by one, an error in averaging that is mended and did not "
+    "touch the weights. The LSTM learned from as many epochs of the same texts without the lexicon, the model of "
+    "frozen MiniLM from at most 2,000 texts of a domain."
 )
 
 
@@ -97,6 +101,6 @@ RECIPE = Recipe(
     summary="sentiment of English reviews and tweets in three classes; MiniLM-L6, int8",
     make=make,
     held_out=held_out,
-    must_reach={"accuracy_3class": 0.786, "accuracy_pos_neg": 0.906},
+    must_reach={"accuracy_3class": 0.80, "accuracy_pos_neg": 0.906},
     takes_source=True,
 )
