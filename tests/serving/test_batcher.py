@@ -362,7 +362,7 @@ def test_a_request_that_would_wait_past_its_deadline_is_refused_at_once_with_an_
 
     took, retry_after_s, events = go(main())
     assert took < 0.02
-    assert 3.1 < retry_after_s <= 3.6  # until it would be done in seven tenths of its two seconds
+    assert 3.5 < retry_after_s <= 4.0  # until it would be done in half of its two seconds
     assert events[0] == ("refused wait", 1)
 
 
@@ -698,7 +698,7 @@ def test_a_wait_is_estimated_for_all_workers_together():
             for _ in range(num_workers):
                 await gate.wait_until_it_runs()
             try:
-                batcher.admit(1, 1.0, in_(4.5))
+                batcher.admit(1, 1.0, in_(7))
                 return False
             except Overloaded:
                 return True
