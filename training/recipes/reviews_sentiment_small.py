@@ -1,7 +1,7 @@
 """Sentiment of English reviews and tweets in two layers, distilled from reviews-sentiment.
 
 Of the test texts it gets .774 right in three classes and .898 of positive against negative, in 16.3 MB and 1.8 ms at 64
-tokens; its teacher .800 and .915, in 23.5 MB and 5.4 ms (both int8, one thread of an AMD EPYC).
+tokens; its teacher, version 2, .800 and .915, in 23.5 MB and 5.4 ms (both int8, one thread of an AMD EPYC).
 
 The teacher is what reviews-sentiment left in its working folder, which `--source` names; else it is trained first.
 """
