@@ -27,7 +27,7 @@ SUSPICIOUS_FAILURES = 8
 LEARNING_RATE = 0.1
 # Of the time until a deadline, what an estimate may fill: who comes later may yet go first, in the batch of somebody
 # else, and a refusal in time is better than an answer too late. At twice its saturation a model answers as many in time
-# with a half as with seven tenths, and none too late instead of one in two hundred; just at its saturation 2 % less.
+# with a half as with seven tenths, and none too late instead of one in two hundred; at its saturation up to 2 % less.
 SURE_SHARE = 0.5
 # A level of priority is worth this much of having come earlier. So it decides who goes first among those that came
 # within some seconds, and nobody starves: whoever has waited for longer goes before any newcomer.
