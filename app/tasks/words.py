@@ -58,6 +58,7 @@ def words_of(tokenizer: Tokenizer) -> Words | None:
         and last.get("type") == "BertNormalizer"
         and last["clean_text"]
         and all(map(_leaves_ascii_alone, before))
+        and tokenizer.token_to_id("a") is not None
         and tokenizer.encode("a").special_tokens_mask.count(0) == 1  # what is added stands around the text
     ):
         return Words(tokenizer, lowers_case=last["lowercase"])
@@ -67,7 +68,7 @@ def words_of(tokenizer: Tokenizer) -> Words | None:
 def _steps(normalizer: dict[str, Any] | None) -> list[dict[str, Any]]:
     if normalizer is None:
         return [{}]
-    return normalizer["normalizers"] if normalizer["type"] == "Sequence" else [normalizer]
+    return (normalizer["normalizers"] or [{}]) if normalizer["type"] == "Sequence" else [normalizer]
 
 
 def _leaves_ascii_alone(step: dict[str, Any]) -> bool:

@@ -88,9 +88,12 @@ def test_steps_that_touch_no_ascii_are_no_hindrance() -> None:
     [
         with_steps(normalizers.Replace("good", "bad")),
         with_steps(normalizers.Strip()),
+        without(normalizer=None),
+        without(normalizer=normalizers.Sequence([])),
         without(normalizer=normalizers.Lowercase()),
         without(normalizer=normalizers.BertNormalizer(clean_text=False)),
         without(pre_tokenizer=pre_tokenizers.Whitespace()),
+        without(model=models.WordPiece({"good": 0}, unk_token="[UNK]")),
         Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]")),
     ],
 )

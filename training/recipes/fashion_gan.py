@@ -76,14 +76,13 @@ LIMIT = (
 )
 
 NOTES = (
-    "Baselines are "
-    "the published fashion-vae and its own baseline, a normal distribution in the principal components of each class; "
-    "the line of the training pictures says how near real pictures come to real ones. The distance that is saved is a "
-    "share of fashion-vae's. Noise is not truncated. Weights are those after the epoch whose pictures came nearest to "
-    "the 6,000 training pictures that were kept back. Settings are common values; one shorter training with them "
-    "(1,200 steps, judged on pictures that were kept back) was tried before, and one of eight epochs was cut off in "
-    "its second for want of time; nothing was searched for. One seed. "
-    "An adversarial network gives no likelihood, so there is no bound to compare with fashion-vae's."
+    "Baselines are the published fashion-vae and its own baseline, a normal distribution in the principal components "
+    "of each class; the line of the training pictures says how near real pictures come to real ones. The distance that "
+    "is saved is a share of fashion-vae's. Noise is not truncated. Weights are those after the epoch whose pictures "
+    "came nearest to the 6,000 training pictures that were kept back. Settings are common values; one shorter training "
+    "with them (1,200 steps, judged on pictures that were kept back) was tried before, and one of eight epochs was cut "
+    "off in its second for want of time; nothing was searched for. One seed. An adversarial network gives no "
+    "likelihood, so there is no bound to compare with fashion-vae's."
 )
 
 

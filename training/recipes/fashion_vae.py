@@ -81,10 +81,9 @@ LIMIT = (
 )
 
 NOTES = (
-    "The baseline "
-    "draws from a normal distribution in the principal components of each class, as many as this model has numbers in "
-    "a code; the line of the training pictures says how near real pictures come to real ones. The bound is the "
-    "evidence lower bound of pixels with uniform noise within their level, the baseline's an exact likelihood "
+    "The baseline draws from a normal distribution in the principal components of each class, as many as this model "
+    "has numbers in a code; the line of the training pictures says how near real pictures come to real ones. The bound "
+    "is the evidence lower bound of pixels with uniform noise within their level, the baseline's an exact likelihood "
     "(probabilistic PCA of each class). Settings are common values that nobody searched for; 6,000 of the 60,000 "
     "training pictures were kept back to watch the training. On these, by an earlier judge, codes from a standard "
     "normal distribution gave pictures at a distance of 5.3, from the moments of each class 1.5: the prior alone is "
