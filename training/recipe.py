@@ -53,7 +53,8 @@ class Example:
 class Draft:
     """All that a recipe knows of the version it made. `files` maps artifact names to where they lie now.
 
-    For the card: `pictures` maps captions to PNG files, `sections` headings to Markdown.
+    For the card: `pictures` maps captions to PNG files, `sections` headings to Markdown. `has_own_data`: made and
+    measured with other data than the recipe's own, so that what the recipe must reach says nothing of it.
     """
 
     description: str
@@ -75,6 +76,7 @@ class Draft:
     verification: Verification | None = None
     pictures: Mapping[str, Path] = field(default_factory=dict)
     sections: Mapping[str, str] = field(default_factory=dict)
+    has_own_data: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,9 @@ def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
     """Make a version and publish it under `models`. Raises TrainingError if it misses what it must reach."""
     started = time.monotonic()
     draft = recipe.make(run)
-    if not run.tiny:
+    if draft.has_own_data:
+        progress(f"what {recipe.name} must reach is meant for its packaged data, and not asked of {run.source}")
+    elif not run.tiny:
         judge(recipe, draft.metrics)
     task, sessions = open_draft(recipe.task, draft)
     golden = golden_examples(task, sessions, draft)

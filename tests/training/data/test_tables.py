@@ -1,0 +1,54 @@
+import pytest
+
+from training.data.own_texts import own_texts
+from training.data.tables import read_tables
+from training.recipe import TrainingError
+
+LABELS = ("negative", "positive")
+
+
+def test_files_are_read_in_the_order_of_their_names_and_other_columns_ignored(tmp_path):
+    (tmp_path / "b.csv").write_text("label,text,note\npositive,fine,x\n")
+    (tmp_path / "a.csv").write_text('text,label,domain\n"bad, very",negative,shoes\n')
+    texts, files = own_texts(tmp_path, LABELS, "domain")
+    assert texts[["text", "label", "domain"]].to_numpy().tolist() == [["bad, very", 0, "shoes"], ["fine", 1, "texts"]]
+    assert [file.name for file in files] == ["a.csv", "b.csv"]
+
+
+def test_a_text_that_comes_twice_is_one(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\nfine,positive\n fine ,positive\nnot,negative\n")
+    texts, _ = own_texts(tmp_path, LABELS, "domain")
+    assert texts.text.tolist() == ["fine", "not"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(
+            "text,label\nfine,positive\nso so,mixed\nmeh,mixed\n",
+            r"a.csv, line 3: a label other than negative, positive \('mixed'\), and 1 more",
+            id="a label",
+        ),
+        pytest.param("text,label\n ,positive\n", "a.csv, line 2: an empty text", id="an empty text"),
+        pytest.param("text,label\nfine\n", "a.csv, line 2: a label other than", id="too few fields"),
+        pytest.param("text,label\nfine,positive,really\n", "a.csv cannot be read as CSV", id="too many fields"),
+        pytest.param("text,stars\nfine,5\n", "a.csv has no column label; it has text, stars", id="a column is missing"),
+        pytest.param("text,label\n", "a.csv has no rows", id="no rows"),
+        pytest.param("", "a.csv cannot be read as CSV", id="nothing"),
+        pytest.param('text,label\n"fine,positive\n', "a.csv cannot be read as CSV", id="a quote left open"),
+        pytest.param(
+            "text,label\nna\xefve,positive\n".encode("latin-1"), "a.csv cannot be read as CSV in UTF-8", id="Latin-1"
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(content, says, tmp_path):
+    (tmp_path / "a.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(TrainingError, match=says) as raised:
+        own_texts(tmp_path, LABELS, "domain")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_folder_without_tables_says_what_it_has(tmp_path):
+    (tmp_path / "reviews.json").touch()
+    with pytest.raises(TrainingError, match=r"has no \*.csv with the columns text, label; it has reviews.json"):
+        read_tables(tmp_path, required=("text", "label"))

@@ -1,0 +1,22 @@
+"""Labelled texts of one's own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from training.data.tables import read_tables, refuse
+
+
+def own_texts(folder: Path, labels: Sequence[str], group: str) -> tuple[pd.DataFrame, list[Path]]:
+    """Labelled texts of one's own, from `*.csv`, and the files: `text`, `label` (index into `labels`) and `group`.
+
+    `group` is the name of an optional column, by which figures are broken down. Raises TrainingError.
+    """
+    texts, files = read_tables(folder, required=("text", "label"), optional=(group,))
+    texts["text"] = texts.text.str.strip()
+    refuse(texts, texts.text == "", "text", "an empty text")
+    refuse(texts, ~texts.label.isin(labels), "label", f"a label other than {', '.join(labels)}")
+    texts["label"] = texts.label.map({label: index for index, label in enumerate(labels)})
+    texts[group] = texts[group].replace("", "texts") if group in texts else "texts"
+    return texts.drop_duplicates([group, "text"], ignore_index=True), files
