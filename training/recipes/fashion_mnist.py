@@ -32,12 +32,10 @@ from training.calibration import expected_calibration_error, fit_temperature
 from training.data.fashion_mnist import (
     LABELS,
     SIZE,
-    SOURCE,
     FashionMnist,
     Pictures,
     batches,
-    load_fashion_mnist,
-    tiny_fashion_mnist,
+    garments_for,
     write_labels,
 )
 from training.export import to_onnx, verify_export
@@ -64,7 +62,7 @@ Probabilities = npt.NDArray[np.float32]
 
 def make(run: Run) -> Draft:
     """Train on 54,000 pictures, set the temperature on 6,000, measure the exported graph on the 10,000 of the test."""
-    garments = tiny_fashion_mnist() if run.tiny else load_fashion_mnist(Path(run.source) if run.source else None)
+    garments = garments_for(run)
     network, curve = learn(garments, run)
     temperature = fit_temperature(logits(network, garments.validation), garments.validation.classes)
     classifier = GarmentClassifier(network, temperature).eval()
@@ -80,7 +78,7 @@ def make(run: Run) -> Draft:
         outputs=[TensorSpec(name="probabilities", datatype="FP32", shape=(-1, len(LABELS)))],
         batching=Batching(max_batch_size=64),
         metrics=measure(answers, probabilities(graph, negated(garments.test)), garments, network, run),
-        sources=[SOURCE],
+        sources=[garments.source],
         examples=golden(answers, garments.test),
         verification=verification,
         pictures={
@@ -319,7 +317,7 @@ def golden(answers: Probabilities, garments: Pictures) -> list[Example]:
 
 def held_out(run: Run) -> HeldOut:
     """The first test pictures, on which explanations are judged."""
-    garments = tiny_fashion_mnist() if run.tiny else load_fashion_mnist(Path(run.source) if run.source else None)
+    garments = garments_for(run)
     few = garments.test.pixels[: 2 if run.tiny else EXPLAINED_PICTURES]
     return HeldOut(
         [{"image": to_base64(png(picture))} for picture in few], "Fashion-MNIST", f"test, {len(few)} pictures"

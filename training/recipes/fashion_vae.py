@@ -25,8 +25,7 @@ from training.data.fashion_mnist import (
     FashionMnist,
     Pictures,
     batches,
-    load_fashion_mnist,
-    tiny_fashion_mnist,
+    garments_for,
 )
 from training.fit import LearningCurve, fit
 from training.networks.picture_vae import PictureVAE, Sampler
@@ -49,7 +48,7 @@ Pixels = npt.NDArray[np.uint8]
 def make(run: Run) -> Draft:
     """Train on 54,000 pictures; judge reconstructions of the 10,000 of the test, and as many samples."""
     judge = newest_graph(MODELS, JUDGE)
-    garments = tiny_fashion_mnist() if run.tiny else load_fashion_mnist(Path(run.source) if run.source else None)
+    garments = garments_for(run)
     network, curve = learn(garments, run)
     sampler = Sampler(network, *code_moments(network, garments.train)).eval()
     graph, verification = export(sampler, LATENT, run.workdir / "model.onnx")
@@ -68,7 +67,7 @@ def make(run: Run) -> Draft:
             ),
             *measure_codes(network, baseline, garments.test),
         ],
-        sources=[published(judge, JUDGE, "judging samples")],
+        sources=[garments.source, published(judge, JUDGE, "judging samples")],
         pictures=illustrate(network, curve, graph, garments.test, run.workdir),
         limit=LIMIT,
         notes=NOTES,

@@ -2,7 +2,8 @@
 
 Four epochs took forty minutes on two cores with `--precision bf16-mixed`, for processors that have bf16.
 `--variants` publishes the fp32 graph and a bf16 program beside the int8 one. The trained weights stay in the working
-folder; `--source` of a folder with such weights makes the version of them, without training.
+folder; `--source` of a folder with such weights makes the version of them, without training. `--source` of a folder or
+a dataset of the hub with `*.csv` (`text`, `label`) trains on those texts.
 """
 
 from collections.abc import Callable
@@ -17,13 +18,13 @@ from training.data.sentiment import LABELS
 from training.fine_tuning import FineTuning
 from training.fit import LearningCurve, fit
 from training.networks.minilm import TextClassifier, load_bert
-from training.recipe import Draft, Recipe, Run, TrainingError, progress
+from training.recipe import Draft, Recipe, Run, progress
 from training.sentiment.baselines import Scores, frozen_minilm_scores, lstm_scores, tfidf_scores, vader_scores
-from training.sentiment.curriculum import Curriculum, LexiconLessons
-from training.sentiment.draft import Texts, held_out, load_task, load_texts, make_draft
+from training.sentiment.curriculum import Curriculum
+from training.sentiment.draft import held_out, load_task, make_draft
+from training.sentiment.texts import WEIGHTS, Texts, has_weights, load_texts
 
 EPOCHS = 4
-WEIGHTS = "network.safetensors"
 
 NOTES = (
     f"{EPOCHS} epochs; raters' means, stars and votes as soft targets; besides, the entries of VADER's lexicon and "
@@ -34,6 +35,12 @@ NOTES = (
     "validation were taken with some positions of tokens off by one, an error in averaging that is mended and did not "
     "touch the weights. The LSTM learned from as many epochs of the same texts without the lexicon, the model of "
     "frozen MiniLM from at most 2,000 texts of a domain."
+)
+
+OWN_NOTES = (
+    f"{EPOCHS} epochs of texts of one's own, with the settings that were found for the packaged ones; every label was "
+    "taken as certain. The LSTM learned from as many epochs of the same texts, the model of frozen MiniLM from at most "
+    "2,000 texts of a domain."
 )
 
 
@@ -49,9 +56,9 @@ def make(run: Run) -> Draft:
         texts,
         baselines(task, texts, run),
         run,
-        description="Sentiment of English reviews, tweets and editorials: negative, neutral or positive. MiniLM-L6 "
-        "fine-tuned on seven domains, with int8 weights.",
-        notes=NOTES,
+        description=f"Sentiment of English {texts.kind}: negative, neutral or positive. MiniLM-L6 fine-tuned on "
+        f"{texts.breadth}, with int8 weights.",
+        notes=OWN_NOTES if texts.is_own else NOTES,
     )
 
 
@@ -59,16 +66,13 @@ def fine_tune(task: TextClassification, texts: Texts, run: Run) -> tuple[TextCla
     """The network, trained; or as an earlier run left it in the folder `run.source`. Raises TrainingError."""
     torch.manual_seed(run.seed)
     network = TextClassifier(load_bert(), len(LABELS))
-    if run.source:
-        weights = Path(run.source, WEIGHTS)
-        if not weights.is_file():
-            raise TrainingError(f"--source {run.source}: there is no {WEIGHTS} in it")
-        network.load_state_dict(load_file(weights))
+    if run.source and has_weights(run.source):
+        network.load_state_dict(load_file(Path(run.source, WEIGHTS)))
         return network.eval(), LearningCurve()
     module = FineTuning(network)
     curve = fit(
         module,
-        Curriculum(task, texts.train, LexiconLessons(texts.train, texts.lexicon), seed=run.seed).loader(),
+        texts.curriculum(task, run).loader(),
         run,
         epochs=1 if run.tiny else EPOCHS,
         validation=Curriculum(task, texts.validation, most={}).loader(),
@@ -82,7 +86,7 @@ def baselines(task: TextClassification, texts: Texts, run: Run) -> dict[str, Sco
     learners: dict[str, Callable[[], Scores]] = {
         "VADER": lambda: vader_scores(asked),
         "TF-IDF + logistic regression": lambda: tfidf_scores(train, asked),
-        "LSTM": lambda: lstm_scores(task, Curriculum(task, train, seed=run.seed), asked, run),
+        "LSTM": lambda: lstm_scores(task, Curriculum(task, train, seed=run.seed, most=texts.most), asked, run),
         "frozen MiniLM + logistic regression": lambda: frozen_minilm_scores(task, train, asked),
     }
     scores = {}

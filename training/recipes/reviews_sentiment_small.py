@@ -19,19 +19,18 @@ from training.networks.minilm import TextClassifier
 from training.recipe import Draft, Recipe, Run
 from training.recipes.reviews_sentiment import fine_tune
 from training.sentiment.baselines import tfidf_scores, vader_scores
-from training.sentiment.curriculum import Curriculum, LexiconLessons
+from training.sentiment.curriculum import Curriculum
 from training.sentiment.draft import (
     SHIPPED,
     VERIFIED_TEXTS,
-    Texts,
     held_out,
     load_task,
-    load_texts,
     make_draft,
     measure,
     typical,
 )
 from training.sentiment.graphs import export
+from training.sentiment.texts import Texts, load_texts
 
 EPOCHS = 4
 LAYERS = (0, 5)  # of the teacher, from which the student's start
@@ -59,8 +58,8 @@ def make(run: Run) -> Draft:
             "teacher": taught.scores,
         },
         run,
-        description="Sentiment of English reviews, tweets and editorials: negative, neutral or positive. Two layers, "
-        "distilled from the six of reviews-sentiment, with int8 weights.",
+        description=f"Sentiment of English {texts.kind}: negative, neutral or positive. Two layers, distilled from the "
+        "six of reviews-sentiment, with int8 weights.",
         notes=NOTES,
         beside={f"teacher, {SHIPPED}": taught},
     )
@@ -73,7 +72,7 @@ def distil(
     module = Distillation(student_of(teacher), teacher)
     curve = fit(
         module,
-        Curriculum(task, texts.train, LexiconLessons(texts.train, texts.lexicon), seed=run.seed).loader(),
+        texts.curriculum(task, run).loader(),
         run,
         epochs=1 if run.tiny else EPOCHS,
         validation=Curriculum(task, texts.validation, most={}).loader(),

@@ -1,6 +1,7 @@
 """What simpler models make of the same texts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -42,13 +43,12 @@ def vader_scores(texts: Iterable[str]) -> Scores:
     return np.stack([-compound, np.full(len(compound), 0.05), compound], 1)
 
 
-def tfidf_scores(train: pd.DataFrame, texts: Iterable[str]) -> Scores:
+def tfidf_scores(train: pd.DataFrame, texts: Sequence[str] | pd.Series) -> Scores:
     """Words and pairs of words, weighed by rarity, in a linear model: what a day's work would give."""
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True), LogisticRegression(C=5.0, max_iter=1000)
     )
-    scores: Scores = model.fit(train.text, train.label).predict_proba(texts)
-    return scores
+    return _of_all_labels(model.fit(train.text, train.label), texts)
 
 
 def frozen_minilm_scores(task: TextClassification, train: pd.DataFrame, texts: Iterable[str]) -> Scores:
@@ -66,7 +66,13 @@ def frozen_minilm_scores(task: TextClassification, train: pd.DataFrame, texts: I
 
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
     model.fit(answers(task, shown.text, embed), shown.label)
-    scores: Scores = model.predict_proba(answers(task, texts, embed))
+    return _of_all_labels(model, answers(task, texts, embed))
+
+
+def _of_all_labels(model: Pipeline, asked: Any) -> Scores:
+    """Its probabilities; 0 for a label that no training text had."""
+    scores = np.zeros((len(asked), len(LABELS)))
+    scores[:, model.classes_] = model.predict_proba(asked)
     return scores
 
 

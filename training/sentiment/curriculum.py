@@ -103,9 +103,9 @@ def soft_targets(texts: pd.DataFrame) -> Tensor:
     by_stars = torch.tensor([[1.0, 0, 0], [1, 0, 0], [0.9, 0.1, 0], [0.1, 0.8, 0.1], [0, 0.15, 0.85], [0, 0, 1]])
     starred = by_stars[ratings.nan_to_num().clamp(0, 5).long()]
 
-    kind = texts.domain.map(
-        {"clothing": 0, "airline": 1, "cftweets": 1, "amazon": 2, "movie": 2, "nyt": 2, "tweets": 2}
-    )
+    # One's own texts are like votes that state no share.
+    kinds = {"clothing": 0, "airline": 1, "cftweets": 1, "amazon": 2, "movie": 2, "nyt": 2, "tweets": 2}
+    kind = texts.domain.map(kinds).where(texts.rating.notna(), 1).astype(int)
     chosen = torch.stack([starred, voted, rated(texts.rating)])[torch.tensor(kind.to_numpy()), torch.arange(len(texts))]
     return smoothed(chosen)
 

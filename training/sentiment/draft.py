@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,7 @@ from app.tasks.text_classification import TextClassification
 from app.tensors import Array
 from training.bert_graph import write_bert
 from training.calibration import expected_calibration_error, fit_temperature
-from training.data.lexicon import load_lexicon
-from training.data.sentiment import LABELS, SOURCES, load_sentiment
+from training.data.sentiment import LABELS
 from training.faithfulness.deletion import HeldOut
 from training.fit import LearningCurve
 from training.networks import minilm
@@ -32,6 +30,7 @@ from training.sentiment.baselines import Scores
 from training.sentiment.figures import Candidate, domain_table, quality, trade_off_table
 from training.sentiment.graphs import TIMED_RUNS, VARIANTS, export, infer, latencies_ms, open_variant
 from training.sentiment.reading import CONFIG, write_tokenizer
+from training.sentiment.texts import Texts, load_texts
 
 SHIPPED = "int8"
 VERIFIED_TEXTS = 16
@@ -55,33 +54,11 @@ LIMITS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """The three splits, as load_sentiment gives them, and the lexicon."""
-
-    train: pd.DataFrame
-    validation: pd.DataFrame
-    test: pd.DataFrame
-    lexicon: pd.DataFrame
-
-
-def load_texts(run: Run) -> Texts:
-    """All texts, or a few hundred for a tiny run."""
-    texts, lexicon = load_sentiment(), load_lexicon()
-    if run.tiny:
-        lexicon = lexicon.sample(40, random_state=0)
-        texts = texts.groupby(["domain", "split"]).head(12).reset_index(drop=True)
-    train, validation, test = (
-        texts[texts.split == split].reset_index(drop=True) for split in ("train", "validation", "test")
-    )
-    return Texts(train, validation, test, lexicon)
-
-
 def held_out(run: Run) -> HeldOut:
     """A few of the test texts of each domain, on which explanations are judged."""
-    test = load_texts(run).test
-    few = test.groupby("domain").head(1 if run.tiny else EXPLAINED_TEXTS).text.tolist()
-    return HeldOut([{"text": text} for text in few], "English text of seven domains", f"test, {len(few)} texts")
+    texts = load_texts(run)
+    few = texts.test.groupby("domain").head(1 if run.tiny else EXPLAINED_TEXTS).text.tolist()
+    return HeldOut([{"text": text} for text in few], f"English text of {texts.breadth}", f"test, {len(few)} texts")
 
 
 def typical(texts: Texts) -> pd.Series:
@@ -120,7 +97,7 @@ def make_draft(
     shipped = {file for variant in (VARIANTS[SHIPPED], *wanted.values()) for file in variant.graphs.values()}
     return Draft(
         description=description,
-        licence="Apache-2.0",
+        licence="Apache-2.0; that of the texts is not stated" if texts.is_own else "Apache-2.0",
         files={
             **{file: files[file] for file in files if file in shipped},
             CONFIG.tokenizer: run.workdir / CONFIG.tokenizer,
@@ -130,10 +107,10 @@ def make_draft(
         inputs=[TensorSpec(name=name, datatype="INT64", shape=(-1, -1)) for name in ("input_ids", "attention_mask")],
         outputs=[TensorSpec(name="logits", datatype="FP32", shape=(-1, len(LABELS)))],
         metrics=[
-            *quality(texts.test, scores, baselines, SHIPPED),
+            *quality(texts, scores, baselines, SHIPPED),
             *calibration(texts.test, scores[SHIPPED], temperature),
         ],
-        sources=[*SOURCES, minilm.SOURCE],
+        sources=[*texts.sources, minilm.SOURCE],
         # Sums differ in their last digits between processors; where that turns a code of 8 bits, more follows.
         examples=[Example({"text": text}, {"top_k": len(LABELS)}, tolerance=0.05) for text in EXAMPLES],
         precision=SHIPPED,
@@ -147,6 +124,7 @@ def make_draft(
             "What each variant costs": trade_offs(texts.test, {**candidates, **(beside or {})}),
         },
         pictures=pictures(curve, truth, probabilities, run.workdir),
+        has_own_data=texts.is_own,
     )
 
 

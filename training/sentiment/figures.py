@@ -9,9 +9,9 @@ from app.repository.manifest import Metric
 from training.card import table
 from training.data.sentiment import NEGATIVE, NEUTRAL, POSITIVE
 from training.sentiment.baselines import Scores
+from training.sentiment.texts import Texts
 
 MEASURES = ("accuracy_3class", "accuracy_pos_neg")
-MACRO = "mean of seven domains of English text"
 
 
 def accuracies(texts: pd.DataFrame, scores: Scores) -> pd.DataFrame:
@@ -25,9 +25,10 @@ def accuracies(texts: pd.DataFrame, scores: Scores) -> pd.DataFrame:
 
 
 def quality(
-    test: pd.DataFrame, scores: Mapping[str, Scores], baselines: Mapping[str, Scores], shipped: str = "int8"
+    texts: Texts, scores: Mapping[str, Scores], baselines: Mapping[str, Scores], shipped: str = "int8"
 ) -> Iterator[Metric]:
     """All figures of the `shipped` scores beside the baselines, the means of the others, and how often they agree."""
+    test, mean = texts.test, f"mean of {texts.breadth} of English text"
     split = f"test, {len(test):,} texts"
     found = {name: accuracies(test, logits) for name, logits in scores.items()}
     beside = {name: accuracies(test, others) for name, others in baselines.items()}
@@ -36,14 +37,14 @@ def quality(
             yield Metric(
                 name=measure if domain == "macro" else f"{measure}_{domain}",
                 value=round(found[shipped].loc[domain, measure], 4),
-                dataset=MACRO if domain == "macro" else domain,
+                dataset=mean if domain == "macro" else domain,
                 split=split,
                 baselines={name: round(table.loc[domain, measure], 4) for name, table in beside.items()},
             )
     for other in scores.keys() - {shipped}:
         for measure in MEASURES:
             value = round(found[other][measure]["macro"], 4)
-            yield Metric(name=f"{measure}_of_{other}", value=value, dataset=MACRO, split=split)
+            yield Metric(name=f"{measure}_of_{other}", value=value, dataset=mean, split=split)
         agree = float((scores[shipped].argmax(1) == scores[other].argmax(1)).mean())
         yield Metric(name=f"agreement_with_{other}", value=round(agree, 4), dataset="all texts", split=split)
 

@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 
 from training.data import fashion_mnist
-from training.data.fashion_mnist import LABELS, batches, load_fashion_mnist, read_idx, tiny_fashion_mnist, write_labels
-from training.recipe import TrainingError
+from training.data.fashion_mnist import (
+    LABELS,
+    batches,
+    garments_for,
+    load_fashion_mnist,
+    read_idx,
+    tiny_fashion_mnist,
+    write_labels,
+)
+from training.recipe import Run, TrainingError
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -33,6 +41,13 @@ def test_a_local_folder_is_read_and_split_the_same_each_time(folder: Path) -> No
     assert (len(first.train), len(first.validation), len(first.test)) == (30, 10, 20)
     assert np.array_equal(first.validation.pixels, again.validation.pixels)
     assert first.test.classes.tolist() == list(range(10)) * 2
+
+
+def test_a_source_is_read_and_named_on_the_card(folder: Path, tmp_path: Path) -> None:
+    found = garments_for(Run(tmp_path, source=str(folder)))
+    assert len(found.train) == 30
+    assert (found.source.name, found.source.version) == (str(folder), "local")
+    assert len(found.source.sha256) == 64
 
 
 def test_no_picture_is_in_two_splits(folder: Path) -> None:

@@ -3,10 +3,12 @@ import pandas as pd
 import pytest
 
 from training.sentiment.figures import Candidate, accuracies, domain_table, quality, trade_off_table
+from training.sentiment.texts import Texts
 
 TEXTS = pd.DataFrame({"domain": ["a", "a", "a", "b"], "label": [0, 1, 2, 2]})
 SCORES = np.array([[0.5, 0.2, 0.3], [0.5, 0.2, 0.3], [0.1, 0.6, 0.3], [0.6, 0.1, 0.3]])
 PERFECT = np.eye(3)[TEXTS.label]
+GIVEN = Texts(TEXTS, TEXTS, TEXTS, lexicon=None, breadth="2 domains")
 
 
 def test_accuracy_is_the_mean_of_the_domains_and_leaves_neutral_texts_out_of_pos_neg() -> None:
@@ -16,8 +18,9 @@ def test_accuracy_is_the_mean_of_the_domains_and_leaves_neutral_texts_out_of_pos
 
 
 def test_every_figure_stands_beside_those_of_the_baselines() -> None:
-    metrics = {one.name: one for one in quality(TEXTS, {"int8": PERFECT, "fp32": SCORES}, {"simple": SCORES})}
+    metrics = {one.name: one for one in quality(GIVEN, {"int8": PERFECT, "fp32": SCORES}, {"simple": SCORES})}
     assert metrics["accuracy_3class"].value == 1
+    assert metrics["accuracy_3class"].dataset == "mean of 2 domains of English text"
     assert metrics["accuracy_3class_a"].baselines == {"simple": 0.3333}
     assert metrics["accuracy_pos_neg_of_fp32"].value == 0.5
     assert metrics["agreement_with_fp32"].value == 0.25

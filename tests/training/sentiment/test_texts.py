@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.tasks.text_classification import TextClassification
+from training.data.sentiment import LABELS
+from training.recipe import Run, TrainingError
+from training.sentiment.reading import CONFIG, write_tokenizer
+from training.sentiment.texts import load_texts
+
+
+def write_texts(folder: Path, count: int, labels: tuple[str, ...] = LABELS) -> None:
+    rows = [f"{('shoes', 'hats')[i % 2]},this is number {i},{labels[i % len(labels)]}" for i in range(count)]
+    (folder / "texts.csv").write_text("\n".join(["domain,text,label", *rows]))
+
+
+def test_texts_of_ones_own_are_split_the_same_each_time(tmp_path: Path) -> None:
+    write_texts(tmp_path, 300)
+    first, again = (load_texts(Run(tmp_path, source=str(tmp_path))) for _ in range(2))
+    assert first.is_own
+    assert first.breadth == "2 domains"
+    assert [source.name for source in first.sources] == [str(tmp_path)]
+    assert len(first.train) + len(first.validation) + len(first.test) == 300
+    assert first.test.text.tolist() == again.test.text.tolist()
+    assert not set(first.train.text) & set(first.test.text)
+
+
+def test_near_duplicates_stay_in_one_split(tmp_path: Path) -> None:
+    rows = [
+        f"{how},positive"
+        for i in range(200)
+        for how in (f"number {i}", f"RT @me: Number {i}!", f"number {i} http://x.y/{i}")
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows, "not,negative"]))
+    texts = load_texts(Run(tmp_path, source=str(tmp_path)))
+    for split in (texts.validation, texts.test):
+        assert len(split) % 3 == 0
+
+
+def test_every_label_of_ones_own_is_certain_and_every_text_shown(tmp_path: Path) -> None:
+    write_texts(tmp_path, 300)
+    texts = load_texts(Run(tmp_path, source=str(tmp_path)))
+    try:
+        task = TextClassification(CONFIG, {CONFIG.tokenizer: write_tokenizer(tmp_path / "tokenizer.json")})
+    except TrainingError as error:
+        pytest.skip(str(error))
+    shown = texts.curriculum(task, Run(tmp_path))
+    assert len(shown) == len(texts.train)
+    targets = torch.stack([shown[i][1] for i in range(len(shown))])
+    assert targets.max(1).values.min() == pytest.approx(0.98)
+    assert targets.argmax(1).bincount().tolist() == texts.train.label.value_counts().sort_index().tolist()
+
+
+@pytest.mark.parametrize(
+    ("count", "labels", "says"),
+    [
+        pytest.param(30, LABELS, "too few texts: .* for train, .* at least 10 for each", id="few"),
+        pytest.param(300, ("positive",), "with 1 of the labels", id="one label"),
+    ],
+)
+def test_too_little_to_learn_from_is_said(count: int, labels: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    write_texts(tmp_path, count, labels)
+    with pytest.raises(TrainingError, match=says):
+        load_texts(Run(tmp_path, source=str(tmp_path)))

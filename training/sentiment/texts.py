@@ -1,0 +1,96 @@
+"""What a sentiment model learns from and is judged on: the packaged texts, or one's own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from app.repository.manifest import Source
+from app.tasks.text_classification import TextClassification
+from training.data.lexicon import load_lexicon
+from training.data.own_texts import own_texts
+from training.data.sentiment import LABELS, SOURCES, fingerprint, load_sentiment, split_of
+from training.recipe import Run, TrainingError
+from training.sentiment.curriculum import MOST_TEXTS, Curriculum, LexiconLessons
+from training.source import given
+
+WEIGHTS = "network.safetensors"
+SPLITS = ("train", "validation", "test")
+LEAST_TEXTS = 10  # of one's own, in each split
+TINY, TINY_LEXICON = 12, 40  # texts of each domain and split, entries
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The three splits, each with `domain`, `text`, `label` and `rating`; `kind` and `breadth` say what they are.
+
+    One's own come without the lexicon, which is of tweets.
+    """
+
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    test: pd.DataFrame
+    lexicon: pd.DataFrame | None
+    sources: Sequence[Source] = SOURCES
+    kind: str = "reviews, tweets and editorials"
+    breadth: str = "seven domains"
+
+    @property
+    def is_own(self) -> bool:
+        return self.lexicon is None
+
+    @property
+    def most(self) -> Mapping[str, int]:
+        """Texts of a domain that an epoch shows; of others all."""
+        return {} if self.is_own else MOST_TEXTS
+
+    def curriculum(self, task: TextClassification, run: Run) -> Curriculum:
+        lessons = None if self.lexicon is None else LexiconLessons(self.train, self.lexicon)
+        return Curriculum(task, self.train, lessons, seed=run.seed, most=self.most)
+
+
+def load_texts(run: Run) -> Texts:
+    """The packaged texts, or those of `run.source`; a few hundred of them for a tiny run. Raises TrainingError.
+
+    One's own are `*.csv` with the columns `text` and `label` (one of LABELS), and perhaps `domain`. A tenth of them is
+    the test split and a tenth the validation split, chosen as in `load_sentiment`.
+    """
+    if run.source and not has_weights(run.source):
+        return _own(run.source, run)
+    lexicon = load_lexicon()
+    return Texts(*_splits(load_sentiment(), run), lexicon.sample(TINY_LEXICON, random_state=0) if run.tiny else lexicon)
+
+
+def has_weights(source: str) -> bool:
+    """Is it a folder that an earlier run of reviews-sentiment left, whose weights are to be used?"""
+    return Path(source, WEIGHTS).is_file()
+
+
+def _own(name: str, run: Run) -> Texts:
+    found = given(name, "dataset", ["*.csv"])
+    texts, files = own_texts(found.folder, LABELS, "domain")
+    texts["rating"] = float("nan")  # nobody says how sure the labels are
+    texts["split"] = [split_of(fingerprint(text) or text) for text in texts.text]
+    sizes = texts.split.value_counts().reindex(SPLITS, fill_value=0)
+    if sizes.min() < LEAST_TEXTS or texts.label.nunique() < 2:
+        parts = ", ".join(f"{sizes[split]} for {split}" for split in SPLITS)
+        raise TrainingError(
+            f"{found.folder} has too few texts: {parts}, with {texts.label.nunique()} of the labels; at least "
+            f"{LEAST_TEXTS} for each and two labels are needed"
+        )
+    domains = texts.domain.nunique()
+    return Texts(
+        *_splits(texts, run),
+        lexicon=None,
+        sources=[found.source(files, "training, validation and test")],
+        kind=f"text like that of {name}",
+        breadth=f"{domains} domain{'s' if domains > 1 else ''}",
+    )
+
+
+def _splits(texts: pd.DataFrame, run: Run) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    if run.tiny:
+        texts = texts.groupby(["domain", "split"]).head(TINY)
+    train, validation, test = (texts[texts.split == split].reset_index(drop=True) for split in SPLITS)
+    return train, validation, test
