@@ -1,7 +1,9 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import BertConfig, BertModel
 
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
@@ -10,6 +12,7 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks.base import predict_alone
 from app.tasks.summarization import ArticleInput, Summarization, SummarizationParameters
 from app.tensors import Session
+from training.networks import minilm
 from training.recipe import Run, TrainingError, build
 from training.recipes import article_summarizer
 from training.recipes.article_summarizer import (
@@ -104,3 +107,24 @@ def test_figures_of_other_settings_are_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(article_summarizer, "CONFIG", CONFIG.model_copy(update={"position_weight": 0.5}))
     with pytest.raises(TrainingError, match=r"python -m training\.baselines article-summarizer"):
         article_summarizer.measured()
+
+
+def test_an_encoder_of_ones_own_makes_a_version_that_says_so(tmp_path: Path) -> None:
+    source, work = tmp_path / "encoder", tmp_path / "work"
+    work.mkdir()
+    try:
+        tokenizer = minilm.tokenizer_file()
+    except TrainingError as error:
+        pytest.skip(str(error))
+    config = BertConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
+    BertModel(config).save_pretrained(source)
+    shutil.copy(tokenizer, source / "tokenizer.json")
+    made = build(RECIPE, Run(work, source=str(source)), tmp_path / "models")
+    assert [metric.name for metric in made.metrics] == ["smallest_cosine_to_torch"]
+    assert made.metrics[0].value > 0.9999
+    assert made.outputs[0].shape == (-1, 32)
+    assert [source.name for source in made.provenance.sources] == [str(source)]
+    assert f"compared by {source}" in made.description
+    card = (tmp_path / "models" / RECIPE.name / "1" / "card.md").read_text(encoding="utf-8")
+    for claim in ("Reuters", "MiniLM-L6 as", "ROUGE"):
+        assert claim not in card

