@@ -85,7 +85,7 @@ def fit(
         if resumed:
             progress(f"{name}: going on from {resumed}")
         with _quiet():
-            trainer = _trainer(run, epochs, clip, callbacks)
+            trainer = _trainer(run, epochs, clip, callbacks, takes_turns=not module.automatic_optimization)
             with _interruptible(trainer):
                 loaders = Loaders(train, validation, run.seed)
                 trainer.fit(module, datamodule=loaders, ckpt_path=resumed, weights_only=True)
@@ -106,13 +106,15 @@ def _check(train: DataLoader[Any], run: Run) -> None:
         raise TrainingError(f"--devices {run.devices}: this machine has {torch.cuda.device_count()}")
 
 
-def _trainer(run: Run, epochs: int, clip: float | None, callbacks: Sequence[Callback]) -> Trainer:
+def _trainer(run: Run, epochs: int, clip: float | None, callbacks: Sequence[Callback], *, takes_turns: bool) -> Trainer:
     on_gpu = torch.cuda.is_available()
     is_shared = run.devices * run.nodes > 1
+    # Where optimizers take turns, each leaves the weights of the other without gradients.
+    shared = "ddp_spawn_find_unused_parameters_true" if takes_turns else "ddp_spawn"
     return Trainer(
         accelerator="cuda" if on_gpu else "cpu",  # "auto" would take Apple's GPU, which lacks operators
         # Spawned processes only train; started as scripts they would each judge, export and publish as well.
-        strategy="ddp_spawn" if is_shared else "auto",
+        strategy=shared if is_shared else "auto",
         devices=run.devices,
         num_nodes=run.nodes,
         precision=run.precision,  # type: ignore[arg-type]

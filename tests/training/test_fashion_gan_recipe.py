@@ -1,3 +1,4 @@
+import pickle
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -115,11 +116,6 @@ def test_without_its_judge_or_its_rival_it_trains_nothing(
     assert not (tmp_path / "gan").exists()
 
 
-def test_several_devices_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="one device only"):
-        recipe.make(Run(tmp_path, tiny=True, devices=2))
-
-
 class Interrupted(recipe.AdversarialTraining):
     """Is interrupted at a batch, counted over all epochs."""
 
@@ -152,6 +148,35 @@ def test_an_interrupted_training_resumes_to_the_same_networks(
     assert found.keys() == expected.keys()
     for name, weight in found.items():
         torch.testing.assert_close(weight, expected[name], rtol=0, atol=1e-6, msg=name)
+
+
+class Kept(Interrupted):
+    """Leaves the weights that each process ends with."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def on_train_end(self) -> None:
+        learned = {"generator": weights(self.generator), "critic": weights(self.critic)}
+        torch.save(learned, self.folder / f"{self.global_rank}.pt")
+
+
+def test_two_processes_agree_on_both_networks(tmp_path: Path) -> None:
+    before = {name: weights(network) for name, network in Kept(tmp_path).named_children()}
+    train(Kept(tmp_path), Run(tmp_path / "work", devices=2))
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    assert first.keys() == {"generator", "critic"}
+    for name, learned in first.items():
+        assert torch.equal(learned, second[name])
+        assert (learned - before[name]).abs().max() > 1e-4
+
+
+def test_a_critic_that_was_pickled_scores_alike() -> None:
+    critic = Critic(len(LABELS), width=4).eval()
+    pictures, classes = torch.rand(3, 1, 28, 28), torch.tensor([1, 5, 9])
+    again = pickle.loads(pickle.dumps(critic)).eval()
+    assert torch.equal(again(pictures, classes), critic(pictures, classes))
 
 
 def test_another_seed_learns_something_else(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ et al., "On Self Modulation for Generative Adversarial Networks" (2019), for noi
 for growing pictures.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -60,6 +62,7 @@ class Critic(nn.Module):
 
     def __init__(self, num_classes: int, width: int = 32) -> None:
         super().__init__()
+        self._sizes = num_classes, width
         self.look = nn.Sequential(
             *_layer(1, width, 4, 2),
             *_layer(width, 2 * width, 4, 2),
@@ -73,6 +76,16 @@ class Critic(nn.Module):
         seen = self.look(2 * pictures - 1).float().sum((2, 3))
         scores: Tensor = self.score(seen)[:, 0].float() + (self.member(classes) * seen).sum(1)
         return scores
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For the processes of a training: torch pickles no parametrized layers."""
+        return _critic, (*self._sizes, self.state_dict())
+
+
+def _critic(num_classes: int, width: int, weights: dict[str, Tensor]) -> Critic:
+    critic = Critic(num_classes, width)
+    critic.load_state_dict(weights)
+    return critic
 
 
 class Sampler(nn.Module):

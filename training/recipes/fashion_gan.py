@@ -30,7 +30,7 @@ from training.data.fashion_mnist import (
 from training.fit import LearningCurve, fit
 from training.networks.picture_gan import Critic, Generator, Sampler
 from training.painters import draft, export
-from training.recipe import Draft, Recipe, Run, TrainingError
+from training.recipe import Draft, Recipe, Run
 from training.recipes import fashion_vae
 from training.sample_quality import Judge, Opinion, frechet_distance, measure_samples, newest_graph, paint, published
 from training.schedule import learning_rate_at
@@ -45,8 +45,6 @@ Pixels = npt.NDArray[np.uint8]
 
 def make(run: Run) -> Draft:
     """Train on 54,000 pictures, choose the epoch on 6,000, judge as many samples as there are pictures in the test."""
-    if run.devices * run.nodes > 1:
-        raise TrainingError("fashion-gan has two optimizers that take turns, and trains on one device only")
     judge, vae = newest_graph(MODELS, JUDGE), newest_graph(MODELS, VAE)
     garments = garments_for(run)
     generator, curve = learn(garments, judge, run)
@@ -95,11 +93,13 @@ class AdversarialTraining(LightningModule):
     def __init__(self, generator: Generator, critic: Critic, judge: Path) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.generator = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.critic = critic.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.generator, self.critic = generator, critic
         self._judge = judge
         self._shown: list[tuple[Pixels, Pixels, npt.NDArray[np.int64]]] = []
         self._real: Opinion | None = None
+
+    def setup(self, stage: str) -> None:
+        self.to(memory_format=torch.channels_last)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         pixels, classes = batch
