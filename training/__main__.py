@@ -3,13 +3,16 @@
 import argparse
 import errno
 import os
+import re
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
 
+from app.repository.manifest import MODEL_NAME
 from app.repository.publish import MANIFEST
 
+LONGEST_NAME = 64
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true")
 
 
@@ -28,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="each recipe has a folder there, for its checkpoints",
     )
     parser.add_argument("--source", help="a hub id or a local folder instead of the packaged data or weights")
+    parser.add_argument("--name", type=_model_name, help="of the model that is published, if not as its recipe")
     parser.add_argument("--variants", action="store_true", help="publish the recipe's other precisions as well")
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of the training")
     parser.add_argument("--devices", type=_positive, default=1, help="GPUs, or processes where there is no GPU")
@@ -35,8 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--nodes", type=_positive, default=1, help="machines that share --workdir, each with its $NODE_RANK"
     )
     chosen = parser.parse_args(arguments)
+    if chosen.name and len(chosen.recipes) > 1:
+        parser.error("--name is for one recipe")
     if chosen.if_missing:
-        chosen.recipes = [name for name in chosen.recipes if not any((chosen.models / name).glob(f"*/{MANIFEST}"))]
+        chosen.recipes = [
+            recipe
+            for recipe in chosen.recipes
+            if not any((chosen.models / (chosen.name or recipe)).glob(f"*/{MANIFEST}"))
+        ]
     return _run(chosen) if chosen.recipes else 0
 
 
@@ -44,6 +54,12 @@ def _positive(text: str) -> int:
     if (number := int(text)) < 1:
         raise ValueError
     return number
+
+
+def _model_name(text: str) -> str:
+    if not re.fullmatch(MODEL_NAME, text) or len(text) > LONGEST_NAME:
+        raise argparse.ArgumentTypeError(f"{text!r} is no name for a model: lower-case words joined by hyphens")
+    return text
 
 
 def _run(chosen: argparse.Namespace) -> int:
@@ -93,11 +109,13 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
         raise TrainingError(f"{name} is made from its packaged data and takes no --source")
     settings = {"seed": chosen.seed, "tiny": chosen.tiny, "source": chosen.source, "precision": chosen.precision}
     node = int(os.environ.get("NODE_RANK", "0")) if chosen.nodes > 1 else 0
-    own = chosen.workdir / name / f"node-{node}" if chosen.nodes > 1 else chosen.workdir / name
+    own = chosen.workdir / (chosen.name or name)
+    if chosen.nodes > 1:
+        own = own / f"node-{node}"
     progress(f"{name}: {recipe.summary}")
-    with working_folder(own, settings, resume=chosen.resume) as folder:
+    with working_folder(own, {"recipe": name, **settings}, resume=chosen.resume) as folder:
         parallel = {"devices": chosen.devices, "nodes": chosen.nodes, "node": node}
-        run = Run(folder, resume=chosen.resume, variants=chosen.variants, **parallel, **settings)
+        run = Run(folder, resume=chosen.resume, variants=chosen.variants, name=chosen.name, **parallel, **settings)
         if node:
             recipe.make(run)
             progress(f"{name}: node 0 publishes")
@@ -105,7 +123,8 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
         manifest = build(recipe, run, chosen.models)
     for metric in manifest.metrics:
         progress(f"  {metric.name} {metric.value:.4f} on {metric.dataset} ({metric.split})")
-    progress(f"{name}: published version {manifest.version} in {chosen.models / name / str(manifest.version)}")
+    folder = chosen.models / manifest.name / str(manifest.version)
+    progress(f"{manifest.name}: published version {manifest.version} in {folder}")
 
 
 if __name__ == "__main__":

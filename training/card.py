@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 from app.repository.manifest import Metric, Provenance, Source, Verification
 
 if TYPE_CHECKING:
-    from training.recipe import Draft, Recipe
+    from training.recipe import Draft
 
 MARKDOWN = "card.md"
 FOLDER = "card"
 
 
-def card_files(recipe: "Recipe", draft: "Draft", provenance: Provenance, folder: Path) -> dict[str, Path]:
+def card_files(name: str, task: str, draft: "Draft", provenance: Provenance, folder: Path) -> dict[str, Path]:
     """Write the card into `folder`; the artifacts that it adds to the version, by name, the Markdown first."""
     pictures = {f"{FOLDER}/{path.name}": path for path in draft.pictures.values()}
-    text = render(recipe, draft, provenance)
+    text = render(name, task, draft, provenance)
     (folder / MARKDOWN).write_text(text, encoding="utf-8")
     return {MARKDOWN: folder / MARKDOWN, **pictures}
 
 
-def render(recipe: "Recipe", draft: "Draft", provenance: Provenance) -> str:
+def render(name: str, task: str, draft: "Draft", provenance: Provenance) -> str:
     parts = [
-        f"# {recipe.name}\n\n{draft.description}",
+        f"# {name}\n\n{draft.description}",
         table(
             ("task", "runtime", "precision", "variants", "licence"),
-            [(recipe.task, draft.runtime, draft.precision, ", ".join(draft.variants) or "none", draft.licence)],
+            [(task, draft.runtime, draft.precision, ", ".join(draft.variants) or "none", draft.licence)],
         ),
         _section("Quality", "\n\n".join(quality(draft.metrics))),
         *(f"![{caption}]({FOLDER}/{path.name})\n\n*{caption}*" for caption, path in draft.pictures.items()),

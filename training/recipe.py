@@ -87,7 +87,7 @@ class Run:
     where an interrupted run in `workdir` stopped. `precision`, `devices` (per node) and `nodes` are Lightning's; of
     several nodes each has its rank as `node` and a `workdir` of its own, beside those of the others.
     `source`: a hub id or a local folder instead of the packaged data or weights. `variants`: publish the recipe's other
-    precisions too.
+    precisions too. `name`: what the model is called, if not as its recipe.
     """
 
     workdir: Path
@@ -100,6 +100,7 @@ class Run:
     node: int = 0
     source: str | None = None
     variants: bool = False
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +143,11 @@ def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
         libraries={"python": platform.python_version(), **_library_versions()},
         notes=draft.notes,
     )
-    card = card_files(recipe, draft, provenance, run.workdir)
+    name = run.name or recipe.name
+    card = card_files(name, recipe.task, draft, provenance, run.workdir)
     return publish(
         models,
-        recipe.name,
+        name,
         {**draft.files, **card},
         task=recipe.task,
         description=draft.description,
@@ -178,6 +180,8 @@ def command(recipe: Recipe, run: Run) -> str:
         options.append("--variants")
     if run.source:
         options.append(f"--source {shlex.quote(run.source)}")
+    if run.name:
+        options.append(f"--name {run.name}")
     return " ".join(["python -m training", recipe.name, *options])
 
 

@@ -72,6 +72,25 @@ def test_a_recipe_is_trained_verified_and_published_with_its_card(line, tmp_path
     assert r"zero \| nothing" in card
 
 
+def test_a_model_may_have_a_name_of_its_own(line, tmp_path):
+    assert line("--name", "my-line") == 0
+    [path] = tmp_path.glob("models/*/*/manifest.json")
+    manifest = Manifest.model_validate_json(path.read_bytes())
+    assert (manifest.name, manifest.provenance.recipe, path.parent.parent.name) == ("my-line", "line", "my-line")
+    assert manifest.provenance.command == "python -m training line --seed 0 --name my-line"
+    assert (path.parent / "card.md").read_text(encoding="utf-8").startswith("# my-line\n")
+    assert line("--name", "my-line", "--if-missing") == 0
+    assert len(list(tmp_path.glob("models/*/*/manifest.json"))) == 1
+
+
+@pytest.mark.parametrize("arguments", [["line", "--name", "My Line"], ["line", "alchemy", "--name", "mine"]])
+def test_a_name_that_cannot_be_is_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert "--name" in capsys.readouterr().err
+
+
 def test_a_second_run_has_the_same_metrics(line, tmp_path):
     assert (line(), line()) == (0, 0)
     first, second = published(tmp_path)
