@@ -12,7 +12,7 @@ help:
 	@echo "make serve    environment, models, service on $(HOST):$(PORT)"
 	@echo "make test     environment, all tests"
 	@echo "make check    format, lint, types, import contracts"
-	@echo "make train    make every default model anew"
+	@echo "make train    make every default model anew; TRAIN='--precision bf16-mixed' where the processor has bf16"
 	@echo "make tuned    measure how each model runs fastest here (make serve does it once)"
 	@echo "make bench    measure the service beside its peers; BENCH='--only mixed --rounds 1' for a part"
 
@@ -46,7 +46,7 @@ models: .venv/serve
 	@$(BIN)/python -m training --if-missing $(DEFAULT_MODELS)
 
 train: .venv/serve
-	$(BIN)/python -m training $(DEFAULT_MODELS)
+	$(BIN)/python -m training $(TRAIN) $(DEFAULT_MODELS)
 
 .PHONY: tuned
 tuned: .venv/serve models
