@@ -4,8 +4,9 @@ Paper: Harper & Konstan, "The MovieLens Datasets: History and Context", ACM TiiS
 but no redistribution, so nothing of it is kept beside this code: it is fetched where the model is made.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ import pandas as pd
 from app.repository.manifest import Source
 from app.tasks.recommendation import CatalogueItem
 from training.fetch import Package, fetch
+from training.groups import Group
 
 PACKAGE = Package("recbole", "1.2.1", "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407")
 SOURCE = Source(
@@ -23,19 +25,24 @@ SOURCE = Source(
     used_for="training and evaluation",
 )
 UNKNOWN_FILM = "267"  # ratings of a film whose title nobody knows any more
+AGES = (25, 35, 50)
 PADDING = CatalogueItem(id=0, title="", genres=[])
 
 
 @dataclass(frozen=True, slots=True)
 class MovieLens:
-    """`catalogue[0]` is padding. `histories`: one list per person of indices into the catalogue, oldest first."""
+    """`catalogue[0]` is padding. `histories`: one list per person of indices into the catalogue, oldest first.
+
+    `groups` are kinds of people, bool [people], where anything is known of them; no model reads that.
+    """
 
     catalogue: Sequence[CatalogueItem]
     histories: Sequence[Sequence[int]]
+    groups: Mapping[str, Group] = field(default_factory=dict)
 
 
 def load_movielens(folder: Path | None = None) -> MovieLens:
-    """Read `ml-100k.item` and `ml-100k.inter` in `folder`; by default they are fetched.
+    """Read `ml-100k.item`, `ml-100k.inter` and `ml-100k.user` in `folder`; by default they are fetched.
 
     An event is that somebody rated a film; how well is left out. Films that are listed twice, under two
     ids, become one item with the first id, and a person's second event of it is dropped.
@@ -50,17 +57,31 @@ def load_movielens(folder: Path | None = None) -> MovieLens:
         CatalogueItem(id=int(film), title=title, genres=genres.replace("unknown", "").split())
         for film, title, genres in zip(listed["film"], listed["title"], listed["genres"], strict=True)
     ]
-    return MovieLens([PADDING, *catalogue], _histories(folder, dict(zip(films["film"], films["index"], strict=True))))
+    histories = _histories(folder, dict(zip(films["film"], films["index"], strict=True)))
+    return MovieLens([PADDING, *catalogue], list(histories.values()), _groups(folder, list(histories)))
 
 
-def _histories(folder: Path, index_of: dict[str, int]) -> list[list[int]]:
+def _groups(folder: Path, people: list[str]) -> dict[str, Group]:
+    """Women, men, and people by age."""
+    about = _read(folder / "ml-100k.user", ["person", "age", "gender", "occupation", "zip"]).set_index("person")
+    about = about.loc[people]
+    gender, age = about["gender"].to_numpy(), about["age"].astype(int).to_numpy()
+    ages = {
+        f"under {AGES[0]}": age < AGES[0],
+        **{f"{low} to {high - 1}": (age >= low) & (age < high) for low, high in pairwise(AGES)},
+        f"{AGES[-1]} or older": age >= AGES[-1],
+    }
+    return {"women": gender == "F", "men": gender == "M", **ages}
+
+
+def _histories(folder: Path, index_of: dict[str, int]) -> dict[str, list[int]]:
     events = _read(folder / "ml-100k.inter", ["person", "film", "rating", "time"])
     events["index"] = events["film"].map(index_of)
     events["time"] = events["time"].astype(float)
     events = events.dropna(subset="index").astype({"index": int})
     # People rated page by page, so many events share a second; those stay in the order of the file.
     events = events.sort_values("time", kind="stable").drop_duplicates(["person", "index"])
-    return [history["index"].tolist() for _, history in events.groupby("person")]
+    return {str(person): history["index"].tolist() for person, history in events.groupby("person")}
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:

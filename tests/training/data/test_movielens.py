@@ -23,12 +23,19 @@ user_id:token	item_id:token	rating:float	timestamp:float
 1	10	4	400
 2	10	4	200
 """
+PEOPLE = """\
+user_id:token	age:token	gender:token	occupation:token	zip_code:token
+3	20	M	student	00000
+2	50	F	artist	00000
+1	24	M	technician	00000
+"""
 
 
 @pytest.fixture
 def movielens(tmp_path: Path) -> MovieLens:
     (tmp_path / "ml-100k.item").write_text(FILMS, encoding="utf-8")
     (tmp_path / "ml-100k.inter").write_text(EVENTS, encoding="utf-8")
+    (tmp_path / "ml-100k.user").write_text(PEOPLE, encoding="utf-8")
     return load_movielens(tmp_path)
 
 
@@ -59,3 +66,10 @@ def test_a_persons_second_event_of_an_item_is_dropped(movielens: MovieLens) -> N
 def test_the_film_of_unknown_title_is_left_out(movielens: MovieLens) -> None:
     assert "unkonwn" not in {film.title for film in movielens.catalogue}
     assert [len(history) for history in movielens.histories] == [3, 2]
+
+
+def test_what_is_known_of_people_is_in_the_order_of_their_histories(movielens: MovieLens) -> None:
+    assert {name: group.tolist() for name, group in movielens.groups.items()} == {
+        "women": [False, True], "men": [True, False],
+        "under 25": [True, False], "25 to 34": [False, False], "35 to 49": [False, False], "50 or older": [False, True],
+    }  # fmt: skip
