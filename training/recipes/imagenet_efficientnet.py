@@ -1,9 +1,13 @@
-"""ImageNet classifier: EfficientNet-Lite0's published weights as an 8-bit graph; about two minutes on two cores."""
+"""ImageNet classifier: EfficientNet-Lite0's published weights as an 8-bit graph; about two minutes on two cores.
+
+`--source` names other weights of the same network and classes: a folder with one state dict, `*.safetensors` with the
+names of `EfficientNetLite.state_dict()`, or `*.pth` with its order. They read pixels as the published ones do.
+"""
 
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from itertools import pairwise, product
@@ -30,21 +34,22 @@ from training.faithfulness.deletion import HeldOut
 from training.networks.efficientnet_lite import VARIANTS, EfficientNetLite, Variant, load_weights
 from training.pictures import agreement_plot, grouped_bars, image_grid
 from training.quantize import quantize_static_int8
-from training.recipe import Draft, Example, Recipe, Run
+from training.recipe import Draft, Example, Recipe, Run, TrainingError
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """A network to publish. `float_layers`, counted from the input, stay in float; chosen on the validation photos.
 
-    `published`: per cent of ImageNet's validation images that it gets right in float and in 8 bits, by its authors.
+    `published`: per cent of ImageNet's validation images that it gets right in float and in 8 bits, by its authors;
+    None of weights that are not theirs.
     """
 
     title: str
     variant: Variant
-    weights: imagenet.Weights
+    weights: imagenet.Weights | imagenet.OwnWeights
     float_layers: int
-    published: tuple[float, float]
+    published: tuple[float, float] | None
 
     @property
     def side(self) -> int:
@@ -100,6 +105,8 @@ class Answers:
 
 def make(size: Size, other: Size, run: Run) -> Draft:
     """The 8-bit version of `size`, measured beside its float original and beside `other`."""
+    if run.source:
+        size = with_weights(size, run.source)
     names = imagenet.class_names()
     used = tiny_photos() if run.tiny else photos.load_photos()
     graphs = [build(each, used, run.workdir) for each in (size, other)]
@@ -107,8 +114,8 @@ def make(size: Size, other: Size, run: Run) -> Draft:
     times = milliseconds(graphs, 3 if run.tiny else ROUNDS)
     mine = graphs[0]
     return Draft(
-        description=f"Says which of the 1,000 classes of ImageNet a photo shows: {size.weights.network} in 8 bits.",
-        licence="Apache-2.0",
+        description=f"Says which of the 1,000 classes of ImageNet a photo shows: {size.weights.title} in 8 bits.",
+        licence="Apache-2.0" if size.published else size.weights.source.licence,
         files={"model.onnx": mine.served, "labels.json": write_labels(names, run.workdir / "labels.json")},
         graphs={"model": "model.onnx"},
         config={"labels": "labels.json", "image_size": size.side, "resize_margin": MARGIN},
@@ -122,14 +129,17 @@ def make(size: Size, other: Size, run: Run) -> Draft:
         pictures=card_pictures(graphs, answers, times, names, run.workdir),
         sections={f"{size.title} beside {other.title}": comparison(graphs, answers, times)},
         examples=golden(mine, names),
-        limits=LIMITS,
-        notes=NOTES[size.title],
+        limits=LIMITS if size.published else OWN_LIMITS,
+        notes=NOTES[size.title] if size.published else OWN_NOTES,
     )
 
 
-LIMITS = [
+ALWAYS_NAMES_ONE = (
     "It knows 1,000 classes, of which 118 are breeds of dogs and hardly one is a person, and always names "
-    "one of them, however little it resembles the photo; a best score below about 0.3 means that it does not know.",
+    "one of them, however little it resembles the photo"
+)
+LIMITS = [
+    f"{ALWAYS_NAMES_ONE}; a best score below about 0.3 means that it does not know.",
     "It looks at the middle of the photo: up to an eighth of the shorter side, and whatever else the longer side has "
     "more, is not seen.",
     "Two classes have the same name: crane is a bird as well as a machine.",
@@ -137,11 +147,16 @@ LIMITS = [
     "those of the float network, and it may be no faster than that.",
 ]
 
+OWN_LIMITS = [f"{ALWAYS_NAMES_ONE}.", *LIMITS[1:]]
+
+MEASURED = (
+    "Measured is how often this graph gives the best class that its float network gives. Speed was measured in turns "
+    "on cores that had other work to do, which makes the medians uncertain. "
+)
 COMMON_NOTES = (
     "ImageNet's validation images are not available here, so top-1 accuracy was not measured; what the authors publish "
     "is quoted from the README of EfficientNet-lite in tensorflow/tpu, and these weights are a port of theirs. "
-    "Measured is how often this graph gives the best class that its float network gives. Speed was measured in turns "
-    "on cores that had other work to do, which makes the medians uncertain. "
+    + MEASURED
 )
 NOTES = {
     LITE0.title: COMMON_NOTES
@@ -152,6 +167,11 @@ NOTES = {
     LITE2.title: COMMON_NOTES + "Stem and first two blocks are left in float: on 65 validation photos that takes the "
     "mean Kullback-Leibler divergence from the float network's answers from .0076 to .0025.",
 }
+OWN_NOTES = (
+    "ImageNet's validation images are not available here, so how often these weights are right was not measured. That "
+    "their classes are ImageNet's in its order, and that they were trained on pixels less 127 and divided by 128, is "
+    f"taken for granted. {MEASURED}Stem and first two blocks are left in float, which was chosen with other weights."
+)
 
 
 def tiny_photos() -> photos.Photos:
@@ -173,9 +193,21 @@ def squares(files: Sequence[bytes], side: int) -> Images:
     return np.stack([read_square(file, side, MARGIN) for file in files])
 
 
+def with_weights(size: Size, source: str) -> Size:
+    """The same network with weights of one's own. Raises TrainingError if they are not of such a network."""
+    names = list(EfficientNetLite(size.variant).state_dict())
+    own = replace(size, weights=imagenet.own_weights(source, size.weights.network, names), published=None)
+    classifier(own)  # what is wrong with them is said before photos are fetched
+    return own
+
+
 def classifier(size: Size) -> PixelClassifier:
+    """In float. Raises TrainingError if the weights are not of such a network."""
     made = PixelClassifier(EfficientNetLite(size.variant)).eval()
-    load_weights(made.network, size.weights.load())
+    try:
+        load_weights(made.network, size.weights.load())
+    except ValueError as error:
+        raise TrainingError(f"{size.weights.file}: {error}") from error
     return made
 
 
@@ -324,12 +356,12 @@ def comparison(graphs: Sequence[Graphs], answers: Sequence[Answers], times: Time
             f"{megabytes(path)} MB",
             *(f"{np.median(times[path][batch]):.1f} ms" for batch in BATCHES),
             agrees,
-            f"{published} %",
+            published,
         )
         for each, found in zip(graphs, answers, strict=True)
         for precision, path, agrees, published in (
-            ("int8", each.served, f"{same_best(found.served, found.fp32).mean():.3f}", each.size.published[1]),
-            ("fp32", each.fp32, "1", each.size.published[0]),
+            ("int8", each.served, f"{same_best(found.served, found.fp32).mean():.3f}", quoted(each.size)[1]),
+            ("fp32", each.fp32, "1", quoted(each.size)[0]),
         )
     ]
     heads = (
@@ -341,12 +373,22 @@ def comparison(graphs: Sequence[Graphs], answers: Sequence[Answers], times: Time
         "agrees with fp32",
         "right, by its authors",
     )
+    mine, other = (each.size for each in graphs)
+    who = "they are" if mine.published else f"{other.title} is"
     return (
-        f"{table(heads, rows)}\n\nTimes are medians on one thread, all in turns. How often they are right on ImageNet "
+        f"{table(heads, rows)}\n\nTimes are medians on one thread, all in turns. How often {who} right on ImageNet "
         "is quoted and was not measured here; their own 8-bit graphs are not these.\n\n"
         "`imagenet-efficientnet` is Lite0 because it answers soonest. Lite2 is a model of its own and not a newer "
         "version, which would take Lite0's place: `python -m training imagenet-efficientnet-lite2` makes it."
     )
+
+
+def quoted(size: Size) -> tuple[str, str]:
+    """How often it is right in float and in 8 bits, as the card says it."""
+    if size.published is None:
+        return "not stated", "not stated"
+    in_float, in_int8 = size.published
+    return f"{in_float} %", f"{in_int8} %"
 
 
 def card_pictures(
@@ -412,4 +454,5 @@ RECIPE = Recipe(
     make=partial(make, LITE0, LITE2),
     held_out=held_out,
     must_reach={"top1_agreement_with_fp32": 0.95},
+    takes_source=True,
 )

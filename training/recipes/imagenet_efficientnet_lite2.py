@@ -15,4 +15,5 @@ RECIPE = Recipe(
     make=partial(make, LITE2, LITE0),
     held_out=held_out,
     must_reach={"top1_agreement_with_fp32": 0.95},
+    takes_source=True,
 )
