@@ -11,7 +11,9 @@ from app.repository.manifest import CardFiles, Metric
 from app.repository.repository import ModelRepository
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
+from app.tasks.recommendation import CATALOGUE, CatalogueItem, Recommendation, RecommendationConfig
 from app.tasks.text_classification import TextClassification, TextClassificationConfig
+from app.tensors import Placement, Tensors
 from training.card import quality
 from training.faithfulness.__main__ import Published, main, write
 from training.faithfulness.deletion import NAME, HeldOut, area, faithfulness
@@ -42,6 +44,25 @@ def test_the_order_of_the_weights_deletes_a_score_sooner_than_random_ones(tmp_pa
     assert metric.value == pytest.approx(0.5 + 0.38 / 11, abs=0.01)  # after the first of ten words it is a guess
     assert metric.value + 0.05 < metric.baselines["random order"] < 0.88
     assert metric.split.startswith(TEXTS.split)
+
+
+class OneAfterTwo:
+    """Wants item 1 after item 2, and of three items none more than another after anything else."""
+
+    placement = Placement("cpu", "a test")
+
+    def run(self, inputs: Tensors) -> Tensors:
+        has_two = (inputs["item_ids"] == 2).any(axis=1)
+        return {"scores": np.where(has_two[:, None], np.float32([0, 9, 0, 0]), np.float32(0))}
+
+
+def test_the_score_is_that_of_the_item_and_not_of_padding_even_if_both_have_id_0(tmp_path: Path):
+    items = [CatalogueItem(id=max(index - 1, 0), title=f"{index}", genres=[]) for index in range(4)]
+    (tmp_path / "items.json").write_bytes(CATALOGUE.dump_json(items))
+    task = Recommendation(RecommendationConfig(max_history=2), {"items.json": tmp_path / "items.json"})
+    (metric,) = faithfulness(task, {"model": OneAfterTwo()}, HeldOut([{"history": [1]}], "three items", "test"))
+    # Likely until the only reason goes, at the sixth of eleven points; then by popularity one of two.
+    assert metric.value == pytest.approx((6 + 5 / 2) / 11, abs=0.01)
 
 
 def published(root: Path, scratch: Path, card: str) -> Published:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -5,7 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from app.tasks.recommendation import CatalogueItem
+from app.repository.golden import difference
+from app.repository.manifest import Manifest
+from app.runtimes.onnx import load_onnx
+from app.runtimes.options import RuntimeOptions
+from app.tasks.base import predict_json
+from app.tasks.recommendation import CatalogueItem, Recommendation, RecommendationConfig
 from training.data.movielens import PADDING, MovieLens
 from training.networks.sasrec import SASRec
 from training.ranking import hit_rate, leave_last_out, ndcg, target_ranks
@@ -118,11 +124,27 @@ def test_the_same_seed_learns_the_same(tmp_path: Path) -> None:
         torch.testing.assert_close(weights, second[name], rtol=0, atol=1e-5)
 
 
+def test_a_batch_in_which_nothing_follows_anything_leaves_the_loss_a_number(tmp_path: Path) -> None:
+    histories = [[1, 2, 3], *[[4]] * recipe.BATCH_SIZE]  # two batches, and all that follows is in one of them
+    network, curve = recipe.learn(histories, 20, Run(tmp_path), epochs=2)
+    assert all(0 < row["loss"] < 10 for row in curve.rows)
+    assert all(weights.isfinite().all() for weights in network.parameters())
+
+
+def test_of_many_people_the_same_few_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "MOST_JUDGED", 5)
+    assert list(recipe.judged_people(5)) == [0, 1, 2, 3, 4]
+    few = recipe.judged_people(100)
+    assert (len(set(few)), list(few)) == (5, sorted(recipe.judged_people(100)))
+    assert max(few) > 5
+
+
 def test_item_knn_ranks_what_was_seen_together_and_recently_first() -> None:
-    scores = recipe.item_knn([[1, 2], [1, 2], [3, 4], [3, 4], [1, 3]], num_items=4, recency=0.5)
-    assert scores[4, 4] == pytest.approx(2 / np.sqrt(3 * 2))  # item 3 is newest, seen by three, twice with 4
-    assert scores[4, 2] == pytest.approx(0.5 * 2 / np.sqrt(3 * 2))
-    assert scores[4, 0] == 0
+    histories = [[1, 2], [1, 2], [3, 4], [3, 4], [1, 3]]
+    (scores,) = recipe.item_knn(histories, [[1, 3]], num_items=4, recency=0.5)
+    assert scores[4] == pytest.approx(2 / np.sqrt(3 * 2))  # item 3 is newest, seen by three, twice with 4
+    assert scores[2] == pytest.approx(0.5 * 2 / np.sqrt(3 * 2))
+    assert scores[0] == 0
 
 
 def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,3 +168,66 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch
         "popularity", "user and item embeddings", "NeuMF", "ALS", "item-kNN", "item-kNN, events fading",
         "EASE", "EASE, events fading", "GRU4Rec", "SASRec",
     }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 people go around a ring of 20 teas, of which two have one title; everybody begins with tea 107."""
+    folder = tmp_path_factory.mktemp("events") / "shop"
+    folder.mkdir()
+    teas = [f"{100 + number},Tea {max(number, 1)},Green|Loose" for number in range(20)]
+    (folder / "movies.csv").write_text("\n".join(["movieId,title,genres", *teas]), encoding="utf-8")
+    events = [f"{person},107,0" for person in range(30)]
+    events += [f"{person},{100 + (person + step) % 20},{step}" for person in range(30) for step in range(1, 9)]
+    (folder / "ratings.csv").write_text("\n".join(["userId,movieId,timestamp", *events]), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def of_the_shop(shop: Path) -> tuple[Manifest, Path]:
+    """A version made of its events and judged by 12 of its people, and where it lies."""
+    workdir = shop.parent / "work"
+    workdir.mkdir()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(recipe, "MOST_JUDGED", 12)
+        manifest = build(recipe.RECIPE, Run(workdir, tiny=True, source=str(shop)), shop.parent / "models")
+    return manifest, shop.parent / "models" / manifest.name / "1"
+
+
+def test_a_version_of_ones_own_events_says_whose_they_are(shop: Path, of_the_shop: tuple[Manifest, Path]) -> None:
+    manifest, _ = of_the_shop
+    [source] = manifest.provenance.sources
+    csv = (shop / "movies.csv").read_bytes() + (shop / "ratings.csv").read_bytes()
+    assert (source.name, source.version, source.sha256) == (str(shop), "local", hashlib.sha256(csv).hexdigest())
+    assert manifest.provenance.command.endswith(f"--source {shop}")
+    hits, gain, area = manifest.metrics
+    assert {metric.dataset for metric in manifest.metrics} == {str(shop)}
+    assert hits.split == gain.split
+    assert hits.split.startswith("the last event of each of 12 people, drawn by chance from 30, ranked among")
+    assert hits.value * 12 == pytest.approx(round(hits.value * 12))
+    assert area.split.startswith("what 2 people had before their last event")
+
+
+def test_a_version_of_ones_own_events_says_nothing_of_films(of_the_shop: tuple[Manifest, Path]) -> None:
+    manifest, folder = of_the_shop
+    told = (folder / "manifest.json").read_text(encoding="utf-8") + (folder / "card.md").read_text(encoding="utf-8")
+    told = told.replace(recipe.NAME, "").lower()
+    assert "it knows 20 items" in told
+    assert not [word for word in ("movielens", "grouplens", "film", "943", "1998", "research") if word in told]
+    assert set(manifest.metrics[0].baselines) == {
+        "popularity", "item-kNN", "item-kNN, events fading", "EASE", "EASE, events fading", "SASRec",
+    }  # fmt: skip
+
+
+def test_golden_answers_of_ones_own_events_are_given_again(of_the_shop: tuple[Manifest, Path]) -> None:
+    manifest, folder = of_the_shop
+    task = Recommendation(RecommendationConfig(**manifest.config), {"items.json": folder / "items.json"})
+    sessions = {"model": load_onnx(folder / "model.onnx", RuntimeOptions(device="cpu"))}
+    for golden in manifest.golden:
+        found = predict_json(task, sessions, golden.input, golden.parameters)
+        assert difference(golden.output, found, golden.tolerance) is None
+    popular, first, empty = manifest.golden
+    assert popular.input["history"][:1] == first.input["history"] == [107]
+    assert [len(golden.output) for golden in manifest.golden] == [1, 1, 3]
+    assert popular.output[0]["item"] not in popular.input["history"]
+    assert empty.output[0]["item"] == 107

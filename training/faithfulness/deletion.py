@@ -69,7 +69,7 @@ def of_history(explanation: RecommendationExplanation, run: Run, item: Any, reas
     seen, parts = explanation.divided(item, explanation.Parameters())
     weights = {reason.item: reason.weight for reason in reasons.items[0].because}
     task = explanation.task
-    best = next(i for i, one in enumerate(task.items) if one.id == reasons.items[0].item)
+    best = next(i for i, one in enumerate(task.items) if i and one.id == reasons.items[0].item)  # the first is padding
 
     def score(kept: Kept) -> float:
         row = explanation.row(seen, [parts[i] for i in np.flatnonzero(kept)])

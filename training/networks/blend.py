@@ -37,11 +37,21 @@ class Blend(nn.Module):
 
 def ease_weights(histories: Sequence[Sequence[int]], num_items: int, penalty: float) -> Array:
     """What having seen one item says of each other, fp32 [items + 1, items + 1]; nothing of itself and of padding."""
-    seen = np.zeros((len(histories), num_items + 1), np.float32)
-    for row, history in enumerate(histories):
-        seen[row, list(history)] = 1
-    inverse = np.linalg.inv(seen.T @ seen + penalty * np.eye(num_items + 1, dtype=np.float32))
+    counts = seen_together(histories, num_items)
+    inverse = np.linalg.inv(counts + penalty * np.eye(num_items + 1, dtype=np.float32))
     weights = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0)
     weights[0] = 0  # padding
     return np.asarray(weights)
+
+
+def seen_together(histories: Sequence[Sequence[int]], num_items: int, people_at_once: int = 4096) -> Array:
+    """How many histories hold both of two items, fp32 [items + 1, items + 1]; what all hold may not fit into memory."""
+    counts = np.zeros((num_items + 1, num_items + 1), np.float32)
+    for start in range(0, len(histories), people_at_once):
+        some = histories[start : start + people_at_once]
+        seen = np.zeros((len(some), num_items + 1), np.float32)
+        for row, history in enumerate(some):
+            seen[row, list(history)] = 1
+        counts += seen.T @ seen
+    return counts

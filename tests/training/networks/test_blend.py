@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from training.networks.blend import Blend, ease_weights
+from training.networks.blend import Blend, ease_weights, seen_together
 from training.networks.sasrec import SASRec
 
 HISTORIES = [[1, 2, 3], [1, 2], [2, 3, 4], [4, 1]]
@@ -22,6 +22,13 @@ def test_ease_has_the_least_squared_error_under_its_penalty() -> None:
     gradient = seen.T @ (seen @ weights - seen) + 2.0 * weights
     np.fill_diagonal(gradient, 0)  # the diagonal is held at zero
     assert np.abs(gradient).max() < 1e-5
+
+
+def test_histories_are_counted_a_few_at_a_time() -> None:
+    counts = seen_together(HISTORIES, NUM_ITEMS, people_at_once=3)
+    assert np.diag(counts).tolist() == [0, 3, 3, 2, 2, 0]
+    assert (counts[1, 2], counts[2, 3], counts[1, 4], counts[4, 1], counts[1, 5]) == (2, 2, 1, 1, 0)
+    assert np.array_equal(counts, seen_together(HISTORIES, NUM_ITEMS))
 
 
 @torch.inference_mode()
