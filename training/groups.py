@@ -55,7 +55,10 @@ def recommended(scores: Array, histories: Sequence[History], k: int) -> npt.NDAr
 
 
 def group_table(groups: Mapping[str, Group], ranks: Mapping[str, Ranks], k: int) -> str:
-    """Markdown: HR@k of each group by each method, with the standard error of the first. Small groups are left out."""
+    """Markdown: HR@k of each group by each method, with the standard error of the first.
+
+    Groups of fewer than FEW people are left out; if all are, it is empty.
+    """
     first = next(iter(ranks))
     rows = []
     for name, chosen in groups.items():
@@ -70,7 +73,8 @@ def group_table(groups: Mapping[str, Group], ranks: Mapping[str, Ranks], k: int)
                     *(f"{rates[m]:.3f}" for m in rates if m != first),
                 )
             )
-    return table(("people", "number", first, *(method for method in ranks if method != first)), rows)
+    heads = ("people", "number", first, *(method for method in ranks if method != first))
+    return table(heads, rows) if rows else ""
 
 
 def favour_table(shown: Mapping[str, npt.NDArray[np.int64]], popularity: Array) -> str:

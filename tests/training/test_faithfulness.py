@@ -15,7 +15,7 @@ from app.tasks.recommendation import CATALOGUE, CatalogueItem, Recommendation, R
 from app.tasks.text_classification import TextClassification, TextClassificationConfig
 from app.tensors import Placement, Tensors
 from training.card import quality
-from training.faithfulness.__main__ import Published, main, write
+from training.faithfulness.__main__ import Published, main, source_of, write
 from training.faithfulness.deletion import NAME, HeldOut, area, faithfulness
 from training.recipe import TrainingError
 
@@ -102,3 +102,14 @@ def test_a_card_that_somebody_changed_is_left_as_it_is(tmp_path: Path):
 def test_a_model_without_inputs_to_explain_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["article-summarizer", "--models", str(tmp_path)]) == 1
     assert "article-summarizer" in capsys.readouterr().err
+
+
+def test_a_model_that_no_recipe_made_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    manifest = publish_sentiment(tmp_path / "models", tmp_path / "scratch")
+    assert main([manifest.name, "--models", str(tmp_path / "models")]) == 1
+    assert "was not made by a recipe" in capsys.readouterr().err
+
+
+def test_a_version_of_ones_own_data_is_measured_on_that():
+    assert source_of("python -m training movielens-recommender --seed 0 --source 'my shop' --name shop") == "my shop"
+    assert source_of("python -m training movielens-recommender --seed 0") is None

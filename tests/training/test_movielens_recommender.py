@@ -1,5 +1,7 @@
 import hashlib
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +150,10 @@ def test_item_knn_ranks_what_was_seen_together_and_recently_first() -> None:
 
 
 def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "load_movielens", lambda: ring(40))
+    half = np.arange(40) < 20
+    people = replace(ring(40), groups={"women": half, "men": ~half, "nobody": half & ~half})
+    monkeypatch.setattr(recipe, "load_movielens", lambda: people)
+    monkeypatch.setattr("training.groups.FEW", 20)
     workdir = tmp_path / "work"
     workdir.mkdir()
     manifest = build(recipe.RECIPE, Run(workdir, seed=0, tiny=True), tmp_path / "models")
@@ -168,6 +173,13 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch
         "popularity", "user and item embeddings", "NeuMF", "ALS", "item-kNN", "item-kNN, events fading",
         "EASE", "EASE, events fading", "GRU4Rec", "SASRec",
     }  # fmt: skip
+
+    card = (tmp_path / "models" / manifest.name / "1" / "card.md").read_text(encoding="utf-8")
+    table = card.partition("## For whom it works")[2].partition("## What it favours")[0]
+    assert re.findall(r"^\| ([a-z0-9 %]+) \| (\d+) \|", table, re.MULTILINE)[:3] == [
+        ("women", "20"), ("men", "20"), ("up to 50 events", "40"),
+    ]  # fmt: skip
+    assert re.search(r"^\| popularity \| 0\.\d+ \| [01]\.\d+ \|", card, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")

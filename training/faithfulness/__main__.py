@@ -1,6 +1,7 @@
 """python -m training.faithfulness MODEL …: measure the explanations of a published version, and say so on its card."""
 
 import argparse
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from app.tasks import TASKS
 from training.card import quality
 from training.faithfulness.deletion import faithfulness
 from training.recipe import Run, TrainingError, progress
-from training.recipes import load_recipe
+from training.recipes import RECIPES, load_recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +47,30 @@ def amend(root: Path, name: str, *, tiny: bool = False) -> list[Metric]:
 
     Raises TrainingError if its recipe names no inputs to measure with, or there is no version.
     """
-    repository, recipe = ModelRepository(root), load_recipe(name)
+    repository = ModelRepository(root)
     versions = repository.versions(name)
-    if recipe.held_out is None or not versions:
-        raise TrainingError(f"{name} has no {'inputs to explain' if versions else 'version'}")
+    if not versions:
+        raise TrainingError(f"{name} has no version")
     manifest = repository.read(name, max(versions))
+    made = manifest.provenance
+    if made is None or made.recipe not in RECIPES:
+        raise TrainingError(f"{name} was not made by a recipe")
+    recipe = load_recipe(made.recipe)
+    if recipe.held_out is None:
+        raise TrainingError(f"{name} has no inputs to explain")
     files, kind = repository.verify(manifest), TASKS[manifest.task]
     task = kind(kind.Config.model_validate(manifest.config), files)
     options = RuntimeOptions(device="cpu", precision=manifest.precision)
     sessions = {graph: RUNTIMES[manifest.runtime](files[file], options) for graph, file in manifest.graphs.items()}
-    measured = faithfulness(task, sessions, recipe.held_out(Run(Path(), tiny=tiny)))
+    measured = faithfulness(task, sessions, recipe.held_out(Run(Path(), tiny=tiny, source=source_of(made.command))))
     write(Published(root / name / str(manifest.version), manifest), measured)
     return measured
+
+
+def source_of(command: str) -> str | None:
+    """The data of one's own that a version was made from."""
+    words = shlex.split(command)
+    return words[words.index("--source") + 1] if "--source" in words else None
 
 
 def write(published: Published, measured: list[Metric]) -> None:

@@ -3,7 +3,7 @@
 `--source` of a folder with `ratings.csv` and `movies.csv` makes it of other events, of films or anything else.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from training.data.own_events import MOVIES, RATINGS, own_events
 from training.export import to_onnx, verify_export
 from training.faithfulness.deletion import HeldOut
 from training.fit import LearningCurve, fit
+from training.groups import FEW, Group, Ranks, by_activity, by_target, favour_table, group_table, recommended
 from training.networks.blend import Blend, ease_weights, seen_together
 from training.networks.sasrec import SASRec
 from training.pictures import learning_curves
@@ -47,6 +48,7 @@ EASE_RECENCY, EASE_PENALTY, EASE_SHARE = 0.95, 400.0, 24.0
 # Of the baselines by themselves, chosen likewise.
 FADING_EASE, PLAIN_EASE_PENALTY = (0.9, 400.0), 150.0
 KNN_RECENCY = 0.7
+TOP = 10
 EXPLAINED_PEOPLE = 60
 MOST_JUDGED = 5_000  # people; the scores of all items for each, by all methods, must fit into memory
 SPLIT = "the last event of each of 943 people, ranked among all films they had not rated"
@@ -114,11 +116,11 @@ def make(run: Run) -> Draft:
         metrics=[
             Metric(
                 name=name,
-                value=measure(ranks[OURS], 10),
+                value=measure(ranks[OURS], TOP),
                 dataset=events.dataset,
                 split=events.split,
                 baselines={
-                    **{other: measure(found, 10) for other, found in ranks.items() if other != OURS},
+                    **{other: measure(found, TOP) for other, found in ranks.items() if other != OURS},
                     **(slow.of(name) if slow else {}),
                 },
             )
@@ -127,11 +129,37 @@ def make(run: Run) -> Draft:
         sources=[events.source],
         verification=verification,
         pictures={"Loss in training": learning_curves(curve.rows, {"loss": ["loss"]}, run.workdir / "loss.png")},
+        sections=whom_and_what(
+            {name: group[list(judged)] for name, group in events.movielens.groups.items()},
+            asked,
+            targets,
+            popularity(past, num_items),
+            scores,
+            ranks,
+        ),
         examples=events.examples,
         limits=events.limits,
         notes=events.notes,
         has_own_data=events.are_own,
     )
+
+
+def whom_and_what(
+    kinds: Mapping[str, Group],
+    asked: Sequence[History],
+    targets: Sequence[int],
+    popularity: Array,
+    scores: Mapping[str, Array],
+    ranks: Mapping[str, Ranks],
+) -> dict[str, str]:
+    """Sections of the card: for whom recommendations work, and which items they favour."""
+    groups = {**kinds, **by_activity(asked), **by_target(targets, popularity)}
+    shown = {name: recommended(found, asked, TOP) for name, found in scores.items()}
+    found = group_table(groups, ranks, TOP)
+    return {
+        "For whom it works": found and FOR_WHOM + found,
+        "What it favours": FAVOURS + favour_table(shown, popularity),
+    }
 
 
 def load_events(run: Run) -> Events:
@@ -141,6 +169,11 @@ def load_events(run: Run) -> Events:
     return own(own_events(found.folder), found)
 
 
+FOR_WHOM = (
+    f"HR@{TOP} of kinds of people, with one standard error; of fewer than {FEW} people none is given. The model knows "
+    "nothing of a person but the events.\n\n"
+)
+FAVOURS = f"Over the {TOP} first recommendations to everybody above.\n\n"
 FADING = f"Where events fade, each counts {KNN_RECENCY} (item-kNN) or {FADING_EASE[0]} (EASE) of the one after it."
 
 
