@@ -15,84 +15,10 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks.base import predict_json
 from app.tasks.recommendation import CatalogueItem, Recommendation, RecommendationConfig
 from training.data.movielens import PADDING, MovieLens
-from training.networks.sasrec import SASRec
-from training.ranking import hit_rate, leave_last_out, ndcg, target_ranks
+from training.next_event import BATCH_SIZE, score
+from training.ranking import hit_rate, leave_last_out, target_ranks
 from training.recipe import Run, build
 from training.recipes import movielens_recommender as recipe
-
-
-def test_leaving_the_last_out_twice_leaks_nothing() -> None:
-    past, targets = leave_last_out([[1, 2, 3, 4], [4, 3, 2]])
-    assert (past, targets) == ([[1, 2, 3], [4, 3]], [4, 2])
-    assert leave_last_out(past) == ([[1, 2], [4]], [3, 3])
-
-
-def test_a_rank_counts_only_items_not_yet_seen_and_ties_count_against_the_target() -> None:
-    scores = np.array(
-        [
-            [9.0, 5.0, 4.0, 3.0, 2.0],  # item 1 is in the history and item 0 is padding: 2 before 3
-            [9.0, 1.0, 1.0, 1.0, 1.0],  # everything ties
-            [9.0, 0.0, 0.0, 7.0, 8.0],
-        ]
-    )
-    assert target_ranks(scores, [[1], [2], [1, 2]], [3, 1, 4]).tolist() == [2, 3, 1]
-
-
-def test_a_target_in_its_own_history_is_refused() -> None:
-    with pytest.raises(ValueError, match="own history"):
-        target_ranks(np.zeros((1, 3)), [[1, 2]], [2])
-
-
-def test_metrics_equal_those_computed_by_hand() -> None:
-    ranks = np.array([1, 3, 11])
-    assert hit_rate(ranks, 10) == pytest.approx(2 / 3)
-    assert ndcg(ranks, 10) == pytest.approx((1 + 1 / 2 + 0) / 3)  # 1 / log2(2), 1 / log2(4), too late
-
-
-def test_windows_are_padded_from_the_left_and_keep_the_newest() -> None:
-    assert recipe.left_pad([[1, 2], [1, 2, 3, 4]], 3).tolist() == [[0, 1, 2], [2, 3, 4]]
-
-
-@pytest.mark.parametrize("length", [2, 50, 51, 52, 200])
-def test_every_event_but_the_first_is_predicted_in_each_epoch(length: int) -> None:
-    history = list(range(length))
-    for seed in range(20):
-        dataset = recipe.Windows([history], seed)
-        assert len(dataset) == len(recipe.Windows([history], 0))
-        windows = [window for window in dataset.windows if window]
-        assert max(map(len, windows)) <= recipe.MAX_HISTORY + 1
-        assert {event for window in windows for event in window[1:]} == set(history[1:])
-        assert all(np.all(np.diff(window) == 1) for window in windows)
-
-
-@pytest.fixture
-def network() -> SASRec:
-    torch.manual_seed(0)
-    return SASRec(num_items=20, max_history=recipe.MAX_HISTORY).eval()
-
-
-@torch.inference_mode()
-def test_a_state_knows_nothing_of_later_events(network: SASRec) -> None:
-    history = torch.arange(1, 51)[None] % 20 + 1
-    changed = history.clone()
-    changed[:, 30:] = 7
-    before, after = network.states(history), network.states(changed)
-    torch.testing.assert_close(before[:, :30], after[:, :30], rtol=0, atol=1e-5)
-    assert (before[:, 30:] - after[:, 30:]).abs().max() > 0.1
-
-
-@torch.inference_mode()
-def test_padding_says_nothing(network: SASRec) -> None:
-    padded = torch.from_numpy(recipe.left_pad([[3, 4, 5]], recipe.MAX_HISTORY))
-    expected = network(padded)
-    network.items.weight[0] = 100.0
-    torch.testing.assert_close(network(padded)[:, 1:], expected[:, 1:], rtol=0, atol=1e-5)
-
-
-def test_a_history_has_one_dropout_mask_for_all_its_positions(network: SASRec) -> None:
-    dropped = network.dropout.train()(torch.ones(2, 50, 64))
-    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
-    assert not torch.equal(dropped[0], dropped[1])
 
 
 def ring(num_people: int, num_items: int = 30, length: int = 12) -> MovieLens:
@@ -104,19 +30,10 @@ def ring(num_people: int, num_items: int = 30, length: int = 12) -> MovieLens:
     return MovieLens([PADDING, *films], histories)
 
 
-def test_each_epoch_cuts_elsewhere_and_the_same_one_alike() -> None:
-    dataset = recipe.Windows([list(range(200))], seed=0)
-    first = list(dataset.windows)
-    dataset.set_epoch(1)
-    assert dataset.windows != first
-    dataset.set_epoch(0)
-    assert dataset.windows == first
-
-
 def test_the_network_learns_what_follows_what(tmp_path: Path) -> None:
     past, targets = leave_last_out(ring(30).histories)
     network, _ = recipe.learn(past, 30, Run(tmp_path), epochs=40)
-    assert hit_rate(target_ranks(recipe.score(network, past), past, targets), 1) > 0.9
+    assert hit_rate(target_ranks(score(network, past), past, targets), 1) > 0.9
 
 
 def test_the_same_seed_learns_the_same(tmp_path: Path) -> None:
@@ -127,7 +44,7 @@ def test_the_same_seed_learns_the_same(tmp_path: Path) -> None:
 
 
 def test_a_batch_in_which_nothing_follows_anything_leaves_the_loss_a_number(tmp_path: Path) -> None:
-    histories = [[1, 2, 3], *[[4]] * recipe.BATCH_SIZE]  # two batches, and all that follows is in one of them
+    histories = [[1, 2, 3], *[[4]] * BATCH_SIZE]  # two batches, and all that follows is in one of them
     network, curve = recipe.learn(histories, 20, Run(tmp_path), epochs=2)
     assert all(0 < row["loss"] < 10 for row in curve.rows)
     assert all(weights.isfinite().all() for weights in network.parameters())
@@ -139,14 +56,6 @@ def test_of_many_people_the_same_few_are_judged(monkeypatch: pytest.MonkeyPatch)
     few = recipe.judged_people(100)
     assert (len(set(few)), list(few)) == (5, sorted(recipe.judged_people(100)))
     assert max(few) > 5
-
-
-def test_item_knn_ranks_what_was_seen_together_and_recently_first() -> None:
-    histories = [[1, 2], [1, 2], [3, 4], [3, 4], [1, 3]]
-    (scores,) = recipe.item_knn(histories, [[1, 3]], num_items=4, recency=0.5)
-    assert scores[4] == pytest.approx(2 / np.sqrt(3 * 2))  # item 3 is newest, seen by three, twice with 4
-    assert scores[2] == pytest.approx(0.5 * 2 / np.sqrt(3 * 2))
-    assert scores[0] == 0
 
 
 def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from training.data.movielens import SOURCE, load_movielens
 from training.fit import fit
 from training.networks.gru4rec import GRU4Rec
 from training.networks.matching import Embeddings, NeuMF
+from training.next_event import fit_next_event, one_thread, score
 from training.ranking import History, hit_rate, leave_last_out, ndcg, target_ranks
 from training.recipe import Run, progress
 from training.recipes import movielens_recommender as recipe
@@ -104,7 +105,7 @@ def als(factors: int, regularization: float, alpha: float, num_items: int) -> Sc
 
 
 def pairs(network: Callable[[int, int], nn.Module], epochs: int, num_items: int, run: Run) -> Scores:
-    @recipe.one_thread()
+    @one_thread()
     def scores(histories: Sequence[History]) -> Array:
         torch.manual_seed(run.seed)
         module = Matching(network(len(histories), num_items), num_items)
@@ -140,11 +141,11 @@ class Matching(LightningModule):
 def gru4rec(num_items: int, run: Run) -> Scores:
     """Learns as SASRec does: the same windows, steps and loss, with dropout as it was chosen on validation."""
 
-    @recipe.one_thread()
+    @one_thread()
     def scores(histories: Sequence[History]) -> Array:
         torch.manual_seed(run.seed)
         network = GRU4Rec(num_items)
-        recipe.fit_next_event(network, histories, run, epochs=recipe.EPOCHS)
-        return recipe.score(network, histories)
+        fit_next_event(network, histories, run, epochs=recipe.EPOCHS)
+        return score(network, histories)
 
     return scores

@@ -3,45 +3,37 @@
 `--source` of a folder with `ratings.csv` and `movies.csv` makes it of other events, of films or anything else.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from lightning import Callback, LightningModule
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import nn
 from torch.export import Dim
-from torch.utils.data import DataLoader, Dataset
 
 from app.repository.manifest import Batching, Metric, Source, TensorSpec, Verification
 from app.tasks.recommendation import CATALOGUE, CatalogueItem
 from app.tensors import Array
-from training.averaging import FinalAverage
+from training.baselines.neighbours import ease, item_knn, popularity
 from training.baselines.table import read_table
 from training.data.movielens import SOURCE, MovieLens, load_movielens
 from training.data.own_events import MOVIES, RATINGS, own_events
 from training.export import to_onnx, verify_export
 from training.faithfulness.deletion import HeldOut
-from training.fit import LearningCurve, fit
+from training.fit import LearningCurve
 from training.groups import FEW, Group, Ranks, by_activity, by_target, favour_table, group_table, recommended
-from training.networks.blend import Blend, ease_weights, seen_together
+from training.networks.blend import Blend, ease_weights
 from training.networks.sasrec import SASRec
+from training.next_event import MAX_HISTORY, fit_next_event, left_pad, one_thread, score
 from training.pictures import learning_curves
 from training.ranking import History, hit_rate, leave_last_out, ndcg, target_ranks
 from training.recipe import Draft, Example, Recipe, Run
-from training.schedule import adamw_with_cosine
 from training.source import Given, given
 
 NAME, OURS = "movielens-recommender", "SASRec and EASE"
-MAX_HISTORY = 50
 # Chosen on the five events before each person's last, without those in training; the last was read once, at the end.
-EPOCHS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 40, 128, 3e-3, 0.01
-SHIFTS = range((MAX_HISTORY + 1) // 2, MAX_HISTORY + 1)  # of the windows before the newest, drawn in each epoch
+EPOCHS = 40
 # Chosen on the last but one event: what an event counts beside the one after it, how strongly EASE is held back, and
 # what it adds to SASRec's log-probabilities.
 EASE_RECENCY, EASE_PENALTY, EASE_SHARE = 0.95, 400.0, 24.0
@@ -244,153 +236,12 @@ def judged_people(count: int) -> Sequence[int]:
     return sorted(np.random.default_rng(0).choice(count, MOST_JUDGED, replace=False).tolist())
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """A step is too small to share: a second thread gains little, and waits for its turn where cores are busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-class NextEventNetwork(Protocol):
-    """What learns to foresee the next event: item ids to scores, by states whose product with `items` they are."""
-
-    items: nn.Embedding
-
-    def states(self, item_ids: Tensor) -> Tensor: ...
-
-    def __call__(self, item_ids: Tensor) -> Tensor: ...
-
-
 @one_thread()
 def learn(histories: Sequence[History], num_items: int, run: Run, *, epochs: int) -> tuple[SASRec, LearningCurve]:
     """Predict every event of each window from those before it."""
     torch.manual_seed(run.seed)
     network = SASRec(num_items, MAX_HISTORY)
     return network, fit_next_event(network, histories, run, epochs=epochs)
-
-
-def fit_next_event(
-    network: NextEventNetwork, histories: Sequence[History], run: Run, *, epochs: int, name: str = "fit"
-) -> LearningCurve:
-    windows = DataLoader(Windows(histories, run.seed), BATCH_SIZE, shuffle=True, collate_fn=collate)
-    return fit(NextEvent(network), windows, run, epochs=epochs, name=name)
-
-
-class NextEvent(LightningModule):
-    def __init__(self, network: NextEventNetwork) -> None:
-        super().__init__()
-        self.network = network
-        # Scores of a few events at a time, which fit into the cache.
-        self.chunks = torch.nn.LinearCrossEntropyOptions()
-
-    def training_step(self, windows: Tensor) -> Tensor:
-        given, following = windows[:, :-1], windows[:, 1:]
-        is_event = given != 0
-        states = self.network.states(given)[is_event]
-        if len(states):
-            loss = F.linear_cross_entropy(states, self.network.items.weight, following[is_event], options=self.chunks)
-        else:
-            loss = states.sum()  # zero; of no event the mean would be nan, and so that of the epoch
-        self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(windows))
-        return loss
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        group = {"params": self.parameters(), "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY}
-        return adamw_with_cosine(self, [group])
-
-    def configure_callbacks(self) -> list[Callback]:
-        return [FinalAverage()]
-
-
-class Windows(Dataset[History]):
-    """Histories as windows of MAX_HISTORY + 1 events, cut anew in each epoch.
-
-    A history has as many places as it may need; one that is not needed this time holds an empty window.
-    """
-
-    def __init__(self, histories: Sequence[History], seed: int) -> None:
-        self.histories = histories
-        self.seed = seed
-        self.places = [len(cut(history, SHIFTS.start)) for history in histories]
-        self.set_epoch(0)
-
-    def set_epoch(self, epoch: int) -> None:
-        random = np.random.default_rng([self.seed, epoch])
-        shifts = random.integers(SHIFTS.start, SHIFTS.stop, len(self.histories))
-        self.windows: list[History] = []
-        for history, places, shift in zip(self.histories, self.places, shifts, strict=True):
-            parts = cut(history, int(shift))
-            self.windows += parts + [[]] * (places - len(parts))
-
-    def __len__(self) -> int:
-        return len(self.windows)
-
-    def __getitem__(self, index: int) -> History:
-        return self.windows[index]
-
-
-def cut(history: History, shift: int) -> list[History]:
-    """The newest window, and older ones back to the beginning, the first of which ends `shift` before the end."""
-    size = MAX_HISTORY + 1
-    return [
-        history[-size:],
-        *(history[max(0, stop - size) : stop] for stop in range(len(history) - shift, 1, -MAX_HISTORY)),
-    ]
-
-
-def collate(windows: Sequence[History]) -> Tensor:
-    return torch.from_numpy(left_pad(windows, MAX_HISTORY + 1))
-
-
-def left_pad(histories: Sequence[History], length: int) -> Array:
-    """The newest `length` events of each, int64 [histories, length], filled up with 0 from the left."""
-    padded = np.zeros((len(histories), length), np.int64)
-    for row, history in zip(padded, histories, strict=True):
-        newest = history[-length:]
-        row[length - len(newest) :] = newest
-    return padded
-
-
-@torch.inference_mode()
-def score(network: nn.Module, histories: Sequence[History]) -> Array:
-    scores: Array = network(torch.from_numpy(left_pad(histories, MAX_HISTORY))).numpy()
-    return scores
-
-
-def popularity(histories: Sequence[History], num_items: int) -> Array:
-    """Events of each item, [items + 1]."""
-    return np.bincount([item for history in histories for item in history], minlength=num_items + 1)
-
-
-def item_knn(histories: Sequence[History], asked: Sequence[History], num_items: int, recency: float) -> Array:
-    """The baseline to beat: cosine of who saw both, summed over a history whose events fade with their age.
-
-    Learned from `histories`; [asked, items + 1].
-    """
-    together = seen_together(histories, num_items)
-    size = np.sqrt(np.diag(together)) + 1e-9
-    similarity = together / size / size[:, None]
-    np.fill_diagonal(similarity, 0)
-    return np.asarray(faded(asked, num_items, recency) @ similarity)
-
-
-def ease(
-    histories: Sequence[History], asked: Sequence[History], num_items: int, recency: float, penalty: float
-) -> Array:
-    """The linear half of the model by itself, asked with events that fade as those of item-kNN."""
-    return np.asarray(faded(asked, num_items, recency) @ ease_weights(histories, num_items, penalty))
-
-
-def faded(histories: Sequence[History], num_items: int, recency: float) -> Array:
-    """Who saw what, each event counting `recency` of the one after it; fp32 [histories, items + 1]."""
-    weight = np.zeros((len(histories), num_items + 1), np.float32)
-    for row, history in enumerate(histories):
-        weight[row, list(history)] = recency ** np.arange(len(history))[::-1]
-    return weight
 
 
 def export(network: nn.Module, histories: Sequence[History], folder: Path) -> tuple[Path, Verification]:

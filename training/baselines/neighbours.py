@@ -1,0 +1,41 @@
+"""Recommenders that count who saw what, learned in a moment."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.tensors import Array
+from training.networks.blend import ease_weights, seen_together
+from training.ranking import History
+
+
+def popularity(histories: Sequence[History], num_items: int) -> Array:
+    """Events of each item, [items + 1]."""
+    return np.bincount([item for history in histories for item in history], minlength=num_items + 1)
+
+
+def item_knn(histories: Sequence[History], asked: Sequence[History], num_items: int, recency: float) -> Array:
+    """The baseline to beat: cosine of who saw both, summed over a history whose events fade with their age.
+
+    Learned from `histories`; [asked, items + 1].
+    """
+    together = seen_together(histories, num_items)
+    size = np.sqrt(np.diag(together)) + 1e-9
+    similarity = together / size / size[:, None]
+    np.fill_diagonal(similarity, 0)
+    return np.asarray(faded(asked, num_items, recency) @ similarity)
+
+
+def ease(
+    histories: Sequence[History], asked: Sequence[History], num_items: int, recency: float, penalty: float
+) -> Array:
+    """The linear half of the model by itself, asked with events that fade as those of item-kNN."""
+    return np.asarray(faded(asked, num_items, recency) @ ease_weights(histories, num_items, penalty))
+
+
+def faded(histories: Sequence[History], num_items: int, recency: float) -> Array:
+    """Who saw what, each event counting `recency` of the one after it; fp32 [histories, items + 1]."""
+    weight = np.zeros((len(histories), num_items + 1), np.float32)
+    for row, history in enumerate(histories):
+        weight[row, list(history)] = recency ** np.arange(len(history))[::-1]
+    return weight
