@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from app.errors import InvalidArtifact
 from app.repository.manifest import MODEL_NAME
 from app.repository.publish import MANIFEST
+from app.repository.repository import ModelRepository
 
 LONGEST_NAME = 64
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true")
@@ -30,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         default=Path("build/training"),
         help="each recipe has a folder there, for its checkpoints",
     )
-    parser.add_argument("--source", help="a hub id or a local folder instead of the packaged data or weights")
+    parser.add_argument(
+        "--source", type=_not_empty, help="a hub id or a local folder instead of the packaged data or weights"
+    )
     parser.add_argument("--name", type=_model_name, help="of the model that is published, if not as its recipe")
     parser.add_argument("--variants", action="store_true", help="publish the recipe's other precisions as well")
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of the training")
@@ -54,6 +58,12 @@ def _positive(text: str) -> int:
     if (number := int(text)) < 1:
         raise ValueError
     return number
+
+
+def _not_empty(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
 
 
 def _model_name(text: str) -> str:
@@ -80,7 +90,7 @@ def _run(chosen: argparse.Namespace) -> int:
     try:
         for name in chosen.recipes:
             _make(name, chosen)
-    except TrainingError as error:
+    except (TrainingError, InvalidArtifact) as error:
         progress(f"error: {error}")
         return 1
     except OSError as error:
@@ -102,18 +112,22 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _make(name: str, chosen: argparse.Namespace) -> None:
     from training.recipe import Run, TrainingError, build, progress
     from training.recipes import load_recipe
-    from training.workdir import working_folder
+    from training.workdir import state_of, working_folder
 
     recipe = load_recipe(name)
     if chosen.source and not recipe.takes_source:
         raise TrainingError(f"{name} is made from its packaged data and takes no --source")
+    _check_name(chosen.name or name, name, chosen.models)
     settings = {"seed": chosen.seed, "tiny": chosen.tiny, "source": chosen.source, "precision": chosen.precision}
     node = int(os.environ.get("NODE_RANK", "0")) if chosen.nodes > 1 else 0
     own = chosen.workdir / (chosen.name or name)
     if chosen.nodes > 1:
         own = own / f"node-{node}"
     progress(f"{name}: {recipe.summary}")
-    with working_folder(own, {"recipe": name, **settings}, resume=chosen.resume) as folder:
+    if chosen.source and Path(chosen.source).resolve().is_relative_to(own.resolve()):
+        raise TrainingError(f"--source {chosen.source} is in {own}, which a run begins by clearing; choose --workdir")
+    known = {"recipe": name, **settings, "files": state_of(chosen.source)}
+    with working_folder(own, known, resume=chosen.resume) as folder:
         parallel = {"devices": chosen.devices, "nodes": chosen.nodes, "node": node}
         run = Run(folder, resume=chosen.resume, variants=chosen.variants, name=chosen.name, **parallel, **settings)
         if node:
@@ -125,6 +139,18 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
         progress(f"  {metric.name} {metric.value:.4f} on {metric.dataset} ({metric.split})")
     folder = chosen.models / manifest.name / str(manifest.version)
     progress(f"{manifest.name}: published version {manifest.version} in {folder}")
+
+
+def _check_name(model: str, recipe: str, models: Path) -> None:
+    """Raises TrainingError if `model` is the name of another recipe, or was made by another one."""
+    from training.recipe import TrainingError
+    from training.recipes import RECIPES
+
+    repository = ModelRepository(models)
+    versions = repository.versions(model)
+    made = repository.read(model, max(versions)).provenance if versions else None
+    if (model in RECIPES and model != recipe) or (versions and (made is None or made.recipe != recipe)):
+        raise TrainingError(f"{model} is the name of a model that {recipe} does not make; choose another --name")
 
 
 if __name__ == "__main__":

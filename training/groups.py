@@ -15,6 +15,7 @@ from training.ranking import History, hit_rate
 
 Group = npt.NDArray[np.bool_]
 Ranks = npt.NDArray[np.int64]
+NONE = -1
 FEW = 50  # people; of fewer a share says too little to be shown
 BUSY = (50, 150)  # events: the bounds between those with few, with some and with many
 HEAD = 0.1  # the share of items that counts as popular
@@ -46,12 +47,16 @@ def popular(popularity: Array) -> Group:
 
 
 def recommended(scores: Array, histories: Sequence[History], k: int) -> npt.NDArray[np.int64]:
-    """The `k` best items that are not in the history, [histories, k]; `scores` [histories, items + 1]."""
+    """The `k` best items that are not in the history, [histories, k]; where there are fewer, NONE is in their place.
+
+    `scores` [histories, items + 1].
+    """
     candidates = scores.astype(np.float64)  # a copy
     candidates[:, 0] = -np.inf
     for row, history in enumerate(histories):
         candidates[row, list(history)] = -np.inf
-    return np.argsort(-candidates, axis=1, kind="stable")[:, :k]
+    best = np.argsort(-candidates, axis=1, kind="stable")[:, :k]
+    return np.where(np.isneginf(np.take_along_axis(candidates, best, 1)), NONE, best)
 
 
 def group_table(groups: Mapping[str, Group], ranks: Mapping[str, Ranks], k: int) -> str:
@@ -81,8 +86,8 @@ def favour_table(shown: Mapping[str, npt.NDArray[np.int64]], popularity: Array) 
     """Markdown: of each method's lists [people, k], how much of the catalogue they show, and how much is popular."""
     head, num_items = popular(popularity), len(popularity) - 1
     rows = [
-        (method, f"{len(np.unique(lists)) / num_items:.3f}", f"{head[lists].mean():.3f}")
-        for method, lists in shown.items()
+        (method, f"{len(np.unique(items)) / num_items:.3f}", f"{head[items].mean():.3f}")
+        for method, items in ((method, lists[lists != NONE]) for method, lists in shown.items())
     ]
     return table(
         ("method", "of all items, shown to anybody", f"of what is shown, among the {HEAD:.0%} most popular"), rows

@@ -13,7 +13,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from app.repository.manifest import Source
 from training.recipe import TrainingError, progress
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w.-]+))?")
 LOCAL = "local"
 
 
@@ -40,20 +40,25 @@ class Given:
 
 
 def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) -> Given:
-    """The folder `source`, or of the hub's repository of that id the newest `files` (patterns of names).
+    """The folder `source`, or of the hub's repository of that id the `files` (patterns of names) of its top folder.
 
-    A repository is kept in the hub's own cache. No code in it is run. Raises TrainingError if there is neither.
+    An id may end with "@" and a branch, tag or commit. What is fetched is kept in the hub's own cache, and no code in
+    it is run. Raises TrainingError if there is neither.
     """
     folder = Path(source)
     if folder.is_dir():
         return Given(folder, source)
     if folder.exists():
         raise TrainingError(f"--source {source} is a file; a folder is needed")
-    if not HUB_ID.fullmatch(source):
+    if not (named := HUB_ID.fullmatch(source)):
         raise TrainingError(f"--source {source} is neither a folder nor the id of a {kind} on the hub (owner/name)")
     progress(f"fetching the {kind} {source} from the hub")
     try:
-        snapshot = Path(snapshot_download(source, repo_type=kind, allow_patterns=list(files)))
+        snapshot = Path(
+            snapshot_download(
+                named[1], repo_type=kind, revision=named[2], allow_patterns=list(files), ignore_patterns=["*/*"]
+            )
+        )
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError) as error:
         raise TrainingError(
             f"--source {source}: there is no such folder, and the hub cannot be reached; is this machine offline?"

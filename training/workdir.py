@@ -44,7 +44,17 @@ def working_folder(folder: Path, settings: Mapping[str, Any], *, resume: bool) -
         file.truncate(0)
 
 
+def state_of(source: str | None) -> dict[str, list[int]]:
+    """Size and time of change of each file in the local folder `source`, by which another state of it is noticed."""
+    if source is None or not Path(source).is_dir():
+        return {}
+    files = sorted(path for path in Path(source).iterdir() if path.is_file())
+    return {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
+
+
 def _check(folder: Path, left: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    if left.get("files", settings.get("files")) != settings.get("files"):
+        raise TrainingError(f"cannot resume: {settings['source']} has changed since; start without --resume")
     other = [f"{name} {value}" for name, value in left.items() if settings.get(name) != value]
     if other:
         raise TrainingError(f"cannot resume: the run in {folder} had {', '.join(other)}; start without --resume")

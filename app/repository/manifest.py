@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt
 
 from app.tensors import Datatype
 
@@ -41,10 +41,10 @@ class Metric(Frozen):
     """One measured quality. `baselines` holds the same figure of simpler models on the same split."""
 
     name: str
-    value: float
+    value: FiniteFloat
     dataset: str
     split: str
-    baselines: dict[str, float] = {}
+    baselines: dict[str, FiniteFloat] = {}
 
 
 class Source(Frozen):

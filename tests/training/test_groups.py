@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from training import groups
-from training.groups import by_activity, by_target, favour_table, group_table, popular, recommended
+from training.groups import NONE, by_activity, by_target, favour_table, group_table, popular, recommended
 
 
 def test_people_are_told_apart_by_how_much_is_known_of_them() -> None:
@@ -43,3 +43,11 @@ def test_lists_that_show_the_same_to_everybody_are_found_out() -> None:
     popularity = np.array([0, *range(20, 0, -1)])
     shown = {"same": np.array([[1, 2], [1, 2]]), "own": np.array([[5, 6], [7, 2]])}
     assert favour_table(shown, popularity).splitlines()[2:] == ["| same | 0.100 | 1.000 |", "| own | 0.200 | 0.250 |"]
+
+
+def test_where_little_is_left_nothing_seen_takes_its_place() -> None:
+    scores = np.array([[9, 1, 3, 2], [9, 3, 2, 1]], np.float32)
+    shown = recommended(scores, [[1, 2], [3]], 2)
+    assert shown.tolist() == [[3, NONE], [1, 2]]
+    popularity = np.array([0, *range(20, 0, -1)])
+    assert favour_table({"few": shown}, popularity).splitlines()[2:] == ["| few | 0.150 | 0.667 |"]

@@ -135,6 +135,7 @@ def test_a_full_disk_is_one_sentence_and_publishes_nothing(line, tmp_path, capsy
     ("options", "status", "says"),
     [
         pytest.param(["--source", "x/y"], 1, "takes no --source", id="source of a recipe that takes none"),
+        pytest.param(["--name", "fashion-mnist"], 1, "choose another --name", id="the name of another recipe"),
         pytest.param(["--workdir", "."], 1, "holds files that no training left there", id="a folder of somebody else"),
     ],
 )
@@ -146,10 +147,27 @@ def test_what_cannot_be_is_one_sentence(line, tmp_path, capsys, options, status,
     assert not published(tmp_path)
 
 
-@pytest.mark.parametrize("options", [["--devices", "0"], ["--precision", "7"], ["--nodes", "x"]])
+@pytest.mark.parametrize("options", [["--devices", "0"], ["--precision", "7"], ["--nodes", "x"], ["--source", " "]])
 def test_an_option_out_of_range_is_refused(line, options):
     with pytest.raises(SystemExit, match="2"):
         line(*options)
+
+
+def test_a_source_that_the_run_would_clear_is_refused(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    weights = tmp_path / "build" / "training" / "reviews-sentiment" / "network.safetensors"
+    weights.parent.mkdir(parents=True)
+    (weights.parent / "run.json").touch()
+    weights.touch()
+    assert main(["reviews-sentiment", "--source", "build/training/reviews-sentiment"]) == 1
+    assert "which a run begins by clearing" in last_line(capsys)
+    assert weights.exists()
+
+
+def test_a_model_that_another_recipe_made_is_not_continued(line, tmp_path, capsys):
+    publish_sentiment(tmp_path / "models", tmp_path / "scratch", name="mine")
+    assert line("--name", "mine") == 1
+    assert last_line(capsys) == "error: mine is the name of a model that line does not make; choose another --name"
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> str:

@@ -14,20 +14,20 @@ from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.base import predict_json
 from app.tasks.recommendation import CatalogueItem, Recommendation, RecommendationConfig
-from training.data.movielens import PADDING, MovieLens
+from training.data.event_log import PADDING, EventLog
 from training.next_event import BATCH_SIZE, score
 from training.ranking import hit_rate, leave_last_out, target_ranks
 from training.recipe import Run, build
 from training.recipes import movielens_recommender as recipe
 
 
-def ring(num_people: int, num_items: int = 30, length: int = 12) -> MovieLens:
+def ring(num_people: int, num_items: int = 30, length: int = 12) -> EventLog:
     """Everybody sees item after item around a ring, each from another place; some titles are those of the examples."""
     titles = [*recipe.SCIENCE_FICTION, *recipe.CHILDRENS_FILMS]
     titles += [f"Film {number}" for number in range(num_items - len(titles))]
     films = [CatalogueItem(id=index, title=title, genres=[]) for index, title in enumerate(titles, 1)]
     histories = [[(person + step) % num_items + 1 for step in range(length)] for person in range(num_people)]
-    return MovieLens([PADDING, *films], histories)
+    return EventLog([PADDING, *films], histories)
 
 
 def test_the_network_learns_what_follows_what(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from app.errors import InvalidInput
@@ -11,6 +12,7 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
 from app.tasks.base import Task, predict_json
 from app.tensors import Session
+from training.data.chinese_reviews import split_without_copies
 from training.recipe import Run, TrainingError, build, judge
 from training.recipes.reviews_sentiment_zh import CONFIG, RECIPE
 
@@ -126,7 +128,8 @@ def test_texts_of_ones_own_make_a_version_that_says_so(tmp_path: Path) -> None:
     shop = tmp_path / "shop"
     shop.mkdir()
     goods, verdicts = "书房锅鞋帽茶灯椅笔画", (("质量很差要求退货", "negative"), ("非常喜欢推荐购买", "positive"))
-    rows = [
+    rows = ["👍,positive", "👎,negative"]
+    rows += [
         f"{goods[i % 10]}{goods[i // 10 % 10]}第{i}次{goods[i // 3 % 10]}{verdicts[i % 2][0]},{verdicts[i % 2][1]}"
         for i in range(300)
     ]
@@ -135,11 +138,18 @@ def test_texts_of_ones_own_make_a_version_that_says_so(tmp_path: Path) -> None:
     build(RECIPE, Run(tmp_path / "work", source=str(shop)), tmp_path / "models")
     found = ModelRepository(tmp_path / "models").read(RECIPE.name, 1)
     assert [source.name for source in found.provenance.sources] == [str(shop)]
-    assert next(metric.value for metric in found.metrics if metric.name == "accuracy") == 1
+    measured = {metric.name: metric for metric in found.metrics}
+    assert measured["accuracy"].value > 0.97
+    assert "accuracy_of_whole_reviews" not in measured
     card = (tmp_path / "models" / RECIPE.name / "1" / "card.md").read_text(encoding="utf-8")
     for word in ("hotel", "jieba", "2008"):
         assert word not in card
     assert f"Text like that of {shop}; other texts" in card
+
+
+def test_texts_without_letters_are_no_copies_of_each_other() -> None:
+    texts = pd.DataFrame({"text": ["👍", "👎", "很好", "很好!"], "label": [1, 0, 1, 1]})
+    assert split_without_copies(texts).text.tolist() == ["👍", "👎", "很好!"]
 
 
 def test_too_few_texts_of_ones_own_are_refused(tmp_path: Path) -> None:

@@ -26,9 +26,10 @@ def test_a_folder_is_taken_as_it_is(tmp_path):
     assert given(str(tmp_path), "dataset", ["*.csv"]) == Given(tmp_path, str(tmp_path), LOCAL)
 
 
-def test_a_dataset_of_the_hub_is_known_by_its_commit(hub):
-    found = given("shop/reviews", "dataset", ["*.csv"])
-    assert (found.folder, found.name, found.version) == (hub, "shop/reviews", "c" * 40)
+@pytest.mark.parametrize("source", ["shop/reviews", "shop/reviews@main", f"shop/reviews@{'c' * 40}"])
+def test_a_dataset_of_the_hub_is_known_by_its_commit(source, hub):
+    found = given(source, "dataset", ["*.csv"])
+    assert (found.folder, found.name, found.version) == (hub, source, "c" * 40)
 
 
 @pytest.mark.parametrize(

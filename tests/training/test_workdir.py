@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from training.recipe import TrainingError
-from training.workdir import working_folder
+from training.workdir import state_of, working_folder
 
 SETTINGS: dict[str, Any] = {"seed": 0, "tiny": True}
 
@@ -65,3 +65,21 @@ def test_resuming_where_nothing_was_left_starts_afresh(tmp_path: Path, capsys: p
     with working_folder(tmp_path / "w", SETTINGS, resume=True) as folder:
         assert folder.is_dir()
     assert "nothing to resume" in capsys.readouterr().err
+
+
+def test_a_source_that_changed_is_not_resumed(tmp_path: Path) -> None:
+    source = tmp_path / "shop"
+    source.mkdir()
+    (source / "a.csv").write_text("text")
+    settings = {"source": str(source), "files": state_of(str(source))}
+    with pytest.raises(RuntimeError), working_folder(tmp_path / "work", settings, resume=False):
+        raise RuntimeError
+    with pytest.raises(RuntimeError), working_folder(tmp_path / "work", settings, resume=True):
+        raise RuntimeError
+    (source / "a.csv").write_text("more text")
+    changed = {**settings, "files": state_of(str(source))}
+    with (
+        pytest.raises(TrainingError, match=f"cannot resume: {source} has changed since"),
+        working_folder(tmp_path / "work", changed, resume=True),
+    ):
+        pass

@@ -95,7 +95,7 @@ def load_chinese_reviews() -> pd.DataFrame:
 
 def split_without_copies(reviews: pd.DataFrame) -> pd.DataFrame:
     """One row for each group of near duplicates, as above, with its `split`."""
-    reviews["group"] = near_duplicates(reviews.text.map(fingerprint).tolist())
+    reviews["group"] = near_duplicates([fingerprint(text) or text for text in reviews.text])
     reviews = reviews[reviews.groupby("group").label.transform("nunique") == 1]
     longest = reviews.text.str.len().groupby(reviews.group).idxmax()
     reviews = reviews.loc[longest.sort_values()].reset_index(drop=True)

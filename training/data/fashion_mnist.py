@@ -5,6 +5,7 @@ Paper: Xiao, Rasul & Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchma
 """
 
 import gzip
+import hashlib
 import json
 import struct
 import zlib
@@ -37,6 +38,8 @@ SOURCE = Source(
 LABELS = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 FILES = "*-ubyte.gz"
 SIZE = 28
+CONTENT = "23b891cc97b66131ab0fece548f8de3e7a78e6a6e05ea2454bceac11787e3a47"  # `digest` of Fashion-MNIST
+TINY = 40  # pictures of each split
 VALIDATION = 6000  # of the 60,000
 IDX_UINT8 = 0x08
 
@@ -70,11 +73,24 @@ class FashionMnist:
 
 def garments_for(run: Run) -> FashionMnist:
     """What `run` learns from and is judged on. Raises TrainingError."""
-    if run.source:
-        found = given(run.source, "dataset", [FILES])
-        garments = load_fashion_mnist(found.folder)
-        return replace(garments, source=found.source(found.folder.glob(FILES), SOURCE.used_for))
-    return tiny_fashion_mnist() if run.tiny else load_fashion_mnist()
+    if not run.source:
+        return tiny_fashion_mnist() if run.tiny else load_fashion_mnist()
+    found = given(run.source, "dataset", [FILES])
+    garments = load_fashion_mnist(found.folder)
+    if digest(garments) != CONTENT:
+        raise TrainingError(f"{found.folder} has other pictures or classes than Fashion-MNIST")
+    if run.tiny:
+        garments = FashionMnist(garments.train[:TINY], garments.validation[:TINY], garments.test[:TINY])
+    return replace(garments, source=found.source(found.folder.glob(FILES), SOURCE.used_for))
+
+
+def digest(garments: FashionMnist) -> str:
+    """The sha256 of all pictures and classes."""
+    found = hashlib.sha256()
+    for pictures in (garments.train, garments.validation, garments.test):
+        found.update(pictures.pixels.tobytes())
+        found.update(pictures.classes.astype(np.uint8).tobytes())
+    return found.hexdigest()
 
 
 def load_fashion_mnist(folder: Path | None = None) -> FashionMnist:

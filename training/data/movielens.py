@@ -4,8 +4,6 @@ Paper: Harper & Konstan, "The MovieLens Datasets: History and Context", ACM TiiS
 but no redistribution, so nothing of it is kept beside this code: it is fetched where the model is made.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pandas as pd
 
 from app.repository.manifest import Source
 from app.tasks.recommendation import CatalogueItem
+from training.data.event_log import PADDING, EventLog
 from training.fetch import Package, fetch
 from training.groups import Group
 
@@ -26,22 +25,9 @@ SOURCE = Source(
 )
 UNKNOWN_FILM = "267"  # ratings of a film whose title nobody knows any more
 AGES = (25, 35, 50)
-PADDING = CatalogueItem(id=0, title="", genres=[])
 
 
-@dataclass(frozen=True, slots=True)
-class MovieLens:
-    """`catalogue[0]` is padding. `histories`: one list per person of indices into the catalogue, oldest first.
-
-    `groups` are kinds of people, bool [people], where anything is known of them; no model reads that.
-    """
-
-    catalogue: Sequence[CatalogueItem]
-    histories: Sequence[Sequence[int]]
-    groups: Mapping[str, Group] = field(default_factory=dict)
-
-
-def load_movielens(folder: Path | None = None) -> MovieLens:
+def load_movielens(folder: Path | None = None) -> EventLog:
     """Read `ml-100k.item`, `ml-100k.inter` and `ml-100k.user` in `folder`; by default they are fetched.
 
     An event is that somebody rated a film; how well is left out. Films that are listed twice, under two
@@ -58,7 +44,7 @@ def load_movielens(folder: Path | None = None) -> MovieLens:
         for film, title, genres in zip(listed["film"], listed["title"], listed["genres"], strict=True)
     ]
     histories = _histories(folder, dict(zip(films["film"], films["index"], strict=True)))
-    return MovieLens([PADDING, *catalogue], list(histories.values()), _groups(folder, list(histories)))
+    return EventLog([PADDING, *catalogue], list(histories.values()), _groups(folder, list(histories)))
 
 
 def _groups(folder: Path, people: list[str]) -> dict[str, Group]:

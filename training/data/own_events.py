@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from app.tasks.recommendation import CatalogueItem
-from training.data.movielens import PADDING, MovieLens
+from training.data.event_log import PADDING, EventLog
 from training.data.tables import read_table, refuse
 from training.recipe import TrainingError
 
@@ -16,7 +16,7 @@ LEAST_PEOPLE, LEAST_EVENTS = 10, 2
 LEAST_ITEMS, MOST_ITEMS = 20, 10_000
 
 
-def own_events(folder: Path) -> MovieLens:
+def own_events(folder: Path) -> EventLog:
     """`ratings.csv` (userId, movieId, timestamp) and `movies.csv` (movieId, title, perhaps genres as `a|b`).
 
     In order as load_movielens has it. But each id is an item, even where titles are the same: a shop asks by its ids.
@@ -38,7 +38,7 @@ def own_events(folder: Path) -> MovieLens:
         CatalogueItem(id=item, title=title, genres=_genres(text))
         for item, title, text in zip(ids.tolist(), titles, genres, strict=True)
     ]
-    return MovieLens([PADDING, *catalogue], _histories(folder / RATINGS, ids))
+    return EventLog([PADDING, *catalogue], _histories(folder / RATINGS, ids))
 
 
 def _histories(path: Path, ids: pd.Series) -> list[list[int]]:

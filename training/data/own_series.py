@@ -21,7 +21,7 @@ def own_series(folder: Path) -> tuple[list[Series], list[Path]]:
     """
     months, files = _read_months(folder)
     found = [Series(str(name), "", rows.value.to_numpy(np.float64)) for name, rows in months.groupby("series")]
-    kept = [one for one in distinct(found) if _changes(one)]
+    kept = [one for one in distinct(one for one in found if len(one.values) >= LEAST_LENGTH) if _changes(one)]
     if not kept:
         raise TrainingError(f"{folder} has no series to learn from: {_why_none(found)}")
     if len(kept) < len(found):

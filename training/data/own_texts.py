@@ -14,9 +14,10 @@ def own_texts(folder: Path, labels: Sequence[str], group: str) -> tuple[pd.DataF
     `group` is the name of an optional column, by which figures are broken down. Raises TrainingError.
     """
     texts, files = read_tables(folder, required=("text", "label"), optional=(group,))
-    texts["text"] = texts.text.str.strip()
     refuse(texts, texts.text == "", "text", "an empty text")
     refuse(texts, ~texts.label.isin(labels), "label", f"a label other than {', '.join(labels)}")
     texts["label"] = texts.label.map({label: index for index, label in enumerate(labels)})
     texts[group] = texts[group].replace("", "texts") if group in texts else "texts"
-    return texts.drop_duplicates([group, "text"], ignore_index=True), files
+    texts = texts.drop_duplicates([group, "text", "label"], ignore_index=True)
+    refuse(texts, texts.duplicated([group, "text"]), "text", "a text that has another label before")
+    return texts, files

@@ -30,11 +30,16 @@ def read_tables(
 
 
 def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
-    """One CSV file, as `read_tables` reads each. Raises TrainingError."""
+    """One CSV file, as `read_tables` reads each; without its empty lines, and white space around fields.
+
+    Raises TrainingError.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more fields than the first line
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8")
+            table = pd.read_csv(
+                path, dtype=str, keep_default_na=False, index_col=False, skip_blank_lines=False, encoding="utf-8"
+            )
     except FileNotFoundError as error:
         raise TrainingError(f"{path} is missing") from error
     except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' other errors are ValueErrors
@@ -42,10 +47,12 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
     missing = [name for name in required if name not in table]
     if missing:
         raise TrainingError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}")
-    if table.empty:
-        raise TrainingError(f"{path} has no rows")
     wanted = [*required, *(name for name in optional if name in table)]
-    return table[wanted].fillna("").assign(file=str(path), line=range(2, len(table) + 2))
+    rows: pd.DataFrame = table[wanted].fillna("").apply(lambda column: column.str.strip())
+    rows = rows.assign(file=str(path), line=range(2, len(table) + 2))[(rows != "").any(axis=1)]
+    if rows.empty:
+        raise TrainingError(f"{path} has no rows")
+    return rows
 
 
 def refuse(table: pd.DataFrame, is_wrong: pd.Series, column: str, what: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
+from tokenizers import Tokenizer
 from transformers import BertModel
 
 from app.repository.manifest import Source
@@ -12,6 +13,7 @@ from training.networks import minilm
 from training.recipe import TrainingError
 from training.source import given
 
+LEAST_TOKENS = 128  # of a sentence, which the summarizer reads
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
 # What training/bert_graph.py writes, and what a configuration means that does not say.
 NEEDED = {
@@ -59,10 +61,22 @@ def load_encoder(source: str | None) -> Encoder:
     except (ValueError, TypeError) as error:
         raise TrainingError(f"{found.folder / 'config.json'} is not the configuration of a model") from error
     stated = {name: config.get(name, default) for name, (_, default) in NEEDED.items()}
+    if config.get("max_position_embeddings", 0) < LEAST_TOKENS:
+        raise TrainingError(f"{found.folder} reads fewer than {LEAST_TOKENS} tokens")
     other = [f"{name} {stated[name]}" for name, (needed, _) in NEEDED.items() if stated[name] != needed]
     if other:
         raise TrainingError(
             f"{found.folder} has {', '.join(other)}; only a BERT with gelu and absolute positions can be exported"
         )
+    _check_tokenizer(found.folder / "tokenizer.json", config.get("vocab_size", 0))
     files = [found.folder / name for name in FILES]
     return Encoder(source, found.folder, found.source(files, "pretrained weights and tokenizer"))
+
+
+def _check_tokenizer(path: Path, vocabulary_size: int) -> None:
+    try:
+        known = Tokenizer.from_file(str(path)).get_vocab_size()
+    except Exception as error:  # the library raises nothing more exact
+        raise TrainingError(f"{path} is not a tokenizer: {error}") from error
+    if known > vocabulary_size:
+        raise TrainingError(f"{path} knows {known} tokens, and the encoder beside it {vocabulary_size}")

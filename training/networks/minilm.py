@@ -58,7 +58,7 @@ def load_bert(attention: str = "eager", folder: Path | None = None) -> BertModel
         attention_probs_dropout_prob=0.0,
         output_loading_info=True,
     )
-    bert: BertModel = found[0]
+    bert: BertModel = found[0].float()
     if missing := sorted(found[1]["missing_keys"]):  # which would be drawn by chance
         raise TrainingError(f"{folder} lacks weights of a BERT, such as {missing[0]}")
     bert.eval()  # type: ignore[no-untyped-call]

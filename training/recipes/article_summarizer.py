@@ -117,7 +117,7 @@ def make(run: Run) -> Draft:
     return Draft(
         description="Summarises an article by its own most telling sentences, word for word and with their places. "
         f"Sentences are compared by {encoder.name}, ranked by LexRank and chosen by maximal marginal relevance.",
-        licence="Apache-2.0" if encoder.is_packaged else "not stated; that of the encoder",
+        licence="Apache-2.0" if encoder.is_packaged else encoder.source.licence,
         files={"model.onnx": graph, CONFIG.tokenizer: encoder.tokenizer},
         graphs={"model": "model.onnx"},
         config=CONFIG.model_dump(),

@@ -17,7 +17,8 @@ from app.tasks.recommendation import CATALOGUE, CatalogueItem
 from app.tensors import Array
 from training.baselines.neighbours import ease, item_knn, popularity
 from training.baselines.table import read_table
-from training.data.movielens import SOURCE, MovieLens, load_movielens
+from training.data.event_log import EventLog
+from training.data.movielens import SOURCE, load_movielens
 from training.data.own_events import MOVIES, RATINGS, own_events
 from training.export import to_onnx, verify_export
 from training.faithfulness.deletion import HeldOut
@@ -54,7 +55,7 @@ CHILDRENS_FILMS = ["Toy Story (1995)", "Lion King, The (1994)", "Aladdin (1992)"
 class Events:
     """Whose histories, and what the card says of them."""
 
-    movielens: MovieLens
+    log: EventLog
     source: Source
     dataset: str
     split: str
@@ -73,8 +74,8 @@ class Events:
 def make(run: Run) -> Draft:
     """Train on all but each person's last event, and measure on that one, of at most MOST_JUDGED people."""
     events = load_events(run)
-    catalogue = events.movielens.catalogue
-    past, last = leave_last_out(events.movielens.histories)
+    catalogue = events.log.catalogue
+    past, last = leave_last_out(events.log.histories)
     num_items = len(catalogue) - 1
     sasrec, curve = learn(past, num_items, run, epochs=1 if run.tiny else EPOCHS)
     network = Blend(sasrec, ease_weights(past, num_items, EASE_PENALTY), MAX_HISTORY, EASE_RECENCY, EASE_SHARE).eval()
@@ -122,7 +123,7 @@ def make(run: Run) -> Draft:
         verification=verification,
         pictures={"Loss in training": learning_curves(curve.rows, {"loss": ["loss"]}, run.workdir / "loss.png")},
         sections=whom_and_what(
-            {name: group[list(judged)] for name, group in events.movielens.groups.items()},
+            {name: group[list(judged)] for name, group in events.log.groups.items()},
             asked,
             targets,
             popularity(past, num_items),
@@ -140,22 +141,22 @@ def whom_and_what(
     kinds: Mapping[str, Group],
     asked: Sequence[History],
     targets: Sequence[int],
-    popularity: Array,
+    counts: Array,
     scores: Mapping[str, Array],
     ranks: Mapping[str, Ranks],
 ) -> dict[str, str]:
     """Sections of the card: for whom recommendations work, and which items they favour."""
-    groups = {**kinds, **by_activity(asked), **by_target(targets, popularity)}
+    groups = {**kinds, **by_activity(asked), **by_target(targets, counts)}
     shown = {name: recommended(found, asked, TOP) for name, found in scores.items()}
     found = group_table(groups, ranks, TOP)
     return {
         "For whom it works": found and FOR_WHOM + found,
-        "What it favours": FAVOURS + favour_table(shown, popularity),
+        "What it favours": FAVOURS + favour_table(shown, counts),
     }
 
 
 def load_events(run: Run) -> Events:
-    if run.source is None:
+    if not run.source:
         return packaged(load_movielens())
     found = given(run.source, "dataset", [RATINGS, MOVIES])
     return own(own_events(found.folder), found)
@@ -169,9 +170,9 @@ FAVOURS = f"Over the {TOP} first recommendations to everybody above.\n\n"
 FADING = f"Where events fade, each counts {KNN_RECENCY} (item-kNN) or {FADING_EASE[0]} (EASE) of the one after it."
 
 
-def packaged(movielens: MovieLens) -> Events:
+def packaged(log: EventLog) -> Events:
     return Events(
-        movielens,
+        log,
         source=SOURCE,
         dataset="MovieLens-100k",
         split=SPLIT,
@@ -184,7 +185,7 @@ def packaged(movielens: MovieLens) -> Events:
             Example({"history": []}, {"top_k": 3}, tolerance=1e-3),
         ],
         limits=[
-            f"It knows {len(movielens.catalogue) - 1:,} films, none younger than 1998, and cannot recommend another.",
+            f"It knows {len(log.catalogue) - 1:,} films, none younger than 1998, and cannot recommend another.",
             "It learned the order in which people rated films, often many in one sitting, not in which they saw them.",
             "It reads neither how much somebody liked a film nor anything about the person.",
         ],
@@ -197,19 +198,20 @@ def packaged(movielens: MovieLens) -> Events:
     )
 
 
-def own(movielens: MovieLens, found: Given) -> Events:
-    num_items, num_people = len(movielens.catalogue) - 1, len(movielens.histories)
+def own(log: EventLog, found: Given) -> Events:
+    num_items, num_people = len(log.catalogue) - 1, len(log.histories)
     num_judged = len(judged_people(num_people))
     drawn = f", drawn by chance from {num_people:,}" if num_judged < num_people else ""
-    popular = np.argsort(-popularity(movielens.histories, num_items)[1:], kind="stable")[:5] + 1
-    ids = [movielens.catalogue[index].id for index in popular]
+    popular = np.argsort(-popularity(log.histories, num_items)[1:], kind="stable")[:5] + 1
+    ids = [log.catalogue[index].id for index in popular]
+    source = found.source([found.folder / RATINGS, found.folder / MOVIES], "training and evaluation")
     return Events(
-        movielens,
-        source=found.source([found.folder / RATINGS, found.folder / MOVIES], "training and evaluation"),
+        log,
+        source=source,
         dataset=found.name,
         split=f"the last event of each of {num_judged:,} people{drawn}, ranked among all items new to them",
         description=f"Recommends the next item from the last fifty: SASRec and EASE on {found.name}.",
-        licence="that of its data; not stated",
+        licence=source.licence,
         before_the_last="had before their last event",
         # By id, since a title may name two items, and only the first, since the next ones may score almost alike.
         examples=[
@@ -256,7 +258,7 @@ def export(network: nn.Module, histories: Sequence[History], folder: Path) -> tu
 def held_out(run: Run) -> HeldOut:
     """Histories of some people, without the last event, on which explanations are judged."""
     events = load_events(run)
-    catalogue, (past, _) = events.movielens.catalogue, leave_last_out(events.movielens.histories)
+    catalogue, (past, _) = events.log.catalogue, leave_last_out(events.log.histories)
     few = past[: 2 if run.tiny else EXPLAINED_PEOPLE]
     items = [{"history": [catalogue[index].id for index in history[-MAX_HISTORY:]]} for history in few]
     return HeldOut(items, events.dataset, f"what {len(few)} people {events.before_the_last}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from app.tasks.text_classification import TextClassification
@@ -18,11 +19,11 @@ from training.data.sentiment import LABELS
 from training.fine_tuning import FineTuning
 from training.fit import LearningCurve, fit
 from training.networks.minilm import TextClassifier, load_bert
-from training.recipe import Draft, Recipe, Run, progress
+from training.recipe import Draft, Recipe, Run, TrainingError, progress
 from training.sentiment.baselines import Scores, frozen_minilm_scores, lstm_scores, tfidf_scores, vader_scores
 from training.sentiment.curriculum import Curriculum
 from training.sentiment.draft import held_out, load_task, make_draft
-from training.sentiment.texts import WEIGHTS, Texts, has_weights, load_texts
+from training.sentiment.texts import WEIGHTS, Texts, load_texts
 
 EPOCHS = 4
 
@@ -43,6 +44,11 @@ OWN_NOTES = (
     "2,000 texts of a domain."
 )
 
+GIVEN_NOTES = (
+    "The weights were given, and only judged here, on the packaged texts; what they learned from is not known. The "
+    "LSTM learned from the packaged texts, the model of frozen MiniLM from at most 2,000 texts of a domain."
+)
+
 
 def make(run: Run) -> Draft:
     texts = load_texts(run)
@@ -56,19 +62,18 @@ def make(run: Run) -> Draft:
         texts,
         baselines(task, texts, run),
         run,
-        description=f"Sentiment of English {texts.kind}: negative, neutral or positive. MiniLM-L6 fine-tuned on "
-        f"{texts.breadth}, with int8 weights.",
-        notes=OWN_NOTES if texts.is_own else NOTES,
+        description=f"Sentiment of English {texts.kind}: negative, neutral or positive. MiniLM-L6 "
+        f"{'with given weights' if texts.weights else f'fine-tuned on {texts.breadth}'}, with int8 weights.",
+        notes=GIVEN_NOTES if texts.weights else OWN_NOTES if texts.is_own else NOTES,
     )
 
 
 def fine_tune(task: TextClassification, texts: Texts, run: Run) -> tuple[TextClassifier, LearningCurve]:
-    """The network, trained; or as an earlier run left it in the folder `run.source`. Raises TrainingError."""
+    """The network, trained, or with the weights that are given. Raises TrainingError."""
     torch.manual_seed(run.seed)
     network = TextClassifier(load_bert(), len(LABELS))
-    if run.source and has_weights(run.source):
-        network.load_state_dict(load_file(Path(run.source, WEIGHTS)))
-        return network.eval(), LearningCurve()
+    if texts.weights:
+        return load_weights(network, texts.weights), LearningCurve()
     module = FineTuning(network)
     curve = fit(
         module,
@@ -78,6 +83,16 @@ def fine_tune(task: TextClassification, texts: Texts, run: Run) -> tuple[TextCla
         validation=Curriculum(task, texts.validation, most={}).loader(),
     )
     return module.network, curve
+
+
+def load_weights(network: TextClassifier, path: Path) -> TextClassifier:
+    """Raises TrainingError if they are none of such a network."""
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise TrainingError(f"{path} has no weights of this network: {reason}") from error
+    return network.eval()
 
 
 def baselines(task: TextClassification, texts: Texts, run: Run) -> dict[str, Scores]:

@@ -58,8 +58,8 @@ def make(run: Run) -> Draft:
             "teacher": taught.scores,
         },
         run,
-        description=f"Sentiment of English {texts.kind}: negative, neutral or positive. Two layers, distilled from the "
-        "six of reviews-sentiment, with int8 weights.",
+        description=f"Sentiment of English {texts.kind}: negative, neutral or positive. Two layers, distilled from "
+        "six, with int8 weights.",
         notes=NOTES,
         beside={f"teacher, {SHIPPED}": taught},
     )

@@ -125,7 +125,7 @@ def make(run: Run) -> Draft:
             f"{collected.pictured} of the test, chosen by chance: what was known, what followed, median and 80 % "
             "interval": forecast_fans(pictured(asked, found, run.seed), run.workdir / "forecasts.png"),
         },
-        has_own_data=run.source is not None,
+        has_own_data=collected.source is not SOURCE,
     )
 
 
@@ -161,13 +161,14 @@ def own(source: str) -> Collected:
     """Series of one's own. Raises TrainingError."""
     found = given(source, "dataset", ["*.csv"])
     series, files = own_series(found.folder)
+    origin = found.source(files, used_for="training and evaluation")
     title = f"{len(series)} monthly series of {found.name}"
     return Collected(
         series,
-        found.source(files, used_for="training and evaluation"),
+        origin,
         title=title,
         dataset=title,
-        licence="not stated; that of whoever made it",
+        licence=origin.licence,
         notes=f"Left out were series of fewer than {LEAST_LENGTH} months, those that repeat a year of another, and "
         "those that are the same every year. The settings of the training were chosen on the recipe's packaged data, "
         "not on this.",

@@ -34,6 +34,7 @@ Scores = npt.NDArray[np.floating]
 
 LSTM_EPOCHS = 4
 MOST_EMBEDDED = 2_000
+FEW_TEXTS = 1_000  # among which a word may come once
 
 
 def vader_scores(texts: Iterable[str]) -> Scores:
@@ -46,7 +47,8 @@ def vader_scores(texts: Iterable[str]) -> Scores:
 def tfidf_scores(train: pd.DataFrame, texts: Sequence[str] | pd.Series) -> Scores:
     """Words and pairs of words, weighed by rarity, in a linear model: what a day's work would give."""
     model = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True), LogisticRegression(C=5.0, max_iter=1000)
+        TfidfVectorizer(ngram_range=(1, 2), min_df=2 if len(train) > FEW_TEXTS else 1, sublinear_tf=True),
+        LogisticRegression(C=5.0, max_iter=1000),
     )
     return _of_all_labels(model.fit(train.text, train.label), texts)
 

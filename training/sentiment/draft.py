@@ -97,7 +97,7 @@ def make_draft(
     shipped = {file for variant in (VARIANTS[SHIPPED], *wanted.values()) for file in variant.graphs.values()}
     return Draft(
         description=description,
-        licence="Apache-2.0; that of the texts is not stated" if texts.is_own else "Apache-2.0",
+        licence=texts.sources[0].licence if texts.is_own else "Apache-2.0",
         files={
             **{file: files[file] for file in files if file in shipped},
             CONFIG.tokenizer: run.workdir / CONFIG.tokenizer,

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from app.repository.manifest import Metric
 from training.card import table
 from training.data.sentiment import NEGATIVE, NEUTRAL, POSITIVE
 from training.sentiment.baselines import Scores
-from training.sentiment.texts import Texts
+from training.sentiment.texts import MACRO, Texts
 
 MEASURES = ("accuracy_3class", "accuracy_pos_neg")
 
@@ -21,7 +22,7 @@ def accuracies(texts: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     right_side = pd.Series((scores[:, POSITIVE] >= scores[:, NEGATIVE]) == (texts.label == POSITIVE), dtype=float)
     right_side = right_side.where(texts.label != NEUTRAL)
     by_domain = pd.DataFrame({"accuracy_3class": right, "accuracy_pos_neg": right_side}).groupby(texts.domain).mean()
-    return pd.concat([by_domain, by_domain.mean().to_frame("macro").T])
+    return pd.concat([by_domain, by_domain.mean().to_frame(MACRO).T])
 
 
 def quality(
@@ -32,18 +33,20 @@ def quality(
     split = f"test, {len(test):,} texts"
     found = {name: accuracies(test, logits) for name, logits in scores.items()}
     beside = {name: accuracies(test, others) for name, others in baselines.items()}
-    for domain in ("macro", *found[shipped].index.drop("macro")):
+    for domain in (MACRO, *found[shipped].index.drop(MACRO)):
         for measure in MEASURES:
+            if np.isnan(found[shipped].loc[domain, measure]):
+                continue  # no text of the domain is of either side
             yield Metric(
-                name=measure if domain == "macro" else f"{measure}_{domain}",
+                name=measure if domain == MACRO else f"{measure}_{domain}",
                 value=round(found[shipped].loc[domain, measure], 4),
-                dataset=mean if domain == "macro" else domain,
+                dataset=mean if domain == MACRO else domain,
                 split=split,
                 baselines={name: round(table.loc[domain, measure], 4) for name, table in beside.items()},
             )
     for other in scores.keys() - {shipped}:
         for measure in MEASURES:
-            value = round(found[other][measure]["macro"], 4)
+            value = round(found[other][measure][MACRO], 4)
             yield Metric(name=f"{measure}_of_{other}", value=value, dataset=mean, split=split)
         agree = float((scores[shipped].argmax(1) == scores[other].argmax(1)).mean())
         yield Metric(name=f"agreement_with_{other}", value=round(agree, 4), dataset="all texts", split=split)
@@ -54,7 +57,7 @@ def domain_table(test: pd.DataFrame, columns: Mapping[str, Scores]) -> str:
     tables = {name: accuracies(test, scores) for name, scores in columns.items()}
     sizes = test.domain.value_counts()
     rows = []
-    for domain in (*sorted(sizes.index), "macro"):
+    for domain in (*sorted(sizes.index), MACRO):
         cells = []
         for found in tables.values():
             figures = []
@@ -81,7 +84,7 @@ def trade_off_table(test: pd.DataFrame, candidates: Mapping[str, Candidate]) -> 
     lengths = list(next(iter(candidates.values())).latencies_ms)
     rows = []
     for name, candidate in candidates.items():
-        macro = accuracies(test, candidate.scores).loc["macro"]
+        macro = accuracies(test, candidate.scores).loc[MACRO]
         times = (f"{candidate.latencies_ms[length]:.1f}" for length in lengths)
         rows.append((name, *(f"{macro[measure]:.4f}" for measure in MEASURES), f"{candidate.megabytes:.1f}", *times))
     return table(("", "3 classes", "pos/neg", "MB", *(f"ms at {length} tokens" for length in lengths)), rows)

@@ -1,7 +1,7 @@
 """What a sentiment model learns from and is judged on: the packaged texts, or one's own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,10 +11,12 @@ from app.tasks.text_classification import TextClassification
 from training.data.lexicon import load_lexicon
 from training.data.own_texts import own_texts
 from training.data.sentiment import LABELS, SOURCES, fingerprint, load_sentiment, split_of
+from training.data.tables import refuse
 from training.recipe import Run, TrainingError
 from training.sentiment.curriculum import MOST_TEXTS, Curriculum, LexiconLessons
-from training.source import given
+from training.source import Given, given
 
+MACRO = "macro"  # of all domains
 WEIGHTS = "network.safetensors"
 SPLITS = ("train", "validation", "test")
 LEAST_TEXTS = 10  # of one's own, in each split
@@ -25,7 +27,7 @@ TINY, TINY_LEXICON = 12, 40  # texts of each domain and split, entries
 class Texts:
     """The three splits, each with `domain`, `text`, `label` and `rating`; `kind` and `breadth` say what they are.
 
-    One's own come without the lexicon, which is of tweets.
+    One's own come without the lexicon, which is of tweets. `weights`: those that are given, and not trained.
     """
 
     train: pd.DataFrame
@@ -35,6 +37,7 @@ class Texts:
     sources: Sequence[Source] = SOURCES
     kind: str = "reviews, tweets and editorials"
     breadth: str = "seven domains"
+    weights: Path | None = None
 
     @property
     def is_own(self) -> bool:
@@ -56,27 +59,31 @@ def load_texts(run: Run) -> Texts:
     One's own are `*.csv` with the columns `text` and `label` (one of LABELS), and perhaps `domain`. A tenth of them is
     the test split and a tenth the validation split, chosen as in `load_sentiment`.
     """
-    if run.source and not has_weights(run.source):
+    weights = Path(run.source, WEIGHTS) if run.source else None
+    if run.source and weights and not weights.is_file():
         return _own(run.source, run)
     lexicon = load_lexicon()
-    return Texts(*_splits(load_sentiment(), run), lexicon.sample(TINY_LEXICON, random_state=0) if run.tiny else lexicon)
-
-
-def has_weights(source: str) -> bool:
-    """Is it a folder that an earlier run of reviews-sentiment left, whose weights are to be used?"""
-    return Path(source, WEIGHTS).is_file()
+    if run.tiny:
+        lexicon = lexicon.sample(TINY_LEXICON, random_state=0)
+    texts = Texts(*_splits(load_sentiment(), run), lexicon)
+    if not (run.source and weights):
+        return texts
+    found = Given(weights.parent, run.source).source([weights], "weights, as they were given")
+    return replace(texts, sources=[*SOURCES, found], weights=weights)
 
 
 def _own(name: str, run: Run) -> Texts:
     found = given(name, "dataset", ["*.csv"])
     texts, files = own_texts(found.folder, LABELS, "domain")
+    refuse(texts, texts.domain == MACRO, "domain", "a domain called as the mean of all")
     texts["rating"] = float("nan")  # nobody says how sure the labels are
     texts["split"] = [split_of(fingerprint(text) or text) for text in texts.text]
     sizes = texts.split.value_counts().reindex(SPLITS, fill_value=0)
-    if sizes.min() < LEAST_TEXTS or texts.label.nunique() < 2:
+    num_labels = texts[texts.split == "train"].label.nunique()
+    if sizes.min() < LEAST_TEXTS or num_labels < 2:
         parts = ", ".join(f"{sizes[split]} for {split}" for split in SPLITS)
         raise TrainingError(
-            f"{found.folder} has too few texts: {parts}, with {texts.label.nunique()} of the labels; at least "
+            f"{found.folder} has too few texts: {parts}, with {num_labels} of the labels to train on; at least "
             f"{LEAST_TEXTS} for each and two labels are needed"
         )
     domains = texts.domain.nunique()

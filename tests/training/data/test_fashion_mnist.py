@@ -10,6 +10,7 @@ from training.data import fashion_mnist
 from training.data.fashion_mnist import (
     LABELS,
     batches,
+    digest,
     garments_for,
     load_fashion_mnist,
     read_idx,
@@ -43,9 +44,17 @@ def test_a_local_folder_is_read_and_split_the_same_each_time(folder: Path) -> No
     assert first.test.classes.tolist() == list(range(10)) * 2
 
 
-def test_a_source_is_read_and_named_on_the_card(folder: Path, tmp_path: Path) -> None:
+def test_other_pictures_are_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="has other pictures or classes than Fashion-MNIST"):
+        garments_for(Run(tmp_path, source=str(folder)))
+
+
+def test_a_source_is_read_and_named_on_the_card(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fashion_mnist, "CONTENT", digest(load_fashion_mnist(folder)))
+    monkeypatch.setattr(fashion_mnist, "TINY", 5)
     found = garments_for(Run(tmp_path, source=str(folder)))
     assert len(found.train) == 30
+    assert len(garments_for(Run(tmp_path, source=str(folder), tiny=True)).train) == 5
     assert (found.source.name, found.source.version) == (str(folder), "local")
     assert len(found.source.sha256) == 64
 

@@ -105,3 +105,8 @@ def test_what_is_wrong_is_named_with_its_place(lines, says, tmp_path):
         own_series(tmp_path)
     assert str(tmp_path) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_short_series_does_not_put_out_the_long_one_that_repeats_it(tmp_path):
+    write(tmp_path / "a.csv", [*rows("a fragment", noise(1)[:30]), *rows("b", noise(1))])
+    assert list(values(own_series(tmp_path)[0])) == ["b"]

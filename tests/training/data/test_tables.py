@@ -16,7 +16,7 @@ def test_files_are_read_in_the_order_of_their_names_and_other_columns_ignored(tm
 
 
 def test_a_text_that_comes_twice_is_one(tmp_path):
-    (tmp_path / "a.csv").write_text("text,label\nfine,positive\n fine ,positive\nnot,negative\n")
+    (tmp_path / "a.csv").write_text("text,label\nfine,positive\n fine , positive\n\nnot,negative\n")
     texts, _ = own_texts(tmp_path, LABELS, "domain")
     assert texts.text.tolist() == ["fine", "not"]
 
@@ -28,6 +28,14 @@ def test_a_text_that_comes_twice_is_one(tmp_path):
             "text,label\nfine,positive\nso so,mixed\nmeh,mixed\n",
             r"a.csv, line 3: a label other than negative, positive \('mixed'\), and 1 more",
             id="a label",
+        ),
+        pytest.param(
+            "text,label\nfine,positive\n\n\nso so,mixed\n", r"a.csv, line 5: a label other", id="after empty lines"
+        ),
+        pytest.param(
+            "text,label\nfine,positive\nfine,negative\n",
+            r"a.csv, line 3: a text that has another label before \('fine'\)",
+            id="two labels",
         ),
         pytest.param("text,label\n ,positive\n", "a.csv, line 2: an empty text", id="an empty text"),
         pytest.param("text,label\nfine\n", "a.csv, line 2: a label other than", id="too few fields"),

@@ -88,3 +88,29 @@ def test_a_broken_file_of_weights_is_one_sentence(content: bytes, folder: Path) 
     with pytest.raises(TrainingError, match="cannot be loaded as a BERT") as raised:
         load_encoder(str(folder)).load()
     assert "\n" not in str(raised.value)
+
+
+def test_an_encoder_that_reads_too_little_is_refused(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 64}))
+    with pytest.raises(TrainingError, match="reads fewer than 128 tokens"):
+        load_encoder(str(folder))
+
+
+def test_a_tokenizer_that_is_none_is_refused(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text("version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(TrainingError, match=r"tokenizer\.json is not a tokenizer"):
+        load_encoder(str(folder))
+
+
+def test_a_tokenizer_of_another_vocabulary_is_refused(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"vocab_size": 100}))
+    with pytest.raises(TrainingError, match="knows 30522 tokens, and the encoder beside it 100"):
+        load_encoder(str(folder))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_of_half_precision_are_read_in_full(dtype: torch.dtype, folder: Path) -> None:
+    BertModel.from_pretrained(folder, dtype=dtype).save_pretrained(folder)
+    assert {weights.dtype for weights in load_encoder(str(folder)).load().parameters()} == {torch.float32}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,3 +38,16 @@ def test_the_table_of_domains_marks_the_best_of_each_row() -> None:
 def test_the_table_of_trade_offs_has_a_row_for_each_candidate() -> None:
     table = trade_off_table(TEXTS, {"int8": Candidate(PERFECT, 22.94, {16: 1.23, 64: 4.56})})
     assert table.splitlines()[-1] == "| int8 | 1.0000 | 1.0000 | 22.9 | 1.2 | 4.6 |"
+
+
+def test_a_domain_without_sides_has_no_figure_of_them() -> None:
+    texts = pd.DataFrame({"domain": ["a", "b", "b"], "label": [0, 1, 1]})
+    scores = np.eye(3)[texts.label]
+    names = {one.name for one in quality(replace(GIVEN, test=texts), {"int8": scores}, {})}
+    assert names == {
+        "accuracy_3class",
+        "accuracy_pos_neg",
+        "accuracy_3class_a",
+        "accuracy_pos_neg_a",
+        "accuracy_3class_b",
+    }

@@ -2,12 +2,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from app.tasks.text_classification import TextClassification
-from training.data.sentiment import LABELS
+from training.data.sentiment import LABELS, SOURCES
 from training.recipe import Run, TrainingError
+from training.recipes.reviews_sentiment import load_weights
 from training.sentiment.reading import CONFIG, write_tokenizer
-from training.sentiment.texts import load_texts
+from training.sentiment.texts import WEIGHTS, load_texts
 
 
 def write_texts(folder: Path, count: int, labels: tuple[str, ...] = LABELS) -> None:
@@ -56,10 +58,33 @@ def test_every_label_of_ones_own_is_certain_and_every_text_shown(tmp_path: Path)
     ("count", "labels", "says"),
     [
         pytest.param(30, LABELS, "too few texts: .* for train, .* at least 10 for each", id="few"),
-        pytest.param(300, ("positive",), "with 1 of the labels", id="one label"),
+        pytest.param(300, ("positive",), "with 1 of the labels to train on", id="one label"),
     ],
 )
 def test_too_little_to_learn_from_is_said(count: int, labels: tuple[str, ...], says: str, tmp_path: Path) -> None:
     write_texts(tmp_path, count, labels)
     with pytest.raises(TrainingError, match=says):
         load_texts(Run(tmp_path, source=str(tmp_path)))
+
+
+def test_a_domain_called_as_the_mean_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label,domain\nfine,positive,macro\n")
+    with pytest.raises(TrainingError, match=r"a.csv, line 2: a domain called as the mean of all"):
+        load_texts(Run(tmp_path, source=str(tmp_path)))
+
+
+def test_given_weights_are_a_source_of_the_card(tmp_path: Path) -> None:
+    (tmp_path / WEIGHTS).write_bytes(b"weights")
+    try:
+        texts = load_texts(Run(tmp_path, tiny=True, source=str(tmp_path)))
+    except TrainingError as error:
+        pytest.skip(str(error))
+    assert (texts.is_own, texts.weights) == (False, tmp_path / WEIGHTS)
+    assert [source.name for source in texts.sources[len(SOURCES) :]] == [str(tmp_path)]
+
+
+def test_weights_of_another_network_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / WEIGHTS).write_bytes(b"no weights at all")
+    with pytest.raises(TrainingError, match="has no weights of this network") as raised:
+        load_weights(nn.Linear(2, 2), tmp_path / WEIGHTS)  # type: ignore[arg-type]
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,21 @@
+"""Who took what, in the order of time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.tasks.recommendation import CatalogueItem
+from training.groups import Group
+
+PADDING = CatalogueItem(id=0, title="", genres=[])
+
+
+@dataclass(frozen=True, slots=True)
+class EventLog:
+    """`catalogue[0]` is padding. `histories`: one list per person of indices into the catalogue, oldest first.
+
+    `groups` are kinds of people, bool [people], where anything is known of them; no model reads that.
+    """
+
+    catalogue: Sequence[CatalogueItem]
+    histories: Sequence[Sequence[int]]
+    groups: Mapping[str, Group] = field(default_factory=dict)
