@@ -1,9 +1,8 @@
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from transformers import BertConfig, BertModel
+from small_bert import save_small_bert
 
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
@@ -12,7 +11,6 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks.base import predict_alone
 from app.tasks.summarization import ArticleInput, Summarization, SummarizationParameters
 from app.tensors import Session
-from training.networks import minilm
 from training.recipe import Run, TrainingError, build
 from training.recipes import article_summarizer
 from training.recipes.article_summarizer import (
@@ -110,15 +108,8 @@ def test_figures_of_other_settings_are_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_encoder_of_ones_own_makes_a_version_that_says_so(tmp_path: Path) -> None:
-    source, work = tmp_path / "encoder", tmp_path / "work"
+    source, work = save_small_bert(tmp_path / "encoder"), tmp_path / "work"
     work.mkdir()
-    try:
-        tokenizer = minilm.tokenizer_file()
-    except TrainingError as error:
-        pytest.skip(str(error))
-    config = BertConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
-    BertModel(config).save_pretrained(source)
-    shutil.copy(tokenizer, source / "tokenizer.json")
     made = build(RECIPE, Run(work, source=str(source)), tmp_path / "models")
     assert [metric.name for metric in made.metrics] == ["smallest_cosine_to_torch"]
     assert made.metrics[0].value > 0.9999

@@ -31,11 +31,9 @@ NOTES = (
     f"{EPOCHS} epochs; raters' means, stars and votes as soft targets; besides, the entries of VADER's lexicon and "
     "tweets reworded with them, so the network learned from VADER's words and rules and is compared with VADER all the "
     "same. The settings of version 1 were chosen on the validation split; what changed since (size of a batch, "
-    "learning rate, shares of the domains, the lexicon) was not tuned. None was chosen on the test split. Version 3 "
-    "was trained for forty minutes on two busy cores; the time given is that of judging alone. Its curves of the "
-    "validation were taken with some positions of tokens off by one, an error in averaging that is mended and did not "
-    "touch the weights. The LSTM learned from as many epochs of the same texts without the lexicon, the model of "
-    "frozen MiniLM from at most 2,000 texts of a domain."
+    "learning rate, shares of the domains, the lexicon) was not tuned. None was chosen on the test split. The LSTM "
+    "learned from as many epochs of the same texts without the lexicon, the model of frozen MiniLM from at most 2,000 "
+    "texts of a domain."
 )
 
 OWN_NOTES = (

@@ -1,11 +1,11 @@
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertModel
+from small_bert import save_small_bert
+from transformers import BertModel
 
 from training.networks import minilm
 from training.networks.encoder import FILES, load_encoder
@@ -14,15 +14,7 @@ from training.recipe import TrainingError
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A small BERT with weights drawn by chance, in the files that the hub would have of it."""
-    try:
-        tokenizer = minilm.tokenizer_file()
-    except TrainingError as error:
-        pytest.skip(str(error))
-    config = BertConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
-    BertModel(config).save_pretrained(tmp_path)
-    shutil.copy(tokenizer, tmp_path / "tokenizer.json")
-    return tmp_path
+    return save_small_bert(tmp_path)
 
 
 def test_an_encoder_of_ones_own_is_loaded_with_its_weights(folder: Path) -> None:
