@@ -1,6 +1,7 @@
 import hashlib
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -18,14 +19,16 @@ from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.base import predict_alone, to_json
 from app.tasks.image_classification import ImageClassification, ImageInput
-from training.data.photos import scikit_photos
+from training.data.photos import Photos, scikit_photos
 from training.recipe import Recipe, Run, TrainingError, build
+from training.recipes import imagenet_efficientnet as recipe
 from training.recipes.imagenet_efficientnet import (
     LITE0,
     LITE2,
     RECIPE,
     TOLERANCE,
     Answers,
+    Graphs,
     Size,
     agreement,
     classifier,
@@ -49,6 +52,23 @@ def loaded(folder: Path) -> tuple[Manifest, Predict]:
         return to_json(predict_alone(task, {"model": session}, item, task.Parameters.model_validate(parameters)))
 
     return manifest, predict
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _each_network_is_built_once() -> Iterator[None]:
+    """Both recipes build both networks, which takes a while."""
+    built: dict[str, Graphs] = {}
+    really_build = recipe.build
+
+    def build_once(size: Size, used: Photos, folder: Path) -> Graphs:
+        key = f"{size.title}, {size.weights.title}"
+        if key not in built:
+            built[key] = really_build(size, used, folder)
+        return replace(built[key], size=size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe, "build", build_once)
+        yield
 
 
 @pytest.fixture(scope="module")
