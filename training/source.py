@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from app.repository.manifest import Source
 from training.recipe import TrainingError, progress
@@ -62,6 +69,10 @@ def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) 
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError) as error:
         raise TrainingError(
             f"--source {source}: there is no such folder, and the hub cannot be reached; is this machine offline?"
+        ) from error
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise TrainingError(
+            f"--source {source}: there is no such folder, and the hub has no such {kind} that may be read"
         ) from error
     except (HfHubHTTPError, HFValidationError) as error:
         reason = str(error).strip().splitlines()[0]

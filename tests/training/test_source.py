@@ -1,5 +1,15 @@
 import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -46,6 +56,77 @@ def test_what_is_nowhere_is_one_sentence(source, says, hub):
         given(source, "dataset", ["*.csv"])
     assert source in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+HUB = {"reviews.csv": b"text,label\nfine,positive\n", "data/parts.csv": b"text,label\n", "README.md": b"# Reviews\n"}
+COMMIT = "d" * 40
+
+
+class Hub(BaseHTTPRequestHandler):
+    """What of the hub's API is asked for the files of one dataset, shop/reviews."""
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        if path.startswith("/api/datasets/shop/reviews/revision/"):
+            self.answer(json.dumps({"id": "shop/reviews", "sha": COMMIT, "siblings": [{"rfilename": n} for n in HUB]}))
+        elif path.startswith("/api/datasets/shop/reviews/tree/"):
+            listed = [{"type": "file", "path": n, "size": len(c), "oid": "a" * 40} for n, c in HUB.items()]
+            self.answer(json.dumps(listed))
+        elif path.startswith(f"/datasets/shop/reviews/resolve/{COMMIT}/"):
+            content = HUB[path.partition(f"{COMMIT}/")[2]].decode()
+            self.answer(content, {"ETag": f'"{"a" * 40}"', "X-Repo-Commit": COMMIT})
+        else:
+            self.answer("", {"X-Error-Code": "RepoNotFound"}, 404)
+
+    do_HEAD = do_GET
+
+    def answer(self, content: str, headers: Mapping[str, str] = MappingProxyType({}), status: int = 200) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": len(content), **headers}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content.encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def ask(tmp_path) -> Iterator[Callable[[str], str]]:
+    """What is found or said of a source where the hub is the one above; in a process of its own, which reads where the
+    hub is as it starts."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    Thread(target=server.serve_forever, daemon=True).start()
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+        "HF_HUB_CACHE": str(tmp_path / "cache"),
+        "HF_HUB_OFFLINE": "0",
+    }
+    code = (
+        "import sys; from training.recipe import TrainingError; from training.source import given\n"
+        "try:\n    found = given(sys.argv[1], 'dataset', ['*.csv'])\n"
+        "    print(found.version, *sorted(path.name for path in found.folder.rglob('*')))\n"
+        "except TrainingError as error:\n    print(error)"
+    )
+
+    def run(source: str) -> str:
+        command = [sys.executable, "-c", code, source]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    yield run
+    server.shutdown()
+    server.server_close()
+
+
+def test_of_a_dataset_on_the_hub_the_files_of_the_top_folder_are_fetched(ask):
+    assert ask("shop/reviews").split() == [COMMIT, "reviews.csv"]
+
+
+def test_a_dataset_that_the_hub_does_not_have_is_one_sentence(ask):
+    said = "--source shop/none: there is no such folder, and the hub has no such dataset that may be read"
+    assert ask("shop/none").strip() == said
 
 
 def test_a_hub_that_does_not_answer_is_one_sentence(monkeypatch, tmp_path):
