@@ -47,10 +47,10 @@ class Given:
 
 
 def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) -> Given:
-    """The folder `source`, or of the hub's repository of that id the `files` (patterns of names) of its top folder.
+    """The folder `source`, or of the hub's repository of that id the `files` (patterns of names).
 
-    An id may end with "@" and a branch, tag or commit. What is fetched is kept in the hub's own cache, and no code in
-    it is run. Raises TrainingError if there is neither.
+    Of a model these are in the top folder, of a dataset anywhere. An id may end with "@" and a branch, tag or commit.
+    What is fetched is kept in the hub's own cache, and no code in it is run. Raises TrainingError if there is neither.
     """
     folder = Path(source)
     if folder.is_dir():
@@ -63,7 +63,11 @@ def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) 
     try:
         snapshot = Path(
             snapshot_download(
-                named[1], repo_type=kind, revision=named[2], allow_patterns=list(files), ignore_patterns=["*/*"]
+                named[1],
+                repo_type=kind,
+                revision=named[2],
+                allow_patterns=list(files),
+                ignore_patterns=["*/*"] if kind == "model" else None,
             )
         )
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError) as error:

@@ -48,8 +48,8 @@ def state_of(source: str | None) -> dict[str, list[int]]:
     """Size and time of change of each file in the local folder `source`, by which another state of it is noticed."""
     if source is None or not Path(source).is_dir():
         return {}
-    files = sorted(path for path in Path(source).iterdir() if path.is_file())
-    return {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
+    files = sorted(path for path in Path(source).rglob("*") if path.is_file())
+    return {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
 
 
 def _check(folder: Path, left: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

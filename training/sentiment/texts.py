@@ -11,7 +11,7 @@ from app.tasks.text_classification import TextClassification
 from training.data.lexicon import load_lexicon
 from training.data.own_texts import own_texts
 from training.data.sentiment import LABELS, SOURCES, fingerprint, load_sentiment, split_of
-from training.data.tables import refuse
+from training.data.tables import FILES, refuse
 from training.recipe import Run, TrainingError
 from training.sentiment.curriculum import MOST_TEXTS, Curriculum, LexiconLessons
 from training.source import Given, given
@@ -73,7 +73,7 @@ def load_texts(run: Run) -> Texts:
 
 
 def _own(name: str, run: Run) -> Texts:
-    found = given(name, "dataset", ["*.csv"])
+    found = given(name, "dataset", FILES)
     texts, files = own_texts(found.folder, LABELS, "domain")
     refuse(texts, texts.domain == MACRO, "domain", "a domain called as the mean of all")
     texts["rating"] = float("nan")  # nobody says how sure the labels are

@@ -1,3 +1,9 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from training.data.own_texts import own_texts
@@ -58,5 +64,33 @@ def test_what_is_wrong_is_named_with_its_place(content, says, tmp_path):
 
 def test_a_folder_without_tables_says_what_it_has(tmp_path):
     (tmp_path / "reviews.json").touch()
-    with pytest.raises(TrainingError, match=r"has no \*.csv with the columns text, label; it has reviews.json"):
+    with pytest.raises(
+        TrainingError, match=r"has no \*.csv or \*.parquet with the columns text, label; it has reviews.json"
+    ):
         read_tables(tmp_path, required=("text", "label"))
+
+
+def parquet(path: Path, metadata: dict[bytes, bytes], **columns: list[Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    pyarrow.parquet.write_table(pyarrow.table(columns).replace_schema_metadata(metadata), path)
+
+
+def test_parquet_is_read_with_the_names_of_its_classes(tmp_path):
+    features = {"text": {"dtype": "string"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+    stated = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    parquet(tmp_path / "data" / "train-0.parquet", stated, text=["bad", "fine"], label=[0, 1], stars=[1, None])
+    texts, files = own_texts(tmp_path, LABELS, "domain")
+    assert texts[["text", "label"]].to_numpy().tolist() == [["bad", 0], ["fine", 1]]
+    assert [file.name for file in files] == ["train-0.parquet"]
+
+
+def test_what_is_wrong_in_parquet_is_named_with_its_row(tmp_path):
+    parquet(tmp_path / "a.parquet", {}, text=["bad", None], label=["negative", "positive"])
+    with pytest.raises(TrainingError, match=r"a\.parquet, line 2: an empty text"):
+        own_texts(tmp_path, LABELS, "domain")
+    parquet(tmp_path / "a.parquet", {}, text=["bad"], label=[0])
+    with pytest.raises(TrainingError, match=r"a\.parquet, line 1: a label other than negative, positive \('0'\)"):
+        own_texts(tmp_path, LABELS, "domain")
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(TrainingError, match=r"a\.parquet cannot be read as Parquet"):
+        own_texts(tmp_path, LABELS, "domain")
