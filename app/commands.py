@@ -1,6 +1,5 @@
 """What one can do from the command line besides serving."""
 
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import numpy as np
 
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.golden import difference
-from app.repository.manifest import MODEL_NAME, Batching, Golden, Manifest, Provenance, TensorSpec
+from app.repository.manifest import Batching, Golden, Manifest, Provenance, TensorSpec, is_model_name
 from app.repository.publish import publish
 from app.runtimes import RUNTIMES
 from app.runtimes.onnx import signature_of_onnx
@@ -49,7 +48,7 @@ def add_model(file: Path, name: str, models: Path) -> Manifest:
 
     Raises InvalidInput for a bad name and InvalidArtifact for a file that cannot be served; nothing is published then.
     """
-    if not re.fullmatch(MODEL_NAME, name) or len(name) > 64:
+    if not is_model_name(name):
         raise InvalidInput(f"{name!r} is not a model's name: lower-case letters and digits, joined by - _ or .")
     if not file.is_file():
         raise InvalidArtifact(f"{file} is not a file")

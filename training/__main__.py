@@ -3,18 +3,16 @@
 import argparse
 import errno
 import os
-import re
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
 
 from app.errors import InvalidArtifact
-from app.repository.manifest import MODEL_NAME
+from app.repository.manifest import is_model_name
 from app.repository.publish import MANIFEST
 from app.repository.repository import ModelRepository
 
-LONGEST_NAME = 64
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true")
 
 
@@ -67,7 +65,7 @@ def _not_empty(text: str) -> str:
 
 
 def _model_name(text: str) -> str:
-    if not re.fullmatch(MODEL_NAME, text) or len(text) > LONGEST_NAME:
+    if not is_model_name(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name for a model: lower-case words joined by hyphens")
     return text
 

@@ -219,6 +219,11 @@ def golden_examples(task: Task, sessions: Mapping[str, Session], draft: Draft) -
     return tuple(golden)
 
 
+def first_line(error: Exception) -> str:
+    """Of what other libraries say in many."""
+    return str(error).strip().partition("\n")[0]
+
+
 def progress(message: str) -> None:
     """One line for the person who waits."""
     print(message, file=sys.stderr, flush=True)

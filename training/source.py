@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
 )
 
 from app.repository.manifest import Source
-from training.recipe import TrainingError, progress
+from training.recipe import TrainingError, first_line, progress
 
 HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w.-]+))?")
 LOCAL = "local"
@@ -79,6 +79,7 @@ def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) 
             f"--source {source}: there is no such folder, and the hub has no such {kind} that may be read"
         ) from error
     except (HfHubHTTPError, HFValidationError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise TrainingError(f"--source {source}: there is no such folder, and the hub says: {reason}") from error
+        raise TrainingError(
+            f"--source {source}: there is no such folder, and the hub says: {first_line(error)}"
+        ) from error
     return Given(snapshot, source, version=snapshot.name)

@@ -1,5 +1,6 @@
 """The manifest: all the service must know of one model version, written by training."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt
@@ -7,9 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt
 from app.tensors import Datatype
 
 MODEL_NAME = r"^[a-z0-9]+(?:[-_.][a-z0-9]+)*$"
+LONGEST_NAME = 64
 Runtime = Literal["onnx", "pytorch"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 ArtifactName = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+def is_model_name(name: str) -> bool:
+    return len(name) <= LONGEST_NAME and re.fullmatch(MODEL_NAME, name) is not None
 
 
 class Frozen(BaseModel):
@@ -110,7 +116,7 @@ class Manifest(Frozen):
     """Contents of `models/<name>/<version>/manifest.json`."""
 
     format: Literal[1] = 1
-    name: Annotated[str, Field(pattern=MODEL_NAME, max_length=64)]
+    name: Annotated[str, Field(pattern=MODEL_NAME, max_length=LONGEST_NAME)]
     version: PositiveInt
     task: str
     description: str = ""

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import InvalidArtifact
-from app.repository.manifest import MODEL_NAME, Artifact, Manifest
+from app.repository.manifest import Artifact, Manifest, is_model_name
 
 MANIFEST = "manifest.json"
 
@@ -33,7 +32,7 @@ def publish(root: Path, name: str, files: Mapping[str, Path], **fields: Any) -> 
     Everything is written to a temporary folder beside the version, the manifest last, and then renamed,
     so that a reader never sees half a version. Raises InvalidArtifact if `name` is no name for a model.
     """
-    if not re.fullmatch(MODEL_NAME, name):
+    if not is_model_name(name):
         raise InvalidArtifact(f"{name!r} is not a model name: lower-case words joined by hyphens, such as digits-cnn")
     model = root / name
     model.mkdir(parents=True, exist_ok=True)

@@ -10,10 +10,9 @@ from transformers import BertModel
 
 from app.repository.manifest import Source
 from training.networks import minilm
-from training.recipe import TrainingError
+from training.recipe import TrainingError, first_line
 from training.source import given
 
-LEAST_TOKENS = 128  # of a sentence, which the summarizer reads
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
 # What training/bert_graph.py writes, and what a configuration means that does not say.
 NEEDED = {
@@ -44,12 +43,14 @@ class Encoder:
         try:
             return minilm.load_bert(folder=self.folder)
         except (OSError, RuntimeError, ValueError, TypeError, SafetensorError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise TrainingError(f"{self.folder} cannot be loaded as a BERT: {reason}") from error
+            raise TrainingError(f"{self.folder} cannot be loaded as a BERT: {first_line(error)}") from error
 
 
-def load_encoder(source: str | None) -> Encoder:
-    """MiniLM, or what is in the folder or hub repository `source`. Raises TrainingError if that cannot be exported."""
+def load_encoder(source: str | None, max_tokens: int) -> Encoder:
+    """MiniLM, or what is in the folder or hub repository `source`.
+
+    Raises TrainingError if that cannot be exported, or does not read `max_tokens`.
+    """
     if not source:
         return Encoder("MiniLM-L6", minilm.minilm_folder(), minilm.SOURCE)
     found = given(source, "model", FILES)
@@ -61,8 +62,8 @@ def load_encoder(source: str | None) -> Encoder:
     except (ValueError, TypeError) as error:
         raise TrainingError(f"{found.folder / 'config.json'} is not the configuration of a model") from error
     stated = {name: config.get(name, default) for name, (_, default) in NEEDED.items()}
-    if config.get("max_position_embeddings", 0) < LEAST_TOKENS:
-        raise TrainingError(f"{found.folder} reads fewer than {LEAST_TOKENS} tokens")
+    if config.get("max_position_embeddings", 0) < max_tokens:
+        raise TrainingError(f"{found.folder} reads fewer than {max_tokens} tokens")
     other = [f"{name} {stated[name]}" for name, (needed, _) in NEEDED.items() if stated[name] != needed]
     if other:
         raise TrainingError(

@@ -107,7 +107,7 @@ NOTES = (
 
 
 def make(run: Run) -> Draft:
-    encoder = load_encoder(run.source)
+    encoder = load_encoder(run.source, CONFIG.max_tokens)
     table = measured() if encoder.is_packaged else None
     task = Summarization(CONFIG, {CONFIG.tokenizer: encoder.tokenizer})
     rows = sentence_rows(task, [ARTICLE, CHINESE_ARTICLE])

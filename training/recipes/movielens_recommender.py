@@ -77,6 +77,7 @@ def make(run: Run) -> Draft:
     catalogue = events.log.catalogue
     past, last = leave_last_out(events.log.histories)
     num_items = len(catalogue) - 1
+    counts = popularity(past, num_items)
     sasrec, curve = learn(past, num_items, run, epochs=1 if run.tiny else EPOCHS)
     network = Blend(sasrec, ease_weights(past, num_items, EASE_PENALTY), MAX_HISTORY, EASE_RECENCY, EASE_SHARE).eval()
     graph, verification = export(network, past, run.workdir)
@@ -85,7 +86,7 @@ def make(run: Run) -> Draft:
     scores = {
         OURS: score(network, asked),
         "SASRec": score(sasrec, asked),
-        "popularity": np.tile(popularity(past, num_items), (len(asked), 1)),
+        "popularity": np.tile(counts, (len(asked), 1)),
         "item-kNN": item_knn(past, asked, num_items, 1.0),
         "item-kNN, events fading": item_knn(past, asked, num_items, KNN_RECENCY),
         "EASE": ease(past, asked, num_items, 1.0, PLAIN_EASE_PENALTY),
@@ -99,7 +100,7 @@ def make(run: Run) -> Draft:
         licence=events.licence,
         files={
             "model.onnx": graph,
-            "items.json": write_catalogue(catalogue, past, run.workdir),
+            "items.json": write_catalogue(catalogue, counts, run.workdir),
         },
         graphs={"model": "model.onnx"},
         config={"catalogue": "items.json", "max_history": MAX_HISTORY},
@@ -126,7 +127,7 @@ def make(run: Run) -> Draft:
             {name: group[list(judged)] for name, group in events.log.groups.items()},
             asked,
             targets,
-            popularity(past, num_items),
+            counts,
             scores,
             ranks,
         ),
@@ -264,8 +265,7 @@ def held_out(run: Run) -> HeldOut:
     return HeldOut(items, events.dataset, f"what {len(few)} people {events.before_the_last}")
 
 
-def write_catalogue(catalogue: Sequence[CatalogueItem], histories: Sequence[History], folder: Path) -> Path:
-    counts = popularity(histories, len(catalogue) - 1)
+def write_catalogue(catalogue: Sequence[CatalogueItem], counts: Array, folder: Path) -> Path:
     counted = [
         item.model_copy(update={"popularity": int(count)}) for item, count in zip(catalogue, counts, strict=True)
     ]

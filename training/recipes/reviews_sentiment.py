@@ -19,7 +19,7 @@ from training.data.sentiment import LABELS
 from training.fine_tuning import FineTuning
 from training.fit import LearningCurve, fit
 from training.networks.minilm import TextClassifier, load_bert
-from training.recipe import Draft, Recipe, Run, TrainingError, progress
+from training.recipe import Draft, Recipe, Run, TrainingError, first_line, progress
 from training.sentiment.baselines import Scores, frozen_minilm_scores, lstm_scores, tfidf_scores, vader_scores
 from training.sentiment.curriculum import Curriculum
 from training.sentiment.draft import held_out, load_task, make_draft
@@ -88,8 +88,7 @@ def load_weights(network: TextClassifier, path: Path) -> TextClassifier:
     try:
         network.load_state_dict(load_file(path))
     except (OSError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise TrainingError(f"{path} has no weights of this network: {reason}") from error
+        raise TrainingError(f"{path} has no weights of this network: {first_line(error)}") from error
     return network.eval()
 
 

