@@ -84,4 +84,8 @@ class InvalidArtifact(ServiceError):
 
 
 class InferenceFailed(ServiceError):
-    pass
+    """`row` counts the rows of the request up to the one that could not be computed; None if it was no single one."""
+
+    def __init__(self, message: str, details: Sequence[Detail] = (), row: int | None = None) -> None:
+        super().__init__(message, details)
+        self.row = row

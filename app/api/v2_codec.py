@@ -191,7 +191,7 @@ def _listed_tensor(one: InputTensor) -> Array:
         if len(one.data) != expected:
             raise InvalidInput(f"data is a list of {len(one.data)}; shape {one.shape} needs {expected}")
     array = from_lists(one.data, datatype)
-    if array.ndim > 1 and list(array.shape) != one.shape:
+    if array.ndim > 1 and list(array.shape) != one.shape[: None if array.size else array.ndim]:
         raise InvalidInput(f"data has shape {list(array.shape)}, and should have {one.shape}, or be flat")
     if array.size != prod(one.shape):
         raise InvalidInput(f"data has {array.size} elements; shape {one.shape} needs {prod(one.shape)}")

@@ -60,6 +60,9 @@ class Task(ABC):
     answers_quickly: ClassVar[bool] = False
     """Whether `postprocess` takes less than handing it to another thread would, of any item."""
 
+    takes_tensors: ClassVar[bool] = False
+    """Whether items are tensors as the graph reads them: of any size, 0 included, and the caller's to answer for."""
+
     priority: ClassVar[int] = 0
     """That of its rows in the queue: the larger, the later is their turn, but 0 is as good as 2."""
 
