@@ -23,7 +23,7 @@ FROM python:3.11-slim-bookworm AS base
 # No root at run time; the same user owns the volumes that both images use.
 RUN groupadd --gid 10001 tessera && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent tessera \
     && mkdir /models /cache /keys && chown tessera:tessera /models /cache /keys && chmod 700 /keys
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1
 WORKDIR /srv
 
 FROM base AS training
