@@ -14,7 +14,7 @@ ServiceError
 """
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class Detail(TypedDict):
@@ -30,6 +30,16 @@ class ServiceError(Exception):
     def __init__(self, message: str, details: Sequence[Detail] = ()) -> None:
         super().__init__(message)
         self.details = list(details)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default a copy is made by calling the class with the message alone, which not every class takes.
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[ServiceError], args: tuple[Any, ...], fields: dict[str, Any]) -> ServiceError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class InvalidInput(ServiceError):

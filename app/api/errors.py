@@ -24,6 +24,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.DeadlineExceeded: 504,
     errors.InvalidArtifact: 409,
     errors.InferenceFailed: 500,
+    errors.ServiceError: 500,
 }
 
 # The Open Inference Protocol V2 has no 422.
@@ -67,6 +68,11 @@ def _message(one: Any) -> str:
     return str(one["msg"]).removeprefix("Value error, ")
 
 
+def status_of(error: errors.ServiceError, table: Mapping[type[errors.ServiceError], int]) -> int:
+    """Return the status of the nearest class that the table names: that of the error, or one that it inherits from."""
+    return next(table[kind] for kind in type(error).__mro__ if kind in table)
+
+
 def named(state: Mapping[str, Any]) -> str:
     """A request as the log names it: by its id, and by its key if it came with one."""
     return f"{state['request_id']} of {state['key']}" if "key" in state else str(state["request_id"])
@@ -80,7 +86,8 @@ async def on_service_error(request: Request, error: Exception) -> JSONResponse:
     elif isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     details = error.details[:MOST_DETAILS]
-    status = (V2_STATUS if request.url.path.startswith("/v2/") else STATUS)[type(error)]
+    table = V2_STATUS if request.url.path.startswith("/v2/") else STATUS
+    status = status_of(error, table)
     return envelope(request.state.request_id, status, str(error), type(error).__name__, details, headers)
 
 
