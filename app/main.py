@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app.api.app import create_app
+from app.api.json_text import JsonLimits
 from app.api.limits import Limits
 from app.api.protocol import limited_heads
 from app.keys import KeyRing
@@ -29,6 +30,7 @@ def build(settings: Settings) -> tuple[ASGIApp, Engine]:
         settings.max_items,
         settings.request_timeout_s,
         task_body_bytes=settings.task_body_bytes,
+        json=JsonLimits(settings.max_json_bytes, settings.max_json_values),
     )
     keys = _keys(settings)
     telemetry = Telemetry()

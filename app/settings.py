@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     max_items: int = Field(256, ge=1, description="items of one request")
     max_body_bytes: int = Field(32_000_000, ge=1, description="bytes of one request body, of any route")
     task_body_bytes: dict[str, int] = Field({}, description="the same for models of one task, as JSON")
+    max_json_bytes: int = Field(10_000_000, ge=1, description="bytes of a body that are JSON, not files or tensors")
+    max_json_values: int = Field(
+        500_000, ge=1, description="values in it; while so many are parsed, for some 50 ms, nobody is answered"
+    )
     max_header_bytes: int = Field(65_536, ge=1024, description="bytes of a request before its body")
     request_timeout_s: float = Field(30.0, gt=0, description="deadline of a request that names none")
     drain_timeout_s: float = Field(30.0, gt=0, description="time to answer what was admitted, after SIGTERM")

@@ -12,8 +12,9 @@ from starlette.types import ASGIApp
 
 from app.api import errors, health, hf, openapi, pages, v1, v2
 from app.api.access import Access
+from app.api.aside import Aside
 from app.api.cross_site import OwnPagesOnly
-from app.api.direct import Direct
+from app.api.direct import Direct, Handler
 from app.api.explain import explain_handlers
 from app.api.headers import SecurityHeaders, allow_origins
 from app.api.hf import hf_handlers
@@ -55,6 +56,8 @@ def create_app(
     Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers.
     """
 
+    aside = Aside()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(_load(engine))
@@ -63,6 +66,7 @@ def create_app(
         finally:
             loading.cancel()
             await engine.stop()
+            aside.close()
 
     # Its pages come from our own files: they must work without internet.
     app = FastAPIOffline(
@@ -83,8 +87,9 @@ def create_app(
     for module in (pages, v1, v2, hf, health):
         app.include_router(module.router)
     openapi.install(app, engine)
-    busiest = predict_handlers(engine, limits) | infer_handlers(engine, limits) | hf_handlers(engine, limits)
-    busiest |= explain_handlers(engine, limits)
+    busiest: dict[str, Handler] = {}
+    for handlers in (predict_handlers, explain_handlers, infer_handlers, hf_handlers):
+        busiest |= handlers(engine, limits, aside)
     inside: ASGIApp = Direct(app, busiest)
     inside = Access(inside, keys, telemetry) if keys is not None else OwnPagesOnly(inside, cors_origins)
     if cors_origins:  # before the keys: a browser asks without one whether it may send one

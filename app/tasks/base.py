@@ -1,23 +1,39 @@
 """The task contract: what a kind of model promises its callers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 from pydantic_core import to_jsonable_python
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tensors import Array, Session, Tensors
+
+MOST_UNKNOWN = 5  # fields of one object that are refused one by one
 
 
 class Schema(BaseModel):
     """Base of all that a caller may send: a field we do not know is an error, not a silent no-op."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_unknown(cls, values: Any) -> Any:
+        # Each would be a fault of its own, which costs microseconds; of millions nobody reads more than the first.
+        if isinstance(values, dict) and len(values) > len(cls.model_fields) + MOST_UNKNOWN:
+            known = [field.alias or name for name, field in cls.model_fields.items()]
+            unknown = [name for name in values if name not in known]
+            first = ", ".join(f"{name:.40}" for name in unknown[:3])
+            raise ValueError(
+                f"{len(unknown)} fields are not known: {first}, …; there are: {', '.join(known) or 'none'}"
+            )
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,11 @@ class Task(ABC):
         """What of an output, as JSON, must equal a known one: numbers within a tolerance, the rest exactly."""
         return output
 
+    @classmethod
+    def written(cls, output: Any) -> Iterable[bytes]:
+        """An `Output` as JSON, in pieces of which none takes more than some milliseconds to write."""
+        return [_adapter(cls).serializer.to_json(output)]
+
     def find_items(self, query: str, limit: int) -> Sequence[Any]:
         """What the model can be asked about, for tasks that have a catalogue. Raises InvalidInput for all others."""
         raise InvalidInput(f"a model for {self.name} has no items to list; only one that recommends has")
@@ -149,6 +170,11 @@ class Task(ABC):
                 f"{len(rows)} rows gave { ({name: len(array) for name, array in outputs.items()}) } rows"
             )
         return [{name: array[i, ...] for name, array in outputs.items()} for i in range(len(rows))]
+
+
+@cache
+def _adapter(task: type[Task]) -> TypeAdapter[Any]:
+    return TypeAdapter(task.Output)
 
 
 def require_within(indices: Array, count: int, name: str) -> None:
