@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.base import Prepared, Schema
-from app.tasks.text import TextEncoder, TextTask
+from app.tasks.text import MAX_CHARACTERS, TextEncoder, TextTask
 from app.tensors import Array, Tensors
 
 MAX_SENTENCES = 4_000
@@ -142,9 +142,9 @@ class FeatureExtraction(EmbeddingTask):
 def _row(
     encoder: TextEncoder, text: str, truncate: bool, *loc: str | int, prompt: str = "", cut: END = "right"
 ) -> Tensors:
-    if not text.strip():
-        raise InvalidInput("the text is empty").under(*loc)
     try:
+        if prompt:
+            encoder.require_tokens(text[:MAX_CHARACTERS])  # the prompt's do not count
         return encoder.encode(prompt + text, truncate=truncate, cut=cut)
     except InvalidInput as error:
         raise error.under(*loc) from None

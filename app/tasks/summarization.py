@@ -21,7 +21,7 @@ from app.tasks.lexrank import (
     word_centrality,
 )
 from app.tasks.sentences import Sentence, joined, sentences, words
-from app.tasks.text import TextEncoder, TextTask
+from app.tasks.text import TextEncoder, TextTask, require_visible
 from app.tensors import Tensors
 
 MAX_CHARACTERS = 1_000_000
@@ -144,8 +144,11 @@ class Summarization(TextTask):
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
         found = self._shortlist(_candidates(item.text, parameters), parameters)
-        # One sentence is its own summary.
-        rows = [self._row(sentence) for sentence in found] if len(found) > 1 else []
+        try:
+            # One sentence is its own summary.
+            rows = [self._row(sentence) for sentence in found] if len(found) > 1 else []
+        except InvalidInput as error:
+            raise error.under("text") from None
         return Prepared(rows, context=found)
 
     def postprocess(
@@ -194,11 +197,13 @@ class Summarization(TextTask):
 
 def _candidates(text: str, parameters: SummarizationParameters) -> list[Sentence]:
     """The sentences to choose from. Raises InvalidInput if there are none, or too many."""
-    if not text.strip():
-        raise InvalidInput("the text is empty").under("text")
     if len(text) > MAX_CHARACTERS:
         reason = f"the text has {len(text)} characters and a summary reads at most {MAX_CHARACTERS}"
         raise InvalidInput(reason).under("text")
+    try:
+        require_visible(text)
+    except InvalidInput as error:
+        raise error.under("text") from None
     found, total = sentences(text, MAX_SENTENCES)
     if not found:
         raise InvalidInput("the text has no letters, so there is nothing to summarise").under("text")

@@ -58,8 +58,6 @@ class TextClassification(TextTask):
         return len(item.text) <= QUICK_CHARACTERS
 
     def preprocess(self, item: TextInput, parameters: TextClassificationParameters) -> Prepared:
-        if not item.text.strip():
-            raise InvalidInput("the text is empty").under("text")
         try:
             return Prepared([self.encoder.encode(item.text, truncate=parameters.truncate)])
         except InvalidInput as error:

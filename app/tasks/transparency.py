@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,8 +19,8 @@ Box = tuple[int, int, int, int]
 
 def crop(image: ImageFile, content: bytes, box: Box) -> Image.Image:
     """Return the part of `image` within `box` as RGB; `content` is its file."""
-    key = image.info.get("transparency") if isinstance(image, PngImageFile) else None
-    kind = None if key is None else image.tile[0].args
+    key: Any = image.info.get("transparency")
+    kind = image.tile[0].args if isinstance(image, PngImageFile) and key is not None else None
     if kind == _SIXTEEN_BITS:
         return _without_sixteen_bit_key(image, content, box, key)
     part = image.crop(box)

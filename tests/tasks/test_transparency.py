@@ -20,7 +20,9 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def png(depth: int, colour: int, left: Any, right: Any, transparent: bytes | None = None, palette: bytes = b"") -> bytes:
+def png(
+    depth: int, colour: int, left: Any, right: Any, transparent: bytes | None = None, palette: bytes = b""
+) -> bytes:
     """A picture of two halves; `left` and `right` are samples of `depth` bits."""
     row = [sample for half in (left, right) for _ in range(SIDE // 2) for sample in half]
     bits = "".join(f"{sample:0{depth}b}" for sample in row)
@@ -83,7 +85,8 @@ def test_an_alpha_channel_of_any_depth_is_laid_on_white(depth: int, colour: int)
 
 
 @pytest.mark.parametrize(
-    ("depth", "colour", "samples"), [(8, GREY, [7]), (4, GREY, [7]), (16, GREY, [7]), (8, RGB, [7, 7, 7]), (16, RGB, [7, 7, 7])]
+    ("depth", "colour", "samples"),
+    [(8, GREY, [7]), (4, GREY, [7]), (16, GREY, [7]), (8, RGB, [7, 7, 7]), (16, RGB, [7, 7, 7])],
 )
 def test_a_transparent_colour_that_is_nowhere_changes_nothing(depth: int, colour: int, samples: list[int]) -> None:
     absent = struct.pack(f">{len(samples)}H", *[65_535] * len(samples))
