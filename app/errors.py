@@ -4,6 +4,7 @@ ServiceError
 ├── InvalidInput        the caller sent something we cannot use
 │   └── PayloadTooLarge and it was too large to read
 ├── Unauthorized        a key is needed, and a known one did not come
+├── KeysUnreadable      no key can be checked at the moment
 ├── Forbidden           whoever asks, it may not be asked from there
 ├── ModelNotFound       no such model or version
 ├── ModelNotReady       known, but not loaded, or the service is stopping
@@ -62,6 +63,10 @@ class PayloadTooLarge(InvalidInput):
 
 
 class Unauthorized(ServiceError):
+    pass
+
+
+class KeysUnreadable(ServiceError):
     pass
 
 

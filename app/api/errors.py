@@ -17,6 +17,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.InvalidInput: 422,
     errors.PayloadTooLarge: 413,
     errors.Unauthorized: 401,
+    errors.KeysUnreadable: 503,
     errors.Forbidden: 403,
     errors.ModelNotFound: 404,
     errors.ModelNotReady: 503,
