@@ -182,7 +182,7 @@ def _tensors(inputs: Sequence[InputTensor], binary: memoryview) -> Tensors:
 
 
 def _listed_tensor(one: InputTensor) -> Array:
-    if "data" not in one.model_fields_set:
+    if one.data is None:
         raise InvalidInput("has neither data nor binary_data_size")
     datatype = _datatype(one.datatype)
     if isinstance(one.data, list):  # looking at every element comes later: there may be millions
@@ -199,7 +199,7 @@ def _listed_tensor(one: InputTensor) -> Array:
 
 
 def _binary_tensor(one: InputTensor, content: memoryview) -> Array:
-    if "data" in one.model_fields_set:
+    if one.data is not None:
         raise InvalidInput("has both data and binary_data_size")
     datatype = _datatype(one.datatype)
     if datatype == "BYTES":

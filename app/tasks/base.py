@@ -7,17 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tensors import Array, Session, Tensors
-
-
-class Schema(BaseModel):
-    """Base of all that a caller may send: a field we do not know is an error, not a silent no-op."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,14 @@ import numpy as np
 from pydantic import Field, RootModel, model_validator
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Schema, Task
+from app.tasks.base import Prepared, Task
+from app.tasks.schema import Schema
 from app.tensors import NUMPY_TYPES, Array, Datatype, Session, Tensors
 
 # JSON has no numbers for these. The texts are those of protobuf's JSON mapping; Python and numpy read them, too.
 NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+
+MOST_DIMENSIONS = 64  # of numpy's arrays
 
 # What the elements of a nested list may be, by the kind of the tensor's numpy type. bool is no number here.
 ELEMENTS: dict[str, tuple[set[type], str]] = {
@@ -165,6 +168,8 @@ def from_lists(value: Any, datatype: Datatype) -> Array:
     """An array of nested lists. Raises InvalidInput if they are ragged or hold what the type cannot."""
     kind = NUMPY_TYPES[datatype]
     elements, shape = _flattened(value)
+    if len(shape) > MOST_DIMENSIONS:
+        raise InvalidInput(f"is nested {len(shape)} deep; a tensor has at most {MOST_DIMENSIONS} dimensions")
     types, allowed = ELEMENTS[kind.kind]
     wrong = next((one for one in elements if type(one) not in types), None)
     if wrong is not None or None in elements:
