@@ -75,7 +75,11 @@ class Forbidden(ServiceError):
 
 
 class ModelNotFound(ServiceError):
-    pass
+    """`has_more`: the message names some of those that there are, and a list of them all would help."""
+
+    def __init__(self, message: str, *, has_more: bool = False) -> None:
+        super().__init__(message)
+        self.has_more = has_more
 
 
 class ModelNotReady(ServiceError):
