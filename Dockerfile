@@ -10,6 +10,8 @@ RUN mkdir app training && touch app/__init__.py training/__init__.py
 # RUNTIME is cpu or gpu: which onnxruntime.
 ARG RUNTIME=cpu
 RUN /opt/venv/bin/pip install ".[$RUNTIME]"
+COPY deploy/check-cuda deploy/
+RUN [ "$RUNTIME" != gpu ] || /opt/venv/bin/python deploy/check-cuda
 COPY app app
 RUN /opt/venv/bin/pip install --no-deps --force-reinstall .
 
@@ -23,7 +25,7 @@ FROM python:3.11-slim-bookworm AS base
 # No root at run time; the same user owns the volumes that both images use.
 RUN groupadd --gid 10001 tessera && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent tessera \
     && mkdir /models /cache /keys && chown tessera:tessera /models /cache /keys && chmod 700 /keys
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1
 WORKDIR /srv
 
 FROM base AS training

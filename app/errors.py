@@ -4,6 +4,7 @@ ServiceError
 ├── InvalidInput        the caller sent something we cannot use
 │   └── PayloadTooLarge and it was too large to read
 ├── Unauthorized        a key is needed, and a known one did not come
+├── KeysUnreadable      no key can be checked at the moment
 ├── Forbidden           whoever asks, it may not be asked from there
 ├── ModelNotFound       no such model or version
 ├── ModelNotReady       known, but not loaded, or the service is stopping
@@ -14,7 +15,7 @@ ServiceError
 """
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class Detail(TypedDict):
@@ -30,6 +31,16 @@ class ServiceError(Exception):
     def __init__(self, message: str, details: Sequence[Detail] = ()) -> None:
         super().__init__(message)
         self.details = list(details)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default a copy is made by calling the class with the message alone, which not every class takes.
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[ServiceError], args: tuple[Any, ...], fields: dict[str, Any]) -> ServiceError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class InvalidInput(ServiceError):
@@ -55,12 +66,20 @@ class Unauthorized(ServiceError):
     pass
 
 
+class KeysUnreadable(ServiceError):
+    pass
+
+
 class Forbidden(ServiceError):
     pass
 
 
 class ModelNotFound(ServiceError):
-    pass
+    """`has_more`: the message names some of those that there are, and a list of them all would help."""
+
+    def __init__(self, message: str, *, has_more: bool = False) -> None:
+        super().__init__(message)
+        self.has_more = has_more
 
 
 class ModelNotReady(ServiceError):
@@ -84,4 +103,8 @@ class InvalidArtifact(ServiceError):
 
 
 class InferenceFailed(ServiceError):
-    pass
+    """`row` counts the rows of the request up to the one that could not be computed; None if it was no single one."""
+
+    def __init__(self, message: str, details: Sequence[Detail] = (), row: int | None = None) -> None:
+        super().__init__(message, details)
+        self.row = row

@@ -41,12 +41,18 @@ class Placement:
     reason: str
 
 
+class GraphRefused(Exception):
+    """A graph cannot compute the tensors it was given; `str(error)` is its own sentence, and names no file."""
+
+
 class Session(Protocol):
     """A loaded graph. `run` is called by one thread at a time."""
 
     placement: Placement
 
-    def run(self, inputs: Tensors) -> Tensors: ...
+    def run(self, inputs: Tensors) -> Tensors:
+        """Raises GraphRefused for tensors that the graph cannot compute, MemoryError if memory ran out."""
+        ...
 
     def trimmed(self) -> AbstractContextManager[None]:
         """Runs inside give back the memory that they do not need themselves."""

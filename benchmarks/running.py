@@ -118,8 +118,6 @@ def _environment(server: Server, graph: Graph, words: dict[str, Any]) -> dict[st
         "BENCH_DEADLINE_MS": str(words["deadline_ms"]),
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(PEERS),
-        "BENTOML_DO_NOT_TRACK": "True",
-        "RAY_USAGE_STATS_ENABLED": "0",
     }
 
 

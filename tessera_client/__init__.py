@@ -20,10 +20,16 @@ from tessera_client.calls import (
 )
 from tessera_client.client import AsyncClient, Client
 from tessera_client.errors import (
+    BadRequest,
     DeadlineExceeded,
+    Forbidden,
+    HeadersTooLarge,
     InferenceFailed,
+    InvalidArtifact,
     InvalidInput,
     ModelNotFound,
+    NotAllowed,
+    NotReadable,
     NotReady,
     Overloaded,
     PayloadTooLarge,
@@ -35,14 +41,20 @@ from tessera_client.results import Label, ModelState, Prediction, RecommendedIte
 
 __all__ = [
     "AsyncClient",
+    "BadRequest",
     "Call",
     "Client",
     "DeadlineExceeded",
+    "Forbidden",
+    "HeadersTooLarge",
     "InferenceFailed",
+    "InvalidArtifact",
     "InvalidInput",
     "Label",
     "ModelNotFound",
     "ModelState",
+    "NotAllowed",
+    "NotReadable",
     "NotReady",
     "Overloaded",
     "PayloadTooLarge",

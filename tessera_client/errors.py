@@ -1,12 +1,19 @@
 """What can go wrong, as one tree.
 
 TesseraError
-├── InvalidInput         422: an input cannot be used; `details` say which and why
-│   └── PayloadTooLarge  413
+├── BadRequest           400, and whatever 4xx has no class of its own: the request cannot be used as it was sent
+│   ├── InvalidInput     422: an input cannot be used; `details` say which and why
+│   │   └── PayloadTooLarge  413
+│   ├── NotAllowed       405: the path is there, and not for this method
+│   ├── NotReadable      415: the body is of a type, or in an encoding, that the service does not read
+│   └── HeadersTooLarge  431
+├── Unauthorized         401: a key is needed, and a known one did not come
+├── Forbidden            403: whoever asks, it may not be asked from there
 ├── ModelNotFound        404: no such model or version
+├── InvalidArtifact      409: a version failed its checks; the one before stays live
 ├── Overloaded           429: it would not have been answered in time, as often as it was tried
 ├── NotReady             503: the model is being loaded, or the service is stopping
-├── DeadlineExceeded     504, or no answer within the caller's own time
+├── DeadlineExceeded     504 or 408, or no answer within the caller's own time
 ├── InferenceFailed      500: the model failed on this input
 └── Unreachable          no connection, or one that broke
 """
@@ -44,7 +51,11 @@ class TesseraError(Exception):
         self.details = list(details)
 
 
-class InvalidInput(TesseraError):
+class BadRequest(TesseraError):
+    pass
+
+
+class InvalidInput(BadRequest):
     pass
 
 
@@ -52,11 +63,31 @@ class PayloadTooLarge(InvalidInput):
     pass
 
 
-class ModelNotFound(TesseraError):
+class NotAllowed(BadRequest):
+    pass
+
+
+class NotReadable(BadRequest):
+    pass
+
+
+class HeadersTooLarge(BadRequest):
     pass
 
 
 class Unauthorized(TesseraError):
+    pass
+
+
+class Forbidden(TesseraError):
+    pass
+
+
+class ModelNotFound(TesseraError):
+    pass
+
+
+class InvalidArtifact(TesseraError):
     pass
 
 
@@ -81,15 +112,27 @@ class Unreachable(TesseraError):
 
 
 BY_STATUS: dict[int, type[TesseraError]] = {
+    400: BadRequest,
     401: Unauthorized,
+    403: Forbidden,
     404: ModelNotFound,
+    405: NotAllowed,
+    408: DeadlineExceeded,
+    409: InvalidArtifact,
     413: PayloadTooLarge,
+    415: NotReadable,
     422: InvalidInput,
     429: Overloaded,
+    431: HeadersTooLarge,
     500: InferenceFailed,
     503: NotReady,
     504: DeadlineExceeded,
 }
+
+
+def kind_of(status: int) -> type[TesseraError]:
+    """Return the class of an answer that is no success."""
+    return BY_STATUS.get(status, BadRequest if 400 <= status < 500 else TesseraError)
 
 
 class _Envelope(BaseModel):
@@ -101,7 +144,7 @@ class _Envelope(BaseModel):
 
 def error_of(response: httpx.Response) -> TesseraError:
     """What an answer that is no success says; if it is not from the service, such as a proxy's page, its beginning."""
-    kind = BY_STATUS.get(response.status_code, TesseraError)
+    kind = kind_of(response.status_code)
     try:
         said = _Envelope.model_validate_json(response.content)
     except ValidationError:

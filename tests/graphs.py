@@ -29,7 +29,9 @@ ELEMENTS = {
 Described = tuple[str, str, Sequence[int | str]]
 
 
-def save(path: Path, nodes: list[onnx.NodeProto], inputs: list[Described], outputs: list[Described], **weights) -> Path:
+def save(
+    path: Path, nodes: list[onnx.NodeProto], inputs: list[Described], outputs: list[Described], opset=18, **weights
+) -> Path:
     graph = helper.make_graph(
         nodes,
         path.stem,
@@ -37,7 +39,7 @@ def save(path: Path, nodes: list[onnx.NodeProto], inputs: list[Described], outpu
         [helper.make_tensor_value_info(name, ELEMENTS[datatype], shape) for name, datatype, shape in outputs],
         [numpy_helper.from_array(array, name) for name, array in weights.items()],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10), path)
     return path
 
 
@@ -51,6 +53,26 @@ def doubled_and_summed(path: Path) -> Path:
         path, nodes, [("x", "FP32", ["n", 3])], [("doubled", "FP32", ["n", 3]), ("sum", "FP32", ["n"])],
         two=np.array(2, np.float32), last=np.array([1], np.int64),
     )  # fmt: skip
+
+
+def looked_up(path: Path) -> Path:
+    """ids [batch] to their rows of a table of three, y [batch, 2]."""
+    nodes = [helper.make_node("Gather", ["table", "ids"], ["y"])]
+    table = np.arange(6, dtype=np.float32).reshape(3, 2)
+    return save(path, nodes, [("ids", "INT64", ["batch"])], [("y", "FP32", ["batch", 2])], table=table)
+
+
+def cache(path: Path) -> Path:
+    """x [batch, 1, 4] behind past [batch, steps, 4]."""
+    nodes = [helper.make_node("Concat", ["past", "x"], ["present"], axis=1)]
+    inputs = [("x", "FP32", ["batch", 1, 4]), ("past", "FP32", ["batch", "steps", 4])]
+    return save(path, nodes, inputs, [("present", "FP32", ["batch", "all", 4])])
+
+
+def filled(path: Path) -> Path:
+    """Zeros of the three sizes in `shape` [3]."""
+    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["y"])]
+    return save(path, nodes, [("shape", "INT64", [3])], [("y", "FP32", ["a", "b", "c"])])
 
 
 def copied(path: Path, *datatypes: str) -> Path:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
@@ -25,7 +25,7 @@ from app.repository.publish import publish
 
 
 class Service:
-    def __init__(self, models_dir: Path, **settings: str) -> None:
+    def __init__(self, models_dir: Path, under: Sequence[str] = (), **settings: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -34,7 +34,7 @@ class Service:
         self.models_dir = models_dir
         environment = {"TESSERA_MODELS_DIR": str(models_dir), "TESSERA_DEVICE": "cpu", **settings}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", "--port", str(port)],
+            [*under, sys.executable, "-m", "app", "serve", "--port", str(port)],
             env={**os.environ, **environment},
             stderr=subprocess.PIPE,
             text=True,

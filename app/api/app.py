@@ -15,6 +15,7 @@ from app.api.access import Access
 from app.api.cross_site import OwnPagesOnly
 from app.api.direct import Direct
 from app.api.explain import explain_handlers
+from app.api.head import HeadToo
 from app.api.headers import SecurityHeaders, allow_origins
 from app.api.hf import hf_handlers
 from app.api.limits import Limits, body_limit
@@ -85,7 +86,7 @@ def create_app(
     openapi.install(app, engine)
     busiest = predict_handlers(engine, limits) | infer_handlers(engine, limits) | hf_handlers(engine, limits)
     busiest |= explain_handlers(engine, limits)
-    inside: ASGIApp = Direct(app, busiest)
+    inside: ASGIApp = HeadToo(Direct(app, busiest))
     inside = Access(inside, keys, telemetry) if keys is not None else OwnPagesOnly(inside, cors_origins)
     if cors_origins:  # before the keys: a browser asks without one whether it may send one
         inside = allow_origins(inside, cors_origins)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, create_model
+from pydantic import BaseModel, BeforeValidator, Field, RootModel, create_model
 
 from app.tasks.base import Task
+from app.tasks.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ def contract_of(task: type[Task], max_items: int) -> Contract:
     return Contract(
         Request=create_model(
             f"{prefix}Request",
-            __config__=ConfigDict(extra="forbid"),
+            __base__=Schema,
             inputs=(list[item], Field(min_length=1, max_length=max_items, description="items, answered in order")),
             parameters=(task.Parameters, Field(default_factory=task.Parameters, description="hold for every item")),
         ),

@@ -25,6 +25,7 @@ from app.tasks.embeddings import FeatureExtraction, SentenceSimilarity
 
 MODEL = "/hf/models/{model}"
 PIPELINE = MODEL + "/pipeline/{task}"
+LONGEST_IN_HEADER = 500
 BESIDE_INPUTS = ("parameters", "options")
 
 router = APIRouter(tags=["hugging face"])
@@ -65,7 +66,7 @@ def hf_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
         except ServiceError as error:
             reply = await on_service_error(request, error)
             if str(error).isascii() and str(error).isprintable():  # the body has it in any case
-                reply.headers["X-Error-Message"] = str(error)
+                reply.headers["X-Error-Message"] = str(error)[:LONGEST_IN_HEADER]
             return reply
 
     return {MODEL: answer, PIPELINE: answer}

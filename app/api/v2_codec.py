@@ -185,7 +185,7 @@ def _tensors(inputs: Sequence[InputTensor], binary: memoryview) -> Tensors:
 
 
 def _listed_tensor(one: InputTensor) -> Array:
-    if "data" not in one.model_fields_set:
+    if one.data is None:
         raise InvalidInput("has neither data nor binary_data_size")
     datatype = _datatype(one.datatype)
     if isinstance(one.data, list):  # looking at every element comes later: there may be millions
@@ -194,7 +194,7 @@ def _listed_tensor(one: InputTensor) -> Array:
         if len(one.data) != expected:
             raise InvalidInput(f"data is a list of {len(one.data)}; shape {one.shape} needs {expected}")
     array = from_lists(one.data, datatype)
-    if array.ndim > 1 and list(array.shape) != one.shape:
+    if array.ndim > 1 and list(array.shape) != one.shape[: None if array.size else array.ndim]:
         raise InvalidInput(f"data has shape {list(array.shape)}, and should have {one.shape}, or be flat")
     if array.size != prod(one.shape):
         raise InvalidInput(f"data has {array.size} elements; shape {one.shape} needs {prod(one.shape)}")
@@ -202,7 +202,7 @@ def _listed_tensor(one: InputTensor) -> Array:
 
 
 def _binary_tensor(one: InputTensor, content: memoryview) -> Array:
-    if "data" in one.model_fields_set:
+    if one.data is not None:
         raise InvalidInput("has both data and binary_data_size")
     datatype = _datatype(one.datatype)
     if datatype == "BYTES":

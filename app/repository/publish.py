@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from app.errors import InvalidArtifact
 from app.repository.manifest import Artifact, Manifest, is_model_name
 
 MANIFEST = "manifest.json"
+VERSION = re.compile(r"[1-9][0-9]{0,17}")  # one way to write each number: "02" would be a second folder of version 2
 
 
 def sha256_of(path: Path) -> str:
@@ -20,10 +22,10 @@ def sha256_of(path: Path) -> str:
 
 
 def version_numbers(folder: Path) -> list[int]:
-    """The versions of a model's folder, oldest first; whatever else lies there is not one."""
+    """Return the versions of a model's folder, oldest first; whatever else lies there is not one."""
     if not folder.is_dir():
         return []
-    return sorted(int(path.name) for path in folder.iterdir() if path.is_dir() and path.name.isdecimal())
+    return sorted(int(path.name) for path in folder.iterdir() if VERSION.fullmatch(path.name) and path.is_dir())
 
 
 def publish(root: Path, name: str, files: Mapping[str, Path], **fields: Any) -> Manifest:

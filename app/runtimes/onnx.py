@@ -16,6 +16,7 @@ from app.errors import InvalidArtifact
 from app.runtimes.memory import memory_errors
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.placement import place
+from app.runtimes.refusals import refusals
 from app.runtimes.signature import GraphTensor, Signature
 from app.tensors import Array, Datatype, Placement, Tensors
 
@@ -54,9 +55,9 @@ class OnnxSession:
         self._options: ort.RunOptions | None = None
 
     def run(self, inputs: Tensors) -> Tensors:
-        """Raises MemoryError if memory ran out; whatever else the runtime raises passes through."""
+        """Raises GraphRefused and MemoryError; of a device that fails, what the runtime raises passes through."""
         feed = {name: _as_text(array) if array.dtype == np.object_ else array for name, array in inputs.items()}
-        with memory_errors():
+        with memory_errors(), refusals():
             outputs = self._session.run(self._names, feed, self._options)
         return dict(zip(self._names, outputs, strict=True))
 

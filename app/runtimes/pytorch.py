@@ -20,6 +20,7 @@ from app.runtimes.archive import SAMPLE_INPUTS, check_archive
 from app.runtimes.memory import memory_errors
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.placement import place
+from app.runtimes.refusals import refusals
 from app.runtimes.signature import GraphTensor, Signature
 from app.tensors import NUMPY_TYPES, Array, Placement, Tensors
 
@@ -46,10 +47,10 @@ class PytorchSession:
         self._bf16 = options.precision == "bf16"
 
     def run(self, inputs: Tensors) -> Tensors:
-        """Raises MemoryError if memory ran out; whatever else PyTorch raises passes through."""
+        """Raises GraphRefused and MemoryError; of a device that fails, what PyTorch raises passes through."""
         torch = self._torch
         autocast = torch.autocast(self.placement.device, torch.bfloat16) if self._bf16 else nullcontext()
-        with memory_errors(), torch.inference_mode(), autocast:
+        with memory_errors(), refusals(), torch.inference_mode(), autocast:
             # A copy, for a program may write to its inputs.
             tensors = [torch.tensor(inputs[name], device=self.placement.device) for name in self._input_names]
             args, kwargs = torch.utils._pytree.tree_unflatten(tensors, self._in_spec)

@@ -227,6 +227,9 @@ class Batcher(Generic[Row, Answer]):
         try:
             results = await asyncio.gather(*futures) if len(futures) > 1 else [await futures[0]]
             return _answers(waiting, results)
+        except InferenceFailed as error:
+            error.row = next((i for i, one in enumerate(futures) if _failed_with(one, error)), None)
+            raise
         finally:
             expiry.cancel()
             self._abandon(waiting)
@@ -401,8 +404,15 @@ def _fail(future: asyncio.Future[Any], error: ServiceError) -> None:
         future.set_exception(error)
 
 
+def _failed_with(future: asyncio.Future[Any], error: ServiceError) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is error
+
+
 def _failure(error: Exception) -> InferenceFailed:
+    """What a kernel says may quote paths or inputs; the log has it, and the error as the cause of this one."""
     if isinstance(error, MemoryError):
-        return InferenceFailed("the model ran out of memory on this input alone")
-    # What a kernel says may quote paths or inputs; the log has it, the caller does not need it.
-    return InferenceFailed(f"the model failed on this input ({type(error).__name__})")
+        failure = InferenceFailed("the model ran out of memory on this input alone")
+    else:
+        failure = InferenceFailed(f"the model failed on this input ({type(error).__name__})")
+    failure.__cause__ = error
+    return failure

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from app.serving.batcher import Answers, Batcher, answer_by
 from app.serving.curve import LatencyCurve, measure
 from app.serving.plan import Plan
 from app.serving.pool import Pool
+from app.serving.refusals import tell_refusals
 from app.serving.signature import require_signature
 from app.tasks import TASKS
 from app.tasks.base import Prepared, Task, predict_json, require_parameters
@@ -272,7 +273,8 @@ class Model:
         else:
             prepared = await self._preprocess_on_thread(task, items, parameters, deadline)
         preprocessed = perf_counter()
-        answers = await self._batcher.submit([row for one in prepared for row in one.rows], deadline, task.priority)
+        with tell_refusals(by_item=True) if task.takes_tensors else nullcontext():
+            answers = await self._batcher.submit([row for one in prepared for row in one.rows], deadline, task.priority)
         answered = perf_counter()
         if len(items) <= FEW_ITEMS and task.answers_quickly:
             outputs = _postprocess(task, prepared, answers, parameters)
@@ -291,7 +293,8 @@ class Model:
         started = perf_counter()
         rows = self._rows(inputs)
         preprocessed = perf_counter()
-        answers = await self._batcher.submit(rows, deadline, priority)
+        with tell_refusals(by_item=False):
+            answers = await self._batcher.submit(rows, deadline, priority)
         answered = perf_counter()
         if sum(array.nbytes for row in answers.values for array in row.values()) <= FEW_BYTES:
             outputs = self._outputs(answers)
@@ -308,7 +311,7 @@ class Model:
 
     def _rows(self, inputs: Tensors) -> list[Tensors]:
         try:
-            require_signature(inputs, self.manifest.inputs)
+            require_signature(inputs, self.manifest.inputs, may_be_empty=self.task.takes_tensors)
             num_rows = self.task.num_rows(inputs)
             if num_rows > self._max_queue_size:
                 raise PayloadTooLarge(

@@ -22,6 +22,7 @@ class Worker:
     def __init__(self, name: str) -> None:
         self._loop = asyncio.get_running_loop()
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._end: asyncio.Future[None] = self._loop.create_future()
         # A daemon, because a kernel that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -42,9 +43,11 @@ class Worker:
         """Let the thread end when it has finished what it does now."""
         self._calls.put(None)
 
-    async def ended(self, timeout_s: float) -> None:
-        """Wait for the thread of a stopped worker: a process that ends amid a kernel aborts."""
-        await asyncio.to_thread(self._thread.join, timeout_s)
+    async def ended(self, timeout_s: float) -> bool:
+        """Wait for the thread of a stopped worker; return whether it ended in time."""
+        # Not with `join` on some other thread: of those there are few, and hanging workers would take them all.
+        done, _ = await asyncio.wait({self._end}, timeout=timeout_s)
+        return bool(done)
 
     def _work(self) -> None:
         answer: asyncio.Future[Any] | None = None
@@ -53,6 +56,8 @@ class Worker:
                 function, answer = call
                 try:
                     result = function()
+                except StopIteration as error:  # which no future takes
+                    self._tell(answer, error=RuntimeError(f"{function} raised {error!r}"))
                 except Exception as error:
                     self._tell(answer, error=error)
                 else:
@@ -61,6 +66,7 @@ class Worker:
         finally:
             if answer is not None:  # SystemExit and its like end a thread without a word
                 self._tell(answer, error=WorkerDied("the worker thread ended"))
+            self._tell(self._end)
 
     def _tell(self, answer: asyncio.Future[Any], result: Any = None, error: Exception | None = None) -> None:
         def tell() -> None:

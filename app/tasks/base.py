@@ -7,17 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tensors import Array, Session, Tensors
-
-
-class Schema(BaseModel):
-    """Base of all that a caller may send: a field we do not know is an error, not a silent no-op."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +53,9 @@ class Task(ABC):
 
     answers_quickly: ClassVar[bool] = False
     """Whether `postprocess` takes less than handing it to another thread would, of any item."""
+
+    takes_tensors: ClassVar[bool] = False
+    """Whether items are tensors as the graph reads them: of any size, 0 included, and the caller's to answer for."""
 
     priority: ClassVar[int] = 0
     """That of its rows in the queue: the larger, the later is their turn, but 0 is as good as 2."""

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tasks.base import Prepared, Schema
+from app.tasks.base import Prepared
+from app.tasks.schema import Schema
 from app.tasks.text import MAX_CHARACTERS, TextEncoder, TextTask
 from app.tensors import Array, Tensors
 
@@ -38,6 +39,7 @@ class FeatureExtractionParameters(Schema):
         int | None,
         Field(
             ge=1,
+            le=100_000,
             description="keep only so many numbers from the beginning of the vector, before it is normalized; good "
             "with models that were trained for it",
         ),

@@ -12,9 +12,10 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tasks.base import Prepared, Schema, Task
+from app.tasks.base import Prepared, Task
 from app.tasks.image_classification import ImageBytes, from_base64
 from app.tasks.labels import read_labels
+from app.tasks.schema import Schema
 from app.tensors import Array, Session, Tensors
 
 LARGEST_SEED = 2**32 - 1

@@ -12,8 +12,9 @@ from pydantic import BaseModel, BeforeValidator, FailFast, Field, StrictInt, Str
 from pydantic_core import PydanticCustomError
 
 from app.errors import Detail, InvalidInput
-from app.tasks.base import Prepared, Schema, Task, require_within
+from app.tasks.base import Prepared, Task, require_within
 from app.tasks.labels import largest, softmax
+from app.tasks.schema import LARGEST_INTEGER, Schema
 from app.tensors import Array, Tensors
 
 MAX_SUGGESTED = 5  # unknown items that get a "did you mean"; each costs a search through the catalogue
@@ -53,7 +54,7 @@ def _id_or_title(value: Any) -> Any:
 
 
 ItemReference = Annotated[
-    StrictInt | StrictStr,
+    Annotated[StrictInt, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)] | StrictStr,
     BeforeValidator(_id_or_title),
     Field(description="id of an item, or its exact title, with or without the year", examples=["Star Wars (1977)", 50]),
 ]

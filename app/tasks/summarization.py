@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Schema, Task
+from app.tasks.base import Prepared, Task
 from app.tasks.embeddings import EmbeddingConfig, FeatureExtraction, SentenceSimilarity
 from app.tasks.lexrank import (
     Choice,
@@ -20,6 +20,7 @@ from app.tasks.lexrank import (
     start_of_report,
     word_centrality,
 )
+from app.tasks.schema import Schema
 from app.tasks.sentences import Sentence, joined, sentences, words
 from app.tasks.text import TextEncoder, TextTask, require_visible
 from app.tensors import Tensors
@@ -58,11 +59,12 @@ class ArticleInput(Schema):
 
 
 class SummarizationParameters(Schema):
-    max_sentences: Annotated[int, Field(ge=1, description="how many sentences to choose")] = 3
+    max_sentences: Annotated[int, Field(ge=1, le=MAX_CHARACTERS, description="how many sentences to choose")] = 3
     max_words: Annotated[
         int | None,
         Field(
             ge=1,
+            le=MAX_CHARACTERS,
             description="instead of max_sentences: choose sentences of at most so many words together, but at least "
             "one sentence; each Chinese or Japanese character counts as a word",
         ),
@@ -71,6 +73,7 @@ class SummarizationParameters(Schema):
         int | None,
         Field(
             ge=1,
+            le=MAX_CHARACTERS,
             description="instead of max_sentences: choose sentences of at most so many tokens together, as the model's "
             "own tokenizer counts them, but at least one sentence",
         ),

@@ -9,11 +9,14 @@ import numpy as np
 from pydantic import Field, RootModel, model_validator
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Schema, Task
+from app.tasks.base import Prepared, Task
+from app.tasks.schema import Schema
 from app.tensors import NUMPY_TYPES, Array, Datatype, Session, Tensors
 
 # JSON has no numbers for these. The texts are those of protobuf's JSON mapping; Python and numpy read them, too.
 NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+
+MOST_DIMENSIONS = 64  # of numpy's arrays
 
 # What the elements of a nested list may be, by the kind of the tensor's numpy type. bool is no number here.
 ELEMENTS: dict[str, tuple[set[type], str]] = {
@@ -72,6 +75,7 @@ class RawTensors(Task):
     Config, Input, Parameters, Output = RawTensorsConfig, TensorsInput, RawTensorsParameters, TensorsOutput
     # Names depend on the model, so this shows the form only; a published model's first golden example can be run.
     example: ClassVar[dict[str, Any]] = {"x": [1.0, 2.0, 3.0]}
+    takes_tensors = True
 
     def __init__(self, config: RawTensorsConfig, files: Mapping[str, Path]) -> None:
         self._batched = config.batched
@@ -104,7 +108,12 @@ class RawTensors(Task):
         return super().collate(rows) if self._batched else rows[0]
 
     def num_rows(self, batch: Tensors) -> int:
-        return super().num_rows(batch) if self._batched else 1
+        if not self._batched:
+            return 1
+        for name, array in batch.items():
+            if not len(array):
+                raise InvalidInput(f"is empty: its shape is {list(array.shape)}, and the first counts rows").under(name)
+        return super().num_rows(batch)
 
     def rows_of(self, batch: Tensors) -> list[Tensors]:
         for name, array in batch.items():
@@ -132,7 +141,7 @@ class RawTensors(Task):
     def _read(self, name: str, value: Any) -> Array:
         try:
             array = value if isinstance(value, np.ndarray) else from_lists(value, self._datatypes[name])
-            return self._checked(array, name)
+            return self._checked(_completed(array, self._shapes[name]), name)
         except InvalidInput as error:
             raise error.under(name) from None
 
@@ -146,15 +155,21 @@ class RawTensors(Task):
             )
         if any(size != wanted and wanted >= 0 for size, wanted in zip(array.shape, shape, strict=True)):
             raise InvalidInput(f"must have shape {_written(shape)}; it has {list(array.shape)}")
-        if array.size == 0 and 0 not in shape:
-            raise InvalidInput(f"is empty: its shape is {list(array.shape)}")
         return as_text(array) if datatype == "BYTES" else array
+
+
+def _completed(array: Array, shape: Sequence[int]) -> Array:
+    """Lists end where a size is 0: [] is also a tensor of shape [0, 4]. The sizes behind it are those of `shape`."""
+    missing = shape[array.ndim :]
+    return array.reshape(*array.shape, *(max(size, 0) for size in missing)) if array.size == 0 and missing else array
 
 
 def from_lists(value: Any, datatype: Datatype) -> Array:
     """An array of nested lists. Raises InvalidInput if they are ragged or hold what the type cannot."""
     kind = NUMPY_TYPES[datatype]
     elements, shape = _flattened(value)
+    if len(shape) > MOST_DIMENSIONS:
+        raise InvalidInput(f"is nested {len(shape)} deep; a tensor has at most {MOST_DIMENSIONS} dimensions")
     types, allowed = ELEMENTS[kind.kind]
     wrong = next((one for one in elements if type(one) not in types), None)
     if wrong is not None or None in elements:

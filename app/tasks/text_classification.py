@@ -7,8 +7,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Schema
+from app.tasks.base import Prepared
 from app.tasks.labels import SCORES, FunctionToApply, Label, best_labels
+from app.tasks.schema import Schema
 from app.tasks.text import TextEncoder, TextTask
 from app.tensors import Tensors
 
@@ -28,7 +29,7 @@ class TextInput(Schema):
 
 
 class TextClassificationParameters(Schema):
-    top_k: Annotated[int | None, Field(ge=1, description="how many labels to return; all by default")] = None
+    top_k: Annotated[int | None, Field(ge=1, le=10_000, description="how many labels to return; all by default")] = None
     truncate: Annotated[
         bool, Field(description="use the beginning of a text that is too long, instead of refusing it")
     ] = False

@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, FailFast, Field, model_validato
 from pydantic_core import PydanticCustomError
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tasks.base import Prepared, Schema, Task
+from app.tasks.base import Prepared, Task
+from app.tasks.schema import Schema
 from app.tensors import Array, Tensors
 
 LARGEST = 1e300  # of a value; beyond it, sums and differences would leave the range of a float
@@ -80,7 +81,8 @@ class SeriesInput(Schema):
 
 class ForecastParameters(Schema):
     horizon: Annotated[
-        int | None, Field(ge=1, description="how many values to forecast; as many as the model can by default")
+        int | None,
+        Field(ge=1, le=10_000, description="how many values to forecast; as many as the model can by default"),
     ] = None
     quantiles: Annotated[
         list[Probability] | None,

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import threading
 
 import pytest
@@ -61,8 +62,9 @@ def test_a_reader_never_sees_half_a_version(tmp_path):
 def test_folders_that_are_no_version_are_passed_over(tmp_path):
     manifest = publish_sentiment(tmp_path / "models", tmp_path / "a")
     model = tmp_path / "models" / "tiny-sentiment"
-    for name in (".publishing-x", "latest", "-1", "²", "3"):
+    for name in (".publishing-x", "latest", "-1", "²", "٣", "0", "01", "1.0", "1" * 19, "3"):
         (model / name).mkdir()
+    shutil.copytree(model / "1", model / "001")
     (model / "notes.txt").write_text("not a folder")
     assert ModelRepository(tmp_path / "models").versions("tiny-sentiment") == [manifest.version]
 

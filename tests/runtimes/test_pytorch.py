@@ -16,6 +16,7 @@ from app.errors import InvalidArtifact, ModelNotReady
 from app.runtimes.archive import CONSTANTS, PROGRAM, SAMPLE_INPUTS, WEIGHTS
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.pytorch import load_pytorch, signature_of_pytorch
+from app.tensors import GraphRefused
 from training.export_program import save_program
 
 ON_CPU = RuntimeOptions(device="cpu")
@@ -353,7 +354,7 @@ def test_a_program_that_reads_its_state_is_not_refused(tmp_path):
 
 
 def test_a_shape_that_was_not_exported_is_an_error(program):
-    with pytest.raises(RuntimeError, match="Expected input"):
+    with pytest.raises(GraphRefused, match="Expected input"):
         load_pytorch(program, ON_CPU).run(batch_of(3) | {"pixels": np.zeros((3, 5), np.float32)})
 
 

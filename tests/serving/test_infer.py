@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import publish_sentiment
-from graphs import copied, cumulated, doubled_and_summed
+from graphs import cache, copied, cumulated, doubled_and_summed, filled, looked_up
 
 from app.commands import add_model
 from app.errors import InferenceFailed, InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge
@@ -16,6 +16,7 @@ from app.repository.manifest import TensorSpec
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
+from app.tasks.tensors import RawTensorsParameters, TensorsInput
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
 
@@ -27,6 +28,9 @@ def engine(models_dir, tmp_path) -> LocalEngine:
     add_model(doubled_and_summed(tmp_path / "two.onnx"), "two", models_dir)
     add_model(cumulated(tmp_path / "cumulated.onnx"), "cumulated", models_dir)
     add_model(copied(tmp_path / "texts.onnx", "BYTES"), "texts", models_dir)
+    add_model(looked_up(tmp_path / "looked-up.onnx"), "looked-up", models_dir)
+    add_model(cache(tmp_path / "cache.onnx"), "cache", models_dir)
+    add_model(filled(tmp_path / "filled.onnx"), "filled", models_dir)
     options = RuntimeOptions(device="cpu", threads=1)
     return LocalEngine(ModelRepository(models_dir), Telemetry(), options=options, max_queue_size=100)
 
@@ -135,6 +139,52 @@ def test_tensors_and_typed_items_wait_in_one_queue_and_count_alike(engine):
 def test_what_does_not_fit_is_refused_before_it_is_queued(engine, inputs, error, says):
     with pytest.raises(error, match=says):
         run(engine, "two", **inputs)
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        ([0, 9], "inputs: row 1: the graph cannot compute this: Gather: indices element out of data bounds, idx=9"),
+        (
+            [0, -4, 2],
+            "inputs: row 1: the graph cannot compute this: Gather: indices element out of data bounds, idx=-4",
+        ),
+    ],
+)
+def test_the_graphs_own_reason_is_told_and_the_row_named(engine, ids, says):
+    with pytest.raises(InvalidInput) as raised:
+        run(engine, "looked-up", ids=np.array(ids, np.int64))
+    assert says in str(raised.value)
+    assert "/" not in str(raised.value)
+
+
+def test_an_item_that_the_graph_cannot_compute_is_named_and_does_not_fail_others(engine):
+    async def main():
+        await engine.load()
+        items = [[TensorsInput({"ids": id}) for id in ids] for ids in ((0, 1), (2, 0, 9))]
+        try:
+            return await asyncio.gather(
+                *(engine.predict("looked-up", None, one, RawTensorsParameters(), soon()) for one in items),
+                return_exceptions=True,
+            )
+        finally:
+            await engine.stop()
+
+    good, bad = go(main())
+    assert [one.root for one in good.outputs] == [{"y": [0, 1]}, {"y": [2, 3]}]
+    assert isinstance(bad, InvalidInput)
+    assert bad.details[0]["loc"] == ["inputs", 2]
+
+
+def test_more_memory_than_there_is_is_the_callers_wish(engine):
+    with pytest.raises(PayloadTooLarge, match="the graph needs more memory for this than it can get"):
+        run(engine, "filled", shape=np.array([10**5, 10**5, 10**5], np.int64))
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_a_cache_is_empty_at_the_first_step(engine, steps):
+    past = np.ones((1, steps, 4), np.float32)
+    assert run(engine, "cache", x=np.ones((1, 1, 4), np.float32), past=past)["present"].shape == (1, steps + 1, 4)
 
 
 def test_a_manifest_that_names_an_output_the_graph_has_not_is_our_fault(models_dir, tmp_path):

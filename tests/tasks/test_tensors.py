@@ -77,7 +77,8 @@ def test_an_array_is_taken_as_it_is():
         pytest.param([3], [[1], [2], [3]], "must have 1 dimensions", id="rank too large"),
         pytest.param([2, 3], [[1, 2], [3, 4]], "must have shape [2, 3]; it has [2, 2]", id="wrong size"),
         pytest.param([-1, 3], [[1, 2]], "must have shape [any, 3]; it has [1, 2]", id="wrong size beside a free one"),
-        pytest.param([-1], [], "is empty: its shape is [0]", id="nothing"),
+        pytest.param([2], [], "must have shape [2]; it has [0]", id="nothing"),
+        pytest.param([-1, 3], [[], []], "must have shape [any, 3]; it has [2, 0]", id="lists of nothing"),
         pytest.param([2], ["1", "2"], "must be FP32: numbers", id="text"),
         pytest.param([2], [True, False], "must be FP32: numbers", id="true is no number"),
         pytest.param([2], [1, None], "must be FP32: numbers", id="null"),
@@ -90,6 +91,29 @@ def test_what_does_not_fit_is_refused_and_the_tensor_named(shape, value, message
     error = fault_of(task_of(-1, *shape), x=value)
     assert message in str(error)
     assert error.details[0]["loc"] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "found"),
+    [
+        pytest.param([-1], [], (0,), id="a vector"),
+        pytest.param([-1, 4], [], (0, 4), id="a cache before the first step"),
+        pytest.param([2, -1, 4], [[], []], (2, 0, 4), id="in the middle"),
+        pytest.param([3, -1], [[], [], []], (3, 0), id="at the end"),
+        pytest.param([0, 2], [], (0, 2), id="a size that is always 0"),
+        pytest.param([-1, -1], [], (0, 0), id="nothing is known of what is in nothing"),
+    ],
+)
+def test_a_tensor_without_elements_is_a_tensor(shape, value, found):
+    assert row_of(task_of(-1, *shape), x=value)["x"].shape == found
+
+
+@pytest.mark.parametrize("depth", [65, 100, 127])
+def test_lists_nested_deeper_than_any_tensor_are_refused(depth):
+    value: object = 1.0
+    for _ in range(depth):
+        value = [value]
+    assert f"is nested {depth} deep" in str(fault_of(task_of(-1, -1), x=value))
 
 
 def test_an_unknown_tensor_is_refused():

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,18 @@ import pytest
 
 from tessera_client import (
     AsyncClient,
+    BadRequest,
     Call,
     Client,
     DeadlineExceeded,
+    Forbidden,
+    HeadersTooLarge,
     InferenceFailed,
+    InvalidArtifact,
     InvalidInput,
     ModelNotFound,
+    NotAllowed,
+    NotReadable,
     NotReady,
     Overloaded,
     PayloadTooLarge,
@@ -32,6 +39,7 @@ from tessera_client import (
     predict,
     summarize,
 )
+from tessera_client.errors import Detail
 
 GOOD = {"model": "m", "version": 3, "outputs": [[{"label": "good", "score": 0.9, "of_a_newer_service": 1}]]}
 ASKED = classify_texts("m", ["a"])
@@ -182,7 +190,8 @@ def test_the_service_is_told_how_much_time_is_left(ask, url, script):
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(404, ModelNotFound), (413, PayloadTooLarge), (422, InvalidInput), (500, InferenceFailed), (504, DeadlineExceeded),
-     (502, TesseraError), (307, TesseraError)],
+     (502, TesseraError), (307, TesseraError), (400, BadRequest), (403, Forbidden), (405, NotAllowed),
+     (408, DeadlineExceeded), (409, InvalidArtifact), (415, NotReadable), (418, BadRequest), (431, HeadersTooLarge)],
 )  # fmt: skip
 def test_everything_else_is_tried_once_and_raised_as_what_it_is(ask, url, script, status, kind):
     details = [{"loc": ["inputs", 1, "text"], "msg": "the text is empty"}]
@@ -207,6 +216,14 @@ def test_an_answer_of_another_form_is_an_error_and_not_a_guess(ask, url, script,
     script.will(200, body)
     with pytest.raises(TesseraError, match="not what a model of this task gives"):
         ask(url, summarize("m", ["a"]))
+
+
+@pytest.mark.parametrize("kind", [TesseraError, PayloadTooLarge, Forbidden, Unreachable])
+def test_an_error_can_go_through_another_process(kind):
+    details = [Detail(loc=["inputs", 0], msg="empty")]
+    error = kind("why", status=413, error_type="PayloadTooLarge", request_id="r3", details=details)
+    found = pickle.loads(pickle.dumps(error))
+    assert (type(found), str(found), vars(found)) == (kind, "why", vars(error))
 
 
 def test_no_connection_is_unreachable_at_once(ask):

@@ -26,7 +26,8 @@ _WORD = re.compile(rf"[{HAN}]|[^\W{HAN}]+(?:['’-][^\W{HAN}]+)*|[^\w\s]+")
 class TextExplanationParameters(TextClassificationParameters):
     label: Annotated[str | None, Field(description="the label to explain; by default the best one")] = None
     top_k: Annotated[
-        int | None, Field(ge=1, description="as in a prediction, whose parameters may be sent as they are; no effect")
+        int | None,
+        Field(ge=1, le=10_000, description="as in a prediction, whose parameters may be sent as they are; no effect"),
     ] = None
 
 

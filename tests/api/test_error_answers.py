@@ -1,0 +1,55 @@
+"""Errors become HTTP in one place, whatever the core raises."""
+
+import pytest
+from conftest import eventually
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp
+
+from app.api.errors import STATUS, V2_STATUS, status_of
+from app.errors import InvalidInput, Overloaded, ServiceError
+from app.serving.engine import LocalEngine
+from tessera_client.errors import TesseraError, kind_of
+
+
+class TensorTooLong(InvalidInput):
+    """A finer error than the tables name."""
+
+
+class QuotaSpent(Overloaded):
+    """Another one, whose class takes more than a message."""
+
+
+class NeverHeardOf(ServiceError):
+    """A child of the root."""
+
+
+@pytest.mark.parametrize(
+    ("error", "native", "v2"),
+    [
+        (InvalidInput("x"), 422, 400),
+        (TensorTooLong("x"), 422, 400),
+        (QuotaSpent("x", 2.0), 429, 429),
+        (NeverHeardOf("x"), 500, 500),
+    ],
+)
+def test_an_error_that_the_table_does_not_name_has_the_status_of_its_parent(error, native, v2):
+    assert status_of(error, STATUS) == native
+    assert status_of(error, V2_STATUS) == v2
+
+
+def test_a_finer_error_is_answered_in_the_envelope_with_the_headers_of_its_parent(app: ASGIApp, monkeypatch):
+    async def refuse(*_: object, **__: object) -> None:
+        raise QuotaSpent("your quota is spent", 6.2)
+
+    monkeypatch.setattr(LocalEngine, "predict", refuse)
+    with TestClient(app) as client:
+        eventually(lambda: client.get("/health/ready").status_code == 200)
+        answer = client.post("/v1/models/tiny-sentiment/predict", json={"inputs": ["good"]})
+    assert answer.status_code == 429
+    assert answer.headers["retry-after"] == "7"
+    assert answer.json()["error_type"] == "QuotaSpent"
+
+
+@pytest.mark.parametrize("status", sorted({*STATUS.values(), *V2_STATUS.values(), 405, 408, 415, 431, 418}))
+def test_the_python_client_has_a_class_for_every_status_that_the_service_answers(status):
+    assert kind_of(status) is not TesseraError

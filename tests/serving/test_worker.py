@@ -1,0 +1,73 @@
+import asyncio
+from collections.abc import Callable, Coroutine
+from threading import Event
+from typing import Any
+
+import pytest
+
+from app.serving.worker import Worker, WorkerDied
+
+
+def go(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(coroutine, 20))
+
+
+async def call(function: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+    worker = Worker("worker")
+    try:
+        return await worker.call(function, timeout_s)
+    finally:
+        worker.stop()
+
+
+def raising(error: BaseException) -> Callable[[], Any]:
+    def function() -> None:
+        raise error
+
+    return function
+
+
+def test_it_answers_with_what_the_function_returns():
+    assert go(call(lambda: 6 * 7)) == 42
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), MemoryError(), TimeoutError("its own"), StopAsyncIteration(1)])
+def test_what_a_function_raises_is_raised(error):
+    with pytest.raises(type(error)) as found:
+        go(call(raising(error)))
+    assert found.value is error
+
+
+def test_an_exhausted_iterator_is_an_error_at_once_though_no_future_takes_it():
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        go(call(lambda: next(iter(()))))
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ends_says_so(error):
+    with pytest.raises(WorkerDied, match="ended"):
+        go(call(raising(error)))
+
+
+def test_a_function_that_hangs_is_left_at_the_limit():
+    gate = Event()
+    try:
+        with pytest.raises(WorkerDied, match="no answer within"):
+            go(call(gate.wait, 0.05))
+    finally:
+        gate.set()
+
+
+def test_the_end_of_its_thread_can_be_awaited_without_another_thread():
+    async def main() -> None:
+        gate, worker = Event(), Worker("worker")
+        asking = asyncio.ensure_future(worker.call(gate.wait, 10))
+        await asyncio.sleep(0)
+        worker.stop()
+        assert not await worker.ended(0.05)
+        gate.set()
+        assert await worker.ended(10)
+        assert await asking
+
+    go(main())

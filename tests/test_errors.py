@@ -1,0 +1,31 @@
+"""The tree of errors must survive a way through another process: remote engines raise what happened there."""
+
+import copy
+import pickle
+
+import pytest
+
+from app.errors import InvalidInput, Overloaded, ServiceError
+
+DETAILS = [{"loc": ["inputs", 2, "text"], "msg": "the text is empty"}]
+
+
+def tree(kind: type[ServiceError]) -> list[type[ServiceError]]:
+    return [kind, *(each for child in kind.__subclasses__() for each in tree(child))]
+
+
+@pytest.mark.parametrize("kind", tree(ServiceError), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("copied", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
+def test_every_error_can_be_copied_with_all_that_it_says(kind, copied):
+    error = kind("why", 1.5) if kind is Overloaded else kind("why")
+    error.details = DETAILS
+    found = copied(error)
+    assert type(found) is kind
+    assert str(found) == "why"
+    assert vars(found) == vars(error)
+
+
+def test_a_fault_seen_from_further_out_can_be_copied_too():
+    found = pickle.loads(pickle.dumps(InvalidInput("the text is empty").under("inputs", 2, "text")))
+    assert str(found) == "inputs.2.text: the text is empty"
+    assert found.details == DETAILS
