@@ -111,7 +111,12 @@ def open_on_cuda(path: Path, threads: int) -> tuple[ort.InferenceSession | None,
 def signature_of_onnx(path: Path) -> Signature:
     """What the graph says of itself. Raises InvalidArtifact for tensors that have no V2 datatype."""
     session = _open(path, 1, [CPU], ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
-    return Signature(_described(path, session.get_inputs()), _described(path, session.get_outputs()))
+    inputs = session.get_inputs()
+    return Signature(
+        _described(path, inputs),
+        _described(path, session.get_outputs()),
+        {one.name: tuple(size if isinstance(size, str) else "" for size in one.shape) for one in inputs},
+    )
 
 
 def _open(

@@ -37,7 +37,7 @@ def _of_path(path: str, item: dict[str, Any], models: list[str]) -> list[Asked]:
             found.append(Asked(f"{method.upper()} {path}", method.upper(), url, headers, body or b""))
             if body is not None and "/infer" not in path:
                 zipped = (JSON, ("Content-Encoding", "gzip"))
-                found.append(Asked(f"{method.upper()} {path}", "POST", url, zipped, gzip.compress(body)))
+                found.append(Asked(f"{method.upper()} {path}", "POST", url, zipped, gzip.compress(body, mtime=0)))
     return found
 
 
