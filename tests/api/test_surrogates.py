@@ -10,8 +10,8 @@ from graphs import copied
 from pydantic_core import from_json
 from starlette.testclient import TestClient
 
+from app.adding.command import add_model
 from app.api.surrogates import not_unicode
-from app.commands import add_model
 
 V1, V2, HF = "/v1/models/tiny-sentiment/predict", "/v2/models/texts/infer", "/hf/models/tiny-sentiment"
 PAIR = "half of a surrogate pair"
