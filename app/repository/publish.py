@@ -6,7 +6,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +60,6 @@ def publish(
         os.rename(folder, model / str(manifest.version))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):
-            model.rmdir()  # unless it has other versions
         raise
     return manifest
 
