@@ -21,7 +21,7 @@ class EmbeddingConfig(Schema):
     """The graph maps `input_ids` and `attention_mask` [batch, tokens] to `embedding` fp32 [batch, width]."""
 
     tokenizer: str
-    max_tokens: Annotated[int, Field(ge=8)]
+    max_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
     has_unit_length: Annotated[bool, Field(description="whether each embedding of the graph has length one")] = False
     prompts: dict[str, str] = Field({}, description="what a caller may have put before a text, by name")
 

@@ -40,7 +40,7 @@ class SummarizationConfig(Schema):
     `reach` of its `relevance`, and without `kinship` every text starts with its first sentence."""
 
     tokenizer: str
-    max_tokens: Annotated[int, Field(ge=8)]
+    max_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
     position_weight: Annotated[float, Field(ge=0)] = 0.25
     position_reach: Annotated[int | None, Field(ge=1)] = None
     kinship: Annotated[float, Field(ge=0, le=1)] = 0

@@ -21,7 +21,7 @@ class TextClassificationConfig(Schema):
 
     labels: Annotated[list[str], Field(min_length=2)]
     tokenizer: str
-    max_tokens: Annotated[int, Field(ge=8)]
+    max_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
 
 
 class TextInput(Schema):
