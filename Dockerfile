@@ -10,6 +10,8 @@ RUN mkdir app training && touch app/__init__.py training/__init__.py
 # RUNTIME is cpu or gpu: which onnxruntime.
 ARG RUNTIME=cpu
 RUN /opt/venv/bin/pip install ".[$RUNTIME]"
+COPY deploy/check-cuda deploy/
+RUN [ "$RUNTIME" != gpu ] || /opt/venv/bin/python deploy/check-cuda
 COPY app app
 RUN /opt/venv/bin/pip install --no-deps --force-reinstall .
 

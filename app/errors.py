@@ -4,6 +4,7 @@ ServiceError
 ├── InvalidInput        the caller sent something we cannot use
 │   └── PayloadTooLarge and it was too large to read
 ├── Unauthorized        a key is needed, and a known one did not come
+├── KeysUnreadable      no key can be checked at the moment
 ├── Forbidden           whoever asks, it may not be asked from there
 ├── ModelNotFound       no such model or version
 ├── ModelNotReady       known, but not loaded, or the service is stopping
@@ -65,12 +66,20 @@ class Unauthorized(ServiceError):
     pass
 
 
+class KeysUnreadable(ServiceError):
+    pass
+
+
 class Forbidden(ServiceError):
     pass
 
 
 class ModelNotFound(ServiceError):
-    pass
+    """`has_more`: the message names some of those that there are, and a list of them all would help."""
+
+    def __init__(self, message: str, *, has_more: bool = False) -> None:
+        super().__init__(message)
+        self.has_more = has_more
 
 
 class ModelNotReady(ServiceError):

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from time import monotonic
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.errors import InvalidInput
+from app.errors import InvalidInput, KeysUnreadable
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ BRAND = "tessera_"  # lets scanners find a secret that was published by mistake
 START_LENGTH = len(BRAND) + 8
 SECRET_BYTES = 32
 LOOK_AGAIN_S = 1.0
+TRUSTED_S = 60.0  # time to mend a file that cannot be read, while the keys before hold; then none does
+SAY_AGAIN_S = 10.0
+MOST_BYTES = 16_000_000  # some 80,000 keys
 
 
 class Key(BaseModel):
@@ -52,11 +56,33 @@ class KeyList(BaseModel):
 
 
 def read_keys(path: Path) -> list[Key]:
-    """The keys of a file; none, if there is no file. Raises ValueError if it is not a file of keys."""
+    """The keys of a file; none, if there is no file. Raises ValueError if it is not a file of keys, and OSError."""
+    content = _read(path)
+    return [] if content is None else _parsed(path, content)
+
+
+def _read(path: Path) -> bytes | None:
+    """The bytes of a file, None if there is none. Raises ValueError for what is no file, or too large, and OSError."""
     try:
-        return KeyList.model_validate_json(path.read_bytes()).keys
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ValueError(f"{path} is no regular file")
+            content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        return []
+        return None
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{path} has more than {MOST_BYTES} bytes")
+    return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file. A pipe that took its place would keep us waiting for somebody who writes."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _parsed(path: Path, content: bytes) -> list[Key]:
+    try:
+        return KeyList.model_validate_json(content).keys
     except ValidationError as error:
         # Without the values: somebody may have written a secret there.
         fault = error.errors(include_input=False, include_url=False)[0]
@@ -94,38 +120,54 @@ def revoke_key(path: Path, name: str) -> None:
 class KeyRing:
     """The keys of a file as a running service sees them: what is added or revoked holds a second later.
 
-    Without the file there are no keys. A file that cannot be read any more changes nothing, and the log says so.
+    Without the file there are no keys. While it cannot be read, the log says so, and the keys before hold for a minute
+    at most; then nobody is let in until it can be read again.
     Raises ValueError or OSError if it cannot be read from the beginning.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamp = _stamp(path)
-        self._keys = _by_start(read_keys(path))
+        self._content = _read(path)
+        self._keys = _by_start([] if self._content is None else _parsed(path, self._content))
         self._look_again_at = monotonic() + LOOK_AGAIN_S
+        self._unreadable_since: float | None = None
+        self._say_again_at = 0.0
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def owner_of(self, secret: bytes) -> str | None:
-        """The name of the key with this secret, found in a time that tells nothing of the secrets that there are."""
-        if monotonic() >= self._look_again_at:
-            self._look_again()
+        """The name of the key with this secret, found in a time that tells nothing of the secrets that there are.
+
+        Raises KeysUnreadable.
+        """
+        now = monotonic()
+        if now >= self._look_again_at:
+            self._look_again(now)
+        if self._unreadable_since is not None and now >= self._unreadable_since + TRUSTED_S:
+            raise KeysUnreadable("the file of keys cannot be read, so no key can be checked; the log has the reason")
         name, digest = self._keys.get(secret[:START_LENGTH], NOBODY)
         return name if compare_digest(digest, _digest(secret)) else None
 
-    def _look_again(self) -> None:
-        self._look_again_at = monotonic() + LOOK_AGAIN_S
+    def _look_again(self, now: float) -> None:
+        # The file itself is compared, not when it was changed: of a clock that was set back, or of two changes within
+        # one of its ticks, the date would say that nothing has changed. It is small.
+        self._look_again_at = now + LOOK_AGAIN_S
         try:
-            stamp = _stamp(self._path)
-            if stamp == self._stamp:
-                return
-            self._stamp = stamp
-            self._keys = _by_start(read_keys(self._path))
+            content = _read(self._path)
+            if content != self._content:
+                self._keys = _by_start([] if content is None else _parsed(self._path, content))
+                self._content = content
+                log.info("keys are now: %s", ", ".join(name for name, _ in self._keys.values() if name) or "none")
         except (OSError, ValueError) as error:
-            log.error("the keys stay as they were: %s", error)
+            self._unreadable_since = now if self._unreadable_since is None else self._unreadable_since
+            if now >= self._say_again_at:
+                self._say_again_at = now + SAY_AGAIN_S
+                left = max(0.0, self._unreadable_since + TRUSTED_S - now)
+                log.error("the keys stay as they were for %.0f s, and then none holds: %s", left, error)
         else:
-            log.info("keys are now: %s", ", ".join(name for name, _ in self._keys.values() if name) or "none")
+            self._unreadable_since = None
+            self._say_again_at = 0.0
 
 
 # What an unknown secret is compared with, so that this takes as long as with a known one.
@@ -138,14 +180,6 @@ def _by_start(keys: Sequence[Key]) -> dict[bytes, tuple[str | None, bytes]]:
 
 def _digest(secret: bytes) -> bytes:
     return sha256(secret).digest()
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _now() -> datetime:

@@ -7,7 +7,7 @@ from app.errors import ModelNotFound, ServiceError
 from app.repository.repository import ModelRepository
 from app.runtimes.hardware import hardware
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import no_such_model
+from app.serving.names import no_such_model
 from app.serving.plan import Plan, read_plan, write_plan
 from app.serving.tune import Trial, tune
 

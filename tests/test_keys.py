@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import resource
 import stat
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import app.keys
-from app.errors import InvalidInput
+from app.errors import InvalidInput, KeysUnreadable
 from app.keys import KeyRing, add_key, read_keys, revoke_key
 
 
@@ -118,6 +119,112 @@ def test_a_file_that_was_damaged_changes_nothing_and_the_log_says_so_once(file, 
         assert owner_of(ring, secret) == "laptop"
     assert caplog.text.count("the keys stay as they were") == 1
     assert "is not a file of keys" in caplog.text
+
+
+def folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def link_to_itself(file: Path) -> None:
+    file.unlink()
+    file.symlink_to(file)
+
+
+def endless(file: Path) -> None:
+    file.unlink()
+    file.symlink_to("/dev/zero")
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def no_text(file: Path) -> None:
+    file.write_bytes(b"\xff" * 100)
+
+
+UNREADABLE = [folder, pipe, link_to_itself, endless, empty, no_text]
+
+
+@pytest.mark.usefixtures("follows_at_once")
+@pytest.mark.parametrize("spoil", UNREADABLE)
+def test_a_key_that_was_revoked_while_the_file_could_not_be_read_is_refused_as_soon_as_it_can(file, spoil, caplog):
+    first, second = add_key(file, "first"), add_key(file, "second")
+    ring = KeyRing(file)
+    revoke_key(file, "first")
+    without_first = file.read_bytes()
+    spoil(file)
+    assert owner_of(ring, first) == "first"
+    assert "the keys stay as they were" in caplog.text
+    file.rmdir() if file.is_dir() else file.unlink()
+    file.write_bytes(without_first)
+    assert (owner_of(ring, first), owner_of(ring, second)) == (None, "second")
+
+
+@pytest.mark.usefixtures("follows_at_once")
+def test_a_key_that_was_revoked_while_descriptors_had_run_out_is_refused_when_there_are_some(file, caplog):
+    secret = add_key(file, "laptop")
+    ring = KeyRing(file)
+    revoke_key(file, "laptop")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        assert owner_of(ring, secret) == "laptop"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "Too many open files" in caplog.text
+    assert owner_of(ring, secret) is None
+
+
+@pytest.mark.usefixtures("follows_at_once")
+@pytest.mark.parametrize("spoil", UNREADABLE)
+def test_nobody_is_let_in_when_the_file_could_not_be_read_for_too_long_and_then_again(file, spoil, monkeypatch):
+    monkeypatch.setattr(app.keys, "TRUSTED_S", 0.0)
+    secret = add_key(file, "laptop")
+    ring = KeyRing(file)
+    kept = file.read_bytes()
+    spoil(file)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        with pytest.raises(KeysUnreadable):
+            owner_of(ring, secret)
+    assert len(os.listdir("/proc/self/fd")) == before
+    file.rmdir() if file.is_dir() else file.unlink()
+    file.write_bytes(kept)
+    assert owner_of(ring, secret) == "laptop"
+
+
+@pytest.mark.usefixtures("follows_at_once")
+def test_a_change_is_seen_that_leaves_size_file_and_dates_as_they_were(file):
+    first = add_key(file, "first")
+    ring = KeyRing(file)
+    before, kept = file.stat(), json.loads(file.read_text())
+    kept["keys"][0]["sha256"] = "0" * 64
+    with open(file, "r+") as same_file:
+        same_file.write(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = file.stat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
+    assert owner_of(ring, first) is None
+
+
+@pytest.mark.usefixtures("follows_at_once")
+def test_a_link_that_is_swapped_leads_to_other_keys(file, tmp_path):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    first, second = add_key(old, "first"), add_key(new, "second")
+    file.parent.mkdir()
+    file.symlink_to(old)
+    ring = KeyRing(file)
+    assert (owner_of(ring, first), owner_of(ring, second)) == ("first", None)
+    (tmp_path / "link").symlink_to(new)
+    os.replace(tmp_path / "link", file)
+    assert (owner_of(ring, first), owner_of(ring, second)) == (None, "second")
 
 
 def test_the_file_is_looked_at_once_a_second_at_most(file):

@@ -19,7 +19,7 @@ from graphs import copied, cumulated, doubled_and_summed, publish_brightness
 from test_server import Service, publish_slow
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from app.commands import add_model
+from app.adding.command import add_model
 
 NUMBERS = {
     "BOOL": np.array([[True, False]]),
@@ -92,6 +92,30 @@ def test_the_default_path_of_the_client_is_binary_both_ways(client):
     ]
     np.testing.assert_array_equal(result.as_numpy("doubled"), 2 * X)
     np.testing.assert_array_equal(result.as_numpy("sum"), X.sum(axis=1))
+
+
+def test_the_configuration_says_what_tritons_image_client_reads(client):
+    """Of a picture model: one input with three dimensions beside the batch, its format, one output of FP32."""
+    config, metadata = client.get_model_config("brightness"), client.get_model_metadata("brightness")
+    (image,), (probabilities,) = config["input"], config["output"]
+    assert config["max_batch_size"] >= 1
+    assert (image["name"], image["data_type"], image["format"]) == ("image", "TYPE_UINT8", "FORMAT_NHWC")
+    assert metadata["inputs"][0]["shape"] == [-1, *image["dims"]] == [-1, 8, 8, 3]
+    assert (probabilities["data_type"], probabilities["dims"]) == ("TYPE_FP32", [3])
+    height, width, channels = image["dims"]
+    batch = np.full((1, height, width, channels), 255, np.uint8)
+    outputs = [wanted(probabilities["name"], class_count=1)]
+    best = client.infer("brightness", [given(image["name"], batch)], outputs=outputs).as_numpy("probabilities")
+    assert best[0][0].decode().endswith(":0:red")
+
+
+def test_the_configuration_of_a_version_and_of_tensors_without_other_dimensions(client):
+    assert client.get_model_config("tiny-sentiment", "1") == client.get_model_config("tiny-sentiment")
+    scalar_rows = client.get_model_config("two")["output"][1]
+    assert (scalar_rows["dims"], scalar_rows["reshape"]) == ([1], {"shape": []})
+    assert {one["data_type"] for one in client.get_model_config("texts")["input"]} == {"TYPE_STRING"}
+    with pytest.raises(InferenceServerException, match="Request for unknown model"):
+        client.get_model_config("nobody")
 
 
 def test_an_id_that_was_not_given_is_not_invented(client):

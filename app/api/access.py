@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.errors import ErrorEnvelope, on_service_error
-from app.errors import Unauthorized
+from app.errors import ServiceError, Unauthorized
 from app.keys import KeyRing
 from app.telemetry import Telemetry
 
@@ -48,19 +48,27 @@ class Access:
         if scope["type"] == "lifespan" or (scope["type"] == "http" and is_open(scope["method"], scope["path"])):
             await self._app(scope, receive, send)
             return
+        try:
+            name = self._caller(scope)
+        except ServiceError as error:
+            if scope["type"] == "http":
+                await (await on_service_error(Request(scope), error))(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008})
+            return
+        scope["state"]["key"] = name
+        self._telemetry.key_requests.labels(name).inc()
+        await self._app(scope, receive, send)
+
+    def _caller(self, scope: Scope) -> str:
+        """The name of the key that came with a request. Raises Unauthorized and KeysUnreadable."""
         bearer, api_key = _secrets_of(scope)
         # Either may be right: some clients send a token of their own, unasked, beside ours.
         name = self._keys.owner_of(api_key) or self._keys.owner_of(bearer)
-        if name:
-            scope["state"]["key"] = name
-            self._telemetry.key_requests.labels(name).inc()
-            await self._app(scope, receive, send)
-        elif scope["type"] == "http":
+        if name is None:
             why = "this key is not known, or was revoked" if bearer or api_key else "a key is needed"
-            error = Unauthorized(f"{why}; send one as Authorization: Bearer … or X-API-Key: …")
-            await (await on_service_error(Request(scope), error))(scope, receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1008})
+            raise Unauthorized(f"{why}; send one as Authorization: Bearer … or X-API-Key: …")
+        return name
 
 
 def is_open(method: str, path: str) -> bool:

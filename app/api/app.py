@@ -16,6 +16,7 @@ from app.api.aside import Aside
 from app.api.cross_site import OwnPagesOnly
 from app.api.direct import Direct, Handler
 from app.api.explain import explain_handlers
+from app.api.head import HeadToo
 from app.api.headers import SecurityHeaders, allow_origins
 from app.api.hf import hf_handlers
 from app.api.limits import Limits, body_limit
@@ -90,7 +91,7 @@ def create_app(
     busiest: dict[str, Handler] = {}
     for handlers in (predict_handlers, explain_handlers, infer_handlers, hf_handlers):
         busiest |= handlers(engine, limits, aside)
-    inside: ASGIApp = Direct(app, busiest)
+    inside: ASGIApp = HeadToo(Direct(app, busiest))
     inside = Access(inside, keys, telemetry) if keys is not None else OwnPagesOnly(inside, cors_origins)
     if cors_origins:  # before the keys: a browser asks without one whether it may send one
         inside = allow_origins(inside, cors_origins)

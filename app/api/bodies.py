@@ -9,6 +9,7 @@ from app.api.contracts import contract_of
 from app.api.errors import invalid_input
 from app.api.forms import read_form
 from app.api.json_text import JsonLimits, parse
+from app.api.surrogates import not_unicode
 from app.errors import InvalidInput, PayloadTooLarge
 from app.tasks.base import Task
 
@@ -32,7 +33,7 @@ def read_items(
     """
     if is_raw(request, task):
         items = [_parse(task.Input, {task.binary_field: body})]
-        parameters = _parse(task.Parameters, dict(request.query_params))
+        parameters = _parse(task.Parameters, dict(request.query_params), "parameters")
     elif task.binary_field and _content_type(request) == MULTIPART:
         items, parameters = _uploaded(request, body, task, max_items, limits)
     else:
@@ -65,6 +66,8 @@ def _from_json(
             raise PayloadTooLarge(f"more than {max_items} inputs; a request may have {max_items}") from None
         raise invalid_input(faults) from None
     except ValueError as error:
+        if fault := not_unicode(body, str(error)):
+            raise fault from None
         raise InvalidInput(f"the body is not valid JSON: {error}{_hint(task)}") from None
     return question.inputs, question.parameters
 
@@ -88,13 +91,15 @@ def _uploaded(
     if len(form.files) > max_items:
         raise PayloadTooLarge(f"{len(form.files)} inputs; a request may have {max_items}")
     items = [_parse(task.Input, {task.binary_field: file}, "inputs", i) for i, file in enumerate(form.files)]
-    return items, _parse(task.Parameters, fields)
+    return items, _parse(task.Parameters, fields, "parameters")
 
 
 def _json_object(text: str, limits: JsonLimits) -> dict[str, Any]:
     try:
         found = parse(text.encode(), limits)
     except ValueError as error:
+        if fault := not_unicode(text.encode(), str(error)):
+            raise fault.under("parameters") from None
         raise InvalidInput(f"parameters: not valid JSON: {error}") from None
     if not isinstance(found, dict):
         raise InvalidInput("parameters: must be a JSON object")

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, RootModel, create_model
 
-from app.tasks.base import Schema, Task
+from app.tasks.base import Task
+from app.tasks.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.InvalidInput: 422,
     errors.PayloadTooLarge: 413,
     errors.Unauthorized: 401,
+    errors.KeysUnreadable: 503,
     errors.Forbidden: 403,
     errors.ModelNotFound: 404,
     errors.ModelNotReady: 503,
@@ -31,6 +32,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
 V2_STATUS = {**STATUS, errors.InvalidInput: 400}
 
 MOST_DETAILS = 20
+LONGEST_MESSAGE = 2000  # what a caller sent is repeated in some, and may be long
 
 
 class ErrorDetail(BaseModel):
@@ -52,7 +54,7 @@ class ErrorEnvelope(BaseModel):
 def envelope(
     request_id: str, status: int, error: str, error_type: str, details: Any = (), headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    body = {"error": error, "error_type": error_type, "request_id": request_id}
+    body = {"error": error[:LONGEST_MESSAGE], "error_type": error_type, "request_id": request_id}
     if details:
         body["details"] = details
     return JSONResponse(body, status, headers)
@@ -94,9 +96,16 @@ async def on_service_error(request: Request, error: Exception) -> JSONResponse:
     elif isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     details = error.details[:MOST_DETAILS]
-    table = V2_STATUS if request.url.path.startswith("/v2/") else STATUS
-    status = status_of(error, table)
-    return envelope(request.state.request_id, status, str(error), type(error).__name__, details, headers)
+    is_v2 = request.url.path.startswith("/v2/")
+    status = status_of(error, V2_STATUS if is_v2 else STATUS)
+    message = _not_found(error, is_v2) if isinstance(error, errors.ModelNotFound) else str(error)
+    return envelope(request.state.request_id, status, message, type(error).__name__, details, headers)
+
+
+def _not_found(error: errors.ModelNotFound, is_v2: bool) -> str:
+    # The first words are Triton's: there are clients that look for them.
+    listed = "POST /v2/repository/index" if is_v2 else "GET /v1/models"
+    return f"{'Request for unknown model: ' if is_v2 else ''}{error}{f'; {listed} lists all' if error.has_more else ''}"
 
 
 async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -109,12 +118,15 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     """What the router refused: an unknown path, a method that is not allowed."""
     assert isinstance(error, HTTPException)
     status, message = error.status_code, str(error.detail)
+    headers = dict(error.headers or {})
     if status == 404:
-        message = f"there is nothing at {request.url.path}; the routes are listed at /docs"
+        message = f"there is nothing at {request.url.path:.200}; the routes are listed at /docs"
     elif status == 405:
         message = f"{request.method} is not allowed here"
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"
     error_type = HTTPStatus(status).phrase.title().replace(" ", "")
-    return envelope(request.state.request_id, status, message, error_type, headers=dict(error.headers or {}))
+    return envelope(request.state.request_id, status, message, error_type, headers=headers)
 
 
 async def on_bug(request: Request, error: Exception) -> JSONResponse:

@@ -19,6 +19,7 @@ from app.api.json_text import parse
 from app.api.limits import Limits
 from app.api.pieces import Pieces
 from app.api.predict import Question, ask, headers_of
+from app.api.surrogates import not_unicode
 from app.api.v1 import EngineDep
 from app.errors import InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge, ServiceError
 from app.repository.manifest import Manifest
@@ -29,6 +30,7 @@ from app.tasks.json_pieces import array_of
 
 MODEL = "/hf/models/{model}"
 PIPELINE = MODEL + "/pipeline/{task}"
+LONGEST_IN_HEADER = 500
 BESIDE_INPUTS = ("parameters", "options")
 
 router = APIRouter(tags=["hugging face"])
@@ -72,7 +74,7 @@ def hf_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, Handl
         except ServiceError as error:
             reply = await on_service_error(request, error)
             if str(error).isascii() and str(error).isprintable():  # the body has it in any case
-                reply.headers["X-Error-Message"] = str(error)
+                reply.headers["X-Error-Message"] = str(error)[:LONGEST_IN_HEADER]
             return reply
 
     return {MODEL: answer, PIPELINE: answer}
@@ -170,6 +172,8 @@ def _json_object(content: bytes, manifest: Manifest, limits: Limits) -> dict[str
     try:
         body = parse(content, limits.json)
     except ValueError as error:
+        if fault := not_unicode(content, str(error)):
+            raise fault from None
         raise InvalidInput(f"{manifest.name} is a {manifest.task} model and reads JSON; this is not: {error}") from None
     if not isinstance(body, dict):
         raise InvalidInput('the body must be a JSON object: {"inputs": …, "parameters": {…}}')

@@ -13,7 +13,6 @@ from pydantic.fields import FieldInfo
 
 from app.api.contracts import Contract
 from app.tasks import TASKS
-from app.tasks.base import Schema
 from app.tasks.embeddings import (
     FeatureExtraction,
     FeatureExtractionParameters,
@@ -21,7 +20,8 @@ from app.tasks.embeddings import (
     SentenceSimilarityParameters,
 )
 from app.tasks.image_classification import ImageClassification, ImageClassificationParameters
-from app.tasks.summarization import Summarization, SummarizationParameters
+from app.tasks.schema import Schema
+from app.tasks.summarization import MAX_CHARACTERS, Summarization, SummarizationParameters
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
 
 
@@ -61,12 +61,13 @@ class HfImageClassificationParameters(KnownOnly, ImageClassificationParameters):
 class HfSummaryLimits(KnownOnly):
     """How long a summary may be: one of them. It has at least one sentence."""
 
-    max_length: Annotated[int | None, Field(ge=1, description="the same as max_new_tokens")] = None
+    max_length: Annotated[int | None, Field(ge=1, le=MAX_CHARACTERS, description="the same as max_new_tokens")] = None
     max_new_tokens: Annotated[
-        int | None, Field(ge=1, description="tokens of the summary, as the model's own tokenizer counts them")
+        int | None,
+        Field(ge=1, le=MAX_CHARACTERS, description="tokens of the summary, as the model's own tokenizer counts them"),
     ] = None
-    max_words: Annotated[int | None, Field(ge=1, description="words of the summary")] = None
-    max_sentences: Annotated[int | None, Field(ge=1, description="sentences to choose")] = None
+    max_words: Annotated[int | None, Field(ge=1, le=MAX_CHARACTERS, description="words of the summary")] = None
+    max_sentences: Annotated[int | None, Field(ge=1, le=MAX_CHARACTERS, description="sentences to choose")] = None
 
 
 NATIVE_LIMITS = {

@@ -79,12 +79,12 @@ def _pages() -> Iterator[tuple[str, Page]]:
 PAGES = dict(_pages())
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.get("/")
 async def playground(request: Request) -> Response:
     return _sent(request, PAGES["index.html"])
 
 
-@router.api_route("/pages/{path:path}", methods=["GET", "HEAD"])
+@router.get("/pages/{path:path}")
 async def page(request: Request, path: str) -> Response:
     if path not in PAGES:
         raise HTTPException(404)

@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 from app.api.cards import Card, ModelList, card, summary
 from app.errors import InvalidArtifact
-from app.serving.engine import Engine, ModelStatus, no_such_model
+from app.serving.engine import Engine, ModelStatus
+from app.serving.names import no_such_model
 from app.tasks.recommendation import FoundItem
 
 router = APIRouter(prefix="/v1/models", tags=["models"])

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.api.errors import envelope, invalid_input
 from app.api.v1 import EngineDep, load_newest
+from app.api.v2_config import ModelConfig, config_of
 from app.api.v2_schemas import (
     BatchStatistics,
     Duration,
@@ -35,6 +36,7 @@ Body = TypeVar("Body", bound=BaseModel)
 EXTENSIONS = [
     "binary_tensor_data",
     "classification",
+    "model_configuration",
     "model_repository",
     "model_repository(unload_dependents)",
     "schedule_policy",
@@ -86,6 +88,22 @@ async def model_metadata(model: str, engine: EngineDep) -> ModelMetadata:
 @router.get("/models/{model}/versions/{version}", summary="The tensors of one version")
 async def version_metadata(model: str, version: int, engine: EngineDep) -> ModelMetadata:
     return _metadata(engine, engine.find(model, version))
+
+
+@router.get(
+    "/models/{model}/config", summary="The tensors of a model in Triton's words", response_model_exclude_none=True
+)
+async def model_config(model: str, engine: EngineDep) -> ModelConfig:
+    return config_of(engine.find(model))
+
+
+@router.get(
+    "/models/{model}/versions/{version}/config",
+    summary="The tensors of one version in Triton's words",
+    response_model_exclude_none=True,
+)
+async def version_config(model: str, version: int, engine: EngineDep) -> ModelConfig:
+    return config_of(engine.find(model, version))
 
 
 @router.get("/models/{model}/ready", summary="The model can predict; 400 if not", response_model=ModelReady)

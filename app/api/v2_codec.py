@@ -18,6 +18,7 @@ from pydantic_core import to_json
 from app.api.aside import QUICK_BYTES
 from app.api.errors import invalid_input
 from app.api.json_text import JsonLimits, parse
+from app.api.surrogates import not_unicode
 from app.api.v2_schemas import InferenceRequest, InputTensor
 from app.errors import InvalidInput, PayloadTooLarge
 from app.repository.manifest import TensorSpec
@@ -182,6 +183,8 @@ def _parse(text: bytes, limits: JsonLimits) -> InferenceRequest:
     except ValidationError as error:
         raise invalid_input(error.errors(include_url=False, include_input=False)) from None
     except ValueError as error:
+        if fault := not_unicode(text, str(error)):
+            raise fault from None
         raise InvalidInput(
             f"the body is not valid JSON: {error}; if tensors follow the JSON, header "
             f"{HEADER_LENGTH} must say how many bytes of JSON there are"
@@ -215,7 +218,7 @@ def _tensors(inputs: Sequence[InputTensor], binary: memoryview, max_values: int)
 
 
 def _listed_tensor(one: InputTensor) -> Array:
-    if "data" not in one.model_fields_set:
+    if one.data is None:
         raise InvalidInput("has neither data nor binary_data_size")
     datatype = _datatype(one.datatype)
     if isinstance(one.data, list):  # looking at every element comes later: there may be millions
@@ -232,7 +235,7 @@ def _listed_tensor(one: InputTensor) -> Array:
 
 
 def _binary_tensor(one: InputTensor, content: memoryview) -> Array:
-    if "data" in one.model_fields_set:
+    if one.data is not None:
         raise InvalidInput("has both data and binary_data_size")
     datatype = _datatype(one.datatype)
     if datatype == "BYTES":

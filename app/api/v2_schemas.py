@@ -7,19 +7,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt
 
+from app.tasks.schema import LARGEST_INTEGER, NullIsAbsent
+
 Parameter = str | float | bool
-Size = Annotated[StrictInt, Field(ge=0)]
+Size = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 NOT_SHARED = "shared memory is not supported; send the tensor itself"
 
 
-class InputParameters(BaseModel):
+class InputParameters(NullIsAbsent):
     model_config = ConfigDict(extra="allow")
 
     binary_data_size: Annotated[Size | None, Field(description="bytes of this tensor after the JSON")] = None
     shared_memory_region: Annotated[None, Field(description="not supported")] = None
 
 
-class InputTensor(BaseModel):
+class InputTensor(NullIsAbsent):
     """Either `data` holds the elements, in row-major order, nested or flat, or they follow the JSON as bytes."""
 
     name: str
@@ -29,37 +31,44 @@ class InputTensor(BaseModel):
     data: Annotated[Any, Field(examples=[[1.0, 2.0, 3.0]])] = None
 
 
-class OutputParameters(BaseModel):
+class OutputParameters(NullIsAbsent):
     model_config = ConfigDict(extra="allow")
 
     binary_data: Annotated[StrictBool | None, Field(description="this tensor as bytes after the JSON")] = None
     classification: Annotated[
-        StrictInt | None, Field(ge=1, description="only the so many largest, each as the text value:index:label")
+        StrictInt | None,
+        Field(ge=1, le=LARGEST_INTEGER, description="only the so many largest, each as the text value:index:label"),
     ] = None
     shared_memory_region: Annotated[None, Field(description="not supported")] = None
 
 
-class RequestedOutput(BaseModel):
+class RequestedOutput(NullIsAbsent):
     name: str
     parameters: OutputParameters = OutputParameters()
 
 
-class RequestParameters(BaseModel):
+class RequestParameters(NullIsAbsent):
     model_config = ConfigDict(extra="allow")
 
-    timeout: Annotated[int, Field(ge=0, description="microseconds until the answer is of no use; 0: default")] = 0
-    priority: Annotated[int, Field(ge=0, description="1 is the highest; 0 is the default, as good as 2")] = 0
+    timeout: Annotated[
+        int, Field(ge=0, le=LARGEST_INTEGER, description="microseconds until the answer is of no use; 0: default")
+    ] = 0
+    priority: Annotated[
+        int, Field(ge=0, le=LARGEST_INTEGER, description="1 is the highest; 0 is the default, as good as 2")
+    ] = 0
     binary_data_output: Annotated[StrictBool, Field(description="every tensor as bytes after the JSON")] = False
     sequence_id: Annotated[Literal[0, ""], Field(description="not supported: requests do not depend on others")] = 0
 
 
-class InferenceRequest(BaseModel):
+class InferenceRequest(NullIsAbsent):
     id: Annotated[str | None, Field(description="is in the answer, too")] = None
     parameters: RequestParameters = RequestParameters()
     inputs: Annotated[list[InputTensor], FailFast(), Field(min_length=1, max_length=1000)]
     outputs: Annotated[
-        list[RequestedOutput], FailFast(), Field(max_length=1000, description="all if none is named")
-    ] = []
+        list[RequestedOutput],
+        FailFast(),
+        Field(default_factory=list, max_length=1000, description="all if none is named"),
+    ]
 
 
 class OutputTensor(BaseModel):
@@ -112,7 +121,7 @@ class ModelReady(BaseModel):
     ready: bool
 
 
-class IndexRequest(BaseModel):
+class IndexRequest(NullIsAbsent):
     ready: Annotated[bool, Field(description="only what is ready")] = False
 
 
@@ -123,8 +132,8 @@ class IndexEntry(BaseModel):
     reason: str
 
 
-class LoadRequest(BaseModel):
-    parameters: dict[str, Any] = {}
+class LoadRequest(NullIsAbsent):
+    parameters: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
 class Duration(BaseModel):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -12,6 +12,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes.hardware import hardware
 from app.runtimes.options import RuntimeOptions
 from app.serving.model import Loaded, Model, Pools, Timing, load
+from app.serving.names import no_such_model, no_such_version
 from app.serving.plan import read_plan
 from app.serving.pool import Pool
 from app.telemetry import Statistics, Telemetry
@@ -293,8 +294,7 @@ class LocalEngine:
             raise ModelNotReady(
                 f"model {name} version {version} is {status.state}{status.reason and ': '}{status.reason}"
             )
-        there = ", ".join(map(str, sorted(on_disk))) or "none"
-        raise ModelNotFound(f"no version {version} of model {name}; there are: {there}")
+        raise no_such_version(name, version, on_disk)
 
     def _model_status(self, name: str) -> ModelStatus:
         versions = sorted(self._versions[name].values(), key=lambda one: -one.version)
@@ -373,7 +373,3 @@ class LocalEngine:
         await model.__aexit__()
         self._after_change()
         log.info("%s is unloaded", name)
-
-
-def no_such_model(name: str, known: Iterable[str]) -> ModelNotFound:
-    return ModelNotFound(f"no model {name!r}; there are: {', '.join(sorted(known)) or 'none'}")

@@ -8,32 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
+from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tensors import Array, Session, Tensors
-
-MOST_UNKNOWN = 5  # fields of one object that are refused one by one
-
-
-class Schema(BaseModel):
-    """Base of all that a caller may send: a field we do not know is an error, not a silent no-op."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _has_few_unknown(cls, values: Any) -> Any:
-        # Each would be a fault of its own, which costs microseconds; of millions nobody reads more than the first.
-        if isinstance(values, dict) and len(values) > len(cls.model_fields) + MOST_UNKNOWN:
-            known = [field.alias or name for name, field in cls.model_fields.items()]
-            unknown = [name for name in values if name not in known]
-            first = ", ".join(f"{name:.40}" for name in unknown[:3])
-            raise ValueError(
-                f"{len(unknown)} fields are not known: {first}, …; there are: {', '.join(known) or 'none'}"
-            )
-        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +163,20 @@ def require_within(indices: Array, count: int, name: str) -> None:
         raise InvalidInput(f"holds {outside.flat[0]}, and the model knows 0 to {count - 1}").under(name)
 
 
+def require_parameters(task: Task, parameters: Any) -> None:
+    """Raises InvalidInput under "parameters" for what this very model cannot do."""
+    try:
+        task.check(parameters)
+    except InvalidInput as error:
+        raise error.under("parameters") from None
+
+
 def predict_alone(task: Task, sessions: Mapping[str, Session], item: Any, parameters: Any) -> Any:
-    """Answer one item without a queue, row by row: for golden examples and for judging a recipe."""
+    """Answer one item without a queue, row by row: for golden examples and for judging a recipe.
+
+    Raises InvalidInput, whose details are relative to the item, or begin with "parameters".
+    """
+    require_parameters(task, parameters)
     prepared = task.preprocess(item, parameters)
     answers = [task.run(sessions, [row])[0] for row in prepared.rows]
     return task.postprocess(prepared, answers, parameters)

@@ -11,9 +11,10 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Schema, Task
+from app.tasks.base import Prepared, Task
 from app.tasks.images import read_square
 from app.tasks.labels import Label, best_labels, read_labels
+from app.tasks.schema import Schema
 from app.tensors import Tensors
 
 DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
@@ -65,7 +66,7 @@ class ImageInput(Schema):
 
 
 class ImageClassificationParameters(Schema):
-    top_k: Annotated[int, Field(ge=1, description="how many labels to return")] = 5
+    top_k: Annotated[int, Field(ge=1, le=10_000, description="how many labels to return")] = 5
 
 
 class ImageClassification(Task):

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Schema, Task
+from app.tasks.base import Prepared, Task
 from app.tasks.embeddings import EmbeddingConfig, FeatureExtraction, SentenceSimilarity
 from app.tasks.lexrank import (
     Choice,
@@ -20,8 +20,9 @@ from app.tasks.lexrank import (
     start_of_report,
     word_centrality,
 )
+from app.tasks.schema import Schema
 from app.tasks.sentences import Sentence, joined, sentences, words
-from app.tasks.text import TextEncoder, TextTask
+from app.tasks.text import TextEncoder, TextTask, require_visible
 from app.tensors import Tensors
 
 MAX_CHARACTERS = 1_000_000
@@ -39,7 +40,7 @@ class SummarizationConfig(Schema):
     `reach` of its `relevance`, and without `kinship` every text starts with its first sentence."""
 
     tokenizer: str
-    max_tokens: Annotated[int, Field(ge=8)]
+    max_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
     position_weight: Annotated[float, Field(ge=0)] = 0.25
     position_reach: Annotated[int | None, Field(ge=1)] = None
     kinship: Annotated[float, Field(ge=0, le=1)] = 0
@@ -58,11 +59,12 @@ class ArticleInput(Schema):
 
 
 class SummarizationParameters(Schema):
-    max_sentences: Annotated[int, Field(ge=1, description="how many sentences to choose")] = 3
+    max_sentences: Annotated[int, Field(ge=1, le=MAX_CHARACTERS, description="how many sentences to choose")] = 3
     max_words: Annotated[
         int | None,
         Field(
             ge=1,
+            le=MAX_CHARACTERS,
             description="instead of max_sentences: choose sentences of at most so many words together, but at least "
             "one sentence; each Chinese or Japanese character counts as a word",
         ),
@@ -71,6 +73,7 @@ class SummarizationParameters(Schema):
         int | None,
         Field(
             ge=1,
+            le=MAX_CHARACTERS,
             description="instead of max_sentences: choose sentences of at most so many tokens together, as the model's "
             "own tokenizer counts them, but at least one sentence",
         ),
@@ -144,8 +147,11 @@ class Summarization(TextTask):
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
         found = self._shortlist(_candidates(item.text, parameters), parameters)
-        # One sentence is its own summary.
-        rows = [self._row(sentence) for sentence in found] if len(found) > 1 else []
+        try:
+            # One sentence is its own summary.
+            rows = [self._row(sentence) for sentence in found] if len(found) > 1 else []
+        except InvalidInput as error:
+            raise error.under("text") from None
         return Prepared(rows, context=found)
 
     def postprocess(
@@ -194,11 +200,13 @@ class Summarization(TextTask):
 
 def _candidates(text: str, parameters: SummarizationParameters) -> list[Sentence]:
     """The sentences to choose from. Raises InvalidInput if there are none, or too many."""
-    if not text.strip():
-        raise InvalidInput("the text is empty").under("text")
     if len(text) > MAX_CHARACTERS:
         reason = f"the text has {len(text)} characters and a summary reads at most {MAX_CHARACTERS}"
         raise InvalidInput(reason).under("text")
+    try:
+        require_visible(text)
+    except InvalidInput as error:
+        raise error.under("text") from None
     found, total = sentences(text, MAX_SENTENCES)
     if not found:
         raise InvalidInput("the text has no letters, so there is nothing to summarise").under("text")

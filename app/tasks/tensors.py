@@ -3,21 +3,23 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, PlainSerializer, RootModel, model_validator
 from pydantic_core import to_json
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Schema, Task
+from app.tasks.base import Prepared, Task
 from app.tasks.json_pieces import array_of, object_of
+from app.tasks.schema import Schema
 from app.tensors import NUMPY_TYPES, Array, Datatype, Session, Tensors
 
 # JSON has no numbers for these. The texts are those of protobuf's JSON mapping; Python and numpy read them, too.
 NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 
 PIECE = 20_000  # elements, which are written in about ten milliseconds
+MOST_DIMENSIONS = 64  # of numpy's arrays
 
 # What the elements of a nested list may be, by the kind of the tensor's numpy type. bool is no number here.
 ELEMENTS: dict[str, tuple[set[type], str]] = {
@@ -27,6 +29,9 @@ ELEMENTS: dict[str, tuple[set[type], str]] = {
     "f": ({int, float, str}, 'numbers, or "NaN", "Infinity", "-Infinity"'),
     "O": ({str}, "texts"),
 }
+
+Filling = Literal["ones", "zeros"]
+FILLINGS: dict[Filling, int] = {"ones": 1, "zeros": 0}
 
 
 class TensorField(Schema):
@@ -47,7 +52,9 @@ class RawTensorsConfig(Schema):
     inputs: Annotated[list[TensorField], Field(min_length=1)]
     outputs: Annotated[list[TensorField], Field(min_length=1)]
     batched: bool
-    probe_size: Annotated[int, Field(ge=1, description="size of varying dimensions in the row to measure with")] = 1
+    probe: Annotated[Filling, Field(description="what the row to measure with is full of")] = "ones"
+    probe_size: Annotated[int, Field(ge=1, description="size of its varying dimensions")] = 1
+    probe_shapes: dict[str, tuple[int, ...]] = Field(default_factory=dict, description="its shapes, if sizes differ")
 
     @model_validator(mode="after")
     def _first_dimension_counts_rows(self) -> Self:
@@ -80,7 +87,9 @@ class RawTensors(Task):
 
     def __init__(self, config: RawTensorsConfig, files: Mapping[str, Path]) -> None:
         self._batched = config.batched
+        self._probe = config.probe
         self._probe_size = config.probe_size
+        self._probe_shapes = config.probe_shapes
         first = 1 if config.batched else 0
         self._shapes = {tensor.name: tensor.shape[first:] for tensor in config.inputs}
         self._datatypes = {tensor.name: tensor.datatype for tensor in config.inputs}
@@ -106,8 +115,8 @@ class RawTensors(Task):
         return tuple(row[name].shape for name in self._shapes)
 
     def probe(self, length: int) -> Tensors:
-        """Ones, which are valid token ids, mask nothing, and divide anything."""
-        return {name: self._filled(name, 1) for name in self._shapes}
+        """Ones are valid token ids, mask nothing, and divide anything; a graph that refuses them may take zeros."""
+        return {name: filled(self._datatypes[name], self._probe_shape(name), self._probe) for name in self._shapes}
 
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
         return super().collate(rows) if self._batched else rows[0]
@@ -138,10 +147,9 @@ class RawTensors(Task):
             return super().run(sessions, rows)
         return [self.forward(sessions, row) for row in rows]
 
-    def _filled(self, name: str, value: int) -> Array:
-        shape = [self._probe_size if size < 0 else size for size in self._shapes[name]]
-        kind = NUMPY_TYPES[self._datatypes[name]]
-        return np.full(shape, str(value), kind) if kind == np.object_ else np.full(shape, value, kind)
+    def _probe_shape(self, name: str) -> Sequence[int]:
+        sizes = [self._probe_size if size < 0 else size for size in self._shapes[name]]
+        return self._probe_shapes.get(name, sizes)
 
     def _read(self, name: str, value: Any) -> Array:
         try:
@@ -163,6 +171,11 @@ class RawTensors(Task):
         return as_text(array) if datatype == "BYTES" else array
 
 
+def filled(datatype: Datatype, shape: Sequence[int], filling: Filling) -> Array:
+    value, kind = FILLINGS[filling], NUMPY_TYPES[datatype]
+    return np.full(shape, str(value), kind) if kind == np.object_ else np.full(shape, value, kind)
+
+
 def _completed(array: Array, shape: Sequence[int]) -> Array:
     """Lists end where a size is 0: [] is also a tensor of shape [0, 4]. The sizes behind it are those of `shape`."""
     missing = shape[array.ndim :]
@@ -173,6 +186,8 @@ def from_lists(value: Any, datatype: Datatype) -> Array:
     """An array of nested lists. Raises InvalidInput if they are ragged or hold what the type cannot."""
     kind = NUMPY_TYPES[datatype]
     elements, shape = _flattened(value)
+    if len(shape) > MOST_DIMENSIONS:
+        raise InvalidInput(f"is nested {len(shape)} deep; a tensor has at most {MOST_DIMENSIONS} dimensions")
     types, allowed = ELEMENTS[kind.kind]
     wrong = next((one for one in elements if type(one) not in types), None)
     if wrong is not None or None in elements:
@@ -214,14 +229,15 @@ def json_of(array: Array) -> Iterator[bytes]:
 
 
 def as_text(array: Array) -> Array:
-    """Texts of texts or UTF-8 bytes. Raises InvalidInput for what is neither."""
-    texts = []
+    """Return texts of texts or UTF-8 bytes. Raises InvalidInput for what is neither, with its indices in `array`."""
+    texts: list[str] = []
     for one in array.ravel().tolist():
         try:
             text = one.decode() if isinstance(one, bytes) else one
             text.encode()
         except (UnicodeError, AttributeError):
-            raise InvalidInput(f"must be valid Unicode texts; it holds {one!r:.40}") from None
+            place = [int(index) for index in np.unravel_index(len(texts), array.shape)]
+            raise InvalidInput(f"must be valid Unicode texts; it holds {one!r:.40}").under(*place) from None
         texts.append(text)
     return np.array(texts, np.object_).reshape(array.shape)
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Schema
+from app.tasks.base import Prepared
 from app.tasks.labels import SCORES, FunctionToApply, Label, best_labels
+from app.tasks.schema import Schema
 from app.tasks.text import TextEncoder, TextTask
 from app.tensors import Tensors
 
@@ -20,7 +21,7 @@ class TextClassificationConfig(Schema):
 
     labels: Annotated[list[str], Field(min_length=2)]
     tokenizer: str
-    max_tokens: Annotated[int, Field(ge=8)]
+    max_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
 
 
 class TextInput(Schema):
@@ -28,7 +29,7 @@ class TextInput(Schema):
 
 
 class TextClassificationParameters(Schema):
-    top_k: Annotated[int | None, Field(ge=1, description="how many labels to return; all by default")] = None
+    top_k: Annotated[int | None, Field(ge=1, le=10_000, description="how many labels to return; all by default")] = None
     truncate: Annotated[
         bool, Field(description="use the beginning of a text that is too long, instead of refusing it")
     ] = False
@@ -58,8 +59,6 @@ class TextClassification(TextTask):
         return len(item.text) <= QUICK_CHARACTERS
 
     def preprocess(self, item: TextInput, parameters: TextClassificationParameters) -> Prepared:
-        if not item.text.strip():
-            raise InvalidInput("the text is empty").under("text")
         try:
             return Prepared([self.encoder.encode(item.text, truncate=parameters.truncate)])
         except InvalidInput as error:

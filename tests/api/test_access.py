@@ -132,6 +132,18 @@ def test_a_key_that_is_revoked_is_refused_while_the_service_runs_and_a_new_one_i
     assert client.post(PREDICT, json=BODY, headers=bearer(new)).status_code == 200
 
 
+def test_when_no_key_can_be_checked_the_fault_is_ours_and_no_path_of_this_machine_is_told(
+    client, keys_file, secret, monkeypatch
+):
+    monkeypatch.setattr(app.keys, "TRUSTED_S", 0.0)
+    keys_file.write_text("not keys")
+    reply = client.post(PREDICT, json=BODY, headers=bearer(secret))
+    assert reply.status_code == 503
+    assert reply.json()["error_type"] == "KeysUnreadable"
+    assert str(keys_file) not in reply.text
+    assert client.get("/health/live").status_code == 200
+
+
 async def later(scope, receive, send):
     """Whatever somebody may add: it answers every path, and sockets."""
     if scope["type"] == "websocket":

@@ -108,6 +108,14 @@ def test_a_tensor_without_elements_is_a_tensor(shape, value, found):
     assert row_of(task_of(-1, *shape), x=value)["x"].shape == found
 
 
+@pytest.mark.parametrize("depth", [65, 100, 127])
+def test_lists_nested_deeper_than_any_tensor_are_refused(depth):
+    value: object = 1.0
+    for _ in range(depth):
+        value = [value]
+    assert f"is nested {depth} deep" in str(fault_of(task_of(-1, -1), x=value))
+
+
 def test_an_unknown_tensor_is_refused():
     error = fault_of(task_of(-1), x=1, z=2)
     assert error.details == [{"loc": ["z"], "msg": "the model has no such input; it has: x"}]

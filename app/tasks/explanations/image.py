@@ -27,7 +27,8 @@ Pixels = npt.NDArray[np.uint8]
 class ImageExplanationParameters(ImageClassificationParameters):
     label: Annotated[str | None, Field(description="the label to explain; by default the best one")] = None
     top_k: Annotated[
-        int, Field(ge=1, description="as in a prediction, whose parameters may be sent as they are; no effect")
+        int,
+        Field(ge=1, le=10_000, description="as in a prediction, whose parameters may be sent as they are; no effect"),
     ] = 5
 
 

@@ -26,7 +26,8 @@ _WORD = re.compile(rf"[{HAN}]|[^\W{HAN}]+(?:['’-][^\W{HAN}]+)*|[^\w\s]+")
 class TextExplanationParameters(TextClassificationParameters):
     label: Annotated[str | None, Field(description="the label to explain; by default the best one")] = None
     top_k: Annotated[
-        int | None, Field(ge=1, description="as in a prediction, whose parameters may be sent as they are; no effect")
+        int | None,
+        Field(ge=1, le=10_000, description="as in a prediction, whose parameters may be sent as they are; no effect"),
     ] = None
 
 
@@ -91,8 +92,6 @@ class TextExplanation(Explanation):
 
     def divided(self, item: TextInput, parameters: TextExplanationParameters) -> Words:
         """Raises InvalidInput as a prediction does."""
-        if not item.text.strip():
-            raise InvalidInput("the text is empty").under("text")
         try:
             tokens = self._task.encoder.tokens(item.text, truncate=parameters.truncate)
         except InvalidInput as error:
@@ -133,8 +132,6 @@ def words_of(text: str, tokens: Encoding) -> Words:
     # What stands before the first word goes with it.
     span_of = np.maximum(np.searchsorted([start for start, _ in spans], begins, side="right") - 1, 0)
     read = np.unique(span_of[~is_own])
-    if not read.size:  # nothing but characters that the tokenizer drops
-        return Words([(0, len(text))], ids, np.full(len(ids), -1))
     num_words = min(len(read), MAX_WORDS)
     word_of_read = np.arange(len(read)) * num_words // len(read)
     first = np.searchsorted(word_of_read, np.arange(num_words))
