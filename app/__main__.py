@@ -9,7 +9,8 @@ from pathlib import Path
 # Read once, when numpy is imported: threads for small products would fight those of the models for the cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from app.commands import add_model
+from app.adding.command import add
+from app.adding.report import report
 from app.errors import ServiceError
 from app.keys import add_key, read_keys, revoke_key
 from app.main import Server, build
@@ -48,6 +49,7 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     add = models.add_parser("add", help="publish an ONNX graph or a torch.export program as a model of task `tensors`")
     add.add_argument("file", type=Path)
     add.add_argument("--name", required=True, help="lower case with hyphens")
+    add.add_argument("--size", type=_size, action="append", default=[], metavar="NAME=N", help="of a varying dimension")
     add.set_defaults(run=_add)
 
     keys = commands.add_parser("keys", help="work on the keys of callers").add_subparsers(required=True)
@@ -80,11 +82,18 @@ def _tune(chosen: argparse.Namespace, settings: Settings) -> int:
 
 def _add(chosen: argparse.Namespace, settings: Settings) -> int:
     try:
-        manifest = add_model(chosen.file, chosen.name, settings.models_dir)
+        added = add(chosen.file, chosen.name, settings.models_dir, dict(chosen.size))
     except (ServiceError, ValueError, OSError) as error:
         return _failed(error)
-    print(f"published {manifest.name} version {manifest.version}")
+    print(report(added))
     return 0
+
+
+def _size(text: str) -> tuple[str, int]:
+    name, _, size = text.rpartition("=")
+    if not name or not size.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not like height=224")
+    return name, int(size)
 
 
 def _add_key(chosen: argparse.Namespace, settings: Settings) -> int:

@@ -90,6 +90,42 @@ def cumulated(path: Path) -> Path:
     return save(path, nodes, [("x", "FP32", ["n"])], [("y", "FP32", ["n"])], axis=np.array(0, np.int64))
 
 
+def counting(path: Path) -> Path:
+    """x [rows, 1] to `y`, the same, after counting to the largest x in a loop: a row of 1e12 never ends."""
+    scalar = [helper.make_tensor_value_info(name, kind, []) for name, kind in (
+        ("i", TensorProto.INT64), ("go_on", TensorProto.BOOL), ("count", TensorProto.FLOAT),
+        ("go_on_too", TensorProto.BOOL), ("next", TensorProto.FLOAT),
+    )]  # fmt: skip
+    steps = [
+        helper.make_node("Identity", ["go_on"], ["go_on_too"]),
+        helper.make_node("Add", ["count", "one"], ["next"]),
+    ]
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0),
+        helper.make_node("Cast", ["most"], ["trips"], to=TensorProto.INT64),
+        helper.make_node("Loop", ["trips", "yes", "zero"], ["end"], body=helper.make_graph(
+            steps, "count", scalar[:3], scalar[3:]
+        )),
+        helper.make_node("Mul", ["end", "zero"], ["nothing"]),
+        helper.make_node("Add", ["x", "nothing"], ["y"]),
+    ]  # fmt: skip
+    return save(
+        path, nodes, [("x", "FP32", ["n", 1])], [("y", "FP32", ["n", 1])],
+        yes=np.array(True), zero=np.array(0, np.float32), one=np.array(1, np.float32),
+    )  # fmt: skip
+
+
+def publish_counting(root: Path, scratch: Path, name: str = "counting") -> Manifest:
+    """`counting`, whose rows share batches."""
+    tensor = {"datatype": "FP32", "shape": (-1, 1)}
+    return publish(
+        root, name, {"model.onnx": counting(scratch / f"{name}.onnx")},
+        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=(TensorSpec(name="x", **tensor),), outputs=(TensorSpec(name="y", **tensor),),
+        config={"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "y", **tensor}], "batched": True},
+    )  # fmt: skip
+
+
 def publish_brightness(root: Path, scratch: Path, size: int = 8) -> Manifest:
     """An image classifier whose classes are red, green and blue, by their mean over `size` x `size` pixels."""
     nodes = [

@@ -19,7 +19,7 @@ from graphs import copied, cumulated, doubled_and_summed, publish_brightness
 from test_server import Service, publish_slow
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from app.commands import add_model
+from app.adding.command import add_model
 
 NUMBERS = {
     "BOOL": np.array([[True, False]]),

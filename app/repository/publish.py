@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,17 @@ def version_numbers(folder: Path) -> list[int]:
     return sorted(int(path.name) for path in folder.iterdir() if VERSION.fullmatch(path.name) and path.is_dir())
 
 
-def publish(root: Path, name: str, files: Mapping[str, Path], **fields: Any) -> Manifest:
+Check = Callable[[Manifest, Mapping[str, Path]], object]
+
+
+def publish(
+    root: Path, name: str, files: Mapping[str, Path], *, check: Check = lambda manifest, files: None, **fields: Any
+) -> Manifest:
     """Publish the next version of model `name` from `files` (artifact name to file) and the manifest's other fields.
 
     Everything is written to a temporary folder beside the version, the manifest last, and then renamed,
-    so that a reader never sees half a version. Raises InvalidArtifact if `name` is no name for a model.
+    so that a reader never sees half a version. What `check` raises of the manifest and the written files keeps the
+    version from being published. Raises InvalidArtifact if `name` is no name for a model.
     """
     if not is_model_name(name):
         raise InvalidArtifact(f"{name!r} is not a model name: lower-case words joined by hyphens, such as digits-cnn")
@@ -48,6 +54,7 @@ def publish(root: Path, name: str, files: Mapping[str, Path], **fields: Any) -> 
             for artifact in files
         }
         manifest = Manifest(name=name, version=max(version_numbers(model), default=0) + 1, files=artifacts, **fields)
+        check(manifest, {artifact: folder / artifact for artifact in files})
         write_manifest(folder, manifest)
         folder.chmod(0o755)
         os.rename(folder, model / str(manifest.version))

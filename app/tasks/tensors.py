@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, RootModel, model_validator
@@ -27,6 +27,9 @@ ELEMENTS: dict[str, tuple[set[type], str]] = {
     "O": ({str}, "texts"),
 }
 
+Filling = Literal["ones", "zeros"]
+FILLINGS: dict[Filling, int] = {"ones": 1, "zeros": 0}
+
 
 class TensorField(Schema):
     """Name, element type and shape of one tensor of the graph; -1 marks a dimension that varies."""
@@ -46,7 +49,9 @@ class RawTensorsConfig(Schema):
     inputs: Annotated[list[TensorField], Field(min_length=1)]
     outputs: Annotated[list[TensorField], Field(min_length=1)]
     batched: bool
-    probe_size: Annotated[int, Field(ge=1, description="size of varying dimensions in the row to measure with")] = 1
+    probe: Annotated[Filling, Field(description="what the row to measure with is full of")] = "ones"
+    probe_size: Annotated[int, Field(ge=1, description="size of its varying dimensions")] = 1
+    probe_shapes: dict[str, tuple[int, ...]] = Field(default_factory=dict, description="its shapes, if sizes differ")
 
     @model_validator(mode="after")
     def _first_dimension_counts_rows(self) -> Self:
@@ -79,7 +84,9 @@ class RawTensors(Task):
 
     def __init__(self, config: RawTensorsConfig, files: Mapping[str, Path]) -> None:
         self._batched = config.batched
+        self._probe = config.probe
         self._probe_size = config.probe_size
+        self._probe_shapes = config.probe_shapes
         first = 1 if config.batched else 0
         self._shapes = {tensor.name: tensor.shape[first:] for tensor in config.inputs}
         self._datatypes = {tensor.name: tensor.datatype for tensor in config.inputs}
@@ -101,8 +108,8 @@ class RawTensors(Task):
         return tuple(row[name].shape for name in self._shapes)
 
     def probe(self, length: int) -> Tensors:
-        """Ones, which are valid token ids, mask nothing, and divide anything."""
-        return {name: self._filled(name, 1) for name in self._shapes}
+        """Ones are valid token ids, mask nothing, and divide anything; a graph that refuses them may take zeros."""
+        return {name: filled(self._datatypes[name], self._probe_shape(name), self._probe) for name in self._shapes}
 
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
         return super().collate(rows) if self._batched else rows[0]
@@ -133,10 +140,9 @@ class RawTensors(Task):
             return super().run(sessions, rows)
         return [self.forward(sessions, row) for row in rows]
 
-    def _filled(self, name: str, value: int) -> Array:
-        shape = [self._probe_size if size < 0 else size for size in self._shapes[name]]
-        kind = NUMPY_TYPES[self._datatypes[name]]
-        return np.full(shape, str(value), kind) if kind == np.object_ else np.full(shape, value, kind)
+    def _probe_shape(self, name: str) -> Sequence[int]:
+        sizes = [self._probe_size if size < 0 else size for size in self._shapes[name]]
+        return self._probe_shapes.get(name, sizes)
 
     def _read(self, name: str, value: Any) -> Array:
         try:
@@ -156,6 +162,11 @@ class RawTensors(Task):
         if any(size != wanted and wanted >= 0 for size, wanted in zip(array.shape, shape, strict=True)):
             raise InvalidInput(f"must have shape {_written(shape)}; it has {list(array.shape)}")
         return as_text(array) if datatype == "BYTES" else array
+
+
+def filled(datatype: Datatype, shape: Sequence[int], filling: Filling) -> Array:
+    value, kind = FILLINGS[filling], NUMPY_TYPES[datatype]
+    return np.full(shape, str(value), kind) if kind == np.object_ else np.full(shape, value, kind)
 
 
 def _completed(array: Array, shape: Sequence[int]) -> Array:
@@ -197,14 +208,15 @@ def as_lists(array: Array) -> Any:
 
 
 def as_text(array: Array) -> Array:
-    """Texts of texts or UTF-8 bytes. Raises InvalidInput for what is neither."""
-    texts = []
+    """Return texts of texts or UTF-8 bytes. Raises InvalidInput for what is neither, with its indices in `array`."""
+    texts: list[str] = []
     for one in array.ravel().tolist():
         try:
             text = one.decode() if isinstance(one, bytes) else one
             text.encode()
         except (UnicodeError, AttributeError):
-            raise InvalidInput(f"must be valid Unicode texts; it holds {one!r:.40}") from None
+            place = [int(index) for index in np.unravel_index(len(texts), array.shape)]
+            raise InvalidInput(f"must be valid Unicode texts; it holds {one!r:.40}").under(*place) from None
         texts.append(text)
     return np.array(texts, np.object_).reshape(array.shape)
 

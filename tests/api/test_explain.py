@@ -8,7 +8,7 @@ from conftest import publish_sentiment
 from graphs import doubled_and_summed, publish_brightness
 from PIL import Image
 
-from app.commands import add_model
+from app.adding.command import add_model
 
 EXPLAIN = "/v1/models/tiny-sentiment/explain"
 

@@ -4,7 +4,7 @@ import jsonschema
 from conftest import POSITIVE, publish_sentiment
 from graphs import cumulated, doubled_and_summed, publish_brightness
 
-from app.commands import add_model
+from app.adding.command import add_model
 from app.repository.manifest import Golden
 
 PATH = "/v1/models/tiny-sentiment/predict"

@@ -10,7 +10,7 @@ import torch
 from conftest import publish_sentiment
 from graphs import cache, copied, cumulated, doubled_and_summed, filled, looked_up
 
-from app.commands import add_model
+from app.adding.command import add_model
 from app.errors import InferenceFailed, InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge
 from app.repository.manifest import TensorSpec
 from app.repository.repository import ModelRepository

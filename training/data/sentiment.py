@@ -12,11 +12,12 @@ import tarfile
 from collections.abc import Iterator
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from app.repository.manifest import Source
+from training.data.splits import Split
 from training.fetch import Package, fetch
 
 VADER = Package(
@@ -54,7 +55,6 @@ LABELS = ("negative", "neutral", "positive")
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
 DOMAINS = ("airline", "amazon", "cftweets", "clothing", "movie", "nyt", "tweets")
 
-Split = Literal["train", "validation", "test"]
 NUM_FOLDS = 10
 LEAST_MEAN_RATING = 0.5
 LEAST_CONFIDENCE = 0.6

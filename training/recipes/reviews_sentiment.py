@@ -62,7 +62,7 @@ def make(run: Run) -> Draft:
         run,
         description=f"Sentiment of English {texts.kind}: negative, neutral or positive. MiniLM-L6 "
         f"{'with given weights' if texts.weights else f'fine-tuned on {texts.breadth}'}, with int8 weights.",
-        notes=GIVEN_NOTES if texts.weights else OWN_NOTES if texts.is_own else NOTES,
+        notes=GIVEN_NOTES if texts.weights else f"{OWN_NOTES} {texts.remarks}" if texts.is_own else NOTES,
     )
 
 

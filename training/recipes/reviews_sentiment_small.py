@@ -60,7 +60,7 @@ def make(run: Run) -> Draft:
         run,
         description=f"Sentiment of English {texts.kind}: negative, neutral or positive. Two layers, distilled from "
         "six, with int8 weights.",
-        notes=NOTES,
+        notes=f"{NOTES} {texts.remarks}".strip(),
         beside={f"teacher, {SHIPPED}": taught},
     )
 

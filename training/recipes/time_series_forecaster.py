@@ -30,7 +30,7 @@ from training.averaging import FinalAverage
 from training.baselines.table import Table, read_table
 from training.data.monthly_series import LEAST_LENGTH, SOURCE, Series, load_monthly_series
 from training.data.own_series import own_series
-from training.data.tables import FILES
+from training.data.tables import FETCHED
 from training.export import to_onnx, verify_export
 from training.fit import LearningCurve, fit
 from training.forecasting import (
@@ -160,7 +160,7 @@ def packaged() -> Collected:
 
 def own(source: str) -> Collected:
     """Series of one's own. Raises TrainingError."""
-    found = given(source, "dataset", FILES)
+    found = given(source, "dataset", FETCHED)
     series, files = own_series(found.folder)
     origin = found.source(files, used_for="training and evaluation")
     title = f"{len(series)} monthly series of {found.name}"

@@ -9,10 +9,10 @@ import pandas as pd
 from app.repository.manifest import Source
 from app.tasks.text_classification import TextClassification
 from training.data.lexicon import load_lexicon
-from training.data.own_texts import own_texts
-from training.data.sentiment import LABELS, SOURCES, fingerprint, load_sentiment, split_of
+from training.data.own_texts import copy_key, in_given_splits, own_texts, say
+from training.data.sentiment import LABELS, SOURCES, load_sentiment, split_of
 from training.data.splits import SPLITS, in_splits
-from training.data.tables import FILES, refuse
+from training.data.tables import FETCHED, refuse
 from training.recipe import Run, TrainingError
 from training.sentiment.curriculum import MOST_TEXTS, Curriculum, LexiconLessons
 from training.source import Given, given
@@ -27,7 +27,8 @@ TINY, TINY_LEXICON = 12, 40  # texts of each domain and split, entries
 class Texts:
     """The three splits, each with `domain`, `text`, `label` and `rating`; `kind` and `breadth` say what they are.
 
-    One's own come without the lexicon, which is of tweets. `weights`: those that are given, and not trained.
+    One's own come without the lexicon, which is of tweets; `remarks` say what was done with them. `weights`: those that
+    are given, and not trained.
     """
 
     train: pd.DataFrame
@@ -38,6 +39,7 @@ class Texts:
     kind: str = "reviews, tweets and editorials"
     breadth: str = "seven domains"
     weights: Path | None = None
+    remarks: str = ""
 
     @property
     def is_own(self) -> bool:
@@ -56,8 +58,8 @@ class Texts:
 def load_texts(run: Run) -> Texts:
     """The packaged texts, or those of `run.source`; a few hundred of them for a tiny run. Raises TrainingError.
 
-    One's own are tables with the columns `text` and `label` (one of LABELS), and perhaps `domain`. A tenth of them is
-    the test split and a tenth the validation split, chosen as in `load_sentiment`.
+    One's own are tables with the columns `text` and `label` (one of LABELS), and perhaps `domain`. Splits that are
+    given are kept; of one that is not, a tenth of the training texts is cut, chosen as in `load_sentiment`.
     """
     if not run.source:
         return _packaged(run)
@@ -76,11 +78,11 @@ def _packaged(run: Run) -> Texts:
 
 
 def _own(name: str, run: Run) -> Texts:
-    found = given(name, "dataset", FILES)
-    texts, files = own_texts(found.folder, LABELS, "domain")
+    found = given(name, "dataset", FETCHED)
+    texts, files, remarks = own_texts(found.folder, LABELS, "domain")
     refuse(texts, texts.domain == MACRO, "domain", "a domain called as the mean of all")
     texts["rating"] = float("nan")  # nobody says how sure the labels are
-    texts["split"] = [split_of(fingerprint(text) or text) for text in texts.text]
+    texts, more = in_given_splits(texts, texts.text.map(copy_key), split_of)
     sizes = texts.split.value_counts().reindex(SPLITS, fill_value=0)
     num_labels = texts[texts.split == "train"].label.nunique()
     if sizes.min() < LEAST_TEXTS or num_labels < 2:
@@ -96,6 +98,7 @@ def _own(name: str, run: Run) -> Texts:
         sources=[found.source(files, "training, validation and test")],
         kind=f"text like that of {name}",
         breadth=f"{domains} domain{'s' if domains > 1 else ''}",
+        remarks=say([*remarks, *more]),
     )
 
 

@@ -16,14 +16,14 @@ LABELS = ("negative", "positive")
 def test_files_are_read_in_the_order_of_their_names_and_other_columns_ignored(tmp_path):
     (tmp_path / "b.csv").write_text("label,text,note\npositive,fine,x\n")
     (tmp_path / "a.csv").write_text('text,label,domain\n"bad, very",negative,shoes\n')
-    texts, files = own_texts(tmp_path, LABELS, "domain")
+    texts, files, _ = own_texts(tmp_path, LABELS, "domain")
     assert texts[["text", "label", "domain"]].to_numpy().tolist() == [["bad, very", 0, "shoes"], ["fine", 1, "texts"]]
     assert [file.name for file in files] == ["a.csv", "b.csv"]
 
 
 def test_a_text_that_comes_twice_is_one(tmp_path):
     (tmp_path / "a.csv").write_text("text,label\nfine,positive\n fine , positive\n\nnot,negative\n")
-    texts, _ = own_texts(tmp_path, LABELS, "domain")
+    texts, _, _ = own_texts(tmp_path, LABELS, "domain")
     assert texts.text.tolist() == ["fine", "not"]
 
 
@@ -79,7 +79,7 @@ def test_parquet_is_read_with_the_names_of_its_classes(tmp_path):
     features = {"text": {"dtype": "string"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
     stated = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
     parquet(tmp_path / "data" / "train-0.parquet", stated, text=["bad", "fine"], label=[0, 1], stars=[1, None])
-    texts, files = own_texts(tmp_path, LABELS, "domain")
+    texts, files, _ = own_texts(tmp_path, LABELS, "domain")
     assert texts[["text", "label"]].to_numpy().tolist() == [["bad", 0], ["fine", 1]]
     assert [file.name for file in files] == ["train-0.parquet"]
 

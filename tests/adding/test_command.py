@@ -8,7 +8,7 @@ import torch
 from onnx import TensorProto, helper
 from torch.export import Dim, export
 
-from app.commands import add_model
+from app.adding.command import add_model
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.golden import difference
 from app.repository.repository import ModelRepository

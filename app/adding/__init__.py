@@ -1,0 +1,1 @@
+"""Turn a file into a model: find out how its graph wants to be run, and publish it."""

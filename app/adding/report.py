@@ -1,0 +1,27 @@
+"""What `models add` says of what it has published."""
+
+from collections.abc import Sequence
+
+from app.adding.command import Added
+from app.repository.manifest import TensorSpec
+
+
+def report(added: Added) -> str:
+    manifest = added.manifest
+    lines = [
+        f"published {manifest.name} version {manifest.version}",
+        *_listed("input", manifest.inputs),
+        *_listed("output", manifest.outputs),
+        f"each request is run by itself: {added.unbatched}"
+        if added.unbatched
+        else "rows of all requests share batches",
+        *manifest.limits,
+    ]
+    return "\n".join(lines)
+
+
+def _listed(what: str, tensors: Sequence[TensorSpec]) -> list[str]:
+    return [
+        f"  {what} {one.name}: {one.datatype} [{', '.join('any' if size < 0 else str(size) for size in one.shape)}]"
+        for one in tensors
+    ]

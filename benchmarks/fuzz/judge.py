@@ -1,0 +1,54 @@
+"""What every answer must be, whatever was asked."""
+
+import json
+
+from benchmarks.fuzz.asked import Answer, Asked
+
+# 500 is never right, nor is any other that a caller cannot act on.
+FINE = {200, 206, 304}
+THEIRS = {400, 401, 403, 404, 405, 406, 408, 409, 411, 413, 414, 415, 416, 417, 421, 422, 426, 429, 431, 501, 503, 504}
+
+
+def fault_of(asked: Asked, answer: Answer) -> str | None:
+    """What is wrong with an answer, in words; None if nothing is."""
+    if answer.status == 0:
+        return "the connection was closed without an answer"
+    if answer.status not in FINE | THEIRS:
+        return f"status {answer.status}"
+    if not answer.headers.get("x-request-id"):
+        return f"{answer.status} without X-Request-Id"
+    if asked.method == "HEAD":
+        return "a body in the answer to HEAD" if answer.body else None
+    return _fault_of_failure(answer) if answer.status >= 400 else _fault_of_success(answer)
+
+
+def _fault_of_failure(answer: Answer) -> str | None:
+    try:
+        envelope = json.loads(answer.body)
+    except ValueError:
+        return f"{answer.status} without an envelope"
+    if not isinstance(envelope, dict) or not {"error", "error_type", "request_id"} <= envelope.keys():
+        return f"{answer.status} with another envelope"
+    if not envelope["error"] or not isinstance(envelope["error"], str):
+        return f"{answer.status} without a reason"
+    if envelope["request_id"] != answer.headers["x-request-id"]:
+        return f"{answer.status} with two ids"
+    if any(sign in envelope["error"] for sign in ("Traceback", "/site-packages/", ".py:", "/home/", "/work/")):
+        return f"{answer.status} that quotes our code"
+    return "an envelope over 20 kB" if len(answer.body) > 20_000 else None
+
+
+def _fault_of_success(answer: Answer) -> str | None:
+    if (
+        answer.headers.get("content-type", "").startswith("application/json")
+        and "content-encoding" not in answer.headers
+    ):
+        try:
+            json.loads(answer.body, parse_constant=_refuse)
+        except ValueError:
+            return f"{answer.status} that is not JSON"
+    return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
