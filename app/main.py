@@ -44,7 +44,10 @@ def build(settings: Settings) -> tuple[ASGIApp, Engine]:
         num_threads=settings.threads,
         after_change=_spare_what_stays,
     )
-    return create_app(engine, telemetry, limits, keys=keys, cors_origins=settings.cors_origins), engine
+    app = create_app(
+        engine, telemetry, limits, keys=keys, cors_origins=settings.cors_origins, hosts=settings.known_hosts
+    )
+    return app, engine
 
 
 def _spare_what_stays() -> None:

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "TESSERA_"
 OTHERS = {"TESSERA_CACHE"}  # read by the training job
+HOST_NAME = r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
 ORIGIN = r"\*|https?://[^/\s,*]+"
 
 
@@ -44,8 +45,12 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call, with commas between; * for all"
     )
+    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="names with a dot by which it may be called, with commas between; * for all",
+    )
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "hosts", mode="before")
     @classmethod
     def _split(cls, given: Any) -> Any:
         return [one.strip() for one in given.split(",")] if isinstance(given, str) else given
@@ -58,6 +63,20 @@ class Settings(BaseSettings):
             if not re.fullmatch(ORIGIN, origin):
                 raise ValueError(f"{origin!r} is no origin, such as https://example.org or http://localhost:3000")
         return origins
+
+    @field_validator("hosts")
+    @classmethod
+    def _are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not re.fullmatch(HOST_NAME, host):
+                raise ValueError(f"{host!r} is no name of a host, such as models.example.org; ports are left out")
+        return hosts
+
+    @property
+    def known_hosts(self) -> tuple[str, ...] | None:
+        """The names by which it may be called; None for any. On loopback without keys a browser is the only danger."""
+        is_open = not self.asks_for_keys and _is_loopback(self.host)
+        return self.hosts if self.hosts or is_open else None
 
     @property
     def asks_for_keys(self) -> bool:

@@ -19,6 +19,7 @@ from app.api.explain import explain_handlers
 from app.api.head import HeadToo
 from app.api.headers import SecurityHeaders, allow_origins
 from app.api.hf import hf_handlers
+from app.api.hosts import KnownHosts
 from app.api.limits import Limits, body_limit
 from app.api.middleware import RequestContext
 from app.api.predict import predict_handlers
@@ -51,10 +52,12 @@ def create_app(
     *,
     keys: KeyRing | None = None,
     cors_origins: Sequence[str] = (),
+    hosts: Sequence[str] | None = None,
 ) -> ASGIApp:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
 
-    Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers.
+    Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers;
+    with `hosts`, even none, it answers to these names, to localhost and to addresses only.
     """
 
     aside = Aside()
@@ -95,6 +98,8 @@ def create_app(
     inside = Access(inside, keys, telemetry) if keys is not None else OwnPagesOnly(inside, cors_origins)
     if cors_origins:  # before the keys: a browser asks without one whether it may send one
         inside = allow_origins(inside, cors_origins)
+    if hosts is not None and "*" not in hosts:
+        inside = KnownHosts(inside, hosts)
     return RequestContext(
         inside,
         telemetry=telemetry,
