@@ -13,7 +13,7 @@ from app.adding.command import add
 from app.adding.report import report
 from app.errors import ServiceError
 from app.keys import add_key, read_keys, revoke_key
-from app.main import Server, build
+from app.main import Server, build, end_process
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.settings import Settings
@@ -70,7 +70,7 @@ def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     except (ValueError, OSError) as error:
         return _failed(error, 2)
     server.run()
-    return 0 if server.started else 1
+    end_process(0 if server.started else 1)
 
 
 def _tune(chosen: argparse.Namespace, settings: Settings) -> int:

@@ -11,7 +11,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "TESSERA_"
 OTHERS = {"TESSERA_CACHE"}  # read by the training job
-HOST_NAME = r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
 ORIGIN = r"\*|https?://[^/\s,*]+"
 
 
@@ -32,25 +31,21 @@ class Settings(BaseSettings):
     max_items: int = Field(256, ge=1, description="items of one request")
     max_body_bytes: int = Field(32_000_000, ge=1, description="bytes of one request body, of any route")
     task_body_bytes: dict[str, int] = Field({}, description="the same for models of one task, as JSON")
-    max_json_bytes: int = Field(10_000_000, ge=1, description="bytes of a body that are JSON, not files or tensors")
-    max_json_values: int = Field(
-        500_000, ge=1, description="values in it; while so many are parsed, for some 50 ms, nobody is answered"
-    )
     max_header_bytes: int = Field(65_536, ge=1024, description="bytes of a request before its body")
     request_timeout_s: float = Field(30.0, gt=0, description="deadline of a request that names none")
-    drain_timeout_s: float = Field(30.0, gt=0, description="time to answer what was admitted, after SIGTERM")
+    drain_timeout_s: float = Field(30.0, gt=0, description="time after SIGTERM in which the process has ended")
+    load_timeout_s: float = Field(300.0, gt=0, description="time to load one version, which fails after it")
+    required_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="models that readiness waits for, with commas between"
+    )
 
     keys: Literal["auto", "on", "off"] = Field("auto", description="auto asks for keys unless only loopback can call")
     keys_file: Path = Field(Path("keys.json"), description="where `python -m app keys` keeps them, as hashes")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call, with commas between; * for all"
     )
-    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="names with a dot by which it may be called, with commas between; * for all",
-    )
 
-    @field_validator("cors_origins", "hosts", mode="before")
+    @field_validator("cors_origins", "required_models", mode="before")
     @classmethod
     def _split(cls, given: Any) -> Any:
         return [one.strip() for one in given.split(",")] if isinstance(given, str) else given
@@ -63,20 +58,6 @@ class Settings(BaseSettings):
             if not re.fullmatch(ORIGIN, origin):
                 raise ValueError(f"{origin!r} is no origin, such as https://example.org or http://localhost:3000")
         return origins
-
-    @field_validator("hosts")
-    @classmethod
-    def _are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        for host in hosts:
-            if not re.fullmatch(HOST_NAME, host):
-                raise ValueError(f"{host!r} is no name of a host, such as models.example.org; ports are left out")
-        return hosts
-
-    @property
-    def known_hosts(self) -> tuple[str, ...] | None:
-        """The names by which it may be called; None for any. On loopback without keys a browser is the only danger."""
-        is_open = not self.asks_for_keys and _is_loopback(self.host)
-        return self.hosts if self.hosts or is_open else None
 
     @property
     def asks_for_keys(self) -> bool:

@@ -26,7 +26,9 @@ from app.repository.publish import publish
 
 
 class Service:
-    def __init__(self, models_dir: Path, under: Sequence[str] = (), **settings: str) -> None:
+    def __init__(
+        self, models_dir: Path, under: Sequence[str] = (), entry: Sequence[str] = ("-m", "app"), **settings: str
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -35,7 +37,7 @@ class Service:
         self.models_dir = models_dir
         environment = {"TESSERA_MODELS_DIR": str(models_dir), "TESSERA_DEVICE": "cpu", **settings}
         self.process = subprocess.Popen(
-            [*under, sys.executable, "-m", "app", "serve", "--port", str(port)],
+            [*under, sys.executable, *entry, "serve", "--port", str(port)],
             env={**os.environ, **environment},
             stderr=subprocess.PIPE,
             text=True,

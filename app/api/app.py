@@ -12,14 +12,12 @@ from starlette.types import ASGIApp
 
 from app.api import errors, health, hf, openapi, pages, v1, v2
 from app.api.access import Access
-from app.api.aside import Aside
 from app.api.cross_site import OwnPagesOnly
-from app.api.direct import Direct, Handler
+from app.api.direct import Direct
 from app.api.explain import explain_handlers
 from app.api.head import HeadToo
 from app.api.headers import SecurityHeaders, allow_origins
 from app.api.hf import hf_handlers
-from app.api.hosts import KnownHosts
 from app.api.limits import Limits, body_limit
 from app.api.middleware import RequestContext
 from app.api.predict import predict_handlers
@@ -52,15 +50,11 @@ def create_app(
     *,
     keys: KeyRing | None = None,
     cors_origins: Sequence[str] = (),
-    hosts: Sequence[str] | None = None,
 ) -> ASGIApp:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
 
-    Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers;
-    with `hosts`, even none, it answers to these names, to localhost and to addresses only.
+    Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers.
     """
-
-    aside = Aside()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,8 +63,8 @@ def create_app(
             yield
         finally:
             loading.cancel()
-            await engine.stop()
-            aside.close()
+            if not engine.is_stopping:
+                await engine.stop()
 
     # Its pages come from our own files: they must work without internet.
     app = FastAPIOffline(
@@ -91,15 +85,12 @@ def create_app(
     for module in (pages, v1, v2, hf, health):
         app.include_router(module.router)
     openapi.install(app, engine)
-    busiest: dict[str, Handler] = {}
-    for handlers in (predict_handlers, explain_handlers, infer_handlers, hf_handlers):
-        busiest |= handlers(engine, limits, aside)
+    busiest = predict_handlers(engine, limits) | infer_handlers(engine, limits) | hf_handlers(engine, limits)
+    busiest |= explain_handlers(engine, limits)
     inside: ASGIApp = HeadToo(Direct(app, busiest))
     inside = Access(inside, keys, telemetry) if keys is not None else OwnPagesOnly(inside, cors_origins)
     if cors_origins:  # before the keys: a browser asks without one whether it may send one
         inside = allow_origins(inside, cors_origins)
-    if hosts is not None and "*" not in hosts:
-        inside = KnownHosts(inside, hosts)
     return RequestContext(
         inside,
         telemetry=telemetry,

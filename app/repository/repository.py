@@ -47,6 +47,16 @@ class ModelRepository:
             raise InvalidArtifact(f"{MANIFEST} is that of {manifest.name} version {manifest.version}")
         return manifest
 
+    def fingerprint(self, name: str, version: int) -> str:
+        """Return a hash of the manifest as it is on disk, and so of all that it vouches for; "" if it is gone.
+
+        Raises OSError if it cannot be read.
+        """
+        try:
+            return sha256_of(self.root / name / str(version) / MANIFEST)
+        except FileNotFoundError:
+            return ""
+
     def verify(self, manifest: Manifest) -> dict[str, Path]:
         """Artifact names to their paths, all of them checked. Raises InvalidArtifact at the first that is not right."""
         kinds = (manifest.graphs, *(variant.graphs for variant in manifest.variants.values()))
