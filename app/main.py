@@ -20,6 +20,7 @@ from app.api.protocol import limited_heads
 from app.keys import KeyRing
 from app.repository.manifest import is_model_name
 from app.repository.repository import ModelRepository
+from app.runtimes.arena import open_arena
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Engine, LocalEngine
 from app.settings import Settings
@@ -38,6 +39,7 @@ def build(settings: Settings) -> tuple[ASGIApp, Engine]:
     )
     if unusable := [name for name in settings.required_models if not is_model_name(name)]:
         raise ValueError(f"required_models: {unusable[0]!r} is not a model's name")
+    open_arena(settings.max_tensor_bytes)
     keys = _keys(settings)
     telemetry = Telemetry()
     engine = LocalEngine(

@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     max_items: int = Field(256, ge=1, description="items of one request")
     max_body_bytes: int = Field(32_000_000, ge=1, description="bytes of one request body, of any route")
     task_body_bytes: dict[str, int] = Field({}, description="the same for models of one task, as JSON")
+    max_tensor_bytes: int | None = Field(
+        None, ge=100_000_000, description="memory of all graphs together; half of what there is by default"
+    )
     max_header_bytes: int = Field(65_536, ge=1024, description="bytes of a request before its body")
     request_timeout_s: float = Field(30.0, gt=0, description="deadline of a request that names none")
     drain_timeout_s: float = Field(30.0, gt=0, description="time after SIGTERM in which the process has ended")
