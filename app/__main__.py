@@ -15,7 +15,7 @@ from app.errors import ServiceError
 from app.keys import add_key, read_keys, revoke_key
 from app.logs.lines import FORMS
 from app.logs.writer import start
-from app.main import Server, build
+from app.main import Server, build, end_process
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.settings import Settings
@@ -76,7 +76,7 @@ def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     except (ValueError, OSError) as error:
         return _failed(error, 2)
     server.run()
-    return 0 if server.started else 1
+    end_process(0 if server.started else 1)
 
 
 def _tune(chosen: argparse.Namespace, settings: Settings) -> int:

@@ -1,10 +1,15 @@
 """The application and the server, from settings."""
 
 import asyncio
+import faulthandler
 import gc
 import logging
+import os
 import socket
+import sys
+from time import monotonic
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -14,6 +19,7 @@ from app.api.limits import Limits
 from app.api.protocol import limited_heads
 from app.keys import KeyRing
 from app.logs.writer import LogWriter
+from app.repository.manifest import is_model_name
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Engine, LocalEngine
@@ -31,6 +37,8 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[ASGIApp, 
         settings.request_timeout_s,
         task_body_bytes=settings.task_body_bytes,
     )
+    if unusable := [name for name in settings.required_models if not is_model_name(name)]:
+        raise ValueError(f"required_models: {unusable[0]!r} is not a model's name")
     keys = _keys(settings)
     telemetry = Telemetry(lambda: lines.dropped if lines else 0)
     engine = LocalEngine(
@@ -39,7 +47,9 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[ASGIApp, 
         options=RuntimeOptions(device=settings.device, threads=settings.threads),
         max_queue_size=settings.max_queue_size,
         keep_versions=settings.keep_versions,
-        drain_timeout_s=settings.drain_timeout_s,
+        required=settings.required_models,
+        load_timeout_s=settings.load_timeout_s,
+        drain_timeout_s=settings.drain_timeout_s - goodbye_s(settings.drain_timeout_s),
         num_threads=settings.threads,
         after_change=_spare_what_stays,
     )
@@ -56,12 +66,11 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[ASGIApp, 
 
 
 def _spare_what_stays() -> None:
-    """Free what nobody needs any more, and keep the garbage collector from looking at the rest again.
+    """Keep the garbage collector from looking again at what models are made of.
 
-    That is a hundred thousand objects, of which every full collection would keep all callers waiting for some 50 ms,
-    every few seconds under load.
+    That is ten thousand objects a model: a full collection of those of eight would keep all callers waiting for some
+    50 ms, every few seconds under load. What was spared is freed all the same when nothing refers to it any more.
     """
-    gc.unfreeze()
     gc.collect()
     gc.freeze()
 
@@ -81,7 +90,8 @@ def _keys(settings: Settings) -> KeyRing | None:
 class Server(uvicorn.Server):
     """Uvicorn, which on the first SIGTERM goes on listening while what was admitted is answered.
 
-    In that time readiness is false and new requests get 503, so that a load balancer takes them elsewhere.
+    In that time readiness is false and new requests get 503, so that a load balancer takes them elsewhere. The process
+    has ended `drain_timeout_s` after the signal, whatever hangs in it; a second signal means now.
     """
 
     def __init__(self, app: ASGIApp, engine: Engine, settings: Settings) -> None:
@@ -95,28 +105,60 @@ class Server(uvicorn.Server):
                 proxy_headers=False,  # nothing here depends on who asks
                 server_header=False,
                 http=limited_heads(settings.max_header_bytes),
-                timeout_graceful_shutdown=round(settings.drain_timeout_s) + 5,
             )
         )
         self._engine = engine
+        self._limit_s = settings.drain_timeout_s
+        self._goodbye_s = goodbye_s(settings.drain_timeout_s)
+        self._ends_at: float | None = None
         self._draining: asyncio.Task[None] | None = None
+        self._last_words = stderr_that_never_blocks()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.started and self._draining is None:
+        if self.started and self._ends_at is None:
+            self._ends_at = monotonic() + self._limit_s
+            self._end_anyway(self._limit_s)
             self._loop.call_soon_threadsafe(self._drain)
         else:  # not serving yet, or asked twice: now
+            self._end_anyway(1.0)
             self.should_exit = self.force_exit = True
+
+    def _end_anyway(self, after_s: float) -> None:
+        """End the process after so many seconds, with status 1, even if no Python code can run then."""
+        faulthandler.dump_traceback_later(after_s, exit=True, file=self._last_words)
 
     def _drain(self) -> None:
         async def drain_then_exit() -> None:
+            assert self._ends_at is not None
             log.info("stopping: answering what was admitted")
-            try:
-                await self._engine.stop()
-            finally:
-                self.should_exit = True
+            stopping = asyncio.ensure_future(self._engine.stop())
+            await asyncio.wait({stopping}, timeout=self._limit_s - 0.75 * self._goodbye_s)
+            # What is left has been answered, or is about to be: bodies that still come, answers that still go.
+            self.config.timeout_graceful_shutdown = max(0, self._ends_at - monotonic() - 0.5 * self._goodbye_s)  # type: ignore[assignment]
+            self.should_exit = True
 
         self._draining = asyncio.ensure_future(drain_then_exit())
+
+
+def goodbye_s(drain_timeout_s: float) -> float:
+    """Return how much of the time for stopping is kept for refusing what is left, and for closing connections."""
+    return min(2.0, max(0.5, 0.2 * drain_timeout_s), drain_timeout_s)
+
+
+def stderr_that_never_blocks() -> int:
+    """Return a descriptor of stderr for last words, which must not wait for whoever reads them."""
+    try:
+        return os.open("/dev/stderr", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+    except OSError:  # a socket cannot be opened again
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+def end_process(status: int) -> NoReturn:
+    """End at once: threads that still compute would make Python abort on its way out."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(status)

@@ -35,7 +35,11 @@ class Settings(BaseSettings):
     task_body_bytes: dict[str, int] = Field({}, description="the same for models of one task, as JSON")
     max_header_bytes: int = Field(65_536, ge=1024, description="bytes of a request before its body")
     request_timeout_s: float = Field(30.0, gt=0, description="deadline of a request that names none")
-    drain_timeout_s: float = Field(30.0, gt=0, description="time to answer what was admitted, after SIGTERM")
+    drain_timeout_s: float = Field(30.0, gt=0, description="time after SIGTERM in which the process has ended")
+    load_timeout_s: float = Field(300.0, gt=0, description="time to load one version, which fails after it")
+    required_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="models that readiness waits for, with commas between"
+    )
 
     keys: Literal["auto", "on", "off"] = Field("auto", description="auto asks for keys unless only loopback can call")
     keys_file: Path = Field(Path("keys.json"), description="where `python -m app keys` keeps them, as hashes")
@@ -46,7 +50,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field("text", description="text or json, a line each")
     log_requests: float = Field(1.0, ge=0, le=1, description="share of requests with a line; failures always have one")
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "required_models", mode="before")
     @classmethod
     def _split(cls, given: Any) -> Any:
         return [one.strip() for one in given.split(",")] if isinstance(given, str) else given

@@ -79,6 +79,8 @@ class Telemetry:
         )
         self.waiting = Gauge("tessera_queue_rows", "Rows waiting", one, registry=registry)
         self.ready = Gauge("tessera_model_ready", "1 if the version can predict", one, registry=registry)
+        self.watched: dict[tuple[str, str], ModelObserver] = {}
+        """Whose rows and readiness the gauges tell, by model and version."""
         self.load_failures = Counter("tessera_load_failures", "Versions that were not put live", one, registry=registry)
         # Looking up what has these labels costs as much as counting, so what every request and batch counts is kept.
         self._of_request = cache(
@@ -183,8 +185,13 @@ class ModelObserver:
     def watch(self, queue_size: Callable[[], int], is_ready: Callable[[], bool]) -> None:
         self.telemetry.waiting.labels(self.model, self.version).set_function(queue_size)
         self.telemetry.ready.labels(self.model, self.version).set_function(lambda: float(is_ready()))
+        self.telemetry.watched[self.model, self.version] = self
 
     def unload(self) -> None:
+        # The same version may have been loaded again while this one answered what it had admitted.
+        if self.telemetry.watched.get((self.model, self.version)) is not self:
+            return
+        del self.telemetry.watched[self.model, self.version]
         for gauge in (self.telemetry.waiting, self.telemetry.ready):
             gauge.remove(self.model, self.version)
 

@@ -46,7 +46,7 @@ class GraphRefused(Exception):
 
 
 class Session(Protocol):
-    """A loaded graph. `run` is called by one thread at a time."""
+    """A loaded graph. `run` may be called by several threads at a time."""
 
     placement: Placement
 

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from app.repository.manifest import Manifest, TensorSpec
+from app.repository.manifest import Golden, Manifest, TensorSpec
 from app.repository.publish import publish
 
 ELEMENTS = {
@@ -90,6 +90,42 @@ def cumulated(path: Path) -> Path:
     return save(path, nodes, [("x", "FP32", ["n"])], [("y", "FP32", ["n"])], axis=np.array(0, np.int64))
 
 
+def counting(path: Path) -> Path:
+    """x [rows, 1] to `y`, the same, after counting to the largest x in a loop: a row of 1e12 never ends."""
+    scalar = [helper.make_tensor_value_info(name, kind, []) for name, kind in (
+        ("i", TensorProto.INT64), ("go_on", TensorProto.BOOL), ("count", TensorProto.FLOAT),
+        ("go_on_too", TensorProto.BOOL), ("next", TensorProto.FLOAT),
+    )]  # fmt: skip
+    steps = [
+        helper.make_node("Identity", ["go_on"], ["go_on_too"]),
+        helper.make_node("Add", ["count", "one"], ["next"]),
+    ]
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0),
+        helper.make_node("Cast", ["most"], ["trips"], to=TensorProto.INT64),
+        helper.make_node("Loop", ["trips", "yes", "zero"], ["end"], body=helper.make_graph(
+            steps, "count", scalar[:3], scalar[3:]
+        )),
+        helper.make_node("Mul", ["end", "zero"], ["nothing"]),
+        helper.make_node("Add", ["x", "nothing"], ["y"]),
+    ]  # fmt: skip
+    return save(
+        path, nodes, [("x", "FP32", ["n", 1])], [("y", "FP32", ["n", 1])],
+        yes=np.array(True), zero=np.array(0, np.float32), one=np.array(1, np.float32),
+    )  # fmt: skip
+
+
+def publish_counting(root: Path, scratch: Path, name: str = "counting") -> Manifest:
+    """`counting`, whose rows share batches."""
+    tensor = {"datatype": "FP32", "shape": (-1, 1)}
+    return publish(
+        root, name, {"model.onnx": counting(scratch / f"{name}.onnx")},
+        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=(TensorSpec(name="x", **tensor),), outputs=(TensorSpec(name="y", **tensor),),
+        config={"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "y", **tensor}], "batched": True},
+    )  # fmt: skip
+
+
 def publish_brightness(root: Path, scratch: Path, size: int = 8) -> Manifest:
     """An image classifier whose classes are red, green and blue, by their mean over `size` x `size` pixels."""
     nodes = [
@@ -111,4 +147,40 @@ def publish_brightness(root: Path, scratch: Path, size: int = 8) -> Manifest:
         inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, size, size, 3)),),
         outputs=(TensorSpec(name="probabilities", datatype="FP32", shape=(-1, 3)),),
         config={"labels": "labels.json", "image_size": size},
+    )  # fmt: skip
+
+
+def publish_looping(root: Path, scratch: Path, name: str = "looping", golden: Sequence[int] = ()) -> Manifest:
+    """A model that counts to `n`, which takes about a microsecond a step: with a golden example of many steps it hangs.
+
+    Its item is {"n": steps}, and so is its answer, {"y": steps}. Rows do not share a batch.
+    """
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go_on"], ["go_on_too"]),
+            helper.make_node("Add", ["sum", "one"], ["next_sum"]),
+        ],
+        "step",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("sum", TensorProto.INT64, []),
+        ],
+        [
+            helper.make_tensor_value_info("go_on_too", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next_sum", TensorProto.INT64, []),
+        ],
+    )
+    graph = save(
+        scratch / f"{name}.onnx", [helper.make_node("Loop", ["n", "", "zero"], ["y"], body=body)],
+        [("n", "INT64", [])], [("y", "INT64", [])], zero=np.array(0, np.int64), one=np.array(1, np.int64),
+    )  # fmt: skip
+    spec = {"datatype": "INT64", "shape": []}
+    return publish(
+        root, name, {"model.onnx": graph},
+        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=(TensorSpec(name="n", datatype="INT64", shape=()),),
+        outputs=(TensorSpec(name="y", datatype="INT64", shape=()),),
+        config={"inputs": [{"name": "n", **spec}], "outputs": [{"name": "y", **spec}], "batched": False},
+        golden=tuple(Golden(input={"n": steps}, output={"y": steps}) for steps in golden),
     )  # fmt: skip

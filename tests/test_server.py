@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 import pytest
 from conftest import eventually
+from graphs import publish_counting
 from onnx import TensorProto, helper, numpy_helper
 
 from app.repository.manifest import Batching, TensorSpec
@@ -26,7 +27,9 @@ from app.repository.publish import publish
 
 
 class Service:
-    def __init__(self, models_dir: Path, under: Sequence[str] = (), **settings: str) -> None:
+    def __init__(
+        self, models_dir: Path, under: Sequence[str] = (), entry: Sequence[str] = ("-m", "app"), **settings: str
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -35,7 +38,7 @@ class Service:
         self.models_dir = models_dir
         environment = {"TESSERA_MODELS_DIR": str(models_dir), "TESSERA_DEVICE": "cpu", **settings}
         self.process = subprocess.Popen(
-            [*under, sys.executable, "-m", "app", "serve", "--port", str(port)],
+            [*under, sys.executable, *entry, "serve", "--port", str(port)],
             env={**os.environ, **environment},
             stderr=subprocess.PIPE,
             text=True,
@@ -389,5 +392,25 @@ def test_headers_above_their_limit_get_431_in_the_envelope(models_dir, head):
         assert large_body.status_code == 422
         head = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Fits: " + b"x" * 9_000 + b"\r\n"
         assert received(service.port, (head + b"\r\n") * 3 + head + b"Connection: close\r\n\r\n").count(b"200 OK") == 4
+    finally:
+        service.close()
+
+
+def test_a_kernel_that_never_ends_does_not_keep_the_service_from_ending_well(models_dir, tmp_path):
+    publish_counting(models_dir, tmp_path)
+    service = Service(models_dir, TESSERA_DRAIN_TIMEOUT_S="1")
+    try:
+        eventually(service.is_ready)
+        with ThreadPoolExecutor(2) as threads:
+            endless = {"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1e12]}
+            asked = [
+                threads.submit(httpx.post, f"{service.url}/v2/models/counting/infer", json={"inputs": [endless]})
+                for _ in range(2)
+            ]
+            eventually(lambda: service.metric("tessera_queue_rows") == 0)
+            sleep(0.2)
+            service.terminate()
+            assert service.ended() == 0
+            assert [one.exception() or one.result().status_code for one in asked] == [503, 503]
     finally:
         service.close()

@@ -43,6 +43,13 @@ def test_a_limit_for_one_task_is_given_as_json(monkeypatch):
     assert Settings.load().task_body_bytes == {"summarization": 100}
 
 
+def test_required_models_are_given_with_commas_between(monkeypatch, tmp_path):
+    monkeypatch.setenv("TESSERA_REQUIRED_MODELS", "digits-cnn, reviews-sentiment")
+    assert Settings.load().required_models == ("digits-cnn", "reviews-sentiment")
+    with pytest.raises(ValueError, match=r"required_models: 'Not A Name' is not a model's name"):
+        build(Settings(models_dir=tmp_path, required_models=("Not A Name",)))
+
+
 def test_limits_and_keys_that_cannot_be_used_stop_the_service_before_it_starts(tmp_path):
     with pytest.raises(ValueError, match="'poetry', which is no task"):
         build(Settings(models_dir=tmp_path, task_body_bytes={"poetry": 1}))

@@ -67,7 +67,8 @@ def create_app(
             yield
         finally:
             loading.cancel()
-            await engine.stop()
+            if not engine.is_stopping:
+                await engine.stop()
 
     # Its pages come from our own files: they must work without internet.
     app = FastAPIOffline(

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from app.api.contracts import contract_of
 from app.api.errors import invalid_input
+from app.api.surrogates import not_unicode
 from app.errors import InvalidInput, PayloadTooLarge
 from app.tasks.base import Task
 
@@ -27,7 +28,7 @@ async def read_items(request: Request, task: type[Task], max_items: int) -> tupl
         items, parameters = await _uploaded(request, task)
     elif task.binary_field and (content_type.startswith("image/") or content_type == "application/octet-stream"):
         items = [_parse(task.Input, {task.binary_field: await request.body()})]
-        parameters = _parse(task.Parameters, dict(request.query_params))
+        parameters = _parse(task.Parameters, dict(request.query_params), "parameters")
     else:
         items, parameters = await _from_json(request, task, max_items)
     if len(items) > max_items:
@@ -44,6 +45,8 @@ async def _from_json(request: Request, task: type[Task], max_items: int) -> tupl
         # One list of all faults: it can be long, and making it twice is dear.
         faults = error.errors(include_url=False, include_input=False)
         if faults[0]["type"] == "json_invalid":
+            if fault := not_unicode(await request.body(), faults[0]["ctx"]["error"]):
+                raise fault from None
             raise InvalidInput(f"the body is not valid JSON: {faults[0]['ctx']['error']}{_hint(task)}") from None
         if faults[0]["type"] == "too_long" and faults[0]["loc"] == ("inputs",):
             raise PayloadTooLarge(f"more than {max_items} inputs; a request may have {max_items}") from None
@@ -77,7 +80,7 @@ async def _uploaded(request: Request, task: type[Task]) -> tuple[list[Any], Any]
     if not contents:
         raise InvalidInput("the form has no file; each uploaded file is an input")
     items = [_parse(task.Input, {task.binary_field: content}, "inputs", i) for i, content in enumerate(contents)]
-    return items, _parse(task.Parameters, fields)
+    return items, _parse(task.Parameters, fields, "parameters")
 
 
 async def _require_its_end(request: Request) -> None:
@@ -92,6 +95,8 @@ def _json_object(text: str) -> dict[str, Any]:
     try:
         found = from_json(text)
     except ValueError as error:
+        if fault := not_unicode(text.encode(), str(error)):
+            raise fault.under("parameters") from None
         raise InvalidInput(f"parameters: not valid JSON: {error}") from None
     if not isinstance(found, dict):
         raise InvalidInput("parameters: must be a JSON object")

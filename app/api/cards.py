@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from app.repository.manifest import Metric, Provenance, TensorSpec, Verification
-from app.serving.engine import ModelStatus
+from app.serving.versions import ModelStatus
 from app.tasks.explanations import EXPLANATIONS
 
 

@@ -17,10 +17,11 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """`reason` says what is missing."""
+    """`reason` says what is missing. `failed` names versions that did not pass their checks, which need not matter."""
 
     ready: bool
     reason: str = ""
+    failed: list[str] = []
 
 
 @router.get("/health/live", summary="The process answers")
@@ -28,11 +29,14 @@ async def live() -> Live:
     return Live(live=True)
 
 
-@router.get("/health/ready", summary="Every model can predict", responses={503: {"model": Ready}})
+@router.get("/health/ready", summary="What has been live can predict", responses={503: {"model": Ready}})
 async def ready(engine: EngineDep, response: Response) -> Ready:
     status = engine.status()
     response.status_code = 200 if status.is_ready else 503
-    return Ready(ready=status.is_ready, reason=status.reason)
+    failed = [
+        f"{model.name} version {one.version}" for model in status.models for one in model.versions if one.has_failed
+    ]
+    return Ready(ready=status.is_ready, reason=status.reason, failed=failed)
 
 
 @router.get("/metrics", summary="Metrics in the text format of Prometheus, or as OpenMetrics", response_class=Response)

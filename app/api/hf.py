@@ -15,6 +15,7 @@ from app.api.errors import invalid_input, on_service_error
 from app.api.hf_contracts import WIRES, HfFeatureExtractionParameters, HfOptions, Wire
 from app.api.limits import Limits
 from app.api.predict import Question, ask, json_response
+from app.api.surrogates import not_unicode
 from app.api.v1 import EngineDep
 from app.errors import InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge, ServiceError
 from app.repository.manifest import Manifest
@@ -159,6 +160,8 @@ def _json_object(content: bytes, manifest: Manifest) -> dict[str, Any]:
     try:
         body = from_json(content)
     except ValueError as error:
+        if fault := not_unicode(content, str(error)):
+            raise fault from None
         raise InvalidInput(f"{manifest.name} is a {manifest.task} model and reads JSON; this is not: {error}") from None
     if not isinstance(body, dict):
         raise InvalidInput('the body must be a JSON object: {"inputs": …, "parameters": {…}}')

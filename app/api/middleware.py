@@ -1,5 +1,6 @@
 """What every request gets: an id, a limit on its body, headers, a line in the log, an answer even if we fail."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from time import perf_counter
@@ -8,10 +9,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.answered import Report
-from app.api.errors import named, on_bug
+from app.api.errors import named, on_bug, on_service_error
 from app.api.headers import SecurityHeaders
 from app.api.request_id import request_id_of
-from app.errors import PayloadTooLarge
+from app.errors import ModelNotReady, PayloadTooLarge
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,11 @@ class RequestContext:
 
         try:
             await self._app(scope, body, send_with_id)
+        except asyncio.CancelledError:  # by a server that cannot wait any longer
+            if status or not self._is_stopping():
+                raise
+            stopping = ModelNotReady("the service is stopping")
+            await (await on_service_error(Request(scope), stopping))(scope, receive, send_with_id)
         except Exception as error:
             log.exception("request %s failed", named(scope["state"]))
             if status == 500:  # FastAPI has answered, and raised all the same

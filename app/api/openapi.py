@@ -43,14 +43,14 @@ DEADLINE = {
 
 def install(app: FastAPI, engine: Engine) -> None:
     """Make `app.openapi()` describe what is loaded at the moment."""
-    cached: tuple[Any, dict[str, Any]] | None = None
+    cached: tuple[list[Manifest], dict[str, Any]] | None = None
 
     def openapi() -> dict[str, Any]:
         nonlocal cached
         manifests = [status.manifest for status in engine.status().models if status.manifest]
-        key = [(manifest.name, manifest.version) for manifest in manifests]
-        if cached is None or cached[0] != key:
-            cached = key, document(app, manifests)
+        # The manifests themselves: a version may be loaded again with another content.
+        if cached is None or cached[0] != manifests:
+            cached = manifests, document(app, manifests)
         return cached[1]
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -60,7 +60,7 @@ async def ask(
             question = await read(request, manifest)
         async with while_connected(request):
             prediction = await engine.predict(
-                model, version, question.items, question.parameters, deadline, question.task
+                model, version, question.items, question.parameters, deadline, question.task, manifest.task
             )
     except TimeoutError:
         raise DeadlineExceeded("the deadline passed before the whole body had arrived") from None

@@ -7,8 +7,9 @@ from pydantic import BaseModel
 
 from app.api.cards import Card, ModelList, card, summary
 from app.errors import InvalidArtifact
-from app.serving.engine import Engine, ModelStatus
+from app.serving.engine import Engine
 from app.serving.names import no_such_model
+from app.serving.versions import ModelStatus
 from app.tasks.recommendation import FoundItem
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -85,7 +86,7 @@ async def load_newest(engine: Engine, model: str) -> ModelStatus:
     await engine.load(model)
     status = _status_of(engine, model)
     newest = status.versions[0] if status.versions else None
-    if newest and newest.state == "failed":
+    if newest and newest.has_failed:
         stays = f"version {status.manifest.version} stays live" if status.manifest else "no version is live"
         raise InvalidArtifact(f"{model} version {newest.version} is not served: {newest.reason}; {stays}")
     return status

@@ -69,7 +69,7 @@ async def server_live() -> ServerLive:
     return ServerLive(live=True)
 
 
-@router.get("/health/ready", summary="Every model can predict; 400 if not", response_model=ServerReady)
+@router.get("/health/ready", summary="What has been live can predict; 400 if not", response_model=ServerReady)
 async def server_ready(request: Request, engine: EngineDep) -> Any:
     status = engine.status()
     return ServerReady(ready=True) if status.is_ready else _not_ready(request, status.reason)

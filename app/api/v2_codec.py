@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from app.api.errors import invalid_input
+from app.api.surrogates import not_unicode
 from app.api.v2_schemas import InferenceRequest, InputTensor
 from app.errors import InvalidInput
 from app.repository.manifest import TensorSpec
@@ -152,6 +153,8 @@ def _parse(text: bytes) -> InferenceRequest:
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
         if faults[0]["type"] == "json_invalid":
+            if fault := not_unicode(text, faults[0]["ctx"]["error"]):
+                raise fault from None
             raise InvalidInput(
                 f"the body is not valid JSON: {faults[0]['ctx']['error']}; if tensors follow the JSON, header "
                 f"{HEADER_LENGTH} must say how many bytes of JSON there are"

@@ -36,6 +36,7 @@ def infer_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
             raise DeadlineExceeded("the deadline passed before the whole body had arrived") from None
         except (ClientGone, ClientDisconnect):
             return Response(status_code=499)  # for the metrics; nobody reads it
+        codec.require_outputs(question, inference.manifest.outputs)  # perhaps of a newer version than was read for
         return await respond(request, question, inference)
 
     return {"/v2/models/{model}/infer": infer, "/v2/models/{model}/versions/{version}/infer": infer}

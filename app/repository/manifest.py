@@ -1,9 +1,11 @@
 """The manifest: all the service must know of one model version, written by training."""
 
 import re
+from collections.abc import Iterator
+from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, model_validator
 
 from app.tensors import Datatype
 
@@ -40,7 +42,7 @@ class Artifact(Frozen):
 class Batching(Frozen):
     """Upper bounds for the batcher, which otherwise follows the latency curve it measures."""
 
-    max_batch_size: PositiveInt = 32
+    max_batch_size: Annotated[PositiveInt, Field(le=65_536)] = 32
 
 
 class Metric(Frozen):
@@ -82,7 +84,22 @@ class Golden(Frozen):
     input: Any
     parameters: dict[str, Any] = {}
     output: Any
-    tolerance: float = 1e-4
+    tolerance: Annotated[FiniteFloat, Field(ge=0)] = 1e-4
+
+    @model_validator(mode="after")
+    def _tells_answers_apart(self) -> Self:
+        largest = max(map(abs, _numbers(self.output)), default=0.0)
+        if self.tolerance >= max(1.0, largest):
+            raise ValueError(f"a tolerance of {self.tolerance:g} allows any answer: the largest number is {largest:g}")
+        return self
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(one)
+    elif isinstance(value, int | float) and isfinite(value):
+        yield float(value)
 
 
 class Variant(Frozen):

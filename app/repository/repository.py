@@ -9,6 +9,8 @@ from app.errors import InvalidArtifact
 from app.repository.manifest import MODEL_NAME, Manifest
 from app.repository.publish import MANIFEST, sha256_of, version_numbers
 
+MOST_BYTES = 8_000_000  # of a manifest: read as objects they take some hundred megabytes
+
 
 class ModelRepository:
     """Finds versions and checks that they are what their manifests say. Loads nothing and remembers nothing."""
@@ -31,7 +33,11 @@ class ModelRepository:
         """Raises InvalidArtifact if the manifest cannot be read, or speaks of another version."""
         path = self.root / name / str(version) / MANIFEST
         try:
-            manifest = Manifest.model_validate_json(path.read_bytes())
+            with path.open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
+            if len(content) > MOST_BYTES:
+                raise InvalidArtifact(f"{MANIFEST} has {path.stat().st_size} bytes, and may have {MOST_BYTES}")
+            manifest = Manifest.model_validate_json(content)
         except OSError as error:
             raise InvalidArtifact(f"{MANIFEST} cannot be read: {error.strerror}") from error
         except ValidationError as error:
@@ -40,6 +46,16 @@ class ModelRepository:
         if (manifest.name, manifest.version) != (name, version):
             raise InvalidArtifact(f"{MANIFEST} is that of {manifest.name} version {manifest.version}")
         return manifest
+
+    def fingerprint(self, name: str, version: int) -> str:
+        """Return a hash of the manifest as it is on disk, and so of all that it vouches for; "" if it is gone.
+
+        Raises OSError if it cannot be read.
+        """
+        try:
+            return sha256_of(self.root / name / str(version) / MANIFEST)
+        except FileNotFoundError:
+            return ""
 
     def verify(self, manifest: Manifest) -> dict[str, Path]:
         """Artifact names to their paths, all of them checked. Raises InvalidArtifact at the first that is not right."""

@@ -9,7 +9,9 @@ refused: tensors as raw bytes, tensor operators, arithmetic on sizes, plain cont
 import json
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
+from zipfile import ZIP_STORED, ZipFile
 
 PROGRAM = "models/model.json"
 WEIGHTS = "data/weights/model_weights_config.json"
@@ -76,6 +78,21 @@ def check_archive(records: Iterable[str], read: Callable[[str], bytes]) -> None:
             if payload["use_pickle"] is not False or not payload["path_name"].startswith(prefix):
                 raise ValueError(f"{name} is pickled")
     _check(json.loads(read(PROGRAM)), PROGRAM)
+
+
+def check_sizes(path: Path, records: Iterable[str]) -> None:
+    """Raises ValueError if reading the archive could take more memory than it has bytes.
+
+    `records` are those which the reader that will load it sees.
+    """
+    with ZipFile(path) as archive:
+        found = archive.infolist()
+    if {one.filename.partition("/")[2] for one in found} != set(records):
+        raise ValueError("two readers see different files in it")
+    if packed := next((one.filename for one in found if one.compress_type != ZIP_STORED), None):
+        raise ValueError(f"{packed} is compressed, which torch.export.save never does; save the program again")
+    if sum(one.file_size for one in found) > path.stat().st_size:
+        raise ValueError("its files overlap")
 
 
 def _check(value: Any, key: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime as ort
 
 from app.errors import InvalidArtifact
+from app.runtimes.interrupt import interruptible
 from app.runtimes.memory import memory_errors
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.placement import place
@@ -52,24 +53,30 @@ class OnnxSession:
         self.placement = placement
         self._session = session
         self._names = [output.name for output in session.get_outputs()]
-        self._options: ort.RunOptions | None = None
+        self._is_trimmed = False
 
     def run(self, inputs: Tensors) -> Tensors:
-        """Raises GraphRefused and MemoryError; of a device that fails, what the runtime raises passes through."""
+        """Raises GraphRefused, MemoryError and Interrupted; of a device that fails, what the runtime raises passes."""
         feed = {name: _as_text(array) if array.dtype == np.object_ else array for name, array in inputs.items()}
-        with memory_errors(), refusals():
-            outputs = self._session.run(self._names, feed, self._options)
+        options = ort.RunOptions()
+        if self._is_trimmed:
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", f"{self._memory}:0")
+
+        def end() -> None:
+            options.terminate = True  # looked at before each node, also of a loop's body
+
+        with interruptible(end), memory_errors(), refusals():
+            outputs = self._session.run(self._names, feed, options)
         return dict(zip(self._names, outputs, strict=True))
 
     @contextmanager
     def trimmed(self) -> Iterator[None]:
         """Runs inside give back the memory that they do not need themselves."""
-        self._options = ort.RunOptions()
-        self._options.add_run_config_entry("memory.enable_memory_arena_shrinkage", f"{self._memory}:0")
+        self._is_trimmed = True
         try:
             yield
         finally:
-            self._options = None
+            self._is_trimmed = False
 
     @property
     def _memory(self) -> str:

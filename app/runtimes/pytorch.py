@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.errors import InvalidArtifact, ModelNotReady
-from app.runtimes.archive import SAMPLE_INPUTS, check_archive
+from app.runtimes.archive import SAMPLE_INPUTS, check_archive, check_sizes
 from app.runtimes.memory import memory_errors
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.placement import place
@@ -124,6 +124,7 @@ def open_program(path: Path) -> "ExportedProgram":
         raise ModelNotReady(f"{path.name} is a PyTorch program, and PyTorch is not installed") from error
     try:
         with memory_errors(), PT2ArchiveReader(str(path)) as reader:
+            check_sizes(path, reader.get_file_names())
             check_archive(reader.get_file_names(), reader.read_bytes)
             samples = reader.read_bytes(SAMPLE_INPUTS)
             if samples:

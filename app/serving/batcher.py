@@ -12,18 +12,17 @@ from time import perf_counter
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, Overloaded, ServiceError
+from app.runtimes.interrupt import Interrupted
 from app.serving.curve import LatencyCurve
+from app.serving.lane import Lane
 from app.serving.queue import RowQueue, Waiting
-from app.serving.worker import Worker, WorkerDied
+from app.serving.worker import WorkerDied
 
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
-LONGEST_REST_S = 30.0
-LONGEST_GOODBYE_S = 5.0
-SUSPICIOUS_FAILURES = 8
 LEARNING_RATE = 0.1
 # Of the time until a deadline, what an estimate may fill: who comes later may yet go first, in the batch of somebody
 # else, and a refusal in time is better than an answer too late. At twice its saturation a model answers as many in time
@@ -70,27 +69,10 @@ class Answers(Generic[Answer]):
 
 
 @dataclass(slots=True)
-class _Lane:
-    """A worker and what it is doing."""
-
-    worker: Worker
-    is_alive: bool = True
-    is_idle: bool = True
-    busy_until: float = 0.0
-    overdue_at: float = float("inf")  # when the batch that runs will have taken suspiciously long
-
-    @property
-    def is_ready(self) -> bool:
-        """False while the worker is dead, or takes so long that it probably hangs."""
-        return self.is_alive and perf_counter() < self.overdue_at
-
-
-@dataclass(slots=True)
 class _State:
     speed: float = 1.0  # how much slower than the curve the machine is just now
     cost: float = 1.0  # what rows take, in times of what they would in the best batches of their likes
     max_cells: dict[Hashable, float] = field(default_factory=dict)  # of a group: rows x length that fit into memory
-    failures: int = 0  # rows that failed alone since one succeeded
 
 
 @asynccontextmanager
@@ -110,6 +92,9 @@ class Batcher(Generic[Row, Answer]):
     on each once at a time. `length` is what a row is padded to; rows of different `group` never share a batch.
     `restore` makes `run` usable again after a thread died, or when `check` raises after some rows in a row have
     failed; while it does so on every thread, `is_ready` is false.
+
+    A run is ended when nobody waits for its answers any more, and when it is stuck while others wait for a thread; its
+    rows are then tried again one by one, and the one that is stuck again is too late.
     """
 
     def __init__(
@@ -144,10 +129,11 @@ class Batcher(Generic[Row, Answer]):
         self._unanswered: set[asyncio.Future[tuple[Answer, Ran]]] = set()
         self._state = _State()
         self._arrived = asyncio.Event()
+        self._running: dict[Lane[Row, Answer], Sequence[Waiting[Row, tuple[Answer, Ran]]]] = {}
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._lanes = [_Lane(Worker(self._name)) for _ in range(self._num_workers)]
+        self._lanes = [self._new_lane() for _ in range(self._num_workers)]
         self._tasks = [asyncio.create_task(self._serve(lane), name=self._name) for lane in self._lanes]
         return self
 
@@ -157,8 +143,23 @@ class Batcher(Generic[Row, Answer]):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._fail_all(ModelNotReady("the model was unloaded before it answered"))
         for lane in self._lanes:
-            lane.worker.stop()
-        await asyncio.gather(*(lane.worker.ended(LONGEST_GOODBYE_S) for lane in self._lanes))
+            lane.stop()
+        await asyncio.gather(*(lane.ended() for lane in self._lanes))
+
+    def _new_lane(self) -> Lane[Row, Answer]:
+        return Lane(
+            self._run,
+            check=self._check,
+            restore=self._restore,
+            died=self._observer.worker_died,
+            not_restored=self._tell_if_none_is_left,
+            hang_after_s=self._hang_after_s,
+            name=self._name,
+        )
+
+    def _tell_if_none_is_left(self) -> None:
+        if not self.is_ready:
+            self._fail_all(ModelNotReady("the model could not be restarted"))
 
     @property
     def is_ready(self) -> bool:
@@ -253,20 +254,36 @@ class Batcher(Generic[Row, Answer]):
         for one in waiting:
             self._queue.push(one)
         self._arrived.set()
+        self._relieve()
         return waiting
 
     def _abandon(self, waiting: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> None:
-        """Nobody will read these answers: compute none that has not been started."""
+        """The caller has left: drop the rows that have not started, and end the runs that nobody waits for."""
         unanswered = [one for one in waiting if not one.future.done()]
         for one in unanswered:
             one.future.cancel()
         # gather() has cancelled them already when the caller hung up; what counts is what is still queued.
-        dropped = sum(self._queue.discard(one) for one in waiting)
-        if dropped:
-            late = self._loop.time() >= waiting[0].deadline
-            self._observer.dropped("expired" if late else "abandoned", dropped)
+        self._count_dropped([one for one in waiting if self._queue.discard(one)])
+        for lane, batch in self._running.items():
+            if all(one.future.done() for one in batch):
+                lane.interrupt()
 
-    async def _serve(self, lane: _Lane) -> None:
+    def _count_dropped(self, rows: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> None:
+        num_late = sum(self._loop.time() >= one.deadline for one in rows)
+        for reason, number in (("expired", num_late), ("abandoned", len(rows) - num_late)):
+            if number:
+                self._observer.dropped(reason, number)
+
+    def _relieve(self) -> None:
+        """End the runs that are stuck and keep somebody waiting: in the same batch, or for want of a free lane."""
+        stuck = [lane for lane in self._running if lane.is_stuck]
+        for lane in stuck:
+            if sum(not one.future.done() for one in self._running[lane]) > 1:
+                lane.relieve()
+        if stuck and self._queue and not any(lane.is_idle for lane in self._lanes):
+            min(stuck, key=lambda lane: lane.busy_until).relieve()
+
+    async def _serve(self, lane: Lane[Row, Answer]) -> None:
         while True:
             await self._arrived.wait()
             # What waits is shared with the other workers that have nothing to do.
@@ -283,17 +300,20 @@ class Batcher(Generic[Row, Answer]):
     def _seconds_until(self, deadline: float) -> float:
         return SURE_SHARE * (deadline - self._loop.time()) / self._state.speed
 
-    async def _answer(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]], lane: _Lane) -> None:
-        """Run a batch; if it fails, halve it and try again, so that only the row that is at fault fails."""
+    async def _answer(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]], lane: Lane[Row, Answer]) -> None:
+        """Run a batch; if it fails, try again with less of it, so that only the row that is at fault fails."""
         now = self._loop.time()
         live = [one for one in batch if not one.future.done() and one.deadline > now]
         if not live:
             return
         try:
             answers, ran = await self._compute(live, lane)
+        except Interrupted:
+            self._retry_alone(live, _stuck())
+        except WorkerDied as error:
+            await lane.revive(error)
+            self._retry_alone(live, _failure(error))
         except Exception as error:  # whatever a kernel raises must not end the loop
-            if isinstance(error, WorkerDied):
-                await self._revive(lane, error)
             if len(live) > 1:
                 if isinstance(error, MemoryError):
                     self._remember_what_fits(live)
@@ -304,26 +324,30 @@ class Batcher(Generic[Row, Answer]):
                 log.error("%s: a row failed", self._name, exc_info=error)
                 self._observer.failed(1)
                 _fail(live[0].future, error if isinstance(error, ServiceError) else _failure(error))
-                await self._suspect_the_session(lane)
+                await lane.failed()
         else:
-            self._state.failures = 0
+            lane.succeeded()
             for one, answer in zip(live, answers, strict=True):
                 if not one.future.done():  # hung up while we computed
                     one.future.set_result((answer, ran))
 
+    def _retry_alone(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]], failure: ServiceError) -> None:
+        """Let each row of a batch that did not end wait for a run of its own; a row that had one fails."""
+        wanted = [one for one in batch if not one.future.done()]
+        self._count_dropped([one for one in batch if one.future.done()])
+        if len(batch) == 1:
+            for one in wanted:
+                self._observer.failed(1)
+                _fail(one.future, failure)
+        elif wanted:
+            log.warning("%s: a batch of %d did not end; its rows are tried one by one", self._name, len(batch))
+            for one in wanted:
+                one.group = object()
+                self._queue.push(one)
+
     def _remember_what_fits(self, live: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> None:
         group, cells = live[0].group, len(live) * max(one.length for one in live) / 2
         self._state.max_cells[group] = min(cells, self._state.max_cells.get(group, cells))
-
-    async def _suspect_the_session(self, lane: _Lane) -> None:
-        """After some failures in a row: is it the inputs, or is what computes them broken?"""
-        self._state.failures += 1
-        if self._state.failures % SUSPICIOUS_FAILURES:
-            return
-        try:
-            await lane.worker.call(self._check, self._hang_after_s)
-        except Exception as error:
-            await self._revive(lane, error)
 
     def _fail_all(self, error: ServiceError) -> None:
         """Fail what is queued, in the batch being formed, or being computed."""
@@ -331,49 +355,25 @@ class Batcher(Generic[Row, Answer]):
             _fail(future, error)
 
     async def _compute(
-        self, live: Sequence[Waiting[Row, tuple[Answer, Ran]]], lane: _Lane
+        self, live: Sequence[Waiting[Row, tuple[Answer, Ran]]], lane: Lane[Row, Answer]
     ) -> tuple[Sequence[Answer], Ran]:
         rows, length = [one.row for one in live], max(one.length for one in live)
         expected = self._curve.seconds(len(rows), length)
+        self._running[lane] = live
         started = perf_counter()
-        lane.busy_until = started + expected * self._state.speed
-        patience = max(self._hang_after_s, 20 * expected * self._state.speed)
-        lane.overdue_at = started + patience / 6
         try:
-            answers = await lane.worker.call(lambda: self._run(rows), patience)
+            answers = await lane.run(rows, expected * self._state.speed, stuck=self._relieve)
         finally:
-            lane.overdue_at = float("inf")
+            del self._running[lane]
         ended = perf_counter()
         if len(answers) != len(rows):
             raise InferenceFailed(f"{len(rows)} rows gave {len(answers)} answers")
         ideal = sum(self._curve.row_seconds(one.length) for one in live)
         self._state.speed += LEARNING_RATE * (min(max((ended - started) / expected, 0.2), 5.0) - self._state.speed)
         self._state.cost += LEARNING_RATE * (min(max((ended - started) / ideal, 0.2), 5.0) - self._state.cost)
-        lane.busy_until = ended
         useful = sum(one.length for one in live) / (len(live) * length)
         self._observer.batch(len(rows), length, useful, ended - started, [started - one.submitted for one in live])
         return answers, Ran(started, ended, len(rows), length)
-
-    async def _revive(self, lane: _Lane, death: Exception) -> None:
-        """Replace a worker thread, and restore what it ran; the lane is not ready until both are done."""
-        lane.is_alive = False
-        self._observer.worker_died()
-        rest_s = 1.0
-        while True:
-            log.error("%s: %r; starting another worker", self._name, death)
-            lane.worker.stop()
-            lane.worker = Worker(self._name)
-            try:
-                await lane.worker.call(self._restore, self._hang_after_s)
-            except Exception:
-                log.exception("%s: the model could not be restored; next try in %.0f s", self._name, rest_s)
-                if not self.is_ready:
-                    self._fail_all(ModelNotReady("the model could not be restarted"))
-                await asyncio.sleep(rest_s)  # a back-off, not a wait for anything
-                rest_s = min(2 * rest_s, LONGEST_REST_S)
-            else:
-                lane.is_alive = True
-                return
 
 
 def _answers(
@@ -397,6 +397,10 @@ def _fail_late(futures: Sequence[asyncio.Future[Any]]) -> None:
 
 def _too_late() -> DeadlineExceeded:
     return DeadlineExceeded("the deadline passed before the answer was ready")
+
+
+def _stuck() -> DeadlineExceeded:
+    return DeadlineExceeded("the model takes too long on this input, and was stopped so that others are answered")
 
 
 def _fail(future: asyncio.Future[Any], error: ServiceError) -> None:

@@ -2,25 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from app.errors import InvalidArtifact, ModelNotFound, ModelNotReady
+from app.errors import ModelNotFound, ModelNotReady, ServiceError
 from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
-from app.runtimes.hardware import hardware
 from app.runtimes.options import RuntimeOptions
-from app.serving.model import Loaded, Model, Pools, Timing, load
-from app.serving.names import no_such_model, no_such_version
-from app.serving.plan import read_plan
+from app.serving.loading import Loader
+from app.serving.model import Loaded, Model, Pools, Timing
+from app.serving.names import no_such_model
 from app.serving.pool import Pool
+from app.serving.versions import Live, ModelStatus, Versions
 from app.telemetry import Statistics, Telemetry
 from app.tensors import Tensors
 
 log = logging.getLogger(__name__)
-
-State = Literal["loading", "ready", "failed", "unloaded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +38,6 @@ class Inference:
     outputs: Tensors
     class_names: Mapping[str, Sequence[str]]
     timing: Timing
-
-
-@dataclass(frozen=True, slots=True)
-class VersionStatus:
-    """State of one version on disk, and why it is not served if it is not."""
-
-    version: int
-    state: State
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelStatus:
-    """State of one model: `manifest` is that of the version which answers by default, None if there is none."""
-
-    name: str
-    versions: list[VersionStatus]
-    manifest: Manifest | None = None
-    is_ready: bool = False
-    placements: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +84,12 @@ class Engine(Protocol):
         parameters: Any,
         deadline: float,
         task: str | None = None,
+        own_task: str | None = None,
     ) -> Prediction:
-        """Answer items of the task that `find` told, by `deadline` of the event loop's clock.
+        """Answer items by `deadline` of the event loop's clock.
 
-        `task` is another one of those that such a model answers, too (`Task.also`), or its explanation.
+        `task` is another one of those that such a model answers, too (`Task.also`), or its explanation. `own_task` is
+        that of the manifest that `find` told, for which the items were read: no version of another task answers them.
         """
         ...
 
@@ -139,12 +119,7 @@ class Engine(Protocol):
 
 
 class LocalEngine:
-    """Serve every model of a repository from this process.
-
-    Of each model the newest `keep_versions` versions that pass their checks are live, and the newest of them answers
-    by default. A version is loaded beside the others and joins them only when its files are what the manifest says,
-    and it has answered its golden examples; whatever fails leaves everything as it was.
-    """
+    """Serve every model of a repository from this process."""
 
     def __init__(
         self,
@@ -154,90 +129,83 @@ class LocalEngine:
         options: RuntimeOptions,
         max_queue_size: int = 4096,
         keep_versions: int = 2,
+        required: Collection[str] = (),
+        load_timeout_s: float = 300.0,
+        turn_s: float = 5.0,
+        suspense_s: float = 30.0,
         drain_timeout_s: float = 30.0,
         num_threads: int = 2,
         after_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """`after_change` is called when models have been loaded or unloaded."""
-        self._repository = repository
+        """`required` models must be able to predict for the service to be ready.
+
+        A load that takes longer than `turn_s` no longer keeps the next one waiting, and after `suspense_s` more not the
+        readiness of a service that starts: most models are loaded within two seconds.
+        `after_change` is called when models have been loaded.
+        """
         self._telemetry = telemetry
-        self._options = options
-        self._hardware = hardware(options.device, options.threads)
         self._max_queue_size = max_queue_size
         self._keep_versions = keep_versions
+        self._required = required
         self._drain_timeout_s = drain_timeout_s
-        self._live: dict[str, dict[int, Model]] = {}
-        self._versions: dict[str, dict[int, VersionStatus]] = {}
+        self._suspense_s = suspense_s
+        self._loader = Loader(repository, options, timeout_s=load_timeout_s, turn_s=turn_s)
+        self._models: dict[str, Versions] = {}
         self._after_change = after_change
-        self._one_load_at_a_time = asyncio.Lock()
         self._pools = Pools(before=Pool(num_threads, "before"), after=Pool(num_threads, "after"))
         self._retiring: set[asyncio.Task[None]] = set()
-        self._unloaded: set[str] = set()  # models that somebody wants unloaded
-        self._is_complete = False
+        self._is_listed = self._is_complete = False
         self.is_stopping = False
 
     async def load(self, name: str | None = None) -> None:
-        async with self._one_load_at_a_time:
-            if self.is_stopping:
-                raise ModelNotReady("the service is stopping")
-            known = sorted({*self._repository.names(), *self._versions})
-            if name is not None and name not in known:
-                raise no_such_model(name, known)
-            wanted = known if name is None else [name]
-            for each in wanted:
-                # All are listed before the first is loaded, so that "still loading" is not "no such model".
-                on_disk = self._repository.versions(each)
-                self._versions.setdefault(each, {version: VersionStatus(version, "loading") for version in on_disk})
-            for each in wanted:
-                await self._load_model(each)
-            self._is_complete = self._is_complete or name is None
-            self._after_change()
+        self._require_running()
+        published = await self._loader.published()
+        self._require_running()
+        if name is not None and name not in published.keys() | self._models.keys():
+            raise no_such_model(name, published.keys() | self._models.keys())
+        if name is None:
+            await self._load_all(published)
+        else:
+            await self._expect(name, published.get(name, ())).load()
+            self._forget_empty(name)
+        self._after_change()
 
     async def unload(self, name: str) -> None:
-        async with self._one_load_at_a_time:
-            if name not in self._versions:
-                raise no_such_model(name, self._versions)
-            self._unloaded.add(name)
-            for version in self._versions[name]:
-                self._versions[name][version] = VersionStatus(version, "unloaded", "unloaded on request")
-            live = self._live.pop(name, {})
-        if live:  # whoever asked may hang up; the models are unloaded all the same
-            await asyncio.wait([self._retire_soon(model) for model in live.values()])
+        if name not in self._models:
+            raise no_such_model(name, self._models)
+        answering = self._models[name].unload("unloaded on request")
+        if answering:  # whoever asked may hang up; the models are unloaded all the same
+            await asyncio.wait(answering)
 
     async def stop(self) -> None:
         self.is_stopping = True
-        models = [model for versions in self._live.values() for model in versions.values()]
-        self._live.clear()
-        await asyncio.gather(*(self._retire(model) for model in models), *self._retiring)
+        for versions in self._models.values():
+            versions.unload("the service is stopping")
+        if self._retiring:
+            await asyncio.wait(self._retiring)
         self._pools.before.close()
         self._pools.after.close()
 
     def status(self) -> EngineStatus:
-        wanted = [name for name in self._versions if name not in self._unloaded]
-        missing = [name for name in wanted if not any(m.is_ready for m in self._live.get(name, {}).values())]
-        reason = (
-            "the service is stopping" if self.is_stopping
-            else f"not every model can predict: {', '.join(missing)}" if missing
-            else "" if self._is_complete
-            else "models are being loaded"
-        )  # fmt: skip
-        return EngineStatus(not reason, reason, [self._model_status(name) for name in sorted(self._versions)])
+        models = {name: self._models[name].status() for name in sorted(self._models)}
+        reason = self._why_not_ready(models)
+        return EngineStatus(not reason, reason, list(models.values()))
 
     def find(self, name: str, version: int | None = None) -> Manifest:
         return self._find(name, version).manifest
 
     async def read_card(self, name: str, picture: str | None = None) -> tuple[Manifest, bytes]:
-        manifest = self.find(name)
-        card = manifest.card
+        live = self._find_live(name)
+        manifest, card = live.model.manifest, live.model.manifest.card
         if not card:
             raise ModelNotFound(f"model {name} version {manifest.version} has no card")
         file = card.markdown if picture is None else f"card/{picture}"
         if picture is not None and file not in card.pictures:
             raise ModelNotFound(f"the card of model {name} version {manifest.version} has no picture {picture!r}")
-        return manifest, await asyncio.to_thread(self._repository.read_file, manifest, file)
+        return manifest, live.opened.card[file]
 
     def find_items(self, name: str, query: str, limit: int) -> Sequence[Any]:
-        return self._find(name, None).loaded.task.find_items(query, limit)
+        return self._find(name, None).task.find_items(query, limit)
 
     async def predict(
         self,
@@ -247,9 +215,10 @@ class LocalEngine:
         parameters: Any,
         deadline: float,
         task: str | None = None,
+        own_task: str | None = None,
     ) -> Prediction:
         # Looked up again: since `find` the body has arrived, and a newer version may have taken over.
-        model = self._find(name, version)
+        model = self._find(name, version, own_task)
         outputs, timing = await model.predict(items, parameters, deadline, task)
         return Prediction(model.manifest, outputs, timing)
 
@@ -268,93 +237,90 @@ class LocalEngine:
 
     def statistics(self, name: str | None = None, version: int | None = None) -> list[tuple[Manifest, Statistics]]:
         if name is None:
-            models = [model for versions in self._live.values() for model in versions.values()]
-        elif version is None:
-            self._find(name, None)
-            models = list(self._live[name].values())
+            live = [one for versions in self._models.values() for one in versions.live]
         else:
-            models = [self._find(name, version)]
-        return [(model.manifest, model.statistics) for model in models]
+            found = self._find_live(name, version)
+            live = [found] if version is not None else self._models[name].live
+        return [(one.model.manifest, one.model.statistics) for one in live]
 
-    def _find(self, name: str, version: int | None) -> Model:
+    def _require_running(self) -> None:
         if self.is_stopping:
             raise ModelNotReady("the service is stopping")
-        if name not in self._versions:
-            raise no_such_model(name, self._versions)
-        live, on_disk = self._live.get(name, {}), self._versions[name]
-        if version is None and live:
-            return live[max(live)]
-        if version in live:
-            return live[version]
-        if version is None:
-            why = next((f": {one.reason}" for one in on_disk.values() if one.reason), "")
-            raise ModelNotReady(f"model {name} is not ready{why}")
-        if version in on_disk:
-            status = on_disk[version]
-            raise ModelNotReady(
-                f"model {name} version {version} is {status.state}{status.reason and ': '}{status.reason}"
-            )
-        raise no_such_version(name, version, on_disk)
 
-    def _model_status(self, name: str) -> ModelStatus:
-        versions = sorted(self._versions[name].values(), key=lambda one: -one.version)
-        live = self._live.get(name)
-        if not live:
-            return ModelStatus(name, versions)
-        model = live[max(live)]
-        is_ready = any(one.is_ready for one in live.values())
-        return ModelStatus(name, versions, model.manifest, is_ready, model.loaded.placements)
+    def _find(self, name: str, version: int | None, task: str | None = None) -> Model:
+        return self._find_live(name, version, task).model
 
-    async def _load_model(self, name: str) -> None:
-        self._unloaded.discard(name)
-        known, published = self._versions[name], self._repository.versions(name)
-        for version in [version for version in known if version not in published]:
-            del known[version]
-        good = 0
-        for version in published:
-            if good == self._keep_versions:
-                known[version] = VersionStatus(version, "unloaded", f"only the newest {good} are kept loaded")
-            elif version in self._live.get(name, {}) or await self._load_version(name, version):
-                good += 1
-        live = self._live.get(name, {})
-        for version in [version for version in live if version not in known or known[version].state != "ready"]:
-            # Its requests may take as long as their deadlines; nobody has to wait for that.
-            self._retire_soon(live.pop(version))
-        if not live:
-            self._live.pop(name, None)
-        if not published:
-            del self._versions[name]
+    def _find_live(self, name: str, version: int | None = None, task: str | None = None) -> Live:
+        self._require_running()
+        if name not in self._models:
+            if not self._is_listed:
+                raise ModelNotReady("models are being loaded")
+            raise no_such_model(name, self._models)
+        return self._models[name].find(version, task)
 
-    async def _load_version(self, name: str, version: int) -> bool:
-        observer = self._telemetry.observer(name, version)
-        self._versions[name][version] = VersionStatus(version, "loading")
-        try:
-            loaded = await asyncio.to_thread(self._read_and_load, name, version)
-        except Exception as error:  # a version that cannot be loaded must not take the service with it
-            reason = str(error) if isinstance(error, InvalidArtifact) else f"{type(error).__name__}: {error}"
-            log.error("%s version %d is not served: %s", name, version, reason)
-            self._versions[name][version] = VersionStatus(version, "failed", reason)
-            observer.load_failed()
-            return False
-        if self.is_stopping:
-            raise ModelNotReady("the service is stopping")
-        model = Model(loaded, self._pools, max_queue_size=self._max_queue_size, observer=observer)
-        self._live.setdefault(name, {})[version] = await model.__aenter__()
-        self._versions[name][version] = VersionStatus(version, "ready")
-        return True
-
-    def _read_and_load(self, name: str, version: int) -> Loaded:
-        manifest = self._repository.read(name, version)
-        plan = read_plan(self._repository.root / name, manifest, self._hardware)
-        loaded = load(manifest, lambda: self._repository.verify(manifest), self._options, plan)
-        curve, length = loaded.curve, loaded.task.lengths[0]
-        log.info(
-            "%s version %d is live: %s, %d golden examples, %d x %d threads, best batch %d, %.1f ms%s",
-            name, version, ", ".join(f"{graph} on {where['device']}" for graph, where in loaded.placements.items()),
-            len(manifest.golden), loaded.instances, loaded.options.threads, curve.best_batch_size(length),
-            1000 * curve.row_seconds(length), " (tuned)" if loaded.is_tuned else "",
+    def _why_not_ready(self, models: Mapping[str, ModelStatus]) -> str:
+        """Whoever was unloaded on request does not count, and whoever never was live only if it is required."""
+        wanted = [name for name in models if self._models[name].is_wanted]
+        live = [name for name in wanted if models[name].manifest]
+        lost = [name for name in live if not models[name].is_ready]
+        lost += sorted({*self._required} - {*live} - (models.keys() - {*wanted}))
+        return (
+            "the service is stopping" if self.is_stopping
+            else f"not every model can predict that should: {', '.join(lost)}" if lost
+            else "models are being loaded" if not self._is_complete
+            else f"no model can predict: {', '.join(wanted)}" if wanted and not live
+            else ""
         )  # fmt: skip
-        return loaded
+
+    async def _load_all(self, published: Mapping[str, Sequence[int]]) -> None:
+        # All are listed before the first is loaded, so that "still loading" is not "no such model".
+        models = [self._expect(name, published.get(name, ())) for name in sorted({*published, *self._models})]
+        for versions in models:
+            versions.is_wanted = True
+        self._is_listed = True
+        loading = []
+        for versions in models:
+            self._require_running()
+            loading.append(asyncio.create_task(self._load_or_tell(versions)))
+            await asyncio.wait(loading[-1:], timeout=self._loader.turn_s)
+        if loading:
+            await asyncio.wait(loading, timeout=self._suspense_s)
+        self._is_complete = True
+        if loading:
+            self._after_change()
+            await asyncio.wait(loading)
+        self._require_running()
+
+    async def _load_or_tell(self, versions: Versions) -> None:
+        if self.is_stopping or not versions.is_wanted:  # unloaded before its turn came
+            return
+        try:
+            await versions.load()
+        except ServiceError as error:
+            log.error("%s: %s", versions.name, error)
+        self._forget_empty(versions.name)
+
+    def _expect(self, name: str, published: Iterable[int]) -> Versions:
+        if name not in self._models:
+            self._models[name] = Versions(
+                name,
+                self._loader,
+                keep=self._keep_versions,
+                go_live=self._go_live,
+                retire=self._retire_soon,
+                load_failed=lambda version: self._telemetry.observer(name, version).load_failed(),
+            )
+        self._models[name].expect(published)
+        return self._models[name]
+
+    def _forget_empty(self, name: str) -> None:
+        if name in self._models and self._models[name].is_empty:
+            del self._models[name]
+
+    async def _go_live(self, loaded: Loaded) -> Model:
+        observer = self._telemetry.observer(loaded.manifest.name, loaded.manifest.version)
+        model = Model(loaded, self._pools, max_queue_size=self._max_queue_size, observer=observer)
+        return await model.__aenter__()
 
     def _retire_soon(self, model: Model) -> asyncio.Task[None]:
         task = asyncio.create_task(self._retire(model))
@@ -371,5 +337,4 @@ class LocalEngine:
         except TimeoutError:
             log.error("%s: not all requests were answered within %.0f s", name, self._drain_timeout_s)
         await model.__aexit__()
-        self._after_change()
         log.info("%s is unloaded", name)

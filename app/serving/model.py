@@ -31,7 +31,7 @@ from app.serving.pool import Pool
 from app.serving.refusals import tell_refusals
 from app.serving.signature import require_signature
 from app.tasks import TASKS
-from app.tasks.base import Prepared, Task, predict_json
+from app.tasks.base import Prepared, Task, predict_json, require_parameters
 from app.tasks.explanations import explanations
 from app.telemetry import ModelObserver
 from app.tensors import Session, Tensors
@@ -351,10 +351,7 @@ class Model:
     def _preprocess(
         self, task: Task, items: Sequence[Any], parameters: Any, is_wanted: Callable[[], bool]
     ) -> list[Prepared]:
-        try:
-            task.check(parameters)
-        except InvalidInput as error:
-            raise error.under("parameters") from None
+        require_parameters(task, parameters)
         prepared, num_rows = [], 0
         for i, item in enumerate(items):
             if not is_wanted():

@@ -18,11 +18,12 @@ FEW_ROWS = 4  # within which a batch may yet turn out to be worth its padding
 MOST_PADDING = 4.0  # times what the leader takes alone, at which no longer company is looked at
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Waiting(Generic[Row, Answer]):
     """A row in the queue, by `turn`; `deadline` is of the event loop's clock, the others of `perf_counter`.
 
-    `together` counts the rows of its request: it is answered when all of them are.
+    `together` counts the rows of its request: it is answered when all of them are. Only rows of one `group` can share
+    a batch.
     """
 
     row: Row

@@ -1,12 +1,18 @@
 """A thread that computes for the event loop. Knows nothing of batches or models."""
 
 import asyncio
+import os
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
+from app.runtimes.interrupt import Interrupt
+
 Result = TypeVar("Result")
+
+LEAST_PRIORITY = 19  # of a thread, by Linux
 
 
 class WorkerDied(Exception):
@@ -21,7 +27,9 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.get_running_loop()
-        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._interrupt, self._timeout = Interrupt(), asyncio.timeout(None)
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any], Interrupt] | None]
+        self._calls = queue.SimpleQueue()
         self._end: asyncio.Future[None] = self._loop.create_future()
         # A daemon, because a kernel that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -30,18 +38,42 @@ class Worker:
     async def call(self, function: Callable[[], Result], timeout_s: float) -> Result:
         """Raises what `function` raises, and WorkerDied if it has not returned after `timeout_s`."""
         answer: asyncio.Future[Result] = self._loop.create_future()
-        self._calls.put((function, answer))
+        self._interrupt, self._timeout = Interrupt(), asyncio.timeout(timeout_s)
+        self._calls.put((function, answer, self._interrupt))
         try:
-            async with asyncio.timeout(timeout_s):
+            async with self._timeout:
                 return await answer
         except TimeoutError:
             if not answer.cancelled():  # the function's own TimeoutError
                 raise
-            raise WorkerDied(f"no answer within {timeout_s:.0f} s") from None
+            raise WorkerDied("no answer within its time") from None
+
+    @property
+    def is_interruptible(self) -> bool:
+        """Whether what it computes just now should end if it were interrupted."""
+        return self._interrupt.is_heard and not self._interrupt.is_set
+
+    def interrupt(self, grace_s: float | None = None) -> None:
+        """End what it computes now, where the runtime can be told; the call fails with Interrupted.
+
+        With `grace_s`, the call fails with WorkerDied if that has not helped so many seconds later.
+        """
+        self._interrupt.set()
+        end = None if grace_s is None else self._timeout.when()
+        if end is not None and grace_s is not None and not self._timeout.expired():
+            self._timeout.reschedule(min(end, self._loop.time() + grace_s))
 
     def stop(self) -> None:
-        """Let the thread end when it has finished what it does now."""
+        """Let the thread end when it has finished what it does now, and make that soon."""
         self._calls.put(None)
+        self.interrupt()
+
+    def abandon(self) -> None:
+        """Stop it, though it may compute for ever: whatever else needs a core goes before."""
+        self.stop()
+        if self._thread.native_id is not None and self._thread.is_alive():
+            with suppress(OSError):  # it has ended meanwhile
+                os.setpriority(os.PRIO_PROCESS, self._thread.native_id, LEAST_PRIORITY)
 
     async def ended(self, timeout_s: float) -> bool:
         """Wait for the thread of a stopped worker; return whether it ended in time."""
@@ -53,9 +85,10 @@ class Worker:
         answer: asyncio.Future[Any] | None = None
         try:
             while (call := self._calls.get()) is not None:
-                function, answer = call
+                function, answer, interrupt = call
                 try:
-                    result = function()
+                    with interrupt.here():
+                        result = function()
                 except StopIteration as error:  # which no future takes
                     self._tell(answer, error=RuntimeError(f"{function} raised {error!r}"))
                 except Exception as error:

@@ -152,8 +152,20 @@ def require_within(indices: Array, count: int, name: str) -> None:
         raise InvalidInput(f"holds {outside.flat[0]}, and the model knows 0 to {count - 1}").under(name)
 
 
+def require_parameters(task: Task, parameters: Any) -> None:
+    """Raises InvalidInput under "parameters" for what this very model cannot do."""
+    try:
+        task.check(parameters)
+    except InvalidInput as error:
+        raise error.under("parameters") from None
+
+
 def predict_alone(task: Task, sessions: Mapping[str, Session], item: Any, parameters: Any) -> Any:
-    """Answer one item without a queue, row by row: for golden examples and for judging a recipe."""
+    """Answer one item without a queue, row by row: for golden examples and for judging a recipe.
+
+    Raises InvalidInput, whose details are relative to the item, or begin with "parameters".
+    """
+    require_parameters(task, parameters)
     prepared = task.preprocess(item, parameters)
     answers = [task.run(sessions, [row])[0] for row in prepared.rows]
     return task.postprocess(prepared, answers, parameters)

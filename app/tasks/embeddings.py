@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.base import Prepared
 from app.tasks.schema import Schema
-from app.tasks.text import TextEncoder, TextTask
+from app.tasks.text import MAX_CHARACTERS, TextEncoder, TextTask
 from app.tensors import Array, Tensors
 
 MAX_SENTENCES = 4_000
@@ -21,7 +21,7 @@ class EmbeddingConfig(Schema):
     """The graph maps `input_ids` and `attention_mask` [batch, tokens] to `embedding` fp32 [batch, width]."""
 
     tokenizer: str
-    max_tokens: Annotated[int, Field(ge=8)]
+    max_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
     has_unit_length: Annotated[bool, Field(description="whether each embedding of the graph has length one")] = False
     prompts: dict[str, str] = Field({}, description="what a caller may have put before a text, by name")
 
@@ -144,9 +144,9 @@ class FeatureExtraction(EmbeddingTask):
 def _row(
     encoder: TextEncoder, text: str, truncate: bool, *loc: str | int, prompt: str = "", cut: END = "right"
 ) -> Tensors:
-    if not text.strip():
-        raise InvalidInput("the text is empty").under(*loc)
     try:
+        if prompt:
+            encoder.require_tokens(text[:MAX_CHARACTERS])  # the prompt's do not count
         return encoder.encode(prompt + text, truncate=truncate, cut=cut)
     except InvalidInput as error:
         raise error.under(*loc) from None

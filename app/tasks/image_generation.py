@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.base import Prepared, Task
+from app.tasks.characters import find_alike
 from app.tasks.image_classification import ImageBytes, from_base64
 from app.tasks.labels import read_labels
 from app.tasks.schema import Schema
@@ -114,10 +115,11 @@ class ImageGeneration(Task):
             return None
         if not self._labels:
             raise InvalidInput("this model knows no classes; leave it out").under("class")
-        if label not in self._labels:
+        known_label = find_alike(label, self._labels)
+        if known_label is None:
             known = ", ".join(self._labels[:MAX_LISTED]) + (", …" if len(self._labels) > MAX_LISTED else "")
             raise InvalidInput(f"unknown class {label!r:.80}; there are: {known}").under("class")
-        return self._labels.index(label)
+        return self._labels.index(known_label)
 
 
 def to_png(image: npt.NDArray[Any], scale: int) -> bytes:

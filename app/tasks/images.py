@@ -18,6 +18,7 @@ from simplejpeg import decode_jpeg, decode_jpeg_header
 
 from app.errors import InvalidInput
 from app.tasks.resampling import resample
+from app.tasks.transparency import crop
 
 MAX_PIXELS = 50_000_000
 MIN_SIDE = 8
@@ -59,24 +60,12 @@ def read_square(content: bytes, size: int, margin: int) -> npt.NDArray[np.uint8]
             reach = 2 * max(1.0, side / size)
             x, y = max(0, floor(left - reach)), max(0, floor(top - reach))
             end = min(image.width, ceil(left + side + reach)), min(image.height, ceil(top + side + reach))
-            pixels = np.asarray(to_rgb(image.crop((x, y, *end))))
+            pixels = np.asarray(crop(image, content, (x, y, *end)))
             left, top = left - x, top - y
     square = resample(pixels, left, top, side, size)
     # The square lies in the middle, so it can be turned upright when it is small.
     turn = UPRIGHT.get(_orientation(image))
     return square if turn is None else np.array(Image.fromarray(square).transpose(turn))
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """A picture of any mode as RGB: the upper 8 bits of 16, white where it is transparent."""
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    elif image.has_transparency_data:
-        image = image.convert("RGBA")
-        paper = Image.new("RGB", image.size, "white")
-        paper.paste(image, mask=image)
-        return paper
-    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _open(content: bytes) -> ImageFile:

@@ -1,37 +1,21 @@
 """Recommend what comes next after a history of items."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
-from unicodedata import combining, normalize
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, FailFast, Field, StrictInt, StrictStr, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, FailFast, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
-from app.errors import Detail, InvalidInput
+from app.errors import InvalidInput
 from app.tasks.base import Prepared, Task, require_within
+from app.tasks.catalogue import CATALOGUE, CatalogueItem, ItemFinder
 from app.tasks.labels import largest, softmax
 from app.tasks.schema import LARGEST_INTEGER, Schema
 from app.tensors import Array, Tensors
 
-MAX_SUGGESTED = 5  # unknown items that get a "did you mean"; each costs a search through the catalogue
 QUICK_HISTORY = 100  # entries are looked up in less than 0.1 ms
-MAX_QUOTED = 80  # characters of a caller's own text that an error repeats
-
-
-class CatalogueItem(Schema):
-    """An item of the catalogue; `popularity` counts its events and ranks items for a caller without history."""
-
-    id: StrictInt | StrictStr
-    title: str
-    genres: list[str]
-    popularity: Annotated[int, Field(ge=0)] = 0
-
-
-CATALOGUE = TypeAdapter(Annotated[list[CatalogueItem], Field(min_length=2)])
 
 
 class RecommendationConfig(Schema):
@@ -56,7 +40,10 @@ def _id_or_title(value: Any) -> Any:
 ItemReference = Annotated[
     Annotated[StrictInt, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)] | StrictStr,
     BeforeValidator(_id_or_title),
-    Field(description="id of an item, or its exact title, with or without the year", examples=["Star Wars (1977)", 50]),
+    Field(
+        description="id of an item, or its title, exact but for what cannot be seen, with or without the year",
+        examples=["Star Wars (1977)", 50],
+    ),
 ]
 
 
@@ -168,130 +155,3 @@ class Recommendation(Task):
 
     def _recommended(self, item: CatalogueItem, score: float) -> RecommendedItem:
         return RecommendedItem(item=item.id, title=item.title, genres=item.genres, score=score)
-
-
-class ItemFinder:
-    """Finds the item that a caller means: by id, title, title in natural order, or title without year.
-
-    An earlier way wins: "1984" is the film, if there is one, and only then the item of this id.
-    """
-
-    def __init__(self, items: Sequence[CatalogueItem]) -> None:
-        self._items = items
-        self._by_id = {str(item.id): [index] for index, item in enumerate(items) if index}
-        self._by_name = self._by_id
-        ways: Sequence[Callable[[str], str]] = (str, natural_order, without_year, _natural_order_without_year)
-        for way in reversed(ways):
-            self._by_name = {**self._by_name, **_indices_by_name(items, way)}
-        self._by_plain_name = _indices_by_name(items, plain_name)
-        self._words = [_words(natural_order(item.title)) for item in items]
-
-    def find_all(self, references: Iterable[int | str], *, explain: bool) -> tuple[list[int], list[Detail]]:
-        """Indices into the catalogue of the references that name one item, and a fault for each that does not;
-        no faults unless they are to be explained, since that costs searches."""
-        indices: list[int] = []
-        faults: list[Detail] = []
-        for position, reference in enumerate(references):
-            found = self.find(reference)
-            if len(found) == 1:
-                indices += found
-            elif explain:
-                suggest = len(faults) < MAX_SUGGESTED
-                message = self._ambiguous(reference, found) if found else self._unknown(reference, suggest=suggest)
-                faults.append({"loc": [position], "msg": message})
-        return indices, faults
-
-    def find(self, reference: int | str) -> list[int]:
-        """Every item that this may mean; more than one only for a title."""
-        known = self._by_id if isinstance(reference, int) else self._by_name
-        return known.get(str(reference), [])
-
-    def search(self, query: str, limit: int) -> list[CatalogueItem]:
-        """Up to `limit` items of which each word of `query` begins a word of the title, whatever its accents.
-
-        Those whose title begins with the query come first, and then the popular ones; all match an empty query.
-        """
-        wanted = _words(query)
-        found = [
-            index
-            for index, words in enumerate(self._words)
-            if index and all(any(word.startswith(each) for word in words) for each in wanted)
-        ]
-        beginning = plain_name(" ".join(wanted))
-        found.sort(
-            key=lambda i: (
-                not plain_name(" ".join(self._words[i])).startswith(beginning),
-                -self._items[i].popularity,
-            )
-        )
-        return [self._items[index] for index in found[:limit]]
-
-    def similar(self, title: str) -> list[str]:
-        """Up to three titles that begin like this one or are spelt nearly like it."""
-        wanted = plain_name(title[: 2 * MAX_QUOTED])  # comparing costs the length squared, and no title is as long
-        beginning = [name for name in self._by_plain_name if name.startswith(wanted) and len(wanted) > 2]
-        near = get_close_matches(wanted, self._by_plain_name, n=3, cutoff=0.7)
-        names = dict.fromkeys([*sorted(beginning, key=len), *near])
-        return [self._items[index].title for name in names for index in self._by_plain_name[name]][:3]
-
-    def _unknown(self, reference: int | str, *, suggest: bool) -> str:
-        titles = self.similar(reference) if suggest and isinstance(reference, str) else []
-        return f"unknown item {_quoted(reference)}" + (
-            f"; did you mean {_either(map(_quoted, titles))}?" if titles else ""
-        )
-
-    def _ambiguous(self, reference: int | str, found: Sequence[int]) -> str:
-        candidates = (f"{_quoted(self._items[index].title)} (id {self._items[index].id})" for index in found)
-        return f"{_quoted(reference)} is ambiguous; it may be {_either(candidates)}"
-
-
-_YEAR = re.compile(r" \(\d{4}\)$")
-# Catalogues file an article behind its title: "Terminator, The (1984)", "Tin Drum, The (Blechtrommel, Die) (1979)".
-_ARTICLE = re.compile(r"^(.+), (The|An?|L[aeo]s?|L'|Il|El|I|D[ei]r|Die|Das|Det|O)( \(.*)?$")
-
-
-def without_year(title: str) -> str:
-    return _YEAR.sub("", title)
-
-
-def natural_order(title: str) -> str:
-    """The title with its article in front, as it is spoken."""
-    match = _ARTICLE.match(title)
-    if not match:
-        return title
-    name, article, rest = match.groups(default="")
-    return f"{article}{'' if article.endswith(chr(39)) else ' '}{name}{rest}"
-
-
-def plain_name(title: str) -> str:
-    """The title as it is compared with others: no year, no article, no capitals."""
-    return re.sub(r"^(the|an?) ", "", _natural_order_without_year(title).casefold())
-
-
-def _words(text: str) -> list[str]:
-    """Words without capitals and accents: "Amélie" is found by "amelie"."""
-    return re.findall(r"\w+", "".join(char for char in normalize("NFKD", text.casefold()) if not combining(char)))
-
-
-def _natural_order_without_year(title: str) -> str:
-    return natural_order(without_year(title))
-
-
-def _indices_by_name(items: Sequence[CatalogueItem], way: Callable[[str], str]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for index, item in enumerate(items):
-        if index:
-            found.setdefault(way(item.title), []).append(index)
-    return found
-
-
-def _quoted(reference: int | str) -> str:
-    # Lone surrogates are valid JSON but not Unicode text, and an answer must be.
-    text = str(reference).encode("utf-8", "replace").decode("utf-8")
-    text = text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "…"
-    return f'"{text}"' if isinstance(reference, str) else text
-
-
-def _either(choices: Iterable[str]) -> str:
-    *others, last = choices
-    return f"{', '.join(others)} or {last}" if others else last

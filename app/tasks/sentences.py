@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sentencex
 
+from app.tasks.characters import has_letter
 from app.tasks.markup import ARTICLE, BOILERPLATE, CLOSING, EVERYTHING, FINAL, Prose, lines, prose
 
 # Characters written without spaces between words: kana, Han and their extensions.
@@ -36,11 +37,11 @@ def sentences(source: str, limit: int) -> tuple[list[Sentence], int]:
     If it has no running text, then those of its headings and lists, or else its lines. None only if no
     letter is in it. Never fails.
     """
-    if _has_letter(source):
+    if has_letter(source):
         for stages, readings in ((ARTICLE, [_whole_sentences]), (EVERYTHING, [_whole_sentences, lines]), ((), [lines])):
             cleaned = prose(source, stages)
             for reading in readings:
-                spans = [span for span in reading(cleaned.text) if _has_letter(cleaned.text[slice(*span)])]
+                spans = [span for span in reading(cleaned.text) if has_letter(cleaned.text[slice(*span)])]
                 if spans:
                     return [_sentence(source, cleaned, *span) for span in spans[:limit]], len(spans)
     return [], 0
@@ -60,10 +61,6 @@ def joined(texts: Iterable[str]) -> str:
         if text:
             result.append(text)
     return "".join(result)
-
-
-def _has_letter(text: str) -> bool:
-    return any(map(str.isalpha, text))
 
 
 def _sentence(source: str, text: Prose, start: int, end: int) -> Sentence:

@@ -22,7 +22,7 @@ from app.tasks.lexrank import (
 )
 from app.tasks.schema import Schema
 from app.tasks.sentences import Sentence, joined, sentences, words
-from app.tasks.text import TextEncoder, TextTask
+from app.tasks.text import TextEncoder, TextTask, require_visible
 from app.tensors import Tensors
 
 MAX_CHARACTERS = 1_000_000
@@ -40,7 +40,7 @@ class SummarizationConfig(Schema):
     `reach` of its `relevance`, and without `kinship` every text starts with its first sentence."""
 
     tokenizer: str
-    max_tokens: Annotated[int, Field(ge=8)]
+    max_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
     position_weight: Annotated[float, Field(ge=0)] = 0.25
     position_reach: Annotated[int | None, Field(ge=1)] = None
     kinship: Annotated[float, Field(ge=0, le=1)] = 0
@@ -147,8 +147,11 @@ class Summarization(TextTask):
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
         found = self._shortlist(_candidates(item.text, parameters), parameters)
-        # One sentence is its own summary.
-        rows = [self._row(sentence) for sentence in found] if len(found) > 1 else []
+        try:
+            # One sentence is its own summary.
+            rows = [self._row(sentence) for sentence in found] if len(found) > 1 else []
+        except InvalidInput as error:
+            raise error.under("text") from None
         return Prepared(rows, context=found)
 
     def postprocess(
@@ -197,11 +200,13 @@ class Summarization(TextTask):
 
 def _candidates(text: str, parameters: SummarizationParameters) -> list[Sentence]:
     """The sentences to choose from. Raises InvalidInput if there are none, or too many."""
-    if not text.strip():
-        raise InvalidInput("the text is empty").under("text")
     if len(text) > MAX_CHARACTERS:
         reason = f"the text has {len(text)} characters and a summary reads at most {MAX_CHARACTERS}"
         raise InvalidInput(reason).under("text")
+    try:
+        require_visible(text)
+    except InvalidInput as error:
+        raise error.under("text") from None
     found, total = sentences(text, MAX_SENTENCES)
     if not found:
         raise InvalidInput("the text has no letters, so there is nothing to summarise").under("text")

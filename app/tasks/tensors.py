@@ -208,14 +208,15 @@ def as_lists(array: Array) -> Any:
 
 
 def as_text(array: Array) -> Array:
-    """Texts of texts or UTF-8 bytes. Raises InvalidInput for what is neither."""
-    texts = []
+    """Return texts of texts or UTF-8 bytes. Raises InvalidInput for what is neither, with its indices in `array`."""
+    texts: list[str] = []
     for one in array.ravel().tolist():
         try:
             text = one.decode() if isinstance(one, bytes) else one
             text.encode()
         except (UnicodeError, AttributeError):
-            raise InvalidInput(f"must be valid Unicode texts; it holds {one!r:.40}") from None
+            place = [int(index) for index in np.unravel_index(len(texts), array.shape)]
+            raise InvalidInput(f"must be valid Unicode texts; it holds {one!r:.40}").under(*place) from None
         texts.append(text)
     return np.array(texts, np.object_).reshape(array.shape)
 

@@ -10,6 +10,7 @@ from tokenizers import Encoding, Tokenizer
 
 from app.errors import InvalidInput
 from app.tasks.base import Task, require_within
+from app.tasks.characters import is_blank
 from app.tasks.words import words_of
 from app.tensors import Array, Session, Tensors
 
@@ -18,6 +19,7 @@ BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 # Far more than any model reads: what is longer is not worth the time that counting its tokens takes.
 MAX_CHARACTERS = 100_000
+_SHORT_CHARACTERS = 2_000  # are tokenized in about 2 ms
 
 
 def bucket(length: int) -> int:
@@ -40,8 +42,8 @@ class TextEncoder:
         self.num_tokens_known = max(self._tokenizer.get_vocab().values(), default=0) + 1
 
     def encode(self, text: str, *, truncate: bool, cut: Literal["left", "right"] = "right") -> Tensors:
-        """A row of the text; see `tokens`."""
-        ids = self._words.ids(text) if self._words and len(text) <= MAX_CHARACTERS else None
+        """Return a row of the text. Raises InvalidInput as `tokens` does."""
+        ids = self._words.ids(text) if self._words and len(text) <= MAX_CHARACTERS and not text.isspace() else None
         if ids is not None and len(ids) <= self.max_tokens:
             return self.row(ids)
         return self.row(self.tokens(text, truncate=truncate, cut=cut).ids)
@@ -51,7 +53,8 @@ class TextEncoder:
 
         `cut` is the end at which a text that is too long is truncated.
 
-        Raises InvalidInput if the text is longer than the model reads and `truncate` is false.
+        Raises InvalidInput if nothing of the text can be seen or read, or if it is longer than the model reads and
+        `truncate` is false.
         """
         if len(text) > MAX_CHARACTERS:
             if not truncate:
@@ -60,7 +63,7 @@ class TextEncoder:
                     f"the model reads at most {self.max_tokens} tokens of it"
                 )
             text = text[:MAX_CHARACTERS] if cut == "right" else text[-MAX_CHARACTERS:]
-        encoding = self._tokenizer.encode(to_unicode(text), add_special_tokens=False)
+        encoding = self.require_tokens(text)
         num_tokens = len(encoding.ids) + self._num_special
         if num_tokens > self.max_tokens:
             if not truncate:
@@ -71,17 +74,40 @@ class TextEncoder:
             encoding.truncate(self.max_tokens - self._num_special, direction=cut)
         return self._tokenizer.post_process(encoding)
 
+    def require_tokens(self, text: str) -> Encoding:
+        """Return the text's own tokens. Raises InvalidInput if it has none: an answer would be about nothing."""
+        require_visible(text)
+        encoding = self._encode(text)
+        if not encoding.ids:
+            raise InvalidInput("the text is empty: it holds only characters that the model's tokenizer drops")
+        return encoding
+
     def num_tokens(self, text: str) -> int:
         """How many tokens a text has, of whatever length, without those that the model adds."""
-        return len(self._tokenizer.encode(to_unicode(text), add_special_tokens=False).ids)
+        return len(self._encode(text).ids)
 
     def token_id(self, token: str) -> int | None:
         """The id of a token such as "[MASK]"; None if the model has no such token."""
         found: int | None = self._tokenizer.token_to_id(token)
         return found
 
+    def _encode(self, text: str) -> Encoding:
+        text = to_unicode(text)
+        if len(text) <= _SHORT_CHARACTERS:
+            return self._tokenizer.encode(text, add_special_tokens=False)
+        # Only this method lets other threads go on meanwhile.
+        return self._tokenizer.encode_batch([text], add_special_tokens=False)[0]
+
     def row(self, ids: Sequence[int] | Array) -> Tensors:
         return {"input_ids": np.asarray(ids, np.int64), "attention_mask": np.ones(len(ids), np.int64)}
+
+
+def require_visible(text: str) -> None:
+    """Raises InvalidInput if nothing of the text can be seen."""
+    if not text.strip():
+        raise InvalidInput("the text is empty")
+    if is_blank(text):
+        raise InvalidInput("the text is empty: none of its characters can be seen")
 
 
 def to_unicode(text: str) -> str:

@@ -21,7 +21,7 @@ class TextClassificationConfig(Schema):
 
     labels: Annotated[list[str], Field(min_length=2)]
     tokenizer: str
-    max_tokens: Annotated[int, Field(ge=8)]
+    max_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
 
 
 class TextInput(Schema):
@@ -59,8 +59,6 @@ class TextClassification(TextTask):
         return len(item.text) <= QUICK_CHARACTERS
 
     def preprocess(self, item: TextInput, parameters: TextClassificationParameters) -> Prepared:
-        if not item.text.strip():
-            raise InvalidInput("the text is empty").under("text")
         try:
             return Prepared([self.encoder.encode(item.text, truncate=parameters.truncate)])
         except InvalidInput as error:

@@ -125,8 +125,19 @@ class TimeSeriesForecasting(Task):
     def is_quick(self, item: SeriesInput) -> bool:
         return len(item.values) <= QUICK_VALUES
 
+    def check(self, parameters: ForecastParameters) -> None:
+        if parameters.horizon and parameters.horizon > self._horizon:
+            raise InvalidInput(f"must be at most {self._horizon}, as far as this model forecasts").under("horizon")
+        unknown = [asked for asked in parameters.quantiles or () if asked not in self._quantiles]
+        if unknown:
+            known = ", ".join(map(str, self._quantiles))
+            raise InvalidInput(f"{unknown[0]} is not among this model's quantiles: {known}").under("quantiles")
+
     def preprocess(self, item: SeriesInput, parameters: ForecastParameters) -> Prepared:
-        self._check(len(item.values), parameters)
+        if len(item.values) < self._min_history:
+            raise InvalidInput(
+                f"has {len(item.values)} values, and a forecast needs {self._min_history}: one for each {self._period}"
+            ).under("values")
         values = np.asarray(item.values[-self._max_history :], np.float64)
         scale = Scale.of(values, self._season)
         return Prepared([self._row(scale.remove(values))] if scale.unit else [], context=scale)
@@ -145,22 +156,6 @@ class TimeSeriesForecasting(Task):
 
     def probe(self, length: int) -> Tensors:
         return self._row(np.sin(np.arange(self._max_history)))
-
-    def _check(self, length: int, parameters: ForecastParameters) -> None:
-        if length < self._min_history:
-            raise InvalidInput(
-                f"has {length} values, and a forecast needs {self._min_history}: one for each {self._period}"
-            ).under("values")
-        if parameters.horizon and parameters.horizon > self._horizon:
-            raise InvalidInput(f"must be at most {self._horizon}, as far as this model forecasts").under(
-                "parameters", "horizon"
-            )
-        unknown = [asked for asked in parameters.quantiles or () if asked not in self._quantiles]
-        if unknown:
-            known = ", ".join(map(str, self._quantiles))
-            raise InvalidInput(f"{unknown[0]} is not among this model's quantiles: {known}").under(
-                "parameters", "quantiles"
-            )
 
     def _row(self, scaled: Array) -> Tensors:
         values, is_known = np.zeros((2, self._max_history), np.float32)

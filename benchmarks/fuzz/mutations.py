@@ -5,6 +5,7 @@ import json
 import random
 import zlib
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -272,7 +273,7 @@ def whole_body(random: random.Random, asked: Asked) -> Asked:
         zlib.compress(body),
         body + b"x",
         body[::-1],
-        written(random.choice(HOSTILE)).encode("utf-8", "surrogatepass"),
+        written(_hostile(random)).encode("utf-8", "surrogatepass"),
         random.randbytes(300),
         b"[" * 50_000,
         b'{"a":' * 9000,
@@ -333,22 +334,24 @@ def written(value: Any) -> str:
             return json.dumps(value, ensure_ascii=False)
 
 
+def _hostile(random: random.Random) -> Any:
+    return deepcopy(random.choice(HOSTILE))  # it may be spoilt in turn
+
+
 def _spoilt(random: random.Random, value: Any) -> Any:
     places = list(_places(value))
     if not places:
-        return random.choice(HOSTILE)
+        return _hostile(random)
     within, key = random.choice(places)
     match random.randrange(6):
         case 0 | 1 | 2:
-            within[key] = random.choice(HOSTILE)
+            within[key] = _hostile(random)
         case 3:
             del within[key]
         case 4 if isinstance(within, dict):
-            within[random.choice((f"{key}s", key.upper(), "", "parameters", "unknown", "a" * 300))] = random.choice(
-                HOSTILE
-            )
+            within[random.choice((f"{key}s", key.upper(), "", "parameters", "unknown", "a" * 300))] = _hostile(random)
         case 4:
-            within.insert(key, random.choice(HOSTILE))
+            within.insert(key, _hostile(random))
         case 5 if isinstance(within, list):
             within[:] = within * random.choice((2, 10, 300))
         case 5:

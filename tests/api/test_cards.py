@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ from conftest import publish_sentiment
 from starlette.testclient import TestClient
 
 from app.repository.manifest import CardFiles, Verification
+from app.repository.publish import sha256_of
 
 PNG = b"\x89PNG not really"
 
@@ -62,8 +64,33 @@ def test_what_is_not_there_is_404_in_the_envelope(client: TestClient, path: str,
     assert reply.json()["request_id"] == reply.headers["x-request-id"]
 
 
-def test_a_card_that_was_changed_on_disk_is_not_served(client: TestClient, models_dir: Path) -> None:
+def edited(folder: Path, card: str, **changes: object) -> None:
+    """Edit a published version in place, as a tool does that adds a figure to a card."""
+    (folder / "card.md").write_text(card, encoding="utf-8")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["card.md"] = {"sha256": sha256_of(folder / "card.md"), "size": len(card)}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
+
+
+def test_a_card_is_answered_as_it_was_verified_and_anew_when_the_version_is_loaded_anew(
+    client: TestClient, models_dir: Path
+) -> None:
+    edited(models_dir / "carded" / "1", "# Another card\n", description="Described anew.")
+    assert client.get("/v1/models/carded/card").text == "# A card\n"
+    assert "Described anew." not in client.get("/openapi.json").text
+    assert client.post("/v1/models/carded/load").status_code == 200
+    assert client.get("/v1/models/carded/card").text == "# Another card\n"
+    assert "Described anew." in client.get("/openapi.json").text
+
+
+def test_files_that_fail_their_checks_after_an_edit_leave_the_card_as_it_was(
+    client: TestClient, models_dir: Path
+) -> None:
+    edited(models_dir / "carded" / "1", "# Another card\n", description="Described anew.")
     (models_dir / "carded" / "1" / "card.md").write_text("# B card\n", encoding="utf-8")
-    reply = client.get("/v1/models/carded/card")
+    reply = client.post("/v1/models/carded/load")
     assert reply.status_code == 409
-    assert "card.md has sha256" in reply.json()["error"]
+    assert "card.md has 9 bytes" in reply.json()["error"]
+    assert reply.json()["error"].endswith("version 1 stays live")
+    assert client.get("/v1/models/carded/card").text == "# A card\n"
+    assert client.get("/health/ready").json() == {"ready": True, "reason": "", "failed": ["carded version 1"]}

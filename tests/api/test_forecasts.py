@@ -108,6 +108,16 @@ def test_a_series_that_is_too_short_is_refused_with_its_place_and_the_others_are
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("horizon", HORIZON + 1), ("horizon", 0), ("quantiles", [0.25]), ("quantiles", [2])]
+)
+def test_a_fault_of_a_parameter_is_no_fault_of_an_item(client: TestClient, name: str, value: object) -> None:
+    reply = client.post(URL, json={"inputs": [[1, 2, 3], [1, 2, 3, 4]], "parameters": {name: value}})
+    assert reply.status_code == 422
+    assert reply.json()["error"].startswith(f"parameters.{name}")
+    assert [detail["loc"][:2] for detail in reply.json()["details"]] == [["parameters", name]]
+
+
 def test_a_series_that_is_too_long_is_refused(client: TestClient) -> None:
     reply = post(client, f'{{"inputs": [{[1] * 10_001}]}}')
     assert reply.status_code == 422

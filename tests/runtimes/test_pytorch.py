@@ -1,10 +1,13 @@
 import io
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 from collections import OrderedDict
+from copy import copy
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -218,6 +221,33 @@ def test_guards_of_a_program_are_not_run(program, tmp_path):
     path = forged(program, tmp_path / "model.pt2", {PROGRAM: json.dumps(content).encode()})
     load_pytorch(path, ON_CPU).run(batch_of(2))
     assert not mark.exists()
+
+
+def test_an_archive_that_is_packed_is_refused_before_it_is_unpacked(program, tmp_path):
+    path = tmp_path / "model.pt2"
+    with ZipFile(program) as original, ZipFile(path, "w", ZIP_DEFLATED) as packed:
+        for name in original.namelist():
+            content = bytes(200_000_000) if name.endswith("weight_0") else original.read(name)
+            packed.writestr(name, content)
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(InvalidArtifact, match="is compressed, which torch"):
+        load_pytorch(path, ON_CPU)
+
+
+def test_an_archive_whose_files_overlap_is_refused(program, tmp_path):
+    path = tmp_path / "model.pt2"
+    shutil.copy(program, path)
+    with ZipFile(path, "a") as archive:
+        (largest,) = [one for one in archive.infolist() if one.filename.endswith("weight_0")]
+        for i in range(1000, 3000):  # two thousand names for the same bytes
+            again = copy(largest)
+            again.filename = largest.filename.replace("weight_0", f"weight_{i}")
+            again.file_size = again.compress_size = path.stat().st_size - largest.header_offset - 500
+            archive.filelist.append(again)
+            archive.NameToInfo[again.filename] = again
+        archive.comment = b"the directory is written anew"
+    with pytest.raises(InvalidArtifact, match="its files overlap"):
+        load_pytorch(path, ON_CPU)
 
 
 def test_a_copied_archive_loads(program, tmp_path):

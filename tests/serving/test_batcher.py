@@ -559,11 +559,11 @@ def test_while_the_worker_cannot_be_restored_callers_are_told_and_it_recovers_by
 def test_closing_releases_every_waiter_even_the_batch_being_computed():
     async def main():
         gate = Gate()
-        async with make(gate) as batcher:
+        async with make(gate, name="closing") as batcher:
             asked = [asyncio.create_task(ask(batcher, i)) for i in range(3)]
             await gate.wait_until_it_runs()
             asyncio.get_running_loop().call_later(0.05, gate.let)
-        assert batcher._lanes[0].worker._thread.is_alive() is False
+        eventually(lambda: "closing" not in [thread.name for thread in threading.enumerate()])
         done, pending = await asyncio.wait(asked, timeout=1)
         assert not pending
         return [task.exception() for task in done]

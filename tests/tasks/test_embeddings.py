@@ -118,6 +118,16 @@ def test_an_empty_sentence_is_named(files):
         predict_json(SentenceSimilarity(config(), files), SESSIONS, item, {})
 
 
+def test_a_text_of_which_nothing_can_be_seen_is_empty_whatever_the_prompt(files):
+    task = FeatureExtraction(config(prompts={"query": "what a "}), files)
+    for parameters in ({}, {"prompt_name": "query"}):
+        with pytest.raises(InvalidInput, match="text: the text is empty: none of its characters can be seen"):
+            embed(task, "\u200b", **parameters)
+    for item in ({"source_sentence": "\ufe0f", "sentences": ["good"]}, {"source_sentence": "a", "sentences": ["\0"]}):
+        with pytest.raises(InvalidInput, match="the text is empty"):
+            predict_json(SentenceSimilarity(config(), files), SESSIONS, item, {})
+
+
 def test_a_vector_that_is_not_finite_is_a_failure(files):
     with pytest.raises(InferenceFailed, match="holds no numbers"):
         predict_json(FeatureExtraction(config(), files), {"model": NotNumbers()}, {"text": "good"}, {})

@@ -22,7 +22,8 @@ from pydantic import ValidationError
 
 from app.errors import InvalidArtifact, InvalidInput
 from app.tasks.image_classification import ImageClassification, ImageInput
-from app.tasks.images import UPRIGHT, read_square, to_rgb
+from app.tasks.images import UPRIGHT, read_square
+from app.tasks.transparency import to_rgb
 
 CAT = Path(sys.modules[ImageClassification.__module__].__file__ or "").with_name("cat.jpg").read_bytes()
 

@@ -116,6 +116,11 @@ def test_a_model_without_classes_answers_none_and_refuses_one() -> None:
         paint(task, {"class": "bag"})
 
 
+@pytest.mark.parametrize("name", ["ｂａｇ", " bag", "b\u00adag\u200b"])
+def test_a_class_is_known_by_how_it_looks(task: ImageGeneration, name: str) -> None:
+    assert paint(task, {"class": name, "seed": 3}) == paint(task, {"class": "bag", "seed": 3})
+
+
 @pytest.mark.parametrize("name", ["Bag", "", "hat", "\udc80"])
 def test_an_unknown_class_is_refused_with_those_that_there_are(task: ImageGeneration, name: str) -> None:
     with pytest.raises(InvalidInput, match=r"unknown class .* there are: coat, bag, sandal") as caught:

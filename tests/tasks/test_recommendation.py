@@ -8,17 +8,15 @@ from pydantic import ValidationError
 
 from app.errors import InvalidInput
 from app.tasks.base import Task, predict_alone
+from app.tasks.catalogue import MAX_SUGGESTED, CatalogueItem, ItemFinder
 from app.tasks.recommendation import (
-    MAX_SUGGESTED,
-    CatalogueItem,
     HistoryInput,
-    ItemFinder,
     Recommendation,
     RecommendationConfig,
     RecommendationParameters,
     RecommendedItem,
-    natural_order,
 )
+from app.tasks.titles import natural_order
 from app.tensors import Placement, Tensors
 
 CATALOGUE = [
@@ -190,6 +188,58 @@ def test_the_exact_title_comes_before_another_without_its_year() -> None:
     assert finder.find("The Heat (2013)") == [4]
 
 
+LOOKS = {
+    "Misérables, Les (1995)": [
+        "Mise\u0301rables, Les (1995)",
+        "Les Mise\u0301rables",
+        "Mis\u00ade\u0301rables, Les (1995)",
+    ],
+    "Schindler's List (1993)": ["Schindler’s List (1993)", "  Schindler's  List\u00a0(1993)\n", "Schindlerʼs List"],
+    "Twelve Monkeys (1995)": [
+        "Ｔｗｅｌｖｅ　Ｍｏｎｋｅｙｓ　（１９９５）",
+        "Twelve\u200b Monkeys (1995)",
+        "\ufeffTwelve Monkeys",
+    ],
+    "Avventura, L' (1960)": ["L’Avventura", "L'Avventura (1960)", "Avventura, L’ (1960)"],
+    "Fanny - Alexander": ["Fanny – Alexander", "Fanny — Alexander", "Fanny \u2011 Alexander"],
+    "ガンダム": ["ｶﾞﾝﾀﾞﾑ", "カ\u3099ンタ\u3099ム"],
+    "각시탈": ["각시탈".encode().decode(), "\u1100\u1161\u11a8\u1109\u1175\u1110\u1161\u11af"],
+    "Fire \ufb01ght": ["Fire fight", "Fire \ufb01ght"],
+    "I \u2764\ufe0f Huckabees": ["I \u2764 Huckabees"],
+}
+
+
+@pytest.mark.parametrize(("title", "written"), [(title, one) for title, all_ in LOOKS.items() for one in all_])
+def test_a_title_is_found_by_all_that_looks_like_it(title: str, written: str) -> None:
+    finder = ItemFinder([CatalogueItem(id=i, title=one, genres=[]) for i, one in enumerate(["", *LOOKS])])
+    assert finder.find(written) == [1 + list(LOOKS).index(title)]
+
+
+def test_what_is_spelt_so_wins_over_what_only_looks_so() -> None:
+    titles = ["", "Ame\u0301lie", "Amélie", "Ｕ２", "U2", "Seven"]
+    finder = ItemFinder([CatalogueItem(id=i, title=title, genres=[]) for i, title in enumerate(titles)])
+    assert [finder.find(title) for title in titles[1:]] == [[1], [2], [3], [4], [5]]
+    assert finder.find("Am\u200bélie") == [1, 2]
+    assert finder.find("AMÉLIE") == finder.find("Amelie") == []
+
+
+def test_an_id_is_found_in_digits_of_any_width(task: Recommendation) -> None:
+    assert recommend(task, ["１０"]) == recommend(task, ["10"])
+
+
+def test_a_suggestion_never_looks_like_what_is_unknown(task: Recommendation) -> None:
+    assert str(refusal(task, ["St\u0430r Wars (1977)"])) == (
+        'history.0: unknown item "St\\u0430r Wars (1977)"; did you mean "Star Wars (1977)"?'
+    )
+    assert '"star wars (1977)"; did you mean "Star Wars (1977)"?' in str(refusal(task, ["star wars (1977)"]))
+
+
+def test_endless_marks_over_one_letter_cost_nothing(task: Recommendation) -> None:
+    started = time.process_time()
+    refusal(task, ["a" + "\u0301\u0323" * 100_000])
+    assert time.process_time() - started < 1
+
+
 def test_long_hostile_texts_are_refused_soon_and_in_few_words(task: Recommendation) -> None:
     started = time.monotonic()
     error = refusal(task, ["Terminator, The (" * 50_000 + str(i) for i in range(100)])
@@ -215,7 +265,7 @@ def test_what_is_neither_id_nor_title_is_refused_with_one_clear_message(value: o
 
 def test_the_schema_tells_what_a_history_holds() -> None:
     items = HistoryInput.model_json_schema()["properties"]["history"]["items"]
-    assert items["anyOf"] == [{"type": "integer"}, {"type": "string"}]
+    assert [each["type"] for each in items["anyOf"]] == ["integer", "string"]
     assert "id of an item" in items["description"]
 
 

@@ -149,6 +149,8 @@ def test_max_words_and_max_sentences_exclude_each_other() -> None:
     [
         pytest.param("", "the text is empty", id="empty"),
         pytest.param(" \n\t\u3000", "the text is empty", id="whitespace"),
+        pytest.param("\u200b\ufeff \u3164", "the text is empty: none of its characters can be seen", id="unseen"),
+        pytest.param("\u3164. 1", "the text has no letters", id="a letter that cannot be seen"),
         pytest.param("123. 456! 😀", "the text has no letters", id="no-letters"),
         pytest.param("a" * (MAX_CHARACTERS + 1), r"has 1000001 characters and .* at most 1000000", id="too-long"),
         pytest.param("It rained. " * 4_001, r"has 4001 sentences and .* at most 4000; .*\"truncate\"", id="too-many"),

@@ -3,8 +3,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from conftest import word_tokenizer
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from app.errors import InferenceFailed, InvalidInput
+from app.tasks.explanations.text import TextExplanation
 from app.tasks.labels import best_labels, largest, softmax
 from app.tasks.text import MAX_CHARACTERS, TextEncoder, bucket
 from app.tasks.text_classification import TextClassification, TextClassificationConfig
@@ -74,9 +76,67 @@ def test_a_text_of_megabytes_is_not_even_counted(encoder):
     assert len(encoder.encode("good " * 1_000_000, truncate=True)["input_ids"]) == 16
 
 
-@pytest.mark.parametrize("text", ["\ud83d good", "\0", "👩‍👩‍👧‍👦 e\u0301 \u202e", "好" * 10, "\uffff"])
-def test_any_unicode_is_text(encoder, text):
+@pytest.mark.parametrize(
+    "text",
+    ["\ud83d good", "\0 good", "👩‍👩‍👧‍👦 e\u0301 \u202e", "好" * 10, "\uffff!", "\ufffd", "\ue000", "\U0001fae8"],
+)
+def test_any_unicode_that_can_be_seen_is_text(encoder, text):
     assert len(encoder.encode(text, truncate=True)["input_ids"]) >= 1
+
+
+UNSEEN = {
+    "nothing": "",
+    "white space": " \n\t\u3000\u2028",
+    "zero-width space": "\u200b",
+    "zero-width joiner between spaces": " \u200d ",
+    "byte order mark": "\ufeff",
+    "direction marks": "\u202e\u2066\u200f",
+    "soft hyphens": "\xad\xad",
+    "null and other controls": "\0\x01\x7f\x9f",
+    "noncharacters": "\uffff\ufdd0\U0010ffff",
+    "half a surrogate pair": "\ud800",
+    "a mark without a letter": "\u0301",
+    "a vowel sign without a consonant": "\u093f",
+    "a variation selector": "\ufe0f",
+    "an enclosing keycap": "\u20e3",
+    "a tag": "\U000e0061",
+    "Hangul fillers": "\u3164\uffa0\u115f",
+    "Braille without dots": "\u2800",
+    "a million zero-width spaces": "\u200b" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("text", UNSEEN.values(), ids=UNSEEN)
+def test_a_text_of_which_nothing_can_be_seen_is_empty(task, encoder, text):
+    for read in (
+        lambda: encoder.encode(text, truncate=True),
+        lambda: task.preprocess(task.Input(text=text), task.Parameters(truncate=True)),
+        lambda: TextExplanation(task).preprocess(task.Input(text=text), TextExplanation.Parameters(truncate=True)),
+    ):
+        with pytest.raises(InvalidInput, match="the text is empty"):
+            read()
+
+
+def test_a_text_of_characters_that_the_tokenizer_drops_is_empty(tmp_path):
+    encoder = TextEncoder(save_words_tokenizer(tmp_path / "t.json"), max_tokens=16)
+    for text in ("\ufffd", "\ue000", "!?"):
+        with pytest.raises(InvalidInput, match="it holds only characters that the model's tokenizer drops"):
+            encoder.encode(text, truncate=False)
+    assert len(encoder.encode("good!", truncate=False)["input_ids"]) == 1
+
+
+def save_words_tokenizer(path):
+    """A tokenizer that reads letters and drops all else."""
+    tokenizer = Tokenizer(models.WordLevel({"good": 0, "[UNK]": 1}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("[a-z]+"), "removed", invert=True)
+    tokenizer.save(str(path))
+    return path
+
+
+def test_a_long_text_has_the_tokens_it_has_in_pieces(encoder):
+    words = ["good", "bad", "film"] * 3_000
+    assert encoder.num_tokens(" ".join(words)) == len(words)
+    assert encoder.encode(" ".join(words), truncate=True)["input_ids"].tolist() == [2, 3, 4] * 5 + [2]
 
 
 def test_labels_come_best_first_and_ties_in_their_own_order():

@@ -11,7 +11,8 @@ from app.repository.manifest import CardFiles, Metric
 from app.repository.repository import ModelRepository
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.recommendation import CATALOGUE, CatalogueItem, Recommendation, RecommendationConfig
+from app.tasks.catalogue import CATALOGUE, CatalogueItem
+from app.tasks.recommendation import Recommendation, RecommendationConfig
 from app.tasks.text_classification import TextClassification, TextClassificationConfig
 from app.tensors import Placement, Tensors
 from training.card import quality

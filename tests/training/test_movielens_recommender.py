@@ -13,7 +13,8 @@ from app.repository.manifest import Manifest
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.base import predict_json
-from app.tasks.recommendation import CatalogueItem, Recommendation, RecommendationConfig
+from app.tasks.catalogue import CatalogueItem
+from app.tasks.recommendation import Recommendation, RecommendationConfig
 from training.data.event_log import PADDING, EventLog
 from training.next_event import BATCH_SIZE, score
 from training.ranking import hit_rate, leave_last_out, target_ranks

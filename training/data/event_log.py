@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.tasks.recommendation import CatalogueItem
+from app.tasks.catalogue import CatalogueItem
 from training.groups import Group
 
 PADDING = CatalogueItem(id=0, title="", genres=[])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from app.repository.manifest import Source
-from app.tasks.recommendation import CatalogueItem
+from app.tasks.catalogue import CatalogueItem
 from training.data.event_log import PADDING, EventLog
 from training.fetch import Package, fetch
 from training.groups import Group

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from app.tasks.recommendation import CatalogueItem
+from app.tasks.catalogue import CatalogueItem
 from training.data.event_log import PADDING, EventLog
 from training.data.tables import read_table, refuse
 from training.recipe import TrainingError

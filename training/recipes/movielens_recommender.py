@@ -13,7 +13,7 @@ from torch import nn
 from torch.export import Dim
 
 from app.repository.manifest import Batching, Metric, Source, TensorSpec, Verification
-from app.tasks.recommendation import CATALOGUE, CatalogueItem
+from app.tasks.catalogue import CATALOGUE, CatalogueItem
 from app.tensors import Array
 from training.baselines.neighbours import ease, item_knn, popularity
 from training.baselines.table import read_table

@@ -8,6 +8,7 @@ import numpy as np
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.base import Task
+from app.tasks.characters import find_alike
 from app.tasks.explanations.coalitions import Floats
 
 NAME = "explanation"
@@ -38,14 +39,15 @@ def one_label(scores: Floats, labels: Sequence[str], label: str | None) -> int:
     """
     if not np.isfinite(scores).all():
         raise InferenceFailed("the model gave scores that are not numbers")
-    meant = [i for i, name in enumerate(labels) if label in (None, name)]
+    known = label if label is None else find_alike(label, labels)
+    meant = [i for i, name in enumerate(labels) if known in (None, name)]
     return max(meant, key=lambda i: float(scores[0, i]))
 
 
 def require_label(label: str | None, class_names: Mapping[str, Sequence[str]]) -> None:
     """Raises InvalidInput for a label that the model does not know."""
     (labels,) = class_names.values()
-    if label is not None and label not in labels:
+    if label is not None and find_alike(label, labels) is None:
         there = ", ".join(labels[:10]) + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")
         raise InvalidInput(f"no label {label!r:.60}; there are: {there}").under("label")
 

@@ -92,8 +92,6 @@ class TextExplanation(Explanation):
 
     def divided(self, item: TextInput, parameters: TextExplanationParameters) -> Words:
         """Raises InvalidInput as a prediction does."""
-        if not item.text.strip():
-            raise InvalidInput("the text is empty").under("text")
         try:
             tokens = self._task.encoder.tokens(item.text, truncate=parameters.truncate)
         except InvalidInput as error:
@@ -134,8 +132,6 @@ def words_of(text: str, tokens: Encoding) -> Words:
     # What stands before the first word goes with it.
     span_of = np.maximum(np.searchsorted([start for start, _ in spans], begins, side="right") - 1, 0)
     read = np.unique(span_of[~is_own])
-    if not read.size:  # nothing but characters that the tokenizer drops
-        return Words([(0, len(text))], ids, np.full(len(ids), -1))
     num_words = min(len(read), MAX_WORDS)
     word_of_read = np.arange(len(read)) * num_words // len(read)
     first = np.searchsorted(word_of_read, np.arange(num_words))

@@ -41,6 +41,10 @@ def test_the_best_label_is_explained_unless_another_is_asked_for(explain):
     assert found["score"] + other["score"] == pytest.approx(1, abs=1e-6)
 
 
+def test_a_label_is_known_by_how_it_looks(explain):
+    assert explain("a bad film", label=" ｐositive\u200b") == explain("a bad film", label="positive")
+
+
 def test_weights_are_what_lies_between_the_log_odds_with_and_without_words(explain):
     found = explain("what a good film, not bad, good good film, what a film it was")
     with_words, without = (math.log(score / (1 - score)) for score in (found["score"], found["score_without"]))

@@ -1,0 +1,141 @@
+"""A worker that is watched: ended when it takes too long, checked when it fails, replaced when it dies.
+
+Knows nothing of batches, callers or deadlines.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Generic, TypeVar
+
+from app.serving.worker import Worker
+
+Row = TypeVar("Row")
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+LONGEST_REST_S = 30.0
+LONGEST_GOODBYE_S = 5.0
+SUSPICIOUS_FAILURES = 8  # in a row: enough that chance poison is unlikely
+
+# A run is stuck that takes this many times what is expected, and at least STUCK_AFTER_S: neither a busy machine nor
+# memory that must be fetched first delays a batch for so long.
+STUCK_FACTOR = 20
+STUCK_AFTER_S = 2.0
+HEARD_WITHIN_S = 1.0  # an interrupt, by most kernels within a millisecond
+GRACE_S = 5.0  # from an interrupt until the thread is given up
+
+
+class Lane(Generic[Row, Answer]):
+    """Calls `run` on a thread of its own, one list of rows at a time.
+
+    `restore` makes `run` usable again after the thread died, or when `check` raises after some rows in a row have
+    failed; meanwhile `is_alive` is false. `died` is told of each death, `not_restored` of each try that failed.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Sequence[Row]], Sequence[Answer]],
+        *,
+        check: Callable[[], object],
+        restore: Callable[[], None],
+        died: Callable[[], None],
+        not_restored: Callable[[], None],
+        hang_after_s: float,
+        name: str,
+    ) -> None:
+        self._run = run
+        self._check = check
+        self._restore = restore
+        self._died = died
+        self._not_restored = not_restored
+        self._hang_after_s = hang_after_s
+        self._name = name
+        self._worker = Worker(name)
+        self._failures = 0  # in a row
+        self._stuck_at = self._hangs_at = float("inf")
+        self.is_alive = True
+        self.is_idle = True
+        self.busy_until = 0.0
+        """When what it runs should be done, by `perf_counter`."""
+
+    @property
+    def is_ready(self) -> bool:
+        """False while the worker is dead, or probably hangs and cannot be told to stop."""
+        return self.is_alive and (perf_counter() < self._hangs_at or self._worker.is_interruptible)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether its run takes so long that it should end if somebody waits for this lane."""
+        return perf_counter() >= self._stuck_at
+
+    async def run(self, rows: Sequence[Row], expected_s: float, stuck: Callable[[], None]) -> Sequence[Answer]:
+        """Answers of `rows`. Calls `stuck` if and when the run is stuck.
+
+        Raises what `run` raises, Interrupted, and WorkerDied.
+        """
+        loop, started = asyncio.get_running_loop(), perf_counter()
+        patience = max(self._hang_after_s, STUCK_FACTOR * expected_s)
+        self.busy_until = started + expected_s
+        self._hangs_at = started + patience / 6
+        self._stuck_at = started + max(STUCK_AFTER_S, STUCK_FACTOR * expected_s)
+        timers = loop.call_later(self._stuck_at - started, stuck), loop.call_later(patience, self.interrupt)
+        try:
+            return await self._worker.call(lambda: self._run(rows), patience + min(GRACE_S, patience / 6))
+        finally:
+            for timer in timers:
+                timer.cancel()
+            self._stuck_at = self._hangs_at = float("inf")
+            self.busy_until = perf_counter()
+
+    def interrupt(self) -> None:
+        """End what it runs now, if the runtime can be told; nobody needs it."""
+        self._worker.interrupt()
+
+    def relieve(self) -> None:
+        """End what it runs now: by an interrupt or, if that is not heard, by giving the thread up."""
+        self._stuck_at = float("inf")
+        self._hangs_at = perf_counter() + HEARD_WITHIN_S
+        self._worker.interrupt(GRACE_S)
+
+    async def failed(self) -> None:
+        """A row failed alone. After some in a row: is it the inputs, or is what computes them broken?"""
+        self._failures += 1
+        if self._failures % SUSPICIOUS_FAILURES:
+            return
+        try:
+            await self._worker.call(self._check, self._hang_after_s)
+        except Exception as error:
+            await self.revive(error)
+
+    def succeeded(self) -> None:
+        self._failures = 0
+
+    async def revive(self, death: Exception) -> None:
+        """Replace the thread, and restore what it ran."""
+        self.is_alive = False
+        self._died()
+        rest_s = 1.0
+        while True:
+            log.error("%s: %r; starting another worker", self._name, death)
+            self._worker.abandon()
+            self._worker = Worker(self._name)
+            try:
+                await self._worker.call(self._restore, self._hang_after_s)
+            except Exception:
+                log.exception("%s: the model could not be restored; next try in %.0f s", self._name, rest_s)
+                self._not_restored()
+                await asyncio.sleep(rest_s)  # a back-off, not a wait for anything
+                rest_s = min(2 * rest_s, LONGEST_REST_S)
+            else:
+                self.is_alive = True
+                return
+
+    def stop(self) -> None:
+        self._worker.stop()
+
+    async def ended(self) -> None:
+        """Wait for the thread of a stopped lane, as long as that makes sense."""
+        await self._worker.ended(LONGEST_GOODBYE_S)

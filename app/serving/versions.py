@@ -1,0 +1,238 @@
+"""The versions of one model: which are live, why the others are not, and how one takes over from another."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from app.errors import InvalidArtifact, ModelNotReady
+from app.repository.manifest import Manifest
+from app.serving.loading import Loader, Opened
+from app.serving.model import Loaded, Model
+from app.serving.names import no_such_version
+
+log = logging.getLogger(__name__)
+
+State = Literal["loading", "ready", "failed", "unloaded"]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """State of one version on disk.
+
+    `reason` says why it is not served or, of one that is ready, why what lies on disk now is not what is served.
+    """
+
+    version: int
+    state: State
+    reason: str = ""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the version, as it lies on disk, did not pass its checks."""
+        return self.state == "failed" or (self.state == "ready" and bool(self.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """State of one model: `manifest` is that of the version which answers by default, None if there is none."""
+
+    name: str
+    versions: list[VersionStatus]
+    manifest: Manifest | None = None
+    is_ready: bool = False
+    placements: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A version that answers, and what it was made of."""
+
+    model: Model
+    opened: Opened
+
+
+class Versions:
+    """Of a model the newest `keep` versions that pass their checks are live, and the newest of them answers by default.
+
+    A version is loaded beside the others and joins them only when its files are what the manifest says, and it has
+    answered its golden examples; whatever fails leaves everything as it was.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        loader: Loader,
+        *,
+        keep: int,
+        go_live: Callable[[Loaded], Awaitable[Model]],
+        retire: Callable[[Model], asyncio.Task[None]],
+        load_failed: Callable[[int], None],
+    ) -> None:
+        """`go_live` lets a version answer; `retire` lets it finish what it has admitted, and frees it."""
+        self.name = name
+        self.is_wanted = True
+        """False once somebody has unloaded the model."""
+        self._loader = loader
+        self._keep = keep
+        self._go_live = go_live
+        self._retire = retire
+        self._load_failed = load_failed
+        self._live: dict[int, Live] = {}
+        self._status: dict[int, VersionStatus] = {}
+        self._loading: dict[int, tuple[str, asyncio.Task[bool]]] = {}
+        self._published: dict[int, str] = {}
+        self._one_reads_at_a_time = asyncio.Lock()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no version of it is known any more."""
+        return not self._status
+
+    @property
+    def live(self) -> list[Live]:
+        """Those that answer, newest first."""
+        return [self._live[version] for version in sorted(self._live, reverse=True)]
+
+    def status(self) -> ModelStatus:
+        versions, live = sorted(self._status.values(), key=lambda one: -one.version), self.live
+        if not live:
+            return ModelStatus(self.name, versions)
+        model, is_ready = live[0].model, any(one.model.is_ready for one in live)
+        return ModelStatus(self.name, versions, model.manifest, is_ready, model.loaded.placements)
+
+    def find(self, version: int | None = None, task: str | None = None) -> Live:
+        """Return the asked version or, without one, the newest that is live; with `task` the newest of that task.
+
+        Raises ModelNotFound and ModelNotReady.
+        """
+        live = [one for one in self.live if version in (None, one.model.manifest.version)]
+        if found := next((one for one in live if task in (None, one.model.manifest.task)), None):
+            return found
+        if live:
+            now = live[0].model.manifest
+            raise ModelNotReady(f"model {self.name} was replaced by one of task {now.task} meanwhile; ask again")
+        if version is None:
+            why = next((f": {one.reason}" for one in self._status.values() if one.reason), "")
+            raise ModelNotReady(f"model {self.name} is not ready{why}")
+        if version in self._status:
+            status = self._status[version]
+            why = f": {status.reason}" if status.reason else ""
+            raise ModelNotReady(f"model {self.name} version {version} is {status.state}{why}")
+        raise no_such_version(self.name, version, self._status)
+
+    def expect(self, published: Iterable[int]) -> None:
+        """Let it be known that these versions are there and not yet loaded."""
+        for version in published:
+            self._status.setdefault(version, VersionStatus(version, "loading"))
+
+    async def load(self) -> None:
+        """Bring the model to what the repository holds now.
+
+        Returns when it is decided which version answers by default; older ones may go on loading.
+        Raises ModelNotReady if the repository cannot be read, or the model is unloaded meanwhile.
+        """
+        self.is_wanted = True
+        async with self._one_reads_at_a_time:  # or an old list might come last
+            published = self._published = await self._loader.fingerprints(self.name)
+        left, kept, slow = list(published), set[int](), dict[asyncio.Task[bool], int]()
+        while self.is_wanted and (left or slow):
+            # A version that takes long has a place among those that are kept, or all would be in memory at once.
+            if left and len(kept) + len(slow) < self._keep:
+                version = left.pop(0)
+                slow[self._loading_of(version, published[version])] = version
+                await asyncio.wait(slow, timeout=self._loader.turn_s, return_when=asyncio.FIRST_COMPLETED)
+            elif max(slow.values(), default=0) > max(kept, default=0):
+                await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                break
+            for task in [task for task in slow if task.done()]:
+                version = slow.pop(task)
+                if not task.cancelled() and task.result():
+                    kept.add(version)
+        if not self.is_wanted:
+            raise ModelNotReady(next((one.reason for one in self._status.values()), "the model was unloaded"))
+        self._forget_withdrawn()
+        for version in self._status.keys() & set(left) - self._live.keys():
+            self._status[version] = self._superseded(version)
+
+    def unload(self, reason: str) -> list[asyncio.Task[None]]:
+        """Refuse requests from now on, and give up what is being loaded; return what is still being answered."""
+        self.is_wanted = False
+        for _, task in self._loading.values():
+            task.cancel()
+        for version in self._status:
+            self._status[version] = VersionStatus(version, "unloaded", reason)
+        live, self._live = self._live, {}
+        return [self._retire(one.model) for one in live.values()]
+
+    def _loading_of(self, version: int, fingerprint: str) -> asyncio.Task[bool]:
+        """The load of a version as it lies on disk now: the one that is under way, or a new one."""
+        known, running = self._loading.get(version, ("", None))
+        if running and known == fingerprint:
+            return running
+        if running:  # what it loads is no longer there
+            running.cancel()
+        task = asyncio.create_task(self._load_version(version, fingerprint))
+        self._loading[version] = fingerprint, task
+        task.add_done_callback(lambda task: self._loaded(version, task))
+        return task
+
+    def _loaded(self, version: int, task: asyncio.Task[bool]) -> None:
+        if self._loading[version][1] is task:
+            del self._loading[version]
+
+    async def _load_version(self, version: int, fingerprint: str) -> bool:
+        """Return whether the version is live in the end, as it is on disk or as it was."""
+        before = self._live.get(version)
+        if before and before.opened.fingerprint == fingerprint:
+            self._status[version] = VersionStatus(version, "ready")
+            return True
+        if not before:
+            self._status[version] = VersionStatus(version, "loading")
+        try:
+            opened = await self._loader.load(self.name, version)
+        except Exception as error:  # a version that cannot be loaded must not take the service with it
+            self._tell_failure(version, error)
+            return before is not None
+        self._live[version] = Live(await self._go_live(opened.loaded), opened)
+        self._status[version] = VersionStatus(version, "ready")
+        _log_live(opened.loaded)
+        if before:
+            self._retire(before.model)
+        for old in sorted(self._live.keys() & self._published.keys(), reverse=True)[self._keep :]:
+            self._status[old] = self._superseded(old)
+            self._retire(self._live.pop(old).model)
+        return True
+
+    def _superseded(self, version: int) -> VersionStatus:
+        return VersionStatus(version, "unloaded", f"only the newest {self._keep} are kept loaded")
+
+    def _tell_failure(self, version: int, error: Exception) -> None:
+        reason = str(error) if isinstance(error, InvalidArtifact) else f"{type(error).__name__}: {error}"
+        log.error("%s version %d is not served: %s", self.name, version, reason)
+        self._load_failed(version)
+        if version in self._live:
+            reason = f"the files were changed, and cannot be served as they are now: {reason}"
+            self._status[version] = VersionStatus(version, "ready", reason)
+        else:
+            self._status[version] = VersionStatus(version, "failed", reason)
+
+    def _forget_withdrawn(self) -> None:
+        """Retire what is no longer on disk. Its requests may take as long as their deadlines."""
+        for version in self._status.keys() - self._published.keys():
+            del self._status[version]
+            if version in self._live:
+                self._retire(self._live.pop(version).model)
+
+
+def _log_live(loaded: Loaded) -> None:
+    manifest, curve, length = loaded.manifest, loaded.curve, loaded.task.lengths[0]
+    log.info(
+        "%s version %d is live: %s, %d golden examples, %d x %d threads, best batch %d, %.1f ms%s",
+        manifest.name, manifest.version,
+        ", ".join(f"{graph} on {where['device']}" for graph, where in loaded.placements.items()),
+        len(manifest.golden), loaded.instances, loaded.options.threads, curve.best_batch_size(length),
+        1000 * curve.row_seconds(length), " (tuned)" if loaded.is_tuned else "",
+    )  # fmt: skip

@@ -1,0 +1,615 @@
+"""Loading, unloading and stopping, with loads that hang: whoever hangs keeps nobody else waiting."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any
+
+import pytest
+from conftest import publish_sentiment
+from graphs import doubled_and_summed
+from test_engine import NAME, broken_file, edit_manifest, go, predict, reason, states
+
+from app.errors import ModelNotFound, ModelNotReady
+from app.repository.manifest import TensorSpec
+from app.repository.publish import publish
+from app.repository.repository import ModelRepository
+from app.runtimes import RUNTIMES
+from app.runtimes.options import RuntimeOptions
+from app.serving.engine import LocalEngine
+from app.tasks.text_classification import TextClassificationParameters, TextInput
+from app.telemetry import Telemetry
+
+
+class Gate:
+    """Graphs whose path holds one of `names` are opened when the gate is."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.opening: list[str] = []
+        self.event = Event()
+
+    def pass_through(self, path: Path) -> None:
+        if any(name in str(path) for name in self.names):
+            self.opening.append(str(path))
+            assert self.event.wait(60)
+
+
+@pytest.fixture
+def gate(monkeypatch) -> Iterator[Gate]:
+    gate, open_graph = Gate(), RUNTIMES["onnx"]
+
+    def opened(path: Path, options: RuntimeOptions) -> Any:
+        gate.pass_through(path)
+        return open_graph(path, options)
+
+    monkeypatch.setitem(RUNTIMES, "onnx", opened)
+    yield gate
+    gate.event.set()
+
+
+@pytest.fixture
+def new_engine(models_dir) -> Callable[..., LocalEngine]:
+    def make(**settings: Any) -> LocalEngine:
+        return LocalEngine(
+            ModelRepository(models_dir),
+            Telemetry(),
+            options=RuntimeOptions(device="cpu"),
+            **{"turn_s": 0.2, "suspense_s": 0.2, "drain_timeout_s": 5.0, **settings},
+        )
+
+    return make
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def is_live(engine: LocalEngine, name: str, version: int | None = None) -> bool:
+    try:
+        return engine.is_ready(name, version)
+    except ModelNotFound:
+        return False
+
+
+# Hanging loads
+
+
+def test_a_load_that_hangs_keeps_no_other_model_from_being_loaded_or_unloaded(new_engine, gate, models_dir, tmp_path):
+    gate.names = ["/a-hangs/", "/b-hangs/"]
+    for name in ("a-hangs", "b-hangs", "other"):
+        publish_sentiment(models_dir, tmp_path / name, name=name)
+
+    async def main():
+        engine = new_engine()
+        loading = asyncio.create_task(engine.load())
+        await until(lambda: is_live(engine, NAME) and is_live(engine, "other"))
+        assert not loading.done()
+        await engine.unload("other")
+        await engine.load("other")
+        assert (await predict(engine, "good")).outputs
+        with pytest.raises(ModelNotReady, match="a-hangs is not ready"):
+            engine.find("a-hangs")
+        gate.event.set()
+        await loading
+        assert is_live(engine, "a-hangs")
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_load_fails_at_its_time_limit_and_says_which_setting_it_is(new_engine, gate, models_dir, tmp_path):
+    async def main():
+        engine = new_engine(load_timeout_s=0.5)
+        await engine.load()
+        gate.names = ["/2/"]
+        publish_sentiment(models_dir, tmp_path / "2")
+        await engine.load(NAME)
+        assert states(engine) == {1: "ready", 2: "failed"}
+        assert "TESSERA_LOAD_TIMEOUT_S" in reason(engine, 2)
+        assert (await predict(engine, "good")).manifest.version == 1
+        await engine.stop()
+
+    go(main())
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_while_the_newest_version_hangs_the_next_one_can_be_loaded(new_engine, gate, models_dir, tmp_path, keep):
+    async def main():
+        engine = new_engine(keep_versions=keep)
+        await engine.load()
+        gate.names = ["/2/"]
+        publish_sentiment(models_dir, tmp_path / "2")
+        hanging = asyncio.create_task(engine.load(NAME))
+        await until(lambda: bool(gate.opening))
+        publish_sentiment(models_dir, tmp_path / "3")
+        await engine.load(NAME)
+        assert (await predict(engine, "good")).manifest.version == 3
+        gate.event.set()
+        await hanging
+        assert (await predict(engine, "good")).manifest.version == 3
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_start_with_a_newest_version_that_hangs_serves_the_one_before(new_engine, gate, models_dir, tmp_path):
+    gate.names = ["/2/"]
+    publish_sentiment(models_dir, tmp_path / "2")
+
+    async def main():
+        engine = new_engine()
+        loading = asyncio.create_task(engine.load())
+        await until(lambda: is_live(engine, NAME))
+        assert (await predict(engine, "good")).manifest.version == 1
+        gate.event.set()
+        await loading
+        assert (await predict(engine, "good")).manifest.version == 2
+        await engine.stop()
+
+    go(main())
+
+
+def test_no_more_versions_are_in_memory_than_are_kept_though_some_take_long(new_engine, gate, models_dir, tmp_path):
+    gate.names = ["/3/", "/4/"]
+    for number in (2, 3, 4):
+        publish_sentiment(models_dir, tmp_path / str(number))
+
+    async def main():
+        engine = new_engine(keep_versions=2)
+        loading = asyncio.create_task(engine.load())
+        await until(lambda: len(gate.opening) == 2)
+        await asyncio.sleep(1)
+        assert states(engine)[2] == states(engine)[1] == "loading"
+        assert not is_live(engine, NAME)
+        gate.event.set()
+        await loading
+        assert states(engine) == {1: "unloaded", 2: "unloaded", 3: "ready", 4: "ready"}
+        await engine.stop()
+
+    go(main())
+
+
+def test_unloading_a_model_gives_up_its_load_and_it_can_be_loaded_again(new_engine, gate):
+    gate.names = [NAME]
+
+    async def main():
+        engine = new_engine()
+        loading = asyncio.create_task(engine.load(NAME))
+        await until(lambda: bool(gate.opening))
+        await engine.unload(NAME)
+        with pytest.raises(ModelNotReady, match="unloaded on request"):
+            await loading
+        gate.event.set()
+        await asyncio.sleep(0.3)
+        assert states(engine) == {1: "unloaded"}
+        assert not engine.is_ready(NAME)
+        await engine.load(NAME)
+        assert engine.is_ready(NAME)
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_model_that_is_unloaded_before_its_turn_at_the_start_stays_unloaded(new_engine, gate, models_dir, tmp_path):
+    gate.names = ["/a-first/"]
+    publish_sentiment(models_dir, tmp_path / "a", name="a-first")
+
+    async def main():
+        engine = new_engine(turn_s=30)
+        loading = asyncio.create_task(engine.load())
+        await until(lambda: bool(gate.opening))
+        await engine.unload(NAME)
+        gate.event.set()
+        await loading
+        assert [model.is_ready for model in engine.status().models] == [True, False]
+        assert engine.status().is_ready
+        await engine.stop()
+
+    go(main())
+
+
+def test_stopping_does_not_wait_for_loads_that_hang_and_nothing_goes_live_later(new_engine, gate, models_dir, tmp_path):
+    gate.names = [NAME]
+    publish_sentiment(models_dir, tmp_path / "other", name="zz-other")
+
+    async def main():
+        engine = new_engine()
+        loading = asyncio.create_task(engine.load())
+        await until(lambda: bool(gate.opening))
+        started = monotonic()
+        await engine.stop()
+        assert monotonic() - started < 5
+        with pytest.raises(ModelNotReady, match="stopping"):
+            await loading
+        gate.event.set()
+        await asyncio.sleep(0.3)
+        assert all(one.manifest is None for one in engine.status().models)
+
+    go(main())
+
+
+def test_two_loads_at_a_time_load_a_version_once(new_engine, gate):
+    gate.names = [NAME]
+
+    async def main():
+        engine = new_engine()
+        loads = [asyncio.create_task(engine.load(NAME)) for _ in range(3)]
+        await until(lambda: bool(gate.opening))
+        await asyncio.sleep(0.3)
+        gate.event.set()
+        await asyncio.gather(*loads)
+        assert len(gate.opening) == 1
+        assert engine.is_ready(NAME)
+        await engine.stop()
+
+    go(main())
+
+
+# Readiness
+
+
+def test_a_model_that_never_was_live_is_reported_and_does_not_count(new_engine, models_dir, tmp_path):
+    publish_sentiment(models_dir, tmp_path / "bad", name="bad")
+    (models_dir / "bad" / "1" / "model.onnx").unlink()
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        status = engine.status()
+        await engine.stop()
+        return status
+
+    status = go(main())
+    assert status.is_ready
+    assert [(model.name, model.versions[0].has_failed) for model in status.models] == [("bad", True), (NAME, False)]
+
+
+def test_a_model_that_is_required_counts_until_it_can_predict(new_engine, models_dir, tmp_path):
+    async def main():
+        engine = new_engine(required=("later", NAME))
+        await engine.load()
+        assert not engine.status().is_ready
+        assert engine.status().reason.endswith("should: later")
+        publish_sentiment(models_dir, tmp_path / "later", name="later")
+        await engine.load("later")
+        assert engine.status().is_ready
+        await engine.unload("later")
+        assert engine.status().is_ready  # whoever asked for that wants it so
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_service_none_of_whose_models_can_predict_is_not_ready(new_engine, models_dir, tmp_path):
+    publish_sentiment(models_dir, tmp_path / "other", name="other")
+    for name in (NAME, "other"):
+        (models_dir / name / "1" / "model.onnx").unlink()
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        status = engine.status()
+        await engine.stop()
+        return status
+
+    status = go(main())
+    assert not status.is_ready
+    assert status.reason == f"no model can predict: other, {NAME}"
+
+
+def test_a_start_is_ready_without_the_model_that_hangs_but_not_before_the_others(
+    new_engine, gate, models_dir, tmp_path
+):
+    gate.names = ["/a-hangs/"]
+    publish_sentiment(models_dir, tmp_path / "a", name="a-hangs")
+
+    async def main():
+        engine = new_engine(suspense_s=1.0)
+        loading = asyncio.create_task(engine.load())
+        await until(lambda: is_live(engine, NAME))
+        assert engine.status().reason == "models are being loaded"
+        await until(lambda: engine.status().is_ready)
+        assert not loading.done()
+        await engine.stop()
+        with pytest.raises(ModelNotReady):
+            await loading
+
+    go(main())
+
+
+def test_before_the_models_are_listed_none_is_unknown(new_engine):
+    async def main():
+        engine = new_engine()
+        with pytest.raises(ModelNotReady, match="being loaded"):
+            engine.find(NAME)
+        await engine.load()
+        with pytest.raises(ModelNotFound):
+            engine.find("nobody")
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_newcomers_bad_file_changes_nothing_now_or_at_the_next_start(new_engine, models_dir, tmp_path):
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        publish_sentiment(models_dir, tmp_path / "new", name="newcomer")
+        broken_file_of(models_dir, "newcomer")
+        await engine.load("newcomer")
+        assert engine.status().is_ready
+        await engine.stop()
+        again = new_engine()
+        await again.load()
+        assert again.status().is_ready
+        await again.stop()
+
+    go(main())
+
+
+def broken_file_of(models_dir: Path, name: str) -> None:
+    (models_dir / name / "1" / "model.onnx").write_bytes(b"\0" * 10)
+
+
+# What changes on disk
+
+
+def relabelled(models_dir: Path, version: int, *labels: str) -> None:
+    """Edit a published version in place: other labels, and golden examples that know them."""
+    config = {"labels": list(labels), "tokenizer": "tokenizer.json", "max_tokens": 16}
+    edit_manifest(models_dir, version, config=config, golden=[])
+
+
+def test_a_version_that_was_edited_in_place_is_taken_up_by_the_next_load(new_engine, models_dir):
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        relabelled(models_dir, 1, "no", "yes")
+        assert (await predict(engine, "good")).outputs[0][0].label == "positive"
+        await engine.load(NAME)
+        assert (await predict(engine, "good")).outputs[0][0].label == "yes"
+        assert states(engine) == {1: "ready"}
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_number_that_was_withdrawn_and_published_again_is_taken_up(new_engine, models_dir, tmp_path):
+    publish_sentiment(models_dir, tmp_path / "2")
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        (models_dir / NAME / "2").rename(tmp_path / "withdrawn")
+        publish_sentiment(models_dir, tmp_path / "again")
+        relabelled(models_dir, 2, "no", "yes")
+        await engine.load(NAME)
+        answer = await predict(engine, "good")
+        await engine.stop()
+        return answer.manifest.version, answer.outputs[0][0].label
+
+    assert go(main()) == (2, "yes")
+
+
+@pytest.mark.parametrize("damage", [broken_file, lambda root, version: (root / NAME / "1" / "model.onnx").unlink()])
+def test_what_was_edited_in_place_and_fails_its_checks_leaves_the_version_as_it_was(new_engine, models_dir, damage):
+    original = (models_dir / NAME / "1" / "manifest.json").read_text()
+    graph = (models_dir / NAME / "1" / "model.onnx").read_bytes()
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        relabelled(models_dir, 1, "no", "yes")
+        damage(models_dir, 1)
+        await engine.load(NAME)
+        assert (await predict(engine, "good")).outputs[0][0].label == "positive"
+        assert engine.status().is_ready
+        assert engine.status().models[0].versions[0].has_failed
+        assert "cannot be served as they are now" in reason(engine, 1)
+        (models_dir / NAME / "1" / "manifest.json").write_text(original)
+        (models_dir / NAME / "1" / "model.onnx").write_bytes(graph)
+        await engine.load(NAME)
+        assert not engine.status().models[0].versions[0].has_failed
+        await engine.stop()
+
+    go(main())
+
+
+def test_loading_again_what_has_not_changed_keeps_the_very_model(new_engine, gate):
+    gate.names, _ = [NAME], gate.event.set()
+
+    async def main():
+        engine = new_engine()
+        for _ in range(3):
+            await engine.load(NAME)
+        await engine.stop()
+        return len(gate.opening)
+
+    assert go(main()) == 1
+
+
+def test_a_withdrawn_version_answers_until_the_one_before_is_live_again(new_engine, gate, models_dir, tmp_path):
+    publish_sentiment(models_dir, tmp_path / "2")
+    gate.names = ["/1/"]
+
+    async def main():
+        engine = new_engine(keep_versions=1)
+        await engine.load()
+        (models_dir / NAME / "2").rename(tmp_path / "withdrawn")
+        loading = asyncio.create_task(engine.load(NAME))
+        await until(lambda: bool(gate.opening))
+        assert (await predict(engine, "good")).manifest.version == 2
+        gate.event.set()
+        await loading
+        assert (await predict(engine, "good")).manifest.version == 1
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_repository_that_cannot_be_read_takes_nothing_away(new_engine, models_dir, monkeypatch):
+    def no_descriptors(self: Path) -> Any:
+        raise OSError(24, "Too many open files")
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "iterdir", no_descriptors)
+            with pytest.raises(ModelNotReady, match="cannot be read just now"):
+                await engine.load(NAME)
+        assert (await predict(engine, "good")).outputs
+        assert engine.status().is_ready
+        await engine.stop()
+
+    go(main())
+
+
+# What others see
+
+
+def gauges(telemetry: Telemetry) -> list[str]:
+    lines = telemetry.render().decode().splitlines()
+    return [line for line in lines if line.startswith(("tessera_model_ready{", "tessera_queue_rows{"))]
+
+
+def test_the_gauges_are_those_of_the_version_that_is_live_though_it_was_unloaded_while_draining(models_dir):
+    telemetry = Telemetry()
+    engine_of = LocalEngine(
+        ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu"), drain_timeout_s=0.5
+    )
+
+    async def main():
+        await engine_of.load()
+        before = gauges(telemetry)
+        busy = asyncio.Event()
+        draining = engine_of._find(NAME, None)
+        holding = asyncio.create_task(draining._counted(hold(busy)))
+        await asyncio.sleep(0)
+        unloading = asyncio.create_task(engine_of.unload(NAME))
+        await asyncio.sleep(0.05)
+        await engine_of.load(NAME)
+        busy.set()
+        await asyncio.gather(unloading, holding, return_exceptions=True)
+        assert gauges(telemetry) == before
+        assert len(before) == 2
+        await engine_of.unload(NAME)
+        assert gauges(telemetry) == []
+        await engine_of.stop()
+
+    go(main())
+
+
+async def hold(busy: asyncio.Event) -> Any:
+    await busy.wait()
+    raise ModelNotReady("held")
+
+
+def test_a_model_is_live_when_the_log_says_so(new_engine):
+    heard: list[bool] = []
+
+    async def main():
+        engine = new_engine()
+
+        class Listener(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                if "is live" in record.getMessage():
+                    heard.append(engine.is_ready(NAME))
+
+        logger, listener = logging.getLogger("app.serving"), Listener()
+        logger.addHandler(listener)
+        logger.setLevel(logging.INFO)
+        try:
+            await engine.load()
+        finally:
+            logger.removeHandler(listener)
+            logger.setLevel(logging.NOTSET)
+        await engine.stop()
+
+    go(main())
+    assert heard == [True]
+
+
+def publish_as_tensors(models_dir: Path, scratch: Path) -> None:
+    """Publish a next version of the model whose items have nothing in common with those of the ones before."""
+    x = TensorSpec(name="x", datatype="FP32", shape=(-1, 3))
+    doubled, total = (TensorSpec(name=name, datatype="FP32", shape=shape) for name, shape in OUTPUTS.items())
+    specs = {"inputs": [x.model_dump()], "outputs": [doubled.model_dump(), total.model_dump()], "batched": True}
+    publish(
+        models_dir, NAME, {"model.onnx": doubled_and_summed(scratch / "doubled.onnx")},
+        task="tensors", runtime="onnx", graphs={"model": "model.onnx"}, inputs=(x,), outputs=(doubled, total),
+        config=specs,
+    )  # fmt: skip
+
+
+OUTPUTS: dict[str, tuple[int, ...]] = {"doubled": (-1, 3), "sum": (-1,)}
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_items_are_answered_by_no_version_of_another_task_than_they_were_read_for(
+    new_engine, models_dir, tmp_path, keep
+):
+    async def main():
+        engine = new_engine(keep_versions=keep)
+        await engine.load()
+        task = engine.find(NAME).task
+        publish_as_tensors(models_dir, tmp_path)
+        await engine.load(NAME)
+        assert engine.find(NAME).task == "tensors"
+        deadline = asyncio.get_running_loop().time() + 10
+        asked = [TextInput(text="good")], TextClassificationParameters(), deadline
+        try:
+            return (await engine.predict(NAME, None, *asked, own_task=task)).manifest.version
+        finally:
+            await engine.stop()
+
+    if keep == 2:  # the one before is still there
+        assert go(main()) == 1
+    else:
+        with pytest.raises(ModelNotReady, match="replaced by one of task tensors meanwhile; ask again"):
+            go(main())
+
+
+# Many models
+
+
+def test_stopping_many_models_collects_nothing_and_does_not_wait_for_one_after_another(models_dir, tmp_path):
+    names = [f"model-{i}" for i in range(40)]
+    for name in names:
+        publish_sentiment(models_dir, tmp_path / "first", name=name)
+    full_collections: list[int] = []
+
+    def count(phase: str, details: dict[str, int]) -> None:
+        if phase == "start" and details["generation"] == 2:
+            full_collections.append(1)
+
+    async def main():
+        engine = LocalEngine(
+            ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu"),
+            drain_timeout_s=1.0, after_change=gc.collect,
+        )  # fmt: skip
+        await engine.load()
+        never = asyncio.Event()
+        held = [asyncio.create_task(engine._find(name, None)._counted(hold(never))) for name in names]
+        await asyncio.sleep(0)
+        gc.callbacks.append(count)
+        started = monotonic()
+        try:
+            await engine.stop()
+        finally:
+            gc.callbacks.remove(count)
+        took = monotonic() - started
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+        return took
+
+    assert asyncio.run(asyncio.wait_for(main(), 120)) < 20  # 40 if one waited for the other
+    assert len(full_collections) <= 2
