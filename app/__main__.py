@@ -13,6 +13,8 @@ from app.adding.command import add
 from app.adding.report import report
 from app.errors import ServiceError
 from app.keys import add_key, read_keys, revoke_key
+from app.logs.lines import FORMS
+from app.logs.writer import start
 from app.main import Server, build, end_process
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
@@ -26,7 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         return _failed(error, 2)
     chosen = _parser(settings).parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if chosen.run is not _serve:
+        shown = logging.StreamHandler()
+        shown.setFormatter(FORMS[settings.log_format]())
+        shown.terminator = ""
+        logging.basicConfig(level=logging.INFO, handlers=[shown])
     return int(chosen.run(chosen, settings))
 
 
@@ -66,7 +72,7 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
 def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     settings = settings.model_copy(update={"host": chosen.host, "port": chosen.port})
     try:
-        server = Server(*build(settings), settings)
+        server = Server(*build(settings, start(settings.log_format)), settings)
     except (ValueError, OSError) as error:
         return _failed(error, 2)
     server.run()

@@ -18,6 +18,7 @@ from app.api.app import create_app
 from app.api.limits import Limits
 from app.api.protocol import limited_heads
 from app.keys import KeyRing
+from app.logs.writer import LogWriter
 from app.repository.manifest import is_model_name
 from app.repository.repository import ModelRepository
 from app.runtimes.arena import open_arena
@@ -29,8 +30,8 @@ from app.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings) -> tuple[ASGIApp, Engine]:
-    """Raises ValueError and OSError for settings that cannot be used."""
+def build(settings: Settings, lines: LogWriter | None = None) -> tuple[ASGIApp, Engine]:
+    """Without `lines` requests are not logged. Raises ValueError and OSError for settings that cannot be used."""
     limits = Limits(
         settings.max_body_bytes,
         settings.max_items,
@@ -41,7 +42,7 @@ def build(settings: Settings) -> tuple[ASGIApp, Engine]:
         raise ValueError(f"required_models: {unusable[0]!r} is not a model's name")
     open_arena(settings.max_tensor_bytes)
     keys = _keys(settings)
-    telemetry = Telemetry()
+    telemetry = Telemetry(lambda: lines.dropped if lines else 0)
     engine = LocalEngine(
         ModelRepository(settings.models_dir),
         telemetry,
@@ -54,7 +55,16 @@ def build(settings: Settings) -> tuple[ASGIApp, Engine]:
         num_threads=settings.threads,
         after_change=_spare_what_stays,
     )
-    return create_app(engine, telemetry, limits, keys=keys, cors_origins=settings.cors_origins), engine
+    application = create_app(
+        engine,
+        telemetry,
+        limits,
+        keys=keys,
+        cors_origins=settings.cors_origins,
+        write_line=lines.access if lines else None,
+        line_share=settings.log_requests,
+    )
+    return application, engine
 
 
 def _spare_what_stays() -> None:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.logs.lines import LogFormat
+
 PREFIX = "TESSERA_"
 OTHERS = {"TESSERA_CACHE"}  # read by the training job
 ORIGIN = r"\*|https?://[^/\s,*]+"
@@ -47,6 +49,9 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call, with commas between; * for all"
     )
+
+    log_format: LogFormat = Field("text", description="text or json, a line each")
+    log_requests: float = Field(1.0, ge=0, le=1, description="share of requests with a line; failures always have one")
 
     @field_validator("cors_origins", "required_models", mode="before")
     @classmethod

@@ -1,43 +1,73 @@
 """Every metric of the service, in one place. Others say what happened; only this file knows Prometheus."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from platform import python_version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    Summary,
+    disable_created_metrics,
+    exposition,
+    openmetrics,
+)
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
-SHARES = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1)
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+# In seconds. Each bound is a line for each model, so there are no more than tell something.
+ANSWER_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+WAIT_S = (0.001, 0.01, 0.1, 1, 10)
+SLOW_S = 0.25  # a request of at least this is named by its id beside its bucket
+LONGEST_EXEMPLAR = 100  # characters of an id; OpenMetrics allows 128 for name and value together
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "torch")
+
+TEXT, OPEN_METRICS = exposition.CONTENT_TYPE_LATEST, openmetrics.exposition.CONTENT_TYPE_LATEST
+
+# When each began to count: a line for each, which nobody asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Telemetry:
-    """The metrics of one application."""
+    """The metrics of one application. `lines_dropped` says how many lines never reached the log."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines_dropped: Callable[[], int] = lambda: 0) -> None:
         self.registry = registry = CollectorRegistry()
         one, why = ["model", "version"], ["model", "version", "reason"]
+        ProcessCollector(registry=registry)
+        Info("tessera_build", "What runs", registry=registry).info(_versions())
+        registry.register(_LinesDropped(lines_dropped))
+        self.in_flight = Gauge("tessera_requests_in_flight", "Requests not answered yet", registry=registry)
         self.requests = Counter(
             "tessera_requests", "HTTP requests answered", ["method", "route", "status"], registry=registry
         )
         self.request_seconds = Histogram(
-            "tessera_request_seconds", "From request to response", ["route"], buckets=SECONDS, registry=registry
+            "tessera_request_seconds",
+            "From request to response; without a model where none that there is was asked",
+            ["route", "model", "status"],
+            buckets=ANSWER_S,
+            registry=registry,
         )
         self.key_requests = Counter(
             "tessera_key_requests", "Requests let in by a key, by its name", ["key"], registry=registry
         )
         self.queue_seconds = Histogram(
-            "tessera_queue_seconds", "Time a row waited for its batch", one, buckets=SECONDS, registry=registry
+            "tessera_queue_seconds", "Time a row waited for its batch", one, buckets=WAIT_S, registry=registry
         )
-        self.batch_seconds = Histogram(
-            "tessera_batch_seconds", "Time a batch was computed", one, buckets=SECONDS, registry=registry
-        )
-        self.batch_rows = Histogram("tessera_batch_rows", "Rows of a batch", one, buckets=ROWS, registry=registry)
-        self.batch_useful = Histogram(
-            "tessera_batch_useful_share", "Share of a batch that is not padding", one, buckets=SHARES, registry=registry
+        self.batch_seconds = Summary("tessera_batch_seconds", "Time a batch was computed", one, registry=registry)
+        self.batch_rows = Summary("tessera_batch_rows", "Rows of a batch", one, registry=registry)
+        self.batch_useful = Summary(
+            "tessera_batch_useful_share", "Share of a batch that is not padding", one, registry=registry
         )
         self.refused = Counter("tessera_rows_refused", "Rows not admitted, by reason", why, registry=registry)
         self.dropped = Counter(
@@ -54,9 +84,9 @@ class Telemetry:
         self.load_failures = Counter("tessera_load_failures", "Versions that were not put live", one, registry=registry)
         # Looking up what has these labels costs as much as counting, so what every request and batch counts is kept.
         self._of_request = cache(
-            lambda method, route, status: (
-                self.requests.labels(method, route, status),
-                self.request_seconds.labels(route),
+            lambda method, route, status, model: (
+                self.requests.labels(method if method in METHODS else "other", route, status),
+                self.request_seconds.labels(route, model, status),
             )
         )
         self._of_batch = cache(
@@ -66,11 +96,14 @@ class Telemetry:
             ]
         )
 
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """A request was answered; `route` is its pattern."""
-        requests, request_seconds = self._of_request(method, route, status)
+    def request(self, method: str, route: str, status: int, seconds: float, model: str, request_id: str) -> None:
+        """A request was answered; `route` is its pattern, `model` one that there is, or empty."""
+        requests, request_seconds = self._of_request(method, route, status, model)
         requests.inc()
-        request_seconds.observe(seconds)
+        if seconds >= SLOW_S and len(request_id) <= LONGEST_EXEMPLAR:
+            request_seconds.observe(seconds, {"request_id": request_id})
+        else:
+            request_seconds.observe(seconds)
 
     def batch(
         self, model: str, version: str, rows: int, useful: float, seconds: float, queue_s: Sequence[float]
@@ -86,9 +119,30 @@ class Telemetry:
     def observer(self, model: str, version: int) -> "ModelObserver":
         return ModelObserver(self, model, str(version))
 
-    def render(self) -> bytes:
-        """All metrics, in the text format of Prometheus."""
-        return generate_latest(self.registry)
+    def render(self, content_type: str = TEXT) -> bytes:
+        """All metrics, in the text format of Prometheus or as OPEN_METRICS, which has the ids of slow requests, too."""
+        generate: Callable[[CollectorRegistry], bytes] = (
+            openmetrics.exposition.generate_latest if content_type == OPEN_METRICS else exposition.generate_latest
+        )
+        return generate(self.registry)
+
+
+class _LinesDropped(Collector):
+    """A counter that somebody else counts."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily("tessera_log_lines_dropped", "Lines that never reached the log", self._count())
+
+
+def _versions() -> dict[str, str]:
+    found = {"version": version_of("tessera"), "python": python_version()}
+    for name in RUNTIMES:
+        with suppress(PackageNotFoundError):
+            found[name.replace("-", "_")] = version_of(name)
+    return found
 
 
 @dataclass(slots=True)

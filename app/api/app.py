@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from app.api import errors, health, hf, openapi, pages, v1, v2
 from app.api.access import Access
+from app.api.answered import Report, WriteLine
 from app.api.cross_site import OwnPagesOnly
 from app.api.direct import Direct
 from app.api.explain import explain_handlers
@@ -50,10 +51,13 @@ def create_app(
     *,
     keys: KeyRing | None = None,
     cors_origins: Sequence[str] = (),
+    write_line: WriteLine | None = None,
+    line_share: float = 1.0,
 ) -> ASGIApp:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
 
     Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers.
+    `write_line` gets a line for each failure, and for this share of the other requests.
     """
 
     @asynccontextmanager
@@ -79,6 +83,7 @@ def create_app(
     )
     app.state.engine = engine
     app.state.telemetry = telemetry
+    app.state.rendering = asyncio.Lock()
     app.state.limits = limits
     app.state.asks_for_keys = keys is not None
     errors.install(app)
@@ -93,7 +98,7 @@ def create_app(
         inside = allow_origins(inside, cors_origins)
     return RequestContext(
         inside,
-        telemetry=telemetry,
+        report=Report(engine, telemetry, write_line, line_share),
         body_limit=body_limit(engine, limits),
         headers=SecurityHeaders(app),
         is_stopping=lambda: engine.is_stopping,

@@ -43,8 +43,9 @@ class Direct:
         if scope["type"] == "http":
             for route in self._routes:
                 if match := route.pattern.match(scope["path"]):
-                    scope["route"] = route
-                    response = await _answer(route, Request(scope, receive), match.groupdict())
+                    names = match.groupdict()
+                    scope["route"], scope["path_params"] = route, names
+                    response = await _answer(route, Request(scope, receive), names)
                     await response(scope, receive, send)
                     return
         await self._app(scope, receive, send)

@@ -24,5 +24,6 @@ class HeadToo:
         try:
             await self._app(asked, receive, send_without_body)
         finally:
-            if "route" in asked:
-                scope["route"] = asked["route"]
+            for name in ("route", "path_params"):
+                if name in asked:
+                    scope[name] = asked[name]

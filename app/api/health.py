@@ -1,10 +1,13 @@
 """Is the process alive, can it predict, what does it measure."""
 
+import asyncio
+
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from app.api.compression import QUALITY
 from app.api.v1 import EngineDep
-from app.telemetry import CONTENT_TYPE, Telemetry
+from app.telemetry import OPEN_METRICS, TEXT, Telemetry
 
 router = APIRouter(tags=["health"])
 
@@ -36,7 +39,21 @@ async def ready(engine: EngineDep, response: Response) -> Ready:
     return Ready(ready=status.is_ready, reason=status.reason, failed=failed)
 
 
-@router.get("/metrics", summary="Metrics in the text format of Prometheus", response_class=Response)
+@router.get("/metrics", summary="Metrics in the text format of Prometheus, or as OpenMetrics", response_class=Response)
 async def metrics(request: Request) -> Response:
     telemetry: Telemetry = request.app.state.telemetry
-    return Response(telemetry.render(), media_type=CONTENT_TYPE)
+    content_type = OPEN_METRICS if wants_open_metrics(request.headers.get("accept", "")) else TEXT
+    # Beside the event loop, since many models make many lines; one at a time, whoever asks how often.
+    async with request.app.state.rendering:
+        return Response(await asyncio.to_thread(telemetry.render, content_type), media_type=content_type)
+
+
+def wants_open_metrics(accept: str) -> bool:
+    """Whether an Accept header would rather have OpenMetrics than plain text (RFC 9110, section 12.5.1)."""
+    likes = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
+    for one in accept.lower().split(","):
+        name, *parameters = (part.strip() for part in one.split(";"))
+        if name in likes:
+            given = next((QUALITY.fullmatch(each) for each in parameters if each.startswith("q=")), None)
+            likes[name] = max(likes[name], float(given[1]) if given else 1.0)
+    return likes["application/openmetrics-text"] > likes["text/plain"]

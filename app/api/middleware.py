@@ -1,19 +1,18 @@
-"""What every request gets: an id, a limit on its body, headers, a place in the metrics, an answer even if we fail."""
+"""What every request gets: an id, a limit on its body, headers, a line in the log, an answer even if we fail."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from time import perf_counter
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.answered import Report
 from app.api.errors import named, on_bug, on_service_error
 from app.api.headers import SecurityHeaders
 from app.api.request_id import request_id_of
 from app.errors import ModelNotReady, PayloadTooLarge
-from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +29,14 @@ class RequestContext:
     def __init__(
         self,
         app: ASGIApp,
-        telemetry: Telemetry,
+        report: Report,
         body_limit: Callable[[str], int],
         headers: SecurityHeaders,
         is_stopping: Callable[[], bool],
     ) -> None:
         self._app = app
         self._is_stopping = is_stopping
-        self._telemetry = telemetry
+        self._report = report
         self._body_limit = body_limit
         self._headers = headers
 
@@ -45,26 +44,32 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = perf_counter(), 0
-        request_id = request_id_of(Headers(scope=scope).get("x-request-id", ""))
+        self._report.begun()
+        started, status, sent, version = perf_counter(), 0, 0, ""
+        # As bytes, here and below: what reads headers as text takes longer than all the rest.
+        given_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = request_id_of(given_id.decode("latin-1"))
         scope.setdefault("state", {})["request_id"] = request_id
+        body = _Limited(receive, self._body_limit, scope["path"])
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, sent, version
             if message["type"] == "http.response.start":
                 status = message["status"]
-                # As bytes: this runs for every answer, and what reads headers as text takes longer than all the rest.
                 given = message.get("headers", ())
-                names = {name for name, _ in given}
+                names = dict(given)
+                version = names.get(b"x-model-version", b"").decode()
                 own = [one for one in self._headers.of(scope["path"]) if one[0] not in names]
                 own.append((b"x-request-id", request_id.encode()))
                 if self._is_stopping():
                     own.append((b"connection", b"close"))
                 message["headers"] = [*given, *own]
+            else:
+                sent += len(message.get("body", b""))
             await send(message)
 
         try:
-            await self._app(scope, _Limited(receive, self._body_limit, scope["path"]), send_with_id)
+            await self._app(scope, body, send_with_id)
         except asyncio.CancelledError:  # by a server that cannot wait any longer
             if status or not self._is_stopping():
                 raise
@@ -78,28 +83,30 @@ class RequestContext:
                 raise
             await (await on_bug(Request(scope), error))(scope, receive, send_with_id)
         finally:
-            route = getattr(scope.get("route"), "path", "none")  # the pattern: paths that clients invent are no labels
-            self._telemetry.request(scope["method"], route, status, perf_counter() - started)
+            self._report.answered(scope, status, perf_counter() - started, body.received, sent, version)
 
 
 class _Limited:
-    """`receive`, which raises PayloadTooLarge when the body turns out to be larger than `limit_of(path)`."""
+    """`receive`, which raises PayloadTooLarge when the body turns out to be larger than `limit_of(path)`.
+
+    `received` are the bytes so far.
+    """
 
     def __init__(self, receive: Receive, limit_of: Callable[[str], int], path: str) -> None:
         self._receive = receive
         self._limit_of = limit_of
         self._path = path
         self._limit = -1
-        self._received = 0
+        self.received = 0
 
     async def __call__(self) -> Message:
         if self._limit < 0:  # looked up when a body is read at all
             self._limit = self._limit_of(self._path)
         message = await self._receive()
-        self._received += len(message.get("body", b""))
-        if self._received <= self._limit:
+        self.received += len(message.get("body", b""))
+        if self.received <= self._limit:
             return message
-        while message.get("more_body") and self._received < MOST_DISCARDED * self._limit:
+        while message.get("more_body") and self.received < MOST_DISCARDED * self._limit:
             message = await self._receive()
-            self._received += len(message.get("body", b""))
+            self.received += len(message.get("body", b""))
         raise PayloadTooLarge(f"the body has more than the {self._limit} bytes that it may have here")

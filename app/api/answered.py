@@ -1,0 +1,73 @@
+"""What is told of a request when it has been answered: to the metrics, and to the log."""
+
+import time
+from collections.abc import Callable
+from random import Random
+
+from starlette.types import Scope
+
+from app.errors import ModelNotFound
+from app.logs.lines import Access
+from app.serving.engine import Engine
+from app.telemetry import Telemetry
+
+WriteLine = Callable[[Access], None]
+
+
+class Report:
+    """Counts answered requests, and writes a line about each; of those with a status below 400, about `share` of them.
+
+    Only names from our own tables are told, since callers could invent others without end: the pattern of the route,
+    and a model that there is.
+    """
+
+    def __init__(
+        self, engine: Engine, telemetry: Telemetry, write: WriteLine | None = None, share: float = 1.0
+    ) -> None:
+        self._engine = engine
+        self._telemetry = telemetry
+        self._write = write
+        self._share = share
+        self._random = Random()
+        self._in_flight = 0
+        telemetry.in_flight.set_function(lambda: self._in_flight)
+
+    def begun(self) -> None:
+        self._in_flight += 1
+
+    def answered(self, scope: Scope, status: int, seconds: float, received: int, sent: int, version: str) -> None:
+        """`received` and `sent` are bytes of bodies; `version` is that of the model, empty if none answered."""
+        self._in_flight -= 1
+        state = scope["state"]
+        method, route = scope["method"], getattr(scope.get("route"), "path", "none")
+        model = self._model(scope, version)
+        self._telemetry.request(method, route, status, seconds, model, state["request_id"])
+        if self._write is not None and (status >= 400 or self._share == 1 or self._random.random() < self._share):
+            key = state.get("key", "")
+            self._write(
+                Access(
+                    time.time(),
+                    state["request_id"],
+                    method,
+                    route,
+                    model,
+                    version,
+                    status,
+                    seconds,
+                    received,
+                    sent,
+                    key,
+                )
+            )
+
+    def _model(self, scope: Scope, version: str) -> str:
+        name: str = scope.get("path_params", {}).get("model", "")
+        if not name or version:
+            return name
+        if self._engine.is_stopping:  # and says so whatever model is asked
+            return ""
+        try:
+            self._engine.is_ready(name)
+        except ModelNotFound:
+            return ""
+        return name
