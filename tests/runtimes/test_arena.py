@@ -48,7 +48,7 @@ def test_this_machine_has_memory():
 
 
 ASKED = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 import numpy as np
 from app.runtimes.arena import open_arena
@@ -62,7 +62,8 @@ for size in (10, 1000, 100):
         said.append(session.run({"shape": np.array([100, 1000, size])})["y"].size)
     except MemoryError:
         said.append("no memory")
-print(json.dumps([said, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024]))
+(peak,) = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+print(json.dumps([said, int(peak) // 1024]))
 """
 
 
