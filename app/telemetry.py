@@ -193,6 +193,7 @@ class ModelObserver:
             return
         del self.telemetry.watched[self.model, self.version]
         for gauge in (self.telemetry.waiting, self.telemetry.ready):
+            gauge.labels(self.model, self.version).set_function(float)  # or the gauge's child keeps the model in memory
             gauge.remove(self.model, self.version)
 
     def load_failed(self) -> None:

@@ -115,14 +115,15 @@ def counting(path: Path) -> Path:
     )  # fmt: skip
 
 
-def publish_counting(root: Path, scratch: Path, name: str = "counting") -> Manifest:
-    """`counting`, whose rows share batches."""
+def publish_counting(root: Path, scratch: Path, name: str = "counting", golden: Sequence[float] = ()) -> Manifest:
+    """`counting`, whose rows share batches. With a golden example of very many steps it hangs while it is loaded."""
     tensor = {"datatype": "FP32", "shape": (-1, 1)}
     return publish(
         root, name, {"model.onnx": counting(scratch / f"{name}.onnx")},
         task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
         inputs=(TensorSpec(name="x", **tensor),), outputs=(TensorSpec(name="y", **tensor),),
         config={"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "y", **tensor}], "batched": True},
+        golden=tuple(Golden(input={"x": [steps]}, output={"y": [steps]}) for steps in golden),
     )  # fmt: skip
 
 
@@ -147,40 +148,4 @@ def publish_brightness(root: Path, scratch: Path, size: int = 8) -> Manifest:
         inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, size, size, 3)),),
         outputs=(TensorSpec(name="probabilities", datatype="FP32", shape=(-1, 3)),),
         config={"labels": "labels.json", "image_size": size},
-    )  # fmt: skip
-
-
-def publish_looping(root: Path, scratch: Path, name: str = "looping", golden: Sequence[int] = ()) -> Manifest:
-    """A model that counts to `n`, which takes about a microsecond a step: with a golden example of many steps it hangs.
-
-    Its item is {"n": steps}, and so is its answer, {"y": steps}. Rows do not share a batch.
-    """
-    body = helper.make_graph(
-        [
-            helper.make_node("Identity", ["go_on"], ["go_on_too"]),
-            helper.make_node("Add", ["sum", "one"], ["next_sum"]),
-        ],
-        "step",
-        [
-            helper.make_tensor_value_info("i", TensorProto.INT64, []),
-            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("sum", TensorProto.INT64, []),
-        ],
-        [
-            helper.make_tensor_value_info("go_on_too", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("next_sum", TensorProto.INT64, []),
-        ],
-    )
-    graph = save(
-        scratch / f"{name}.onnx", [helper.make_node("Loop", ["n", "", "zero"], ["y"], body=body)],
-        [("n", "INT64", [])], [("y", "INT64", [])], zero=np.array(0, np.int64), one=np.array(1, np.int64),
-    )  # fmt: skip
-    spec = {"datatype": "INT64", "shape": []}
-    return publish(
-        root, name, {"model.onnx": graph},
-        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(name="n", datatype="INT64", shape=()),),
-        outputs=(TensorSpec(name="y", datatype="INT64", shape=()),),
-        config={"inputs": [{"name": "n", **spec}], "outputs": [{"name": "y", **spec}], "batched": False},
-        golden=tuple(Golden(input={"n": steps}, output={"y": steps}) for steps in golden),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from time import monotonic, sleep
 import httpx
 import pytest
 from conftest import eventually
-from graphs import publish_looping
+from graphs import publish_counting
 from test_server import PREDICT, Service
 
 FOR_EVER = 10**12
@@ -24,9 +24,9 @@ GRACE_S = 1.5  # of a busy machine
 
 
 @pytest.fixture
-def looping_service(models_dir: Path, tmp_path: Path) -> Iterator[Service]:
+def counting_service(models_dir: Path, tmp_path: Path) -> Iterator[Service]:
     """One more model, whose item says how long it takes."""
-    publish_looping(models_dir, tmp_path)
+    publish_counting(models_dir, tmp_path)
     service = Service(models_dir, TESSERA_THREADS="1", TESSERA_DRAIN_TIMEOUT_S=str(LIMIT_S))
     try:
         eventually(service.is_ready, 30)
@@ -43,7 +43,7 @@ def ended_after_sigterm(service: Service) -> tuple[int, float]:
 
 
 def test_sigterm_ends_a_service_whose_model_hangs_while_it_is_loaded(models_dir, tmp_path):
-    publish_looping(models_dir, tmp_path, "hangs", golden=[FOR_EVER])
+    publish_counting(models_dir, tmp_path, "hangs", golden=[FOR_EVER])
     service = Service(models_dir, TESSERA_DRAIN_TIMEOUT_S="30")
     try:
         eventually(lambda: is_live(service), 30)
@@ -59,45 +59,45 @@ def hanging_requests(service: Service) -> Iterator[list[Future[int]]]:
     """Two requests whose kernel does not end: one is being computed, the other waits behind it. Told as statuses."""
 
     def ask() -> int:
-        item, headers = {"inputs": [{"n": FOR_EVER}]}, {"X-Request-Timeout-Ms": "60000"}
+        item, headers = {"inputs": [{"x": [FOR_EVER]}]}, {"X-Request-Timeout-Ms": "60000"}
         try:
-            url = f"{service.url}/v1/models/looping/predict"
+            url = f"{service.url}/v1/models/counting/predict"
             return httpx.post(url, json=item, headers=headers, timeout=60).status_code
         except httpx.TransportError:
             return 0
 
     with ThreadPoolExecutor(2) as pool:
         asking = [pool.submit(ask) for _ in range(2)]
-        eventually(lambda: service.metric('tessera_queue_rows{model="looping"') == 1)
+        eventually(lambda: service.metric('tessera_queue_rows{model="counting"') == 1)
         yield asking
 
 
-def test_the_limit_holds_though_a_kernel_hangs_and_its_requests_are_told(looping_service):
-    with hanging_requests(looping_service) as asking:
-        status, took = ended_after_sigterm(looping_service)
-        assert [each.result() for each in asking] == [503, 503]
+def test_the_limit_holds_though_a_kernel_hangs_and_its_requests_are_told(counting_service):
+    with hanging_requests(counting_service) as asking:
+        status, took = ended_after_sigterm(counting_service)
+        assert {each.result() for each in asking} <= {503, 504}  # 504: it was given up before, for the one behind it
     assert status == 0
     assert took < LIMIT_S + GRACE_S
 
 
-def test_refusals_go_out_while_a_kernel_hangs_and_the_service_stops(looping_service):
-    with hanging_requests(looping_service):
-        looping_service.terminate()
+def test_refusals_go_out_while_a_kernel_hangs_and_the_service_stops(counting_service):
+    with hanging_requests(counting_service):
+        counting_service.terminate()
         statuses: list[int] = []
         until = monotonic() + LIMIT_S / 2
         while monotonic() < until:
-            statuses.append(httpx.post(looping_service.url + PREDICT, json={"inputs": ["good"]}).status_code)
-        looping_service.ended()
+            statuses.append(httpx.post(counting_service.url + PREDICT, json={"inputs": ["good"]}).status_code)
+        counting_service.ended()
     assert set(statuses[5:]) == {503}
     assert len(statuses) >= 10
 
 
-def test_a_second_signal_ends_a_service_that_drains(looping_service):
-    with hanging_requests(looping_service) as asking:
-        looping_service.terminate()
-        eventually(lambda: httpx.get(f"{looping_service.url}/health/ready").status_code == 503)
-        _, took = ended_after_sigterm(looping_service)
-        assert {each.result() for each in asking} <= {0, 503}
+def test_a_second_signal_ends_a_service_that_drains(counting_service):
+    with hanging_requests(counting_service) as asking:
+        counting_service.terminate()
+        eventually(lambda: httpx.get(f"{counting_service.url}/health/ready").status_code == 503)
+        _, took = ended_after_sigterm(counting_service)
+        assert {each.result() for each in asking} <= {0, 503, 504}
     assert took < 1.0 + GRACE_S
 
 
@@ -185,7 +185,7 @@ def test_a_newer_version_of_another_task_that_takes_over_while_a_body_arrives(mo
         with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
             connection.sendall(head + body[:5])
             sleep(0.2)
-            publish_looping(models_dir, tmp_path, "tiny-sentiment")
+            publish_counting(models_dir, tmp_path, "tiny-sentiment")
             loaded = httpx.post(f"{service.url}/v1/models/tiny-sentiment/load", timeout=20)
             assert (loaded.status_code, loaded.json()["task"]) == (200, "tensors")
             connection.sendall(body[5:])

@@ -145,6 +145,9 @@ class Batcher(Generic[Row, Answer]):
         for lane in self._lanes:
             lane.stop()
         await asyncio.gather(*(lane.ended() for lane in self._lanes))
+        # They refer back to this; and the garbage collector is told not to look for circles in what has been live.
+        self._tasks.clear()
+        self._lanes.clear()
 
     def _new_lane(self) -> Lane[Row, Answer]:
         return Lane(
@@ -167,6 +170,11 @@ class Batcher(Generic[Row, Answer]):
         return any(lane.is_ready for lane in self._lanes)
 
     @property
+    def is_lost(self) -> bool:
+        """Whether every worker is dead and could not be restored when that was tried last."""
+        return all(lane.is_lost for lane in self._lanes)
+
+    @property
     def queue_size(self) -> int:
         return len(self._queue)
 
@@ -177,6 +185,8 @@ class Batcher(Generic[Row, Answer]):
         An idle model tries whatever fits its queue: only work shows whether the estimate is still right.
         Raises ModelNotReady, Overloaded, or DeadlineExceeded if even without the others it would be too late.
         """
+        if not self._lanes:
+            raise ModelNotReady("the model was unloaded")
         if not self.is_ready:
             raise ModelNotReady("the model hangs" if self._lanes[0].is_alive else "the model is being restarted")
         # Rows of one request are shared out among the workers like any others.

@@ -262,7 +262,7 @@ class LocalEngine:
         """Whoever was unloaded on request does not count, and whoever never was live only if it is required."""
         wanted = [name for name in models if self._models[name].is_wanted]
         live = [name for name in wanted if models[name].manifest]
-        lost = [name for name in live if not models[name].is_ready]
+        lost = [name for name in live if models[name].is_lost]
         lost += sorted({*self._required} - {*live} - (models.keys() - {*wanted}))
         return (
             "the service is stopping" if self.is_stopping

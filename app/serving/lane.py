@@ -57,6 +57,7 @@ class Lane(Generic[Row, Answer]):
         self._failures = 0  # in a row
         self._stuck_at = self._hangs_at = float("inf")
         self.is_alive = True
+        self.is_lost = False  # dead, and not restored when that was tried last
         self.is_idle = True
         self.busy_until = 0.0
         """When what it runs should be done, by `perf_counter`."""
@@ -117,20 +118,22 @@ class Lane(Generic[Row, Answer]):
         """Replace the thread, and restore what it ran."""
         self.is_alive = False
         self._died()
-        rest_s = 1.0
+        rest_s, patience_s = 1.0, self._hang_after_s
         while True:
             log.error("%s: %r; starting another worker", self._name, death)
             self._worker.abandon()
             self._worker = Worker(self._name)
             try:
-                await self._worker.call(self._restore, self._hang_after_s)
+                await self._worker.call(self._restore, patience_s)
             except Exception:
                 log.exception("%s: the model could not be restored; next try in %.0f s", self._name, rest_s)
+                self.is_lost = True
                 self._not_restored()
                 await asyncio.sleep(rest_s)  # a back-off, not a wait for anything
                 rest_s = min(2 * rest_s, LONGEST_REST_S)
+                patience_s *= 2  # or what takes longer than that would never be restored
             else:
-                self.is_alive = True
+                self.is_alive, self.is_lost = True, False
                 return
 
     def stop(self) -> None:

@@ -162,6 +162,13 @@ def warm_up(loaded: Loaded) -> None:
     run_probe(loaded, 1, loaded.task.lengths[0])
 
 
+def restore(loaded: Loaded) -> None:
+    """Open the sessions anew; the files may have changed since, so they are checked like those of a new version."""
+    loaded.sessions = open_sessions(loaded.manifest, loaded.verify(), loaded.options)
+    warm_up(loaded)
+    check_golden(loaded)
+
+
 @dataclass(frozen=True, slots=True)
 class Pools:
     """Threads for what comes before a batch and for what comes after it: answers must not wait behind new inputs."""
@@ -183,8 +190,9 @@ class Model:
         self._item_s = dict.fromkeys((self.task.name, *self._views), 0.0)  # that preprocessing takes, as it was of late
         self._observer = observer
         self._max_queue_size = max_queue_size
+        task = loaded.task  # what the batcher calls does not refer to this model: no circle keeps it in memory
         self._batcher: Batcher[Tensors, Tensors] = Batcher(
-            lambda rows: self.task.run(loaded.sessions, rows),
+            lambda rows: task.run(loaded.sessions, rows),
             curve=loaded.curve,
             max_batch_size=loaded.manifest.batching.max_batch_size,
             max_queue_size=max_queue_size,
@@ -192,7 +200,7 @@ class Model:
             length=loaded.task.length,
             group=loaded.task.group,
             check=lambda: warm_up(loaded),
-            restore=self._restore,
+            restore=partial(restore, loaded),
             num_workers=loaded.instances,
             name=f"{self.manifest.name}/{self.manifest.version}",
         )
@@ -215,6 +223,11 @@ class Model:
     @property
     def is_ready(self) -> bool:
         return self._accepts and self._batcher.is_ready
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it cannot predict until its files are mended: no worker could be restored."""
+        return self._batcher.is_lost
 
     async def drain(self) -> None:
         """Refuse requests from now on; return when those that were admitted are answered."""
@@ -369,13 +382,6 @@ class Model:
                     f"{self._max_queue_size}; send them in several requests"
                 )
         return prepared
-
-    def _restore(self) -> None:
-        """Open the sessions anew; the files may have changed since, so they are checked like those of a new version."""
-        loaded = self.loaded
-        loaded.sessions = open_sessions(loaded.manifest, loaded.verify(), loaded.options)
-        warm_up(loaded)
-        check_golden(loaded)
 
 
 def _postprocess(task: Task, prepared: Sequence[Prepared], answers: Answers[Tensors], parameters: Any) -> list[Any]:

@@ -36,12 +36,16 @@ class VersionStatus:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """State of one model: `manifest` is that of the version which answers by default, None if there is none."""
+    """State of one model: `manifest` is that of the version which answers by default, None if there is none.
+
+    `is_ready` says whether a version can predict now; `is_lost` that none can until its files are mended.
+    """
 
     name: str
     versions: list[VersionStatus]
     manifest: Manifest | None = None
     is_ready: bool = False
+    is_lost: bool = False
     placements: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
@@ -100,7 +104,8 @@ class Versions:
         if not live:
             return ModelStatus(self.name, versions)
         model, is_ready = live[0].model, any(one.model.is_ready for one in live)
-        return ModelStatus(self.name, versions, model.manifest, is_ready, model.loaded.placements)
+        is_lost = all(one.model.is_lost for one in live)
+        return ModelStatus(self.name, versions, model.manifest, is_ready, is_lost, model.loaded.placements)
 
     def find(self, version: int | None = None, task: str | None = None) -> Live:
         """Return the asked version or, without one, the newest that is live; with `task` the newest of that task.

@@ -47,6 +47,8 @@ class Worker:
             if not answer.cancelled():  # the function's own TimeoutError
                 raise
             raise WorkerDied("no answer within its time") from None
+        finally:
+            self._timeout = asyncio.timeout(None)  # the other one knows the task that called, which may know this
 
     @property
     def is_interruptible(self) -> bool:

@@ -556,6 +556,32 @@ def test_while_the_worker_cannot_be_restored_callers_are_told_and_it_recovers_by
     assert go(main()) == ["c"]
 
 
+@dying_on_purpose
+def test_a_worker_whose_restoring_takes_longer_than_a_run_may_is_restored_all_the_same():
+    dies, tries = [True], list[int]()
+
+    def run(rows: Sequence[Any]) -> list[Any]:
+        if dies and dies.pop():
+            raise SystemExit
+        return list(rows)
+
+    def restore() -> None:
+        tries.append(1)
+        threading.Event().wait(0.5)
+
+    async def main():
+        async with make(run, restore=restore, hang_after_s=0.2) as batcher:
+            with pytest.raises(ModelNotReady):
+                await ask(batcher, "a")
+            assert batcher.is_lost
+            await asyncio.to_thread(eventually, lambda: batcher.is_ready)
+            assert not batcher.is_lost
+            return await ask(batcher, "b")
+
+    assert go(main()) == ["b"]
+    assert len(tries) <= 4
+
+
 def test_closing_releases_every_waiter_even_the_batch_being_computed():
     async def main():
         gate = Gate()

@@ -12,6 +12,7 @@ from app.repository.manifest import Golden
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
+from app.serving.model import restore
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
 
@@ -402,7 +403,7 @@ def test_after_a_worker_died_the_files_are_checked_before_they_are_used_again(ne
         model = engine._find(NAME, None)
         one_byte_changed(models_dir, 1)
         with pytest.raises(InvalidArtifact, match=r"tokenizer\.json has sha256"):
-            model._restore()
+            restore(model.loaded)
         await engine.stop()
 
     go(main())

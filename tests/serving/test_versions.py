@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import logging
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -14,7 +16,7 @@ from conftest import publish_sentiment
 from graphs import doubled_and_summed
 from test_engine import NAME, broken_file, edit_manifest, go, predict, reason, states
 
-from app.errors import ModelNotFound, ModelNotReady
+from app.errors import ModelNotFound, ModelNotReady, ServiceError
 from app.repository.manifest import TensorSpec
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
@@ -23,6 +25,7 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
+from app.tensors import Tensors
 
 
 class Gate:
@@ -358,6 +361,48 @@ def broken_file_of(models_dir: Path, name: str) -> None:
     (models_dir / name / "1" / "model.onnx").write_bytes(b"\0" * 10)
 
 
+class Mortal:
+    """A session whose next run ends its thread, once it has been told to die."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.placement, self.trimmed = session, session.placement, session.trimmed
+        self.dies = False
+
+    def run(self, inputs: Tensors) -> Tensors:
+        if self.dies:
+            raise SystemExit
+        return self.session.run(inputs)  # type: ignore[no-any-return]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_service_is_not_ready_while_a_model_that_was_live_cannot_be_restored(new_engine, models_dir, monkeypatch):
+    sessions, open_graph = list[Mortal](), RUNTIMES["onnx"]
+
+    def opened(path: Path, options: RuntimeOptions) -> Any:
+        sessions.append(Mortal(open_graph(path, options)))
+        return sessions[-1]
+
+    monkeypatch.setitem(RUNTIMES, "onnx", opened)
+    graph = models_dir / NAME / "1" / "model.onnx"
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        content = graph.read_bytes()
+        graph.write_bytes(b"\0" * len(content))
+        sessions[0].dies = True
+        with pytest.raises(ServiceError):
+            await predict(engine, "good", "bad", "film", "what")
+        await until(lambda: not engine.status().is_ready)
+        assert engine.status().reason.endswith(f"should: {NAME}")
+        graph.write_bytes(content)
+        await until(lambda: engine.status().is_ready)
+        assert (await predict(engine, "good")).outputs
+        await engine.stop()
+
+    go(main())
+
+
 # What changes on disk
 
 
@@ -575,6 +620,47 @@ def test_items_are_answered_by_no_version_of_another_task_than_they_were_read_fo
     else:
         with pytest.raises(ModelNotReady, match="replaced by one of task tensors meanwhile; ask again"):
             go(main())
+
+
+# Memory
+
+
+class Plain:
+    """A session that weak references can follow."""
+
+    def __init__(self, session: Any) -> None:
+        self.run, self.placement, self.trimmed = session.run, session.placement, session.trimmed
+
+
+@pytest.mark.parametrize("texts", [[], ["good"], ["good"] * 9, [" "]], ids=["none", "one", "many", "refused"])
+def test_what_is_unloaded_is_freed_without_the_garbage_collector(new_engine, monkeypatch, texts):
+    sessions, open_graph = list[weakref.ref[Plain]](), RUNTIMES["onnx"]
+
+    def opened(path: Path, options: RuntimeOptions) -> Any:
+        session = Plain(open_graph(path, options))
+        sessions.append(weakref.ref(session))
+        return session
+
+    monkeypatch.setitem(RUNTIMES, "onnx", opened)
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        if texts:
+            with suppress(ServiceError):
+                await predict(engine, *texts)
+        task = weakref.ref(engine._find(NAME, None).task)
+        gc.collect()
+        gc.disable()
+        try:
+            await engine.unload(NAME)
+            await until(lambda: task() is None)
+            assert [session() for session in sessions] == [None]
+        finally:
+            gc.enable()
+        await engine.stop()
+
+    go(main())
 
 
 # Many models
