@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app.api.app import create_app
+from app.api.json_text import JsonLimits
 from app.api.limits import Limits
 from app.api.protocol import limited_heads
 from app.keys import KeyRing
@@ -37,6 +38,7 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[ASGIApp, 
         settings.max_items,
         settings.request_timeout_s,
         task_body_bytes=settings.task_body_bytes,
+        json=JsonLimits(settings.max_json_bytes, settings.max_json_values),
     )
     if unusable := [name for name in settings.required_models if not is_model_name(name)]:
         raise ValueError(f"required_models: {unusable[0]!r} is not a model's name")
@@ -61,6 +63,7 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[ASGIApp, 
         limits,
         keys=keys,
         cors_origins=settings.cors_origins,
+        hosts=settings.known_hosts,
         write_line=lines.access if lines else None,
         line_share=settings.log_requests,
     )

@@ -14,6 +14,7 @@ from app.logs.lines import LogFormat
 
 PREFIX = "TESSERA_"
 OTHERS = {"TESSERA_CACHE"}  # read by the training job
+HOST_NAME = r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
 ORIGIN = r"\*|https?://[^/\s,*]+"
 
 
@@ -32,6 +33,10 @@ class Settings(BaseSettings):
     max_items: int = Field(256, ge=1, description="items of one request")
     max_body_bytes: int = Field(32_000_000, ge=1, description="bytes of one request body, of any route")
     task_body_bytes: dict[str, int] = Field({}, description="the same for models of one task, as JSON")
+    max_json_bytes: int = Field(10_000_000, ge=1, description="bytes of a body that are JSON, not files or tensors")
+    max_json_values: int = Field(
+        500_000, ge=1, description="values in it; while so many are parsed, for some 50 ms, nobody is answered"
+    )
     max_tensor_bytes: int | None = Field(
         None, ge=100_000_000, description="memory of all graphs together; half of what there is by default"
     )
@@ -48,11 +53,15 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call, with commas between; * for all"
     )
+    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="names with a dot by which it may be called, with commas between; * for all",
+    )
 
     log_format: LogFormat = Field("text", description="text or json, a line each")
     log_requests: float = Field(1.0, ge=0, le=1, description="share of requests with a line; failures always have one")
 
-    @field_validator("cors_origins", "required_models", mode="before")
+    @field_validator("cors_origins", "hosts", "required_models", mode="before")
     @classmethod
     def _split(cls, given: Any) -> Any:
         return [one.strip() for one in given.split(",")] if isinstance(given, str) else given
@@ -65,6 +74,20 @@ class Settings(BaseSettings):
             if not re.fullmatch(ORIGIN, origin):
                 raise ValueError(f"{origin!r} is no origin, such as https://example.org or http://localhost:3000")
         return origins
+
+    @field_validator("hosts")
+    @classmethod
+    def _are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not re.fullmatch(HOST_NAME, host):
+                raise ValueError(f"{host!r} is no name of a host, such as models.example.org; ports are left out")
+        return hosts
+
+    @property
+    def known_hosts(self) -> tuple[str, ...] | None:
+        """The names by which it may be called; None for any. On loopback without keys a browser is the only danger."""
+        is_open = not self.asks_for_keys and _is_loopback(self.host)
+        return self.hosts if self.hosts or is_open else None
 
     @property
     def asks_for_keys(self) -> bool:

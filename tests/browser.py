@@ -26,6 +26,14 @@ TRIPLER, HOSTILE = "tripler", "hostile-labels"
 # What a browser must only show, and never run.
 MARKUP = '<img src=x onerror="document.title=\'run\'"><script>document.title="run"</script>'
 
+# What it must only show, too, where pages make HTML of Markdown.
+DESCRIPTION = (
+    f"{MARKUP}\n\n# A heading\n\n"
+    '</code></p><meta http-equiv="refresh" content="0; url=/pages/cat.jpg"><base href="http://elsewhere.test/">'
+    "![picture](http://elsewhere.test/x.png) [words](http://elsewhere.test/words) <http://elsewhere.test/angles> "
+    "http://elsewhere.test/bare www.elsewhere.test me@elsewhere.test `` ``` ~~~ <form action=/x><input></form>"
+)
+
 SWITCHES = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -60,7 +68,7 @@ def publish_hostile(root: Path, scratch: Path) -> None:
     golden = [{"label": MARKUP, "score": 0.880797}, {"label": "'; alert(1)//", "score": 0.119203}]
     publish_sentiment(
         root, scratch, HOSTILE,
-        description=MARKUP, limits=(MARKUP,), licence=MARKUP,
+        description=DESCRIPTION, limits=(MARKUP,), licence=MARKUP,
         config={"labels": [golden[1]["label"], MARKUP], "tokenizer": "tokenizer.json", "max_tokens": 16},
         golden=(Golden(input={"text": "what a good film"}, output=golden),),
     )  # fmt: skip

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from browser import (
     ARTICLES,
+    DESCRIPTION,
     FILMS,
     HOSTILE,
     IMAGENET,
@@ -193,7 +194,7 @@ def test_what_a_model_says_is_shown_and_never_run(visit: Visit):
     page = visit.open(HOSTILE)
     page.get_by_label("Text to classify").fill("good <img src=x onerror=alert(1)>")
     expect(page.locator(".bars li").first).to_contain_text(MARKUP)
-    expect(page.locator(".about")).to_have_text(MARKUP)
+    expect(page.locator(".about")).to_have_text(DESCRIPTION)
     expect(page.locator(".limits li")).to_have_text(MARKUP)
     assert page.title() == f"{HOSTILE} · Tessera playground"
     assert page.locator("img[src=x]").count() == 0

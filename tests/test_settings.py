@@ -38,6 +38,34 @@ def test_an_origin_that_no_browser_would_send_is_an_error(monkeypatch, given):
         Settings.load()
 
 
+def test_names_of_the_host_are_given_with_commas_between(monkeypatch):
+    monkeypatch.setenv("TESSERA_HOSTS", "models.example.org, my_box.lan")
+    assert Settings.load().hosts == ("models.example.org", "my_box.lan")
+
+
+@pytest.mark.parametrize("given", ["", "a.example:80", "http://a.example", "a.example,", "*.example", "a..b", "a b"])
+def test_what_no_host_is_called_is_an_error(monkeypatch, given):
+    monkeypatch.setenv("TESSERA_HOSTS", given)
+    with pytest.raises(ValueError, match="is no name of a host, such as"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("settings", "known"),
+    [
+        ({}, ()),
+        ({"hosts": "a.example"}, ("a.example",)),
+        ({"keys": "on"}, None),
+        ({"host": "0.0.0.0"}, None),
+        ({"host": "0.0.0.0", "keys": "off"}, None),
+        ({"host": "0.0.0.0", "keys": "off", "hosts": "a.example"}, ("a.example",)),
+        ({"keys": "on", "hosts": "a.example"}, ("a.example",)),
+    ],
+)
+def test_on_loopback_without_keys_the_names_are_known_and_elsewhere_if_they_are_given(settings, known):
+    assert Settings(**settings).known_hosts == known
+
+
 def test_a_limit_for_one_task_is_given_as_json(monkeypatch):
     monkeypatch.setenv("TESSERA_TASK_BODY_BYTES", '{"summarization": 100}')
     assert Settings.load().task_body_bytes == {"summarization": 100}

@@ -20,7 +20,7 @@ TEST_SPLIT = "the last 24 months of each series, 18 months forecast from 24, 21 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was known of series number `series`, fp64 [months], and what followed, fp64 [HORIZON]."""
+    """What was known of series number `series`, fp64 [months], and what followed, fp64 [HORIZON]: nan after its end."""
 
     series: int
     known: Array
@@ -33,11 +33,23 @@ class Question:
 
 
 def questions(series: Sequence[Array], origins: Sequence[int]) -> list[Question]:
-    return [
-        Question(number, values[:-origin], values[len(values) - origin :][:HORIZON])
-        for number, values in enumerate(series)
-        for origin in origins
-    ]
+    return [question for number, values in enumerate(series) for question in questions_of(number, values, origins)]
+
+
+def questions_of(number: int, values: Array, origins: Sequence[int]) -> list[Question]:
+    found = []
+    for origin in origins:
+        following = np.full(HORIZON, np.nan)
+        following[:origin] = values[len(values) - origin :][:HORIZON]
+        found.append(Question(number, values[:-origin], following))
+    return found
+
+
+def origins_within(months: int) -> tuple[int, ...]:
+    """As TEST_ORIGINS, where only the last `months` of a series are the test; one origin if they are few."""
+    first = min(months, max(TEST_ORIGINS))
+    steps = (max(TEST_ORIGINS) - origin for origin in TEST_ORIGINS)
+    return tuple(origin for step in steps if (origin := first - step) >= min(first, HORIZON) > 0)
 
 
 def seasonal_naive(known: Array) -> Array:
@@ -47,13 +59,14 @@ def seasonal_naive(known: Array) -> Array:
 
 def mase(forecasts: Array, asked: Sequence[Question]) -> Array:
     """Mean absolute scaled error of each forecast [questions, HORIZON]: 1 is the naive error of what was known."""
-    return np.asarray(np.abs(forecasts - _following(asked)).mean(axis=1) / [one.naive_error for one in asked])
+    return np.asarray(np.nanmean(np.abs(forecasts - _following(asked)), axis=1) / [one.naive_error for one in asked])
 
 
 def coverage(lower: Array, upper: Array, asked: Sequence[Question]) -> Array:
     """Share of months inside the interval, for each question."""
     following = _following(asked)
-    return np.asarray(((lower <= following) & (following <= upper)).mean(axis=1))
+    is_inside = np.where(np.isnan(following), np.nan, (lower <= following) & (following <= upper))
+    return np.asarray(np.nanmean(is_inside, axis=1))
 
 
 def summary(

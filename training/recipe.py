@@ -229,6 +229,13 @@ def progress(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def say(remarks: Sequence[str]) -> str:
+    """Tell each remark to the person who waits, and return them as one paragraph for the card."""
+    for remark in remarks:
+        progress(remark)
+    return " ".join(remarks)
+
+
 def _library_versions() -> dict[str, str]:
     found = {}
     for library in LIBRARIES:

@@ -13,12 +13,14 @@ from starlette.types import ASGIApp
 from app.api import errors, health, hf, openapi, pages, v1, v2
 from app.api.access import Access
 from app.api.answered import Report, WriteLine
+from app.api.aside import Aside
 from app.api.cross_site import OwnPagesOnly
-from app.api.direct import Direct
+from app.api.direct import Direct, Handler
 from app.api.explain import explain_handlers
 from app.api.head import HeadToo
 from app.api.headers import SecurityHeaders, allow_origins
 from app.api.hf import hf_handlers
+from app.api.hosts import KnownHosts
 from app.api.limits import Limits, body_limit
 from app.api.middleware import RequestContext
 from app.api.predict import predict_handlers
@@ -51,14 +53,18 @@ def create_app(
     *,
     keys: KeyRing | None = None,
     cors_origins: Sequence[str] = (),
+    hosts: Sequence[str] | None = None,
     write_line: WriteLine | None = None,
     line_share: float = 1.0,
 ) -> ASGIApp:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
 
-    Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers.
+    Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers;
+    with `hosts`, even none, it answers to these names, to localhost and to addresses only.
     `write_line` gets a line for each failure, and for this share of the other requests.
     """
+
+    aside = Aside()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,6 +75,7 @@ def create_app(
             loading.cancel()
             if not engine.is_stopping:
                 await engine.stop()
+            aside.close()
 
     # Its pages come from our own files: they must work without internet.
     app = FastAPIOffline(
@@ -90,12 +97,15 @@ def create_app(
     for module in (pages, v1, v2, hf, health):
         app.include_router(module.router)
     openapi.install(app, engine)
-    busiest = predict_handlers(engine, limits) | infer_handlers(engine, limits) | hf_handlers(engine, limits)
-    busiest |= explain_handlers(engine, limits)
+    busiest: dict[str, Handler] = {}
+    for handlers in (predict_handlers, explain_handlers, infer_handlers, hf_handlers):
+        busiest |= handlers(engine, limits, aside)
     inside: ASGIApp = HeadToo(Direct(app, busiest))
     inside = Access(inside, keys, telemetry) if keys is not None else OwnPagesOnly(inside, cors_origins)
     if cors_origins:  # before the keys: a browser asks without one whether it may send one
         inside = allow_origins(inside, cors_origins)
+    if hosts is not None and "*" not in hosts:
+        inside = KnownHosts(inside, hosts)
     return RequestContext(
         inside,
         report=Report(engine, telemetry, write_line, line_share),

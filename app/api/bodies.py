@@ -3,14 +3,12 @@
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from app.api.contracts import contract_of
 from app.api.errors import invalid_input
+from app.api.forms import read_form
+from app.api.json_text import JsonLimits, parse
 from app.api.surrogates import not_unicode
 from app.errors import InvalidInput, PayloadTooLarge
 from app.tasks.base import Task
@@ -18,40 +16,60 @@ from app.tasks.base import Task
 MULTIPART = "multipart/form-data"
 
 
-async def read_items(request: Request, task: type[Task], max_items: int) -> tuple[list[Any], Any]:
+async def whole_body(request: Request) -> bytes:
+    """Return the body. Unlike `request.body()`, keep no second reference to it: it can be freed once it is read.
+
+    Raises ClientDisconnect and PayloadTooLarge.
+    """
+    return b"".join([chunk async for chunk in request.stream()])
+
+
+def read_items(
+    request: Request, body: bytes, task: type[Task], max_items: int, limits: JsonLimits
+) -> tuple[list[Any], Any]:
     """Items and parameters of a native request: JSON, or for a task with a binary field files or one raw body.
 
     Raises InvalidInput and PayloadTooLarge.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if task.binary_field and content_type == MULTIPART:
-        items, parameters = await _uploaded(request, task)
-    elif task.binary_field and (content_type.startswith("image/") or content_type == "application/octet-stream"):
-        items = [_parse(task.Input, {task.binary_field: await request.body()})]
+    if is_raw(request, task):
+        items = [_parse(task.Input, {task.binary_field: body})]
         parameters = _parse(task.Parameters, dict(request.query_params), "parameters")
+    elif task.binary_field and _content_type(request) == MULTIPART:
+        items, parameters = _uploaded(request, body, task, max_items, limits)
     else:
-        items, parameters = await _from_json(request, task, max_items)
-    if len(items) > max_items:
-        raise PayloadTooLarge(f"{len(items)} inputs; a request may have {max_items}")
+        items, parameters = _from_json(request, body, task, max_items, limits)
     return items, parameters
 
 
-async def _from_json(request: Request, task: type[Task], max_items: int) -> tuple[list[Any], Any]:
+def is_raw(request: Request, task: type[Task]) -> bool:
+    """Whether the body is a file as it is, which is read in no time, however large."""
+    content_type = _content_type(request)
+    return task.binary_field is not None and (
+        content_type.startswith("image/") or content_type == "application/octet-stream"
+    )
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _from_json(
+    request: Request, body: bytes, task: type[Task], max_items: int, limits: JsonLimits
+) -> tuple[list[Any], Any]:
     if request.scope["query_string"] and request.query_params:
-        raise InvalidInput(f"parameters of a JSON request belong in its body: {', '.join(request.query_params)}")
+        raise InvalidInput(f"parameters of a JSON request belong in its body: {', '.join(request.query_params):.200}")
     try:
-        body: Any = contract_of(task, max_items).Request.model_validate_json(await request.body())
+        question: Any = contract_of(task, max_items).Request.model_validate(parse(body, limits))
     except ValidationError as error:
-        # One list of all faults: it can be long, and making it twice is dear.
         faults = error.errors(include_url=False, include_input=False)
-        if faults[0]["type"] == "json_invalid":
-            if fault := not_unicode(await request.body(), faults[0]["ctx"]["error"]):
-                raise fault from None
-            raise InvalidInput(f"the body is not valid JSON: {faults[0]['ctx']['error']}{_hint(task)}") from None
         if faults[0]["type"] == "too_long" and faults[0]["loc"] == ("inputs",):
             raise PayloadTooLarge(f"more than {max_items} inputs; a request may have {max_items}") from None
         raise invalid_input(faults) from None
-    return body.inputs, body.parameters
+    except ValueError as error:
+        if fault := not_unicode(body, str(error)):
+            raise fault from None
+        raise InvalidInput(f"the body is not valid JSON: {error}{_hint(task)}") from None
+    return question.inputs, question.parameters
 
 
 def _hint(task: type[Task]) -> str:
@@ -60,40 +78,25 @@ def _hint(task: type[Task]) -> str:
     return "; to send a file as it is, say so: Content-Type image/jpeg (or another image/*), or multipart/form-data"
 
 
-async def _uploaded(request: Request, task: type[Task]) -> tuple[list[Any], Any]:
+def _uploaded(
+    request: Request, body: bytes, task: type[Task], max_items: int, limits: JsonLimits
+) -> tuple[list[Any], Any]:
     """Every uploaded file is an item; other fields are parameters, or the field `parameters` holds them as JSON."""
-    assert task.binary_field
-    contents: list[bytes] = []
-    fields: dict[str, Any] = dict(request.query_params)
-    await _require_its_end(request)
-    try:
-        async with request.form() as form:
-            for name, value in form.multi_items():
-                if isinstance(value, UploadFile):
-                    contents.append(await value.read())
-                else:
-                    fields[name] = value
-    except (MultiPartException, UnicodeError, LookupError) as error:  # the latter two: of the charset that it names
-        raise InvalidInput(f"the form cannot be read: {getattr(error, 'message', error)}") from None
+    form = read_form(body, request.headers["content-type"])
+    fields: dict[str, Any] = {**request.query_params, **form.fields}
     if "parameters" in fields:
-        fields |= _json_object(fields.pop("parameters"))
-    if not contents:
+        fields |= _json_object(fields.pop("parameters"), limits)
+    if not form.files:
         raise InvalidInput("the form has no file; each uploaded file is an input")
-    items = [_parse(task.Input, {task.binary_field: content}, "inputs", i) for i, content in enumerate(contents)]
+    if len(form.files) > max_items:
+        raise PayloadTooLarge(f"{len(form.files)} inputs; a request may have {max_items}")
+    items = [_parse(task.Input, {task.binary_field: file}, "inputs", i) for i, file in enumerate(form.files)]
     return items, _parse(task.Parameters, fields, "parameters")
 
 
-async def _require_its_end(request: Request) -> None:
-    """A form that was cut on its way would be read as one with fewer files."""
-    _, options = parse_options_header(request.headers["content-type"])
-    boundary = options.get(b"boundary", b"")
-    if boundary and b"--" + boundary + b"--" not in (await request.body())[-1000 - len(boundary) :]:
-        raise InvalidInput("the form is cut: its closing boundary is missing")
-
-
-def _json_object(text: str) -> dict[str, Any]:
+def _json_object(text: str, limits: JsonLimits) -> dict[str, Any]:
     try:
-        found = from_json(text)
+        found = parse(text.encode(), limits)
     except ValueError as error:
         if fault := not_unicode(text.encode(), str(error)):
             raise fault.under("parameters") from None
@@ -103,7 +106,7 @@ def _json_object(text: str) -> dict[str, Any]:
     return found
 
 
-def _parse(schema: type[BaseModel], values: dict[str, Any], *loc: str | int) -> Any:
+def _parse(schema: type[BaseModel], values: dict[Any, Any], *loc: str | int) -> Any:
     try:
         return schema.model_validate(values)
     except ValidationError as error:

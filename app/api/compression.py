@@ -1,8 +1,8 @@
 """Bodies that are compressed on the wire (RFC 9110, section 8.4): gzip, and deflate, which is zlib's format."""
 
-import gzip
 import re
 import zlib
+from collections.abc import Sequence
 
 from app.errors import InvalidInput, PayloadTooLarge
 
@@ -47,5 +47,7 @@ def accepted(header: str) -> str | None:
     return best if qualities.get(best) else None
 
 
-def deflate(body: bytes, encoding: str) -> bytes:
-    return gzip.compress(body, FASTEST, mtime=0) if encoding == "gzip" else zlib.compress(body, FASTEST)
+def deflate(pieces: Sequence[bytes], encoding: str) -> list[bytes]:
+    """`pieces`, one after another, in `encoding`."""
+    stream = zlib.compressobj(FASTEST, wbits=zlib.MAX_WBITS | 16 if encoding == "gzip" else zlib.MAX_WBITS)
+    return [*filter(None, map(stream.compress, pieces)), stream.flush()]

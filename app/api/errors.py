@@ -65,9 +65,17 @@ def invalid_input(faults: Sequence[Any]) -> errors.InvalidInput:
     return errors.InvalidInput.of([{"loc": list(one["loc"]), "msg": _message(one)} for one in faults])
 
 
+# Bodies are parsed before they are validated, and then pydantic names what is missing in Python's words.
+IN_JSON = {
+    "model_type": "Input should be an object",
+    "dict_type": "Input should be an object",
+    "list_type": "Input should be a valid array",
+}
+
+
 def _message(one: Any) -> str:
     # Our own validators raise ValueError; pydantic puts a prefix before what they say.
-    return str(one["msg"]).removeprefix("Value error, ")
+    return IN_JSON.get(one["type"]) or str(one["msg"]).removeprefix("Value error, ")
 
 
 def status_of(error: errors.ServiceError, table: Mapping[type[errors.ServiceError], int]) -> int:

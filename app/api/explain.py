@@ -1,9 +1,12 @@
 """Explanations of predictions: asked with the same body, answered item by item."""
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.bodies import read_items
+from app.api.aside import QUICK_BYTES, Aside
+from app.api.bodies import is_raw, read_items
 from app.api.direct import Handler
 from app.api.limits import Limits
 from app.api.predict import Question, ask, respond, version_of
@@ -13,8 +16,8 @@ from app.serving.engine import Engine
 from app.tasks.explanations import EXPLANATIONS
 
 
-def explain_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
-    async def read(request: Request, manifest: Manifest) -> Question:
+def explain_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, Handler]:
+    async def read(request: Request, body: bytes, manifest: Manifest) -> Question:
         kind = EXPLANATIONS.get(manifest.task)
         if kind is None:
             raise InvalidInput(
@@ -22,8 +25,11 @@ def explain_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
                 f"there are explanations for: {', '.join(EXPLANATIONS)}"
             )
         max_items = min(limits.max_items, kind.max_items)
-        items, parameters = await read_items(request, kind, max_items)
-        return Question(items, parameters, lambda prediction: respond(prediction, kind, max_items), kind.name)
+        items, parameters = await aside.read(
+            lambda: read_items(request, body, kind, max_items, limits.json),
+            is_quick=len(body) <= QUICK_BYTES or is_raw(request, kind),
+        )
+        return Question(items, parameters, partial(respond, aside, kind), kind.name)
 
     async def explain(request: Request, names: dict[str, str]) -> Response:
         return await ask(engine, limits, request, names["model"], version_of(names), read)

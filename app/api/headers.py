@@ -17,6 +17,10 @@ ALWAYS = {
     "Referrer-Policy": "no-referrer",
 }
 
+# Answers are for one caller, and most of them behind a key: no browser and no proxy keeps them.
+UNKEPT = {"Cache-Control": "no-store"}
+KEPT = {"Cache-Control": "no-cache"}  # pages hold nothing of ours: kept, and asked for again by their ETag
+
 # Content-Security-Policy. What is no page loads nothing, if a browser should take it for one.
 NO_PAGE = {"default-src": "'none'", "frame-ancestors": "'none'"}
 PAGE = {
@@ -50,6 +54,9 @@ RESPONSE_HEADERS = (
 )
 
 
+ASSETS = "/static-offline-docs/"
+
+
 class SecurityHeaders:
     """By path: those of /docs let it work, those of everything else allow nothing.
 
@@ -58,11 +65,14 @@ class SecurityHeaders:
 
     def __init__(self, app: FastAPI) -> None:
         self._pages = {
-            "/docs": _headers({**PAGE, "script-src": f"'self' {_docs_script(app)}", "style-src": INLINE_STYLES}),
+            "/docs": _headers({**PAGE, "script-src": f"'self' {_docs_script(app)}", "style-src": INLINE_STYLES}, KEPT),
         }
-        self._others = _headers(NO_PAGE)
+        self._assets = _headers(NO_PAGE, KEPT)
+        self._others = NOT_A_PAGE
 
     def of(self, path: str) -> RawHeaders:
+        if path.startswith(ASSETS):
+            return self._assets
         return self._pages.get(path, self._others)
 
 
@@ -77,9 +87,13 @@ def allow_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-def _headers(policy: dict[str, str]) -> RawHeaders:
-    all_of_them = {**ALWAYS, "Content-Security-Policy": "; ".join(f"{what} {where}" for what, where in policy.items())}
+def _headers(policy: dict[str, str], keeping: dict[str, str] = UNKEPT) -> RawHeaders:
+    policies = "; ".join(f"{what} {where}" for what, where in policy.items())
+    all_of_them = {**ALWAYS, **keeping, "Content-Security-Policy": policies}
     return [(name.lower().encode(), value.encode()) for name, value in all_of_them.items()]
+
+
+NOT_A_PAGE = _headers(NO_PAGE)
 
 
 def _docs_script(app: FastAPI) -> str:

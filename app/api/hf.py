@@ -2,19 +2,23 @@
 
 from functools import partial
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from starlette.responses import Response
 
+from app.api.aside import QUICK_BYTES, Aside
 from app.api.contracts import contract_of
 from app.api.direct import Handler
 from app.api.errors import invalid_input, on_service_error
 from app.api.hf_contracts import WIRES, HfFeatureExtractionParameters, HfOptions, Wire
+from app.api.json_text import parse
 from app.api.limits import Limits
-from app.api.predict import Question, ask, json_response
+from app.api.pieces import Pieces
+from app.api.predict import Question, ask, headers_of
 from app.api.surrogates import not_unicode
 from app.api.v1 import EngineDep
 from app.errors import InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge, ServiceError
@@ -22,6 +26,7 @@ from app.repository.manifest import Manifest
 from app.serving.engine import Engine, Prediction
 from app.tasks import TASKS
 from app.tasks.embeddings import FeatureExtraction, SentenceSimilarity
+from app.tasks.json_pieces import array_of
 
 MODEL = "/hf/models/{model}"
 PIPELINE = MODEL + "/pipeline/{task}"
@@ -54,12 +59,15 @@ class Health(BaseModel):
     ready: bool = True
 
 
-def hf_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
+def hf_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, Handler]:
     """MODEL answers the task of the model; PIPELINE names one of those that it answers, as on the Hub."""
 
     async def answer(request: Request, names: dict[str, str]) -> Response:
-        async def read(request: Request, manifest: Manifest) -> Question:
-            return _question(request, await request.body(), manifest, names.get("task"), limits.max_items)
+        async def read(request: Request, body: bytes, manifest: Manifest) -> Question:
+            return await aside.read(
+                lambda: _question(request, body, manifest, names.get("task"), limits, aside),
+                is_quick=len(body) <= QUICK_BYTES or _is_raw(request, body, manifest),
+            )
 
         try:
             return await ask(engine, limits, request, names["model"], None, read)
@@ -132,33 +140,37 @@ def _require(manifest: Manifest, task: str | None) -> None:
         raise ModelNotFound(f"model {manifest.name} does not answer {task!r:.60}; it answers: {', '.join(tasks)}")
 
 
-def _question(request: Request, content: bytes, manifest: Manifest, asked: str | None, max_items: int) -> Question:
+def _question(
+    request: Request, content: bytes, manifest: Manifest, asked: str | None, limits: Limits, aside: Aside
+) -> Question:
     """Raises InvalidInput, PayloadTooLarge, and ModelNotFound for a task that the model does not answer."""
     _require(manifest, asked)
     task = asked or manifest.task
-    if TASKS[task].binary_field and not _is_json(request, content):
+    if _is_raw(request, content, manifest):
         body: dict[str, Any] = {"inputs": content}
     else:
-        body = _json_object(content, manifest)
+        body = _json_object(content, manifest, limits)
         task = asked or _meant_task(request, body, manifest)
     wire, is_single = WIRES[task], not isinstance(body.get("inputs"), list)
-    items = _items(task, body, max_items)
+    items = _items(task, body, limits.max_items)
     parameters = wire.native(_validated(wire.Parameters, _parameters(request, body, wire), "parameters"))
-    respond = partial(_respond, wire, is_single)
+    respond = partial(_respond, aside, wire, is_single)
     return Question(items, parameters, respond, None if task == manifest.task else task)
 
 
-def _is_json(request: Request, content: bytes) -> bool:
+def _is_raw(request: Request, content: bytes, manifest: Manifest) -> bool:
     """The client names no type for bytes, and curl names one of its own; no picture begins with a brace."""
+    if TASKS[manifest.task].binary_field is None:
+        return False
     content_type = request.headers.get("content-type", "")
     if content_type.startswith("multipart/"):
         raise InvalidInput("forms are not read here; send the bytes of one image, or JSON with base64")
-    return content_type.startswith("application/json") or content.lstrip()[:1] == b"{"
+    return not content_type.startswith("application/json") and content.lstrip()[:1] != b"{"
 
 
-def _json_object(content: bytes, manifest: Manifest) -> dict[str, Any]:
+def _json_object(content: bytes, manifest: Manifest, limits: Limits) -> dict[str, Any]:
     try:
-        body = from_json(content)
+        body = parse(content, limits.json)
     except ValueError as error:
         if fault := not_unicode(content, str(error)):
             raise fault from None
@@ -221,6 +233,7 @@ def _validated(schema: type[BaseModel], values: Any, *loc: str) -> Any:
         raise found.under(*loc) if loc else found from None
 
 
-def _respond(wire: Wire, is_single: bool, prediction: Prediction) -> Response:
-    outputs = prediction.outputs
-    return json_response(to_json(outputs if wire.is_nested or not is_single else outputs[0]), prediction)
+async def _respond(aside: Aside, wire: Wire, is_single: bool, prediction: Prediction) -> Response:
+    written = ([to_json(output)] for output in prediction.outputs)
+    pieces = array_of(written) if wire.is_nested or not is_single else chain.from_iterable(written)
+    return Pieces(await aside.write(pieces), "application/json", headers_of(prediction))

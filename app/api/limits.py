@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from app.api.json_text import JsonLimits
 from app.errors import ServiceError
 from app.serving.engine import Engine
 from app.tasks import TASKS
@@ -33,6 +34,7 @@ class Limits:
     max_items: int = 256
     request_timeout_s: float = 30.0
     task_body_bytes: Mapping[str, int] = field(default_factory=dict)
+    json: JsonLimits = field(default_factory=JsonLimits)
 
     def __post_init__(self) -> None:
         for task, limit in self.task_body_bytes.items():

@@ -13,6 +13,7 @@ from app.api.errors import ErrorEnvelope
 from app.api.hf import tasks_of
 from app.api.hf_contracts import WIRES, hf_contract_of
 from app.api.v2_schemas import InferenceRequest, InferenceResponse
+from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
 from app.serving.engine import Engine
 from app.tasks import TASKS
@@ -94,10 +95,8 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
 def operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
     task = TASKS[manifest.task]
     answer: dict[str, Any] = {"schema": _ref(contract.Response.__name__)}
-    if manifest.golden:
-        answer["example"] = {
-            "model": manifest.name, "version": manifest.version, "outputs": [manifest.golden[0].output]
-        }  # fmt: skip
+    if golden := shown_golden(manifest):
+        answer["example"] = {"model": manifest.name, "version": manifest.version, "outputs": [golden.output]}
     answers = {"application/json": answer}
     described = "one output for each input"
     if task.binary_answer:
@@ -107,7 +106,7 @@ def operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
     return {
         "tags": ["predict"],
         "summary": f"{manifest.name}: {manifest.task}",
-        "description": f"{manifest.description}\n\n{task.__doc__}\n\nOne version that is loaded answers at "
+        "description": f"{verbatim(manifest.description)}\n\n{task.__doc__}\n\nOne version that is loaded answers at "
         f"`/v1/models/{manifest.name}/versions/{{version}}/predict`; now this is version {manifest.version}.",
         "operationId": f"predict_{manifest.name}",
         "parameters": [DEADLINE],
@@ -174,9 +173,9 @@ def hf_operation(manifest: Manifest, task: str, contract: Contract) -> dict[str,
 
 def example_request(manifest: Manifest) -> dict[str, Any]:
     """A request that this very model answers: its first golden example, else the example of its task."""
-    if not manifest.golden:
+    golden = shown_golden(manifest)
+    if golden is None:
         return {"inputs": [TASKS[manifest.task].example]}
-    golden = manifest.golden[0]
     return {"inputs": [golden.input], "parameters": golden.parameters}
 
 

@@ -2,23 +2,27 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from app.api.bodies import read_items
-from app.api.contracts import contract_of
+from app.api.aside import QUICK_BYTES, Aside
+from app.api.bodies import is_raw, read_items, whole_body
 from app.api.deadline import deadline_of
 from app.api.direct import Handler
 from app.api.disconnect import ClientGone, while_connected
 from app.api.limits import Limits
+from app.api.pieces import Pieces
 from app.errors import DeadlineExceeded, InvalidInput
 from app.repository.manifest import Manifest
 from app.serving.engine import Engine, Inference, Prediction
 from app.tasks import TASKS
 from app.tasks.base import Task
+from app.tasks.json_pieces import array_of
 
 
 class Question(NamedTuple):
@@ -26,17 +30,20 @@ class Question(NamedTuple):
 
     items: list[Any]
     parameters: Any
-    respond: Callable[[Prediction], Response]
+    respond: Callable[[Prediction], Awaitable[Response]]
     task: str | None = None
 
 
-def predict_handlers(engine: Engine, limits: Limits) -> dict[str, Handler]:
-    async def read(request: Request, manifest: Manifest) -> Question:
+def predict_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, Handler]:
+    async def read(request: Request, body: bytes, manifest: Manifest) -> Question:
         task = TASKS[manifest.task]
-        items, parameters = await read_items(request, task, limits.max_items)
+        items, parameters = await aside.read(
+            lambda: read_items(request, body, task, limits.max_items, limits.json),
+            is_quick=len(body) <= QUICK_BYTES or is_raw(request, task),
+        )
         if wants_bytes(request, task, len(items)):
             return Question(items, parameters, respond_bytes)
-        return Question(items, parameters, lambda prediction: respond(prediction, task, limits.max_items))
+        return Question(items, parameters, partial(respond, aside, task))
 
     async def predict(request: Request, names: dict[str, str]) -> Response:
         return await ask(engine, limits, request, names["model"], version_of(names), read)
@@ -50,31 +57,44 @@ async def ask(
     request: Request,
     model: str,
     version: int | None,
-    read: Callable[[Request, Manifest], Awaitable[Question]],
+    read: Callable[[Request, bytes, Manifest], Awaitable[Question]],
 ) -> Response:
     """Read a question for a model and answer it, by the deadline of the request and for as long as its client waits."""
     deadline = asyncio.get_running_loop().time() + deadline_of(request, limits.request_timeout_s)
     manifest = engine.find(model, version)
     try:
-        async with asyncio.timeout_at(deadline):
-            question = await read(request, manifest)
-        async with while_connected(request):
+        body = await body_by(deadline, request)
+        async with while_connected(request), asyncio.timeout_at(deadline):
+            question = await read(request, body, manifest)
+            del body  # what was read of it is in the question
             prediction = await engine.predict(
                 model, version, question.items, question.parameters, deadline, question.task, manifest.task
             )
+            return await question.respond(prediction)
     except TimeoutError:
-        raise DeadlineExceeded("the deadline passed before the whole body had arrived") from None
+        raise DeadlineExceeded("the deadline passed before the answer was ready") from None
     except (ClientGone, ClientDisconnect):
         return Response(status_code=499)  # for the metrics; nobody reads it
-    return question.respond(prediction)
 
 
-def respond(prediction: Prediction, task: type[Task], max_items: int) -> Response:
+async def body_by(deadline: float, request: Request) -> bytes:
+    """Return the body. Raises DeadlineExceeded, ClientDisconnect and PayloadTooLarge."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await whole_body(request)
+    except TimeoutError:
+        raise DeadlineExceeded("the deadline passed before the whole body had arrived") from None
+
+
+async def respond(aside: Aside, task: type[Task], prediction: Prediction) -> Response:
+    """What …/predict and …/explain answer, as their schema says."""
     manifest = prediction.manifest
-    body: BaseModel = contract_of(task, max_items).Response.model_construct(
-        model=manifest.name, version=manifest.version, outputs=prediction.outputs
+    pieces = chain(
+        [b'{"model":%b,"version":%d,"outputs":' % (to_json(manifest.name), manifest.version)],
+        array_of(task.written(output) for output in prediction.outputs),
+        [b"}"],
     )
-    return json_response(body.__pydantic_serializer__.to_json(body), prediction)
+    return Pieces(await aside.write(pieces), "application/json", headers_of(prediction))
 
 
 def wants_bytes(request: Request, task: type[Task], num_items: int) -> bool:
@@ -93,7 +113,7 @@ def wants_bytes(request: Request, task: type[Task], num_items: int) -> bool:
     return True
 
 
-def respond_bytes(prediction: Prediction) -> Response:
+async def respond_bytes(prediction: Prediction) -> Response:
     binary_answer = TASKS[prediction.manifest.task].binary_answer
     assert binary_answer
     field, media_type = binary_answer
@@ -102,11 +122,6 @@ def respond_bytes(prediction: Prediction) -> Response:
 
 def headers_of(prediction: Prediction) -> dict[str, str]:
     return {"X-Model-Version": str(prediction.manifest.version), "Server-Timing": server_timing(prediction)}
-
-
-def json_response(body: bytes, prediction: Prediction) -> Response:
-    """An answer with what every dialect tells of it in headers."""
-    return Response(body, media_type="application/json", headers=headers_of(prediction))
 
 
 def server_timing(prediction: Prediction | Inference) -> str:

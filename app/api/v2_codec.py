@@ -6,7 +6,7 @@ JSON ends; 0 means that there is none, and that all is the one input of the mode
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -15,19 +15,22 @@ import numpy as np
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from app.api.aside import QUICK_BYTES
 from app.api.errors import invalid_input
+from app.api.json_text import JsonLimits, parse
 from app.api.surrogates import not_unicode
 from app.api.v2_schemas import InferenceRequest, InputTensor
-from app.errors import InvalidInput
+from app.errors import InvalidInput, PayloadTooLarge
 from app.repository.manifest import TensorSpec
 from app.serving.engine import Inference
-from app.tasks.tensors import as_lists, from_lists
+from app.tasks.json_pieces import array_of
+from app.tasks.tensors import from_lists, json_of
 from app.tensors import NUMPY_TYPES, Array, Datatype, Tensors
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 DATATYPES: dict[np.dtype[Any], str] = {kind: name for name, kind in NUMPY_TYPES.items()}
+DEFAULT_LIMITS = JsonLimits()
 LENGTH = struct.Struct("<I")
-QUICK_BYTES = 50_000  # of JSON or of texts, which are read in about a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +54,19 @@ class Question:
     priority: int = 0
 
 
-def read(body: bytes, header_length: str | None, specs: Sequence[TensorSpec]) -> Question:
+def read(
+    body: bytes, header_length: str | None, specs: Sequence[TensorSpec], limits: JsonLimits = DEFAULT_LIMITS
+) -> Question:
     """What a request asks. `specs` are the model's inputs, which a request without JSON says nothing of.
 
     Names, types and shapes are as the request says: whether they are the model's is not looked at here.
-    Raises InvalidInput for what contradicts itself; nothing larger than the body is allocated for it.
+    Raises InvalidInput for what contradicts itself; nothing larger than the body is allocated for it. Raises
+    PayloadTooLarge for more values than `limits` allow, in the JSON or as elements of BYTES behind it.
     """
     length = json_length(body, header_length)
     if header_length is not None and not length:
         return Question({specs[0].name: _raw_tensor(body, specs)}, is_binary=True)
-    request = _parse(body if header_length is None else body[:length])
+    request = _parse(body if header_length is None else body[:length], limits)
     outputs = [
         OutputForm(
             one.name,
@@ -72,7 +78,7 @@ def read(body: bytes, header_length: str | None, specs: Sequence[TensorSpec]) ->
     if len({one.name for one in outputs}) < len(outputs):
         raise InvalidInput("an output is asked for more than once").under("outputs")
     return Question(
-        _tensors(request.inputs, memoryview(body)[length:]),
+        _tensors(request.inputs, memoryview(body)[length:], limits.max_values),
         outputs or None,
         request.parameters.binary_data_output,
         request.id,
@@ -110,29 +116,53 @@ def require_outputs(question: Question, specs: Sequence[TensorSpec]) -> None:
             raise InvalidInput("only numbers can be classified").under("outputs", one.name)
 
 
-def write(question: Question, inference: Inference) -> tuple[bytes, int | None]:
-    """The body of the answer, and how much of it is JSON if tensors follow."""
-    forms = question.outputs or [OutputForm(name, question.is_binary) for name in inference.outputs]
-    described, chunks = [], []
-    for form in forms:
-        array = inference.outputs[form.name]
-        if form.num_classes:
-            array = classified(array, form.num_classes, inference.class_names.get(form.name, ()))
-        one: dict[str, Any] = {"name": form.name, "datatype": DATATYPES[array.dtype], "shape": list(array.shape)}
-        if form.is_binary:
-            chunks.append(_bytes_of(array))
-            one["parameters"] = {"binary_data_size": len(chunks[-1])}
-        else:
-            one["data"] = as_lists(array.ravel())
-        described.append(one)
+@dataclass(frozen=True, slots=True)
+class WrittenOutput:
+    """One output of an answer: its elements as JSON will be written of `array`, unless `binary` has them."""
+
+    description: dict[str, Any]
+    array: Array
+    binary: bytes | None
+
+
+def outputs_of(question: Question, inference: Inference) -> list[WrittenOutput]:
+    """The outputs of an answer, in the order and in the forms in which they are wanted."""
+    return [
+        _output(form, inference)
+        for form in question.outputs or [OutputForm(name, question.is_binary) for name in inference.outputs]
+    ]
+
+
+def written(question: Question, inference: Inference, outputs: Sequence[WrittenOutput]) -> Iterator[bytes]:
+    """The JSON of the answer, in pieces of some thousand elements."""
     answer: dict[str, Any] = {
         "model_name": inference.manifest.name,
         "model_version": str(inference.manifest.version),
         **({} if question.id is None else {"id": question.id}),
-        "outputs": described,
     }
-    head = to_json(answer)
-    return (b"".join([head, *chunks]), len(head)) if chunks else (head, None)
+    yield to_json(answer)[:-1] + b',"outputs":'
+    yield from array_of(map(_written_output, outputs))
+    yield b"}"
+
+
+def _output(form: OutputForm, inference: Inference) -> WrittenOutput:
+    array = inference.outputs[form.name]
+    if form.num_classes:
+        array = classified(array, form.num_classes, inference.class_names.get(form.name, ()))
+    description: dict[str, Any] = {"name": form.name, "datatype": DATATYPES[array.dtype], "shape": list(array.shape)}
+    if not form.is_binary:
+        return WrittenOutput(description, array, None)
+    binary = _bytes_of(array)
+    return WrittenOutput({**description, "parameters": {"binary_data_size": len(binary)}}, array, binary)
+
+
+def _written_output(output: WrittenOutput) -> Iterator[bytes]:
+    if output.binary is not None:
+        yield to_json(output.description)
+        return
+    yield to_json(output.description)[:-1] + b',"data":'
+    yield from json_of(output.array.ravel())
+    yield b"}"
 
 
 def classified(array: Array, count: int, names: Sequence[str]) -> Array:
@@ -147,22 +177,25 @@ def classified(array: Array, count: int, names: Sequence[str]) -> Array:
     return np.array(texts, np.object_).reshape(best.shape if array.ndim > 1 else best.shape[1:])
 
 
-def _parse(text: bytes) -> InferenceRequest:
+def _parse(text: bytes, limits: JsonLimits) -> InferenceRequest:
     try:
-        return InferenceRequest.model_validate_json(text)
+        return InferenceRequest.model_validate(parse(text, limits))
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        if faults[0]["type"] == "json_invalid":
-            if fault := not_unicode(text, faults[0]["ctx"]["error"]):
-                raise fault from None
-            raise InvalidInput(
-                f"the body is not valid JSON: {faults[0]['ctx']['error']}; if tensors follow the JSON, header "
-                f"{HEADER_LENGTH} must say how many bytes of JSON there are"
-            ) from None
-        raise invalid_input(faults) from None
+        raise invalid_input(error.errors(include_url=False, include_input=False)) from None
+    except ValueError as error:
+        if fault := not_unicode(text, str(error)):
+            raise fault from None
+        raise InvalidInput(
+            f"the body is not valid JSON: {error}; if tensors follow the JSON, header "
+            f"{HEADER_LENGTH} must say how many bytes of JSON there are"
+        ) from None
 
 
-def _tensors(inputs: Sequence[InputTensor], binary: memoryview) -> Tensors:
+def _tensors(inputs: Sequence[InputTensor], binary: memoryview, max_values: int) -> Tensors:
+    # Each text is an object of its own. A number that the bytes have no room for is a contradiction, which comes later.
+    num_texts = sum(prod(one.shape) for one in inputs if one.datatype == "BYTES")
+    if max_values < num_texts <= len(binary) // LENGTH.size:
+        raise PayloadTooLarge(f"{num_texts} elements of BYTES; a request may have {max_values}")
     tensors: Tensors = {}
     position = 0
     for one in inputs:

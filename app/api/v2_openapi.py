@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from app.api.v2_codec import HEADER_LENGTH
+from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest, TensorSpec
 from app.tensors import NUMPY_TYPES
 
@@ -40,7 +41,8 @@ def example_request(manifest: Manifest) -> dict[str, Any] | None:
     """One row that this very model answers; None if it would be too long to read."""
     if sum(prod(_sizes(spec)) for spec in manifest.inputs) > MOST_ELEMENTS:
         return None
-    known = manifest.golden[0].input if manifest.task == "tensors" and manifest.golden else {}
+    golden = shown_golden(manifest) if manifest.task == "tensors" else None
+    known = golden.input if golden else {}
     return {"inputs": [_example_tensor(spec, known.get(spec.name)) for spec in manifest.inputs]}
 
 
@@ -61,4 +63,4 @@ def _sizes(spec: TensorSpec) -> list[int]:
 
 
 def _listed(specs: Sequence[TensorSpec]) -> str:
-    return ", ".join(f"`{spec.name}` {spec.datatype} {list(spec.shape)}" for spec in specs)
+    return ", ".join(f"{verbatim(spec.name)} {spec.datatype} {list(spec.shape)}" for spec in specs)

@@ -1,13 +1,14 @@
 """The task contract: what a kind of model promises its callers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from app.errors import InferenceFailed, InvalidInput
@@ -90,6 +91,11 @@ class Task(ABC):
         """What of an output, as JSON, must equal a known one: numbers within a tolerance, the rest exactly."""
         return output
 
+    @classmethod
+    def written(cls, output: Any) -> Iterable[bytes]:
+        """An `Output` as JSON, in pieces of which none takes more than some milliseconds to write."""
+        return [_adapter(cls).serializer.to_json(output)]
+
     def find_items(self, query: str, limit: int) -> Sequence[Any]:
         """What the model can be asked about, for tasks that have a catalogue. Raises InvalidInput for all others."""
         raise InvalidInput(f"a model for {self.name} has no items to list; only one that recommends has")
@@ -143,6 +149,11 @@ class Task(ABC):
                 f"{len(rows)} rows gave { ({name: len(array) for name, array in outputs.items()}) } rows"
             )
         return [{name: array[i, ...] for name, array in outputs.items()} for i in range(len(rows))]
+
+
+@cache
+def _adapter(task: type[Task]) -> TypeAdapter[Any]:
+    return TypeAdapter(task.Output)
 
 
 def require_within(indices: Array, count: int, name: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import FailFast, Field, model_validator
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.base import Prepared
@@ -65,6 +65,7 @@ class SentenceComparison(Schema):
     source_sentence: Annotated[str, Field(examples=["The ferry leaves at seven."])]
     sentences: Annotated[
         list[str],
+        FailFast(),
         Field(
             min_length=1,
             max_length=MAX_SENTENCES,

@@ -3,10 +3,11 @@
 from copy import deepcopy
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 LARGEST_INTEGER = 2**53 - 1  # every reader of JSON keeps whole numbers up to this one exact (RFC 8259, section 6)
+MOST_UNKNOWN = 5  # fields of one object that are refused one by one
 
 
 class NullIsAbsent(BaseModel):
@@ -43,6 +44,19 @@ class Schema(NullIsAbsent):
     """Base of all that a caller may send: a field we do not know is an error, not a silent no-op."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_unknown(cls, values: Any) -> Any:
+        # Each would be a fault of its own, which costs microseconds; of millions nobody reads more than the first.
+        if isinstance(values, dict) and len(values) > len(cls.model_fields) + MOST_UNKNOWN:
+            known = [field.alias or name for name, field in cls.model_fields.items()]
+            unknown = [name for name in values if name not in known]
+            first = ", ".join(f"{name:.40}" for name in unknown[:3])
+            raise ValueError(
+                f"{len(unknown)} fields are not known: {first}, …; there are: {', '.join(known) or 'none'}"
+            )
+        return values
 
 
 def _nullable(value: Any, validate: core_schema.ValidatorFunctionWrapHandler) -> Any:

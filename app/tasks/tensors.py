@@ -1,21 +1,24 @@
 """Serve any graph as it is: tensors in, tensors out, written as nested lists."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, RootModel, model_validator
+from pydantic import Field, PlainSerializer, RootModel, model_validator
+from pydantic_core import to_json
 
 from app.errors import InvalidInput
 from app.tasks.base import Prepared, Task
+from app.tasks.json_pieces import array_of, object_of
 from app.tasks.schema import Schema
 from app.tensors import NUMPY_TYPES, Array, Datatype, Session, Tensors
 
 # JSON has no numbers for these. The texts are those of protobuf's JSON mapping; Python and numpy read them, too.
 NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 
+PIECE = 20_000  # elements, which are written in about ten milliseconds
 MOST_DIMENSIONS = 64  # of numpy's arrays
 
 # What the elements of a nested list may be, by the kind of the tensor's numpy type. bool is no number here.
@@ -69,7 +72,7 @@ class RawTensorsParameters(Schema):
     """There are none."""
 
 
-class TensorsOutput(RootModel[dict[str, Any]]):
+class TensorsOutput(RootModel[dict[str, Annotated[Any, PlainSerializer(lambda array: as_lists(array))]]]):
     """One nested list for each output. Numbers that are not finite are written "NaN", "Infinity", "-Infinity"."""
 
 
@@ -102,7 +105,11 @@ class RawTensors(Task):
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: RawTensorsParameters
     ) -> TensorsOutput:
-        return TensorsOutput.model_construct({name: as_lists(array) for name, array in answers[0].items()})
+        return TensorsOutput.model_construct(answers[0])
+
+    @classmethod
+    def written(cls, output: TensorsOutput) -> Iterator[bytes]:
+        return object_of(chain([to_json(name), b":"], json_of(array)) for name, array in output.root.items())
 
     def group(self, row: Tensors) -> Hashable:
         return tuple(row[name].shape for name in self._shapes)
@@ -205,6 +212,20 @@ def as_lists(array: Array) -> Any:
     written = array.astype(np.object_)
     written[np.isnan(array)], written[np.isposinf(array)], written[np.isneginf(array)] = NOT_FINITE
     return written.tolist()
+
+
+def json_of(array: Array) -> Iterator[bytes]:
+    """`as_lists` as JSON, in pieces of at most PIECE elements: lists of millions would keep everyone waiting."""
+    if array.size <= PIECE:
+        yield to_json(as_lists(array))
+        return
+    step = PIECE // (array.size // len(array))
+    if not step:
+        parts: Iterable[Iterable[bytes]] = map(json_of, array)
+    else:
+        blocks = (array[start : start + step] for start in range(0, len(array), step))
+        parts = ([to_json(as_lists(block))[1:-1]] for block in blocks)
+    yield from array_of(parts)
 
 
 def as_text(array: Array) -> Array:

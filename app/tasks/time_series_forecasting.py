@@ -7,8 +7,18 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, FailFast, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    FailFast,
+    Field,
+    Strict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.base import Prepared, Task
@@ -53,29 +63,49 @@ class ForecastingConfig(Schema):
         return self
 
 
-def _finite(value: Any) -> Any:
+def _with_reason(values: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Validate a series, and say of the value that is refused why it is."""
+    # The constraints are checked at once: a validator in Python for each value takes a second for a large request.
+    try:
+        return validate(values)
+    except ValidationError as error:
+        (fault,) = error.errors(include_url=False)
+        if not fault["loc"]:  # not one of the values: it is no list, or too long
+            raise
+        why: InitErrorDetails = {"type": _why_refused(fault["input"]), "loc": fault["loc"], "input": fault["input"]}
+        raise ValidationError.from_exception_data(error.title, [why]) from None
+
+
+def _why_refused(value: Any) -> PydanticCustomError:
     if isinstance(value, bool) or not isinstance(value, int | float):
         written = "null" if value is None else type(value).__name__
-        raise PydanticCustomError(
+        return PydanticCustomError(
             "number", "must be a number, not {written}; fill gaps before you send a series", {"written": written}
         )
     # An integer may be too large for a float, and then cannot be asked whether it is finite.
     if isinstance(value, float) and not math.isfinite(value):
-        raise PydanticCustomError("finite", "must be a finite number; fill gaps before you send a series")
-    if not -LARGEST <= value <= LARGEST:
-        raise PydanticCustomError("range", "must lie between -1e300 and 1e300")
-    return value
+        return PydanticCustomError("finite", "must be a finite number; fill gaps before you send a series")
+    return PydanticCustomError("range", "must lie between -1e300 and 1e300")
+
+
+Value = Annotated[
+    float,
+    Strict(),
+    Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False),
+    WithJsonSchema({"type": "number"}),
+]
 
 
 class SeriesInput(Schema):
     values: Annotated[
-        list[Annotated[float, BeforeValidator(_finite)]],
+        list[Value],
         FailFast(),  # one fault is enough; thousands would cost as many errors
         Field(
             max_length=10_000,
             description="equally spaced numbers, oldest first, of any unit and level; the card says how many are read. "
             "Older ones do not count",
         ),
+        WrapValidator(_with_reason),
     ]
 
 

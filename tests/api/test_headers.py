@@ -26,7 +26,15 @@ def policy_of(reply) -> dict[str, str]:
         ("GET", PREDICT, 405),
         ("GET", "/nothing", 404),
         ("GET", "/metrics", 200),
+        ("GET", "/", 200),
         ("GET", "/docs", 200),
+        ("GET", "/docs/oauth2-redirect", 200),
+        ("GET", "/redoc", 200),
+        ("GET", "/pages/main.js", 200),
+        ("GET", "/pages/nothing.js", 404),
+        ("GET", "/openapi.json", 200),
+        ("HEAD", "/health/live", 200),
+        ("OPTIONS", "/health/live", 405),
         ("GET", "/static-offline-docs/swagger-ui.css", 200),
     ],
 )
@@ -37,8 +45,29 @@ def test_every_answer_tells_browsers_what_they_may_do_with_it(client, method, pa
     assert reply.headers["referrer-policy"] == "no-referrer"
     assert policy_of(reply)["frame-ancestors"] == "'none'"
     assert policy_of(reply)["default-src"] == "'none'"
-    for name in ("x-content-type-options", "content-security-policy", "x-request-id", "content-type"):
+    for name in ("x-content-type-options", "content-security-policy", "x-request-id", "content-type", "cache-control"):
         assert len(reply.headers.get_list(name)) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kept"),
+    [
+        ("GET", "/v1/models", "no-store"),
+        ("GET", "/v1/models/nobody", "no-store"),
+        ("POST", PREDICT, "no-store"),
+        ("GET", "/metrics", "no-store"),
+        ("GET", "/health/ready", "no-store"),
+        ("GET", "/openapi.json", "no-store"),
+        ("GET", "/nothing", "no-store"),
+        ("GET", "/", "no-cache"),
+        ("GET", "/docs", "no-cache"),
+        ("GET", "/redoc", "no-cache"),
+        ("GET", "/pages/main.js", "no-cache"),
+        ("GET", "/static-offline-docs/swagger-ui.css", "no-cache"),
+    ],
+)
+def test_what_is_answered_is_kept_by_nobody_and_pages_are_asked_for_again(client, method, path, kept):
+    assert client.request(method, path).headers["cache-control"] == kept
 
 
 def test_the_page_of_the_api_may_run_its_own_script_and_no_other(client):
@@ -154,3 +183,44 @@ def test_a_page_of_an_origin_that_is_named_can_and_others_still_cannot(open_to_e
     assert sent_by_a_page(open_to_elsewhere, "cross-site").status_code == 200
     assert sent_by_a_page(open_to_elsewhere, "cross-site", origin="https://evil.example").status_code == 403
     assert sent_by_a_page(open_to_elsewhere, "cross-site", origin="null").status_code == 403
+
+
+HERE = "http://testserver"
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "status"),
+    [
+        ("http://evil.test", "tessera.test:8119", 403),
+        ("http://tessera.test", "tessera.test:8119", 403),
+        ("http://tessera.test:8118", "tessera.test:8119", 403),
+        ("http://tessera.test:8119.evil.test", "tessera.test:8119", 403),
+        ("http://tessera.test:8119@evil.test", "tessera.test:8119", 403),
+        ("null", "tessera.test:8119", 403),
+        ("", "tessera.test:8119", 403),
+        ("file://", "tessera.test:8119", 403),
+        ("http://[", "tessera.test:8119", 403),
+        ("http://tessera.test:8119", "tessera.test:8119", 200),
+        ("http://TESSERA.test:8119", "tessera.test:8119", 200),
+        ("https://tessera.test", "tessera.test", 200),
+        ("https://tessera.test", "tessera.test:443", 200),
+        ("http://tessera.test", "tessera.test:80", 200),
+        ("http://[::1]:8000", "[::1]:8000", 200),
+        (None, "tessera.test:8119", 200),
+    ],
+)
+def test_where_a_browser_names_only_the_origin_that_must_be_the_host_that_was_asked(client, origin, host, status):
+    headers = {"Host": host} if origin is None else {"Host": host, "Origin": origin}
+    for path in (PREDICT, "/v1/models/tiny-sentiment/load"):
+        assert client.post(path, json={"inputs": ["good"]}, headers=headers).status_code == status
+
+
+def test_an_origin_that_is_named_may_act_where_a_browser_names_only_the_origin(open_to_elsewhere):
+    eventually(lambda: open_to_elsewhere.get("/health/ready").status_code == 200)
+    ask = {"json": {"inputs": ["good"]}}
+    assert open_to_elsewhere.post(PREDICT, **ask, headers={"Origin": ELSEWHERE}).status_code == 200
+    assert open_to_elsewhere.post(PREDICT, **ask, headers={"Origin": "https://evil.test"}).status_code == 403
+
+
+def test_a_browser_that_says_something_new_of_where_a_page_is_from_is_not_believed(client):
+    assert sent_by_a_page(client, "cross-origin-but-new").status_code == 403

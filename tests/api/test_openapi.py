@@ -1,10 +1,11 @@
 import json
 
 import jsonschema
-from conftest import publish_sentiment
+from conftest import POSITIVE, publish_sentiment
 from graphs import cumulated, doubled_and_summed, publish_brightness
 
 from app.adding.command import add_model
+from app.repository.manifest import Golden
 
 PATH = "/v1/models/tiny-sentiment/predict"
 
@@ -79,3 +80,21 @@ def test_the_pages_load_nothing_from_elsewhere(client):
         assert "https://" not in html
         for asset in [part.split('"')[0] for part in html.split('src="')[1:] + html.split('href="')[1:]]:
             assert client.get(asset).status_code == 200, asset
+
+
+def test_what_a_manifest_describes_is_shown_and_never_rendered(client, models_dir, tmp_path):
+    hostile = 'a `code`\n\n# head ``` <meta http-equiv="refresh" content="0; url=http://x.test"> [a](http://x.test)'
+    link = Golden(input={"text": "what a good film"}, parameters={"top_k": 1}, output=[POSITIVE[0]])
+    publish_sentiment(models_dir, tmp_path / "hostile", name="hostile", description=hostile, golden=(link,))
+    assert client.post("/v1/models/hostile/load").status_code == 200
+    described = client.get("/openapi.json").json()["paths"]["/v1/models/hostile/predict"]["post"]["description"]
+    shown, own = described.split("\n\n", 1)
+    assert shown == f"```` {' '.join(hostile.split())} ````"
+    assert "<meta" not in own
+
+
+def test_an_example_that_a_page_would_make_a_link_of_is_replaced_by_the_one_of_its_task(client, models_dir, tmp_path):
+    link = Golden(input={"text": "http://x.test/good"}, output=POSITIVE)
+    publish_sentiment(models_dir, tmp_path / "linked", name="linked", golden=(link,))
+    assert client.post("/v1/models/linked/load").status_code == 200
+    assert "x.test" not in client.get("/openapi.json").text

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from app.api.v2_codec import OutputForm, Question, classified, is_quick, read, write
-from app.errors import InvalidInput
+from app.api.json_text import JsonLimits
+from app.api.v2_codec import OutputForm, Question, classified, is_quick, outputs_of, read, written
+from app.errors import InvalidInput, PayloadTooLarge
 from app.repository.manifest import Manifest, TensorSpec
 from app.serving.engine import Inference
 from app.serving.model import Timing
@@ -30,6 +31,14 @@ def inference(**outputs: np.ndarray) -> Inference:
         name="m", version=3, task="tensors", runtime="onnx", graphs={"model": "m"}, files={}, inputs=(), outputs=()
     )
     return Inference(manifest, outputs, {}, Timing(0, 0, 0, 0, "1x1"))
+
+
+def write(question: Question, inference: Inference) -> tuple[bytes, int | None]:
+    """The body of the answer, and how much of it is JSON if tensors follow."""
+    outputs = outputs_of(question, inference)
+    head = b"".join(written(question, inference, outputs))
+    chunks = [one.binary for one in outputs if one.binary is not None]
+    return b"".join([head, *chunks]), len(head) if chunks else None
 
 
 KINDS = [kind for name, kind in NUMPY_TYPES.items() if name != "BYTES"]
@@ -203,9 +212,10 @@ def test_numbers_of_thousands_of_digits_are_refused():
 
 
 def test_lists_nested_without_end_are_refused():
-    body = b'{"inputs": [{"name": "x", "datatype": "INT64", "shape": [1], "data": ' + b"[" * 1_000_000
-    with pytest.raises(InvalidInput, match="not valid JSON"):
-        read(body, None, SPECS)
+    start = b'{"inputs": [{"name": "x", "datatype": "INT64", "shape": [1], "data": '
+    for depth, says in ((400_000, "not valid JSON"), (1_000_000, "more than 500000 values")):
+        with pytest.raises(InvalidInput, match=says):
+            read(start + b"[" * depth, None, SPECS)
 
 
 def test_a_shape_without_bounds_costs_neither_time_nor_memory():
@@ -280,3 +290,10 @@ def test_small_bodies_and_numbers_in_binary_are_quick_to_read():
     assert is_quick(number, header)
     assert not is_quick(text, text_header)
     assert not is_quick(number, None)
+
+
+def test_texts_behind_the_json_are_counted_before_any_is_made():
+    body, header = request({"datatype": "BYTES", "shape": [60], "parameters": {"binary_data_size": 240}}, bytes(240))
+    assert read(body, header, SPECS, JsonLimits(max_values=60)).inputs["x"].tolist() == [b""] * 60
+    with pytest.raises(PayloadTooLarge, match="60 elements of BYTES; a request may have 59"):
+        read(body, header, SPECS, JsonLimits(max_values=59))

@@ -171,7 +171,7 @@ def test_an_item_that_the_graph_cannot_compute_is_named_and_does_not_fail_others
             await engine.stop()
 
     good, bad = go(main())
-    assert [one.root for one in good.outputs] == [{"y": [0, 1]}, {"y": [2, 3]}]
+    assert [one.model_dump() for one in good.outputs] == [{"y": [0, 1]}, {"y": [2, 3]}]
     assert isinstance(bad, InvalidInput)
     assert bad.details[0]["loc"] == ["inputs", 2]
 

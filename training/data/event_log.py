@@ -13,9 +13,11 @@ PADDING = CatalogueItem(id=0, title="", genres=[])
 class EventLog:
     """`catalogue[0]` is padding. `histories`: one list per person of indices into the catalogue, oldest first.
 
-    `groups` are kinds of people, bool [people], where anything is known of them; no model reads that.
+    `groups` are kinds of people, bool [people], where anything is known of them; no model reads that. `test`: a history
+    and the item that followed it, for each event of a test that is given; `histories` are then what may be learned.
     """
 
     catalogue: Sequence[CatalogueItem]
     histories: Sequence[Sequence[int]]
     groups: Mapping[str, Group] = field(default_factory=dict)
+    test: Sequence[tuple[Sequence[int], int]] = ()

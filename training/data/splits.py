@@ -76,6 +76,12 @@ def also_judged(split: pd.Series, key: pd.Series) -> pd.Series:
     return (in_test & ~is_test) | (in_validation & (split == "train"))
 
 
+def given_remarks(given: pd.Series) -> list[str]:
+    """What a card says of the splits that are given to judge by; nothing if none is."""
+    found = [split for split in JUDGING if (given == split).any()]
+    return [f"The {' and the '.join(found)} split {'are' if len(found) > 1 else 'is'} as given."] if found else []
+
+
 def in_splits(
     texts: pd.DataFrame, *, tiny: bool, most: int, of_each: Sequence[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

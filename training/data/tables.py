@@ -37,11 +37,19 @@ def read_tables(
             f"{folder} has no {' or '.join(FILES)} with the columns {', '.join(required)}; "
             f"it has {', '.join(present) or 'nothing'}"
         )
+    return read_files(files, folder, required=required, optional=optional), files
+
+
+def read_files(
+    files: Sequence[Path], folder: Path, *, required: Sequence[str], optional: Sequence[str] = ()
+) -> pd.DataFrame:
+    """As `read_tables`, of these files in `folder`."""
     stated = hub_card(folder)
-    wanted = [*optional, *({SPLIT} - {*required, *optional})]
-    parts = [read_table(path, required, wanted, stated).assign(given=_given(path, folder, stated)) for path in files]
-    rows = pd.concat(parts, ignore_index=True).fillna("")
-    return _with_stated_splits(rows), files
+    parts = [
+        read_table(path, required, [*optional, SPLIT], stated).assign(given=_given(path, folder, stated))
+        for path in files
+    ]
+    return _with_stated_splits(pd.concat(parts, ignore_index=True).fillna(""))
 
 
 def _given(path: Path, folder: Path, stated: HubCard) -> str:

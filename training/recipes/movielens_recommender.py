@@ -19,7 +19,7 @@ from training.baselines.neighbours import ease, item_knn, popularity
 from training.baselines.table import read_table
 from training.data.event_log import EventLog
 from training.data.movielens import SOURCE, load_movielens
-from training.data.own_events import MOVIES, RATINGS, own_events
+from training.data.own_events import FETCHED, own_events
 from training.export import to_onnx, verify_export
 from training.faithfulness.deletion import HeldOut
 from training.fit import LearningCurve
@@ -29,8 +29,8 @@ from training.networks.sasrec import SASRec
 from training.next_event import MAX_HISTORY, fit_next_event, left_pad, one_thread, score
 from training.pictures import learning_curves
 from training.ranking import History, hit_rate, leave_last_out, ndcg, target_ranks
-from training.recipe import Draft, Example, Recipe, Run
-from training.source import Given, given
+from training.recipe import Draft, Example, Recipe, Run, say
+from training.source import given
 
 NAME, OURS = "movielens-recommender", "SASRec and EASE"
 # Chosen on the five events before each person's last, without those in training; the last was read once, at the end.
@@ -43,7 +43,7 @@ FADING_EASE, PLAIN_EASE_PENALTY = (0.9, 400.0), 150.0
 KNN_RECENCY = 0.7
 TOP = 10
 EXPLAINED_PEOPLE = 60
-MOST_JUDGED = 5_000  # people; the scores of all items for each, by all methods, must fit into memory
+MOST_JUDGED = 5_000  # people or events; the scores of all items for each, by all methods, must fit into memory
 SPLIT = "the last event of each of 943 people, ranked among all films they had not rated"
 
 # Recommended items that score almost alike may change places on another processor; three of them do not.
@@ -65,24 +65,32 @@ class Events:
     examples: Sequence[Example]
     limits: Sequence[str]
     notes: str
+    remarks: Sequence[str] = ()
 
     @property
     def are_own(self) -> bool:
         return self.source is not SOURCE
+
+    def questions(self) -> tuple[list[History], list[History], list[int]]:
+        """What is learned, the histories that are asked about, and what followed each of these."""
+        if test := self.log.test:
+            chosen = judged(len(test))
+            return list(self.log.histories), [test[i][0] for i in chosen], [test[i][1] for i in chosen]
+        past, last = leave_last_out(self.log.histories)
+        chosen = judged(len(past))
+        return past, [past[i] for i in chosen], [last[i] for i in chosen]
 
 
 def make(run: Run) -> Draft:
     """Train on all but each person's last event, and measure on that one, of at most MOST_JUDGED people."""
     events = load_events(run)
     catalogue = events.log.catalogue
-    past, last = leave_last_out(events.log.histories)
+    past, asked, targets = events.questions()
     num_items = len(catalogue) - 1
     counts = popularity(past, num_items)
     sasrec, curve = learn(past, num_items, run, epochs=1 if run.tiny else EPOCHS)
     network = Blend(sasrec, ease_weights(past, num_items, EASE_PENALTY), MAX_HISTORY, EASE_RECENCY, EASE_SHARE).eval()
     graph, verification = export(network, past, run.workdir)
-    judged = judged_people(len(past))
-    asked, targets = [past[person] for person in judged], [last[person] for person in judged]
     scores = {
         OURS: score(network, asked),
         "SASRec": score(sasrec, asked),
@@ -124,7 +132,7 @@ def make(run: Run) -> Draft:
         verification=verification,
         pictures={"Loss in training": learning_curves(curve.rows, {"loss": ["loss"]}, run.workdir / "loss.png")},
         sections=whom_and_what(
-            {name: group[list(judged)] for name, group in events.log.groups.items()},
+            {name: group[list(judged(len(past)))] for name, group in events.log.groups.items()},
             asked,
             targets,
             counts,
@@ -133,7 +141,7 @@ def make(run: Run) -> Draft:
         ),
         examples=events.examples,
         limits=events.limits,
-        notes=events.notes,
+        notes=f"{events.notes} {say(events.remarks)}".rstrip(),
         has_own_data=events.are_own,
     )
 
@@ -159,8 +167,9 @@ def whom_and_what(
 def load_events(run: Run) -> Events:
     if not run.source:
         return packaged(load_movielens())
-    found = given(run.source, "dataset", [RATINGS, MOVIES])
-    return own(own_events(found.folder), found)
+    found = given(run.source, "dataset", FETCHED)
+    log, files, remarks = own_events(found.folder)
+    return own(log, found.source(files, "training and evaluation"), remarks)
 
 
 FOR_WHOM = (
@@ -199,21 +208,23 @@ def packaged(log: EventLog) -> Events:
     )
 
 
-def own(log: EventLog, found: Given) -> Events:
+def own(log: EventLog, source: Source, remarks: Sequence[str]) -> Events:
     num_items, num_people = len(log.catalogue) - 1, len(log.histories)
-    num_judged = len(judged_people(num_people))
-    drawn = f", drawn by chance from {num_people:,}" if num_judged < num_people else ""
+    num_judged = len(judged(count := len(log.test) or num_people))
+    drawn = f", drawn by chance from {count:,}" if num_judged < count else ""
+    what = (
+        f"{num_judged:,} events of the given test" if log.test else f"the last event of each of {num_judged:,} people"
+    )
     popular = np.argsort(-popularity(log.histories, num_items)[1:], kind="stable")[:5] + 1
     ids = [log.catalogue[index].id for index in popular]
-    source = found.source([found.folder / RATINGS, found.folder / MOVIES], "training and evaluation")
     return Events(
         log,
         source=source,
-        dataset=found.name,
-        split=f"the last event of each of {num_judged:,} people{drawn}, ranked among all items new to them",
-        description=f"Recommends the next item from the last fifty: SASRec and EASE on {found.name}.",
+        dataset=source.name,
+        split=f"{what}{drawn}, ranked among all items new to them",
+        description=f"Recommends the next item from the last fifty: SASRec and EASE on {source.name}.",
         licence=source.licence,
-        before_the_last="had before their last event",
+        before_the_last="had before the test" if log.test else "had before their last event",
         # By id, since a title may name two items, and only the first, since the next ones may score almost alike.
         examples=[
             Example({"history": ids}, {"top_k": 1}, tolerance=1e-3),
@@ -227,13 +238,14 @@ def own(log: EventLog, found: Given) -> Events:
         ],
         notes="All settings are those that were chosen on the data packaged with the recipe; none was chosen anew. "
         "People with fewer than two different items were left out, and only somebody's first event of an item counts. "
-        f"Chance alone moves HR@10 of {num_judged:,} people by up to {0.5 / num_judged**0.5:.3f} (one standard error). "
-        f"{FADING}",
+        f"Chance alone moves HR@10 of {num_judged:,} {'events' if log.test else 'people'} by up to "
+        f"{0.5 / num_judged**0.5:.3f} (one standard error). {FADING}",
+        remarks=remarks,
     )
 
 
-def judged_people(count: int) -> Sequence[int]:
-    """All of `count` people, or MOST_JUDGED of them, drawn by chance and each time the same."""
+def judged(count: int) -> Sequence[int]:
+    """All of `count` people or events, or MOST_JUDGED of them, drawn by chance and each time the same."""
     if count <= MOST_JUDGED:
         return range(count)
     return sorted(np.random.default_rng(0).choice(count, MOST_JUDGED, replace=False).tolist())
@@ -259,7 +271,8 @@ def export(network: nn.Module, histories: Sequence[History], folder: Path) -> tu
 def held_out(run: Run) -> HeldOut:
     """Histories of some people, without the last event, on which explanations are judged."""
     events = load_events(run)
-    catalogue, (past, _) = events.log.catalogue, leave_last_out(events.log.histories)
+    catalogue = events.log.catalogue
+    past = [history for history, _ in events.log.test if history] or leave_last_out(events.log.histories)[0]
     few = past[: 2 if run.tiny else EXPLAINED_PEOPLE]
     items = [{"history": [catalogue[index].id for index in history[-MAX_HISTORY:]]} for history in few]
     return HeldOut(items, events.dataset, f"what {len(few)} people {events.before_the_last}")

@@ -19,7 +19,7 @@ from training.data.sentiment import LABELS
 from training.fine_tuning import FineTuning
 from training.fit import LearningCurve, fit
 from training.networks.minilm import TextClassifier, load_bert
-from training.recipe import Draft, Recipe, Run, TrainingError, first_line, progress
+from training.recipe import Draft, Recipe, Run, TrainingError, first_line, progress, say
 from training.sentiment.baselines import Scores, frozen_minilm_scores, lstm_scores, tfidf_scores, vader_scores
 from training.sentiment.curriculum import Curriculum
 from training.sentiment.draft import held_out, load_task, make_draft
@@ -62,7 +62,7 @@ def make(run: Run) -> Draft:
         run,
         description=f"Sentiment of English {texts.kind}: negative, neutral or positive. MiniLM-L6 "
         f"{'with given weights' if texts.weights else f'fine-tuned on {texts.breadth}'}, with int8 weights.",
-        notes=GIVEN_NOTES if texts.weights else f"{OWN_NOTES} {texts.remarks}" if texts.is_own else NOTES,
+        notes=GIVEN_NOTES if texts.weights else f"{OWN_NOTES} {say(texts.remarks)}" if texts.is_own else NOTES,
     )
 
 

@@ -16,7 +16,7 @@ from app.tasks.text_classification import TextClassification
 from training.fine_tuning import Distillation
 from training.fit import LearningCurve, fit
 from training.networks.minilm import TextClassifier
-from training.recipe import Draft, Recipe, Run
+from training.recipe import Draft, Recipe, Run, say
 from training.recipes.reviews_sentiment import fine_tune
 from training.sentiment.baselines import tfidf_scores, vader_scores
 from training.sentiment.curriculum import Curriculum
@@ -60,7 +60,7 @@ def make(run: Run) -> Draft:
         run,
         description=f"Sentiment of English {texts.kind}: negative, neutral or positive. Two layers, distilled from "
         "six, with int8 weights.",
-        notes=f"{NOTES} {texts.remarks}".strip(),
+        notes=f"{NOTES} {say(texts.remarks)}".strip(),
         beside={f"teacher, {SHIPPED}": taught},
     )
 

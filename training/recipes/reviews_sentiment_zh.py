@@ -5,7 +5,7 @@ may not be reached. Of one's own texts (`--source`) it publishes what it has.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +29,12 @@ from training import pictures
 from training.calibration import expected_calibration_error, fit_temperature
 from training.card import table
 from training.data.chinese_reviews import KINDS, LABELS, SOURCE, in_splits_without_copies, load_chinese_reviews
-from training.data.own_texts import own_texts, say
+from training.data.own_texts import own_texts
 from training.data.splits import SPLITS, in_splits
 from training.data.tables import FETCHED
 from training.export import to_onnx, verify_export
 from training.networks.character_grams import CharacterGrams, fit_character_grams
-from training.recipe import Draft, Example, Recipe, Run, TrainingError
+from training.recipe import Draft, Example, Recipe, Run, TrainingError, say
 from training.sentiment.reading import answers, encode
 from training.source import given
 
@@ -62,7 +62,7 @@ class Texts:
     kind: str = "Chinese reviews of books, hotels and laptops"
     licence: str = "MIT; the terms of the reviews that it was trained on are unknown"
     reach: str = "Simplified Chinese reviews of books, hotels and laptops of about 2008, without emoji"
-    remarks: str = ""
+    remarks: Sequence[str] = ()
 
     @property
     def is_own(self) -> bool:
@@ -107,7 +107,9 @@ def make(run: Run) -> Draft:
             "By number of training texts": by_size(task, texts),
         },
         limits=[f"{texts.reach}; other texts get an answer, and it means less.", *LIMITS],
-        notes=f"{f'{OWN_NOTES} {texts.remarks}' if texts.is_own else NOTES} Temperature: {network.temperature:.3f}.",
+        notes=" ".join(
+            [OWN_NOTES if texts.is_own else NOTES, say(texts.remarks), f"Temperature: {network.temperature:.3f}."]
+        ),
         has_own_data=texts.is_own,
     )
 
@@ -162,7 +164,7 @@ def load_texts(run: Run) -> Texts:
         kind=f"text like that of {run.source}",
         licence=source.licence,
         reach=f"Text like that of {run.source}",
-        remarks=say([*remarks, *more]),
+        remarks=(*remarks, *more),
     )
 
 

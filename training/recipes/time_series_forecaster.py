@@ -39,13 +39,13 @@ from training.forecasting import (
     TEST_ORIGINS,
     TEST_SPLIT,
     Question,
-    questions,
+    questions_of,
     seasonal_naive,
     summary,
 )
 from training.networks.seasonal_gru import Ensemble, SeasonalGRU, TextbookRNN, pinball
 from training.pictures import Fan, forecast_fans, learning_curves
-from training.recipe import Draft, Example, Recipe, Run, TrainingError
+from training.recipe import Draft, Example, Recipe, Run, TrainingError, say
 from training.schedule import adamw_with_cosine
 from training.source import given
 
@@ -71,6 +71,10 @@ MOST_WINDOWS = 60  # of a series, that count in full; more share the weight of t
 LEAST_FOLLOWING = 6  # months after a window, or it is not learned from
 FARTHEST = 20.0  # units of scale from the level; what lies beyond is learned as if it were there
 
+GIVEN_SPLIT = "the months that are given as the test, up to 18 of them forecast from before them"
+# Of one's own series it stays in the working folder, since everybody may read a card.
+FORECASTS = "Four series of the test, chosen by chance: what was known, what followed, median and 80 % interval"
+
 # Sea surface in degrees Celsius, Niño 1+2, 2001 to 2005; NOAA, public domain. Not among the series that are learned.
 EL_NINO = [
     24.24, 26.11, 26.89, 25.99, 23.98, 22.71, 21.48, 20.24, 19.73, 20.14, 20.68, 21.73,
@@ -85,12 +89,17 @@ def make(run: Run) -> Draft:
     """Train on everything before the first test origin, and measure from there."""
     collected = own(run.source) if run.source else packaged()
     table = None if run.tiny or run.source else read_table(NAME, data_sha256=SOURCE.sha256, split=TEST_SPLIT)
-    windows = Windows([one.values[: -max(TEST_ORIGINS)] for one in collected.series], run.seed)
+    windows = Windows([one.learned for one in collected.series], run.seed)
     network, curve = learn(windows, run)
-    asked = questions([one.values for one in collected.series], TEST_ORIGINS)
+    asked = [
+        question
+        for number, one in enumerate(collected.series)
+        for question in questions_of(number, one.values, one.origins)
+    ]
     found = answer(network, asked)
     metrics = measure(found, answer(learn_textbook(windows, run), asked), asked, collected, table)
     path, verification = export(network, asked[:32], run.workdir)
+    forecasts = forecast_fans(pictured(asked, found, run.seed), run.workdir / "forecasts.png")
     return Draft(
         description="Forecasts up to eighteen months from two to six years of any monthly series, with quantiles: "
         f"one network for all series, trained on {collected.title}.",
@@ -117,16 +126,15 @@ def make(run: Run) -> Draft:
             "A forecast may be negative where the series never was.",
             *collected.limits,
         ],
-        notes=collected.notes,
+        notes=f"{collected.notes} {say(collected.remarks)}".rstrip(),
         verification=verification,
         pictures={
             "Loss in training: one line for each of the networks whose mean it is": learning_curves(
                 curve.rows, {"pinball loss": ["loss"]}, run.workdir / "learning.png"
             ),
-            f"{collected.pictured} of the test, chosen by chance: what was known, what followed, median and 80 % "
-            "interval": forecast_fans(pictured(asked, found, run.seed), run.workdir / "forecasts.png"),
+            **({} if collected.is_own else {FORECASTS: forecasts}),
         },
-        has_own_data=collected.source is not SOURCE,
+        has_own_data=collected.is_own,
     )
 
 
@@ -140,8 +148,13 @@ class Collected:
     dataset: str
     licence: str
     notes: str
-    pictured: str
+    split: str = TEST_SPLIT
+    remarks: Sequence[str] = ()
     limits: Sequence[str] = ()
+
+    @property
+    def is_own(self) -> bool:
+        return self.source is not SOURCE
 
 
 def packaged() -> Collected:
@@ -154,14 +167,13 @@ def packaged() -> Collected:
         licence="Apache-2.0; its data is fetched, not included",
         notes="Version 1 had the mean of the last 5 % of the steps; that of the last 25 % was better on the validation "
         "origin. Both were measured on the test origins, so these were read twice.",
-        pictured="Four series",
     )
 
 
 def own(source: str) -> Collected:
     """Series of one's own. Raises TrainingError."""
     found = given(source, "dataset", FETCHED)
-    series, files = own_series(found.folder)
+    series, files, remarks = own_series(found.folder)
     origin = found.source(files, used_for="training and evaluation")
     title = f"{len(series)} monthly series of {found.name}"
     return Collected(
@@ -173,7 +185,8 @@ def own(source: str) -> Collected:
         notes=f"Left out were series of fewer than {LEAST_LENGTH} months, those that repeat a year of another, and "
         "those that are the same every year. The settings of the training were chosen on the recipe's packaged data, "
         "not on this.",
-        pictured="Forecasts",
+        remarks=remarks,
+        split=TEST_SPLIT if all(one.num_tested == max(TEST_ORIGINS) for one in series) else GIVEN_SPLIT,
         limits=["Its errors were measured on later months of the very series that it learned, and on no others."],
     )
 
@@ -326,7 +339,7 @@ def measure(
             name=name,
             value=value,
             dataset=collected.dataset,
-            split=TEST_SPLIT,
+            split=collected.split,
             baselines={other: figures[name] for other, figures in others.items() if name in figures},
         )
         for name, value in ours.items()

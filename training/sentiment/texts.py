@@ -9,7 +9,7 @@ import pandas as pd
 from app.repository.manifest import Source
 from app.tasks.text_classification import TextClassification
 from training.data.lexicon import load_lexicon
-from training.data.own_texts import copy_key, in_given_splits, own_texts, say
+from training.data.own_texts import copy_key, in_given_splits, own_texts
 from training.data.sentiment import LABELS, SOURCES, load_sentiment, split_of
 from training.data.splits import SPLITS, in_splits
 from training.data.tables import FETCHED, refuse
@@ -39,7 +39,7 @@ class Texts:
     kind: str = "reviews, tweets and editorials"
     breadth: str = "seven domains"
     weights: Path | None = None
-    remarks: str = ""
+    remarks: Sequence[str] = ()
 
     @property
     def is_own(self) -> bool:
@@ -98,7 +98,7 @@ def _own(name: str, run: Run) -> Texts:
         sources=[found.source(files, "training, validation and test")],
         kind=f"text like that of {name}",
         breadth=f"{domains} domain{'s' if domains > 1 else ''}",
-        remarks=say([*remarks, *more]),
+        remarks=(*remarks, *more),
     )
 
 

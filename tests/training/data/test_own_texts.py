@@ -71,11 +71,11 @@ LAYOUTS = [
 ]
 
 
-def load(recipe: str, folder: Path) -> tuple[set[str], set[str], list[str], str]:
+def load(recipe: str, folder: Path) -> tuple[set[str], set[str], list[str], list[str]]:
     """Texts of the three splits, and the remarks."""
     run = Run(folder, source=str(folder))
     found = english.load_texts(run) if recipe == "english" else reviews_sentiment_zh.load_texts(run)
-    return set(found.train.text), set(found.validation.text), found.test.text.tolist(), found.remarks
+    return set(found.train.text), set(found.validation.text), found.test.text.tolist(), list(found.remarks)
 
 
 @pytest.mark.parametrize("recipe", ["english", "chinese"])
