@@ -14,7 +14,7 @@ from app.runtimes.hardware import hardware
 from app.runtimes.options import RuntimeOptions
 from app.serving.model import Loaded, load
 from app.serving.plan import read_plan
-from app.serving.worker import Worker, WorkerDied
+from app.serving.worker import Worker, WorkerDied, WorkerHangs
 
 Result = TypeVar("Result")
 
@@ -64,9 +64,8 @@ class Loader:
         async with self._turn():
             try:
                 return await _on_own_thread(partial(self._load, name, version), self._timeout_s, f"{name}/{version}")
-            except WorkerDied as error:
-                within = f"TESSERA_LOAD_TIMEOUT_S is {self._timeout_s:g} s"
-                raise InvalidArtifact(f"it could not be loaded: {error}; {within}") from error
+            except WorkerHangs as error:
+                raise InvalidArtifact(f"it was not loaded in {self._timeout_s:g} s (TESSERA_LOAD_TIMEOUT_S)") from error
 
     def _load(self, name: str, version: int) -> Opened:
         # The fingerprint first: whatever changes after it is seen at the next load.
