@@ -46,7 +46,7 @@ class Loader:
 
     async def published(self) -> dict[str, list[int]]:
         """Return the versions of every model on disk, newest first. Raises ModelNotReady if it cannot be read."""
-        return await self._read(lambda: {name: self._repository.versions(name) for name in self._repository.names()})
+        return await self._read(self._repository.published)
 
     async def fingerprints(self, name: str) -> dict[int, str]:
         """Return what tells one content of a version from another, for each version of a model, newest first.
