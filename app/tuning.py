@@ -5,10 +5,9 @@ from collections.abc import Sequence
 
 from app.errors import ModelNotFound, ServiceError
 from app.repository.repository import ModelRepository
-from app.runtimes.hardware import hardware
 from app.runtimes.options import RuntimeOptions
 from app.serving.names import no_such_model
-from app.serving.plan import Plan, read_plan, write_plan
+from app.serving.plan import Plan, hardware_of, read_plan, write_plan
 from app.serving.tune import Trial, tune
 
 HEADER = f"{'variant':<12} {'at a time':>9} {'cores each':>10} {'rows/s':>9} {'one row alone':>14}"
@@ -38,7 +37,7 @@ def _tune_model(
 ) -> None:
     manifest = repository.read(name, repository.versions(name)[0])
     folder = repository.root / name
-    if if_missing and read_plan(folder, manifest, hardware(options.device, options.threads)):
+    if if_missing and read_plan(folder, manifest, hardware_of(manifest, options)):
         return
     print(f"{name} version {manifest.version}, on {options.threads} cores\n  {HEADER}", flush=True)
     plan = tune(

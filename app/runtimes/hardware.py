@@ -1,24 +1,32 @@
 """What decides how fast a graph runs here, in words that can be compared."""
 
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from app.cores import cpu_quota
+
 CPUINFO = Path("/proc/cpuinfo")
 GPUS = Path("/proc/driver/nvidia/gpus")
-LIBRARIES = ("onnxruntime", "onnxruntime-gpu", "torch")
-
+# What runs a graph, by runtime.
+LIBRARIES = {"onnx": ("onnxruntime", "onnxruntime-gpu"), "pytorch": ("torch",)}
 
 # Vector instructions that kernels choose by.
 KINDS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "avx_vnni", "asimddp", "i8mm", "bf16"}
 
 
-def hardware(device: str, cores: int) -> dict[str, str]:
-    """The processor, how many of its cores may be used, the GPU, and the versions of what runs on them."""
+def hardware(device: str, cores: int, runtimes: Iterable[str] = ("onnx",)) -> dict[str, str]:
+    """The processor, how many of its cores may be used, the GPU, and the versions of these runtimes.
+
+    Of other libraries nothing: whoever measures may have more of them installed than whoever serves.
+    """
     found = {"processor": _processor(), "machine": platform.machine(), "cores": str(cores), "device": device}
     if gpus := [_field(path, "Model") for path in sorted(GPUS.glob("*/information"))]:
         found["gpu"] = ", ".join(gpus)
-    for library in LIBRARIES:
+    if quota := cpu_quota():
+        found["quota"] = f"{quota:g}"
+    for library in (library for runtime in sorted(set(runtimes)) for library in LIBRARIES[runtime]):
         try:
             found[library] = version(library)
         except PackageNotFoundError:

@@ -10,10 +10,9 @@ from typing import TypeVar
 
 from app.errors import InvalidArtifact, ModelNotReady
 from app.repository.repository import ModelRepository
-from app.runtimes.hardware import hardware
 from app.runtimes.options import RuntimeOptions
 from app.serving.model import Loaded, load
-from app.serving.plan import read_plan
+from app.serving.plan import hardware_of, read_plan
 from app.serving.worker import Worker, WorkerDied, WorkerHangs
 
 Result = TypeVar("Result")
@@ -43,12 +42,11 @@ class Loader:
         self._repository = repository
         self._options = options
         self._timeout_s = timeout_s
-        self._hardware = hardware(options.device, options.threads)
         self._one_at_a_time = asyncio.Semaphore()
 
     async def published(self) -> dict[str, list[int]]:
         """Return the versions of every model on disk, newest first. Raises ModelNotReady if it cannot be read."""
-        return await self._read(lambda: {name: self._repository.versions(name) for name in self._repository.names()})
+        return await self._read(self._repository.published)
 
     async def fingerprints(self, name: str) -> dict[int, str]:
         """Return what tells one content of a version from another, for each version of a model, newest first.
@@ -70,7 +68,7 @@ class Loader:
     def _load(self, name: str, version: int) -> Opened:
         # The fingerprint first: whatever changes after it is seen at the next load.
         fingerprint, manifest = self._repository.fingerprint(name, version), self._repository.read(name, version)
-        plan = read_plan(self._repository.root / name, manifest, self._hardware)
+        plan = read_plan(self._repository.root / name, manifest, hardware_of(manifest, self._options))
         loaded = load(manifest, lambda: self._repository.verify(manifest), self._options, plan)
         card = (manifest.card.markdown, *manifest.card.pictures) if manifest.card else ()
         return Opened(loaded, fingerprint, {file: self._repository.read_file(manifest, file) for file in card})

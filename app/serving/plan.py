@@ -11,6 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from app.repository.manifest import Manifest
+from app.runtimes.hardware import hardware
+from app.runtimes.options import RuntimeOptions
 from app.serving.curve import LatencyCurve
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,12 @@ def graph_hashes(manifest: Manifest) -> dict[str, str]:
     """sha256 of every graph, of every variant, by artifact."""
     kinds = [manifest.graphs, *(variant.graphs for variant in manifest.variants.values())]
     return {file: manifest.files[file].sha256 for graphs in kinds for file in graphs.values()}
+
+
+def hardware_of(manifest: Manifest, options: RuntimeOptions) -> dict[str, str]:
+    """All here that decides how fast this version runs, in any of its variants."""
+    runtimes = {manifest.runtime, *(variant.runtime for variant in manifest.variants.values())}
+    return hardware(options.device, options.threads, runtimes)
 
 
 def plan_file(model: Path, manifest: Manifest, hardware: dict[str, str]) -> Path:

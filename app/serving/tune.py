@@ -13,11 +13,10 @@ from pathlib import Path
 
 from app.errors import InvalidArtifact, ModelNotReady
 from app.repository.manifest import Manifest
-from app.runtimes.hardware import hardware
 from app.runtimes.options import RuntimeOptions
 from app.serving.curve import LatencyCurve, measure
 from app.serving.model import Loaded, open_version, run_probe
-from app.serving.plan import Plan, graph_hashes
+from app.serving.plan import Plan, graph_hashes, hardware_of
 
 NUM_LENGTHS = 8
 ALONE_SHARE = 0.2  # of the time for one trial, to measure a row that has the machine to itself
@@ -72,7 +71,7 @@ def tune(
         raise fault
     best = choose(trials)
     return Plan(
-        hardware=hardware(options.device, options.threads),
+        hardware=hardware_of(manifest, options),
         graphs=graph_hashes(manifest),
         variant=best.variant,
         threads=best.threads,

@@ -1,7 +1,9 @@
 import pytest
 from conftest import publish_sentiment
 
-from app.serving.plan import Plan, graph_hashes, plan_file, read_plan, write_plan
+from app.repository.manifest import Variant
+from app.runtimes.options import RuntimeOptions
+from app.serving.plan import Plan, graph_hashes, hardware_of, plan_file, read_plan, write_plan
 
 HERE = {"processor": "one", "cores": "2"}
 
@@ -49,3 +51,11 @@ def test_writing_leaves_one_file_and_nothing_half_written(manifest, folder):
     path = plan_file(folder, manifest, HERE)
     assert list(path.parent.iterdir()) == [path]
     assert read_plan(folder, manifest, HERE).instances == 2
+
+
+def test_a_plan_holds_wherever_what_runs_the_graphs_is_the_same(manifest):
+    here = hardware_of(manifest, RuntimeOptions(device="cpu", threads=2))
+    assert here["onnxruntime"]
+    assert "torch" not in here
+    traced = Variant(runtime="pytorch", precision="fp32", graphs={"model": "model.pt2"})
+    assert "torch" in hardware_of(manifest.model_copy(update={"variants": {"traced": traced}}), RuntimeOptions())
