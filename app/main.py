@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+from functools import partial
 from time import monotonic
 from types import FrameType
 from typing import NoReturn
@@ -25,6 +26,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes.arena import open_arena
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Engine, LocalEngine
+from app.serving.following import follow
 from app.settings import Settings
 from app.telemetry import Telemetry
 
@@ -45,8 +47,9 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[ASGIApp, 
     open_arena(settings.max_tensor_bytes)
     keys = _keys(settings)
     telemetry = Telemetry(lambda: lines.dropped if lines else 0)
+    repository = ModelRepository(settings.models_dir)
     engine = LocalEngine(
-        ModelRepository(settings.models_dir),
+        repository,
         telemetry,
         options=RuntimeOptions(device=settings.device, threads=settings.threads),
         max_queue_size=settings.max_queue_size,
@@ -66,6 +69,7 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[ASGIApp, 
         hosts=settings.known_hosts,
         write_line=lines.access if lines else None,
         line_share=settings.log_requests,
+        beside=[partial(follow, repository.published, engine, settings.follow_s)] if settings.follow_s else (),
     )
     return application, engine
 

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     models_dir: Path = Field(Path("models"), description="the model repository")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU if one can be used")
     threads: int = Field(default_factory=usable_cores, ge=1, description="cores that a model may use")
+    follow_s: float = Field(
+        0.0, ge=0, description="seconds between looks for new versions; 0 loads them on request only"
+    )
     keep_versions: int = Field(2, ge=1, description="versions of a model that stay loaded, newest first")
     max_queue_size: int = Field(4096, ge=1, description="rows that may wait for one model")
     max_items: int = Field(256, ge=1, description="items of one request")

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -56,23 +57,26 @@ def create_app(
     hosts: Sequence[str] | None = None,
     write_line: WriteLine | None = None,
     line_share: float = 1.0,
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
 ) -> ASGIApp:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
 
     Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers;
     with `hosts`, even none, it answers to these names, to localhost and to addresses only.
-    `write_line` gets a line for each failure, and for this share of the other requests.
+    `write_line` gets a line for each failure, and for this share of the other requests. What is `beside` runs
+    as long as the service does.
     """
 
     aside = Aside()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(_load(engine))
+        running = [asyncio.create_task(one) for one in (_load(engine), *(each() for each in beside))]
         try:
             yield
         finally:
-            loading.cancel()
+            for task in running:
+                task.cancel()
             if not engine.is_stopping:
                 await engine.stop()
             aside.close()

@@ -129,7 +129,7 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     return envelope(request.state.request_id, status, message, error_type, headers=headers)
 
 
-async def on_bug(request: Request, error: Exception) -> JSONResponse:
+async def on_bug(request: Request, error: BaseException) -> JSONResponse:
     """Says nothing of the cause: whoever catches the error outside logs it."""
     return envelope(request.state.request_id, 500, "internal error; the log has the reason", "InternalError")
 

@@ -16,6 +16,8 @@ from app.errors import ModelNotReady, PayloadTooLarge
 
 log = logging.getLogger(__name__)
 
+ENDS_THE_PROCESS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
 # A client that is still sending does not read our answer; so we read on for a while, and forget what comes.
 MOST_DISCARDED = 8
 
@@ -75,7 +77,9 @@ class RequestContext:
                 raise
             stopping = ModelNotReady("the service is stopping")
             await (await on_service_error(Request(scope), stopping))(scope, receive, send_with_id)
-        except Exception as error:
+        except BaseException as error:  # a panic in Rust is no Exception
+            if isinstance(error, ENDS_THE_PROCESS):
+                raise
             log.exception("request %s failed", named(scope["state"]))
             if status == 500:  # FastAPI has answered, and raised all the same
                 return

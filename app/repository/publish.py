@@ -1,11 +1,15 @@
 """Put a finished version into the repository: all of it, or nothing."""
 
+import errno
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,8 @@ from app.errors import InvalidArtifact
 from app.repository.manifest import Artifact, Manifest, is_model_name
 
 MANIFEST = "manifest.json"
+UNFINISHED = ".publishing-"
+STALE_AFTER_S = 60.0
 VERSION = re.compile(r"[1-9][0-9]{0,17}")  # one way to write each number: "02" would be a second folder of version 2
 
 
@@ -44,7 +50,10 @@ def publish(
         raise InvalidArtifact(f"{name!r} is not a model name: lower-case words joined by hyphens, such as digits-cnn")
     model = root / name
     model.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".publishing-", dir=model))
+    _sweep(model)
+    folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=model))
+    lock = os.open(folder, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     try:
         for artifact, source in files.items():
             (folder / artifact).parent.mkdir(parents=True, exist_ok=True)
@@ -55,13 +64,36 @@ def publish(
         }
         manifest = Manifest(name=name, version=max(version_numbers(model), default=0) + 1, files=artifacts, **fields)
         check(manifest, {artifact: folder / artifact for artifact in files})
-        write_manifest(folder, manifest)
         folder.chmod(0o755)
-        os.rename(folder, model / str(manifest.version))
+        while True:
+            write_manifest(folder, manifest)
+            try:
+                os.rename(folder, model / str(manifest.version))
+                return manifest
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            # Somebody else has published this number meanwhile.
+            manifest = manifest.model_copy(update={"version": max(version_numbers(model)) + 1})
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return manifest
+    finally:
+        os.close(lock)
+
+
+def _sweep(model: Path) -> None:
+    """Remove what publishing has left here that was killed: nobody holds its lock any more."""
+    for folder in model.glob(f"{UNFINISHED}*"):
+        with suppress(OSError):  # a new folder has no lock for a moment; whoever has just made it needs it
+            if time.time() - folder.stat().st_mtime < STALE_AFTER_S:
+                continue
+            lock = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -29,6 +29,10 @@ class ModelRepository:
         folder = self.root / name
         return [number for number in reversed(version_numbers(folder)) if (folder / str(number) / MANIFEST).is_file()]
 
+    def published(self) -> dict[str, list[int]]:
+        """The versions of every model, newest first."""
+        return {name: self.versions(name) for name in self.names()}
+
     def read(self, name: str, version: int) -> Manifest:
         """Raises InvalidArtifact if the manifest cannot be read, or speaks of another version."""
         path = self.root / name / str(version) / MANIFEST

@@ -13,7 +13,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.model import Loaded, load
 from app.serving.plan import hardware_of, read_plan
-from app.serving.worker import Worker, WorkerDied
+from app.serving.worker import Worker, WorkerDied, WorkerHangs
 
 Result = TypeVar("Result")
 
@@ -46,7 +46,7 @@ class Loader:
 
     async def published(self) -> dict[str, list[int]]:
         """Return the versions of every model on disk, newest first. Raises ModelNotReady if it cannot be read."""
-        return await self._read(lambda: {name: self._repository.versions(name) for name in self._repository.names()})
+        return await self._read(self._repository.published)
 
     async def fingerprints(self, name: str) -> dict[int, str]:
         """Return what tells one content of a version from another, for each version of a model, newest first.
@@ -62,9 +62,8 @@ class Loader:
         async with self._turn():
             try:
                 return await _on_own_thread(partial(self._load, name, version), self._timeout_s, f"{name}/{version}")
-            except WorkerDied as error:
-                within = f"TESSERA_LOAD_TIMEOUT_S is {self._timeout_s:g} s"
-                raise InvalidArtifact(f"it could not be loaded: {error}; {within}") from error
+            except WorkerHangs as error:
+                raise InvalidArtifact(f"it was not loaded in {self._timeout_s:g} s (TESSERA_LOAD_TIMEOUT_S)") from error
 
     def _load(self, name: str, version: int) -> Opened:
         # The fingerprint first: whatever changes after it is seen at the next load.

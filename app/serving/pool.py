@@ -34,7 +34,7 @@ class Pool:
         self._expected_s += expected_s
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._threads, function, lambda: not unwanted.is_set()
+                self._threads, _raising_errors, function, lambda: not unwanted.is_set()
             )
         finally:
             self._num_jobs -= 1
@@ -43,3 +43,11 @@ class Pool:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _raising_errors(function: Callable[[Callable[[], bool]], Result], is_wanted: Callable[[], bool]) -> Result:
+    try:
+        return function(is_wanted)
+    except (StopIteration, SystemExit, KeyboardInterrupt) as error:
+        # A future does not take the first, whose caller would wait for ever; the others would end the event loop.
+        raise RuntimeError(f"the work raised {error!r}") from error

@@ -19,6 +19,10 @@ class WorkerDied(Exception):
     """The thread ended, or did not come back, while it had something to do."""
 
 
+class WorkerHangs(WorkerDied):
+    """It did not come back."""
+
+
 class Worker:
     """One thread that runs one blocking function at a time.
 
@@ -36,7 +40,7 @@ class Worker:
         self._thread.start()
 
     async def call(self, function: Callable[[], Result], timeout_s: float) -> Result:
-        """Raises what `function` raises, and WorkerDied if it has not returned after `timeout_s`."""
+        """Raises what `function` raises, WorkerHangs if it has not returned after `timeout_s`, and WorkerDied."""
         answer: asyncio.Future[Result] = self._loop.create_future()
         self._interrupt, self._timeout = Interrupt(), asyncio.timeout(timeout_s)
         self._calls.put((function, answer, self._interrupt))
@@ -46,7 +50,7 @@ class Worker:
         except TimeoutError:
             if not answer.cancelled():  # the function's own TimeoutError
                 raise
-            raise WorkerDied("no answer within its time") from None
+            raise WorkerHangs("no answer within its time") from None
         finally:
             self._timeout = asyncio.timeout(None)  # the other one knows the task that called, which may know this
 

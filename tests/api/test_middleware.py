@@ -1,7 +1,9 @@
+from conftest import eventually
 from starlette.testclient import TestClient
 
 from app.api.app import create_app
 from app.api.limits import Limits
+from app.tasks.text_classification import TextClassification
 from app.telemetry import Telemetry
 
 
@@ -31,3 +33,20 @@ def test_a_bug_of_ours_is_answered_in_the_same_envelope_and_says_nothing_it_shou
         assert 'status="500"' in client.get("/metrics").text
     assert "a secret" in caplog.text
     assert "find-me" in caplog.text
+
+
+class Panic(BaseException):
+    """What a library in Rust raises when it panics: no Exception."""
+
+
+def test_a_panic_in_a_library_is_answered_in_the_envelope_too(app, monkeypatch):
+    def panic(self, item, parameters):
+        raise Panic("a path of this machine, or a secret")
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        eventually(lambda: client.get("/health/ready").status_code == 200)
+        monkeypatch.setattr(TextClassification, "preprocess", panic)
+        reply = client.post("/v1/models/tiny-sentiment/predict", json={"inputs": ["good"]})
+        assert (reply.status_code, reply.json()["error_type"]) == (500, "InternalError")
+        assert "secret" not in reply.text
+        assert client.get("/health/live").status_code == 200

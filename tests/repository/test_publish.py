@@ -1,13 +1,16 @@
+import fcntl
 import json
 import os
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import publish_sentiment
 from pydantic import ValidationError
 
 from app.errors import InvalidArtifact
+from app.repository.manifest import TensorSpec
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 
@@ -57,6 +60,45 @@ def test_a_reader_never_sees_half_a_version(tmp_path):
         done.set()
         watcher.join()
     assert seen
+
+
+def test_versions_that_are_published_at_one_moment_all_get_a_number(tmp_path):
+    together = threading.Barrier(4)
+
+    def meet(manifest, files):
+        together.wait(10)
+
+    def one(i):
+        source = tmp_path / f"{i}.txt"
+        source.write_text(str(i))
+        spec = TensorSpec(name="x", datatype="FP32", shape=(1,))
+        return publish(
+            tmp_path / "models", "crowded", {"model.onnx": source}, check=meet, task="tensors", runtime="onnx",
+            graphs={"model": "model.onnx"}, inputs=(spec,), outputs=(spec,),
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(4) as pool:
+        published = list(pool.map(one, range(4)))
+    repository = ModelRepository(tmp_path / "models")
+    assert sorted(manifest.version for manifest in published) == [1, 2, 3, 4] == repository.versions("crowded")[::-1]
+    for i, manifest in enumerate(published):
+        assert repository.read("crowded", manifest.version) == manifest
+        assert repository.verify(manifest)["model.onnx"].read_text() == str(i)
+
+
+def test_what_was_killed_while_it_was_published_is_swept_up_by_the_next(tmp_path):
+    model = tmp_path / "models" / "tiny-sentiment"
+    for name in (".publishing-killed", ".publishing-at-work", ".publishing-new"):
+        (model / name / "card").mkdir(parents=True)
+    for name in (".publishing-killed", ".publishing-at-work"):
+        os.utime(model / name, (0, 0))
+    lock = os.open(model / ".publishing-at-work", os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        publish_sentiment(tmp_path / "models", tmp_path / "a")
+    finally:
+        os.close(lock)
+    assert sorted(os.listdir(model)) == [".publishing-at-work", ".publishing-new", "1"]
 
 
 def test_folders_that_are_no_version_are_passed_over(tmp_path):

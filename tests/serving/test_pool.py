@@ -53,6 +53,19 @@ def test_the_wait_is_that_of_the_work_before_and_nothing_while_a_thread_is_free(
     assert asyncio.run(main()) == [0, 0, 1.0, 1.5, 2.0, 0]
 
 
+@pytest.mark.parametrize("error", [StopIteration("x"), SystemExit(1), KeyboardInterrupt()])
+def test_what_no_caller_can_be_given_is_an_error_at_once_and_ends_nothing(pool, error):
+    def work(_):
+        raise error
+
+    async def main():
+        with pytest.raises(RuntimeError, match=type(error).__name__):
+            await asyncio.wait_for(pool.run(work, 0.0), 5)
+        return await pool.run(lambda _: "the next", 0.0)
+
+    assert asyncio.run(main()) == "the next"
+
+
 def test_what_the_work_raises_reaches_the_caller(pool):
     with pytest.raises(ZeroDivisionError):
         asyncio.run(pool.run(lambda _: 1 / 0, 0.0))

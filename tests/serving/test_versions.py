@@ -394,6 +394,7 @@ def test_a_service_is_not_ready_while_a_model_that_was_live_cannot_be_restored(n
         with pytest.raises(ServiceError):
             await predict(engine, "good", "bad", "film", "what")
         await until(lambda: not engine.status().is_ready)
+        await asyncio.sleep(0.1)  # the thread tells its end before it is over
         assert engine.status().reason.endswith(f"should: {NAME}")
         graph.write_bytes(content)
         await until(lambda: engine.status().is_ready)

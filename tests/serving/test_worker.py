@@ -1,9 +1,11 @@
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from threading import Event
 from typing import Any
 
 import pytest
+from conftest import eventually
 
 from app.serving.worker import Worker, WorkerDied
 
@@ -48,6 +50,7 @@ def test_an_exhausted_iterator_is_an_error_at_once_though_no_future_takes_it():
 def test_a_thread_that_ends_says_so(error):
     with pytest.raises(WorkerDied, match="ended"):
         go(call(raising(error)))
+    eventually(lambda: "worker" not in [thread.name for thread in threading.enumerate()])
 
 
 def test_a_function_that_hangs_is_left_at_the_limit():

@@ -1,0 +1,47 @@
+"""Take up what is published while the service runs, without being asked."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from app.serving.engine import Engine
+from app.serving.worker import Worker, WorkerDied
+
+log = logging.getLogger(__name__)
+
+READ_TIMEOUT_S = 60.0
+
+
+async def follow(published: Callable[[], Mapping[str, Sequence[int]]], engine: Engine, every_s: float) -> None:
+    """Look every so many seconds at the versions that are `published`, by model, and load models with new ones.
+
+    Runs until it is cancelled. A version that failed its checks is not tried again, and one that is gone stays loaded:
+    a disk that is away for a moment must not unload a model.
+    """
+    worker = Worker("following")
+    async with asyncio.TaskGroup() as loads:
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                found = await worker.call(published, READ_TIMEOUT_S)
+            except (OSError, WorkerDied) as error:
+                log.error("the repository cannot be read: %s", error)
+                worker.abandon()
+                worker = Worker("following")
+                continue
+            for name in with_news(found, engine):
+                loads.create_task(_take_up(engine, name))
+
+
+def with_news(published: Mapping[str, Sequence[int]], engine: Engine) -> list[str]:
+    """Return the models of which a version is published that the engine has never seen."""
+    seen = {status.name: {one.version for one in status.versions} for status in engine.status().models}
+    return [name for name, versions in published.items() if not seen.get(name, set()).issuperset(versions)]
+
+
+async def _take_up(engine: Engine, name: str) -> None:
+    log.info("%s has a new version", name)
+    try:
+        await engine.load(name)
+    except Exception as error:  # the others are followed all the same
+        log.error("%s: %s", name, error)
