@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from app.api.contracts import contract_of
-from app.api.errors import invalid_input
+from app.api.errors import faults_of, invalid_input
 from app.api.forms import read_form
 from app.api.json_text import JsonLimits, parse
 from app.api.surrogates import not_unicode
@@ -61,7 +61,7 @@ def _from_json(
     try:
         question: Any = contract_of(task, max_items).Request.model_validate(parse(body, limits))
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
+        faults = faults_of(error)
         if faults[0]["type"] == "too_long" and faults[0]["loc"] == ("inputs",):
             raise PayloadTooLarge(f"more than {max_items} inputs; a request may have {max_items}") from None
         raise invalid_input(faults) from None
@@ -110,5 +110,5 @@ def _parse(schema: type[BaseModel], values: dict[Any, Any], *loc: str | int) -> 
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        found = invalid_input(error.errors(include_url=False, include_input=False))
+        found = invalid_input(faults_of(error))
         raise found.under(*loc) if loc else found from None

@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 from app.errors import InvalidInput, PayloadTooLarge
 
@@ -47,7 +47,8 @@ def accepted(header: str) -> str | None:
     return best if qualities.get(best) else None
 
 
-def deflate(pieces: Sequence[bytes], encoding: str) -> list[bytes]:
+def deflated(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """`pieces`, one after another, in `encoding`."""
     stream = zlib.compressobj(FASTEST, wbits=zlib.MAX_WBITS | 16 if encoding == "gzip" else zlib.MAX_WBITS)
-    return [*filter(None, map(stream.compress, pieces)), stream.flush()]
+    yield from filter(None, map(stream.compress, pieces))
+    yield stream.flush()

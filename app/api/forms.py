@@ -13,6 +13,8 @@ from app.errors import InvalidInput, PayloadTooLarge
 MAX_PARTS = 1000
 MAX_HEAD_BYTES = 4096  # of a part: its name, that of its file, and their like
 MAX_FIELD_BYTES = 1_000_000  # of what is no file
+MAX_PARAMETERS = 40  # of a Content-Disposition, whose reader takes time that grows with their square
+STEP_BYTES = 1_000_000
 MAX_CONTENT_TYPE = 1024  # characters; a boundary has 70 at most
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
@@ -66,7 +68,7 @@ def _extents(body: bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
     if body.startswith(delimiter[2:]):
         position = len(delimiter) - 2
     else:
-        position = body.find(delimiter)
+        position = _find(body, delimiter, 0)
         if position < 0:
             raise InvalidInput("the form cannot be read: it does not begin with its boundary")
         position += len(delimiter)
@@ -77,12 +79,21 @@ def _extents(body: bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
         if start < 0 or body[position:start].strip(b" \t"):
             raise InvalidInput("the form cannot be read: a boundary is followed by something else on its line")
         # A part without headers has none of the empty line before it, either.
-        end = body.find(delimiter, start)
+        end = _find(body, delimiter, start)
         if end < 0:
             raise InvalidInput("the form is cut: its closing boundary is missing")
         yield start + 2, end
         position = end + len(delimiter)
     raise PayloadTooLarge(f"the form has more than {MAX_PARTS} parts")
+
+
+def _find(body: bytes, delimiter: bytes, start: int) -> int:
+    """`body.find(delimiter, start)`, in steps between which other threads run: what looks like it is slow to search."""
+    for step in range(start, len(body), STEP_BYTES):
+        found = body.find(delimiter, step, step + STEP_BYTES + len(delimiter) - 1)
+        if found >= 0:
+            return found
+    return -1
 
 
 def _named(head: bytes) -> tuple[str, bool]:
@@ -93,7 +104,10 @@ def _named(head: bytes) -> tuple[str, bool]:
         if not colon:
             raise InvalidInput("the form cannot be read: a header of a part has no colon")
         headers[name.strip().lower()] = value.strip()
-    _, options = parse_options_header(headers.get(b"content-disposition", b""))
+    disposition = headers.get(b"content-disposition", b"")
+    if disposition.count(b";") > MAX_PARAMETERS:
+        raise InvalidInput(f"the form cannot be read: a Content-Disposition has more than {MAX_PARAMETERS} parameters")
+    _, options = parse_options_header(disposition)
     if b"name" not in options:
         raise InvalidInput("the form cannot be read: a part has no name in its Content-Disposition")
     return _text(options[b"name"]), b"filename" in options

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from app.api.aside import QUICK_BYTES, Aside
 from app.api.contracts import contract_of
 from app.api.direct import Handler
-from app.api.errors import invalid_input, on_service_error
+from app.api.errors import faults_of, invalid_input, on_service_error
 from app.api.hf_contracts import WIRES, HfFeatureExtractionParameters, HfOptions, Wire
 from app.api.json_text import parse
 from app.api.limits import Limits
-from app.api.pieces import Pieces
+from app.api.pieces import respond_with
 from app.api.predict import Question, ask, headers_of
 from app.api.surrogates import not_unicode
 from app.api.v1 import EngineDep
@@ -229,11 +229,11 @@ def _validated(schema: type[BaseModel], values: Any, *loc: str) -> Any:
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        found = invalid_input(error.errors(include_url=False, include_input=False))
+        found = invalid_input(faults_of(error))
         raise found.under(*loc) if loc else found from None
 
 
 async def _respond(aside: Aside, wire: Wire, is_single: bool, prediction: Prediction) -> Response:
     written = ([to_json(output)] for output in prediction.outputs)
     pieces = array_of(written) if wire.is_nested or not is_single else chain.from_iterable(written)
-    return Pieces(await aside.write(pieces), "application/json", headers_of(prediction))
+    return await respond_with(aside, pieces, "application/json", headers_of(prediction))

@@ -16,7 +16,7 @@ from app.api.deadline import deadline_of
 from app.api.direct import Handler
 from app.api.disconnect import ClientGone, while_connected
 from app.api.limits import Limits
-from app.api.pieces import Pieces
+from app.api.pieces import respond_with
 from app.errors import DeadlineExceeded, InvalidInput
 from app.repository.manifest import Manifest
 from app.serving.engine import Engine, Inference, Prediction
@@ -94,7 +94,7 @@ async def respond(aside: Aside, task: type[Task], prediction: Prediction) -> Res
         array_of(task.written(output) for output in prediction.outputs),
         [b"}"],
     )
-    return Pieces(await aside.write(pieces), "application/json", headers_of(prediction))
+    return await respond_with(aside, pieces, "application/json", headers_of(prediction))
 
 
 def wants_bytes(request: Request, task: type[Task], num_items: int) -> bool:
