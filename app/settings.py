@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,6 +16,7 @@ from app.logs.lines import LogFormat
 PREFIX = "TESSERA_"
 OTHERS = {"TESSERA_CACHE"}  # read by the training job
 HOST_NAME = r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
+DESCRIPTORS_FOR_OURSELVES = 100  # files of models, the log, keys, connections that are being refused
 ORIGIN = r"\*|https?://[^/\s,*]+"
 
 
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
         None, ge=100_000_000, description="memory of all graphs together; half of what there is by default"
     )
     max_header_bytes: int = Field(65_536, ge=1024, description="bytes of a request before its body")
+    max_connections: int = Field(1000, ge=1, description="connections at once, as far as descriptors go")
     request_timeout_s: float = Field(30.0, gt=0, description="deadline of a request that names none")
     drain_timeout_s: float = Field(30.0, gt=0, description="time after SIGTERM in which the process has ended")
     load_timeout_s: float = Field(300.0, gt=0, description="time to load one version, which fails after it")
@@ -91,6 +94,18 @@ class Settings(BaseSettings):
         """The names by which it may be called; None for any. On loopback without keys a browser is the only danger."""
         is_open = not self.asks_for_keys and _is_loopback(self.host)
         return self.hosts if self.hosts or is_open else None
+
+    @property
+    def num_connections(self) -> int:
+        """Connections at once. Raises ValueError if `max_connections` was set to more than there are descriptors."""
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        room = max(descriptors - DESCRIPTORS_FOR_OURSELVES, 1)
+        if self.max_connections > room and "max_connections" in self.model_fields_set:
+            raise ValueError(
+                f"TESSERA_MAX_CONNECTIONS is {self.max_connections}; this process may open {descriptors} files, "
+                f"which leaves room for {room} connections"
+            )
+        return min(self.max_connections, room)
 
     @property
     def asks_for_keys(self) -> bool:
