@@ -34,8 +34,12 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     engine = LocalEngine(ModelRepository(root), Telemetry(), options=RuntimeOptions(device="cpu"))
     app = create_app(engine, Telemetry(), Limits())
     with listening(app, max_head_bytes=10_000, head_timeout_s=1, linger_s=0.5) as port:
-        eventually(lambda: answers(received(port, LAST.replace(b"live", b"ready")))[0].status == 200)
+        eventually(lambda: is_ready(port))
         yield port
+
+
+def is_ready(port: int) -> bool:
+    return answers(received(port, LAST.replace(b"live", b"ready")))[0].status == 200
 
 
 def require_one_form(answer) -> None:
@@ -190,6 +194,7 @@ def test_the_rest_of_a_body_that_has_its_answer_is_not_waited_for(port):
 
 def test_whoever_says_nothing_makes_room_for_others(app):
     with ExitStack() as opened, listening(app, most_connections=8, head_timeout_s=60) as port:
+        eventually(lambda: is_ready(port))
         silent = [opened.enter_context(connected(port)) for _ in range(8)]
         in_head = silent[0]
         in_head.sendall(b"GET / HTTP/1.1\r\n")
