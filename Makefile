@@ -5,7 +5,7 @@ PORT ?= 8000
 BIN := .venv/bin
 DEFAULT_MODELS := imagenet-efficientnet reviews-sentiment article-summarizer movielens-recommender
 
-.PHONY: install check test train serve bench clean
+.PHONY: install check test train serve bench chaos clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make check    format, lint, types, import contracts"
 	@echo "make train    make every default model anew; TRAIN='--precision bf16-mixed' where the processor has bf16"
 	@echo "make tuned    measure how each model runs fastest here (make serve does it once)"
+	@echo "make chaos    what becomes of requests under faults; CHAOS='--only sigterm,full-disk' for a part"
 	@echo "make bench    measure the service beside its peers; BENCH='--only mixed --rounds 1' for a part"
 
 # A stamp per set of packages: make redoes what pyproject.toml has changed, and nothing else.
@@ -68,6 +69,9 @@ build/bench/peers/installed: .venv/bench benchmarks/requirements.txt
 
 bench: .venv/bench models build/bench/peers/installed
 	$(BIN)/python -m benchmarks $(BENCH)
+
+chaos: .venv/dev
+	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage

@@ -282,7 +282,7 @@ class LocalEngine:
         for versions in models:
             self._require_running()
             loading.append(asyncio.create_task(self._load_or_tell(versions)))
-            await asyncio.wait(loading[-1:], timeout=self._loader.turn_s)
+            await asyncio.wait(loading[-1:], timeout=self._loader.patience_s)
         if loading:
             await asyncio.wait(loading, timeout=self._suspense_s)
         self._is_complete = True

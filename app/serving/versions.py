@@ -147,7 +147,7 @@ class Versions:
             if left and len(kept) + len(slow) < self._keep:
                 version = left.pop(0)
                 slow[self._loading_of(version, published[version])] = version
-                await asyncio.wait(slow, timeout=self._loader.turn_s, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(slow, timeout=self._loader.patience_s, return_when=asyncio.FIRST_COMPLETED)
             elif max(slow.values(), default=0) > max(kept, default=0):
                 await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED)
             else:
