@@ -65,9 +65,12 @@ def spoilt(seeds: Sequence[Asked], seed: int, number: int) -> Asked:
 async def ask(port: int, connection: Connection | None, asked: Asked) -> tuple[Answer, Connection | None, str | None]:
     try:
         async with asyncio.timeout(LONGEST_S):
-            if connection is None or not connection.is_open:
-                connection = await connected(port)
+            is_new = connection is None or not connection.is_open
+            connection = await connected(port) if is_new or connection is None else connection
             answer = await connection.ask(asked)
+            if not answer.status and not is_new:  # closed for what came before, such as bytes behind a request
+                connection = await connected(port)
+                answer = await connection.ask(asked)
     except TimeoutError:
         if connection is not None:
             connection.close()
