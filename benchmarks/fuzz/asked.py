@@ -108,3 +108,10 @@ class Connection(asyncio.Protocol):
 async def connected(port: int) -> Connection:
     _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
     return connection
+
+
+async def renewed(port: int, connection: Connection | None) -> Connection:
+    """Another connection instead of one that is used up."""
+    if connection is not None:
+        connection.close()
+    return await connected(port)
