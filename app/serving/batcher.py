@@ -175,6 +175,11 @@ class Batcher(Generic[Row, Answer]):
         return all(lane.is_lost for lane in self._lanes)
 
     @property
+    def slower(self) -> float:
+        """How many times longer batches take of late than by the curve."""
+        return self._state.speed
+
+    @property
     def queue_size(self) -> int:
         return len(self._queue)
 

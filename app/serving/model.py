@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -26,7 +27,7 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.serving.batcher import Answers, Batcher, answer_by
 from app.serving.curve import LatencyCurve, measure
-from app.serving.plan import Plan
+from app.serving.plan import Plan, Tuning
 from app.serving.pool import Pool
 from app.serving.refusals import tell_refusals
 from app.serving.signature import require_signature
@@ -67,8 +68,14 @@ class Loaded:
     sessions: Mapping[str, Session]
     instances: int = 1
     """Batches that run at a time, each on `options.threads` cores."""
-    is_tuned: bool = False
+    plan: Plan | None = None
+    """By which it is run; without one `curve` was measured quickly, when it was loaded."""
+    loaded: datetime = field(default_factory=lambda: datetime.now(UTC))
     curve: LatencyCurve = field(default_factory=lambda: LatencyCurve({(1, 1): 1.0}))
+
+    @property
+    def is_tuned(self) -> bool:
+        return self.plan is not None
 
     @property
     def placements(self) -> dict[str, dict[str, str]]:
@@ -94,7 +101,7 @@ def load(
         loaded = open_version(
             manifest.in_variant(plan.variant), verify, replace(options, threads=plan.threads), plan.instances
         )
-        loaded.curve, loaded.is_tuned = plan.curve, True
+        loaded.curve, loaded.plan = plan.curve, plan
         return loaded
     loaded = open_version(manifest, verify, replace(options, threads=1), options.threads)
     loaded.curve = measure(
@@ -228,6 +235,14 @@ class Model:
     def is_lost(self) -> bool:
         """Whether it cannot predict until its files are mended: no worker could be restored."""
         return self._batcher.is_lost
+
+    @property
+    def tuning(self) -> Tuning:
+        """How it uses this machine."""
+        loaded = self.loaded
+        measured = loaded.plan.measured if loaded.plan else loaded.loaded
+        alone_s = loaded.curve.seconds(1, loaded.task.lengths[0])
+        return Tuning(loaded.plan, loaded.options.threads, loaded.instances, measured, alone_s, self._batcher.slower)
 
     async def drain(self) -> None:
         """Refuse requests from now on; return when those that were admitted are answered."""
