@@ -5,16 +5,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from shutil import copyfile
 
 from app.adding.examples import golden_example
-from app.adding.finding import find_config
+from app.adding.finding import Opened, find_config
 from app.adding.sizes import ANY_SIZES, Sizes
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.manifest import Batching, Manifest, Provenance, TensorSpec, is_model_name
 from app.repository.publish import publish
-from app.runtimes import RUNTIMES
+from app.runtimes import PROGRAMS, RUNTIMES
 from app.runtimes.onnx import signature_of_onnx
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.pytorch import signature_of_pytorch
@@ -74,10 +75,11 @@ def add(file: Path, name: str, models: Path, sizes: Sizes = ANY_SIZES) -> Added:
             copyfile(file.parent / artifact, copy)
         graph = files[file.name]
         try:
-            signature = kind.signature_of(graph)
-            session = RUNTIMES[kind.runtime](graph, ON_CPU)
-            finding = find_config(file.name, signature, session, sizes)
-            golden, limits = golden_example(RawTensors(finding.config, {}), session)
+            opened = Opened(
+                kind.signature_of(graph), RUNTIMES[kind.runtime](graph, ON_CPU), partial(PROGRAMS[kind.runtime], graph)
+            )
+            finding = find_config(file.name, opened, sizes)
+            golden, limits = golden_example(RawTensors(finding.config, {}), opened.session)
             manifest = publish(
                 models,
                 name,
@@ -90,7 +92,7 @@ def add(file: Path, name: str, models: Path, sizes: Sizes = ANY_SIZES) -> Added:
                 inputs=tuple(map(_spec, finding.config.inputs)),
                 outputs=tuple(map(_spec, finding.config.outputs)),
                 config=finding.config.model_dump(mode="json"),
-                batching=Batching() if finding.config.batched else Batching(max_batch_size=1),
+                batching=Batching(max_batch_size=finding.largest if finding.config.batched else 1),
                 limits=limits,
                 golden=golden,
                 provenance=Provenance(

@@ -1,16 +1,18 @@
 """Find out, by running it, how a graph wants to be asked: at which sizes, with what, and whether in batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.adding.dimensions import Dimensions, Key, dimensions_of
 from app.adding.sizes import SIZES, Sizes, sizes_to_try
 from app.errors import InvalidArtifact
+from app.independence.proof import why_dependent
 from app.independence.rows import some_rows
-from app.independence.together import Untried, fault_together
+from app.independence.together import Untried
 from app.repository.manifest import Batching
-from app.runtimes.signature import GraphTensor, Signature
-from app.tasks.tensors import FILLINGS, Filling, RawTensorsConfig, TensorField, filled
+from app.runtimes.program import Program
+from app.runtimes.signature import Bounds, GraphTensor, Signature
+from app.tasks.tensors import FILLINGS, Filling, RawTensors, RawTensorsConfig, TensorField, filled
 from app.tensors import Array, GraphRefused, Session, Tensors
 
 LARGEST = Batching().max_batch_size
@@ -20,10 +22,20 @@ SEEDS = (0, 1, 2)  # so that each row is once the largest, the smallest, the neg
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """A graph that can be run: as a whole, and operator by operator."""
+
+    signature: Signature
+    session: Session
+    program: Callable[[], Program]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """How a graph is served, and why its rows share no batch; `unbatched` is empty if they do."""
+    """How a graph is served. `unbatched` says why its rows share no batch, and is empty if they do."""
 
     config: RawTensorsConfig
+    largest: int
     unbatched: str = ""
 
 
@@ -36,47 +48,52 @@ class Answered:
     answer: Tensors
 
 
-def find_config(file: str, signature: Signature, session: Session, given: Sizes) -> Finding:
+def find_config(file: str, opened: Opened, given: Sizes) -> Finding:
     """Raises InvalidArtifact if the graph runs on nothing that was tried, InvalidInput for an unlawful size."""
+    signature = opened.signature
     if not signature.inputs or not signature.outputs:
         raise InvalidArtifact(f"{file} has no inputs or no outputs")
     dimensions = dimensions_of(signature)
     dimensions.require_known(given)
     batch = [key for key in dimensions.batch() if key not in given]
-    answered, fault = _first_answer(signature, dimensions, session, {**dict.fromkeys(batch, 1), **given})
+    answered, fault = _first_answer(opened, dimensions, {**dict.fromkeys(batch, 1), **given})
     if answered is None and batch:
-        answered, fault = _first_answer(signature, dimensions, session, given)
+        answered, fault = _first_answer(opened, dimensions, given)
     if answered is None:
         raise InvalidArtifact(_not_runnable(file, dimensions, fault))
-    unbatched = (
-        why_unbatched(signature, dimensions, session, batch, answered.sizes)
-        if batch
-        else "its inputs have no first dimension in common that counts rows"
-    )
-    return Finding(_config(signature, dimensions, answered, batched=not unbatched), unbatched)
+    largest = min([LARGEST, *(bounds.most for key in batch if (bounds := dimensions.bounds.get(key, Bounds())).most)])
+    unbatched = why_unbatched(opened, dimensions, batch, answered, largest)
+    return Finding(_config(signature, dimensions, answered, batched=not unbatched), largest, unbatched)
 
 
 def why_unbatched(
-    signature: Signature, dimensions: Dimensions, session: Session, batch: Sequence[Key], sizes: Sizes
+    opened: Opened, dimensions: Dimensions, batch: Sequence[Key], answered: "Answered", largest: int
 ) -> str:
     """Return in words why rows of this graph may not share a batch, "" if they may."""
+    sizes = answered.sizes
+    if not batch:
+        return "its inputs have no first dimension in common that counts rows"
     if any(sizes[key] != 1 for key in batch):
         return "it does not run on a single row"
-    if len(batch) > 1 and not _fails_if_unlike(signature, dimensions, session, batch, sizes):
+    if largest < 2:
+        return "it takes one row at a time"
+    if len(batch) > 1 and not _fails_if_unlike(opened, dimensions, batch, sizes):
         return "the first dimensions of its inputs are different ones"
-    others = {key: OTHER_SIZE for key in sizes if key not in batch}
-    tried = False
-    for rest in dict.fromkeys((tuple(sizes.items()), tuple({**sizes, **others}.items()))):
-        shapes = {name: shape[1:] for name, shape in dimensions.shapes(dict(rest)).items()}
+    task = RawTensors(_config(opened.signature, dimensions, answered, batched=True), {})
+    program = opened.program()
+    untried, tried = "", False
+    for each in (dict(sizes), {key: 1 if key in batch else OTHER_SIZE for key in sizes}):
+        shapes = {name: shape[1:] for name, shape in dimensions.shapes(each).items()}
         for seed in SEEDS:
-            rows = some_rows(signature.inputs, shapes, NUM_ROWS, seed)
+            rows = some_rows(opened.signature.inputs, shapes, NUM_ROWS, seed)
             try:
-                if fault := fault_together(session.run, rows, _batches(LARGEST)):
+                if fault := why_dependent(task, {"model": opened.session}, {"model": program}, rows, largest):
                     return fault
-            except Untried:
+            except Untried as error:
+                untried = untried or f"a row cannot be answered alone: {error}"
                 break
             tried = True
-    return "" if tried else "it fails on rows of random numbers, so that nothing can be said about batches of them"
+    return "" if tried else untried
 
 
 def _not_runnable(file: str, dimensions: Dimensions, fault: str) -> str:
@@ -86,24 +103,16 @@ def _not_runnable(file: str, dimensions: Dimensions, fault: str) -> str:
     return f"{file} cannot be run on ones of any size up to {SIZES[-1]}: {fault}; say the right sizes, as in {sizes}"
 
 
-def _batches(largest: int) -> list[list[int]]:
-    return [[0, 1, 2], [2, 1, 0], [1, 2], [i % NUM_ROWS for i in range(largest)]]
-
-
-def _fails_if_unlike(
-    signature: Signature, dimensions: Dimensions, session: Session, batch: Sequence[Key], sizes: Sizes
-) -> bool:
+def _fails_if_unlike(opened: Opened, dimensions: Dimensions, batch: Sequence[Key], sizes: Sizes) -> bool:
     unlike = {**sizes, **{key: 2 + i for i, key in enumerate(batch)}}
     try:
-        session.run(_inputs(signature.inputs, dimensions.shapes(unlike), "ones"))
+        opened.session.run(_inputs(opened.signature.inputs, dimensions.shapes(unlike), "ones"))
     except GraphRefused:
         return True
     return False
 
 
-def _first_answer(
-    signature: Signature, dimensions: Dimensions, session: Session, given: Sizes
-) -> tuple[Answered | None, str]:
+def _first_answer(opened: Opened, dimensions: Dimensions, given: Sizes) -> tuple["Answered | None", str]:
     """The smallest sizes at which something comes out, else at which the graph runs, else the first thing it says."""
     fault, empty = "", None
     for tried, sizes in enumerate(sizes_to_try(dimensions, given, ())):
@@ -111,7 +120,7 @@ def _first_answer(
             break
         for filling in FILLINGS:
             try:
-                answer = session.run(_inputs(signature.inputs, dimensions.shapes(sizes), filling))
+                answer = opened.session.run(_inputs(opened.signature.inputs, dimensions.shapes(sizes), filling))
             except MemoryError:
                 raise
             except Exception as error:  # whatever the graph has against these

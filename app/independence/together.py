@@ -1,46 +1,63 @@
-"""The whole graph, run on rows alone and in company: its answers to a row must be the same."""
+"""Rows answered alone and in company: the answers must be the same."""
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 
 import numpy as np
 
-from app.independence.rows import batch_of
+from app.errors import InferenceFailed
 from app.tensors import Array, Tensors
 
-Run = Callable[[Tensors], Tensors]
+Answer = Callable[[Sequence[Tensors]], Sequence[Tensors]]
+"""Answers rows as one batch."""
+
+FIRST_SIZES = (2, 3)
+MOST_SECONDS = 5.0  # for the sizes that are left, after the first and the largest
 
 
 class Untried(Exception):
-    """The graph fails on these rows one by one, so they show nothing."""
+    """The rows cannot be answered one by one, so they show nothing."""
 
 
-def fault_together(run: Run, rows: Sequence[Tensors], batches: Sequence[Sequence[int]]) -> str | None:
-    """Return in words how rows answer differently in company, or None if they do not.
-
-    `batches` are lists of indices into `rows`. Raises Untried if a row fails alone, which is no evidence.
-    """
+def answers_alone(answer: Answer, rows: Sequence[Tensors]) -> list[Tensors]:
+    """Raises Untried if there are none, InferenceFailed if they are not one for each row, and MemoryError."""
     try:
-        alone = [run(batch_of([row])) for row in rows]
-    except MemoryError:
+        return [answer([row])[0] for row in rows]
+    except (MemoryError, InferenceFailed):
         raise
     except Exception as error:
         raise Untried(str(error)) from error
-    for name in alone[0]:
-        if any(not isinstance(one[name], np.ndarray) or one[name].shape[:1] != (1,) for one in alone):
-            return f"output {name} has no row of its own for each row"
-    for batch in batches:
-        try:
-            together = run(batch_of([rows[i] for i in batch]))
-        except MemoryError:
-            raise
-        except Exception as error:
-            return f"{len(batch)} rows fail together: {error}"
-        for name, array in together.items():
-            if array.shape[:1] != (len(batch),):
-                return f"{len(batch)} rows give output {name} of shape {list(array.shape)}"
-            for place, i in enumerate(batch):
-                if not alike(alone[i][name][0], array[place]):
-                    return f"output {name} of a row depends on the rows beside it, or on their number"
+
+
+def fault_together(answer: Answer, rows: Sequence[Tensors], alone: Sequence[Tensors], largest: int) -> str | None:
+    """Return in words how rows answer otherwise than `alone` in batches of up to `largest`, or None if they do not."""
+    end = monotonic() + MOST_SECONDS
+    for size in dict.fromkeys((*FIRST_SIZES, largest, *range(largest, 1, -1))):
+        if size > largest or (monotonic() > end and size not in (*FIRST_SIZES, largest)):
+            continue
+        for places in _orders(len(rows), size):
+            if fault := _fault(answer, rows, alone, places):
+                return fault
+    return None
+
+
+def _orders(count: int, size: int) -> list[list[int]]:
+    """Which rows are in the batch, in which order; each of a few is once in each place."""
+    forward = [i % count for i in range(size)]
+    return [forward, [(count - 1 - i) % count for i in range(size)]] if size <= count else [forward]
+
+
+def _fault(answer: Answer, rows: Sequence[Tensors], alone: Sequence[Tensors], places: Sequence[int]) -> str | None:
+    try:
+        together = answer([rows[i] for i in places])
+    except MemoryError:
+        raise
+    except Exception as error:
+        return f"{len(places)} rows fail together: {error}"
+    for i, found in zip(places, together, strict=True):
+        for name, array in found.items():
+            if not alike(alone[i][name], array):
+                return f"{name} of a row is another beside other rows, or in a batch of {len(places)}"
     return None
 
 

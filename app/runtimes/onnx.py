@@ -4,7 +4,7 @@ Loading runs no code of the file's author: no custom operator library is ever re
 itself refuses tensors that are stored outside the file's folder.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -127,12 +127,42 @@ def signature_of_onnx(path: Path) -> Signature:
     )
 
 
+def open_part(content: bytes, folder: Path) -> Callable[[Sequence[str], Tensors], list[Any]]:
+    """Return what runs a graph that is not in a file: of names of outputs and of inputs by name.
+
+    Its operators run as they are, none fused with another. `folder` holds the weights outside the graph.
+    """
+    options = _options(1, ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
+    with memory_errors():
+        session = ort.InferenceSession(content, options, providers=[CPU], enable_fallback=0, read_config_from_model=0)
+
+    def run(outputs: Sequence[str], inputs: Tensors) -> list[Any]:
+        with memory_errors():
+            found: list[Any] = session.run(outputs, inputs)
+        return found
+
+    return run
+
+
+def inline_functions(path: Path, target: Path) -> Path:
+    """Write the graph at `path` to `target`, with the operators of its functions in their place."""
+    options = _options(1, ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
+    options.optimized_model_filepath = str(target)
+    _session(path, options, [CPU])
+    return target
+
+
 def _open(
     path: Path,
     threads: int,
     providers: Sequence[Any],
     optimizations: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
 ) -> ort.InferenceSession:
+    return _session(path, _options(threads, optimizations), providers)
+
+
+def _options(threads: int, optimizations: ort.GraphOptimizationLevel) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -146,6 +176,10 @@ def _open(
     options.add_session_config_entry("session.use_env_allocators", "1")
     # Or the file's name and metadata could choose another format and other options than these.
     options.add_session_config_entry("session.load_model_format", "ONNX")
+    return options
+
+
+def _session(path: Path, options: ort.SessionOptions, providers: Sequence[Any]) -> ort.InferenceSession:
     try:
         with memory_errors():
             return ort.InferenceSession(

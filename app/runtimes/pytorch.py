@@ -21,7 +21,7 @@ from app.runtimes.memory import memory_errors
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.placement import place
 from app.runtimes.refusals import refusals
-from app.runtimes.signature import GraphTensor, Signature
+from app.runtimes.signature import Bounds, GraphTensor, Signature
 from app.tensors import NUMPY_TYPES, Array, Placement, Tensors
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class PytorchSession:
             tensors = [torch.tensor(inputs[name], device=self.placement.device) for name in self._input_names]
             args, kwargs = torch.utils._pytree.tree_unflatten(tensors, self._in_spec)
             outputs = torch.utils._pytree.tree_leaves(self._module(*args, **kwargs))
-            arrays = [_as_array(torch, output) for output in outputs]
+            arrays = [as_array(torch, output) for output in outputs]
         return dict(zip(self._output_names, arrays, strict=True))
 
     def trimmed(self) -> AbstractContextManager[None]:
@@ -98,7 +98,9 @@ def signature_of_pytorch(path: Path) -> Signature:
     def described(names: Sequence[str], nodes: Sequence[Any], known: dict[Any, Any]) -> tuple[GraphTensor, ...]:
         tensors = []
         for name, node in zip(names, nodes, strict=True):
-            value = values[node]
+            value = values.get(node)
+            if not isinstance(value, torch.Tensor):
+                raise InvalidArtifact(f"{path.name}: {name} is no tensor; export it with tensors in and out")
             if value.dtype not in known:
                 raise InvalidArtifact(f"{path.name}: {name} is a {value.dtype} tensor, which has no V2 datatype")
             shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
@@ -109,7 +111,18 @@ def signature_of_pytorch(path: Path) -> Signature:
     return Signature(
         described(input_names(program), signature.user_inputs, datatypes),
         described(output_names(program), signature.user_outputs, datatypes | {torch.bfloat16: "FP32"}),
+        {
+            name: tuple("" if isinstance(size, int) else str(size) for size in values[name].shape)
+            for name in input_names(program)
+        },
+        {str(size): _bounds(limits) for size, limits in program.range_constraints.items()},
     )
+
+
+def _bounds(limits: Any) -> Bounds:
+    """Export assumes that a size is at least 2, but programs run at 1 as well unless that was asked for."""
+    least, most = (int(one) if one.is_Integer else None for one in (limits.lower, limits.upper))
+    return Bounds(least if least and least > 2 else 0, most)
 
 
 def open_program(path: Path) -> "ExportedProgram":
@@ -203,7 +216,7 @@ def _drop_metadata_asserts(program: "ExportedProgram") -> None:
             module.recompile()
 
 
-def _as_array(torch: Any, output: "torch.Tensor") -> Array:
+def as_array(torch: Any, output: "torch.Tensor") -> Array:
     output = output.detach().cpu()
     if output.dtype == torch.bfloat16:
         output = output.float()

@@ -144,10 +144,10 @@ class Task(ABC):
     def run(self, sessions: Mapping[str, Session], rows: Sequence[Tensors]) -> list[Tensors]:
         """Answer rows as one batch: collate, forward, split."""
         outputs = self.forward(sessions, self.collate(rows))
-        if any(len(array) != len(rows) for array in outputs.values()):
-            raise InferenceFailed(
-                f"{len(rows)} rows gave { ({name: len(array) for name, array in outputs.items()}) } rows"
-            )
+        counts = {name: np.shape(array)[:1] for name, array in outputs.items()}
+        if any(count != (len(rows),) for count in counts.values()):
+            given = ", ".join(f"{count[0] if count else 'no'} rows of {name}" for name, count in counts.items())
+            raise InferenceFailed(f"{len(rows)} rows gave {given}")
         return [{name: array[i, ...] for name, array in outputs.items()} for i in range(len(rows))]
 
 

@@ -197,7 +197,9 @@ def ordinary() -> list[Case]:
         Case("texts", TEXTS, plain(lambda: texts(64, 3000, truncate=True))),
         Case("reasons", TEXTS_WHY, plain(lambda: texts(1, 600, truncate=True))),
         Case("an article", SUMMARY, plain(lambda: json.dumps(article_of).encode())),
-        Case("vectors", VECTORS, plain(lambda: json.dumps({"inputs": [article(3000)] * 64, "truncate": True}).encode())),
+        Case(
+            "vectors", VECTORS, plain(lambda: json.dumps({"inputs": [article(3000)] * 64, "truncate": True}).encode())
+        ),
         Case("histories", FILMS, plain(lambda: json.dumps({"inputs": [[50, 172]] * 64}).encode())),
         Case("photos", PHOTOS, plain(lambda: form(file_part(jpeg(110_000)) for _ in range(64)), Content_Type=FORM)),
         Case("reasons of a photo", PHOTOS_WHY, plain(lambda: jpeg(110_000), Content_Type="image/jpeg")),

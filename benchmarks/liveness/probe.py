@@ -43,7 +43,9 @@ def _status(connection: socket.socket) -> int:
     while b"\r\n\r\n" not in read:
         read += _received(connection)
     head, _, body = read.partition(b"\r\n\r\n")
-    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    length = next(
+        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+    )
     while len(body) < length:
         body += _received(connection)
     return int(head.split(b" ", 2)[1])

@@ -14,20 +14,19 @@ from app.telemetry import Telemetry
 from app.tensors import Tensors
 
 CASES = Path(__file__).parent / "cases"
-BESIDE = "depends on the rows beside it"
 FIRST = "no first dimension in common"
 
 
 @pytest.mark.parametrize(
     ("case", "why"),
     [
-        pytest.param("dynquant", BESIDE, id="quantized by the largest of the batch"),
-        pytest.param("peaknorm", BESIDE, id="divided by the largest of the batch"),
-        pytest.param("max-batch", BESIDE, id="multiplied by the largest of the batch"),
-        pytest.param("l2-batch", BESIDE, id="divided by the norm over the batch"),
-        pytest.param("tril", BESIDE, id="a triangle of the batch"),
-        pytest.param("split", BESIDE, id="padded to the longest text of the batch"),
-        pytest.param("view", "no row of its own", id="more rows out than in"),
+        pytest.param("dynquant", "DynamicQuantizeLinear mixes rows", id="quantized by the largest of the batch"),
+        pytest.param("peaknorm", "ReduceMax makes one value", id="divided by the largest of the batch"),
+        pytest.param("max-batch", "ReduceMax makes one value", id="multiplied by the largest of the batch"),
+        pytest.param("l2-batch", "ReduceL2 makes one value", id="divided by the norm over the batch"),
+        pytest.param("tril", "Trilu answers a row by its place", id="a triangle of the batch"),
+        pytest.param("split", "shape depends on what rows hold", id="padded to the longest text of the batch"),
+        pytest.param("view", "1 rows gave 3 rows of logits", id="more rows out than in"),
         pytest.param("prelu", FIRST, id="a slope for each column"),
         pytest.param("two-lengths", FIRST, id="two vectors of different length"),
         pytest.param("bcast", FIRST, id="one bias for all rows"),

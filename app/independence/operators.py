@@ -1,0 +1,151 @@
+"""Each operator by itself: does what it gives for a row depend on that row, and on nothing else?
+
+A whole graph hides much: a threshold that no row reaches, a factor of nought. So each operator is given rows made for
+it, whatever the operators before it would have given. One row after another is exchanged; what changes with it belongs
+to it, and nothing may belong to two. Then some of the rows alone, in another order, must give the same.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.independence.layout import Layout
+from app.independence.trial import COUNT, Trial
+from app.runtimes.program import Program, Step, Value
+from app.tensors import Array, Tensors
+
+MOST_STEPS = 40  # that are looked at as one
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What no row can change: its value beside COUNT rows, and beside the FEWER."""
+
+    value: Value
+    fewer: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A tensor in which every number belongs to one row."""
+
+    value: Array
+    layout: Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What cannot be judged by itself: whatever reads it is judged together with the `steps` that make it."""
+
+    steps: tuple[Step, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What more than one row has a part in."""
+
+    why: str
+
+
+State = Fixed | Rows | Open | Joined
+
+
+def fault_of_operators(program: Program, batch: Tensors) -> str | None:
+    """Return in words which operator lets rows influence each other, or None if none does.
+
+    `batch` are COUNT rows that the graph can compute.
+    """
+    states: dict[str, State] = {name: Rows(np.ascontiguousarray(batch[name]), Layout(0)) for name in program.inputs}
+    places: dict[Step, int] = {}
+    waiting = deque(program.steps)
+    while waiting:
+        step = waiting.popleft()
+        if inside := _inside(program, states, step):
+            waiting.extendleft(reversed(inside))
+            continue
+        places[step] = len(places)
+        earlier = {one for name in step.reads if isinstance(state := states.get(name), Open) for one in state.steps}
+        states.update(_judged(program, states, (*sorted(earlier, key=places.__getitem__), step)))
+    for name in program.outputs:
+        if fault := _fault_of_output(name, states[name] if name in states else _constant(program, name)):
+            return fault
+    return None
+
+
+def _inside(program: Program, states: Mapping[str, State], step: Step) -> Sequence[Step] | None:
+    """The operators in place of one that chooses by a value that no row can change."""
+    if step.condition is None:
+        return None
+    state = states[step.condition] if step.condition in states else _constant(program, step.condition)
+    if isinstance(state, Fixed) and np.array_equal(state.value, state.fewer):
+        return program.inside(step, state.value)
+    return None
+
+
+def _fault_of_output(name: str, state: State) -> str | None:
+    match state:
+        case Joined(why) | Open(_, why):
+            return why
+        case Rows(value, layout) if layout != Layout(0) or len(value) != COUNT:
+            return f"the first dimension of output {name} does not count rows"
+        case Fixed(value, _) if np.shape(value)[:1] != (COUNT,):
+            return f"output {name} has no row of its own for each row"
+    return None
+
+
+def _judged(program: Program, states: Mapping[str, State], steps: Sequence[Step]) -> dict[str, State]:
+    """The states of what the last of `steps` writes; the others make what only it can read."""
+    last = steps[-1]
+    written = {name for one in steps for name in one.writes}
+    reads = {name: None for one in steps for name in one.reads if name not in written}
+    known = {name: states[name] if name in states else _constant(program, name) for name in reads}
+    joined = next((state for state in known.values() if isinstance(state, Joined)), None)
+    rows = {name: state for name, state in known.items() if isinstance(state, Rows)}
+    reads_rows = any(name not in one.shapes for one in steps for name in one.reads if name in rows)
+    if joined is None and reads_rows and any(one.branches for one in steps):
+        joined = Joined(f"{last.operator} runs other operators on what rows hold")
+    if joined is None and len(steps) > MOST_STEPS:
+        joined = Joined(f"the operators before {last.operator} cannot be looked at one by one")
+    if joined is not None:
+        return dict.fromkeys(last.writes, joined)
+    fixed = {name: (state.value, state.fewer) for name, state in known.items() if isinstance(state, Fixed)}
+    try:
+        trial = Trial(program, steps, fixed, {name: (state.value, state.layout) for name, state in rows.items()})
+        if not reads_rows:
+            return {name: _fixed(program, steps, *pair) for name, pair in trial.values().items()}
+        trial.exchange()
+    except MemoryError:
+        raise
+    except Exception as error:
+        return dict.fromkeys(last.writes, Open(tuple(steps), f"{last.operator} cannot be run by itself: {error}"))
+    return {name: _of_rows(steps, trial, name) for name in last.writes}
+
+
+def _fixed(program: Program, steps: Sequence[Step], value: Value, fewer: Value) -> State:
+    if program.is_known(value):
+        return Fixed(value, fewer)
+    return Open(tuple(steps), f"{steps[-1].operator} gives what is no tensor")
+
+
+def _of_rows(steps: Sequence[Step], trial: Trial, name: str) -> State:
+    operator, value = steps[-1].operator, trial.value(name)
+    if not isinstance(value, np.ndarray):
+        return Open(tuple(steps), f"{operator} gives what is no tensor")
+    if fault := trial.fault(name):
+        return Joined(f"{operator} {fault}, in its output {name}")
+    layout = trial.layout(name)
+    if layout is None:
+        return Joined(f"{operator} mixes rows, in its output {name}")
+    if not trial.is_placeless(name, layout):
+        return Open(
+            tuple(steps), f"{operator} answers a row by its place or by the number of rows, in its output {name}"
+        )
+    return Rows(value, layout)
+
+
+def _constant(program: Program, name: str) -> Fixed:
+    value = program.constant(name)
+    return Fixed(value, value)

@@ -1,0 +1,151 @@
+"""An ONNX graph, operator by operator: each can be run as a graph of its own."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from app.runtimes.onnx import inline_functions, open_part
+from app.runtimes.onnx_file import (
+    ATTRIBUTE_GRAPH,
+    ATTRIBUTE_NAME,
+    ATTRIBUTES,
+    DIMS,
+    GRAPH,
+    INPUTS,
+    IR_VERSION,
+    NODE_INPUTS,
+    NODE_OUTPUTS,
+    NODES,
+    OPERATOR,
+    OPSETS,
+    OUTPUTS,
+    SPARSE_VALUES,
+    SPARSE_WEIGHTS,
+    TENSOR_NAME,
+    WEIGHTS,
+    Node,
+    OnnxFile,
+    node_of,
+)
+from app.runtimes.program import Step, Value
+from app.runtimes.protobuf import Message, field
+from app.tensors import Array
+
+ELEMENTS = {
+    "float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "object": 8, "bool": 9,
+    "float16": 10, "float64": 11, "uint32": 12, "uint64": 13,
+}  # fmt: skip
+DATA_TYPE, STRING_DATA, RAW_DATA = 2, 6, 9
+OLDEST_IR = 8  # of older ones, weights are inputs too
+# Operators that read no numbers of their first or second input.
+ONLY_SHAPES = {
+    "Shape": 0, "Size": 0, "EyeLike": 0, "RandomNormalLike": 0, "RandomUniformLike": 0, "CastLike": 1,
+}  # fmt: skip
+SMALL = 1024  # numbers of a weight that is looked at
+
+
+class OnnxProgram:
+    """Raises InvalidArtifact when made if the file cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder = path.parent
+        file = OnnxFile(path)
+        if file.functions:
+            with tempfile.TemporaryDirectory(prefix="tessera-") as folder:
+                file = OnnxFile(inline_functions(path, Path(folder) / path.name))
+        self._opsets = b"".join(field(OPSETS, one) for one in file.model.all(OPSETS))
+        self._ir_version = max(file.model.integer(IR_VERSION), OLDEST_IR)
+        self._weights: dict[str, bytes] = {}
+        self._sizes: dict[str, int] = {}
+        self._add_weights(file.graph)
+        self.inputs = [name for one in file.graph.messages(INPUTS) if (name := one.text(1)) not in self._weights]
+        self.outputs = [one.text(1) for one in file.graph.messages(OUTPUTS)]
+        self.steps = [_step(node) for node in file.nodes()]
+
+    def _add_weights(self, graph: Message) -> None:
+        for tensor in graph.messages(WEIGHTS):
+            self._weights[tensor.text(TENSOR_NAME)] = field(WEIGHTS, tensor.content)
+            self._sizes[tensor.text(TENSOR_NAME)] = prod(tensor.integers(DIMS))
+        for tensor in graph.messages(SPARSE_WEIGHTS):
+            self._weights[tensor.message(SPARSE_VALUES).text(TENSOR_NAME)] = field(SPARSE_WEIGHTS, tensor.content)
+
+    def constant(self, name: str) -> Value:
+        weight = self._weights[name]
+        if self._sizes.get(name, SMALL + 1) > SMALL:
+            return weight
+        try:
+            return open_part(self._model([], [weight], [], [name]), self._folder)([name], {})[0]
+        except Exception:  # of a type that numpy lacks
+            return weight
+
+    def inside(self, step: Step, condition: Value) -> Sequence[Step] | None:
+        wanted = "then_branch" if np.all(condition) else "else_branch"
+        (branch,) = [
+            one.message(ATTRIBUTE_GRAPH) for one in step.node.messages(ATTRIBUTES) if one.text(ATTRIBUTE_NAME) == wanted
+        ]
+        self._add_weights(branch)
+        results = [one.text(1) for one in branch.messages(OUTPUTS)]
+        copies = [
+            field(NODE_INPUTS, inner) + field(NODE_OUTPUTS, outer) + field(OPERATOR, "Identity")
+            for inner, outer in zip(results, step.node.texts(NODE_OUTPUTS), strict=True)
+            if outer
+        ]
+        return [_step(node_of(one)) for one in (*branch.messages(NODES), *map(Message, copies))]
+
+    def is_known(self, value: Value) -> bool:
+        return isinstance(value, bytes) or (isinstance(value, np.ndarray) and value.dtype.name in ELEMENTS)
+
+    def prepare(
+        self, steps: Sequence[Step], fixed: Mapping[str, Value], free: Mapping[str, Value], wanted: Sequence[str]
+    ) -> Callable[[Mapping[str, Value]], dict[str, Value]]:
+        weights = [
+            value if isinstance(value, bytes) else field(WEIGHTS, _tensor(name, value)) for name, value in fixed.items()
+        ]
+        inputs = [_described(name, value) for name, value in free.items()]
+        run = open_part(self._model([step.node for step in steps], weights, inputs, wanted), self._folder)
+        return lambda values: dict(zip(wanted, run(wanted, {name: values[name] for name in free}), strict=True))
+
+    def _model(
+        self, nodes: Sequence[Message], weights: Sequence[bytes], inputs: Sequence[bytes], outputs: Sequence[str]
+    ) -> bytes:
+        graph = [*(field(NODES, node.content) for node in nodes), field(2, "part"), *weights]
+        graph += [field(INPUTS, one) for one in inputs]
+        graph += [field(OUTPUTS, field(1, name)) for name in outputs]
+        return field(IR_VERSION, self._ir_version) + self._opsets + field(GRAPH, b"".join(graph))
+
+
+def _step(node: Node) -> Step:
+    return Step(
+        node.operator,
+        node.reads,
+        node.writes,
+        node.message,
+        shapes=_only_shapes(node),
+        branches=bool(node.subgraphs),
+        condition=node.reads[0] if node.operator == "If" and not node.domain else None,
+    )
+
+
+def _only_shapes(node: Node) -> frozenset[str]:
+    if node.domain or node.operator not in ONLY_SHAPES:
+        return frozenset()
+    reads = node.message.texts(NODE_INPUTS)
+    seen = reads.pop(ONLY_SHAPES[node.operator])
+    return frozenset({seen} - {*reads})
+
+
+def _described(name: str, array: Array) -> bytes:
+    kind = field(1, field(1, ELEMENTS[array.dtype.name]))
+    return field(1, name) + field(2, kind)
+
+
+def _tensor(name: str, array: Array) -> bytes:
+    head = b"".join(field(DIMS, size) for size in array.shape) + field(DATA_TYPE, ELEMENTS[array.dtype.name])
+    if array.dtype == np.object_:
+        data = b"".join(field(STRING_DATA, text) for text in array.ravel().tolist())
+    else:
+        data = field(RAW_DATA, np.ascontiguousarray(array).tobytes())
+    return head + field(TENSOR_NAME, name) + data

@@ -1,0 +1,58 @@
+"""A graph as the list of its operators, each of which can be run by itself."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Value = Any
+"""What an operator reads or writes: an array; or whatever else the runtime has, which only it understands."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One operator. `node` is the runtime's own. Of what is in `shapes` it reads no numbers, only types and shapes.
+
+    `branches`: it runs operators inside, and if there is a `condition`, a value decides once which.
+    """
+
+    operator: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    node: Any
+    shapes: frozenset[str] = frozenset()
+    branches: bool = False
+    condition: str | None = None
+
+
+class Program(Protocol):
+    """The operators in the order in which they run. What no step writes and is no input is a constant."""
+
+    @property
+    def inputs(self) -> Sequence[str]: ...
+
+    @property
+    def outputs(self) -> Sequence[str]: ...
+
+    @property
+    def steps(self) -> Sequence[Step]: ...
+
+    def constant(self, name: str) -> Value:
+        """Return a weight: an array if it is small enough to be looked at."""
+        ...
+
+    def inside(self, step: Step, condition: Value) -> "Sequence[Step] | None":
+        """Return the operators that run in place of one that chooses by a condition; None if it is not so simple."""
+        ...
+
+    def is_known(self, value: Value) -> bool:
+        """Return whether a value can be handed to `prepare` as a fixed one."""
+        ...
+
+    def prepare(
+        self, steps: Sequence[Step], fixed: Mapping[str, Value], free: Mapping[str, Value], wanted: Sequence[str]
+    ) -> Callable[[Mapping[str, Value]], dict[str, Value]]:
+        """Return a function of values like those in `free` that runs `steps` and gives what is `wanted`.
+
+        `fixed` and `free` are all that the steps read from outside. Raises what the runtime raises, then or now.
+        """
+        ...
