@@ -24,6 +24,7 @@ from app.keys import KeyRing
 from app.logs.writer import LogWriter
 from app.repository.manifest import is_model_name
 from app.repository.repository import ModelRepository
+from app.runtimes.allocator import return_large_blocks
 from app.runtimes.arena import open_arena
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Engine, LocalEngine
@@ -45,6 +46,7 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[ASGIApp, 
     )
     if unusable := [name for name in settings.required_models if not is_model_name(name)]:
         raise ValueError(f"required_models: {unusable[0]!r} is not a model's name")
+    return_large_blocks()
     open_arena(settings.max_tensor_bytes)
     keys = _keys(settings)
     telemetry = Telemetry(lambda: lines.dropped if lines else 0)

@@ -357,6 +357,7 @@ class Batcher(Generic[Row, Answer]):
             if batch:
                 self._queue.ended(batch, await self._answer(batch, lane))
                 lane.is_idle = True
+                del batch  # or its tensors would stay in memory until the next one
             elif not self._queue:
                 self._arrived.clear()
 
@@ -369,6 +370,7 @@ class Batcher(Generic[Row, Answer]):
                 lane.is_idle = False
                 self._queue.ended(batch, await self._answer(batch, lane))
                 lane.is_idle = True
+                del first, batch
 
     def _goes_ahead(self, share: Share) -> bool:
         """Whether all workers are busy, and with what this one need not wait for."""
