@@ -25,6 +25,7 @@ from app.api.hosts import KnownHosts
 from app.api.limits import Limits, body_limit
 from app.api.middleware import RequestContext
 from app.api.predict import predict_handlers
+from app.api.transit import Transit
 from app.api.v2_infer import infer_handlers
 from app.keys import KeyRing
 from app.serving.engine import Engine
@@ -58,7 +59,7 @@ def create_app(
     write_line: WriteLine | None = None,
     line_share: float = 1.0,
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
-) -> ASGIApp:
+) -> RequestContext:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
 
     Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers;
@@ -113,7 +114,7 @@ def create_app(
     return RequestContext(
         inside,
         report=Report(engine, telemetry, write_line, line_share),
-        body_limit=body_limit(engine, limits),
+        transit=Transit(body_limit(engine, limits), limits.request_timeout_s, limits.all_bodies_bytes),
         headers=SecurityHeaders(app),
         is_stopping=lambda: engine.is_stopping,
     )

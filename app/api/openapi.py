@@ -26,6 +26,7 @@ ERRORS = {
     404: "no such model or version",
     409: "the newest version failed its checks; the one before stays live",
     413: "the body or the number of inputs is too large",
+    415: "the body is compressed otherwise than by gzip or deflate",
     422: "an input is not usable; `details` says which and why",
     429: "there is too much to do; `Retry-After` says when to try again",
     500: "the model failed on this input",
@@ -181,11 +182,11 @@ def example_request(manifest: Manifest) -> dict[str, Any]:
 
 def _statuses(path: str) -> list[int]:
     if path.startswith("/v2"):
-        return [400, 404, 413, 429, 500, 503, 504] if path.endswith("/infer") else [400, 404]
+        return [400, 404, 413, 415, 429, 500, 503, 504] if path.endswith("/infer") else [400, 404]
     if path.startswith("/hf/") and path.endswith(("/info", "/health")):
         return [404, 503]
     if path.startswith("/hf/") or path.endswith(("/predict", "/explain")):
-        return [404, 413, 422, 429, 500, 503, 504]
+        return [404, 413, 415, 422, 429, 500, 503, 504]
     if path.endswith("/items"):
         return [404, 422, 503]
     return [404, 409, 503] if path.endswith("/load") else [404]
