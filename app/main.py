@@ -113,7 +113,8 @@ class Server(uvicorn.Server):
                 port=settings.port,
                 log_config=None,
                 access_log=False,
-                proxy_headers=False,  # nothing here depends on who asks
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=[*settings.trusted_proxies],
                 server_header=False,
                 http=bounded(Bounds(Connections(settings.num_connections), settings.max_header_bytes)),
                 ws="none",  # no route speaks it, and what asks for it is answered as HTTP

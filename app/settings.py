@@ -3,7 +3,7 @@
 import os
 import re
 import resource
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -67,10 +67,15 @@ class Settings(BaseSettings):
         description="names with a dot by which it may be called, with commas between; * for all",
     )
 
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="addresses or networks, with commas between, whose X-Forwarded-For is believed",
+    )
+
     log_format: LogFormat = Field("text", description="text or json, a line each")
     log_requests: float = Field(1.0, ge=0, le=1, description="share of requests with a line; failures always have one")
 
-    @field_validator("cors_origins", "hosts", "required_models", mode="before")
+    @field_validator("cors_origins", "hosts", "required_models", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, given: Any) -> Any:
         return [one.strip() for one in given.split(",")] if isinstance(given, str) else given
@@ -83,6 +88,16 @@ class Settings(BaseSettings):
             if not re.fullmatch(ORIGIN, origin):
                 raise ValueError(f"{origin!r} is no origin, such as https://example.org or http://localhost:3000")
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"{proxy!r} is no address or network, such as 10.0.0.2 or 10.0.0.0/24") from error
+        return proxies
 
     @field_validator("hosts")
     @classmethod
