@@ -3,17 +3,22 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 HOST ?= 127.0.0.1
 PORT ?= 8000
 BIN := .venv/bin
+# An index with torch's build for CPUs, which is much smaller than the one for GPUs that pip takes without it.
+TORCH_INDEX ?=
+INSTALL = $(BIN)/pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 DEFAULT_MODELS := imagenet-efficientnet reviews-sentiment article-summarizer movielens-recommender
 
-.PHONY: install check test train serve bench clean
+.PHONY: install check test train serve committed bench chaos clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make serve    environment, models, service on $(HOST):$(PORT)"
+	@echo "make committed  the same without torch and training: the six committed models"
 	@echo "make test     environment, all tests"
 	@echo "make check    format, lint, types, import contracts"
 	@echo "make train    make every default model anew; TRAIN='--precision bf16-mixed' where the processor has bf16"
 	@echo "make tuned    measure how each model runs fastest here (make serve does it once)"
+	@echo "make chaos    what becomes of requests under faults; CHAOS='--only sigterm,full-disk' for a part"
 	@echo "make bench    measure the service beside its peers; BENCH='--only mixed --rounds 1' for a part"
 
 # A stamp per set of packages: make redoes what pyproject.toml has changed, and nothing else.
@@ -22,12 +27,16 @@ help:
 	$(PYTHON) -m venv .venv
 	@touch $@
 
+.venv/runtime: .venv/python pyproject.toml
+	$(INSTALL) -e '.[cpu]'
+	@touch $@
+
 .venv/serve: .venv/python pyproject.toml
-	$(BIN)/pip install -e '.[cpu,train]'
+	$(INSTALL) -e '.[cpu,train]'
 	@touch $@
 
 .venv/dev: .venv/serve pyproject.toml
-	$(BIN)/pip install -e '.[cpu,train,dev]'
+	$(INSTALL) -e '.[cpu,train,dev]'
 	@touch $@
 
 install: .venv/dev
@@ -52,11 +61,16 @@ train: .venv/serve
 tuned: .venv/serve models
 	@$(BIN)/python -m app tune --if-missing
 
+SERVE = $(BIN)/python -m app serve --host $(HOST) --port $(PORT)
+
 serve: .venv/serve models tuned
-	@exec $(BIN)/python -m app serve --host $(HOST) --port $(PORT)
+	@exec $(SERVE)
+
+committed: .venv/runtime
+	@$(BIN)/python -m app tune --if-missing && exec $(SERVE)
 
 .venv/bench: .venv/serve pyproject.toml
-	$(BIN)/pip install -e '.[cpu,train,bench]'
+	$(INSTALL) -e '.[cpu,train,bench]'
 	@touch $@
 
 # Peers get our onnxruntime, or the graphs would not run alike.
@@ -68,6 +82,9 @@ build/bench/peers/installed: .venv/bench benchmarks/requirements.txt
 
 bench: .venv/bench models build/bench/peers/installed
 	$(BIN)/python -m benchmarks $(BENCH)
+
+chaos: .venv/dev
+	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage

@@ -16,9 +16,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app.api.app import create_app
+from app.api.connections import Connections
 from app.api.json_text import JsonLimits
 from app.api.limits import Limits
-from app.api.protocol import limited_heads
+from app.api.protocol import Bounds, bounded
 from app.keys import KeyRing
 from app.logs.writer import LogWriter
 from app.repository.manifest import is_model_name
@@ -111,9 +112,11 @@ class Server(uvicorn.Server):
                 port=settings.port,
                 log_config=None,
                 access_log=False,
-                proxy_headers=False,  # nothing here depends on who asks
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=[*settings.trusted_proxies],
                 server_header=False,
-                http=limited_heads(settings.max_header_bytes),
+                http=bounded(Bounds(Connections(settings.num_connections), settings.max_header_bytes)),
+                ws="none",  # no route speaks it, and what asks for it is answered as HTTP
             )
         )
         self._engine = engine

@@ -2,7 +2,8 @@
 
 import os
 import re
-from ipaddress import ip_address
+import resource
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +16,7 @@ from app.logs.lines import LogFormat
 PREFIX = "TESSERA_"
 OTHERS = {"TESSERA_CACHE"}  # read by the training job
 HOST_NAME = r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
+DESCRIPTORS_FOR_OURSELVES = 100  # files of models, the log, keys, connections that are being refused
 ORIGIN = r"\*|https?://[^/\s,*]+"
 
 
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
         None, ge=100_000_000, description="memory of all graphs together; half of what there is by default"
     )
     max_header_bytes: int = Field(65_536, ge=1024, description="bytes of a request before its body")
+    max_connections: int = Field(1000, ge=1, description="connections at once, as far as descriptors go")
     request_timeout_s: float = Field(30.0, gt=0, description="deadline of a request that names none")
     drain_timeout_s: float = Field(30.0, gt=0, description="time after SIGTERM in which the process has ended")
     load_timeout_s: float = Field(300.0, gt=0, description="time to load one version, which fails after it")
@@ -61,10 +64,15 @@ class Settings(BaseSettings):
         description="names with a dot by which it may be called, with commas between; * for all",
     )
 
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="addresses or networks, with commas between, whose X-Forwarded-For is believed",
+    )
+
     log_format: LogFormat = Field("text", description="text or json, a line each")
     log_requests: float = Field(1.0, ge=0, le=1, description="share of requests with a line; failures always have one")
 
-    @field_validator("cors_origins", "hosts", "required_models", mode="before")
+    @field_validator("cors_origins", "hosts", "required_models", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, given: Any) -> Any:
         return [one.strip() for one in given.split(",")] if isinstance(given, str) else given
@@ -77,6 +85,16 @@ class Settings(BaseSettings):
             if not re.fullmatch(ORIGIN, origin):
                 raise ValueError(f"{origin!r} is no origin, such as https://example.org or http://localhost:3000")
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"{proxy!r} is no address or network, such as 10.0.0.2 or 10.0.0.0/24") from error
+        return proxies
 
     @field_validator("hosts")
     @classmethod
@@ -91,6 +109,18 @@ class Settings(BaseSettings):
         """The names by which it may be called; None for any. On loopback without keys a browser is the only danger."""
         is_open = not self.asks_for_keys and _is_loopback(self.host)
         return self.hosts if self.hosts or is_open else None
+
+    @property
+    def num_connections(self) -> int:
+        """Connections at once. Raises ValueError if `max_connections` was set to more than there are descriptors."""
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        room = max(descriptors - DESCRIPTORS_FOR_OURSELVES, 1)
+        if self.max_connections > room and "max_connections" in self.model_fields_set:
+            raise ValueError(
+                f"TESSERA_MAX_CONNECTIONS is {self.max_connections}; this process may open {descriptors} files, "
+                f"which leaves room for {room} connections"
+            )
+        return min(self.max_connections, room)
 
     @property
     def asks_for_keys(self) -> bool:

@@ -50,6 +50,8 @@ def _tune_model(
     )
     write_plan(folder, manifest, plan)
     print(f"  chosen: {_chosen(plan, manifest.precision)}", flush=True)
+    for doubt in plan.doubts():
+        print(f"  doubtful: {doubt}", flush=True)
 
 
 def _row(trial: Trial, default: str) -> str:

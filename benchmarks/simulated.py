@@ -18,6 +18,7 @@ from typing import cast
 from app.serving.curve import LatencyCurve
 from app.serving.plan import Plan
 from app.serving.queue import RowQueue, Waiting
+from app.serving.shares import Share
 from benchmarks import load
 from benchmarks.graphs import GRAPHS, Graph, texts
 from benchmarks.peers.graph import TextGraph
@@ -66,11 +67,12 @@ class Server:
         """Latencies with the service's own queue."""
         now, latencies, coming = 0.0, [], iter(arrivals)
         queue: RowQueue[None, None] = RowQueue(self._curve)
+        caller = queue.shares.of("all")
         following = next(coming, None)
         while following or len(queue):
             while following and (following[0] <= now or not len(queue)):
                 now = max(now, following[0])
-                queue.push(_row(*following))
+                queue.push(_row(*following, caller))
                 following = next(coming, None)
             batch = queue.take(MAX_BATCH_SIZE, {})
             now += self.seconds([one.length for one in batch])
@@ -81,15 +83,16 @@ class Server:
         """Rows a second with the service's own queue, where each answer brings the next question."""
         coming = cycle(lengths)
         queue: RowQueue[None, None] = RowQueue(self._curve)
+        caller = queue.shares.of("all")
         for length in islice(coming, connections):
-            queue.push(_row(0.0, length))
+            queue.push(_row(0.0, length, caller))
         now, answered = 0.0, 0
         while answered < NUM_ARRIVALS:
             batch = queue.take(MAX_BATCH_SIZE, {})
             now += self.seconds([one.length for one in batch])
             answered += len(batch)
             for length in islice(coming, len(batch)):
-                queue.push(_row(now, length))
+                queue.push(_row(now, length, caller))
         return answered / now
 
     def sorted_by_length(self, lengths: Sequence[int]) -> float:
@@ -102,9 +105,9 @@ def _cut(lengths: Sequence[int], size: int) -> Iterator[Sequence[int]]:
     return (lengths[start : start + size] for start in range(0, len(lengths), size))
 
 
-def _row(due: float, length: int) -> Waiting[None, None]:
+def _row(due: float, length: int, caller: Share) -> Waiting[None, None]:
     never = float("inf")
-    return Waiting(None, length, None, due, due, never, _NOBODY)
+    return Waiting(None, length, None, due, due, never, _NOBODY, share=caller)
 
 
 _NOBODY = cast("asyncio.Future[None]", None)  # the queue does not look at it

@@ -50,6 +50,13 @@ def test_what_no_host_is_called_is_an_error(monkeypatch, given):
         Settings.load()
 
 
+@pytest.mark.parametrize("given", ["", "proxy", "10.0.0.1/8", "10.0.0.1,", "*"])
+def test_what_is_no_address_or_network_cannot_be_trusted_as_a_proxy(monkeypatch, given):
+    monkeypatch.setenv("TESSERA_TRUSTED_PROXIES", given)
+    with pytest.raises(ValueError, match="is no address or network, such as"):
+        Settings.load()
+
+
 @pytest.mark.parametrize(
     ("settings", "known"),
     [

@@ -1,8 +1,11 @@
 import pytest
-from conftest import publish_sentiment
+from conftest import eventually, publish_sentiment
+from starlette.testclient import TestClient
 
 from app.__main__ import main
+from app.main import build
 from app.repository.repository import ModelRepository
+from app.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +50,24 @@ def test_a_repository_that_cannot_be_written_to_is_an_error(models_dir, capsys):
     (models_dir / "tiny-sentiment" / "tuning").write_text("in the way")
     assert main(["tune", "--seconds", "0.1"]) == 1
     assert capsys.readouterr().err.startswith("error: tiny-sentiment: ")
+
+
+def test_a_card_tells_how_old_and_how_sure_the_plan_is(models_dir):
+    def tuning():
+        application, _ = build(Settings(models_dir=models_dir, device="cpu"))
+        with TestClient(application) as client:
+            eventually(lambda: client.get("/health/ready").status_code == 200)
+            return client.get("/v1/models/tiny-sentiment").json()["tuning"]
+
+    quick = tuning()
+    assert quick["by"] == "load"
+    assert any("half a second" in doubt for doubt in quick["doubts"])
+    assert main(["tune", "--seconds", "0.3"]) == 0
+    planned = tuning()
+    assert planned["by"] == "tune"
+    assert planned["threads"] * planned["instances"] == Settings().threads
+    assert 0 <= planned["age_s"] < 600
+    assert planned["spread"] >= 0
+    assert planned["others"] is None or 0 <= planned["others"] <= 1
+    assert planned["slower"] == 1
+    assert not any("half a second" in doubt for doubt in planned["doubts"])

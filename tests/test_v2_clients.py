@@ -196,7 +196,7 @@ def test_a_graph_whose_rows_depend_on_each_other_gets_all_as_one_row(client):
 
 
 def test_texts_that_are_no_unicode_are_refused(client):
-    with pytest.raises(InferenceServerException, match=r"inputs\.in_BYTES: must be valid Unicode") as raised:
+    with pytest.raises(InferenceServerException, match=r"inputs\.in_BYTES\.0\.0: must be valid Unicode") as raised:
         client.infer("texts", [given("in_BYTES", np.array([[b"\xff", b""]], np.object_))])
     assert raised.value.status() == "400"
 

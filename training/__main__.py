@@ -3,26 +3,33 @@
 import argparse
 import errno
 import os
+import re
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
 
 from app.errors import InvalidArtifact
-from app.repository.manifest import is_model_name
+from app.repository.manifest import LONGEST_NAME, is_model_name
 from app.repository.publish import MANIFEST
 from app.repository.repository import ModelRepository
+from training.recipes import RECIPES, load_recipe
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true")
+LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
+MOST_PROCESSES = 64  # of one machine without GPUs; more would only wait for each other
+TRIED = "tried"  # the folder, in a tiny run's own, that it publishes to
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("recipes", nargs="+", metavar="recipe", help="`list` shows them")
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository to publish to")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=_seed, default=0)
     parser.add_argument("--if-missing", action="store_true", help="skip a recipe that has a published version")
-    parser.add_argument("--tiny", action="store_true", help="a tiny slice of the data, for trying a recipe out")
+    parser.add_argument(
+        "--tiny", action="store_true", help="a tiny slice of the data, for trying a recipe out; nothing is published"
+    )
     parser.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
     parser.add_argument(
         "--workdir",
@@ -35,14 +42,21 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--name", type=_model_name, help="of the model that is published, if not as its recipe")
     parser.add_argument("--variants", action="store_true", help="publish the recipe's other precisions as well")
-    parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of the training")
-    parser.add_argument("--devices", type=_positive, default=1, help="GPUs, or processes where there is no GPU")
     parser.add_argument(
-        "--nodes", type=_positive, default=1, help="machines that share --workdir, each with its $NODE_RANK"
+        "--publish-anyway",
+        action="store_true",
+        help="even if it is not good enough, or was only tried; its card says so",
+    )
+    parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of the training")
+    parser.add_argument("--devices", type=_processes, default=1, help="GPUs, or processes where there is no GPU")
+    parser.add_argument(
+        "--nodes", type=_processes, default=1, help="machines that share --workdir, each with its $NODE_RANK"
     )
     chosen = parser.parse_args(arguments)
     if chosen.name and len(chosen.recipes) > 1:
         parser.error("--name is for one recipe")
+    if chosen.recipes == ["list"]:
+        return _list()
     if chosen.if_missing:
         chosen.recipes = [
             recipe
@@ -52,10 +66,24 @@ def main(arguments: list[str] | None = None) -> int:
     return _run(chosen) if chosen.recipes else 0
 
 
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise ValueError
-    return number
+def _list() -> int:
+    for name, listed in RECIPES.items():
+        print(f"{name:28} {listed.task:30} {listed.summary}")
+    return 0
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    if not re.fullmatch("[+-]?[0-9]{1,20}", text) or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from {least} to {most}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, LARGEST_SEED)
+
+
+def _processes(text: str) -> int:
+    return _whole(text, 1, MOST_PROCESSES)
 
 
 def _not_empty(text: str) -> str:
@@ -66,26 +94,23 @@ def _not_empty(text: str) -> str:
 
 def _model_name(text: str) -> str:
     if not is_model_name(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name for a model: lower-case words joined by hyphens")
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is no name for a model: lower-case words joined by hyphens, of {LONGEST_NAME} characters"
+        )
     return text
 
 
 def _run(chosen: argparse.Namespace) -> int:
     # Not at the top: where nothing is missing, a start must not wait for the training libraries.
     from training.recipe import TrainingError, progress
-    from training.recipes import RECIPES, load_recipe
 
-    if chosen.recipes == ["list"]:
-        for name in RECIPES:
-            recipe = load_recipe(name)
-            print(f"{name:24} {recipe.task:22} {recipe.summary}")
-        return 0
     unknown = [name for name in chosen.recipes if name not in RECIPES]
     if unknown:
         progress(f"unknown recipe {', '.join(unknown)}; there are: {', '.join(RECIPES)}")
         return 2
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
+        _check_repository(chosen.models)
         for name in chosen.recipes:
             _make(name, chosen)
     except (TrainingError, InvalidArtifact) as error:
@@ -109,40 +134,79 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _make(name: str, chosen: argparse.Namespace) -> None:
     from training.recipe import Run, TrainingError, build, progress
-    from training.recipes import load_recipe
-    from training.workdir import state_of, working_folder
+    from training.workdir import spent_before, state_of, working_folder
 
     recipe = load_recipe(name)
     if chosen.source and not recipe.takes_source:
         raise TrainingError(f"{name} is made from its packaged data and takes no --source")
     _check_name(chosen.name or name, name, chosen.models)
     settings = {"seed": chosen.seed, "tiny": chosen.tiny, "source": chosen.source, "precision": chosen.precision}
-    node = int(os.environ.get("NODE_RANK", "0")) if chosen.nodes > 1 else 0
+    node = _rank(chosen.nodes)
     own = chosen.workdir / (chosen.name or name)
     if chosen.nodes > 1:
         own = own / f"node-{node}"
-    progress(f"{name}: {recipe.summary}")
+    progress(f"{name}: {RECIPES[name].summary}")
     if chosen.source and Path(chosen.source).resolve().is_relative_to(own.resolve()):
         raise TrainingError(f"--source {chosen.source} is in {own}, which a run begins by clearing; choose --workdir")
     known = {"recipe": name, **settings, "files": state_of(chosen.source)}
+    is_tried = chosen.tiny and not chosen.publish_anyway
+    root = own / TRIED if is_tried else chosen.models
     with working_folder(own, known, resume=chosen.resume) as folder:
-        parallel = {"devices": chosen.devices, "nodes": chosen.nodes, "node": node}
-        run = Run(folder, resume=chosen.resume, variants=chosen.variants, name=chosen.name, **parallel, **settings)
+        run = Run(
+            folder,
+            resume=chosen.resume,
+            variants=chosen.variants,
+            name=chosen.name,
+            models=chosen.models,
+            publish_anyway=chosen.publish_anyway,
+            spent_s=spent_before(folder),
+            devices=chosen.devices,
+            nodes=chosen.nodes,
+            node=node,
+            **settings,
+        )
         if node:
             recipe.make(run)
             progress(f"{name}: node 0 publishes")
             return
-        manifest = build(recipe, run, chosen.models)
+        manifest = build(recipe, run, root)
     for metric in manifest.metrics:
         progress(f"  {metric.name} {metric.value:.4f} on {metric.dataset} ({metric.split})")
-    folder = chosen.models / manifest.name / str(manifest.version)
-    progress(f"{manifest.name}: published version {manifest.version} in {folder}")
+    version = root / manifest.name / str(manifest.version)
+    if is_tried:
+        progress(
+            f"{manifest.name}: tried, and not published; what a tiny run makes lies in {version}, where none serves it"
+        )
+    else:
+        progress(f"{manifest.name}: published version {manifest.version} in {version}")
+
+
+def _rank(nodes: int) -> int:
+    """Which of the nodes this is. Raises TrainingError if $NODE_RANK is none of theirs."""
+    from training.recipe import TrainingError
+
+    if nodes == 1:
+        return 0
+    rank = os.environ.get("NODE_RANK", "0")
+    if not re.fullmatch("[0-9]{1,4}", rank) or int(rank) >= nodes:
+        raise TrainingError(f"NODE_RANK is {rank!r}; of {nodes} nodes it is 0 to {nodes - 1}")
+    return int(rank)
+
+
+def _check_repository(models: Path) -> None:
+    """Raises TrainingError if nothing could be published there, before hours are spent."""
+    from training.recipe import TrainingError
+
+    there = next(folder for folder in (models.absolute(), *models.absolute().parents) if folder.exists())
+    if not there.is_dir():
+        raise TrainingError(f"--models {models} cannot be a folder, since {there} is a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise TrainingError(f"--models {models} cannot be written")
 
 
 def _check_name(model: str, recipe: str, models: Path) -> None:
     """Raises TrainingError if `model` is the name of another recipe, or was made by another one."""
     from training.recipe import TrainingError
-    from training.recipes import RECIPES
 
     repository = ModelRepository(models)
     versions = repository.versions(model)

@@ -1,14 +1,14 @@
 """The batches of an epoch: the same whatever was interrupted, and shared among processes without loss."""
 
-import random
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import torch
 from lightning import Trainer
 from torch.utils.data import DataLoader, IterableDataset
+
+from training.seeds import seed_generators
 
 
 class EpochBatches:
@@ -83,11 +83,3 @@ class EpochBatches:
 
     def go_on_from(self, position: tuple[int, int]) -> None:
         self._resumed = position
-
-
-def seed_generators(*numbers: int) -> None:
-    """Set the generators of torch, numpy and Python to a state that depends on `numbers` only."""
-    mixed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
-    torch.manual_seed(mixed)
-    np.random.seed(mixed % 2**32)
-    random.seed(mixed)

@@ -10,6 +10,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from torchmetrics.functional.classification import multiclass_calibration_error
 
+LEAST_SAMPLES = 20
+LEAST_ERRORS = 2  # where nothing is wrong the likeliest temperature is zero
+PRIOR_DEVIATION = 0.3  # of the logarithm: most networks are between 0.55 and 1.8
+
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
 
@@ -38,14 +42,32 @@ def calibration_bins(probabilities: Floats, truth: Labels, *, bins: int = 15) ->
 
 
 def fit_temperature(logits: Floats, truth: Labels) -> float:
-    """The number by which to divide `logits` [samples, labels] so that softmax makes `truth` likeliest.
+    """The number by which to divide `logits` [samples, labels] so that softmax is as sure as it is right.
 
-    To be fitted on the validation split. Dividing all logits alike changes no answer, only how sure it is.
+    To be fitted on the validation split. Dividing all logits alike changes no answer, only how sure it is. It is the
+    most likely one where its logarithm is beforehand normally distributed around 0, that is 1, with PRIOR_DEVIATION:
+    few samples hardly move it, thousands as far as they say. 1 where `cannot_be_calibrated` has a reason.
     """
+    if cannot_be_calibrated(logits, truth):
+        return 1.0
     wide = logits.astype(float)
     rows = np.arange(len(truth))
 
     def loss(log_temperature: float) -> float:
-        return float(-log_softmax(wide / np.exp(log_temperature), axis=1)[rows, truth].mean())
+        likelihood = log_softmax(wide / np.exp(log_temperature), axis=1)[rows, truth].sum()
+        return float(0.5 * (log_temperature / PRIOR_DEVIATION) ** 2 - likelihood)
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
+
+
+def cannot_be_calibrated(logits: Floats, truth: Labels) -> str:
+    """Why no temperature can be learned from these samples, as a sentence for the card; nothing if one can."""
+    if len(truth) < LEAST_SAMPLES:
+        why = f"there are {len(truth)} samples to learn one from, and at least {LEAST_SAMPLES} are needed"
+    elif len(np.unique(truth)) < 2:
+        why = "all samples to learn one from have the same label"
+    elif len(truth) - (right := int((logits.argmax(1) == truth).sum())) < LEAST_ERRORS:
+        why = f"of {len(truth)} samples to learn one from {right} are right, so how sure it may be cannot be told"
+    else:
+        return ""
+    return f"Answers are as sure as they were learned (temperature 1): {why}."

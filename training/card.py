@@ -24,7 +24,9 @@ def card_files(name: str, task: str, draft: "Draft", provenance: Provenance, fol
 
 def render(name: str, task: str, draft: "Draft", provenance: Provenance) -> str:
     parts = [
-        f"# {name}\n\n{draft.description}",
+        f"# {name}",
+        f"> **Warning.** {draft.warning}" if draft.warning else "",
+        draft.description,
         table(
             ("task", "runtime", "precision", "variants", "licence"),
             [(task, draft.runtime, draft.precision, ", ".join(draft.variants) or "none", draft.licence)],

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProg
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.batches import EpochBatches, seed_generators
+from training.batches import EpochBatches
 from training.recipe import Run, TrainingError, progress
+from training.seeds import seed_generators
 
 SAVE_EVERY = timedelta(minutes=1)  # of an epoch that takes longer; what an interruption may cost
 RESULT_WITHIN_S = 300
@@ -96,6 +98,7 @@ def fit(
     result = torch.load(folder / RESULT, map_location="cpu", weights_only=True)
     module.load_state_dict(result["weights"])
     module.cpu().eval()
+    seed_generators(run.seed, zlib.crc32(name.encode()))  # or what is drawn next would tell whether it was resumed
     return LearningCurve(tuple(result["rows"]))
 
 

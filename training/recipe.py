@@ -29,8 +29,12 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
 from app.tasks.base import Task, predict_json
 from app.tensors import Session
+from training import verdict
 from training.card import MARKDOWN, card_files
 from training.faithfulness.deletion import HeldOut, faithfulness
+from training.names import public_name
+from training.seeds import seed_generators
+from training.verdict import Better
 
 FULL_PRECISION = "32-true"
 LIBRARIES = ("lightning", "numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
@@ -53,8 +57,9 @@ class Example:
 class Draft:
     """All that a recipe knows of the version it made. `files` maps artifact names to where they lie now.
 
-    For the card: `pictures` maps captions to PNG files, `sections` headings to Markdown. `has_own_data`: made and
-    measured with other data than the recipe's own, so that what the recipe must reach says nothing of it.
+    For the card: `pictures` maps captions to PNG files, `sections` headings to Markdown, and it begins with `warning`.
+    `has_own_data`: made and measured with other data than the recipe's own, so that what the recipe must reach says
+    nothing of it.
     """
 
     description: str
@@ -77,6 +82,7 @@ class Draft:
     pictures: Mapping[str, Path] = field(default_factory=dict)
     sections: Mapping[str, str] = field(default_factory=dict)
     has_own_data: bool = False
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,9 @@ class Run:
     where an interrupted run in `workdir` stopped. `precision`, `devices` (per node) and `nodes` are Lightning's; of
     several nodes each has its rank as `node` and a `workdir` of its own, beside those of the others.
     `source`: a hub id or a local folder instead of the packaged data or weights. `variants`: publish the recipe's other
-    precisions too. `name`: what the model is called, if not as its recipe.
+    precisions too. `name`: what the model is called, if not as its recipe. `models`: the repository, in which a recipe
+    finds other models that it needs. `publish_anyway`: even if it is not good enough. `spent_s`: seconds that earlier
+    processes of a resumed run took.
     """
 
     workdir: Path
@@ -101,32 +109,38 @@ class Run:
     source: str | None = None
     variants: bool = False
     name: str | None = None
+    models: Path = Path("models")
+    publish_anyway: bool = False
+    spent_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one model is made. Below any figure of `must_reach` (metric name to value) nothing is published.
+    """How one model is made. Below any figure of `must_reach` (metric name to value) nothing is published; of one's own
+    data nothing that is behind the best baseline, other than `may_trail`, in a figure of `must_lead`, of which more or
+    less is better.
 
     `takes_source`: it can be made from `Run.source`. `held_out`: inputs on which its explanations are judged.
     """
 
     name: str
     task: str
-    summary: str
     make: Callable[[Run], Draft]
     must_reach: Mapping[str, float] = field(default_factory=dict)
+    must_lead: Mapping[str, Better] = field(default_factory=dict)
+    may_trail: Sequence[str] = ()
     takes_source: bool = False
     held_out: Callable[[Run], HeldOut] | None = None
 
 
 def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
-    """Make a version and publish it under `models`. Raises TrainingError if it misses what it must reach."""
+    """Make a version and publish it under `models`. Raises TrainingError if it is not good enough."""
     started = time.monotonic()
+    seed_generators(run.seed)
     draft = recipe.make(run)
-    if draft.has_own_data:
-        progress(f"what {recipe.name} must reach is meant for its packaged data, and not asked of {run.source}")
-    elif not run.tiny:
-        judge(recipe, draft.metrics)
+    if warning := judge(recipe, draft, run):
+        progress(f"WARNING: {warning}")
+        draft = replace(draft, warning=warning, limits=[warning, *draft.limits])
     task, sessions = open_draft(recipe.task, draft)
     golden = golden_examples(task, sessions, draft)
     if recipe.held_out:
@@ -138,7 +152,7 @@ def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
         command=command(recipe, run),
         seed=run.seed,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        duration_s=round(time.monotonic() - started, 1),
+        duration_s=round(run.spent_s + time.monotonic() - started, 1),
         sources=tuple(draft.sources),
         libraries={"python": platform.python_version(), **_library_versions()},
         notes=draft.notes,
@@ -179,21 +193,35 @@ def command(recipe: Recipe, run: Run) -> str:
     if run.variants:
         options.append("--variants")
     if run.source:
-        options.append(f"--source {shlex.quote(run.source)}")
+        options.append(f"--source {shlex.quote(public_name(run.source))}")
     if run.name:
         options.append(f"--name {run.name}")
+    if run.publish_anyway:
+        options.append("--publish-anyway")
     return " ".join(["python -m training", recipe.name, *options])
 
 
-def judge(recipe: Recipe, metrics: Sequence[Metric]) -> None:
-    reached = {metric.name: metric.value for metric in metrics}
-    short = [
-        f"{name} is {reached[name]:.4f} and must be {least:.4f} ({least - reached[name]:.4f} short)"
-        for name, least in recipe.must_reach.items()
-        if not reached[name] >= least  # also catches nan
-    ]
-    if short:
-        raise TrainingError(f"{recipe.name} is not published: " + "; ".join(short))
+def judge(recipe: Recipe, draft: Draft, run: Run) -> str:
+    """What whoever uses the version must be warned of; nothing if it is good enough.
+
+    Raises TrainingError if it is not, unless it is to be published anyway.
+    """
+    if run.tiny:
+        return verdict.TINY
+    if draft.has_own_data:
+        progress(f"what {recipe.name} must reach is meant for its packaged data, and not asked of {run.source}")
+        found = verdict.behind(draft.metrics, recipe.must_lead, recipe.may_trail)
+        is_level = verdict.level(draft.metrics, recipe.must_lead, recipe.may_trail)
+    else:
+        found, is_level = verdict.short_of(draft.metrics, recipe.must_reach), []
+    if found and not run.publish_anyway:
+        raise TrainingError(
+            f"{run.name or recipe.name} is not published: {'; '.join(found)}; "
+            "--resume --publish-anyway publishes it, and its card says so"
+        )
+    if found:
+        return f"It is not good enough, and was published anyway: {'; '.join(found)}."
+    return f"It is no better than a simpler way: {'; '.join(is_level)}." if is_level else ""
 
 
 def load_task(task: str, draft: Draft) -> Task:

@@ -1,7 +1,6 @@
 """What `--source` names, instead of what is packaged: a local folder, or a repository of the Hugging Face hub."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +17,15 @@ from huggingface_hub.errors import (
 )
 
 from app.repository.manifest import Source
+from training.names import HUB_ID, public_name, redacted
 from training.recipe import TrainingError, first_line, progress
 
-HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w.-]+))?")
 LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A folder, what the user called it, and its version: the hub's commit, or LOCAL."""
+    """A folder, what everybody may read of its name, and its version: the hub's commit, or LOCAL."""
 
     folder: Path
     name: str
@@ -54,11 +53,13 @@ def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) 
     """
     folder = Path(source)
     if folder.is_dir():
-        return Given(folder, source)
+        return Given(folder, public_name(source))
     if folder.exists():
         raise TrainingError(f"--source {source} is a file; a folder is needed")
     if not (named := HUB_ID.fullmatch(source)):
-        raise TrainingError(f"--source {source} is neither a folder nor the id of a {kind} on the hub (owner/name)")
+        raise TrainingError(
+            f"--source {redacted(source)} is neither a folder nor the id of a {kind} on the hub (owner/name)"
+        )
     progress(f"fetching the {kind} {source} from the hub")
     try:
         snapshot = Path(
@@ -80,6 +81,6 @@ def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) 
         ) from error
     except (HfHubHTTPError, HFValidationError) as error:
         raise TrainingError(
-            f"--source {source}: there is no such folder, and the hub says: {first_line(error)}"
+            f"--source {source}: there is no such folder, and the hub says: {redacted(first_line(error))}"
         ) from error
     return Given(snapshot, source, version=snapshot.name)

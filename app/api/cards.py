@@ -1,10 +1,12 @@
 """What we say about the models we serve."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from app.repository.manifest import Metric, Provenance, TensorSpec, Verification
+from app.serving.plan import Tuning
 from app.serving.versions import ModelStatus
 from app.tasks.explanations import EXPLANATIONS
 
@@ -22,6 +24,21 @@ class Placement(BaseModel):
 
     device: str
     reason: str
+
+
+class Tuned(BaseModel):
+    """How a model uses this machine, when that was measured, and why it may be wrong."""
+
+    by: Annotated[Literal["tune", "load"], Field(description="who measured it: `python -m app tune`, or the load")]
+    variant: str | None
+    threads: Annotated[int, Field(description="cores of one batch")]
+    instances: Annotated[int, Field(description="batches at a time")]
+    measured: datetime | None
+    age_s: float | None
+    spread: Annotated[float | None, Field(description="how much longer repeats took than the fastest: 0.1 is a tenth")]
+    others: Annotated[float | None, Field(description="share of the processors that other processes used meanwhile")]
+    slower: Annotated[float, Field(description="how many times longer batches take of late than was measured")]
+    doubts: list[str]
 
 
 class ModelSummary(BaseModel):
@@ -49,6 +66,7 @@ class Card(ModelSummary):
     runtime: str | None = None
     precision: str | None = None
     placements: dict[str, Placement] = {}
+    tuning: Tuned | None = None
     inputs: list[TensorSpec] = []
     outputs: list[TensorSpec] = []
     metrics: list[Metric] = []
@@ -73,8 +91,25 @@ def card(status: ModelStatus) -> Card:
             **_summary(status),
             "card": f"/v1/models/{status.name}/card" if manifest.card else None,
             "placements": status.placements,
+            "tuning": status.tuning and _tuned(status.tuning),
             **manifest.model_dump(include=fields),
         }
+    )
+
+
+def _tuned(tuning: Tuning) -> Tuned:
+    plan, measured = tuning.plan, tuning.measured
+    return Tuned(
+        by="tune" if plan else "load",
+        variant=plan.variant if plan else None,
+        threads=tuning.threads,
+        instances=tuning.instances,
+        measured=measured,
+        age_s=round((datetime.now(UTC) - measured).total_seconds(), 1) if measured else None,
+        spread=plan.spread if plan else None,
+        others=plan.others if plan else None,
+        slower=round(tuning.slower, 3),
+        doubts=tuning.doubts(),
     )
 
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from app.api.aside import QUICK_BYTES, Aside
 from app.api.bodies import is_raw, read_items, whole_body
+from app.api.callers import caller_of
 from app.api.deadline import deadline_of
 from app.api.direct import Handler
 from app.api.disconnect import ClientGone, while_connected
@@ -68,7 +69,14 @@ async def ask(
             question = await read(request, body, manifest)
             del body  # what was read of it is in the question
             prediction = await engine.predict(
-                model, version, question.items, question.parameters, deadline, question.task, manifest.task
+                model,
+                version,
+                question.items,
+                question.parameters,
+                deadline,
+                question.task,
+                manifest.task,
+                caller_of(request),
             )
             return await question.respond(prediction)
     except TimeoutError:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from app.api import v2_codec as codec
 from app.api.aside import Aside
+from app.api.callers import caller_of
 from app.api.compression import WORTH_BYTES, accepted, deflate, inflate
 from app.api.deadline import LONGEST_MS, deadline_of
 from app.api.direct import Handler
@@ -35,7 +36,9 @@ def infer_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, Ha
                 del body  # tensors that lie in it keep it
                 if question.timeout_us:
                     deadline = arrived + min(question.timeout_us / 1e6, LONGEST_MS / 1e3)
-                inference = await engine.infer(model, version, question.inputs, deadline, question.priority)
+                inference = await engine.infer(
+                    model, version, question.inputs, deadline, question.priority, caller_of(request)
+                )
                 codec.require_outputs(question, inference.manifest.outputs)  # perhaps of a newer version
                 async with answer_by(deadline):
                     return await respond(request, question, inference, aside)

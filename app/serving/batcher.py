@@ -16,6 +16,7 @@ from app.runtimes.interrupt import Interrupted
 from app.serving.curve import LatencyCurve
 from app.serving.lane import Lane
 from app.serving.queue import RowQueue, Waiting
+from app.serving.shares import Share
 from app.serving.worker import WorkerDied
 
 Row = TypeVar("Row")
@@ -28,10 +29,12 @@ LEARNING_RATE = 0.1
 # else, and a refusal in time is better than an answer too late. At twice its saturation a model answers as many in time
 # with a half as with seven tenths, and none too late instead of one in two hundred; at its saturation up to 2 % less.
 SURE_SHARE = 0.5
-# A level of priority is worth this much of having come earlier. So it decides who goes first among those that came
-# within some seconds, and nobody starves: whoever has waited for longer goes before any newcomer.
+# A level of priority is worth this much of having come earlier, among what one caller asks. So it decides what goes
+# first of what came within some seconds, and nothing starves: what has waited for longer goes before any newcomer.
 LEVEL_S = 1.0
-DEFAULT_LEVEL, LOWEST_LEVEL = 2, 10
+DEFAULT_LEVEL = 2
+# From this level on, work is what nobody waits for now: while others ask, they get so many seconds for each of its own.
+BACKGROUND_LEVEL, BACKGROUND_WEIGHT = 10, 8.0
 
 
 class Observer(Protocol):
@@ -93,6 +96,9 @@ class Batcher(Generic[Row, Answer]):
     `restore` makes `run` usable again after a thread died, or when `check` raises after some rows in a row have
     failed; while it does so on every thread, `is_ready` is false.
 
+    Callers get equal shares of the time that runs take. Who asks for little does not wait for a run of somebody who
+    asks for much: one thread more than `num_workers` is kept for that, and shares the cores with the others.
+
     A run is ended when nobody waits for its answers any more, and when it is stuck while others wait for a thread; its
     rows are then tried again one by one, and the one that is stuck again is too late.
     """
@@ -128,13 +134,17 @@ class Batcher(Generic[Row, Answer]):
         self._queue: RowQueue[Row, tuple[Answer, Ran]] = RowQueue(curve)
         self._unanswered: set[asyncio.Future[tuple[Answer, Ran]]] = set()
         self._state = _State()
+        self._requests: dict[Share, dict[int, Sequence[Waiting[Row, tuple[Answer, Ran]]]]] = {}
         self._arrived = asyncio.Event()
+        self._changed = asyncio.Event()
         self._running: dict[Lane[Row, Answer], Sequence[Waiting[Row, tuple[Answer, Ran]]]] = {}
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._lanes = [self._new_lane() for _ in range(self._num_workers)]
-        self._tasks = [asyncio.create_task(self._serve(lane), name=self._name) for lane in self._lanes]
+        self._express = self._new_lane()
+        serving = [*map(self._serve, self._lanes), self._serve_who_asks_for_little(self._express)]
+        self._tasks = [asyncio.create_task(one, name=self._name) for one in serving]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -142,12 +152,14 @@ class Batcher(Generic[Row, Answer]):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._fail_all(ModelNotReady("the model was unloaded before it answered"))
-        for lane in self._lanes:
+        lanes = [*self._lanes, self._express]
+        for lane in lanes:
             lane.stop()
-        await asyncio.gather(*(lane.ended() for lane in self._lanes))
+        await asyncio.gather(*(lane.ended() for lane in lanes))
         # They refer back to this; and the garbage collector is told not to look for circles in what has been live.
         self._tasks.clear()
         self._lanes.clear()
+        del self._express, lanes, lane
 
     def _new_lane(self) -> Lane[Row, Answer]:
         return Lane(
@@ -175,13 +187,17 @@ class Batcher(Generic[Row, Answer]):
         return all(lane.is_lost for lane in self._lanes)
 
     @property
+    def slower(self) -> float:
+        """How many times longer batches take of late than by the curve."""
+        return self._state.speed
+
+    @property
     def queue_size(self) -> int:
         return len(self._queue)
 
-    def admit(self, num_rows: int, seconds: float, deadline: float, handicap: float = 0.0) -> None:
+    def admit(self, num_rows: int, seconds: float, deadline: float, priority: int = 0, caller: Hashable = "") -> None:
         """Raise unless `num_rows` rows, which cost `seconds` by the curve, would be answered by `deadline`.
 
-        `handicap` is how much later than others' of this moment their turns are.
         An idle model tries whatever fits its queue: only work shows whether the estimate is still right.
         Raises ModelNotReady, Overloaded, or DeadlineExceeded if even without the others it would be too late.
         """
@@ -189,12 +205,14 @@ class Batcher(Generic[Row, Answer]):
             raise ModelNotReady("the model was unloaded")
         if not self.is_ready:
             raise ModelNotReady("the model hangs" if self._lanes[0].is_alive else "the model is being restarted")
+        share = self._queue.shares.of(caller, _weight(priority))
         # Rows of one request are shared out among the workers like any others.
         at_once = min(max(num_rows, 1), len(self._lanes))
         own, left = seconds * self._state.cost / at_once, deadline - self._loop.time()
         patience = SURE_SHARE * left
-        wait = self._wait(self._queue.seconds)
-        if len(self._queue) + num_rows > self._max_queue_size:
+        wait = self._wait(self._queue.seconds, share)
+        missing = len(self._queue) + num_rows - self._max_queue_size
+        if missing > 0 and not self._make_room(missing, num_rows, share):
             self._observer.refused("queue", num_rows)
             raise Overloaded(f"{len(self._queue)} rows are waiting, the queue holds {self._max_queue_size}", wait)
         if not self._queue and any(lane.is_idle and lane.is_ready for lane in self._lanes):
@@ -204,35 +222,59 @@ class Batcher(Generic[Row, Answer]):
         if own > left:
             self._observer.refused("deadline", num_rows)
             raise DeadlineExceeded(f"this takes about {own:.2f} s alone, too long for a deadline {left:.2f} s away")
-        # Not all that waits goes first: the rows of long requests have turns in the future.
-        wait = self._wait(self._queue.seconds_before(perf_counter() + handicap + seconds))
+        # Not all that waits goes first: others have had more, and the rows of long requests have turns in the future.
+        turn = perf_counter() + _handicap(priority) + seconds
+        wait = self._wait(self._queue.seconds_before(turn, share, seconds), share)
         if wait + own > patience:
             self._observer.refused("wait", num_rows)
             raise Overloaded(
                 f"the answer would take about {wait + own:.2f} s, which is too late", wait + own - patience
             )
 
-    def _wait(self, queued_s: float) -> float:
-        """Seconds until the workers, together, have done what they do now and `queued_s` more by the curve."""
+    def _wait(self, queued_s: float, share: Share) -> float:
+        """Seconds until the workers, together, have done `queued_s` more by the curve, and what they do now."""
         now, lanes = perf_counter(), [lane for lane in self._lanes if lane.is_ready]
-        running_s = sum(max(0.0, lane.busy_until - now) for lane in lanes)
+        is_ahead = self._goes_ahead(share)
+        running_s = 0.0 if is_ahead else sum(max(0.0, lane.busy_until - now) for lane in lanes)
         return (running_s + queued_s * self._state.cost) / len(lanes)
 
-    async def submit(self, rows: Sequence[Row], deadline: float, priority: int = 0) -> Answers[Answer]:
+    def _make_room(self, missing: int, num_rows: int, share: Share) -> bool:
+        """Refuse the newest requests of whoever has most rows waiting, if that are more than `share` will have."""
+        most = max(self._requests, key=lambda one: one.waiting, default=share)
+        if most.waiting <= share.waiting + num_rows:
+            return False
+        for request in [*self._requests[most].values()][::-1]:
+            waiting = [one for one in request if self._queue.discard(one)]
+            missing -= len(waiting)
+            self._observer.dropped("displaced", len(waiting))
+            error = Overloaded(
+                "others wait who asked for less, and the queue is full", self._wait(most.waiting_s, most)
+            )
+            for one in waiting:
+                _fail(one.future, error)
+            if missing <= 0:
+                break
+        return True
+
+    async def submit(
+        self, rows: Sequence[Row], deadline: float, priority: int = 0, caller: Hashable = ""
+    ) -> Answers[Answer]:
         """Answer `rows`, all or none of which are admitted, by `deadline` (of the event loop's clock).
 
         The lower `priority`, the sooner it is their turn: 1 is the highest, 0 the default, which is that of level 2.
-        Rows of a lower one share no batch with those of others.
-        Raises what `admit` raises, DeadlineExceeded, and InferenceFailed if one of the rows cannot be computed.
+        Rows of a lower one share no batch with those of others; those of level 10 and beyond leave most of the time to
+        others while others ask.
+        Raises what `admit` raises, DeadlineExceeded, InferenceFailed if one of the rows cannot be computed, and
+        Overloaded if the queue is full and the rows must make room for others.
         Whoever cancels this call takes the rows that have not started out of the queue.
         """
         if not rows:
             return Answers([])
         lengths = [self._length(row) for row in rows]
         costs = [self._curve.row_seconds(length) for length in lengths]
-        handicap = LEVEL_S * (min(priority, LOWEST_LEVEL) - DEFAULT_LEVEL) if priority else 0.0
-        self.admit(len(rows), sum(costs), deadline, handicap)
-        waiting = self._enqueue(rows, lengths, costs, deadline, handicap)
+        self.admit(len(rows), sum(costs), deadline, priority, caller)
+        share = self._queue.shares.of(caller, _weight(priority))
+        waiting = self._enqueue(rows, lengths, costs, deadline, _handicap(priority), share)
         futures = [one.future for one in waiting]
         expiry = self._loop.call_at(deadline, _fail_late, futures)
         try:
@@ -246,7 +288,13 @@ class Batcher(Generic[Row, Answer]):
             self._abandon(waiting)
 
     def _enqueue(
-        self, rows: Sequence[Row], lengths: Sequence[int], costs: Sequence[float], deadline: float, handicap: float
+        self,
+        rows: Sequence[Row],
+        lengths: Sequence[int],
+        costs: Sequence[float],
+        deadline: float,
+        handicap: float,
+        share: Share,
     ) -> list[Waiting[Row, tuple[Answer, Ran]]]:
         # A request of many rows takes its turns as if they had arrived one after another, each when the one
         # before could be done: a long text does not keep a short one waiting that came a moment later.
@@ -259,18 +307,23 @@ class Batcher(Generic[Row, Answer]):
             future.add_done_callback(self._unanswered.discard)
             # Who goes first must not wait for the company of who goes later.
             group = (self._group(row), handicap) if handicap > 0 else self._group(row)
-            waiting.append(Waiting(row, length, group, turn, submitted, deadline, future, len(rows)))
+            waiting.append(Waiting(row, length, group, turn, submitted, deadline, future, len(rows), share))
             turn += cost
         for one in waiting:
             self._queue.push(one)
+        self._requests.setdefault(share, {})[id(waiting)] = waiting
         self._arrived.set()
+        self._changed.set()
         self._relieve()
         return waiting
 
     def _abandon(self, waiting: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> None:
         """The caller has left: drop the rows that have not started, and end the runs that nobody waits for."""
-        unanswered = [one for one in waiting if not one.future.done()]
-        for one in unanswered:
+        share = waiting[0].share
+        del self._requests[share][id(waiting)]
+        if not self._requests[share]:
+            del self._requests[share]
+        for one in waiting:
             one.future.cancel()
         # gather() has cancelled them already when the caller hung up; what counts is what is still queued.
         self._count_dropped([one for one in waiting if self._queue.discard(one)])
@@ -302,27 +355,51 @@ class Batcher(Generic[Row, Answer]):
             batch = self._queue.take(min(share, self._max_batch_size), self._state.max_cells, self._seconds_until)
             lane.is_idle = not batch
             if batch:
-                await self._answer(batch, lane)
+                self._queue.ended(batch, await self._answer(batch, lane))
                 lane.is_idle = True
             elif not self._queue:
                 self._arrived.clear()
 
+    async def _serve_who_asks_for_little(self, lane: Lane[Row, Answer]) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            while (first := self._queue.first()) and self._goes_ahead(first.share):
+                batch = self._queue.take(self._max_batch_size, self._state.max_cells, self._seconds_until)
+                lane.is_idle = False
+                self._queue.ended(batch, await self._answer(batch, lane))
+                lane.is_idle = True
+
+    def _goes_ahead(self, share: Share) -> bool:
+        """Whether all workers are busy, and with what this one need not wait for."""
+        now = perf_counter()
+        return not any(lane.is_idle for lane in self._lanes) and all(
+            share.is_light_beside(batch[0].share, now - lane.busy_since)
+            for lane, batch in self._running.items()
+            if lane is not self._express
+        )
+
     def _seconds_until(self, deadline: float) -> float:
         return SURE_SHARE * (deadline - self._loop.time()) / self._state.speed
 
-    async def _answer(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]], lane: Lane[Row, Answer]) -> None:
-        """Run a batch; if it fails, try again with less of it, so that only the row that is at fault fails."""
-        now = self._loop.time()
+    async def _answer(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]], lane: Lane[Row, Answer]) -> float:
+        """Run a batch; if it fails, try again with less of it, so that only the row that is at fault fails.
+
+        Returns the seconds that this took the worker.
+        """
+        now, started = self._loop.time(), perf_counter()
         live = [one for one in batch if not one.future.done() and one.deadline > now]
         if not live:
-            return
+            return 0.0
         try:
             answers, ran = await self._compute(live, lane)
         except Interrupted:
             self._retry_alone(live, _stuck())
         except WorkerDied as error:
+            taken = perf_counter() - started
             await lane.revive(error)
             self._retry_alone(live, _failure(error))
+            return taken
         except Exception as error:  # whatever a kernel raises must not end the loop
             if len(live) > 1:
                 if isinstance(error, MemoryError):
@@ -340,6 +417,7 @@ class Batcher(Generic[Row, Answer]):
             for one, answer in zip(live, answers, strict=True):
                 if not one.future.done():  # hung up while we computed
                     one.future.set_result((answer, ran))
+        return perf_counter() - started
 
     def _retry_alone(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]], failure: ServiceError) -> None:
         """Let each row of a batch that did not end wait for a run of its own; a row that had one fails."""
@@ -370,6 +448,7 @@ class Batcher(Generic[Row, Answer]):
         rows, length = [one.row for one in live], max(one.length for one in live)
         expected = self._curve.seconds(len(rows), length)
         self._running[lane] = live
+        self._changed.set()
         started = perf_counter()
         try:
             answers = await lane.run(rows, expected * self._state.speed, stuck=self._relieve)
@@ -398,6 +477,15 @@ def _answers(
         inference_s=max(ran.ended for ran in runs) - first,
         largest_batch=f"{largest.rows}x{largest.length}",
     )
+
+
+def _weight(priority: int) -> float:
+    return BACKGROUND_WEIGHT if priority >= BACKGROUND_LEVEL else 1.0
+
+
+def _handicap(priority: int) -> float:
+    """How much later than that of others of the same moment the turn of a row is, in seconds."""
+    return LEVEL_S * (min(priority, BACKGROUND_LEVEL) - DEFAULT_LEVEL) if priority else 0.0
 
 
 def _fail_late(futures: Sequence[asyncio.Future[Any]]) -> None:

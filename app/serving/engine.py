@@ -85,20 +85,23 @@ class Engine(Protocol):
         deadline: float,
         task: str | None = None,
         own_task: str | None = None,
+        caller: str = "",
     ) -> Prediction:
         """Answer items by `deadline` of the event loop's clock.
 
         `task` is another one of those that such a model answers, too (`Task.also`), or its explanation. `own_task` is
         that of the manifest that `find` told, for which the items were read: no version of another task answers them.
+        `caller` is whoever asks: each gets an equal share of the time.
         """
         ...
 
     async def infer(
-        self, name: str, version: int | None, inputs: Tensors, deadline: float, priority: int = 0
+        self, name: str, version: int | None, inputs: Tensors, deadline: float, priority: int = 0, caller: str = ""
     ) -> Inference:
         """Answer a batch of the tensors in the manifest, by `deadline` of the event loop's clock.
 
-        Of `priority` 1 is the highest, larger ones are lower, and 0 is the default, which is as good as 2.
+        Of `priority` 1 is the highest, larger ones are lower, and 0 is the default, which is as good as 2; it orders
+        what one `caller` asks. From 10 on, others go before.
         """
         ...
 
@@ -216,17 +219,18 @@ class LocalEngine:
         deadline: float,
         task: str | None = None,
         own_task: str | None = None,
+        caller: str = "",
     ) -> Prediction:
         # Looked up again: since `find` the body has arrived, and a newer version may have taken over.
         model = self._find(name, version, own_task)
-        outputs, timing = await model.predict(items, parameters, deadline, task)
+        outputs, timing = await model.predict(items, parameters, deadline, task, caller)
         return Prediction(model.manifest, outputs, timing)
 
     async def infer(
-        self, name: str, version: int | None, inputs: Tensors, deadline: float, priority: int = 0
+        self, name: str, version: int | None, inputs: Tensors, deadline: float, priority: int = 0, caller: str = ""
     ) -> Inference:
         model = self._find(name, version)
-        outputs, timing = await model.infer(inputs, deadline, priority)
+        outputs, timing = await model.infer(inputs, deadline, priority, caller)
         return Inference(model.manifest, outputs, model.task.class_names, timing)
 
     def is_ready(self, name: str, version: int | None = None) -> bool:
@@ -282,7 +286,7 @@ class LocalEngine:
         for versions in models:
             self._require_running()
             loading.append(asyncio.create_task(self._load_or_tell(versions)))
-            await asyncio.wait(loading[-1:], timeout=self._loader.turn_s)
+            await asyncio.wait(loading[-1:], timeout=self._loader.patience_s)
         if loading:
             await asyncio.wait(loading, timeout=self._suspense_s)
         self._is_complete = True

@@ -59,8 +59,8 @@ class Lane(Generic[Row, Answer]):
         self.is_alive = True
         self.is_lost = False  # dead, and not restored when that was tried last
         self.is_idle = True
-        self.busy_until = 0.0
-        """When what it runs should be done, by `perf_counter`."""
+        self.busy_since = self.busy_until = 0.0
+        """When its run began and when it should be done, by `perf_counter`."""
 
     @property
     def is_ready(self) -> bool:
@@ -79,7 +79,7 @@ class Lane(Generic[Row, Answer]):
         """
         loop, started = asyncio.get_running_loop(), perf_counter()
         patience = max(self._hang_after_s, STUCK_FACTOR * expected_s)
-        self.busy_until = started + expected_s
+        self.busy_since, self.busy_until = started, started + expected_s
         self._hangs_at = started + patience / 6
         self._stuck_at = started + max(STUCK_AFTER_S, STUCK_FACTOR * expected_s)
         timers = loop.call_later(self._stuck_at - started, stuck), loop.call_later(patience, self.interrupt)

@@ -32,17 +32,24 @@ class Opened:
 class Loader:
     """Load versions, each on a thread of its own: one that hangs there keeps nobody waiting, and not the process.
 
-    They load one at a time, because each is measured. One that takes longer than `turn_s` loses that privilege.
+    They load one at a time, because each is measured. But one that takes longer than `patience_s` keeps the others no
+    more: that is `turn_s` at first, and the less, the more loads hang already.
     """
 
     def __init__(
         self, repository: ModelRepository, options: RuntimeOptions, *, timeout_s: float, turn_s: float
     ) -> None:
-        self.turn_s = turn_s
+        self._turn_s = turn_s
         self._repository = repository
         self._options = options
         self._timeout_s = timeout_s
         self._one_at_a_time = asyncio.Semaphore()
+        self._num_overdue = 0
+
+    @property
+    def patience_s(self) -> float:
+        """How long a load that begins now keeps the next one waiting."""
+        return self._turn_s / (1 + self._num_overdue)
 
     async def published(self) -> dict[str, list[int]]:
         """Return the versions of every model on disk, newest first. Raises ModelNotReady if it cannot be read."""
@@ -76,10 +83,20 @@ class Loader:
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         await self._one_at_a_time.acquire()
-        with ExitStack() as turn:
+        with ExitStack() as turn, ExitStack() as overtime:
             turn.callback(self._one_at_a_time.release)
-            asyncio.get_running_loop().call_later(self.turn_s, turn.close)  # which does nothing the second time
+
+            def end() -> None:
+                turn.close()
+                self._num_overdue += 1
+                overtime.callback(self._no_longer_overdue)
+
+            timer = asyncio.get_running_loop().call_later(self.patience_s, end)
+            overtime.callback(timer.cancel)
             yield
+
+    def _no_longer_overdue(self) -> None:
+        self._num_overdue -= 1
 
     async def _read(self, function: Callable[[], Result]) -> Result:
         try:

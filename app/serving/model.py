@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -26,7 +27,7 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.serving.batcher import Answers, Batcher, answer_by
 from app.serving.curve import LatencyCurve, measure
-from app.serving.plan import Plan
+from app.serving.plan import Plan, Tuning
 from app.serving.pool import Pool
 from app.serving.refusals import tell_refusals
 from app.serving.signature import require_signature
@@ -68,8 +69,14 @@ class Loaded:
     sessions: Mapping[str, Session]
     instances: int = 1
     """Batches that run at a time, each on `options.threads` cores."""
-    is_tuned: bool = False
+    plan: Plan | None = None
+    """By which it is run; without one `curve` was measured quickly, when it was loaded."""
+    loaded: datetime = field(default_factory=lambda: datetime.now(UTC))
     curve: LatencyCurve = field(default_factory=lambda: LatencyCurve({(1, 1): 1.0}))
+
+    @property
+    def is_tuned(self) -> bool:
+        return self.plan is not None
 
     @property
     def placements(self) -> dict[str, dict[str, str]]:
@@ -95,7 +102,7 @@ def load(
         loaded = open_version(
             manifest.in_variant(plan.variant), verify, replace(options, threads=plan.threads), plan.instances
         )
-        loaded.curve, loaded.is_tuned = plan.curve, True
+        loaded.curve, loaded.plan = plan.curve, plan
         return loaded
     loaded = open_version(manifest, verify, replace(options, threads=1), options.threads)
     if not loaded.task.probe(loaded.task.lengths[0]):
@@ -234,28 +241,38 @@ class Model:
         """Whether it cannot predict until its files are mended: no worker could be restored."""
         return self._batcher.is_lost
 
+    @property
+    def tuning(self) -> Tuning:
+        """How it uses this machine."""
+        loaded = self.loaded
+        measured = loaded.plan.measured if loaded.plan else loaded.loaded
+        alone_s = loaded.curve.seconds(1, loaded.task.lengths[0])
+        return Tuning(loaded.plan, loaded.options.threads, loaded.instances, measured, alone_s, self._batcher.slower)
+
     async def drain(self) -> None:
         """Refuse requests from now on; return when those that were admitted are answered."""
         self._accepts = False
         await self._idle.wait()
 
     async def predict(
-        self, items: Sequence[Any], parameters: Any, deadline: float, task: str | None = None
+        self, items: Sequence[Any], parameters: Any, deadline: float, task: str | None = None, caller: str = ""
     ) -> tuple[list[Any], Timing]:
         """Answer items in order, by `deadline` of the event loop's clock; `task` names a view of the model's task.
 
         Raises InvalidInput that names the item, and whatever `Batcher.submit` raises.
         """
         return await self._counted(
-            self._predict(self.task if task is None else self._views[task], items, parameters, deadline)
+            self._predict(self.task if task is None else self._views[task], items, parameters, deadline, caller)
         )
 
-    async def infer(self, inputs: Tensors, deadline: float, priority: int = 0) -> tuple[Tensors, Timing]:
+    async def infer(
+        self, inputs: Tensors, deadline: float, priority: int = 0, caller: str = ""
+    ) -> tuple[Tensors, Timing]:
         """Answer a batch of the tensors that the manifest names, as a batch; its rows queue as those of items do.
 
         `priority` is that of `Batcher.submit`. Raises InvalidInput that names the input, and whatever `submit` raises.
         """
-        return await self._counted(self._infer(inputs, deadline, priority))
+        return await self._counted(self._infer(inputs, deadline, priority, caller))
 
     async def _counted(self, answering: Coroutine[Any, Any, tuple[Result, Timing]]) -> tuple[Result, Timing]:
         """Await it, unless the version is being unloaded; `drain` waits for it, and the statistics tell of it."""
@@ -281,18 +298,19 @@ class Model:
         return result, timing
 
     async def _predict(
-        self, task: Task, items: Sequence[Any], parameters: Any, deadline: float
+        self, task: Task, items: Sequence[Any], parameters: Any, deadline: float, caller: str
     ) -> tuple[list[Any], Timing]:
         # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
-        self._batcher.admit(1, 0.0, deadline)
+        self._batcher.admit(1, 0.0, deadline, task.priority, caller)
         started = perf_counter()
         if len(items) <= FEW_ITEMS and all(map(task.is_quick, items)):
             prepared = self._preprocess(task, items, parameters, lambda: True)
         else:
             prepared = await self._preprocess_on_thread(task, items, parameters, deadline)
         preprocessed = perf_counter()
+        rows = [row for one in prepared for row in one.rows]
         with tell_refusals(by_item=True) if task.takes_tensors else nullcontext():
-            answers = await self._batcher.submit([row for one in prepared for row in one.rows], deadline, task.priority)
+            answers = await self._batcher.submit(rows, deadline, task.priority, caller)
         answered = perf_counter()
         if len(items) <= FEW_ITEMS and task.answers_quickly:
             outputs = _postprocess(task, prepared, answers, parameters)
@@ -307,12 +325,12 @@ class Model:
             batch=answers.largest_batch,
         )
 
-    async def _infer(self, inputs: Tensors, deadline: float, priority: int) -> tuple[Tensors, Timing]:
+    async def _infer(self, inputs: Tensors, deadline: float, priority: int, caller: str) -> tuple[Tensors, Timing]:
         started = perf_counter()
         rows = self._rows(inputs)
         preprocessed = perf_counter()
         with tell_refusals(by_item=False):
-            answers = await self._batcher.submit(rows, deadline, priority)
+            answers = await self._batcher.submit(rows, deadline, priority, caller)
         answered = perf_counter()
         if sum(array.nbytes for row in answers.values for array in row.values()) <= FEW_BYTES:
             outputs = self._outputs(answers)

@@ -5,10 +5,12 @@ import json
 import logging
 import os
 import tempfile
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from app.repository.manifest import Manifest
 from app.runtimes.hardware import hardware
@@ -16,6 +18,10 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.curve import LatencyCurve
 
 log = logging.getLogger(__name__)
+
+# Beyond these a plan is doubted.
+MOST_OTHERS, MOST_SPREAD, MOST_SLOWER = 0.1, 0.2, 1.5
+WORTH_DOUBTING_S = 0.001
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -31,11 +37,52 @@ class Plan(BaseModel):
     variant: str | None = None
     threads: PositiveInt
     instances: PositiveInt
+    measured: AwareDatetime | None = None
+    spread: Annotated[float, Field(ge=0)] | None = None
+    """How much longer a batch took in the median of its repeats than in the fastest, which counts; the mean of all."""
+    others: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The share of the machine's processors that other processes used meanwhile."""
     points: Annotated[list[tuple[PositiveInt, PositiveInt, Seconds]], Field(min_length=1)]
+
+    def doubts(self) -> list[str]:
+        """Return what was wrong while it was measured, each in words."""
+        if self.others is None or self.spread is None:
+            return ["nothing is known of what else the machine did while it was measured"]
+        found = []
+        if self.others > MOST_OTHERS:
+            found.append(f"other processes used {self.others:.0%} of the processors while it was measured")
+        if self.spread > MOST_SPREAD:
+            found.append(f"the same batch took {self.spread:.0%} longer from one time to the next")
+        return found
 
     @property
     def curve(self) -> LatencyCurve:
         return LatencyCurve({(rows, length): seconds for rows, length, seconds in self.points})
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How a version uses this machine just now. `plan` is None if that was measured quickly, when it was loaded.
+
+    `alone_s` is what the shortest row takes by itself; `slower` how many times longer batches take of late than was
+    measured.
+    """
+
+    plan: Plan | None
+    threads: int
+    instances: int
+    measured: datetime | None
+    alone_s: float
+    slower: float
+
+    def doubts(self) -> list[str]:
+        """Return why what was measured may not be right, each reason in words."""
+        in_haste = "it was measured within half a second, when it was loaded; `python -m app tune` takes longer"
+        found = self.plan.doubts() if self.plan else [in_haste]
+        # To pass a batch to its thread takes as long as the shortest graphs do.
+        if self.alone_s >= WORTH_DOUBTING_S and not 1 / MOST_SLOWER < self.slower < MOST_SLOWER:
+            found.append(f"batches take {self.slower:.2g} times of late what was measured")
+        return found
 
 
 def graph_hashes(manifest: Manifest) -> dict[str, str]:

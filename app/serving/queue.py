@@ -1,14 +1,13 @@
 """Rows that wait, and which of them make the next batch. Knows nothing of threads or time limits but `deadline`."""
 
 import asyncio
-import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from app.serving.curve import LatencyCurve
+from app.serving.shares import Line, Share, Shares, new_ticket
 
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")
@@ -20,10 +19,10 @@ MOST_PADDING = 4.0  # times what the leader takes alone, at which no longer comp
 
 @dataclass(slots=True, eq=False)
 class Waiting(Generic[Row, Answer]):
-    """A row in the queue, by `turn`; `deadline` is of the event loop's clock, the others of `perf_counter`.
+    """A row in the queue; `deadline` is of the event loop's clock, `turn` and `submitted` are of `perf_counter`.
 
-    `together` counts the rows of its request: it is answered when all of them are. Only rows of one `group` can share
-    a batch.
+    Only rows of one `group` can share a batch. `together` counts the rows of its request: it is answered when all of
+    them are. `share` is that of its caller.
     """
 
     row: Row
@@ -34,49 +33,61 @@ class Waiting(Generic[Row, Answer]):
     deadline: float
     future: asyncio.Future[Answer]
     together: int = 1
+    share: Share = field(default_factory=Share)
+    ticket: int = 0
 
 
 class RowQueue(Generic[Row, Answer]):
-    """Rows by group and padded length, in the order of their turns.
+    """Rows of many callers, by group and padded length.
 
-    The row whose turn is first leads every batch, so none starves. What joins it is decided by the latency curve:
+    The row of whoever has had least leads every batch, so none starves. What joins it is decided by the latency curve:
     the companions and the padded length that save most waiting.
     """
 
     def __init__(self, curve: LatencyCurve) -> None:
         self._curve = curve
-        self._buckets: dict[Hashable, dict[int, list[tuple[float, int, Waiting[Row, Answer]]]]] = {}
-        self._in_order: list[tuple[float, int, Waiting[Row, Answer]]] = []
-        self._live: set[Waiting[Row, Answer]] = set()
+        self._line: Line[Waiting[Row, Answer]] = Line()
+        self._buckets: dict[Hashable, dict[int, Line[Waiting[Row, Answer]]]] = {}
         self._counts: dict[tuple[Hashable, int], int] = {}
-        self._serial = count()
+        self._size = 0
+        self.shares = Shares()
         self.seconds = 0.0
         """What all that waits will cost, by the curve."""
 
     def __len__(self) -> int:
-        return len(self._live)
+        return self._size
 
     def push(self, one: Waiting[Row, Answer]) -> None:
-        entry = (one.turn, next(self._serial), one)
-        heapq.heappush(self._buckets.setdefault(one.group, {}).setdefault(one.length, []), entry)
-        heapq.heappush(self._in_order, entry)
-        self._live.add(one)
+        one.ticket = new_ticket()
+        seconds = self._curve.row_seconds(one.length)
+        self.shares.waits(one.share, seconds)
+        self._buckets.setdefault(one.group, {}).setdefault(one.length, Line()).push(one)
+        self._line.push(one)
+        self._size += 1
         self._counts[one.group, one.length] = self._counts.get((one.group, one.length), 0) + 1
-        self.seconds += self._curve.row_seconds(one.length)
+        self.seconds += seconds
 
     def discard(self, one: Waiting[Row, Answer]) -> bool:
-        """Forget a row; false if it was not waiting. Its place in the heap is swept when it comes up."""
-        if one not in self._live:
+        """Forget a row; false if it was not waiting."""
+        if not one.ticket:
             return False
-        self._live.remove(one)
+        one.ticket = 0
+        seconds = self._curve.row_seconds(one.length)
+        self.shares.waits_no_more(one.share, seconds)
+        self._size -= 1
         self._counts[one.group, one.length] -= 1
         self._sweep(one.group, one.length)
-        self.seconds = self.seconds - self._curve.row_seconds(one.length) if self._live else 0.0
+        self.seconds = self.seconds - seconds if self._size else 0.0
         return True
 
-    def seconds_before(self, turn: float) -> float:
-        """What the rows will cost, by the curve, whose turn is before this one."""
-        return sum(self._curve.row_seconds(one.length) for one in self._live if one.turn < turn)
+    def seconds_before(self, turn: float, share: Share, seconds: float = 0.0) -> float:
+        """What is taken, by the curve, before `seconds` more of this share are, whose turn ends at `turn`."""
+        own = sum(self._curve.row_seconds(one.length) for one in self._line.of(share) if one.turn < turn)
+        return own + self.shares.seconds_before(share, own + seconds)
+
+    def first(self) -> Waiting[Row, Answer] | None:
+        """The row that will lead the next batch."""
+        return self._line.first()
 
     def take(
         self,
@@ -84,51 +95,53 @@ class RowQueue(Generic[Row, Answer]):
         max_cells: Mapping[Hashable, float],
         seconds_until: Callable[[float], float] = lambda deadline: float("inf"),
     ) -> list[Waiting[Row, Answer]]:
-        """Remove the next batch: the row whose turn is first, and who goes best with it. Empty if nothing waits.
+        """Remove the next batch: the row whose turn it is, and who goes best with it. Empty if nothing waits.
 
         `max_cells` limits rows x padded length, for the groups it names. `seconds_until` tells what a batch may take,
         by the curve, if it is to be done by the deadline of the first: nobody joins who would make that one late.
+        Nor does who wants much join who wants little.
         """
-        leader = self._leader()
+        leader = self._line.first()
         if leader is None:
             return []
         cells, patience = max_cells.get(leader.group, float("inf")), seconds_until(leader.deadline)
         longest, size = self._best_batch(leader, max_batch_size, cells, patience)
-        self.discard(leader)
+        self.shares.leads(leader.share)
         batch = [leader]
+        self._start(leader)
         lengths = self._buckets.get(leader.group, {})
         for length in sorted((length for length in lengths if length <= longest), reverse=True):
-            while len(batch) < size and (one := self._first(leader.group, length)) is not None:
-                self.discard(one)
+            while len(batch) < size and (one := self._companion(leader, length)) is not None:
+                self._start(one)
                 batch.append(one)
         return batch
 
+    def _start(self, one: Waiting[Row, Answer]) -> None:
+        self.discard(one)
+        self.shares.starts(one.share, self._curve.row_seconds(one.length))
+
+    def ended(self, batch: Sequence[Waiting[Row, Answer]], taken: float) -> None:
+        """The run of a batch has ended, after so many seconds, of which each row has a part as it should cost."""
+        seconds = [self._curve.row_seconds(one.length) for one in batch]
+        for one, cost in zip(batch, seconds, strict=True):
+            self.shares.ends(one.share, cost, taken * cost / sum(seconds))
+
+    def _companion(self, leader: Waiting[Row, Answer], length: int) -> Waiting[Row, Answer] | None:
+        """The row of this length that goes before the others of its like, if it may go with `leader`."""
+        bucket = self._buckets.get(leader.group, {}).get(length)
+        one = bucket.first() if bucket else None
+        return None if one is None or leader.share.is_light_beside(one.share) else one
+
     def _sweep(self, group: Hashable, length: int) -> None:
-        """Drop what was discarded once it is most of a heap: its turn may be far off, and its rows are large."""
-        self._shrink(self._in_order, len(self._live))
-        self._shrink(self._buckets[group][length], self._counts[group, length])
+        """Drop what was discarded once it is most of a line: its turn may be far off, and its rows are large."""
+        self._line.sweep(self._size)
         # Without this, groups that never come back would stay for ever.
-        if not self._counts[group, length]:
-            del self._counts[group, length], self._buckets[group][length]
-            if not self._buckets[group]:
-                del self._buckets[group]
-
-    def _shrink(self, heap: list[tuple[float, int, Waiting[Row, Answer]]], num_live: int) -> None:
-        if len(heap) > 2 * num_live + 16:
-            heap[:] = [entry for entry in heap if entry[2] in self._live]
-            heapq.heapify(heap)
-
-    def _leader(self) -> Waiting[Row, Answer] | None:
-        while self._in_order and self._in_order[0][2] not in self._live:
-            heapq.heappop(self._in_order)
-        return self._in_order[0][2] if self._in_order else None
-
-    def _first(self, group: Hashable, length: int) -> Waiting[Row, Answer] | None:
-        """The live row of this length whose turn is first; sweeps up what was discarded before it."""
-        bucket = self._buckets.get(group, {}).get(length, [])
-        while bucket and bucket[0][2] not in self._live:
-            heapq.heappop(bucket)
-        return bucket[0][2] if bucket else None
+        if self._counts[group, length]:
+            self._buckets[group][length].sweep(self._counts[group, length])
+            return
+        del self._counts[group, length], self._buckets[group][length]
+        if not self._buckets[group]:
+            del self._buckets[group]
 
     def _best_batch(
         self, leader: Waiting[Row, Answer], max_batch_size: int, max_cells: float, patience: float
@@ -157,7 +170,7 @@ class RowQueue(Generic[Row, Answer]):
                     break
                 if taken > one_by_one and size > FEW_ROWS:  # shorter rows will not help
                     break
-                waits = size * taken - in_turn + (len(self._live) - size) * (taken - one_by_one)
+                waits = size * taken - in_turn + (self._size - size) * (taken - one_by_one)
                 if waits < least:
                     best, least = (longest, size), waits
             if seconds(1, longest) > MOST_PADDING * seconds(1, leader.length):

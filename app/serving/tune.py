@@ -7,13 +7,17 @@ on two; more rows in a batch help one network and hurt another; which precision 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from math import exp, fsum, log
 from pathlib import Path
+from statistics import fmean, median
+from time import perf_counter
 
 from app.errors import InvalidArtifact, ModelNotReady
 from app.repository.manifest import Manifest
 from app.runtimes.options import RuntimeOptions
+from app.serving.busyness import watch_others
 from app.serving.curve import LatencyCurve, measure
 from app.serving.model import Loaded, open_version, run_probe
 from app.serving.plan import Plan, graph_hashes, hardware_of
@@ -36,6 +40,9 @@ class Trial:
     rows_per_s: float
     alone_s: float
     """Seconds of one row while nothing else runs."""
+    spread: float = 0.0
+    others: float | None = None
+    """These two as in Plan."""
 
 
 def tune(
@@ -78,6 +85,9 @@ def tune(
         variant=best.variant,
         threads=best.threads,
         instances=best.instances,
+        measured=datetime.now(UTC).replace(microsecond=0),
+        spread=best.spread,
+        others=best.others,
         points=[(rows, length, seconds) for (rows, length), seconds in sorted(best.curve.points.items())],
     )
 
@@ -92,13 +102,16 @@ def splits(cores: int) -> Iterator[int]:
 
 
 def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
-    run = partial(run_probe, loaded)
+    run, others = partial(run_probe, loaded), watch_others()
+    repeats: dict[tuple[int, int], list[float]] = {}
     alone = measure(run, loaded.task.lengths, 1, budget_s=ALONE_SHARE * seconds, num_lengths=NUM_LENGTHS)
     with ThreadPoolExecutor(loaded.instances) as threads:
 
         def run_on_all(rows: int, length: int) -> None:
+            started = perf_counter()
             for done in [threads.submit(run, rows, length) for _ in range(loaded.instances)]:
                 done.result()
+            repeats.setdefault((rows, length), []).append(perf_counter() - started)
 
         curve = measure(
             run_on_all,
@@ -115,6 +128,8 @@ def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
         curve,
         rows_per_s=_mean(loaded.instances / curve.row_seconds(length) for length in lengths),
         alone_s=_mean(alone.seconds(1, length) for length in lengths),
+        spread=round(fmean(median(times) / min(times) - 1 for times in repeats.values()), 3),
+        others=others(),
     )
 
 

@@ -11,6 +11,7 @@ from app.repository.manifest import Manifest
 from app.serving.loading import Loader, Opened
 from app.serving.model import Loaded, Model
 from app.serving.names import no_such_version
+from app.serving.plan import Tuning
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class ModelStatus:
     is_ready: bool = False
     is_lost: bool = False
     placements: dict[str, dict[str, str]] = field(default_factory=dict)
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,9 @@ class Versions:
             return ModelStatus(self.name, versions)
         model, is_ready = live[0].model, any(one.model.is_ready for one in live)
         is_lost = all(one.model.is_lost for one in live)
-        return ModelStatus(self.name, versions, model.manifest, is_ready, is_lost, model.loaded.placements)
+        return ModelStatus(
+            self.name, versions, model.manifest, is_ready, is_lost, model.loaded.placements, model.tuning
+        )
 
     def find(self, version: int | None = None, task: str | None = None) -> Live:
         """Return the asked version or, without one, the newest that is live; with `task` the newest of that task.
@@ -147,7 +151,7 @@ class Versions:
             if left and len(kept) + len(slow) < self._keep:
                 version = left.pop(0)
                 slow[self._loading_of(version, published[version])] = version
-                await asyncio.wait(slow, timeout=self._loader.turn_s, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(slow, timeout=self._loader.patience_s, return_when=asyncio.FIRST_COMPLETED)
             elif max(slow.values(), default=0) > max(kept, default=0):
                 await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED)
             else:

@@ -21,7 +21,8 @@ from app.tasks.lexrank import (
     word_centrality,
 )
 from app.tasks.schema import Schema
-from app.tasks.sentences import Sentence, joined, sentences, words
+from app.tasks.segmentation.words import joined, words
+from app.tasks.sentences import Sentence, sentences
 from app.tasks.text import TextEncoder, TextTask, require_visible
 from app.tensors import Tensors
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -119,6 +120,11 @@ class RawTensors(Task):
 
     def group(self, row: Tensors) -> Hashable:
         return tuple(row[name].shape for name in self._shapes)
+
+    def length(self, row: Tensors) -> int:
+        """How many times as large as the probe a row is, as a power of two: what is larger should take longer."""
+        size, probe = sum(array.size for array in row.values()), sum(map(prod, map(self._probe_shape, self._shapes)))
+        return 1 << (-(-size // max(1, probe)) - 1).bit_length() if size else 1
 
     def probe(self, length: int) -> Tensors | None:
         """Ones are valid token ids, mask nothing, and divide anything; a graph that refuses them may take zeros."""

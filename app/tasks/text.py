@@ -43,8 +43,8 @@ class TextEncoder:
 
     def encode(self, text: str, *, truncate: bool, cut: Literal["left", "right"] = "right") -> Tensors:
         """Return a row of the text. Raises InvalidInput as `tokens` does."""
-        ids = self._words.ids(text) if self._words and len(text) <= MAX_CHARACTERS and not text.isspace() else None
-        if ids is not None and len(ids) <= self.max_tokens:
+        ids = self._words.ids(text) if self._words and len(text) <= MAX_CHARACTERS else None
+        if ids is not None and self._num_special < len(ids) <= self.max_tokens:
             return self.row(ids)
         return self.row(self.tokens(text, truncate=truncate, cut=cut).ids)
 

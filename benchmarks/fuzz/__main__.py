@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fuzz.asked import Answer, Asked, Connection, connected
+from benchmarks.fuzz.asked import Answer, Asked, Connection, renewed
 from benchmarks.fuzz.judge import fault_of
 from benchmarks.fuzz.mutations import MUTATIONS
 from benchmarks.fuzz.neighbours import Neighbour, keep_loaded, known_answers, questions
@@ -65,9 +65,12 @@ def spoilt(seeds: Sequence[Asked], seed: int, number: int) -> Asked:
 async def ask(port: int, connection: Connection | None, asked: Asked) -> tuple[Answer, Connection | None, str | None]:
     try:
         async with asyncio.timeout(LONGEST_S):
-            if connection is None or not connection.is_open:
-                connection = await connected(port)
+            is_new = connection is None or not connection.is_open
+            connection = await renewed(port, connection) if is_new or connection is None else connection
             answer = await connection.ask(asked)
+            if not answer.status and not is_new:  # closed for what came before, such as bytes behind a request
+                connection = await renewed(port, connection)
+                answer = await connection.ask(asked)
     except TimeoutError:
         if connection is not None:
             connection.close()
@@ -96,6 +99,7 @@ async def fuzz(port: int, seeds: Sequence[Asked], numbers: Sequence[int], seed: 
     await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
     for each in watching:
         each.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
     for one in neighbours:
         for fault, count in one.faults.items():
             found.faults[f"neighbour of {one.asked.path}: {fault}"] = (-1, one.asked, Answer(), count)

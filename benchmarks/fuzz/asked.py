@@ -54,6 +54,7 @@ class Connection(asyncio.Protocol):
     async def ask(self, asked: Asked) -> Answer:
         self._answered = asyncio.get_running_loop().create_future()
         self._answer, self._parser = Answer(), httptools.HttpResponseParser(self)
+        self._is_answered = False
         self._is_head = asked.method == "HEAD"
         self._transport.write(asked.message())
         return await self._answered
@@ -71,6 +72,10 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self.close()
 
+    def on_message_begin(self) -> None:
+        if self._is_answered:  # what followed the request was answered by itself
+            self.is_open, self._answer = False, Answer()
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._answer.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
@@ -85,9 +90,10 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._answer.status == 100:  # go on: the answer comes next
-            self._answer, self._parser = Answer(), httptools.HttpResponseParser(self)
+            self._answer = Answer()
             return
         self.is_open = self.is_open and self._parser.should_keep_alive()
+        self._is_answered = True
         self._finish()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -102,3 +108,10 @@ class Connection(asyncio.Protocol):
 async def connected(port: int) -> Connection:
     _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
     return connection
+
+
+async def renewed(port: int, connection: Connection | None) -> Connection:
+    """Another connection instead of one that is used up."""
+    if connection is not None:
+        connection.close()
+    return await connected(port)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.repository.golden import difference
-from benchmarks.fuzz.asked import Asked, Connection, connected
+from benchmarks.fuzz.asked import Answer, Asked, connected, renewed
 
 JSON = ("Content-Type", "application/json")
 PHOTO = Path("app/api/pages/samples/cat.jpg")
@@ -55,19 +55,24 @@ class Neighbour:
         self._port = port
 
     async def watch(self) -> None:
-        connection: Connection | None = None
-        while True:
-            if connection is None or not connection.is_open:
-                connection = await connected(self._port)
-            answer = await connection.ask(self.asked)
-            self.count += 1
-            # Too much to do, or too late, is an honest answer beside sixteen others; a wrong one never is.
-            if answer.status == 200:
-                if difference(self._expected, json.loads(answer.body)["outputs"], TOLERANCE):
-                    self.faults["another answer"] += 1
-            elif answer.status not in (429, 504):
-                self.faults[f"status {answer.status}"] += 1
-            await asyncio.sleep(PAUSE_S)
+        connection = await connected(self._port)
+        try:
+            while True:
+                if not connection.is_open:
+                    connection = await renewed(self._port, connection)
+                self._compare(await connection.ask(self.asked))
+                await asyncio.sleep(PAUSE_S)
+        finally:
+            connection.close()
+
+    def _compare(self, answer: Answer) -> None:
+        self.count += 1
+        # Too much to do, or too late, is an honest answer beside sixteen others; a wrong one never is.
+        if answer.status == 200:
+            if difference(self._expected, json.loads(answer.body)["outputs"], TOLERANCE):
+                self.faults["another answer"] += 1
+        elif answer.status not in (429, 504):
+            self.faults[f"status {answer.status}"] += 1
 
 
 async def keep_loaded(port: int, model: str) -> None:
@@ -75,6 +80,8 @@ async def keep_loaded(port: int, model: str) -> None:
     path = f"/v2/repository/models/{model}/load"
     while True:
         connection = await connected(port)
-        await connection.ask(Asked(path, "POST", path))
-        connection.close()
+        try:
+            await connection.ask(Asked(path, "POST", path))
+        finally:
+            connection.close()
         await asyncio.sleep(1)

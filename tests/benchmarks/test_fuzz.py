@@ -1,10 +1,14 @@
 """The fuzzer: what it sends is the same for the same number, and what it calls a fault is one."""
 
+import asyncio
 import json
 
+import httpx
 import pytest
+from conftest import eventually
+from test_server import Service
 
-from benchmarks.fuzz.__main__ import spoilt
+from benchmarks.fuzz.__main__ import fuzz, spoilt
 from benchmarks.fuzz.asked import Answer, Asked
 from benchmarks.fuzz.judge import fault_of
 from benchmarks.fuzz.mutations import Raw, written
@@ -45,6 +49,18 @@ def test_what_python_would_not_write_is_written_as_it_is():
 )
 def test_what_is_a_fault(answer, fault):
     assert fault_of(GOOD, answer) == fault
+
+
+def test_the_service_answers_spoilt_requests_without_a_fault(models_dir):
+    service = Service(models_dir)
+    try:
+        eventually(service.is_ready)
+        seeds = seeds_of(httpx.get(f"{service.url}/openapi.json").json(), ["tiny-sentiment"])
+        found = asyncio.run(fuzz(service.port, seeds, range(600), seed=1))
+    finally:
+        service.close()
+    assert {kind: answer.body for kind, (_, _, answer, _) in found.faults.items()} == {}
+    assert sum(sum(statuses.values()) for statuses in found.statuses.values()) == 600
 
 
 def test_every_documented_route_is_a_seed(client):

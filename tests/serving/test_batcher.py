@@ -503,7 +503,7 @@ def test_a_worker_that_hangs_is_abandoned_and_replaced():
 
     async def main():
         async with make(run, hang_after_s=0.1) as batcher:
-            with pytest.raises(InferenceFailed, match="WorkerDied"):
+            with pytest.raises(InferenceFailed, match="WorkerHangs"):
                 await ask(batcher, "hang")
             return await ask(batcher, "next")
 
@@ -762,3 +762,127 @@ def test_while_one_worker_is_restored_the_other_goes_on():
             assert await ask(batcher, "after") == ["after"]
 
     go(main())
+
+
+MANY = LatencyCurve({(n, 1): 0.01 * n for n in (1, 4)})
+
+
+async def flood(batcher: Batcher[Any, Any], number: int = 20, caller: str = "many", **more: Any) -> asyncio.Task[Any]:
+    """A request of `number` rows, which wait."""
+    asked = asyncio.create_task(
+        batcher.submit([f"{caller} {i}" for i in range(number)], in_(60), caller=caller, **more)
+    )
+    await asyncio.sleep(0)
+    return asked
+
+
+def test_who_asks_for_little_does_not_wait_for_a_run_of_who_asks_for_much():
+    async def main():
+        gate = Gate()
+
+        def run(rows: Sequence[Any]) -> list[Any]:
+            return echo(rows) if "few" in rows[0] else gate(rows)
+
+        async with make(run, curve=MANY, num_workers=2) as batcher:
+            many = await flood(batcher)
+            for _ in range(2):
+                await gate.wait_until_it_runs()
+            few = await asyncio.wait_for(batcher.submit(["few"], in_(5), caller="few"), 5)
+            gate.let(50)
+            await many
+            return few.values, gate.seen
+
+    answers, seen = go(main())
+    assert answers == ["few"]
+    assert not any("few" in rows for rows in seen)
+
+
+def test_who_asks_for_as_little_as_the_others_waits_for_them():
+    async def main():
+        gate = Gate()
+        async with make(gate, curve=MANY) as batcher:
+            first = asyncio.create_task(batcher.submit(["one"], in_(5), caller="one"))
+            await gate.wait_until_it_runs()
+            second = asyncio.create_task(batcher.submit(["another"], in_(5), caller="another"))
+            await asyncio.sleep(0.05)
+            assert gate.seen == [["one"]]
+            gate.let(2)
+            await asyncio.gather(first, second)
+
+    go(main())
+
+
+def test_rows_of_one_caller_are_next_though_another_has_hundreds_before_them():
+    async def main():
+        gate = Gate()
+        async with make(gate, curve=MANY, max_batch_size=1, max_queue_size=1000) as batcher:
+            many = await flood(batcher, 300)
+            await gate.wait_until_it_runs()
+            rows = [f"few {i}" for i in range(100)]  # too many to go ahead
+            few = asyncio.create_task(batcher.submit(rows, in_(60), caller="few"))
+            await asyncio.sleep(0)
+            gate.let(1000)
+            await few
+            after_few = len(gate.seen)
+            await many
+            return after_few, gate.seen
+
+    after_few, seen = go(main())
+    assert after_few <= 230, "a hundred rows of each, and a bit"
+    assert [row for (row,) in seen if "many" in row] == [f"many {i}" for i in range(300)]
+
+
+def test_background_work_is_done_while_nobody_else_asks_and_hardly_while_somebody_does():
+    async def main():
+        gate = Gate()
+        async with make(gate, curve=MANY, max_batch_size=1, max_queue_size=1000) as batcher:
+            background = await flood(batcher, 100, caller="same", priority=10)
+            await gate.wait_until_it_runs()
+            asked = await flood(batcher, 80, caller="same")
+            gate.let(1000)
+            await asked
+            num_before = sum(len(rows) for rows in gate.seen)
+            await background
+            return num_before
+
+    assert 80 < go(main()) <= 80 + 1 + 12
+
+
+def test_a_full_queue_makes_room_for_who_has_less_in_it_at_the_cost_of_who_has_most():
+    async def main():
+        gate, observer = Gate(), Recorder()
+        async with make(gate, max_queue_size=30, max_batch_size=1, observer=observer) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy"))
+            await gate.wait_until_it_runs()
+            first, second = await flood(batcher, 20), await flood(batcher, 10)
+            few = await flood(batcher, 3, "few")
+            with pytest.raises(Overloaded, match="others wait who asked for less"):
+                await second
+            assert batcher.queue_size == 23
+            greedy = await flood(batcher, 9, "many")
+            with pytest.raises(Overloaded, match="the queue holds 30"):
+                await greedy
+            gate.let(100)
+            await asyncio.gather(busy, first, few)
+        return observer.events
+
+    assert go(main()) == [("dropped displaced", 10), ("refused queue", 9)]
+
+
+def test_a_newcomer_is_admitted_where_the_one_with_the_backlog_is_refused():
+    second = LatencyCurve({(1, 1): 1.0})
+
+    async def main():
+        gate = Gate()
+        async with make(gate, curve=second, max_batch_size=1) as batcher:
+            many = [asyncio.create_task(batcher.submit([i], in_(600), caller="many")) for i in range(50)]
+            await gate.wait_until_it_runs()
+            batcher.admit(1, 1.0, in_(10), caller="few")
+            with pytest.raises(Overloaded) as refused:
+                batcher.admit(1, 1.0, in_(10), caller="many")
+            for one in many:
+                one.cancel()
+            gate.let(2)
+        return refused.value.retry_after_s
+
+    assert 40 < go(main()) < 60

@@ -5,6 +5,7 @@ import pytest
 
 from app.serving.curve import LatencyCurve
 from app.serving.queue import RowQueue, Waiting
+from app.serving.shares import Share
 
 # Cost in proportion to the padded cells, plus a fixed part that a batch shares.
 CELLS = LatencyCurve({(n, length): 0.004 + 0.0001 * n * length for n in (1, 2, 4, 8, 16) for length in (8, 64, 128)})
@@ -17,13 +18,15 @@ def loop():
     loop.close()
 
 
-def waiting(loop, length, turn, group=None, together=1):
-    return Waiting(f"{length}@{turn}", length, group, turn, 0.0, 100.0, loop.create_future(), together)
+def waiting(loop, length, turn, group=None, together=1, share=None):
+    share = share or Share()
+    return Waiting(f"{length}@{turn}", length, group, turn, 0.0, 100.0, loop.create_future(), together, share)
 
 
 def fill(loop, *lengths, curve=CELLS):
     queue = RowQueue(curve)
-    rows = [waiting(loop, length, turn) for turn, length in enumerate(lengths)]
+    share = queue.shares.of("a caller")
+    rows = [waiting(loop, length, turn, share=share) for turn, length in enumerate(lengths)]
     for row in rows:
         queue.push(row)
     return queue, rows
@@ -152,9 +155,9 @@ def test_what_was_discarded_is_dropped_though_its_turn_is_far_off(loop):
 
 
 def test_only_rows_whose_turn_comes_first_are_counted_as_before(loop):
-    queue, _ = fill(loop, *[8] * 10)
-    assert queue.seconds_before(4) == pytest.approx(4 * CELLS.row_seconds(8))
-    assert queue.seconds_before(100) == pytest.approx(queue.seconds)
+    queue, (row, *_) = fill(loop, *[8] * 10)
+    assert queue.seconds_before(4, row.share) == pytest.approx(4 * CELLS.row_seconds(8))
+    assert queue.seconds_before(100, row.share) == pytest.approx(queue.seconds)
 
 
 def test_nobody_joins_who_would_make_the_first_late(loop):

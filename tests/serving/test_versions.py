@@ -107,6 +107,25 @@ def test_a_load_that_hangs_keeps_no_other_model_from_being_loaded_or_unloaded(ne
     go(main())
 
 
+def test_many_loads_that_hang_keep_the_next_waiting_hardly_longer_than_one(new_engine, gate, models_dir, tmp_path):
+    gate.names = ["/hangs-"]
+    for i in range(12):
+        publish_sentiment(models_dir, tmp_path / "hangs", name=f"hangs-{i}")
+
+    async def main():
+        engine = new_engine(turn_s=1.0)
+        loading = asyncio.create_task(engine.load())
+        started = monotonic()
+        await until(lambda: is_live(engine, NAME))
+        took = monotonic() - started
+        gate.event.set()
+        await loading
+        await engine.stop()
+        return took
+
+    assert go(main()) < 8  # 3.1 by the sum of 1/n, and 12 without it
+
+
 def test_a_load_fails_at_its_time_limit_and_says_which_setting_it_is(new_engine, gate, models_dir, tmp_path):
     async def main():
         engine = new_engine(load_timeout_s=0.5)

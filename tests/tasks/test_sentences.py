@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from app.tasks.sentences import joined, sentences, words
+from app.tasks.segmentation.words import joined, words
+from app.tasks.sentences import sentences
 
 ALL = 10_000
 

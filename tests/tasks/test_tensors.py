@@ -214,6 +214,15 @@ def test_rows_of_different_shapes_are_of_different_groups():
     assert task.group(short) != task.group(long)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "length"), [((4, 4), 1), ((0, 4), 1), ((1, 2), 1), ((4, 5), 2), ((8, 8), 4), ((40, 40), 128)]
+)
+def test_a_row_is_as_long_as_it_is_larger_than_the_probe(sizes, length):
+    task = task_of(-1, -1, -1, probe_size=4)
+    assert task.length({"x": np.ones(sizes, np.float32)}) == length
+    assert task.length(task.probe(1)) == 1
+
+
 def test_a_graph_without_a_batch_dimension_reads_an_item_as_it_is():
     task, session = task_of(2, 3, batched=False), FakeSession(lambda x: x.sum())
     rows = [row_of(task, x=np.full((2, 3), i, np.float32)) for i in range(2)]

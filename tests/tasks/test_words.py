@@ -7,6 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from app.errors import InvalidInput
+from app.tasks.text import TextEncoder
 from app.tasks.words import LONGEST_KEPT, Words, words_of
 
 PLAIN = string.printable.replace("\x0b", "").replace("\x0c", "")
@@ -99,3 +101,11 @@ def test_steps_that_touch_no_ascii_are_no_hindrance() -> None:
 )
 def test_any_other_tokenizer_is_asked_itself(tokenizer: Tokenizer) -> None:
     assert words_of(tokenizer) is None
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\r\n ", "\x01", "\u200b", "\ufeff \u200d", "\u0301"])
+def test_a_text_without_a_token_of_its_own_is_empty_by_either_way(tmp_path, text):
+    LOWER.save(str(tmp_path / "tokenizer.json"))
+    encoder = TextEncoder(tmp_path / "tokenizer.json", max_tokens=16)
+    with pytest.raises(InvalidInput, match="the text is empty"):
+        encoder.encode(text, truncate=False)

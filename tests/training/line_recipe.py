@@ -93,13 +93,24 @@ def make(run: Run) -> Draft:
     )
 
 
-RECIPE = Recipe(name="line", task="tensors", summary="a line", make=make)
+RECIPE = Recipe(name="line", task="tensors", make=make)
+
+
+def leave_only_fits(workdir: Path) -> None:
+    """As a run leaves its folder that was interrupted when all that it trains was trained."""
+    for path in workdir.iterdir():
+        if path.is_file():
+            path.unlink()
 
 
 def run_as_command(arguments: list[str], **environment: str) -> tuple[list[str], dict[str, str]]:
     """The command line and environment of `python -m training` with this recipe in its table."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from training.recipes import RECIPES; "
-        "RECIPES['line'] = 'line_recipe'; from training.__main__ import main; sys.exit(main(sys.argv[1:]))"
-    )
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from training.__main__ import main
+from training.recipes import RECIPES, Listed
+RECIPES["line"] = Listed("line_recipe", "tensors", "a line")
+sys.exit(main(sys.argv[1:]))
+"""
     return [sys.executable, "-c", code, *arguments], {**os.environ, **environment}

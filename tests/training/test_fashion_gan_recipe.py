@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from line_recipe import leave_only_fits
 from PIL import Image
 from torch import Tensor, nn
 
@@ -33,12 +34,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]
     root = tmp_path_factory.mktemp("fashion")
     for name in ("judge", "vae", "gan"):
         (root / name).mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fashion_vae, "MODELS", root / "models")
-        patch.setattr(recipe, "MODELS", root / "models")
-        build(fashion_mnist.RECIPE, Run(root / "judge", tiny=True), root / "models")
-        build(fashion_vae.RECIPE, Run(root / "vae", tiny=True), root / "models")
-        return root / "models", build(recipe.RECIPE, Run(root / "gan", tiny=True), root / "models")
+    models = root / "models"
+    build(fashion_mnist.RECIPE, Run(root / "judge", tiny=True), models)
+    build(fashion_vae.RECIPE, Run(root / "vae", tiny=True, models=models), models)
+    return models, build(recipe.RECIPE, Run(root / "gan", tiny=True, models=models), models)
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +104,23 @@ def test_the_exported_graph_paints_what_torch_paints(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["fashion-mnist", "fashion-vae"])
 def test_without_its_judge_or_its_rival_it_trains_nothing(
-    missing: str, published: tuple[Path, Manifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    missing: str, published: tuple[Path, Manifest], tmp_path: Path
 ) -> None:
     (tmp_path / "models").mkdir()
     for name in {"fashion-mnist", "fashion-vae"} - {missing}:
         (tmp_path / "models" / name).symlink_to(published[0] / name)
-    monkeypatch.setattr(recipe, "MODELS", tmp_path / "models")
     with pytest.raises(TrainingError, match=f"python -m training {missing}"):
-        build(recipe.RECIPE, Run(tmp_path, tiny=True), tmp_path / "models")
+        build(recipe.RECIPE, Run(tmp_path, tiny=True, models=tmp_path / "models"), tmp_path / "models")
     assert not (tmp_path / "gan").exists()
+
+
+def test_a_resumed_run_is_judged_as_one_at_once(published: tuple[Path, Manifest]) -> None:
+    models, expected = published
+    work = models.parent / "gan"
+    leave_only_fits(work)
+    found = build(recipe.RECIPE, Run(work, tiny=True, models=models, resume=True), models)
+    assert found.metrics == expected.metrics
+    assert found.files["model.onnx"] == expected.files["model.onnx"]
 
 
 class Interrupted(recipe.AdversarialTraining):

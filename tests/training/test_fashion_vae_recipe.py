@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from line_recipe import leave_only_fits
 
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
@@ -25,9 +26,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]
     for name in ("judge", "work"):
         (root / name).mkdir()
     build(fashion_mnist.RECIPE, Run(root / "judge", tiny=True), root / "models")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "MODELS", root / "models")
-        return root / "models", build(recipe.RECIPE, Run(root / "work", tiny=True), root / "models")
+    models = root / "models"
+    return models, build(recipe.RECIPE, Run(root / "work", tiny=True, models=models), models)
 
 
 def test_the_published_version_paints_its_golden_pictures(published: tuple[Path, Manifest]) -> None:
@@ -57,11 +57,32 @@ def test_the_card_compares_samples_and_reconstructions_with_principal_components
     assert manifest.provenance.sources[1].name == "fashion-mnist"
 
 
-def test_without_its_judge_it_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "MODELS", tmp_path)
+def test_without_its_judge_it_trains_nothing(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="python -m training fashion-mnist"):
-        build(recipe.RECIPE, Run(tmp_path, tiny=True), tmp_path)
+        build(recipe.RECIPE, Run(tmp_path, tiny=True, models=tmp_path), tmp_path)
     assert not (tmp_path / "vae").exists()
+
+
+def test_a_resumed_run_is_judged_as_one_at_once(published: tuple[Path, Manifest]) -> None:
+    models, expected = published
+    work = models.parent / "work"
+    pictures = {file.name: file.read_bytes() for file in work.glob("*.png")}
+    leave_only_fits(work)
+    torch.rand(3)  # whatever was drawn before
+    found = build(recipe.RECIPE, Run(work, tiny=True, models=models, resume=True), models)
+    assert found.metrics == expected.metrics
+    assert found.files["model.onnx"] == expected.files["model.onnx"]
+    assert {file.name: file.read_bytes() for file in work.glob("*.png")} == pictures
+
+
+def test_another_seed_is_judged_with_other_random_numbers() -> None:
+    garments = tiny_fashion_mnist().train
+    network = PictureVAE(len(LABELS), latent=3, width=4).eval()
+    one, again, other = (recipe.code_moments(network, garments, seed)[0] for seed in (0, 0, 1))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    one, again, other = (recipe.ClassPCA(garments, 2, seed).squared_error(garments) for seed in (0, 0, 1))
+    assert one == again != other
 
 
 def test_bits_per_pixel_are_eight_where_every_level_is_as_likely() -> None:
@@ -79,7 +100,7 @@ def test_noise_that_is_moved_by_the_moments_of_a_class_has_them() -> None:
     torch.manual_seed(0)
     network = PictureVAE(len(LABELS), latent=3, width=4).eval()
     garments = tiny_fashion_mnist(50).train
-    means, factors = recipe.code_moments(network, garments)
+    means, factors = recipe.code_moments(network, garments, 0)
     with torch.inference_mode():
         code = network.encode(recipe.dequantised(torch.from_numpy(garments.pixels)), torch.from_numpy(garments.classes))
     mine = torch.from_numpy(garments.classes == 4)
@@ -95,14 +116,14 @@ def garments() -> Pictures:
 
 def test_principal_components_give_back_what_they_can_say(garments: Pictures) -> None:
     """Noise of 60 levels has a variance of .0046; sixteen directions of 784 can say little of it."""
-    few, many = recipe.ClassPCA(garments, 1), recipe.ClassPCA(garments, 90)
+    few, many = recipe.ClassPCA(garments, 1, 0), recipe.ClassPCA(garments, 90, 0)
     assert 0.003 < few.squared_error(garments) < 0.0047
     assert many.squared_error(garments) < few.squared_error(garments) / 2
     assert 4 < few.bits_per_pixel(garments) < 8
 
 
 def test_principal_components_paint_the_class_that_is_asked_for(garments: Pictures) -> None:
-    baseline = recipe.ClassPCA(garments, 4)
+    baseline = recipe.ClassPCA(garments, 4, 0)
     painted = baseline.paint(np.array([0, 9, 0]), seed=1)
     assert painted.shape == (3, 28, 28)
     assert painted[0, 2:5, 6:-6].mean() > 150 > painted[1, 2:5, 6:-6].mean()

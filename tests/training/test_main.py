@@ -4,17 +4,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import line_recipe
 import pytest
 from conftest import eventually, publish_sentiment
 from line_recipe import run_as_command
 from test_committed_versions import card_says
 
-from app.repository.manifest import Manifest
+from app.repository.manifest import Manifest, Metric
 from app.repository.repository import ModelRepository
 from training.__main__ import main
-from training.recipes import RECIPES, load_recipe
+from training.recipe import Draft, Run
+from training.recipes import RECIPES, Listed, load_recipe
+from training.verdict import TINY
 
 
 def test_the_list_shows_every_recipe(capsys):
@@ -24,7 +28,7 @@ def test_the_list_shows_every_recipe(capsys):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_is_found_under_its_own_name(name):
-    assert load_recipe(name).name == name
+    assert (load_recipe(name).name, load_recipe(name).task) == (name, RECIPES[name].task)
 
 
 def test_an_unknown_recipe_is_one_sentence_and_a_status(capsys):
@@ -46,7 +50,7 @@ def test_what_is_there_is_not_made_again_and_no_training_library_is_loaded(tmp_p
 @pytest.fixture
 def line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
     """`python -m training line` with further options."""
-    monkeypatch.setitem(RECIPES, "line", "line_recipe")
+    monkeypatch.setitem(RECIPES, "line", Listed("line_recipe", "tensors", "a line"))
     monkeypatch.chdir(tmp_path)
     return lambda *options: main(["line", *options])
 
@@ -119,6 +123,7 @@ def test_a_run_that_is_stopped_publishes_nothing_and_resumes_to_the_same_metrics
     [resumed] = published(tmp_path)
     for one, other in zip(resumed.metrics, expected.metrics, strict=True):
         assert one.value == pytest.approx(other.value, abs=1e-6)
+    assert resumed.provenance.duration_s > 1.5 + expected.provenance.duration_s / 10  # an epoch's pause before it
 
 
 def test_a_full_disk_is_one_sentence_and_publishes_nothing(line, tmp_path, capsys):
@@ -147,10 +152,114 @@ def test_what_cannot_be_is_one_sentence(line, tmp_path, capsys, options, status,
     assert not published(tmp_path)
 
 
-@pytest.mark.parametrize("options", [["--devices", "0"], ["--precision", "7"], ["--nodes", "x"], ["--source", " "]])
-def test_an_option_out_of_range_is_refused(line, options):
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(["--seed", seed] for seed in ("-1", "1.5", "x", "", str(2**32), "9" * 5000, "nan", "٣")),
+        *(
+            [option, count]
+            for option in ("--devices", "--nodes")
+            for count in ("0", "-1", "x", "1e3", "65", "9" * 5000)
+        ),
+        *(["--name", name] for name in ("My Line", "../line", "", "x" * 100)),
+        ["--precision", "7"],
+        ["--source", " "],
+    ],
+    ids=lambda options: " ".join(options)[:40],
+)
+def test_an_option_with_a_bad_value_is_one_sentence(line, options, capsys):
     with pytest.raises(SystemExit, match="2"):
         line(*options)
+    *_, said = capsys.readouterr().err.splitlines()
+    assert f"argument {options[0]}: " in said
+    assert len(said) < 300
+    assert "_seed" not in said
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("--models", "error: --models thesis.tex/models cannot be a folder, since .*thesis.tex is a file"),
+        ("--workdir", "error: thesis.tex/models/line cannot be a folder, since a file is in its place.*"),
+    ],
+)
+def test_a_file_where_a_folder_is_needed_is_one_sentence(line, tmp_path, option, says, capsys):
+    (tmp_path / "thesis.tex").touch()
+    assert line(option, "thesis.tex/models") == 1
+    assert re.fullmatch(says, last_line(capsys))
+
+
+@pytest.mark.parametrize("rank", ["x", "2", "-1", ""])
+def test_a_rank_that_is_none_is_one_sentence(line, rank, monkeypatch, capsys):
+    monkeypatch.setenv("NODE_RANK", rank)
+    assert line("--nodes", "2") == 1
+    assert last_line(capsys) == f"error: NODE_RANK is {rank!r}; of 2 nodes it is 0 to 1"
+
+
+def test_what_a_tiny_run_makes_is_not_published(line, tmp_path, capsys):
+    assert line("--tiny") == 0
+    assert not published(tmp_path)
+    assert "line: tried, and not published" in last_line(capsys)
+    folder = tmp_path / "build" / "training" / "line" / "tried" / "line" / "1"
+    manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+    assert manifest.limits[0] == TINY
+    assert f"> **Warning.** {TINY}" in (folder / "card.md").read_text(encoding="utf-8")
+    assert line("--tiny", "--publish-anyway") == 0
+    [manifest] = published(tmp_path)
+    assert manifest.limits[0] == TINY
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Makes the line one's own data, beside a baseline with such a loss."""
+
+    def made(loss: float) -> None:
+        def make(run: Run) -> Draft:
+            draft = line_recipe.make(run)
+            found = Metric(name="loss", value=0.5, dataset="a line", split="all", baselines={"mean": loss})
+            return replace(draft, metrics=[found], has_own_data=True)
+
+        recipe = replace(line_recipe.RECIPE, make=make, takes_source=True, must_lead={"loss": "less"})
+        monkeypatch.setattr(line_recipe, "RECIPE", recipe)
+
+    return made
+
+
+def test_own_data_behind_a_baseline_is_refused_or_published_with_a_warning(line, own, tmp_path, capsys):
+    own(0.25)
+    assert line() == 1
+    assert last_line(capsys) == (
+        "error: line is not published: loss is 0.5, and mean has 0.25; "
+        "--resume --publish-anyway publishes it, and its card says so"
+    )
+    assert not published(tmp_path)
+    assert line("--resume", "--publish-anyway") == 0
+    warning = "It is not good enough, and was published anyway: loss is 0.5, and mean has 0.25."
+    assert f"WARNING: {warning}" in capsys.readouterr().err
+    [manifest] = published(tmp_path)
+    assert manifest.limits[0] == warning
+    assert manifest.provenance.command.endswith("--publish-anyway")
+    assert f"> **Warning.** {warning}" in (tmp_path / "models/line/1/card.md").read_text(encoding="utf-8")
+
+
+def test_own_data_level_with_a_baseline_is_published_with_a_warning(line, own, tmp_path, capsys):
+    own(0.5)
+    assert line() == 0
+    [manifest] = published(tmp_path)
+    assert manifest.limits[0] == "It is no better than a simpler way: loss is 0.5, and mean has as much."
+    assert f"WARNING: {manifest.limits[0]}" in capsys.readouterr().err
+
+
+def test_own_data_ahead_of_its_baselines_is_published_without_a_warning(line, own, tmp_path):
+    own(0.75)
+    assert line() == 0
+    [manifest] = published(tmp_path)
+    assert manifest.limits == ("It knows one line.",)
+
+
+def test_the_list_loads_no_training_library():
+    code = "import sys; from training.__main__ import main; main(['list']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0
 
 
 def test_a_source_that_the_run_would_clear_is_refused(tmp_path, capsys, monkeypatch):

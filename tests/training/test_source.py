@@ -33,7 +33,13 @@ def hub(tmp_path, monkeypatch) -> Path:
 
 
 def test_a_folder_is_taken_as_it_is(tmp_path):
-    assert given(str(tmp_path), "dataset", ["*.csv"]) == Given(tmp_path, str(tmp_path), LOCAL)
+    assert given(str(tmp_path), "dataset", ["*.csv"]) == Given(tmp_path, tmp_path.name, LOCAL)
+
+
+def test_a_secret_in_a_source_is_not_said_again(capsys):
+    with pytest.raises(TrainingError, match="neither a folder nor the id") as raised:
+        given("https://anna:hf_abcdefghijk@huggingface.co/datasets/shop/reviews?token=hf_xyz", "dataset", ["*.csv"])
+    assert not [word for word in ("hf_a", "hf_x", "anna") if word in str(raised.value) + capsys.readouterr().err]
 
 
 @pytest.mark.parametrize("source", ["shop/reviews", "shop/reviews@main", f"shop/reviews@{'c' * 40}"])

@@ -112,14 +112,14 @@ def test_a_version_of_ones_own_series_says_what_is_true_of_them(
 
     assert manifest.provenance
     [source] = manifest.provenance.sources
-    assert (source.name, source.version, source.used_for) == (str(shop), "local", "training and evaluation")
+    assert (source.name, source.version, source.used_for) == (shop.name, "local", "training and evaluation")
     assert source.sha256 == hashlib.sha256((shop / "sales.csv").read_bytes()).hexdigest()
-    assert manifest.description.endswith(f"trained on 12 monthly series of {shop}.")
+    assert manifest.description.endswith(f"trained on 12 monthly series of {shop.name}.")
     assert manifest.licence == "not stated; that of whoever made it"
 
     metrics = {metric.name: metric for metric in manifest.metrics}
     assert set(metrics) == {"mase", "coverage of 80 %"}
-    assert {metric.dataset for metric in manifest.metrics} == {f"12 monthly series of {shop}"}
+    assert {metric.dataset for metric in manifest.metrics} == {f"12 monthly series of {shop.name}"}
     assert set(metrics["mase"].baselines) == {"seasonal naive", "SimpleRNN"}
     card = (version / "card.md").read_text(encoding="utf-8")
     for of_others in (

@@ -1,3 +1,6 @@
+import json
+import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -5,7 +8,7 @@ from typing import Any
 import pytest
 
 from training.recipe import TrainingError
-from training.workdir import state_of, working_folder
+from training.workdir import spent_before, state_of, working_folder
 
 SETTINGS: dict[str, Any] = {"seed": 0, "tiny": True}
 
@@ -81,5 +84,39 @@ def test_a_source_that_changed_is_not_resumed(tmp_path: Path) -> None:
     with (
         pytest.raises(TrainingError, match=f"cannot resume: {source} has changed since"),
         working_folder(tmp_path / "work", changed, resume=True),
+    ):
+        pass
+
+
+def test_the_time_of_earlier_processes_counts(tmp_path: Path) -> None:
+    folder = tmp_path / "w"
+    with suppress(KeyboardInterrupt), working_folder(folder, SETTINGS, resume=False):
+        assert spent_before(folder) == 0
+        time.sleep(0.2)
+        raise KeyboardInterrupt
+    with suppress(KeyboardInterrupt), working_folder(folder, SETTINGS, resume=True):
+        assert 0.2 <= spent_before(folder) < 60
+        time.sleep(0.3)
+        raise KeyboardInterrupt
+    with working_folder(folder, SETTINGS, resume=True):
+        assert 0.5 <= spent_before(folder) < 60
+
+
+def test_a_process_that_was_killed_counts_until_it_last_wrote_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "w"
+    folder.mkdir()
+    began = time.time() - 3600
+    (folder / "checkpoint").touch()
+    os.utime(folder / "checkpoint", (began + 100, began + 100))
+    (folder / "run.json").write_text(f'{json.dumps(SETTINGS)}\n{json.dumps({"began": began})}\n{{"end')
+    with working_folder(folder, SETTINGS, resume=True):
+        assert spent_before(folder) == pytest.approx(100, abs=0.01)
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "w").touch()
+    with (
+        pytest.raises(TrainingError, match="choose another --workdir"),
+        working_folder(tmp_path / "w" / "line", SETTINGS, resume=False),
     ):
         pass

@@ -16,7 +16,8 @@ from tqdm import tqdm
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.base import Prepared
-from app.tasks.sentences import Sentence, joined
+from app.tasks.segmentation.words import joined
+from app.tasks.sentences import Sentence
 from app.tasks.summarization import ArticleInput, Summarization, SummarizationConfig, SummarizationParameters
 from app.tensors import Array, Session, Tensors
 from training.baselines.table import Table, libraries

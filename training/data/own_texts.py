@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from app.tasks.characters import is_blank
 from training.data.own_labels import labelled
 from training.data.splits import JUDGING, Split, also_judged, completed, given_remarks, refuse_no_training
 from training.data.tables import read_tables, refuse, refuse_other_splits
 
-# More texts than this share that are labelled in two ways say that the labels are of something else.
-MOST_CONTRADICTORY = 0.05
+# Of texts that are empty or have two labels; more of them say that something else is wrong.
+MOST_WRONG = 0.05
+UNREAD = {"Cc", "Cf", "Cn", "Co", "Cs"}  # categories of characters that tokenizers drop, as they drop U+FFFD
 
 
 class OwnTexts(NamedTuple):
@@ -32,18 +34,22 @@ def own_texts(folder: Path, labels: Sequence[str], group: str) -> OwnTexts:
 
     `group` is the name of an optional column, by which figures are broken down. What is given to judge by is kept as it
     is; of the rest a text that comes twice is one, and one that comes with two labels is left out. Raises
-    TrainingError, also if more than MOST_CONTRADICTORY are.
+    TrainingError, also if more than MOST_WRONG of all are left out so.
     """
     texts, files = read_tables(folder, required=("text", "label"), optional=(group,))
-    refuse(texts, texts.text == "", "text", "an empty text")
-    texts, remarks = labelled(texts, labels)
+    is_empty = texts.text.map(_is_empty)
+    if is_empty.mean() > MOST_WRONG:
+        refuse(texts, is_empty, "text", "an empty text")
+    texts, remarks = labelled(texts[~is_empty], labels)
+    if is_empty.any():
+        remarks.append(f"{is_empty.sum():,} empty texts were left out.")
     refuse_other_splits(texts)
     refuse_no_training(texts.given, str(folder))
     texts[group] = texts[group].replace("", "texts") if group in texts else "texts"
     learned = texts[~texts.given.isin(JUDGING)].drop_duplicates([group, "text", "label"])
     texts = texts.loc[texts.given.isin(JUDGING) | texts.index.isin(learned.index)]
     is_second = learned.duplicated([group, "text"])
-    if is_second.sum() > MOST_CONTRADICTORY * (~is_second).sum():
+    if is_second.sum() > MOST_WRONG * (~is_second).sum():
         refuse(learned, is_second, "text", "a text that has another label before")
     contradictory = learned[learned.duplicated([group, "text"], keep=False)]
     if len(contradictory):
@@ -64,6 +70,10 @@ def in_given_splits(
     if is_copy.any():
         remarks.append(f"{is_copy.sum():,} texts were not learned from, since a split that judges has them as well.")
     return texts.assign(split=split)[~is_copy].reset_index(drop=True), remarks
+
+
+def _is_empty(text: str) -> bool:
+    return is_blank("".join(one for one in text if one != "\ufffd" and unicodedata.category(one) not in UNREAD))
 
 
 def copy_key(text: str) -> str:

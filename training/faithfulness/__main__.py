@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.errors import InvalidArtifact
 from app.repository.manifest import Artifact, Manifest, Metric
 from app.repository.publish import sha256_of, write_manifest
 from app.repository.repository import ModelRepository
@@ -14,6 +15,7 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
 from training.card import quality
 from training.faithfulness.deletion import faithfulness
+from training.names import HUB_ID
 from training.recipe import Run, TrainingError, progress
 from training.recipes import RECIPES, load_recipe
 
@@ -30,22 +32,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.faithfulness", description=__doc__)
     parser.add_argument("models", nargs="+", metavar="model", help="whose newest version is measured")
     parser.add_argument("--models", dest="root", type=Path, default=Path("models"), help="the repository")
+    parser.add_argument("--source", help="where the data of one's own lies that the model was made of")
     parser.add_argument("--tiny", action="store_true", help="on a tiny slice of the data, for trying it out")
     chosen = parser.parse_args(arguments)
     try:
         for name in chosen.models:
-            for metric in amend(chosen.root, name, tiny=chosen.tiny):
+            for metric in amend(chosen.root, name, tiny=chosen.tiny, source=chosen.source):
                 progress(f"{name}: {metric.name} {metric.value} beside {metric.baselines} on {metric.dataset}")
-    except TrainingError as error:
+    except (TrainingError, InvalidArtifact) as error:
         progress(f"error: {error}")
         return 1
     return 0
 
 
-def amend(root: Path, name: str, *, tiny: bool = False) -> list[Metric]:
+def amend(root: Path, name: str, *, tiny: bool = False, source: str | None = None) -> list[Metric]:
     """Measure the newest version of a model, and replace what its manifest and card say of its explanations.
 
-    Raises TrainingError if its recipe names no inputs to measure with, or there is no version.
+    `source`: where the data of one's own lies that it was made of; a card does not say that of a folder. Raises
+    TrainingError if its recipe names no inputs to measure with, or there is no version.
     """
     repository = ModelRepository(root)
     versions = repository.versions(name)
@@ -58,11 +62,14 @@ def amend(root: Path, name: str, *, tiny: bool = False) -> list[Metric]:
     recipe = load_recipe(made.recipe)
     if recipe.held_out is None:
         raise TrainingError(f"{name} has no inputs to explain")
+    stated = source_of(made.command)
+    if stated and not source and not HUB_ID.fullmatch(stated):
+        raise TrainingError(f"{name} was made of data of one's own, {stated!r}; say with --source where that lies")
     files, kind = repository.verify(manifest), TASKS[manifest.task]
     task = kind(kind.Config.model_validate(manifest.config), files)
     options = RuntimeOptions(device="cpu", precision=manifest.precision)
     sessions = {graph: RUNTIMES[manifest.runtime](files[file], options) for graph, file in manifest.graphs.items()}
-    measured = faithfulness(task, sessions, recipe.held_out(Run(Path(), tiny=tiny, source=source_of(made.command))))
+    measured = faithfulness(task, sessions, recipe.held_out(Run(Path(), tiny=tiny, source=source or stated)))
     write(Published(root / name / str(manifest.version), manifest), measured)
     return measured
 

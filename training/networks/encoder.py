@@ -71,7 +71,7 @@ def load_encoder(source: str | None, max_tokens: int) -> Encoder:
         )
     _check_tokenizer(found.folder / "tokenizer.json", config.get("vocab_size", 0))
     files = [found.folder / name for name in FILES]
-    return Encoder(source, found.folder, found.source(files, "pretrained weights and tokenizer"))
+    return Encoder(found.name, found.folder, found.source(files, "pretrained weights and tokenizer"))
 
 
 def _check_tokenizer(path: Path, vocabulary_size: int) -> None:

@@ -236,7 +236,6 @@ def smallest_cosine(task: Summarization, network: SentenceEncoder, graph: Path, 
 RECIPE = Recipe(
     name=NAME,
     task="summarization",
-    summary="an article's own most telling sentences (MiniLM-L6, LexRank, MMR)",
     make=make,
     # As good as the beginning on news, as far as can be told, and better where the point is not in front.
     must_reach={

@@ -38,21 +38,23 @@ from training.schedule import learning_rate_at
 EPOCHS, BATCH_SIZE = 4, 64
 LEARNING_RATE, BETAS = 1e-3, (0.0, 0.99)
 LATENT = 64
-MODELS, JUDGE, VAE = Path("models"), "fashion-mnist", "fashion-vae"
+JUDGE, VAE = "fashion-mnist", "fashion-vae"
 
 Pixels = npt.NDArray[np.uint8]
 
 
 def make(run: Run) -> Draft:
     """Train on 54,000 pictures, choose the epoch on 6,000, judge as many samples as there are pictures in the test."""
-    judge, vae = newest_graph(MODELS, JUDGE), newest_graph(MODELS, VAE)
+    judge, vae = newest_graph(run.models, JUDGE), newest_graph(run.models, VAE)
     garments = garments_for(run)
     generator, curve = learn(garments, judge, run)
     graph, verification = export(Sampler(generator).eval(), LATENT, run.workdir / "model.onnx")
     classes = garments.test.classes
     baselines = {
         VAE: paint(vae, fashion_vae.LATENT, classes, run.seed),
-        fashion_vae.BASELINE: fashion_vae.ClassPCA(garments.train, fashion_vae.LATENT).paint(classes, run.seed),
+        fashion_vae.BASELINE: fashion_vae.ClassPCA(garments.train, fashion_vae.LATENT, run.seed).paint(
+            classes, run.seed
+        ),
     }
     return draft(
         graph,
@@ -61,7 +63,7 @@ def make(run: Run) -> Draft:
         description="a conditional generative adversarial network",
         metrics=measure_samples(Judge(judge), paint(graph, LATENT, classes, run.seed), baselines, garments),
         sources=[garments.source, published(judge, JUDGE, "judging samples"), published(vae, VAE, "baseline")],
-        pictures=illustrate(curve, graph, garments.train, run.workdir),
+        pictures=illustrate(curve, graph, garments.train, run),
         limit=LIMIT,
         notes=NOTES,
     )
@@ -177,9 +179,9 @@ def learn(garments: FashionMnist, judge: Path, run: Run) -> tuple[Generator, Lea
     return module.generator, curve
 
 
-def illustrate(curve: LearningCurve, graph: Path, garments: Pictures, folder: Path) -> Mapping[str, Path]:
+def illustrate(curve: LearningCurve, graph: Path, garments: Pictures, run: Run) -> Mapping[str, Path]:
     of_each = np.tile(np.arange(len(LABELS)), 5)
-    samples = paint(graph, LATENT, of_each, seed=1)
+    samples = paint(graph, LATENT, of_each, run.seed + 1)
     names = [LABELS[label] for label in of_each]
     first = samples[: len(LABELS)]
     return {
@@ -191,16 +193,16 @@ def illustrate(curve: LearningCurve, graph: Path, garments: Pictures, folder: Pa
                     "validation, distance": ["validation_distance"],
                     "validation, accuracy": ["validation_accuracy"],
                 },
-                folder / "learning.png",
+                run.workdir / "learning.png",
             )
         ),
         "Samples, five of each kind, not chosen.": pictures.image_grid(
-            list(samples), names, folder / "samples.png", columns=len(LABELS)
+            list(samples), names, run.workdir / "samples.png", columns=len(LABELS)
         ),
         "The first row again, and below each the training picture that is nearest in its pixels.": pictures.image_grid(
             [*first, *(nearest(sample, garments.pixels) for sample in first)],
             [*names[: len(LABELS)], *[""] * len(LABELS)],
-            folder / "nearest.png",
+            run.workdir / "nearest.png",
             columns=len(LABELS),
         ),
     }
@@ -216,7 +218,6 @@ def nearest(sample: Pixels, pixels: Pixels) -> Pixels:
 RECIPE = Recipe(
     name="fashion-gan",
     task="unconditional-image-generation",
-    summary="a class and a seed to a picture, a conditional GAN on Fashion-MNIST, ten minutes",
     make=make,
     must_reach={"frechet_distance_saved": 0.1, "accuracy_of_samples": 0.8},
     takes_source=True,

@@ -33,12 +33,13 @@ from training.painters import draft, export
 from training.recipe import Draft, Recipe, Run
 from training.sample_quality import Judge, measure_samples, newest_graph, paint, published
 from training.schedule import adamw_with_cosine
+from training.seeds import seeded
 
 EPOCHS, BATCH_SIZE = 12, 256
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.01
 LATENT = 16
 PIXELS = SIZE * SIZE
-MODELS, JUDGE = Path("models"), "fashion-mnist"
+JUDGE = "fashion-mnist"
 BASELINE = f"normal distribution in {LATENT} principal components of each class"
 DRAWS = 10  # of the code of each picture, for the bound
 
@@ -47,12 +48,12 @@ Pixels = npt.NDArray[np.uint8]
 
 def make(run: Run) -> Draft:
     """Train on 54,000 pictures; judge reconstructions of the 10,000 of the test, and as many samples."""
-    judge = newest_graph(MODELS, JUDGE)
+    judge = newest_graph(run.models, JUDGE)
     garments = garments_for(run)
     network, curve = learn(garments, run)
-    sampler = Sampler(network, *code_moments(network, garments.train)).eval()
+    sampler = Sampler(network, *code_moments(network, garments.train, run.seed)).eval()
     graph, verification = export(sampler, LATENT, run.workdir / "model.onnx")
-    baseline = ClassPCA(garments.train, LATENT)
+    baseline = ClassPCA(garments.train, LATENT, run.seed)
     return draft(
         graph,
         verification,
@@ -65,10 +66,10 @@ def make(run: Run) -> Draft:
                 {BASELINE: baseline.paint(garments.test.classes, run.seed)},
                 garments,
             ),
-            *measure_codes(network, baseline, garments.test),
+            *measure_codes(network, baseline, garments.test, run.seed),
         ],
         sources=[garments.source, published(judge, JUDGE, "judging samples")],
-        pictures=illustrate(network, curve, graph, garments.test, run.workdir),
+        pictures=illustrate(network, curve, graph, garments.test, run),
         limit=LIMIT,
         notes=NOTES,
     )
@@ -145,9 +146,10 @@ def learn(garments: FashionMnist, run: Run) -> tuple[PictureVAE, LearningCurve]:
 
 
 @torch.inference_mode()
-def code_moments(network: PictureVAE, garments: Pictures) -> tuple[Tensor, Tensor]:
+def code_moments(network: PictureVAE, garments: Pictures, seed: int) -> tuple[Tensor, Tensor]:
     """Where codes of the pictures of each class lie: means [classes, latent], roots of covariances [… , latent]."""
-    codes = [network.encode(dequantised(pixels), classes) for pixels, classes in batches(garments, BATCH_SIZE)]
+    with seeded(seed):
+        codes = [network.encode(dequantised(pixels), classes) for pixels, classes in batches(garments, BATCH_SIZE)]
     mean = torch.cat([code.mean for code in codes]).double()
     variance = torch.cat([code.log_variance for code in codes]).double().exp()
     classes = torch.from_numpy(garments.classes)
@@ -163,11 +165,11 @@ def code_moments(network: PictureVAE, garments: Pictures) -> tuple[Tensor, Tenso
 class ClassPCA:
     """The baseline: principal components of each class, a linear autoencoder and a normal distribution in one."""
 
-    def __init__(self, garments: Pictures, size: int) -> None:
-        self._models = []
-        for label in range(len(LABELS)):
-            rows = dequantised(torch.from_numpy(garments.pixels[garments.classes == label])).flatten(1).numpy()
-            self._models.append(PCA(min(size, len(rows) // 2), svd_solver="covariance_eigh").fit(rows))
+    def __init__(self, garments: Pictures, size: int, seed: int) -> None:
+        self._seed = seed
+        rows = self._rows(garments)
+        of_each = [rows[garments.classes == label] for label in range(len(LABELS))]
+        self._models = [PCA(min(size, len(mine) // 2), svd_solver="covariance_eigh").fit(mine) for mine in of_each]
 
     def bits_per_pixel(self, garments: Pictures) -> float:
         rows = self._rows(garments)
@@ -192,20 +194,20 @@ class ClassPCA:
             painted[mine] = (255 * rows).round().reshape(-1, SIZE, SIZE)
         return painted
 
-    @staticmethod
-    def _rows(garments: Pictures) -> npt.NDArray[np.floating]:
-        torch.manual_seed(0)
-        return dequantised(torch.from_numpy(garments.pixels)).flatten(1).numpy()
+    def _rows(self, garments: Pictures) -> npt.NDArray[np.floating]:
+        with seeded(self._seed):
+            return dequantised(torch.from_numpy(garments.pixels)).flatten(1).numpy()
 
 
 @torch.inference_mode()
-def measure_codes(network: PictureVAE, baseline: ClassPCA, garments: Pictures) -> list[Metric]:
-    torch.manual_seed(0)
+def measure_codes(network: PictureVAE, baseline: ClassPCA, garments: Pictures, seed: int) -> list[Metric]:
     bounds, errors = [], []
-    for pixels, classes in batches(garments, BATCH_SIZE):
-        shown = dequantised(pixels)
-        bounds.append(torch.stack([network(shown, classes) for _ in range(DRAWS)]).mean(0))
-        errors.append((network.decode(network.encode(shown, classes).mean, classes) - shown).square().mean((1, 2, 3)))
+    with seeded(seed):
+        for pixels, classes in batches(garments, BATCH_SIZE):
+            shown = dequantised(pixels)
+            bounds.append(torch.stack([network(shown, classes) for _ in range(DRAWS)]).mean(0))
+            again = network.decode(network.encode(shown, classes).mean, classes)
+            errors.append((again - shown).square().mean((1, 2, 3)))
     split, name = f"test, {len(garments):,} pictures", f"{LATENT} principal components of each class"
     return [
         Metric(
@@ -226,27 +228,27 @@ def measure_codes(network: PictureVAE, baseline: ClassPCA, garments: Pictures) -
 
 
 def illustrate(
-    network: PictureVAE, curve: LearningCurve, graph: Path, garments: Pictures, folder: Path
+    network: PictureVAE, curve: LearningCurve, graph: Path, garments: Pictures, run: Run
 ) -> Mapping[str, Path]:
     few = garments[np.arange(min(10, len(garments)))]
-    shown, classes = dequantised(torch.from_numpy(few.pixels)), torch.from_numpy(few.classes)
-    with torch.inference_mode():
+    with torch.inference_mode(), seeded(run.seed):
+        shown, classes = dequantised(torch.from_numpy(few.pixels)), torch.from_numpy(few.classes)
         again = network.decode(network.encode(shown, classes).mean, classes)
     rebuilt: Pixels = (255 * again[:, 0]).round().to(torch.uint8).numpy()
     of_each = np.tile(np.arange(len(LABELS)), 5)
-    samples = paint(graph, LATENT, of_each, seed=1)
+    samples = paint(graph, LATENT, of_each, run.seed + 1)
     names = [LABELS[label] for label in few.classes]
     return {
         "Bits per pixel after each epoch.": pictures.learning_curves(
             curve.rows,
             {"bits per pixel": ["train_bits_per_pixel", "validation_bits_per_pixel"]},
-            folder / "learning.png",
+            run.workdir / "learning.png",
         ),
         "Samples, five of each kind, not chosen.": pictures.image_grid(
-            list(samples), [LABELS[label] for label in of_each], folder / "samples.png", columns=len(LABELS)
+            list(samples), [LABELS[label] for label in of_each], run.workdir / "samples.png", columns=len(LABELS)
         ),
         f"Test pictures, and what remains of them in {LATENT} numbers.": pictures.image_grid(
-            [*few.pixels, *rebuilt], [*names, *names], folder / "reconstructions.png", columns=len(few)
+            [*few.pixels, *rebuilt], [*names, *names], run.workdir / "reconstructions.png", columns=len(few)
         ),
     }
 
@@ -258,7 +260,6 @@ def _by_class(garments: Pictures) -> Sequence[tuple[int, npt.NDArray[np.bool_]]]
 RECIPE = Recipe(
     name="fashion-vae",
     task="unconditional-image-generation",
-    summary="a class and a seed to a picture, a conditional VAE on Fashion-MNIST, a quarter of an hour",
     make=make,
     must_reach={"frechet_distance_saved": 0.25},
     takes_source=True,

@@ -450,7 +450,6 @@ def thumbnail(photo: bytes) -> bytes:
 RECIPE = Recipe(
     name="imagenet-efficientnet",
     task="image-classification",
-    summary="which of 1,000 things a photo shows (EfficientNet-Lite0, 8 bits)",
     make=partial(make, LITE0, LITE2),
     held_out=held_out,
     must_reach={"top1_agreement_with_fp32": 0.95},

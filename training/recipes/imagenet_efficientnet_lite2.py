@@ -11,7 +11,6 @@ from training.recipes.imagenet_efficientnet import LITE0, LITE2, held_out, make
 RECIPE = Recipe(
     name="imagenet-efficientnet-lite2",
     task="image-classification",
-    summary="the same, larger and slower (EfficientNet-Lite2, 8 bits)",
     make=partial(make, LITE2, LITE0),
     held_out=held_out,
     must_reach={"top1_agreement_with_fp32": 0.95},

@@ -26,7 +26,7 @@ from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.text_classification import TextClassification, TextClassificationConfig
 from training import pictures
-from training.calibration import expected_calibration_error, fit_temperature
+from training.calibration import cannot_be_calibrated, expected_calibration_error, fit_temperature
 from training.card import table
 from training.data.chinese_reviews import KINDS, LABELS, SOURCE, in_splits_without_copies, load_chinese_reviews
 from training.data.own_texts import own_texts
@@ -37,6 +37,7 @@ from training.networks.character_grams import CharacterGrams, fit_character_gram
 from training.recipe import Draft, Example, Recipe, Run, TrainingError, say
 from training.sentiment.reading import answers, encode
 from training.source import given
+from training.verdict import MAJORITY
 
 CONFIG = TextClassificationConfig(labels=list(LABELS), tokenizer="tokenizer.json", max_tokens=512)
 SPECIAL = ("[PAD]", "[UNK]", "[START]")
@@ -47,6 +48,14 @@ TOLERANCE = 1e-4
 LENGTHS = (20, 50, 100)  # characters
 LEAST_TEXTS = 5  # of one's own, of each label and split
 TINY = 10  # texts of each kind, label and split
+
+# Made up: whoever may read a version may not read the texts that it was tested on.
+EXAMPLES = (
+    "质量很好，非常喜欢，推荐购买。",
+    "太差了，用了一天就坏了，要求退货。",
+    "The screen is good, but it is slow.",
+    "好",
+)
 
 Scores = npt.NDArray[np.floating]
 
@@ -74,9 +83,9 @@ def make(run: Run) -> Draft:
     task = TextClassification(CONFIG, {CONFIG.tokenizer: write_tokenizer(texts.train.text, run.workdir)})
     network = fit_character_grams(encode(task, texts.train.text), texts.train.label.to_numpy(), STRENGTH)
     uncalibrated = probabilities(task, network, texts.test.text)
-    network.temperature = fit_temperature(
-        logits(task, network, texts.validation.text), texts.validation.label.to_numpy()
-    )
+    chosen_by = logits(task, network, texts.validation.text), texts.validation.label.to_numpy()
+    network.temperature = fit_temperature(*chosen_by)
+    temperature = cannot_be_calibrated(*chosen_by) or f"Temperature: {network.temperature:.3f}."
     graph, verification = export(task, network, texts.validation.text[:64], run.workdir)
     found, truth = softmax(read(task, graph, texts.test.text)), texts.test.label.to_numpy()
     return Draft(
@@ -90,7 +99,7 @@ def make(run: Run) -> Draft:
         outputs=[TensorSpec(name="logits", datatype="FP32", shape=(-1, len(LABELS)))],
         metrics=measure(texts, found, uncalibrated),
         sources=[texts.source],
-        examples=golden(texts.test, found),
+        examples=[Example({"text": text}, tolerance=1e-3) for text in EXAMPLES],
         verification=verification,
         pictures={
             "What was said of what was true, on the test texts.": pictures.confusion_matrix(
@@ -107,9 +116,7 @@ def make(run: Run) -> Draft:
             "By number of training texts": by_size(task, texts),
         },
         limits=[f"{texts.reach}; other texts get an answer, and it means less.", *LIMITS],
-        notes=" ".join(
-            [OWN_NOTES if texts.is_own else NOTES, say(texts.remarks), f"Temperature: {network.temperature:.3f}."]
-        ),
+        notes=" ".join(filter(None, [OWN_NOTES if texts.is_own else NOTES, say(texts.remarks), temperature])),
         has_own_data=texts.is_own,
     )
 
@@ -161,9 +168,9 @@ def load_texts(run: Run) -> Texts:
     return Texts(
         *splits(reviews, run),
         source=source,
-        kind=f"text like that of {run.source}",
+        kind=f"text like that of {found.name}",
         licence=source.licence,
-        reach=f"Text like that of {run.source}",
+        reach=f"Text like that of {found.name}",
         remarks=(*remarks, *more),
     )
 
@@ -265,7 +272,8 @@ def baseline_scores(texts: Texts) -> Mapping[str, Scores]:
         "naive Bayes": make_pipeline(CountVectorizer(analyzer="char", ngram_range=(1, 2), min_df=2), MultinomialNB()),
     }
     train = texts.train
-    return {
+    shares = train.label.value_counts(normalize=True).reindex(range(len(LABELS)), fill_value=0)
+    return {MAJORITY: np.tile(shares.to_numpy(), (len(texts.test), 1))} | {
         name: learner.fit(train.text, train.label).predict_proba(texts.test.text) for name, learner in learners.items()
     }
 
@@ -301,18 +309,11 @@ def by_size(task: TextClassification, texts: Texts) -> str:
     return table(("training texts", "accuracy on the validation texts"), rows)
 
 
-def golden(test: pd.DataFrame, found: Scores) -> list[Example]:
-    """The first short test text of each kind and label of which the model is right."""
-    short = test[(found.argmax(1) == test.label.to_numpy()) & test.text.str.len().between(15, 60)]
-    chosen = short.groupby(["kind", "label"]).head(1)
-    return [Example({"text": text}, tolerance=1e-3) for text in chosen.text]
-
-
 RECIPE = Recipe(
     name="reviews-sentiment-zh",
     task=TextClassification.name,
-    summary="sentiment of Chinese shop reviews; runs of characters in a linear model; misses its mark so far",
     make=make,
     must_reach={"accuracy": 0.90},
+    must_lead={"accuracy": "more"},
     takes_source=True,
 )

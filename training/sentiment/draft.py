@@ -17,7 +17,7 @@ from app.tasks.labels import softmax
 from app.tasks.text_classification import TextClassification
 from app.tensors import Array
 from training.bert_graph import write_bert
-from training.calibration import expected_calibration_error, fit_temperature
+from training.calibration import cannot_be_calibrated, expected_calibration_error, fit_temperature
 from training.data.sentiment import LABELS
 from training.faithfulness.deletion import HeldOut
 from training.fit import LearningCurve
@@ -87,7 +87,7 @@ def make_draft(
 
     `baselines`: their scores of the test texts. `beside`: more rows of the table of trade-offs.
     """
-    temperature = calibrate(task, network, texts.validation, run.workdir)
+    temperature, why_not = calibrate(task, network, texts.validation, run.workdir)
     files, verification = export(task, network, texts.test.text[:VERIFIED_TEXTS], typical(texts), run.workdir)
     progress("judging on the test split")
     candidates = measure(task, files, texts.test.text)
@@ -115,7 +115,7 @@ def make_draft(
         examples=[Example({"text": text}, {"top_k": len(LABELS)}, tolerance=0.05) for text in EXAMPLES],
         precision=SHIPPED,
         limits=LIMITS,
-        notes=notes,
+        notes=f"{notes} {why_not}".rstrip(),
         variants=wanted,
         verification=verification,
         sections={
@@ -128,15 +128,18 @@ def make_draft(
     )
 
 
-def calibrate(task: TextClassification, network: TextClassifier, validation: pd.DataFrame, workdir: Path) -> float:
-    """Divide the answers of `network` by the temperature at which they are most likely; return it."""
+def calibrate(
+    task: TextClassification, network: TextClassifier, validation: pd.DataFrame, workdir: Path
+) -> tuple[float, str]:
+    """Divide the answers of `network` by the temperature that `validation` asks for; return it, or 1 and why."""
     graph = write_bert(network.bert, network.head, workdir / "uncalibrated.onnx", Fp32Products())
     logits = infer(task, {"model": load_onnx(graph, RuntimeOptions(device="cpu", threads=2))}, validation.text)
-    temperature = fit_temperature(logits, validation.label.to_numpy())
+    truth = validation.label.to_numpy()
+    temperature = fit_temperature(logits, truth)
     with torch.no_grad():
         for parameter in network.head.parameters():
             parameter.div_(temperature)
-    return temperature
+    return temperature, cannot_be_calibrated(logits, truth)
 
 
 def calibration(test: pd.DataFrame, scores: Scores, temperature: float) -> list[Metric]:

@@ -17,9 +17,10 @@ MEASURES = ("accuracy_3class", "accuracy_pos_neg")
 
 def accuracies(texts: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     """For each domain, and as the mean of the domains ("macro"): accuracy over the three labels, and of telling
-    positive from negative where a text is either."""
+    positive from negative where a text is either; who takes no side is right half the time."""
     right = pd.Series(scores.argmax(1) == texts.label, dtype=float)
-    right_side = pd.Series((scores[:, POSITIVE] >= scores[:, NEGATIVE]) == (texts.label == POSITIVE), dtype=float)
+    side = scores[:, POSITIVE] - scores[:, NEGATIVE]
+    right_side = pd.Series((side > 0) == (texts.label == POSITIVE), dtype=float).where(side != 0, 0.5)
     right_side = right_side.where(texts.label != NEUTRAL)
     by_domain = pd.DataFrame({"accuracy_3class": right, "accuracy_pos_neg": right_side}).groupby(texts.domain).mean()
     return pd.concat([by_domain, by_domain.mean().to_frame(MACRO).T])

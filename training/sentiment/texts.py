@@ -15,7 +15,7 @@ from training.data.splits import SPLITS, in_splits
 from training.data.tables import FETCHED, refuse
 from training.recipe import Run, TrainingError
 from training.sentiment.curriculum import MOST_TEXTS, Curriculum, LexiconLessons
-from training.source import Given, given
+from training.source import given
 
 MACRO = "macro"  # of all domains
 WEIGHTS = "network.safetensors"
@@ -66,7 +66,7 @@ def load_texts(run: Run) -> Texts:
     weights = Path(run.source, WEIGHTS)
     if not weights.is_file():
         return _own(run.source, run)
-    found = Given(weights.parent, run.source).source([weights], "weights, as they were given")
+    found = given(run.source, "model", [WEIGHTS]).source([weights], "weights, as they were given")
     return replace(_packaged(run), sources=[*SOURCES, found], weights=weights)
 
 
@@ -96,7 +96,7 @@ def _own(name: str, run: Run) -> Texts:
         *_splits(texts, run),
         lexicon=None,
         sources=[found.source(files, "training, validation and test")],
-        kind=f"text like that of {name}",
+        kind=f"text like that of {found.name}",
         breadth=f"{domains} domain{'s' if domains > 1 else ''}",
         remarks=(*remarks, *more),
     )

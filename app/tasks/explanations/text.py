@@ -13,7 +13,7 @@ from app.tasks.base import Prepared
 from app.tasks.explanations.base import Explanation, log_odds, one_label, require_label, rounded
 from app.tasks.explanations.coalitions import Kept, shapley_values, subsets
 from app.tasks.labels import SCORES
-from app.tasks.sentences import HAN
+from app.tasks.segmentation.words import HAN
 from app.tasks.text import to_unicode
 from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
 from app.tensors import Array, Tensors

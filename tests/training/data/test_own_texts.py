@@ -156,3 +156,13 @@ def test_few_texts_with_two_labels_are_left_out_and_many_refused(tmp_path: Path)
     csv(tmp_path / "a.csv", [*TRAIN, *((text, "positive") for text, label in TRAIN[:60] if label == "negative")])
     with pytest.raises(TrainingError, match=r"line 242: a text that has another label before .* and 29 more"):
         own_texts(tmp_path, LABELS, "kind")
+
+
+def test_few_texts_that_nobody_can_read_are_left_out_and_many_refused(tmp_path: Path) -> None:
+    csv(tmp_path / "a.csv", [*TRAIN, *((text, "positive") for text in ("", "\u200b", "\ufffd", "\ue000 \ufe0f"))])
+    texts, _, remarks = own_texts(tmp_path, LABELS, "kind")
+    assert len(texts) == 240
+    assert "4 empty texts were left out." in remarks
+    csv(tmp_path / "a.csv", [*TRAIN[:40], *[("\u200b", "positive")] * 3])
+    with pytest.raises(TrainingError, match=r"a.csv, line 42: an empty text .* and 2 more"):
+        own_texts(tmp_path, LABELS, "kind")

@@ -22,7 +22,7 @@ def test_texts_of_ones_own_are_split_the_same_each_time(tmp_path: Path) -> None:
     first, again = (load_texts(Run(tmp_path, source=str(tmp_path))) for _ in range(2))
     assert first.is_own
     assert first.breadth == "2 domains"
-    assert [source.name for source in first.sources] == [str(tmp_path)]
+    assert [source.name for source in first.sources] == [tmp_path.name]
     assert len(first.train) + len(first.validation) + len(first.test) == 300
     assert first.test.text.tolist() == again.test.text.tolist()
     assert not set(first.train.text) & set(first.test.text)
@@ -80,7 +80,7 @@ def test_given_weights_are_a_source_of_the_card(tmp_path: Path) -> None:
     except TrainingError as error:
         pytest.skip(str(error))
     assert (texts.is_own, texts.weights) == (False, tmp_path / WEIGHTS)
-    assert [source.name for source in texts.sources[len(SOURCES) :]] == [str(tmp_path)]
+    assert [source.name for source in texts.sources[len(SOURCES) :]] == [tmp_path.name]
 
 
 def test_weights_of_another_network_are_one_sentence(tmp_path: Path) -> None:

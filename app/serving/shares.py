@@ -1,0 +1,195 @@
+"""Share work out among callers, by what each has had. Knows nothing of what the work is.
+
+Start-time fair queueing (Goyal, Vin and Cheng, 1996): time goes on for a caller only while he is served, and whoever
+has had least is next. Who comes back begins where the others are, so nobody saves up by staying away, and nobody owes
+for what he got while he was alone.
+"""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from typing import Generic, Protocol, TypeVar
+
+# Who wants so many times less than somebody else does not wait for him, if that one wants this many seconds or more:
+# below that, nobody notices.
+LIGHT_FACTOR = 4
+HEAVY_S = 0.05
+# Callers who have had the same but for this are equals, served as they come: the finer it is, the longer waits whoever
+# happened to ask for more than his equals the last time. Whoever comes back after a while goes before them.
+QUANTUM_S = 0.1
+LEAST_KEPT = 64  # shares of callers who want nothing just now
+
+
+@dataclass(slots=True, eq=False)
+class Share:
+    """What one caller has had, in virtual seconds, and what he wants: seconds of work that waits, and that runs."""
+
+    weight: float = 1.0
+    """A second of his work counts as so many."""
+    had: float = float("-inf")
+    waiting: int = 0
+    waiting_s: float = 0.0
+    running_s: float = 0.0
+
+    @property
+    def wants_s(self) -> float:
+        return self.waiting_s + self.running_s
+
+    def is_light_beside(self, other: "Share", has_run_s: float = 0.0) -> bool:
+        """Whether he wants so much less than `other`, or what counts so much more, that he need not wait for him.
+
+        `has_run_s`: for how long something of `other` runs already, whatever was expected of it.
+        """
+        if self.weight != other.weight or self is other:
+            return self.weight < other.weight
+        return max(other.wants_s, has_run_s) >= max(HEAVY_S, LIGHT_FACTOR * self.wants_s)
+
+
+class Shares:
+    """The shares of all callers who want something, or have had more than the others."""
+
+    def __init__(self) -> None:
+        self._shares: dict[Hashable, Share] = {}
+        self._now = 0.0
+        self._most_kept = LEAST_KEPT
+
+    def __len__(self) -> int:
+        return len(self._shares)
+
+    def of(self, caller: Hashable, weight: float = 1.0) -> Share:
+        """The share of a caller for work of this weight; light and heavy work of his have shares of their own."""
+        share = self._shares.get((caller, weight))
+        if share is None:
+            self._forget()
+            share = self._shares[caller, weight] = Share(weight)
+        return share
+
+    def waits(self, share: Share, seconds: float) -> None:
+        """Something more of his waits."""
+        if not share.waiting:
+            share.had = max(share.had, self._now - QUANTUM_S if share.weight == 1 else self._now)
+        share.waiting += 1
+        share.waiting_s += seconds
+
+    def waits_no_more(self, share: Share, seconds: float) -> None:
+        share.waiting -= 1
+        share.waiting_s = share.waiting_s - seconds if share.waiting else 0.0
+
+    def leads(self, share: Share) -> None:
+        """It is his turn."""
+        self._now = max(self._now, share.had // QUANTUM_S * QUANTUM_S)
+
+    @staticmethod
+    def starts(share: Share, seconds: float) -> None:
+        """Work of his that should take so many seconds is begun, and counted."""
+        share.had += seconds * share.weight
+        share.running_s += seconds
+
+    @staticmethod
+    def ends(share: Share, seconds: float, taken: float) -> None:
+        """It is done, and took `taken` instead."""
+        share.running_s = max(0.0, share.running_s - seconds)
+        share.had += max(0.0, taken - seconds) * share.weight
+
+    def seconds_before(self, share: Share, seconds: float) -> float:
+        """What others will have been given when he has had `seconds` more, of the work that waits now."""
+        until = max(share.had, self._now - QUANTUM_S) + seconds * share.weight
+        return sum(
+            min(other.waiting_s, max(0.0, until - other.had) / other.weight)
+            for other in self._shares.values()
+            if other is not share
+        )
+
+    def _forget(self) -> None:
+        """Drop shares that say nothing, once there are many: their callers may come from anywhere."""
+        if len(self._shares) >= self._most_kept:
+            self._shares = {key: share for key, share in self._shares.items() if share.wants_s or share.had > self._now}
+            self._most_kept = max(LEAST_KEPT, 2 * len(self._shares))
+
+
+class Place(Protocol):
+    """What waits in a line, and whose it is; `turn` orders what is his. Without a ticket it does not wait any more."""
+
+    share: Share
+    turn: float
+    ticket: int
+
+
+AnyPlace = TypeVar("AnyPlace", bound=Place)
+
+
+class Line(Generic[AnyPlace]):
+    """Places of many callers. The first is that of whoever has had least; of what is his, the one whose turn is first.
+
+    Taking back its ticket takes a place out of every line that it is in; it is swept out when it comes up.
+    """
+
+    def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        self._places: dict[Share, list[tuple[float, int, AnyPlace]]] = {}
+        # What a share has had only grows, so no key here is too large; it is put right when it comes up. Of a share
+        # only the newest entry counts.
+        self._shares: list[tuple[float, float, int, Share]] = []
+        self._newest: dict[Share, int] = {}
+        self._num_entries = 0
+
+    def __len__(self) -> int:
+        """What waits, and what has not been swept out."""
+        return self._num_entries
+
+    def push(self, place: AnyPlace) -> None:
+        """`place` must have a ticket that no other place had."""
+        places = self._places.setdefault(place.share, [])
+        heappush(places, (place.turn, place.ticket, place))
+        self._num_entries += 1
+        if places[0][2] is place:
+            self._enter(place.share)
+
+    def first(self) -> AnyPlace | None:
+        while self._shares:
+            round_, _, number, share = self._shares[0]
+            if self._newest.get(share) != number:
+                heappop(self._shares)
+                continue
+            places = self._places[share]
+            swept = False
+            while places and places[0][2].ticket != places[0][1]:
+                heappop(places)
+                self._num_entries -= 1
+                swept = True
+            if places and not swept and share.had // QUANTUM_S == round_:
+                return places[0][2]
+            heappop(self._shares)
+            if places:
+                self._enter(share)
+            else:
+                del self._places[share], self._newest[share]
+        return None
+
+    def of(self, share: Share) -> Iterator[AnyPlace]:
+        """What is his, in no order."""
+        return (place for _, ticket, place in self._places.get(share, ()) if place.ticket == ticket)
+
+    def sweep(self, num_waiting: int) -> None:
+        """Drop what waits no more, once it is most of the line: its turn may be far off. `num_waiting` still wait."""
+        if self._num_entries <= 2 * num_waiting + 16:
+            return
+        waiting = [place for share in self._places for place in self.of(share)]
+        self._clear()
+        for place in waiting:
+            self.push(place)
+
+    def _enter(self, share: Share) -> None:
+        number = self._newest[share] = next(_numbers)
+        heappush(self._shares, (share.had // QUANTUM_S, self._places[share][0][0], number, share))
+
+
+_numbers = count(1)
+
+
+def new_ticket() -> int:
+    """A ticket that no place had before."""
+    return next(_numbers)

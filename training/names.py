@@ -1,0 +1,31 @@
+"""What everybody may read of a name that its user gave: no folders, people and secrets."""
+
+import getpass
+import re
+from pathlib import Path
+
+HUB_ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w.-]+))?")
+NAMELESS = "a folder of one's own"
+
+
+def public_name(source: str) -> str:
+    """What a card calls a `--source`: of a folder its own name, without those around it; of the hub the id."""
+    folder = Path(source)
+    if not folder.exists() and HUB_ID.fullmatch(source):
+        return source
+    name = folder.expanduser().resolve().name
+    return NAMELESS if not name or name in _people() else redacted(name)
+
+
+def redacted(text: str) -> str:
+    """`text` without what may be a secret: passwords and queries of addresses, and tokens of the hub."""
+    text = re.sub(r"(?<=//)[^/@\s]+@", "", re.sub(r"\bhf_\w+", "hf_…", text))
+    return re.sub(r"(://[^\s?]*)\?\S+", r"\1", text)
+
+
+def _people() -> set[str]:
+    """What this person is called on this machine."""
+    try:
+        return {Path.home().name, getpass.getuser()}
+    except (KeyError, OSError, RuntimeError):  # of a container's user that has no entry
+        return set()
