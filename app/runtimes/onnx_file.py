@@ -52,13 +52,15 @@ class OnnxFile:
         return {(node.domain, node.operator) for body in bodies for node in _all_nodes(body)}
 
     def external_files(self) -> list[str]:
-        """Return the locations, as they are written, of the files that hold tensors of this graph."""
-        found: dict[str, None] = {}
-        for tensor in self._tensors():
-            for entry in tensor.messages(EXTERNAL):
-                if entry.text(1) == "location":
-                    found[entry.text(2)] = None
-        return list(found)
+        """Return the locations, as they are written, of the files that hold tensors of this graph.
+
+        Raises InvalidArtifact if they cannot be read.
+        """
+        try:
+            entries = [entry for tensor in self._tensors() for entry in tensor.messages(EXTERNAL)]
+            return list(dict.fromkeys(entry.text(2) for entry in entries if entry.text(1) == "location"))
+        except (ValueError, RecursionError) as error:
+            raise InvalidArtifact(f"the tensors of the graph cannot be read: {error}") from error
 
     def weight_sizes(self) -> set[int]:
         return {size for tensor in self.graph.messages(WEIGHTS) for size in tensor.integers(DIMS)}

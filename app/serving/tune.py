@@ -68,6 +68,8 @@ def tune(
                 loaded = open_version(
                     manifest.in_variant(variant), verify, replace(options, threads=threads), instances
                 )
+                if not loaded.task.probe(loaded.task.lengths[0]):
+                    raise InvalidArtifact("no row is known to measure with; it was added without --example")
             except (InvalidArtifact, ModelNotReady) as error:
                 fault = error
                 complain(f"{variant or manifest.precision}: {error}")

@@ -112,8 +112,8 @@ class Task(ABC):
         """Rows of different groups cannot share a batch."""
         return None
 
-    def probe(self, length: int) -> Tensors:
-        """A row of this padded length, to measure with."""
+    def probe(self, length: int) -> Tensors | None:
+        """A row of this padded length, to measure with; None if no valid one is known."""
         return self.preprocess(self.Input.model_validate(self.example), self.Parameters()).rows[0]
 
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
