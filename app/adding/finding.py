@@ -96,8 +96,9 @@ def _in_stages(searches: list[SizeSearch[Answered]]) -> Iterator[Answered]:
         # Nothing came out: too small to convolve, or nothing to detect in ones.
         yield from search.found
     for search in searches:
-        yield from search.told()
+        yield from search.alike_to_hints()
     for search in searches:
+        yield from search.told()
         yield from search.unlike()
 
 
@@ -116,7 +117,7 @@ def _search(graph: Graph, given: Sizes) -> SizeSearch[Answered]:
         return steps.of(graph.filled(graph.dimensions.shapes(sizes), "ones"))
 
     steps = Progress(graph)
-    return SizeSearch(graph.dimensions, given, attempt, progress, lambda: graph.program.weight_sizes, SEARCH_S)
+    return SizeSearch(graph.dimensions, given, attempt, progress, lambda: graph.program.sizes, SEARCH_S)
 
 
 def _config(graph: Graph, answered: Answered, *, batched: bool) -> RawTensorsConfig:

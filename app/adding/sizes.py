@@ -49,7 +49,11 @@ class SizeSearch(Generic[Found]):
 
     def alike(self) -> Iterator[Found]:
         """Yield what is found with all sizes the same."""
-        yield from self._found({} if not self._free else dict.fromkeys(self._free, size) for size in SIZES)
+        yield from self._found(dict.fromkeys(self._free, size) for size in SIZES)
+
+    def alike_to_hints(self) -> Iterator[Found]:
+        """The same with more sizes."""
+        yield from self._found(dict.fromkeys(self._free, size) for size in self._more_sizes())
 
     def told(self) -> Iterator[Found]:
         """Yield what is found by going after the numbers in what the graph says, where it came furthest."""
@@ -79,7 +83,7 @@ class SizeSearch(Generic[Found]):
 
     def unlike(self) -> Iterator[Found]:
         """Yield what is found with one, two or three sizes unlike all others."""
-        yield from self._found(self._unlike(sorted({*MORE_SIZES, *SIZES, *self._hints()})))
+        yield from self._found(self._unlike(self._more_sizes()))
 
     def _unlike(self, sizes: Sequence[int]) -> Iterator[dict[Key, int]]:
         for number in range(1, min(MOST_UNLIKE, len(self._free)) + 1):
@@ -102,6 +106,9 @@ class SizeSearch(Generic[Found]):
             else:
                 self.found.append(result)
                 yield result
+
+    def _more_sizes(self) -> list[int]:
+        return sorted({*SIZES, *MORE_SIZES, *self._hints()})
 
     def _bounded(self, sizes: Sizes) -> dict[Key, int]:
         return {**self._given, **{key: _within(size, self._dimensions.bounds.get(key)) for key, size in sizes.items()}}

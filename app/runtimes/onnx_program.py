@@ -64,7 +64,7 @@ class OnnxProgram:
         self.inputs = [name for one in file.graph.messages(INPUTS) if (name := one.text(1)) not in self._weights]
         self.outputs = [one.text(1) for one in file.graph.messages(OUTPUTS)]
         self.steps = [_step(node) for node in file.nodes()]
-        self.weight_sizes = file.weight_sizes()
+        self.sizes = file.sizes()
 
     def _add_weights(self, graph: Message) -> None:
         for tensor in graph.messages(WEIGHTS):

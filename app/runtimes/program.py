@@ -37,8 +37,8 @@ class Program(Protocol):
     def steps(self) -> Sequence[Step]: ...
 
     @property
-    def weight_sizes(self) -> Collection[int]:
-        """Return all sizes of dimensions of the weights."""
+    def sizes(self) -> Collection[int]:
+        """Return sizes that the program has itself: of its weights, or in what its operators were told."""
         ...
 
     def constant(self, name: str) -> Value:
