@@ -10,6 +10,7 @@ from app.adding.graph import Answered, Graph
 from app.adding.progress import Progress
 from app.adding.sizes import SIZES, Sizes, SizeSearch
 from app.errors import InvalidArtifact, InvalidInput
+from app.independence.tensors import PROOF
 from app.runtimes.signature import GraphTensor
 from app.tasks.tensors import FILLINGS, RawTensorsConfig, TensorField
 from app.tensors import GraphRefused, Tensors
@@ -133,6 +134,7 @@ def _config(graph: Graph, answered: Answered, *, batched: bool) -> RawTensorsCon
         inputs=[_field(one) for one in graph.signature.inputs],
         outputs=[_field(_described(one, answered.answer[one.name].ndim, batched)) for one in graph.signature.outputs],
         batched=batched,
+        proof=PROOF if batched else 0,
         probe=answered.filling,
         probe_size=max(min(varying, default=1), 1),
         probe_shapes=shapes if len(varying) > 1 else {},

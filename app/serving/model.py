@@ -26,6 +26,7 @@ from app.repository.manifest import Manifest
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.serving.batcher import Answers, Batcher, answer_by
+from app.serving.company import largest_batch
 from app.serving.curve import LatencyCurve, measure
 from app.serving.plan import Plan, Tuning
 from app.serving.pool import Pool
@@ -67,6 +68,7 @@ class Loaded:
     options: RuntimeOptions
     task: Task
     sessions: Mapping[str, Session]
+    max_batch_size: int = 1
     instances: int = 1
     """Batches that run at a time, each on `options.threads` cores."""
     plan: Plan | None = None
@@ -109,7 +111,7 @@ def load(
         loaded.curve = GUESSED
         return loaded
     loaded.curve = measure(
-        partial(run_probe, loaded), loaded.task.lengths, manifest.batching.max_batch_size, budget_s=MEASURE_BUDGET_S
+        partial(run_probe, loaded), loaded.task.lengths, loaded.max_batch_size, budget_s=MEASURE_BUDGET_S
     )
     # The largest batches were only tried; sixteen photos take 160 MB.
     with ExitStack() as stack:
@@ -139,9 +141,10 @@ def open_version(
         raise InvalidArtifact(f"config names {error}, which is not among the files") from error
     sessions = open_sessions(manifest, files, options)
     on_cpu = all(session.placement.device == "cpu" for session in sessions.values())
-    loaded = Loaded(manifest, verify, options, task, sessions, instances if on_cpu else 1)
+    loaded = Loaded(manifest, verify, options, task, sessions, instances=instances if on_cpu else 1)
     warm_up(loaded)
     check_golden(loaded)
+    loaded.max_batch_size = largest_batch(manifest, task, sessions, files)
     return loaded
 
 
@@ -206,7 +209,7 @@ class Model:
         self._batcher: Batcher[Tensors, Tensors] = Batcher(
             lambda rows: task.run(loaded.sessions, rows),
             curve=loaded.curve,
-            max_batch_size=loaded.manifest.batching.max_batch_size,
+            max_batch_size=loaded.max_batch_size,
             max_queue_size=max_queue_size,
             observer=observer,
             length=loaded.task.length,

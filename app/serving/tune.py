@@ -116,7 +116,7 @@ def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
         curve = measure(
             run_on_all,
             loaded.task.lengths,
-            loaded.manifest.batching.max_batch_size,
+            loaded.max_batch_size,
             budget_s=(1 - ALONE_SHARE) * seconds,
             num_lengths=NUM_LENGTHS,
         )

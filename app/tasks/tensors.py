@@ -56,6 +56,7 @@ class RawTensorsConfig(Schema):
     inputs: Annotated[list[TensorField], Field(min_length=1)]
     outputs: Annotated[list[TensorField], Field(min_length=1)]
     batched: bool
+    proof: Annotated[int, Field(ge=0, description="number of the proof that its rows are independent")] = 0
     probe: Annotated[Probe, Field(description="what the row to measure with is full of")] = "ones"
     probe_size: Annotated[int, Field(ge=1, description="size of its varying dimensions")] = 1
     probe_shapes: dict[str, tuple[int, ...]] = Field(default_factory=dict, description="its shapes, if sizes differ")
