@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
+from urllib.parse import unquote
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -17,7 +18,7 @@ from app.tasks.labels import Label, best_labels, read_labels
 from app.tasks.schema import Schema
 from app.tensors import Tensors
 
-DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
+DATA_URL = re.compile(r"\s*data:[^,]{0,200};\s*base64\s*,", re.IGNORECASE)  # of whatever type it says (RFC 2397)
 TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
@@ -26,7 +27,7 @@ def from_base64(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     start = DATA_URL.match(value)
-    text = value[start.end() :] if start else value
+    text = unquote(value[start.end() :]) if start else value
     try:
         digits = text.encode("ascii").translate(TO_STANDARD, delete=b" \t\r\n")
         return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4), strict_mode=True)
