@@ -169,8 +169,10 @@ class LocalEngine:
         if name is None:
             await self._load_all(published)
         else:
-            await self._expect(name, published.get(name, ())).load()
-            self._forget_empty(name)
+            try:
+                await self._expect(name, published.get(name, ())).load()
+            finally:
+                self._forget_empty(name)
         self._after_change()
 
     async def unload(self, name: str) -> None:

@@ -561,6 +561,30 @@ def test_a_repository_that_cannot_be_read_takes_nothing_away(new_engine, models_
     go(main())
 
 
+def test_a_model_whose_folder_cannot_be_read_hides_no_other(new_engine, models_dir, tmp_path, monkeypatch):
+    publish_sentiment(models_dir, tmp_path / "locked", name="locked")
+    listed = Path.iterdir
+
+    def iterdir(self: Path) -> Any:
+        if self.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return listed(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        assert engine.status().is_ready
+        assert (await predict(engine, "good")).outputs
+        await engine.load(NAME)
+        with pytest.raises(ModelNotReady, match="cannot be read just now"):
+            await engine.load("locked")
+        await engine.stop()
+
+    go(main())
+
+
 # What others see
 
 
