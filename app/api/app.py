@@ -90,6 +90,8 @@ def create_app(
         version=version("tessera"),
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/"}],
         redoc_url=None,  # ours is in pages.py
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
         redirect_slashes=False,  # a redirect has no envelope, and loses the body of a POST in some clients
