@@ -55,6 +55,7 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[RequestCo
         telemetry,
         options=RuntimeOptions(device=settings.device, threads=settings.threads),
         max_queue_size=settings.max_queue_size,
+        max_pixels=settings.max_pixels,
         keep_versions=settings.keep_versions,
         required=settings.required_models,
         load_timeout_s=settings.load_timeout_s,

@@ -24,7 +24,7 @@ class Aside:
 
     async def read(self, function: Callable[[], Result], *, is_quick: bool) -> Result:
         """Call `function`, on the loop if it takes less than handing it to another thread would."""
-        return function() if is_quick else await self._reader.run(lambda is_wanted: function(), 0.0)
+        return function() if is_quick else await self._reader.run(function, 0.0)
 
     async def write(self, pieces: Iterator[bytes]) -> list[bytes]:
         """Return all `pieces`. None of them may take long, but there may be many."""
@@ -32,7 +32,7 @@ class Aside:
         size = 0
         while len(written) > size:
             size = len(written)
-            written += await self._writer.run(lambda is_wanted: _taken(pieces, TURN_S), 0.0)
+            written += await self._writer.run(lambda: _taken(pieces, TURN_S), 0.0)
         return written
 
     def close(self) -> None:

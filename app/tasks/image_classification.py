@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Task
-from app.tasks.images import read_square
+from app.tasks.base import Needs, Prepared, Task
+from app.tasks.images import needs_of, read_square
 from app.tasks.labels import Label, best_labels, read_labels
 from app.tasks.schema import Schema
 from app.tensors import Tensors
@@ -77,12 +77,19 @@ class ImageClassification(Task):
     Config, Input, Parameters = ImageClassificationConfig, ImageInput, ImageClassificationParameters
     Output = list[Label]
     binary_field = "image"
+    has_needs = True
     example: ClassVar[dict[str, Any]] = {"image": to_base64(Path(__file__).with_name("cat.jpg").read_bytes())}
 
     def __init__(self, config: ImageClassificationConfig, files: Mapping[str, Path]) -> None:
         self.image_size, self.resize_margin = config.image_size, config.resize_margin
         self._labels = read_labels(files[config.labels])
         self.class_names = {"probabilities": self._labels}
+
+    def needs(self, item: ImageInput) -> Needs:
+        try:
+            return needs_of(item.image)
+        except InvalidInput as error:
+            raise error.under("image") from None
 
     def preprocess(self, item: ImageInput, parameters: ImageClassificationParameters) -> Prepared:
         try:
