@@ -27,8 +27,9 @@ WITHIN = _words(
 # Within a sentence if a number follows: "Fig. 3", "p. 5", "Nr. 7", "Jan. 5".
 BEFORE_A_NUMBER = _words(
     "no nos nr nrs num núm nº n° fig figs abb tab eq eqs vol vols bd ch chap cap kap sec sect § art arts par para"
-    " abs p pp pág págs pag pagg s ss op ver ext tel fax apt rm pt hal bl blz č čl str стр рис табл гл ст п пп д кв корп"
-    " том вып αρ σελ εικ lk klo jan feb mar apr jun jul aug sep sept oct nov dec"
+    " abs p pp pág págs pag pagg s ss op ver ext tel fax apt rm pt hal bl blz č čl str"
+    " стр рис табл гл ст п пп д кв корп том вып"
+    " αρ σελ εικ lk klo jan feb mar apr jun jul aug sep sept oct nov dec"
 )
 
 # Within a sentence if a small letter follows: they may end one, too.
