@@ -9,7 +9,7 @@ from pathlib import Path
 # Read once, when numpy is imported: threads for small products would fight those of the models for the cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from app.adding.command import add
+from app.adding.command import Wishes, add
 from app.adding.report import report
 from app.errors import ServiceError
 from app.keys import add_key, read_keys, revoke_key
@@ -56,6 +56,8 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     add.add_argument("file", type=Path)
     add.add_argument("--name", required=True, help="lower case with hyphens")
     add.add_argument("--size", type=_size, action="append", default=[], metavar="NAME=N", help="of a varying dimension")
+    add.add_argument("--example", type=Path, metavar="FILE", help=".npz of valid inputs, as numpy.savez writes it")
+    add.add_argument("--labels", type=Path, metavar="FILE", help="names of the classes, one a line or as a JSON list")
     add.set_defaults(run=_add)
 
     keys = commands.add_parser("keys", help="work on the keys of callers").add_subparsers(required=True)
@@ -87,8 +89,9 @@ def _tune(chosen: argparse.Namespace, settings: Settings) -> int:
 
 
 def _add(chosen: argparse.Namespace, settings: Settings) -> int:
+    wishes = Wishes(dict(chosen.size), chosen.example, chosen.labels)
     try:
-        added = add(chosen.file, chosen.name, settings.models_dir, dict(chosen.size))
+        added = add(chosen.file, chosen.name, settings.models_dir, wishes)
     except (ServiceError, ValueError, OSError) as error:
         return _failed(error)
     print(report(added))

@@ -2,7 +2,8 @@
 
 ServiceError
 ├── InvalidInput        the caller sent something we cannot use
-│   └── PayloadTooLarge and it was too large to read
+│   ├── PayloadTooLarge and it was too large to read
+│   └── UnsupportedEncoding and it is compressed in a way that we do not know
 ├── Unauthorized        a key is needed, and a known one did not come
 ├── KeysUnreadable      no key can be checked at the moment
 ├── Forbidden           whoever asks, it may not be asked from there
@@ -59,6 +60,10 @@ class InvalidInput(ServiceError):
 
 
 class PayloadTooLarge(InvalidInput):
+    pass
+
+
+class UnsupportedEncoding(InvalidInput):
     pass
 
 

@@ -13,12 +13,12 @@ from types import FrameType
 from typing import NoReturn
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from app.api.app import create_app
 from app.api.connections import Connections
 from app.api.json_text import JsonLimits
 from app.api.limits import Limits
+from app.api.middleware import RequestContext
 from app.api.protocol import Bounds, bounded
 from app.keys import KeyRing
 from app.logs.writer import LogWriter
@@ -35,13 +35,14 @@ from app.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings, lines: LogWriter | None = None) -> tuple[ASGIApp, Engine]:
+def build(settings: Settings, lines: LogWriter | None = None) -> tuple[RequestContext, Engine]:
     """Without `lines` requests are not logged. Raises ValueError and OSError for settings that cannot be used."""
     limits = Limits(
         settings.max_body_bytes,
         settings.max_items,
         settings.request_timeout_s,
         task_body_bytes=settings.task_body_bytes,
+        bodies_bytes=settings.max_bodies_bytes,
         json=JsonLimits(settings.max_json_bytes, settings.max_json_values),
     )
     if unusable := [name for name in settings.required_models if not is_model_name(name)]:
@@ -56,6 +57,7 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[ASGIApp, 
         telemetry,
         options=RuntimeOptions(device=settings.device, threads=settings.threads),
         max_queue_size=settings.max_queue_size,
+        max_pixels=settings.max_pixels,
         keep_versions=settings.keep_versions,
         required=settings.required_models,
         load_timeout_s=settings.load_timeout_s,
@@ -106,7 +108,7 @@ class Server(uvicorn.Server):
     has ended `drain_timeout_s` after the signal, whatever hangs in it; a second signal means now.
     """
 
-    def __init__(self, app: ASGIApp, engine: Engine, settings: Settings) -> None:
+    def __init__(self, app: RequestContext, engine: Engine, settings: Settings) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -121,6 +123,7 @@ class Server(uvicorn.Server):
                 ws="none",  # no route speaks it, and what asks for it is answered as HTTP
             )
         )
+        self._app = app
         self._engine = engine
         self._limit_s = settings.drain_timeout_s
         self._goodbye_s = goodbye_s(settings.drain_timeout_s)
@@ -149,6 +152,7 @@ class Server(uvicorn.Server):
         async def drain_then_exit() -> None:
             assert self._ends_at is not None
             log.info("stopping: answering what was admitted")
+            self._app.refuse_bodies()
             stopping = asyncio.ensure_future(self._engine.stop())
             await asyncio.wait({stopping}, timeout=self._limit_s - 0.75 * self._goodbye_s)
             # What is left has been answered, or is about to be: bodies that still come, answers that still go.

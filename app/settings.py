@@ -35,9 +35,13 @@ class Settings(BaseSettings):
     )
     keep_versions: int = Field(2, ge=1, description="versions of a model that stay loaded, newest first")
     max_queue_size: int = Field(4096, ge=1, description="rows that may wait for one model")
+    max_pixels: int = Field(250_000_000, ge=1, description="of all images of one request, by their headers")
     max_items: int = Field(256, ge=1, description="items of one request")
     max_body_bytes: int = Field(32_000_000, ge=1, description="bytes of one request body, of any route")
     task_body_bytes: dict[str, int] = Field({}, description="the same for models of one task, as JSON")
+    max_bodies_bytes: int | None = Field(
+        None, ge=1, description="bytes of all request bodies at once; eight of the largest by default"
+    )
     max_json_bytes: int = Field(10_000_000, ge=1, description="bytes of a body that are JSON, not files or tensors")
     max_json_values: int = Field(
         500_000, ge=1, description="values in it; while so many are parsed, for some 50 ms, nobody is answered"

@@ -35,6 +35,7 @@ from app.tensors import Array, Tensors
 FORMS = ("as it is", "first symbolic", "all symbolic")
 STRANGERS = 11
 DEADLINE_S = 60.0
+TEXTS = ("a", "a a", "a a a", "")
 
 TRIED = "tried"
 WRONG = "wrong answer"
@@ -101,16 +102,15 @@ def in_form(case: Case, form: str) -> onnx.ModelProto | None:
     model.CopyFrom(case.model)
     if form == FORMS[0]:
         return model
-    weights = {one.name for one in model.graph.initializer}
-    changed = False
+    changed, rows = False, None
     for value in model.graph.input:
-        shape = value.type.tensor_type.shape
-        if value.name in weights:
+        if value.name not in case.inputs:
             continue
-        for axis, dimension in enumerate(shape.dim):
+        for axis, dimension in enumerate(value.type.tensor_type.shape.dim):
             if axis == 0 or form == FORMS[2]:
-                dimension.dim_param = "N" if axis == 0 else f"{value.name}_{axis}"
-                changed = True
+                changed, rows = True, rows or dimension.dim_value
+                is_batch = axis == 0 and dimension.dim_value == rows
+                dimension.dim_param = "N" if is_batch else f"{value.name}_{axis}"
     del model.graph.value_info[:]
     for value in model.graph.output:
         for axis, dimension in enumerate(value.type.tensor_type.shape.dim):
@@ -164,7 +164,10 @@ def like(inputs: Tensors, random: np.random.Generator, num_rows: int | None = No
             made = random.standard_normal(shape) * scale.reshape(-1, *[1] * (len(shape) - 1))
             found[name] = made.reshape(shape).astype(array.dtype)
         else:
-            found[name] = random.choice(array.ravel(), shape) if array.size else np.empty(shape, array.dtype)
+            choices = [*array.ravel(), *(TEXTS if array.dtype == np.object_ else ())]
+            found[name] = (
+                random.choice(choices, shape).astype(array.dtype) if array.size else np.empty(shape, array.dtype)
+            )
     return found
 
 

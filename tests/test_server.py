@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
 from time import monotonic, sleep
@@ -297,6 +297,25 @@ def test_each_request_has_a_line_in_the_log_unless_a_share_is_asked_for(models_d
         assert {json.loads(line)["level"] for line in lines} == {"INFO"}
         one = next(json.loads(line) for line in told if "first" in line)
         assert (one["model"], one["version"], one["status"]) == ("tiny-sentiment", 1, 200)
+
+
+def test_slow_bodies_are_refused_when_the_service_stops_and_do_not_keep_it(service):
+    head = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nX-Request-Timeout-Ms: 600000\r\n\r\n"
+    paths = (PREDICT, "/v2/models/tiny-sentiment/infer", "/v2/repository/index")
+    with ExitStack() as opened:
+        slow = [opened.enter_context(socket.create_connection(("127.0.0.1", service.port), 10)) for _ in paths]
+        for connection, path in zip(slow, paths, strict=True):
+            connection.sendall(head.format(path).encode() + b'{"inputs"')
+        sleep(0.3)
+        started = monotonic()
+        service.terminate()
+        for connection in slow:
+            answer = connection.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 503")
+            assert b"the service is stopping" in answer
+            assert b"\r\nconnection: close\r\n" in answer
+        assert service.ended() == 0
+        assert monotonic() - started < 8
 
 
 def test_it_answers_while_it_is_still_loading(models_dir, tmp_path):

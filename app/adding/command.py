@@ -2,39 +2,37 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from shutil import copyfile
+from shlex import quote
 
-from app.adding.examples import golden_example
-from app.adding.finding import Opened, find_config
-from app.adding.sizes import ANY_SIZES, Sizes
+from app.adding.examples import golden_example, read_example, write_example
+from app.adding.files import copied, files_of
+from app.adding.finding import find
+from app.adding.graph import FORMATS, ON_CPU, Graph
+from app.adding.labels import class_names, read_labels
+from app.adding.sizes import Sizes
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.manifest import Batching, Manifest, Provenance, TensorSpec, is_model_name
 from app.repository.publish import publish
-from app.runtimes import PROGRAMS, RUNTIMES
-from app.runtimes.onnx import signature_of_onnx
-from app.runtimes.options import RuntimeOptions
-from app.runtimes.pytorch import signature_of_pytorch
-from app.runtimes.signature import Signature
 from app.serving.model import load
-from app.tasks.tensors import RawTensors, TensorField
-
-ON_CPU = RuntimeOptions(device="cpu")
+from app.tasks.tensors import EXAMPLE, RawTensors, TensorField
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """A kind of file that can be added."""
+class Wishes:
+    """What a file does not tell, and whoever adds it may: files of an example and of class names, sizes by name."""
 
-    runtime: str
-    signature_of: Callable[[Path], Signature]
+    sizes: Sizes = field(default_factory=dict)
+    example: Path | None = None
+    labels: Path | None = None
 
-
-FORMATS = {".onnx": Format("onnx", signature_of_onnx), ".pt2": Format("pytorch", signature_of_pytorch)}
+    def __str__(self) -> str:
+        options = [f"--size {quote(f'{name}={size}')}" for name, size in self.sizes.items()]
+        options += [f"--example {quote(self.example.name)}"] if self.example else []
+        options += [f"--labels {quote(self.labels.name)}"] if self.labels else []
+        return "".join(f" {option}" for option in options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +43,19 @@ class Added:
     unbatched: str
 
 
-def add_model(file: Path, name: str, models: Path, sizes: Sizes = ANY_SIZES) -> Manifest:
+def add_model(file: Path, name: str, models: Path) -> Manifest:
     """Publish a graph under `models` as the next version of `name`; see `add`."""
-    return add(file, name, models, sizes).manifest
+    return add(file, name, models).manifest
 
 
-def add(file: Path, name: str, models: Path, sizes: Sizes = ANY_SIZES) -> Added:
+def add(file: Path, name: str, models: Path, wishes: Wishes = Wishes()) -> Added:
     """Publish a graph under `models` as the next version of `name`, a model of the task "tensors".
 
-    Its signature is read from the file, and what the file does not tell is found by running it: how large varying
-    dimensions must be, unless `sizes` says so, whether rows may share a batch, and one golden example. Weights that an
-    ONNX file keeps in `<file>.data` beside it come along. The service's own loader has the last word.
+    Its signature is read from the file, and what neither the file nor `wishes` tell is found by running it: how large
+    varying dimensions must be, whether rows may share a batch, and one golden example. Weights that it keeps in other
+    files of its folder come along. The service's own loader has the last word.
 
-    Raises InvalidInput for a bad name or size and InvalidArtifact for a file that cannot be served; nothing is
+    Raises InvalidInput for a bad name or wish and InvalidArtifact for a file that cannot be served; nothing is
     published then.
     """
     if not is_model_name(name):
@@ -66,49 +64,47 @@ def add(file: Path, name: str, models: Path, sizes: Sizes = ANY_SIZES) -> Added:
         raise InvalidArtifact(f"{file} is not a file")
     if file.suffix not in FORMATS:
         raise InvalidArtifact(f"{file.name}: only {' and '.join(FORMATS)} files can be added")
-    kind = FORMATS[file.suffix]
+    try:
+        with tempfile.TemporaryDirectory(prefix="tessera-") as folder:
+            return _publish(copied(files_of(file), Path(folder)), file.name, name, models, wishes)
+    except MemoryError as error:
+        raise InvalidArtifact(f"{file.name} needs more memory than there is: {error}") from error
+
+
+def _publish(files: dict[str, Path], file: str, name: str, models: Path, wishes: Wishes) -> Added:
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="tessera-") as folder:
-        # Opened where only these files are, so that what works here works in the repository.
-        files = {one.name: Path(folder) / one.name for one in (file, Path(f"{file}.data")) if one.is_file()}
-        for artifact, copy in files.items():
-            copyfile(file.parent / artifact, copy)
-        graph = files[file.name]
-        try:
-            opened = Opened(
-                kind.signature_of(graph), RUNTIMES[kind.runtime](graph, ON_CPU), partial(PROGRAMS[kind.runtime], graph)
-            )
-            finding = find_config(file.name, opened, sizes)
-            golden, limits = golden_example(RawTensors(finding.config, {}), opened.session)
-            manifest = publish(
-                models,
-                name,
-                files,
-                check=_load,
-                task=RawTensors.name,
-                description=f"{file.name}, served as it is: tensors in, tensors out.",
-                runtime=kind.runtime,
-                graphs={"model": file.name},
-                inputs=tuple(map(_spec, finding.config.inputs)),
-                outputs=tuple(map(_spec, finding.config.outputs)),
-                config=finding.config.model_dump(mode="json"),
-                batching=Batching(max_batch_size=finding.largest if finding.config.batched else 1),
-                limits=limits,
-                golden=golden,
-                provenance=Provenance(
-                    recipe="models add",
-                    command=f"python -m app models add {file.name} --name {name}",
-                    created=datetime.now(UTC).isoformat(timespec="seconds"),
-                    duration_s=round(time.monotonic() - started, 1),
-                ),
-            )
-        except MemoryError as error:
-            raise InvalidArtifact(f"{file.name} needs more memory than this machine has: {error}") from error
+    example = read_example(wishes.example) if wishes.example else None
+    labels = read_labels(wishes.labels) if wishes.labels else None
+    graph = Graph(files[file])
+    finding = find(file, graph, wishes.sizes, example)
+    config = finding.config.model_copy(update={"class_names": class_names(graph, finding.config.outputs, labels)})
+    if config.probe == "example" and finding.row is not None:
+        files[EXAMPLE] = files[file].parent / EXAMPLE
+        write_example(files[EXAMPLE], finding.row)
+    golden, limits = golden_example(RawTensors(config, files), graph.session, finding.row, finding.fault)
+    manifest = publish(
+        models,
+        name,
+        files,
+        check=lambda manifest, published: load(manifest, lambda: published, ON_CPU),
+        task=RawTensors.name,
+        description=f"{file}, served as it is: tensors in, tensors out.",
+        runtime=graph.runtime,
+        graphs={"model": file},
+        inputs=tuple(map(_spec, config.inputs)),
+        outputs=tuple(map(_spec, config.outputs)),
+        config=config.model_dump(mode="json"),
+        batching=Batching(max_batch_size=finding.largest),
+        limits=limits,
+        golden=golden,
+        provenance=Provenance(
+            recipe="models add",
+            command=f"python -m app models add {quote(file)} --name {name}{wishes}",
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            duration_s=round(time.monotonic() - started, 1),
+        ),
+    )
     return Added(manifest, finding.unbatched)
-
-
-def _load(manifest: Manifest, files: Mapping[str, Path]) -> None:
-    load(manifest, lambda: files, ON_CPU)
 
 
 def _spec(tensor: TensorField) -> TensorSpec:

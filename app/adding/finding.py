@@ -1,163 +1,151 @@
 """Find out, by running it, how a graph wants to be asked: at which sizes, with what, and whether in batches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
-from app.adding.dimensions import Dimensions, Key, dimensions_of
-from app.adding.sizes import SIZES, Sizes, sizes_to_try
-from app.errors import InvalidArtifact
-from app.independence.proof import why_dependent
-from app.independence.rows import some_rows
-from app.independence.together import Untried
-from app.repository.manifest import Batching
-from app.runtimes.program import Program
-from app.runtimes.signature import Bounds, GraphTensor, Signature
-from app.tasks.tensors import FILLINGS, Filling, RawTensors, RawTensorsConfig, TensorField, filled
-from app.tensors import Array, GraphRefused, Session, Tensors
+from app.adding.batching import largest_batch, why_unbatched
+from app.adding.examples import inputs_of
+from app.adding.graph import Answered, Graph
+from app.adding.progress import Progress
+from app.adding.sizes import SIZES, Sizes, SizeSearch
+from app.errors import InvalidArtifact, InvalidInput
+from app.independence.tensors import PROOF
+from app.runtimes.signature import GraphTensor
+from app.tasks.tensors import FILLINGS, RawTensorsConfig, TensorField
+from app.tensors import GraphRefused, Tensors
 
-LARGEST = Batching().max_batch_size
-OTHER_SIZE = 3  # at which rows are tried as well: at size 1 many operators do nothing
-NUM_ROWS = 5
-SEEDS = (0, 1, 2)  # so that each row is once the largest, the smallest, the negative one
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A graph that can be run: as a whole, and operator by operator."""
-
-    signature: Signature
-    session: Session
-    program: Callable[[], Program]
+SEARCH_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How a graph is served. `unbatched` says why its rows share no batch, and is empty if they do."""
+    """How a graph is served. `row` is one that it answers, if any is known; `unbatched` says why it has no batches."""
 
     config: RawTensorsConfig
+    row: Tensors | None
     largest: int
-    unbatched: str = ""
+    unbatched: str
+    fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """Sizes and a filling at which the graph answered."""
+def find(file: str, graph: Graph, sizes: Sizes, example: Tensors | None) -> Finding:
+    """Raises InvalidArtifact if the graph runs at no sizes that were tried, InvalidInput for a bad size or example.
 
-    sizes: Sizes
-    filling: Filling
-    answer: Tensors
-
-
-def find_config(file: str, opened: Opened, given: Sizes) -> Finding:
-    """Raises InvalidArtifact if the graph runs on nothing that was tried, InvalidInput for an unlawful size."""
-    signature = opened.signature
-    if not signature.inputs or not signature.outputs:
-        raise InvalidArtifact(f"{file} has no inputs or no outputs")
-    dimensions = dimensions_of(signature)
-    dimensions.require_known(given)
-    batch = [key for key in dimensions.batch() if key not in given]
-    answered, fault = _first_answer(opened, dimensions, {**dict.fromkeys(batch, 1), **given})
-    if answered is None and batch:
-        answered, fault = _first_answer(opened, dimensions, given)
-    if answered is None:
-        raise InvalidArtifact(_not_runnable(file, dimensions, fault))
-    largest = min([LARGEST, *(bounds.most for key in batch if (bounds := dimensions.bounds.get(key, Bounds())).most)])
-    unbatched = why_unbatched(opened, dimensions, batch, answered, largest)
-    return Finding(_config(signature, dimensions, answered, batched=not unbatched), largest, unbatched)
+    Where it is the content of inputs that it refuses, not their sizes, no `row` is known.
+    """
+    graph.dimensions.require_known(sizes)
+    if example is not None:
+        return _found(graph, _answer_to(graph, sizes, example))
+    answered, fault = _first_answer(graph, sizes)
+    if answered is not None:
+        return _found(graph, answered)
+    if graph.dimensions.keys and all(one.datatype.startswith("FP") for one in graph.signature.inputs):
+        raise InvalidArtifact(
+            f"{file} cannot be run on ones of any size up to {SIZES[-1]}: {fault}; say the right sizes, as in "
+            + " ".join(f"--size '{key}=3'" for key in graph.dimensions.keys)
+        )
+    return _unknown(graph, fault)
 
 
-def why_unbatched(
-    opened: Opened, dimensions: Dimensions, batch: Sequence[Key], answered: "Answered", largest: int
-) -> str:
-    """Return in words why rows of this graph may not share a batch, "" if they may."""
-    sizes = answered.sizes
-    if not batch:
-        return "its inputs have no first dimension in common that counts rows"
-    if any(sizes[key] != 1 for key in batch):
-        return "it does not run on a single row"
-    if largest < 2:
-        return "it takes one row at a time"
-    if len(batch) > 1 and not _fails_if_unlike(opened, dimensions, batch, sizes):
-        return "the first dimensions of its inputs are different ones"
-    task = RawTensors(_config(opened.signature, dimensions, answered, batched=True), {})
-    program = opened.program()
-    untried, tried = "", False
-    for each in (dict(sizes), {key: 1 if key in batch else OTHER_SIZE for key in sizes}):
-        shapes = {name: shape[1:] for name, shape in dimensions.shapes(each).items()}
-        for seed in SEEDS:
-            rows = some_rows(opened.signature.inputs, shapes, NUM_ROWS, seed)
-            try:
-                if fault := why_dependent(task, {"model": opened.session}, {"model": program}, rows, largest):
-                    return fault
-            except Untried as error:
-                untried = untried or f"a row cannot be answered alone: {error}"
-                break
-            tried = True
-    return "" if tried else untried
+def _found(graph: Graph, answered: Answered) -> Finding:
+    largest = largest_batch(graph)
+    batched = _config(graph, answered, batched=True) if graph.dimensions.batch() else None
+    unbatched = why_unbatched(graph, answered, batched, largest)
+    config = _config(graph, answered, batched=False) if unbatched or batched is None else batched
+    row = {name: array[0, ...] if config.batched else array for name, array in answered.inputs.items()}
+    return Finding(config, row, largest if config.batched else 1, unbatched)
 
 
-def _not_runnable(file: str, dimensions: Dimensions, fault: str) -> str:
-    if not dimensions.keys:
-        return f"{file} cannot be run on ones or zeros: {fault}"
-    sizes = " ".join(f"--size '{key}=3'" for key in dimensions.keys)
-    return f"{file} cannot be run on ones of any size up to {SIZES[-1]}: {fault}; say the right sizes, as in {sizes}"
+def _unknown(graph: Graph, fault: str) -> Finding:
+    config = RawTensorsConfig(
+        inputs=[_field(one) for one in graph.signature.inputs],
+        outputs=[_field(one) for one in graph.signature.outputs],
+        batched=False,
+        probe="none",
+    )
+    return Finding(config, None, 1, "no row is known that it answers, so nothing can be said of several", fault)
 
 
-def _fails_if_unlike(opened: Opened, dimensions: Dimensions, batch: Sequence[Key], sizes: Sizes) -> bool:
-    unlike = {**sizes, **{key: 2 + i for i, key in enumerate(batch)}}
-    try:
-        opened.session.run(_inputs(opened.signature.inputs, dimensions.shapes(unlike), "ones"))
-    except GraphRefused:
-        return True
-    return False
+def _answer_to(graph: Graph, given: Sizes, example: Tensors) -> Answered:
+    """Of the first row of the example, if its first dimension counts rows and the graph runs on one."""
+    sizes, inputs = inputs_of(graph, given, example)
+    batch = graph.dimensions.batch()
+    first = {name: array[:1] for name, array in inputs.items()}
+    for tried_sizes, tried in [({**sizes, **dict.fromkeys(batch, 1)}, first)] * bool(batch) + [(sizes, inputs)]:
+        try:
+            return Answered(tried_sizes, "example", tried, graph.session.run(tried))
+        except GraphRefused as error:
+            fault = str(error)
+    raise InvalidInput(f"--example: the graph cannot compute it: {fault}")
 
 
-def _first_answer(opened: Opened, dimensions: Dimensions, given: Sizes) -> tuple["Answered | None", str]:
-    """The smallest sizes at which something comes out, else at which the graph runs, else the first thing it says."""
-    fault, empty = "", None
-    for tried, sizes in enumerate(sizes_to_try(dimensions, given, ())):
-        if empty and tried >= len(SIZES):
-            break
+def _first_answer(graph: Graph, given: Sizes) -> tuple[Answered | None, str]:
+    """The smallest sizes at which something comes out, else at which the graph runs; and what it said first."""
+    one_row = {**dict.fromkeys(graph.dimensions.batch(), 1), **given}
+    searches = [_search(graph, sizes) for sizes in ([one_row] if one_row == given else [one_row, given])]
+    for answered in chain.from_iterable(search.alike() for search in searches):
+        if all(array.size for array in answered.answer.values()):
+            return answered, ""
+    for answered in _in_stages(searches):
+        return answered, ""
+    return None, searches[0].fault
+
+
+def _in_stages(searches: list[SizeSearch[Answered]]) -> Iterator[Answered]:
+    for search in searches:
+        # Nothing came out: too small to convolve, or nothing to detect in ones.
+        yield from search.found
+    for search in searches:
+        yield from search.alike_to_hints()
+    for search in searches:
+        yield from search.told()
+        yield from search.unlike()
+
+
+def _search(graph: Graph, given: Sizes) -> SizeSearch[Answered]:
+    def attempt(sizes: Sizes) -> Answered | str:
+        said = ""
         for filling in FILLINGS:
+            inputs = graph.filled(graph.dimensions.shapes(sizes), filling)
             try:
-                answer = opened.session.run(_inputs(opened.signature.inputs, dimensions.shapes(sizes), filling))
-            except MemoryError:
-                raise
-            except Exception as error:  # whatever the graph has against these
-                fault = fault or str(error)
-                continue
-            if all(array.size for array in answer.values()):
-                return Answered(sizes, filling, answer), fault
-            # Nothing came out: too small to convolve, or nothing to detect in ones.
-            empty = empty or Answered(sizes, filling, answer)
-            break
-    return empty, fault
+                return Answered(sizes, filling, inputs, graph.session.run(inputs))
+            except GraphRefused as error:
+                said = said or str(error)
+        return said
+
+    def progress(sizes: Sizes) -> int:
+        return steps.of(graph.filled(graph.dimensions.shapes(sizes), "ones"))
+
+    steps = Progress(graph)
+    return SizeSearch(graph.dimensions, given, attempt, progress, lambda: graph.program.sizes, SEARCH_S)
 
 
-def _inputs(inputs: Sequence[GraphTensor], shapes: Mapping[str, Sequence[int]], filling: Filling) -> Tensors:
-    return {one.name: filled(one.datatype, shapes[one.name], filling) for one in inputs}
-
-
-def _config(signature: Signature, dimensions: Dimensions, answered: Answered, *, batched: bool) -> RawTensorsConfig:
+def _config(graph: Graph, answered: Answered, *, batched: bool) -> RawTensorsConfig:
     first = 1 if batched else 0
-    shapes = {name: shape[first:] for name, shape in dimensions.shapes(answered.sizes).items()}
+    shapes = {name: shape[first:] for name, shape in graph.dimensions.shapes(answered.sizes).items()}
     varying = {
         size
-        for tensor in signature.inputs
-        for size, declared in zip(shapes[tensor.name], tensor.shape[first:], strict=True)
+        for one in graph.signature.inputs
+        for size, declared in zip(shapes[one.name], one.shape[first:], strict=True)
         if declared < 0
     }
     return RawTensorsConfig(
-        inputs=[TensorField(**tensor._asdict()) for tensor in signature.inputs],
-        outputs=[_described(tensor, answered.answer[tensor.name], batched) for tensor in signature.outputs],
+        inputs=[_field(one) for one in graph.signature.inputs],
+        outputs=[_field(_described(one, answered.answer[one.name].ndim, batched)) for one in graph.signature.outputs],
         batched=batched,
-        probe_size=min(varying, default=1),
-        probe_shapes=shapes if len(varying) > 1 else {},
+        proof=PROOF if batched else 0,
         probe=answered.filling,
+        probe_size=max(min(varying, default=1), 1),
+        probe_shapes=shapes if len(varying) > 1 else {},
     )
 
 
-def _described(tensor: GraphTensor, array: Array, batched: bool) -> TensorField:
+def _described(tensor: GraphTensor, ndim: int, batched: bool) -> GraphTensor:
     """What the file says of an output, corrected by what came out: a file may leave the shape open."""
-    shape = tensor.shape if len(tensor.shape) == array.ndim else (-1,) * array.ndim
-    return TensorField(name=tensor.name, datatype=tensor.datatype, shape=(-1, *shape[1:]) if batched else shape)
+    shape = tensor.shape if len(tensor.shape) == ndim else (-1,) * ndim
+    return tensor._replace(shape=(-1, *shape[1:]) if batched else shape)
+
+
+def _field(tensor: GraphTensor) -> TensorField:
+    return TensorField(**tensor._asdict())

@@ -25,12 +25,15 @@ from app.api.hosts import KnownHosts
 from app.api.limits import Limits, body_limit
 from app.api.middleware import RequestContext
 from app.api.predict import predict_handlers
+from app.api.transit import Transit
 from app.api.v2_infer import infer_handlers
 from app.keys import KeyRing
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
+
+LOAD_AGAIN_S = 5.0
 
 DESCRIPTION = """\
 Models behind batched, typed HTTP endpoints. Every model has an operation of its own, with an example that runs as it
@@ -58,7 +61,7 @@ def create_app(
     write_line: WriteLine | None = None,
     line_share: float = 1.0,
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
-) -> ASGIApp:
+) -> RequestContext:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
 
     Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers;
@@ -87,6 +90,8 @@ def create_app(
         version=version("tessera"),
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/"}],
         redoc_url=None,  # ours is in pages.py
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
         redirect_slashes=False,  # a redirect has no envelope, and loses the body of a POST in some clients
@@ -113,14 +118,17 @@ def create_app(
     return RequestContext(
         inside,
         report=Report(engine, telemetry, write_line, line_share),
-        body_limit=body_limit(engine, limits),
+        transit=Transit(body_limit(engine, limits), limits.request_timeout_s, limits.all_bodies_bytes),
         headers=SecurityHeaders(app),
         is_stopping=lambda: engine.is_stopping,
     )
 
 
 async def _load(engine: Engine) -> None:
-    try:
-        await engine.load()
-    except Exception:  # of a repository that cannot be read; nobody awaits this task
-        log.exception("the models could not be loaded")
+    while not engine.is_stopping:
+        try:
+            return await engine.load()
+        except Exception as error:  # of a repository that cannot be read; nobody awaits this task
+            if not engine.is_stopping:
+                log.error("the models could not be loaded; next try in %.0f s: %s", LOAD_AGAIN_S, error)
+                await asyncio.sleep(LOAD_AGAIN_S)  # a back-off: the disk may come back

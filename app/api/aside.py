@@ -24,7 +24,7 @@ class Aside:
 
     async def read(self, function: Callable[[], Result], *, is_quick: bool) -> Result:
         """Call `function`, on the loop if it takes less than handing it to another thread would."""
-        return function() if is_quick else await self._reader.run(lambda is_wanted: function(), 0.0)
+        return function() if is_quick else await self._reader.run(function, 0.0)
 
     async def write(self, pieces: Iterator[bytes], up_to_bytes: float = float("inf")) -> list[bytes]:
         """Return pieces until there are `up_to_bytes`, or all. None of them may take long to make."""
@@ -37,7 +37,7 @@ class Aside:
 
     async def write_on(self, pieces: Iterator[bytes]) -> list[bytes]:
         """Return the pieces of the next milliseconds; none if there are none left."""
-        return await self._writer.run(lambda is_wanted: _taken(pieces, TURN_S), 0.0)
+        return await self._writer.run(lambda: _taken(pieces, TURN_S), TURN_S)
 
     def close(self) -> None:
         self._reader.close()

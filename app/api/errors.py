@@ -16,6 +16,7 @@ from app import errors
 STATUS: dict[type[errors.ServiceError], int] = {
     errors.InvalidInput: 422,
     errors.PayloadTooLarge: 413,
+    errors.UnsupportedEncoding: 415,
     errors.Unauthorized: 401,
     errors.KeysUnreadable: 503,
     errors.Forbidden: 403,
@@ -102,6 +103,8 @@ async def on_service_error(request: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     elif isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, errors.UnsupportedEncoding):
+        headers["Accept-Encoding"] = "gzip, deflate"
     details = error.details[:MOST_DETAILS]
     is_v2 = request.url.path.startswith("/v2/")
     status = status_of(error, V2_STATUS if is_v2 else STATUS)

@@ -3,11 +3,13 @@
 What reads a form as it arrives looks at it byte by byte in Python, and can be kept busy for many seconds.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from python_multipart.multipart import parse_options_header
 
+from app.api.raw import FILES
 from app.errors import InvalidInput, PayloadTooLarge
 
 MAX_PARTS = 1000
@@ -16,6 +18,7 @@ MAX_FIELD_BYTES = 1_000_000  # of what is no file
 MAX_PARAMETERS = 40  # of a Content-Disposition, whose reader takes time that grows with their square
 STEP_BYTES = 1_000_000
 MAX_CONTENT_TYPE = 1024  # characters; a boundary has 70 at most
+ENCODED_FILE_NAME = re.compile(rb";\s*filename\*\s*=", re.IGNORECASE)  # of RFC 5987, which browsers do not write
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
 
@@ -26,8 +29,11 @@ class Form(NamedTuple):
     fields: dict[str, str]
 
 
-def read_form(body: bytes, content_type: str) -> Form:
-    """Return the parts of a form. Raises InvalidInput if it is cut or cannot be read, and PayloadTooLarge."""
+def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ()) -> Form:
+    """Return the parts of a form. What has a file name, or the type of a file, is one, and so is each of `file_fields`.
+
+    Raises InvalidInput if it is cut or cannot be read, and PayloadTooLarge.
+    """
     boundary = _boundary(content_type)
     if b"--" + boundary + b"--" not in body[-1000 - len(boundary) :]:  # or it would be read as one with fewer files
         raise InvalidInput("the form is cut: its closing boundary is missing")
@@ -36,8 +42,8 @@ def read_form(body: bytes, content_type: str) -> Form:
         head_end = body.find(b"\r\n\r\n", start, min(end, start + MAX_HEAD_BYTES))
         if head_end < 0:
             raise InvalidInput(f"the form cannot be read: a part's headers do not end within {MAX_HEAD_BYTES} bytes")
-        name, is_file = _named(body[start:head_end])
-        if is_file:
+        name, says_file = _named(body[start:head_end])
+        if says_file or name.removesuffix("[]") in file_fields:
             form.files.append(body[head_end + 4 : end])
         elif end - head_end > MAX_FIELD_BYTES:
             raise InvalidInput(f"the form cannot be read: field {name!r:.40} has more than {MAX_FIELD_BYTES} bytes")
@@ -110,7 +116,9 @@ def _named(head: bytes) -> tuple[str, bool]:
     _, options = parse_options_header(disposition)
     if b"name" not in options:
         raise InvalidInput("the form cannot be read: a part has no name in its Content-Disposition")
-    return _text(options[b"name"]), b"filename" in options
+    kind = headers.get(b"content-type", b"").lower().decode("latin-1")
+    has_file_name = b"filename" in options or ENCODED_FILE_NAME.search(disposition) is not None
+    return _text(options[b"name"]), has_file_name or kind.startswith(FILES)
 
 
 def _text(content: bytes) -> str:

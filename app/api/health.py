@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.api.compression import QUALITY
+from app.api.compression import QUALITY, accepted, deflated
 from app.api.v1 import EngineDep
 from app.telemetry import OPEN_METRICS, TEXT, Telemetry
 
@@ -43,9 +43,17 @@ async def ready(engine: EngineDep, response: Response) -> Ready:
 async def metrics(request: Request) -> Response:
     telemetry: Telemetry = request.app.state.telemetry
     content_type = OPEN_METRICS if wants_open_metrics(request.headers.get("accept", "")) else TEXT
+    encoding = accepted(request.headers.get("accept-encoding", ""))
+
+    def render() -> bytes:
+        text = telemetry.render(content_type)
+        return b"".join(deflated([text], encoding)) if encoding else text
+
     # Beside the event loop, since many models make many lines; one at a time, whoever asks how often.
     async with request.app.state.rendering:
-        return Response(await asyncio.to_thread(telemetry.render, content_type), media_type=content_type)
+        text = await asyncio.to_thread(render)
+    headers = {"Vary": "Accept, Accept-Encoding", **({"Content-Encoding": encoding} if encoding else {})}
+    return Response(text, media_type=content_type, headers=headers)
 
 
 def wants_open_metrics(accept: str) -> bool:

@@ -19,6 +19,7 @@ from app.api.json_text import parse
 from app.api.limits import Limits
 from app.api.pieces import respond_with
 from app.api.predict import Question, ask, headers_of
+from app.api.raw import is_file
 from app.api.surrogates import not_unicode
 from app.api.v1 import EngineDep
 from app.errors import InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge, ServiceError
@@ -159,10 +160,12 @@ def _question(
 
 
 def _is_raw(request: Request, content: bytes, manifest: Manifest) -> bool:
-    """The client names no type for bytes, and curl names one of its own; no picture begins with a brace."""
+    """Whether it is one picture as it is: the client names no type for bytes, and curl names one of its own."""
     if TASKS[manifest.task].binary_field is None:
         return False
-    content_type = request.headers.get("content-type", "")
+    content_type = request.headers.get("content-type", "").strip().lower()
+    if is_file(content, content_type):
+        return True
     if content_type.startswith("multipart/"):
         raise InvalidInput("forms are not read here; send the bytes of one image, or JSON with base64")
     return not content_type.startswith("application/json") and content.lstrip()[:1] != b"{"

@@ -27,6 +27,8 @@ MODEL_PATH = re.compile(r"/(v1|v2|hf)/models/([^/]+)")
 class Limits:
     """`task_body_bytes` replaces entries of TASK_BODY_BYTES. Raises ValueError for one that would have no effect.
 
+    `bodies_bytes` are those of all requests at once; without it, eight of the largest.
+
     Items have one limit for all tasks: work is bounded by the time that it would take, not by counting it.
     """
 
@@ -34,14 +36,23 @@ class Limits:
     max_items: int = 256
     request_timeout_s: float = 30.0
     task_body_bytes: Mapping[str, int] = field(default_factory=dict)
+    bodies_bytes: int | None = None
     json: JsonLimits = field(default_factory=JsonLimits)
 
     def __post_init__(self) -> None:
+        if self.all_bodies_bytes < self.max_body_bytes:
+            raise ValueError(
+                f"a limit of {self.all_bodies_bytes} bytes for all bodies, and one may have {self.max_body_bytes}"
+            )
         for task, limit in self.task_body_bytes.items():
             if task not in TASKS:
                 raise ValueError(f"a limit for {task!r}, which is no task; there are: {', '.join(sorted(TASKS))}")
             if not 0 < limit <= self.max_body_bytes:
                 raise ValueError(f"a limit of {limit} bytes for {task}: must be from 1 to {self.max_body_bytes}")
+
+    @property
+    def all_bodies_bytes(self) -> int:
+        return 8 * self.max_body_bytes if self.bodies_bytes is None else self.bodies_bytes
 
     def body_bytes(self, task: str) -> int:
         """Bytes that the body of a request to a model of this task may have."""

@@ -12,14 +12,12 @@ from app.api.answered import Report
 from app.api.errors import named, on_bug, on_service_error
 from app.api.headers import SecurityHeaders
 from app.api.request_id import request_id_of
-from app.errors import ModelNotReady, PayloadTooLarge
+from app.api.transit import Body, Transit
+from app.errors import ModelNotReady
 
 log = logging.getLogger(__name__)
 
 ENDS_THE_PROCESS = (KeyboardInterrupt, SystemExit, GeneratorExit)
-
-# A client that is still sending does not read our answer; so we read on for a while, and forget what comes.
-MOST_DISCARDED = 8
 
 
 class RequestContext:
@@ -32,15 +30,19 @@ class RequestContext:
         self,
         app: ASGIApp,
         report: Report,
-        body_limit: Callable[[str], int],
+        transit: Transit,
         headers: SecurityHeaders,
         is_stopping: Callable[[], bool],
     ) -> None:
         self._app = app
         self._is_stopping = is_stopping
         self._report = report
-        self._body_limit = body_limit
+        self._transit = transit
         self._headers = headers
+
+    def refuse_bodies(self) -> None:
+        """Refuse what has not arrived, and what comes in parts from now on: the service is stopping."""
+        self._transit.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,7 +54,7 @@ class RequestContext:
         given_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = request_id_of(given_id.decode("latin-1"))
         scope.setdefault("state", {})["request_id"] = request_id
-        body = _Limited(receive, self._body_limit, scope["path"])
+        body = Body(self._transit, scope, receive)
 
         async def send_with_id(message: Message) -> None:
             nonlocal status, sent, version
@@ -63,7 +65,8 @@ class RequestContext:
                 version = names.get(b"x-model-version", b"").decode()
                 own = [one for one in self._headers.of(scope["path"]) if one[0] not in names]
                 own.append((b"x-request-id", request_id.encode()))
-                if self._is_stopping():
+                # Whoever is not told to send its body may send it, or the next request: nobody could tell which.
+                if self._is_stopping() or body.is_held_back():
                     own.append((b"connection", b"close"))
                 message["headers"] = [*given, *own]
             else:
@@ -87,30 +90,5 @@ class RequestContext:
                 raise
             await (await on_bug(Request(scope), error))(scope, receive, send_with_id)
         finally:
+            self._transit.ends(body)
             self._report.answered(scope, status, perf_counter() - started, body.received, sent, version)
-
-
-class _Limited:
-    """`receive`, which raises PayloadTooLarge when the body turns out to be larger than `limit_of(path)`.
-
-    `received` are the bytes so far.
-    """
-
-    def __init__(self, receive: Receive, limit_of: Callable[[str], int], path: str) -> None:
-        self._receive = receive
-        self._limit_of = limit_of
-        self._path = path
-        self._limit = -1
-        self.received = 0
-
-    async def __call__(self) -> Message:
-        if self._limit < 0:  # looked up when a body is read at all
-            self._limit = self._limit_of(self._path)
-        message = await self._receive()
-        self.received += len(message.get("body", b""))
-        if self.received <= self._limit:
-            return message
-        while message.get("more_body") and self.received < MOST_DISCARDED * self._limit:
-            message = await self._receive()
-            self.received += len(message.get("body", b""))
-        raise PayloadTooLarge(f"the body has more than the {self._limit} bytes that it may have here")

@@ -19,13 +19,16 @@ from app.serving.engine import Engine
 from app.tasks import TASKS
 from app.tasks.explanations import EXPLANATIONS
 
+FILE = "application/octet-stream"  # or image/*, or any: it is known by its bytes
 REF = "#/components/schemas/{model}"
 
 ERRORS = {
+    403: "a page of another origin sent it, or it is to a name that this service does not have",
     400: "the request is not usable, or what it asks about is not ready",
     404: "no such model or version",
     409: "the newest version failed its checks; the one before stays live",
     413: "the body or the number of inputs is too large",
+    415: "the body is compressed otherwise than by gzip or deflate",
     422: "an input is not usable; `details` says which and why",
     429: "there is too much to do; `Retry-After` says when to try again",
     500: "the model failed on this input",
@@ -59,7 +62,13 @@ def install(app: FastAPI, engine: Engine) -> None:
 
 def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
     found = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+        servers=app.servers,
+        license_info=app.license_info,
     )
     max_items = app.state.limits.max_items
     tasks = sorted({manifest.task for manifest in manifests})
@@ -89,6 +98,8 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
     _use_envelope(found)
     if app.state.asks_for_keys:
         access.declare(found)
+    else:
+        found["security"] = []
     return found
 
 
@@ -144,7 +155,7 @@ def _bodies(manifest: Manifest, contract: Contract) -> dict[str, Any]:
         file = {"type": "string", "format": "binary"}
         properties = {"file": {"type": "array", "items": file}}
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
-        content["image/*"] = {"schema": file}
+        content[FILE] = {"schema": file}
     return content
 
 
@@ -157,7 +168,7 @@ def hf_operation(manifest: Manifest, task: str, contract: Contract) -> dict[str,
     body: dict[str, Any] = {"schema": _ref(contract.Request.__name__), "example": {"inputs": item, **beside}}
     content = {"application/json": body}
     if TASKS[task].binary_field:
-        content["image/*"] = {"schema": {"type": "string", "format": "binary"}}
+        content[FILE] = {"schema": {"type": "string", "format": "binary"}}
     answer = {"application/json": {"schema": _ref(contract.Response.__name__)}}
     return {
         "tags": ["hugging face"],
@@ -180,12 +191,14 @@ def example_request(manifest: Manifest) -> dict[str, Any]:
 
 
 def _statuses(path: str) -> list[int]:
+    if not path.startswith(("/v1/models/", "/hf/models/", "/v2")):
+        return []
     if path.startswith("/v2"):
-        return [400, 404, 413, 429, 500, 503, 504] if path.endswith("/infer") else [400, 404]
+        return [400, 404, 413, 415, 429, 500, 503, 504] if path.endswith("/infer") else [400, 404]
     if path.startswith("/hf/") and path.endswith(("/info", "/health")):
         return [404, 503]
     if path.startswith("/hf/") or path.endswith(("/predict", "/explain")):
-        return [404, 413, 422, 429, 500, 503, 504]
+        return [404, 413, 415, 422, 429, 500, 503, 504]
     if path.endswith("/items"):
         return [404, 422, 503]
     return [404, 409, 503] if path.endswith("/load") else [404]
@@ -197,9 +210,8 @@ def _use_envelope(found: dict[str, Any]) -> None:
     for path, methods in found["paths"].items():
         for each in methods.values():
             each["responses"].pop("422", None)
-            if path.startswith(("/v1/models/", "/hf/models/", "/v2")):
-                codes = {code: ERRORS[code] for code in _statuses(path)}
-                each["responses"] |= {str(code): {"description": why, "content": body} for code, why in codes.items()}
+            for code in (403, *_statuses(path)):
+                each["responses"][str(code)] = {"description": ERRORS[code], "content": body}
     for unused in ("HTTPValidationError", "ValidationError"):
         found["components"]["schemas"].pop(unused, None)
 

@@ -40,7 +40,7 @@ def predict_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, 
         task = TASKS[manifest.task]
         items, parameters = await aside.read(
             lambda: read_items(request, body, task, limits.max_items, limits.json),
-            is_quick=len(body) <= QUICK_BYTES or is_raw(request, task),
+            is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, task),
         )
         if wants_bytes(request, task, len(items)):
             return Question(items, parameters, respond_bytes)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.api import v2_codec as codec
 from app.api.aside import Aside
 from app.api.callers import caller_of
-from app.api.compression import WORTH_BYTES, accepted, deflated, inflate
+from app.api.compression import WORTH_BYTES, accepted, deflated
 from app.api.deadline import LONGEST_MS, deadline_of
 from app.api.direct import Handler
 from app.api.disconnect import ClientGone, while_connected
@@ -50,11 +50,8 @@ def infer_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, Ha
 
 
 async def read(request: Request, body: bytes, manifest: Manifest, limits: Limits, aside: Aside) -> codec.Question:
-    """The body may be compressed, of any Content-Type, and with or without tensors after its JSON."""
-    encoding = request.headers.get("content-encoding", "")
+    """The body may be of any Content-Type, and with or without tensors after its JSON."""
     header_length = request.headers.get(codec.HEADER_LENGTH)
-    if encoding:
-        body = await asyncio.to_thread(inflate, body, encoding, limits.max_body_bytes)
     question = await aside.read(
         lambda: codec.read(body, header_length, manifest.inputs, limits.json),
         is_quick=codec.is_quick(body, header_length),

@@ -8,6 +8,8 @@ to it, and nothing may belong to two. Then some of the rows alone, in another or
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 
 import numpy as np
 
@@ -53,15 +55,21 @@ class Joined:
 State = Fixed | Rows | Open | Joined
 
 
-def fault_of_operators(program: Program, batch: Tensors) -> str | None:
+class Late(Exception):
+    """It took longer than it may."""
+
+
+def fault_of_operators(program: Program, batch: Tensors, end: float = inf) -> str | None:
     """Return in words which operator lets rows influence each other, or None if none does.
 
-    `batch` are COUNT rows that the graph can compute.
+    `batch` are COUNT rows that the graph can compute. Raises Late after `end` of the monotonic clock.
     """
     states: dict[str, State] = {name: Rows(np.ascontiguousarray(batch[name]), Layout(0)) for name in program.inputs}
     places: dict[Step, int] = {}
     waiting = deque(program.steps)
     while waiting:
+        if monotonic() > end:
+            raise Late
         step = waiting.popleft()
         if inside := _inside(program, states, step):
             waiting.extendleft(reversed(inside))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from math import inf
 from typing import Protocol
 
 from app.errors import InferenceFailed
@@ -23,31 +24,34 @@ def why_dependent(
     task: Runs,
     sessions: Mapping[str, Session],
     programs: Mapping[str, Program],
-    rows: Sequence[Tensors],
+    batches: Sequence[Sequence[Tensors]],
     largest: int,
+    end: float = inf,
 ) -> str | None:
     """Return in words how rows influence each other in batches of up to `largest`, or None if they do not.
 
-    `programs` are the graphs of `sessions`, operator by operator. `rows` are at least COUNT that may share a batch.
-    Raises Untried if the model cannot answer them one by one, MemoryError if memory runs out.
+    `programs` are the graphs of `sessions`, operator by operator. `batches` are at least COUNT rows each, which may
+    share one. Raises Untried if the model cannot answer them one by one, Late after `end` of the monotonic clock, and
+    MemoryError if memory runs out.
     """
     answer = partial(task.run, sessions)
     try:
-        alone = answers_alone(answer, rows)
+        alone = [answers_alone(answer, rows) for rows in batches]
     except InferenceFailed as error:
         return str(error)
     recorders = {graph: Recorder(session) for graph, session in sessions.items()}
     try:
-        task.run(recorders, rows[:COUNT])
+        task.run(recorders, batches[0][:COUNT])
     except MemoryError:
         raise
     except Exception as error:
         return f"{COUNT} rows fail together: {error}"
     for graph, recorder in recorders.items():
         for batch in recorder.batches:
-            if fault := fault_of_operators(programs[graph], batch):
+            if fault := fault_of_operators(programs[graph], batch, end):
                 return fault
-    return fault_together(answer, rows, alone, largest)
+    faults = (fault_together(answer, rows, one, largest) for rows, one in zip(batches, alone, strict=True))
+    return next(filter(None, faults), None)
 
 
 class Recorder:

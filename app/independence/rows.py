@@ -17,11 +17,21 @@ MORE_TEXTS = ("", "b", "a b", "A", "1", "ä")
 
 
 def some_rows(
-    inputs: Sequence[GraphTensor], shapes: Mapping[str, Sequence[int]], count: int, seed: int
+    inputs: Sequence[GraphTensor],
+    shapes: Mapping[str, Sequence[int]],
+    choices: Mapping[str, Array],
+    count: int,
+    seed: int,
 ) -> list[Tensors]:
-    """Return `count` rows whose tensors have `shapes`; which of them is small, large or negative depends on `seed`."""
+    """Return `count` rows whose tensors have `shapes`; which of them is small, large or negative depends on `seed`.
+
+    `choices` are what an input may hold; without them it gets floating-point numbers, texts, or 0 and 1.
+    """
     random = np.random.default_rng(seed)
-    return [{one.name: _filled(one, shapes[one.name], i + seed, random) for one in inputs} for i in range(count)]
+    return [
+        {one.name: _filled(one, shapes[one.name], choices.get(one.name), i + seed, random) for one in inputs}
+        for i in range(count)
+    ]
 
 
 def batch_of(rows: Sequence[Tensors]) -> Tensors:
@@ -51,15 +61,16 @@ def exchanges(
         )
 
 
-def _filled(tensor: GraphTensor, shape: Sequence[int], place: int, random: np.random.Generator) -> Array:
+def _filled(
+    tensor: GraphTensor, shape: Sequence[int], choices: Array | None, place: int, random: np.random.Generator
+) -> Array:
     kind = NUMPY_TYPES[tensor.datatype]
-    if kind.kind == "O":
+    if choices is None and kind.kind == "f":
+        scale, offset = PLACES[place % len(PLACES)]
+        return np.asarray(scale * random.standard_normal(shape) + offset).astype(kind)
+    if choices is None and kind.kind == "O":
         return np.full(shape, TEXTS[place % len(TEXTS)], kind)
-    if kind.kind != "f":
-        # Small enough to be an index, a class or a token almost anywhere.
-        return random.integers(0, 2, shape).astype(kind)
-    scale, offset = PLACES[place % len(PLACES)]
-    return np.asarray(scale * random.standard_normal(shape) + offset).astype(kind)
+    return np.asarray(random.choice([0, 1] if choices is None else choices, shape)).astype(kind)
 
 
 def _made(value: Array, layout: Layout, count: int, place: int, random: np.random.Generator) -> Array:

@@ -12,7 +12,7 @@ Answer = Callable[[Sequence[Tensors]], Sequence[Tensors]]
 """Answers rows as one batch."""
 
 FIRST_SIZES = (2, 3)
-MOST_SECONDS = 5.0  # for the sizes that are left, after the first and the largest
+MOST_SECONDS = 2.0  # for the sizes that are left, after the first and the largest
 
 
 class Untried(Exception):

@@ -4,6 +4,7 @@ Loading runs no code of the file's author: no custom operator library is ever re
 itself refuses tensors that are stored outside the file's folder.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from app.runtimes.signature import GraphTensor, Signature
 from app.tensors import Array, Datatype, Placement, Tensors
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+LOCALE = re.compile(r"Failed to construct locale with name:([\w.@-]+)")  # what StringNormalizer folds case by
 
 CUDA_OPTIONS = {
     "arena_extend_strategy": "kSameAsRequested",  # the default doubles, and soon holds memory nobody uses
@@ -189,6 +192,11 @@ def _session(path: Path, options: ort.SessionOptions, providers: Sequence[Any]) 
         raise
     except Exception as error:  # its exception types are made at run time and share no base
         reason = str(error).replace(f"{path.parent}/", "")  # callers are shown it, and need not know the folder
+        if missing := LOCALE.search(reason):
+            raise InvalidArtifact(
+                f"{path.name} needs the locale {missing[1]}, which this machine lacks; on Debian: apt-get install "
+                f"locales && localedef -i {missing[1].partition('.')[0]} -f UTF-8 {missing[1]}"
+            ) from error
         raise InvalidArtifact(f"{path.name} is not an ONNX graph that can be run: {reason}") from error
 
 

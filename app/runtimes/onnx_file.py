@@ -13,8 +13,11 @@ IR_VERSION, OPSETS, GRAPH, FUNCTIONS = 1, 8, 7, 25
 NODES, WEIGHTS, SPARSE_WEIGHTS, INPUTS, OUTPUTS = 1, 5, 15, 11, 12
 NODE_INPUTS, NODE_OUTPUTS, OPERATOR, ATTRIBUTES, DOMAIN = 1, 2, 4, 5, 7
 ATTRIBUTE_NAME, ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_TENSORS, ATTRIBUTE_GRAPHS = 1, 5, 6, 10, 11
+ATTRIBUTE_INTEGER, ATTRIBUTE_INTEGERS = 3, 8
 DIMS, TENSOR_NAME, EXTERNAL = 1, 8, 13
 SPARSE_VALUES, FUNCTION_NODES = 1, 7
+
+LARGEST_SIZE = 4096  # of a dimension, for a number to be taken for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,23 @@ class OnnxFile:
         return {(node.domain, node.operator) for body in bodies for node in _all_nodes(body)}
 
     def external_files(self) -> list[str]:
-        """Return the locations, as they are written, of the files that hold tensors of this graph."""
-        found: dict[str, None] = {}
-        for tensor in self._tensors():
-            for entry in tensor.messages(EXTERNAL):
-                if entry.text(1) == "location":
-                    found[entry.text(2)] = None
-        return list(found)
+        """Return the locations, as they are written, of the files that hold tensors of this graph.
 
-    def weight_sizes(self) -> set[int]:
-        return {size for tensor in self.graph.messages(WEIGHTS) for size in tensor.integers(DIMS)}
+        Raises InvalidArtifact if they cannot be read.
+        """
+        try:
+            entries = [entry for tensor in self._tensors() for entry in tensor.messages(EXTERNAL)]
+            return list(dict.fromkeys(entry.text(2) for entry in entries if entry.text(1) == "location"))
+        except (ValueError, RecursionError) as error:
+            raise InvalidArtifact(f"the tensors of the graph cannot be read: {error}") from error
+
+    def sizes(self) -> set[int]:
+        """Return the sizes of weights, and the small numbers among the attributes of operators."""
+        sizes = {size for tensor in self.graph.messages(WEIGHTS) for size in tensor.integers(DIMS)}
+        for message in self.graph.messages(NODES):
+            for attribute in message.messages(ATTRIBUTES):
+                sizes |= {*attribute.integers(ATTRIBUTE_INTEGER), *attribute.integers(ATTRIBUTE_INTEGERS)}
+        return {size for size in sizes if 0 < size <= LARGEST_SIZE}
 
     def _tensors(self) -> Iterator[Message]:
         bodies = [self.graph.messages(NODES), *(one.messages(FUNCTION_NODES) for one in self.functions)]

@@ -64,6 +64,7 @@ class OnnxProgram:
         self.inputs = [name for one in file.graph.messages(INPUTS) if (name := one.text(1)) not in self._weights]
         self.outputs = [one.text(1) for one in file.graph.messages(OUTPUTS)]
         self.steps = [_step(node) for node in file.nodes()]
+        self.sizes = file.sizes()
 
     def _add_weights(self, graph: Message) -> None:
         for tensor in graph.messages(WEIGHTS):
@@ -138,8 +139,8 @@ def _only_shapes(node: Node) -> frozenset[str]:
 
 
 def _described(name: str, array: Array) -> bytes:
-    kind = field(1, field(1, ELEMENTS[array.dtype.name]))
-    return field(1, name) + field(2, kind)
+    shape = b"".join(field(1, field(1, size)) for size in array.shape)  # some operators must know it beforehand
+    return field(1, name) + field(2, field(1, field(1, ELEMENTS[array.dtype.name]) + field(2, shape)))
 
 
 def _tensor(name: str, array: Array) -> bytes:

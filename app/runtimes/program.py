@@ -1,6 +1,6 @@
 """A graph as the list of its operators, each of which can be run by itself."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,6 +36,11 @@ class Program(Protocol):
     @property
     def steps(self) -> Sequence[Step]: ...
 
+    @property
+    def sizes(self) -> Collection[int]:
+        """Return sizes that the program has itself: of its weights, or in what its operators were told."""
+        ...
+
     def constant(self, name: str) -> Value:
         """Return a weight: an array if it is small enough to be looked at."""
         ...
@@ -51,7 +56,7 @@ class Program(Protocol):
     def prepare(
         self, steps: Sequence[Step], fixed: Mapping[str, Value], free: Mapping[str, Value], wanted: Sequence[str]
     ) -> Callable[[Mapping[str, Value]], dict[str, Value]]:
-        """Return a function of values like those in `free` that runs `steps` and gives what is `wanted`.
+        """Return a function that runs `steps` on values with the types and shapes of `free`, and gives the `wanted`.
 
         `fixed` and `free` are all that the steps read from outside. Raises what the runtime raises, then or now.
         """

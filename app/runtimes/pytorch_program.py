@@ -47,6 +47,7 @@ class PytorchProgram:
         self._constants |= {
             node.name: getattr(program.graph_module, node.target) for node in program.graph.find_nodes(op="get_attr")
         }
+        self.sizes = {size for one in state.values() for size in getattr(one, "shape", ())}
         self.steps = [_step(node) for node in program.graph.nodes if node.op == "call_function"]
 
     def constant(self, name: str) -> Value:

@@ -205,7 +205,7 @@ class Batcher(Generic[Row, Answer]):
             raise ModelNotReady("the model was unloaded")
         if not self.is_ready:
             raise ModelNotReady("the model hangs" if self._lanes[0].is_alive else "the model is being restarted")
-        share = self._queue.shares.of(caller, _weight(priority))
+        share = self._queue.shares.of(caller, weight_of(priority))
         # Rows of one request are shared out among the workers like any others.
         at_once = min(max(num_rows, 1), len(self._lanes))
         own, left = seconds * self._state.cost / at_once, deadline - self._loop.time()
@@ -273,7 +273,7 @@ class Batcher(Generic[Row, Answer]):
         lengths = [self._length(row) for row in rows]
         costs = [self._curve.row_seconds(length) for length in lengths]
         self.admit(len(rows), sum(costs), deadline, priority, caller)
-        share = self._queue.shares.of(caller, _weight(priority))
+        share = self._queue.shares.of(caller, weight_of(priority))
         waiting = self._enqueue(rows, lengths, costs, deadline, _handicap(priority), share)
         futures = [one.future for one in waiting]
         expiry = self._loop.call_at(deadline, _fail_late, futures)
@@ -481,7 +481,8 @@ def _answers(
     )
 
 
-def _weight(priority: int) -> float:
+def weight_of(priority: int) -> float:
+    """As how many seconds one of this priority counts."""
     return BACKGROUND_WEIGHT if priority >= BACKGROUND_LEVEL else 1.0
 
 

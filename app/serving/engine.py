@@ -10,8 +10,9 @@ from app.errors import ModelNotFound, ModelNotReady, ServiceError
 from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
+from app.serving.items import Pools
 from app.serving.loading import Loader
-from app.serving.model import Loaded, Model, Pools, Timing
+from app.serving.model import Loaded, Model, Timing
 from app.serving.names import no_such_model
 from app.serving.pool import Pool
 from app.serving.versions import Live, ModelStatus, Versions
@@ -19,6 +20,8 @@ from app.telemetry import Statistics, Telemetry
 from app.tensors import Tensors
 
 log = logging.getLogger(__name__)
+
+MOST_DECODED_BYTES = 1_000_000_000  # of pictures at a time: one of the largest in the dearest format
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class LocalEngine:
         *,
         options: RuntimeOptions,
         max_queue_size: int = 4096,
+        max_pixels: int = 250_000_000,
         keep_versions: int = 2,
         required: Collection[str] = (),
         load_timeout_s: float = 300.0,
@@ -148,6 +152,7 @@ class LocalEngine:
         """
         self._telemetry = telemetry
         self._max_queue_size = max_queue_size
+        self._max_pixels = max_pixels
         self._keep_versions = keep_versions
         self._required = required
         self._drain_timeout_s = drain_timeout_s
@@ -155,7 +160,7 @@ class LocalEngine:
         self._loader = Loader(repository, options, timeout_s=load_timeout_s, turn_s=turn_s)
         self._models: dict[str, Versions] = {}
         self._after_change = after_change
-        self._pools = Pools(before=Pool(num_threads, "before"), after=Pool(num_threads, "after"))
+        self._pools = Pools(before=Pool(num_threads, "before", MOST_DECODED_BYTES), after=Pool(num_threads, "after"))
         self._retiring: set[asyncio.Task[None]] = set()
         self._is_listed = self._is_complete = False
         self.is_stopping = False
@@ -169,8 +174,10 @@ class LocalEngine:
         if name is None:
             await self._load_all(published)
         else:
-            await self._expect(name, published.get(name, ())).load()
-            self._forget_empty(name)
+            try:
+                await self._expect(name, published.get(name, ())).load()
+            finally:
+                self._forget_empty(name)
         self._after_change()
 
     async def unload(self, name: str) -> None:
@@ -323,7 +330,13 @@ class LocalEngine:
 
     async def _go_live(self, loaded: Loaded) -> Model:
         observer = self._telemetry.observer(loaded.manifest.name, loaded.manifest.version)
-        model = Model(loaded, self._pools, max_queue_size=self._max_queue_size, observer=observer)
+        model = Model(
+            loaded,
+            self._pools,
+            max_queue_size=self._max_queue_size,
+            max_pixels=self._max_pixels,
+            observer=observer,
+        )
         return await model.__aenter__()
 
     def _retire_soon(self, model: Model) -> asyncio.Task[None]:

@@ -68,6 +68,8 @@ def tune(
                 loaded = open_version(
                     manifest.in_variant(variant), verify, replace(options, threads=threads), instances
                 )
+                if not loaded.task.probe(loaded.task.lengths[0]):
+                    raise InvalidArtifact("no row is known to measure with; it was added without --example")
             except (InvalidArtifact, ModelNotReady) as error:
                 fault = error
                 complain(f"{variant or manifest.precision}: {error}")
@@ -114,7 +116,7 @@ def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
         curve = measure(
             run_on_all,
             loaded.task.lengths,
-            loaded.manifest.batching.max_batch_size,
+            loaded.max_batch_size,
             budget_s=(1 - ALONE_SHARE) * seconds,
             num_lengths=NUM_LENGTHS,
         )

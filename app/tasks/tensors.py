@@ -32,7 +32,10 @@ ELEMENTS: dict[str, tuple[set[type], str]] = {
 }
 
 Filling = Literal["ones", "zeros"]
+Probe = Literal["ones", "zeros", "example", "none"]
 FILLINGS: dict[Filling, int] = {"ones": 1, "zeros": 0}
+EXAMPLE = "example.npz"
+"""The file of a version that holds the tensors of one row, where neither ones nor zeros will do."""
 
 
 class TensorField(Schema):
@@ -53,9 +56,11 @@ class RawTensorsConfig(Schema):
     inputs: Annotated[list[TensorField], Field(min_length=1)]
     outputs: Annotated[list[TensorField], Field(min_length=1)]
     batched: bool
-    probe: Annotated[Filling, Field(description="what the row to measure with is full of")] = "ones"
+    proof: Annotated[int, Field(ge=0, description="number of the proof that its rows are independent")] = 0
+    probe: Annotated[Probe, Field(description="what the row to measure with is full of")] = "ones"
     probe_size: Annotated[int, Field(ge=1, description="size of its varying dimensions")] = 1
     probe_shapes: dict[str, tuple[int, ...]] = Field(default_factory=dict, description="its shapes, if sizes differ")
+    class_names: dict[str, list[str]] = Field(default_factory=dict, description="of an output's last dimension")
 
     @model_validator(mode="after")
     def _first_dimension_counts_rows(self) -> Self:
@@ -91,6 +96,8 @@ class RawTensors(Task):
         self._probe = config.probe
         self._probe_size = config.probe_size
         self._probe_shapes = config.probe_shapes
+        self._example = read_arrays(files[EXAMPLE]) if config.probe == "example" else None
+        self.class_names = config.class_names
         first = 1 if config.batched else 0
         self._shapes = {tensor.name: tensor.shape[first:] for tensor in config.inputs}
         self._datatypes = {tensor.name: tensor.datatype for tensor in config.inputs}
@@ -120,8 +127,10 @@ class RawTensors(Task):
         size, probe = sum(array.size for array in row.values()), sum(map(prod, map(self._probe_shape, self._shapes)))
         return 1 << (-(-size // max(1, probe)) - 1).bit_length() if size else 1
 
-    def probe(self, length: int) -> Tensors:
+    def probe(self, length: int) -> Tensors | None:
         """Ones are valid token ids, mask nothing, and divide anything; a graph that refuses them may take zeros."""
+        if self._probe == "none" or self._probe == "example":
+            return self._example
         return {name: filled(self._datatypes[name], self._probe_shape(name), self._probe) for name in self._shapes}
 
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
@@ -175,6 +184,13 @@ class RawTensors(Task):
         if any(size != wanted and wanted >= 0 for size, wanted in zip(array.shape, shape, strict=True)):
             raise InvalidInput(f"must have shape {_written(shape)}; it has {list(array.shape)}")
         return as_text(array) if datatype == "BYTES" else array
+
+
+def read_arrays(path: Path) -> Tensors:
+    """Return the arrays of a .npz file, texts as objects. Raises ValueError if it is not one, or holds pickles."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: np.asarray(file[name]) for name in file.files}
+    return {name: array.astype(np.object_) if array.dtype.kind == "U" else array for name, array in arrays.items()}
 
 
 def filled(datatype: Datatype, shape: Sequence[int], filling: Filling) -> Array:

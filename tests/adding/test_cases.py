@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.adding.command import add
+from app.adding.command import Wishes, add
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
@@ -81,5 +81,5 @@ def test_sizes_that_differ_are_found(tmp_path):
 
 
 def test_sizes_can_be_given(tmp_path):
-    manifest = add(CASES / "hw_chan.onnx", "pictures", tmp_path, {"C": 3, "H": 40, "W": 50}).manifest
+    manifest = add(CASES / "hw_chan.onnx", "pictures", tmp_path, Wishes(sizes={"C": 3, "H": 40, "W": 50})).manifest
     assert manifest.config["probe_shapes"]["x"] == [3, 40, 50]

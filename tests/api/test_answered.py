@@ -183,3 +183,24 @@ def test_a_slow_request_can_be_found_by_the_id_beside_its_bucket():
     assert "quick-one" not in text
     assert "xxxx" not in text
     assert list(text_string_to_metric_families(text))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "encoding"), [("gzip", "gzip"), ("deflate", "deflate"), ("identity", None), ("br, gzip;q=0", None)]
+)
+def test_metrics_are_compressed_for_whoever_takes_that(client, wanted, encoding):
+    reply = client.get("/metrics", headers={"Accept-Encoding": wanted})
+    assert reply.headers.get("content-encoding") == encoding
+    assert "tessera_build_info" in reply.text
+    if encoding:
+        assert int(reply.headers["content-length"]) < len(reply.content) / 3
+
+
+def test_many_models_make_few_lines():
+    telemetry = Telemetry()
+    for i in range(100):
+        observer = telemetry.observer(f"model-{i}", 1)
+        observer.watch(lambda: 0, lambda: True)
+        observer.batch(4, 8, 0.9, 0.004, [0.001] * 4)
+        telemetry.request("POST", ROUTE, 200, 0.005, f"model-{i}", "id")
+    assert telemetry.render().count(b"\n") < 100 * 32

@@ -53,7 +53,7 @@ def fault_of(model: onnx.ModelProto, folder: Path) -> str | None:
     path.write_bytes(model.SerializeToString())
     inputs = signature_of_onnx(path).inputs
     shapes = {one.name: [SIZE if size < 0 else size for size in one.shape[1:]] for one in inputs}
-    return fault_of_operators(OnnxProgram(path), batch_of(some_rows(inputs, shapes, 3, 0)))
+    return fault_of_operators(OnnxProgram(path), batch_of(some_rows(inputs, shapes, {}, 3, 0)))
 
 
 def branches() -> dict[str, onnx.GraphProto]:

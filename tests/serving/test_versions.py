@@ -23,7 +23,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
-from app.tasks.text_classification import TextClassificationParameters, TextInput
+from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
 from app.tensors import Tensors
 
@@ -269,6 +269,30 @@ def test_two_loads_at_a_time_load_a_version_once(new_engine, gate):
         await asyncio.gather(*loads)
         assert len(gate.opening) == 1
         assert engine.is_ready(NAME)
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_request_that_is_read_longer_than_the_model_drains_is_told_so(new_engine, monkeypatch):
+    reading, release = Event(), Event()
+    prepare = TextClassification.preprocess
+
+    def slow(self: TextClassification, item: TextInput, parameters: Any) -> Any:
+        reading.set()
+        assert release.wait(20)
+        return prepare(self, item, parameters)
+
+    async def main():
+        engine = new_engine(drain_timeout_s=0.1)
+        await engine.load()
+        monkeypatch.setattr(TextClassification, "preprocess", slow)
+        asking = asyncio.create_task(predict(engine, *["good"] * 9))
+        await until(reading.is_set)
+        await engine.unload(NAME)
+        release.set()
+        with pytest.raises(ModelNotReady):
+            await asking
         await engine.stop()
 
     go(main())
@@ -532,6 +556,30 @@ def test_a_repository_that_cannot_be_read_takes_nothing_away(new_engine, models_
                 await engine.load(NAME)
         assert (await predict(engine, "good")).outputs
         assert engine.status().is_ready
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_model_whose_folder_cannot_be_read_hides_no_other(new_engine, models_dir, tmp_path, monkeypatch):
+    publish_sentiment(models_dir, tmp_path / "locked", name="locked")
+    listed = Path.iterdir
+
+    def iterdir(self: Path) -> Any:
+        if self.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return listed(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        assert engine.status().is_ready
+        assert (await predict(engine, "good")).outputs
+        await engine.load(NAME)
+        with pytest.raises(ModelNotReady, match="cannot be read just now"):
+            await engine.load("locked")
         await engine.stop()
 
     go(main())

@@ -27,6 +27,7 @@ _TIMING = re.compile(
     rf"^(?:\d{{1,6}}[ \t]*+\n|(?<=\n\n)[^\n]{{1,40}}+\n)?[ \t]*+{_BETWEEN}(?:[ \t]++-->[ \t]++|,){_BETWEEN}[^\n]*+$",
     re.MULTILINE,
 )
+_SBV = re.compile(r":\d{2}\.\d{3},\d")  # quickly found, where the pattern above is slow
 _HEADER = re.compile(r"(?:\A\ufeff?WEBVTT|^(?:NOTE|STYLE|REGION)\b)[^\n]*+(?:\n[^\n]++)*+", re.MULTILINE)
 _CUE_MARKS = re.compile(r"</?[cvbiu](?:[. ][^<>\n]{0,40})?>|<\d{1,2}:[\d:.]{4,10}>|\{\\[^{}\n]{1,30}\}")
 _QUOTED = re.compile(r"[ \t]*+(?:>[ \t]?+)*+")
@@ -39,7 +40,8 @@ _ATTRIBUTION = re.compile(
 
 
 def is_subtitles(text: str) -> bool:
-    return bool(_TIMING.search(text))
+    """Return whether there are lines that say from when to when words are shown."""
+    return bool(("-->" in text or _SBV.search(text)) and _TIMING.search(text))
 
 
 def without_timings(text: str) -> str:

@@ -1,0 +1,55 @@
+"""A graph that is to be added: what it says of itself, and how it is run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from app.adding.dimensions import Dimensions, dimensions_of
+from app.adding.maps import without_maps
+from app.errors import InvalidArtifact
+from app.runtimes import PROGRAMS, RUNTIMES
+from app.runtimes.onnx import signature_of_onnx
+from app.runtimes.options import RuntimeOptions
+from app.runtimes.program import Program
+from app.runtimes.pytorch import signature_of_pytorch
+from app.runtimes.signature import Signature
+from app.tasks.tensors import Filling, Probe, filled
+from app.tensors import Tensors
+
+ON_CPU = RuntimeOptions(device="cpu")
+FORMATS = {".onnx": ("onnx", signature_of_onnx), ".pt2": ("pytorch", signature_of_pytorch)}
+
+
+class Graph:
+    """Opens a file, which is rewritten if its outputs are maps: `class_names` are their keys.
+
+    Raises InvalidArtifact if it cannot be run, or has no tensors in or out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.runtime, signature_of = FORMATS[path.suffix]
+        self.class_names = without_maps(path) if self.runtime == "onnx" else {}
+        self.signature: Signature = signature_of(path)
+        if not self.signature.inputs or not self.signature.outputs:
+            raise InvalidArtifact(f"{path.name} has no inputs or no outputs")
+        self.session = RUNTIMES[self.runtime](path, ON_CPU)
+        self.dimensions: Dimensions = dimensions_of(self.signature)
+
+    @cached_property
+    def program(self) -> Program:
+        return PROGRAMS[self.runtime](self._path)
+
+    def filled(self, shapes: Mapping[str, Sequence[int]], filling: Filling) -> Tensors:
+        return {one.name: filled(one.datatype, shapes[one.name], filling) for one in self.signature.inputs}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Inputs that the graph has answered: sizes of the dimensions that vary, and what stands in them."""
+
+    sizes: Mapping[str, int]
+    filling: Probe
+    inputs: Tensors
+    answer: Tensors

@@ -1,0 +1,34 @@
+"""How far a graph comes before it refuses its inputs: what a search for the right ones goes by."""
+
+from collections.abc import Callable, Mapping
+
+from app.adding.graph import Graph
+from app.runtimes.program import Value
+from app.tensors import Tensors
+
+Run = Callable[[Mapping[str, Value]], Mapping[str, Value]]
+
+
+class Progress:
+    """Runs a graph operator by operator, which is first read when it is needed."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._prepared: dict[tuple[object, ...], Run] = {}
+
+    def of(self, inputs: Tensors) -> int:
+        """Return how many operators can be run before one fails."""
+        program, values = self._graph.program, dict[str, Value](inputs)
+        for i, step in enumerate(program.steps):
+            reads = {name: values[name] for name in step.reads if name in values}
+            key = (i, *(getattr(value, "shape", None) for value in reads.values()))
+            try:
+                if key not in self._prepared:
+                    fixed = {name: program.constant(name) for name in step.reads if name not in reads}
+                    self._prepared[key] = program.prepare([step], fixed, reads, step.writes)
+                values.update(self._prepared[key](reads))
+            except MemoryError:
+                raise
+            except Exception:
+                return i
+        return len(program.steps)
