@@ -111,17 +111,16 @@ class Versions:
             self.name, versions, model.manifest, is_ready, is_lost, model.loaded.placements, model.tuning
         )
 
-    def find(self, version: int | None = None, task: str | None = None) -> Live:
-        """Return the asked version or, without one, the newest that is live; with `task` the newest of that task.
+    def find(self, version: int | None, fits: Callable[[Manifest], bool]) -> Live:
+        """Return the asked version or, without one, the newest that is live and fits.
 
         Raises ModelNotFound and ModelNotReady.
         """
         live = [one for one in self.live if version in (None, one.model.manifest.version)]
-        if found := next((one for one in live if task in (None, one.model.manifest.task)), None):
+        if found := next((one for one in live if fits(one.model.manifest)), None):
             return found
         if live:
-            now = live[0].model.manifest
-            raise ModelNotReady(f"model {self.name} was replaced by one of task {now.task} meanwhile; ask again")
+            raise ModelNotReady(f"model {self.name} was replaced meanwhile, and takes other inputs now; ask again")
         if version is None:
             why = next((f": {one.reason}" for one in self._status.values() if one.reason), "")
             raise ModelNotReady(f"model {self.name} is not ready{why}")

@@ -11,6 +11,7 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import publish_sentiment
 from graphs import doubled_and_summed
@@ -672,21 +673,44 @@ def test_items_are_answered_by_no_version_of_another_task_than_they_were_read_fo
     async def main():
         engine = new_engine(keep_versions=keep)
         await engine.load()
-        task = engine.find(NAME).task
+        asked_of = engine.find(NAME)
         publish_as_tensors(models_dir, tmp_path)
         await engine.load(NAME)
         assert engine.find(NAME).task == "tensors"
         deadline = asyncio.get_running_loop().time() + 10
         asked = [TextInput(text="good")], TextClassificationParameters(), deadline
         try:
-            return (await engine.predict(NAME, None, *asked, own_task=task)).manifest.version
+            return (await engine.predict(NAME, None, *asked, read_for=asked_of)).manifest.version
         finally:
             await engine.stop()
 
     if keep == 2:  # the one before is still there
         assert go(main()) == 1
     else:
-        with pytest.raises(ModelNotReady, match="replaced by one of task tensors meanwhile; ask again"):
+        with pytest.raises(ModelNotReady, match="replaced meanwhile, and takes other inputs now; ask again"):
+            go(main())
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_tensors_are_answered_by_no_version_whose_tensors_are_others(new_engine, models_dir, tmp_path, keep):
+    inputs = {name: np.array([[2, 4]], np.int64) for name in ("input_ids", "attention_mask")}
+
+    async def main():
+        engine = new_engine(keep_versions=keep)
+        await engine.load()
+        asked_of = engine.find(NAME)
+        publish_as_tensors(models_dir, tmp_path)
+        await engine.load(NAME)
+        deadline = asyncio.get_running_loop().time() + 10
+        try:
+            return (await engine.infer(NAME, None, inputs, deadline, read_for=asked_of)).manifest.version
+        finally:
+            await engine.stop()
+
+    if keep == 2:
+        assert go(main()) == 1
+    else:
+        with pytest.raises(ModelNotReady, match="takes other inputs now; ask again"):
             go(main())
 
 
