@@ -111,9 +111,9 @@ class Engine(Protocol):
     ) -> Inference:
         """Answer a batch of the tensors in the manifest, by `deadline` of the event loop's clock.
 
-        No version whose tensors are others than those of `read_for` answers them. Of `priority` 1 is the highest, larger
-        ones are lower, and 0 is the default, which is as good as 2; it orders what one `caller` asks. From 10 on, others
-        go before.
+        No version whose tensors are others than those of `read_for` answers them. Of `priority` 1 is the highest,
+        larger ones are lower, and 0 is the default, which is as good as 2; it orders what one `caller` asks. From 10
+        on, others go before.
         """
         ...
 
