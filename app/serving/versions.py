@@ -142,8 +142,14 @@ class Versions:
         Raises ModelNotReady if the repository cannot be read, or the model is unloaded meanwhile.
         """
         self.is_wanted = True
-        async with self._one_reads_at_a_time:  # or an old list might come last
-            published = self._published = await self._loader.fingerprints(self.name)
+        try:
+            async with self._one_reads_at_a_time:  # or an old list might come last
+                published = self._published = await self._loader.fingerprints(self.name)
+        except ModelNotReady as error:
+            for version in [one.version for one in self._status.values() if one.state == "loading"]:
+                if version not in self._loading:
+                    self._status[version] = VersionStatus(version, "failed", str(error))
+            raise
         left, kept, slow = list(published), set[int](), dict[asyncio.Task[bool], int]()
         while self.is_wanted and (left or slow):
             # A version that takes long has a place among those that are kept, or all would be in memory at once.
@@ -188,7 +194,8 @@ class Versions:
         return task
 
     def _loaded(self, version: int, task: asyncio.Task[bool]) -> None:
-        if self._loading[version][1] is task:
+        _, running = self._loading.get(version, ("", None))
+        if running is task:
             del self._loading[version]
 
     async def _load_version(self, version: int, fingerprint: str) -> bool:
@@ -203,12 +210,13 @@ class Versions:
             opened = await self._loader.load(self.name, version)
         except Exception as error:  # a version that cannot be loaded must not take the service with it
             self._tell_failure(version, error)
-            return before is not None
-        self._live[version] = Live(await self._go_live(opened.loaded), opened)
+            return version in self._live
+        model = await self._go_live(opened.loaded)
+        replaced, self._live[version] = self._live.get(version), Live(model, opened)
         self._status[version] = VersionStatus(version, "ready")
         _log_live(opened.loaded)
-        if before:
-            self._retire(before.model)
+        if replaced:
+            self._retire(replaced.model)
         for old in sorted(self._live.keys() & self._published.keys(), reverse=True)[self._keep :]:
             self._status[old] = self._superseded(old)
             self._retire(self._live.pop(old).model)

@@ -562,6 +562,27 @@ def test_a_repository_that_cannot_be_read_takes_nothing_away(new_engine, models_
     go(main())
 
 
+def test_a_version_that_was_expected_and_cannot_be_looked_at_has_failed(new_engine, models_dir, tmp_path, monkeypatch):
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        publish_sentiment(models_dir, tmp_path / "2")
+
+        def gone(*_: Any) -> str:
+            raise OSError(5, "Input/output error")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(ModelRepository, "fingerprint", gone)
+            with pytest.raises(ModelNotReady, match="cannot be read just now"):
+                await engine.load(NAME)
+        assert states(engine) == {1: "ready", 2: "failed"}
+        await engine.load(NAME)
+        assert states(engine) == {1: "ready", 2: "ready"}
+        await engine.stop()
+
+    go(main())
+
+
 def test_a_model_whose_folder_cannot_be_read_hides_no_other(new_engine, models_dir, tmp_path, monkeypatch):
     publish_sentiment(models_dir, tmp_path / "locked", name="locked")
     listed = Path.iterdir
