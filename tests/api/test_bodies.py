@@ -182,6 +182,22 @@ def test_a_fault_of_a_parameter_has_one_place_wherever_it_was_sent(client):
         assert [detail["loc"] for detail in reply.json()["details"]] == [["parameters", "top_k"]]
 
 
+@pytest.mark.parametrize(
+    ("field", "content", "place"),
+    [
+        ("top_k", b"\xff", ["parameters", "top_k"]),
+        ("parameters", b'{"top_k": "\xff"}', ["parameters"]),
+        ("parameters", rb'{"top_k": "\ud83d"}', ["parameters", "top_k"]),
+    ],
+)
+def test_a_field_of_a_form_that_is_no_unicode_is_named(client, field, content, place):
+    reply = client.post(PREDICT, files=[("file", ("1.png", WHITE)), (field, (None, content))])
+    assert reply.status_code == 422
+    (detail,) = reply.json()["details"]
+    assert detail["loc"] == place
+    assert "must be Unicode" in detail["msg"]
+
+
 def test_every_uploaded_file_is_an_item_in_order(client):
     files = [("a", ("1.png", WHITE)), ("b", ("2.png", BLACK)), ("a", ("3.png", WHITE))]
     assert labels_of(client.post(PREDICT, files=files)) == ["bright", "dark", "bright"]
