@@ -48,7 +48,7 @@ def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ())
         elif end - head_end > MAX_FIELD_BYTES:
             raise InvalidInput(f"the form cannot be read: field {name!r:.40} has more than {MAX_FIELD_BYTES} bytes")
         else:
-            form.fields[name] = _text(body[head_end + 4 : end])
+            form.fields[name] = _field(body[head_end + 4 : end], name)
     return form
 
 
@@ -119,6 +119,14 @@ def _named(head: bytes) -> tuple[str, bool]:
     kind = headers.get(b"content-type", b"").lower().decode("latin-1")
     has_file_name = b"filename" in options or ENCODED_FILE_NAME.search(disposition) is not None
     return _text(options[b"name"]), has_file_name or kind.startswith(FILES)
+
+
+def _field(content: bytes, name: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        place = [name[:80]] if name != "parameters" else []
+        raise InvalidInput("must be Unicode; it holds bytes that are not UTF-8").under("parameters", *place) from None
 
 
 def _text(content: bytes) -> str:

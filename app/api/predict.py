@@ -75,7 +75,7 @@ async def ask(
                 question.parameters,
                 deadline,
                 question.task,
-                manifest.task,
+                manifest,
                 caller_of(request),
             )
             return await question.respond(prediction)

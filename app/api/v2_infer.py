@@ -38,9 +38,8 @@ def infer_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, Ha
                 if question.timeout_us:
                     deadline = arrived + min(question.timeout_us / 1e6, LONGEST_MS / 1e3)
                 inference = await engine.infer(
-                    model, version, question.inputs, deadline, question.priority, caller_of(request)
+                    model, version, question.inputs, deadline, question.priority, manifest, caller_of(request)
                 )
-                codec.require_outputs(question, inference.manifest.outputs)  # perhaps of a newer version
                 async with answer_by(deadline):
                     return await respond(request, question, inference, limits, aside)
         except (ClientGone, ClientDisconnect):

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any, TypeVar
 
 from app.serving.shares import Line, Share, Shares, new_ticket
@@ -146,12 +146,14 @@ class Pool:
             return False
         running = self._running[number] = self._begin(job)
         self._changed.release()
+        used_s = thread_time()
         try:
             fault = _run(job, running.part)
         finally:
+            used_s = thread_time() - used_s  # of a core: a thread that waits for one takes nothing from others
             self._changed.acquire()
             del self._running[number]
-        self._end(running, fault)
+        self._end(running, used_s, fault)
         del fault  # or the error, its traceback and this frame would hold each other
         return True
 
@@ -190,9 +192,9 @@ class Pool:
             self._line_up(job)
         return _Running(job, part, seconds, perf_counter())
 
-    def _end(self, running: _Running, fault: tuple[int, BaseException] | None) -> None:
+    def _end(self, running: _Running, used_s: float, fault: tuple[int, BaseException] | None) -> None:
         job = running.job
-        self._shares.ends(job.share, running.expected_s, perf_counter() - running.since)
+        self._shares.ends(job.share, running.expected_s, used_s)
         job.running -= 1
         if job.item_bytes[running.part.start]:
             self._bytes -= job.item_bytes[running.part.start]

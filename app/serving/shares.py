@@ -93,7 +93,7 @@ class Shares:
 
     @staticmethod
     def ends(share: Share, seconds: float, taken: float) -> None:
-        """It is done, and took `taken` instead."""
+        """It is done, and took `taken` seconds of a core instead."""
         share.running_s = max(0.0, share.running_s - seconds)
         share.had += max(0.0, taken - seconds) * share.weight
 

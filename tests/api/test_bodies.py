@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 
@@ -167,6 +168,34 @@ def test_parameters_of_a_raw_body_are_in_the_query(client):
     wrong = client.post(PREDICT + "?topk=1", content=WHITE, headers={"Content-Type": "image/png"})
     assert wrong.status_code == 422
     assert "topk" in wrong.json()["error"]
+
+
+def test_a_fault_of_a_parameter_has_one_place_wherever_it_was_sent(client):
+    for request in (
+        {"url": PREDICT + "?top_k=0", "content": WHITE, "headers": {"Content-Type": "image/png"}},
+        {"url": PREDICT, "files": {"file": WHITE}, "data": {"top_k": "0"}},
+        {"url": PREDICT, "files": {"file": WHITE}, "data": {"parameters": '{"top_k": 0}'}},
+        {"url": PREDICT, "json": {"inputs": [base64.b64encode(WHITE).decode()], "parameters": {"top_k": 0}}},
+    ):
+        reply = client.post(**request)
+        assert reply.status_code == 422
+        assert [detail["loc"] for detail in reply.json()["details"]] == [["parameters", "top_k"]]
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "place"),
+    [
+        ("top_k", b"\xff", ["parameters", "top_k"]),
+        ("parameters", b'{"top_k": "\xff"}', ["parameters"]),
+        ("parameters", rb'{"top_k": "\ud83d"}', ["parameters", "top_k"]),
+    ],
+)
+def test_a_field_of_a_form_that_is_no_unicode_is_named(client, field, content, place):
+    reply = client.post(PREDICT, files=[("file", ("1.png", WHITE)), (field, (None, content))])
+    assert reply.status_code == 422
+    (detail,) = reply.json()["details"]
+    assert detail["loc"] == place
+    assert "must be Unicode" in detail["msg"]
 
 
 def test_every_uploaded_file_is_an_item_in_order(client):
