@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 QUICK_BYTES = 50_000  # of JSON, which are read in a few milliseconds, whatever they are
 QUICK_S = 0.002  # of writing, which may go on at once
-TURN_S = 0.02  # of writing, after which it is somebody else's turn
+TURN_S, TURN_BYTES = 0.02, 1_000_000  # of writing, after which it is somebody else's turn
 
 
 class Aside:
@@ -45,9 +45,10 @@ class Aside:
 
 
 def _taken(pieces: Iterator[bytes], seconds: float) -> list[bytes]:
-    end, taken = perf_counter() + seconds, []
+    end, taken, size = perf_counter() + seconds, [], 0
     for piece in pieces:
         taken.append(piece)
-        if perf_counter() >= end:
+        size += len(piece)
+        if perf_counter() >= end or size >= TURN_BYTES:
             break
     return taken

@@ -1,4 +1,6 @@
 # ruff: noqa: E501  (a table reads better in one line a case)
+import gc
+import json
 import re
 
 import pytest
@@ -187,3 +189,21 @@ def test_a_model_without_a_catalogue_says_that_it_has_none(client):
     assert reply.json()["error"] == "a model for text-classification has no items to list; only one that recommends has"
     assert client.get("/v1/models/none/items").json()["error_type"] == "ModelNotFound"
     assert client.get("/v1/models/tiny-sentiment/items?limit=0").json()["details"][0]["loc"] == ["query", "limit"]
+
+
+def test_a_body_that_was_refused_is_freed_at_once(client):
+    def large() -> int:
+        return sum(isinstance(one, dict) and len(one) > 5_000 for one in gc.get_objects())
+
+    many = {"inputs": ["good"], **{f"k{i}": [] for i in range(7_000)}}
+    body = json.dumps(many).encode()
+    del many
+    gc.collect()
+    gc.disable()  # nobody may have to look for circles
+    try:
+        before = large()
+        assert client.post("/v1/models/tiny-sentiment/predict", content=body).status_code == 422
+        assert client.post("/v1/models/tiny-sentiment/predict", json={"inputs": ["good"]}).status_code == 200
+        assert large() == before
+    finally:
+        gc.enable()

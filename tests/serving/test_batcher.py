@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -886,3 +887,19 @@ def test_a_newcomer_is_admitted_where_the_one_with_the_backlog_is_refused():
         return refused.value.retry_after_s
 
     assert 40 < go(main()) < 60
+
+
+class Row:
+    """A row whose end can be seen."""
+
+
+def test_an_idle_batcher_keeps_no_row_in_memory():
+    async def main() -> None:
+        async with make(lambda rows: [Row() for _ in rows], num_workers=2) as batcher:
+            rows = [Row() for _ in range(6)]
+            answers = await batcher.submit(rows, in_(10))
+            seen = [weakref.ref(one) for one in (*rows, *answers.values)]
+            del rows, answers
+            await asyncio.to_thread(eventually, lambda: not any(one() for one in seen), 10)
+
+    asyncio.run(asyncio.wait_for(main(), 10))

@@ -1,6 +1,8 @@
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -72,5 +74,24 @@ def test_the_end_of_its_thread_can_be_awaited_without_another_thread():
         gate.set()
         assert await worker.ended(10)
         assert await asking
+
+    go(main())
+
+
+class Large:
+    """Something whose end can be seen."""
+
+
+def test_what_was_computed_last_does_not_stay_in_memory():
+    async def main() -> None:
+        worker = Worker("worker")
+        try:
+            given, made = Large(), [Large()]
+            seen = [weakref.ref(given), weakref.ref(made[0])]
+            await worker.call(partial(lambda given, made: made.pop(), given, made), 10.0)
+            del given
+            await asyncio.to_thread(eventually, lambda: not any(one() for one in seen), 10)
+        finally:
+            worker.stop()
 
     go(main())

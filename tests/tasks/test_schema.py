@@ -67,3 +67,17 @@ def test_what_is_needed_or_unknown_is_not_forgiven(text, where):
     with pytest.raises(ValidationError) as raised:
         Asked.model_validate_json(text)
     assert [one["loc"] for one in raised.value.errors()] == [where]
+
+
+@pytest.mark.parametrize("extra", [6, 100_000])
+def test_many_unknown_fields_are_one_fault(extra):
+    with pytest.raises(ValidationError) as raised:
+        Asked.model_validate({"text": "a", **{f"k{i}": i for i in range(extra + 3)}})
+    (fault,) = raised.value.errors()
+    assert f"{extra + 3} fields are not known: k0, k1, k2, …; there are: text, limits, tags, is_short" in fault["msg"]
+
+
+def test_few_unknown_fields_are_a_fault_each():
+    with pytest.raises(ValidationError) as raised:
+        Asked.model_validate({"text": "a", "k0": 0, "k1": 1})
+    assert [fault["loc"] for fault in raised.value.errors()] == [("k0",), ("k1",)]
