@@ -28,7 +28,9 @@ class Aside:
 
     async def write(self, pieces: Iterator[bytes], up_to_bytes: float = float("inf")) -> list[bytes]:
         """Return pieces until there are `up_to_bytes`, or all. None of them may take long to make."""
-        written = _taken(pieces, QUICK_S)
+        written, is_all = _taken(pieces, QUICK_S)
+        if is_all:  # nearly always, and without another thread
+            return written
         size = sum(map(len, written))
         while size < up_to_bytes and (more := await self.write_on(pieces)):
             written += more
@@ -37,18 +39,20 @@ class Aside:
 
     async def write_on(self, pieces: Iterator[bytes]) -> list[bytes]:
         """Return the pieces of the next milliseconds; none if there are none left."""
-        return await self._writer.run(lambda: _taken(pieces, TURN_S), TURN_S)
+        written, _ = await self._writer.run(lambda: _taken(pieces, TURN_S), TURN_S)
+        return written
 
     def close(self) -> None:
         self._reader.close()
         self._writer.close()
 
 
-def _taken(pieces: Iterator[bytes], seconds: float) -> list[bytes]:
+def _taken(pieces: Iterator[bytes], seconds: float) -> tuple[list[bytes], bool]:
+    """Pieces for so long, and whether there are no more."""
     end, taken, size = perf_counter() + seconds, [], 0
     for piece in pieces:
         taken.append(piece)
         size += len(piece)
         if perf_counter() >= end or size >= TURN_BYTES:
-            break
-    return taken
+            return taken, False
+    return taken, True

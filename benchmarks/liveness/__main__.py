@@ -1,9 +1,10 @@
 """python -m benchmarks.liveness: is everybody else answered while one request is read, computed and written?
 
 Starts the service with all models of models/ and two that give back what they get, and sends it the requests of
-cases.py, one after another. Meanwhile a process of its own asks /health/live every few milliseconds. Prints for each
-request its status, how long it took, the longest wait for /health/live meanwhile and the most memory beyond what the
-service has when idle. Exit status 1 if a bound is broken: BOUND_S, BOUND_BYTES, or a status that is not expected.
+lawful.py and hostile.py, one after another. Meanwhile a process of its own asks /health/live every few milliseconds.
+Prints for each request its status, how long it took, the longest wait for /health/live meanwhile and the most memory
+beyond what the service has when idle. Exit status 1 if a bound is broken: BOUND_S, BOUND_BYTES, GONE_S, or a status
+that is not expected.
 
 Other work on the machine only makes waits longer: a request with too long a one is sent up to three times, and the
 shortest counts.
@@ -24,7 +25,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.liveness.cases import Case, hostile, lawful, ordinary
+from benchmarks.liveness.hostile import hostile
+from benchmarks.liveness.lawful import lawful, ordinary
+from benchmarks.liveness.making import Case
 from benchmarks.liveness.own import publish_echoes
 from benchmarks.processes import free_port, started
 
@@ -106,7 +109,7 @@ class Measured:
         found = []
         if self.wait_s > BOUND_S:
             found.append("wait")
-        if self.more_bytes > BOUND_BYTES:
+        if self.more_bytes > BOUND_BYTES + self.case.decoded_bytes:
             found.append("memory")
         if self.case.hangs_up_s is None and self.status not in self.case.statuses:
             found.append("status")

@@ -123,3 +123,25 @@ def test_what_is_in_memory_already_has_its_length_and_comes_in_pieces():
     client = asyncio.run(main())
     assert client.body == b"abc"
     assert client.headers[b"content-length"] == b"3"
+
+
+def test_a_small_answer_is_written_without_another_thread():
+    threads = set()
+
+    def pieces() -> Iterator[bytes]:
+        for piece in (b"[", b"1", b"]"):
+            yield piece
+        threads.add(threading.current_thread())  # where it was found that there are no more
+
+    assert answered(pieces()).body == b"[1]"
+    assert threads == {threading.main_thread()}
+
+
+def test_who_has_all_pieces_does_not_ask_another_thread_for_more():
+    async def main() -> list[bytes]:
+        aside = Aside()
+        aside.close()  # so that nothing can be handed to a thread
+        async with asyncio.timeout(5):
+            return await aside.write(iter([b"[", b"1", b"]"]))
+
+    assert asyncio.run(main()) == [b"[", b"1", b"]"]
