@@ -62,9 +62,10 @@ class Late(Exception):
 def fault_of_operators(program: Program, batch: Tensors, end: float = inf) -> str | None:
     """Return in words which operator lets rows influence each other, or None if none does.
 
-    `batch` are COUNT rows that the graph can compute. Raises Late after `end` of the monotonic clock.
+    `batch` are COUNT rows that the graph can compute, and tensors that are the same for all of them. Raises Late after
+    `end` of the monotonic clock.
     """
-    states: dict[str, State] = {name: Rows(np.ascontiguousarray(batch[name]), Layout(0)) for name in program.inputs}
+    states: dict[str, State] = {name: _given(batch[name]) for name in program.inputs}
     places: dict[Step, int] = {}
     waiting = deque(program.steps)
     while waiting:
@@ -81,6 +82,12 @@ def fault_of_operators(program: Program, batch: Tensors, end: float = inf) -> st
         if fault := _fault_of_output(name, states[name] if name in states else _constant(program, name)):
             return fault
     return None
+
+
+def _given(array: Array) -> State:
+    if array.shape[:1] == (COUNT,):
+        return Rows(np.ascontiguousarray(array), Layout(0))
+    return Fixed(array, array)  # the same for all rows
 
 
 def _inside(program: Program, states: Mapping[str, State], step: Step) -> Sequence[Step] | None:
