@@ -9,6 +9,8 @@ import numpy as np
 
 from app.runtimes.onnx import inline_functions, open_part
 from app.runtimes.onnx_file import (
+    ATTRIBUTE_TEXTS,
+    ATTRIBUTES,
     DIMS,
     GRAPH,
     INPUTS,
@@ -128,8 +130,19 @@ def _step(node: Node) -> Step:
         node.writes,
         node.message,
         shapes=_only_shapes(node),
+        texts=_texts(node),
         conceals="runs other operators on what rows hold" if node.subgraphs else CONCEALS.get(node.operator, ""),
     )
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    found = [
+        text
+        for attribute in node.message.messages(ATTRIBUTES)
+        for number in ATTRIBUTE_TEXTS
+        for text in attribute.all(number)
+    ]
+    return tuple(bytes(text).decode(errors="replace") for text in found[:SMALL])
 
 
 def _only_shapes(node: Node) -> frozenset[str]:

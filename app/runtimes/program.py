@@ -12,7 +12,8 @@ Value = Any
 class Step:
     """One operator. `node` is the runtime's own. Of what is in `shapes` it reads no numbers, only types and shapes.
 
-    `conceals` says in words what it does that no trial shows, as running other operators inside.
+    `texts` are those that it was made with, which it may look for. `conceals` says in words what it does that no trial
+    shows, as running other operators inside.
     """
 
     operator: str
@@ -20,6 +21,7 @@ class Step:
     writes: tuple[str, ...]
     node: Any
     shapes: frozenset[str] = frozenset()
+    texts: tuple[str, ...] = ()
     conceals: str = ""
 
 
