@@ -24,6 +24,7 @@ from app.keys import KeyRing
 from app.logs.writer import LogWriter
 from app.repository.manifest import is_model_name
 from app.repository.repository import ModelRepository
+from app.runtimes.allocator import return_large_blocks
 from app.runtimes.arena import open_arena
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Engine, LocalEngine
@@ -46,6 +47,7 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[RequestCo
     )
     if unusable := [name for name in settings.required_models if not is_model_name(name)]:
         raise ValueError(f"required_models: {unusable[0]!r} is not a model's name")
+    return_large_blocks()
     open_arena(settings.max_tensor_bytes)
     keys = _keys(settings)
     telemetry = Telemetry(lambda: lines.dropped if lines else 0)
@@ -55,6 +57,7 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[RequestCo
         telemetry,
         options=RuntimeOptions(device=settings.device, threads=settings.threads),
         max_queue_size=settings.max_queue_size,
+        max_pixels=settings.max_pixels,
         keep_versions=settings.keep_versions,
         required=settings.required_models,
         load_timeout_s=settings.load_timeout_s,

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     )
     keep_versions: int = Field(2, ge=1, description="versions of a model that stay loaded, newest first")
     max_queue_size: int = Field(4096, ge=1, description="rows that may wait for one model")
+    max_pixels: int = Field(250_000_000, ge=1, description="of all images of one request, by their headers")
     max_items: int = Field(256, ge=1, description="items of one request")
     max_body_bytes: int = Field(32_000_000, ge=1, description="bytes of one request body, of any route")
     task_body_bytes: dict[str, int] = Field({}, description="the same for models of one task, as JSON")

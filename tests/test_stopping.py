@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -99,6 +99,26 @@ def test_a_second_signal_ends_a_service_that_drains(counting_service):
         _, took = ended_after_sigterm(counting_service)
         assert {each.result() for each in asking} <= {0, 503, 504}
     assert took < 1.0 + GRACE_S
+
+
+SLOW_BODIES = (PREDICT, "/v2/models/tiny-sentiment/infer", "/v2/repository/index", "/hf/models/tiny-sentiment")
+
+
+def test_bodies_that_do_not_arrive_are_refused_and_keep_nobody_longer_than_the_limit(counting_service):
+    head = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+    with ExitStack() as stack:
+        connections = []
+        for path in SLOW_BODIES:
+            connections.append(
+                stack.enter_context(socket.create_connection(("127.0.0.1", counting_service.port), timeout=10))
+            )
+            connections[-1].sendall(head.format(path).encode())
+        sleep(0.3)
+        status, took = ended_after_sigterm(counting_service)
+        answers = [connection.recv(1000)[:12] for connection in connections]
+    assert answers == [b"HTTP/1.1 503"] * len(SLOW_BODIES)
+    assert status == 0
+    assert took < LIMIT_S + GRACE_S
 
 
 BLOCKS_ITS_LOOP = """

@@ -210,10 +210,13 @@ def judge(recipe: Recipe, draft: Draft, run: Run) -> str:
 
     Raises TrainingError if it is not, unless it is to be published anyway.
     """
+    if draft.has_own_data:
+        progress(f"what {recipe.name} must reach is meant for its packaged data, and not asked of {run.source}")
     if run.tiny:
         return verdict.TINY
     if draft.has_own_data:
-        progress(f"what {recipe.name} must reach is meant for its packaged data, and not asked of {run.source}")
+        if not verdict.is_compared(draft.metrics, recipe.must_lead):
+            return verdict.NOT_COMPARED
         found = verdict.behind(draft.metrics, recipe.must_lead, recipe.may_trail)
         is_level = verdict.level(draft.metrics, recipe.must_lead, recipe.may_trail)
     else:

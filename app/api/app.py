@@ -33,6 +33,8 @@ from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
+LOAD_AGAIN_S = 5.0
+
 DESCRIPTION = """\
 Models behind batched, typed HTTP endpoints. Every model has an operation of its own, with an example that runs as it
 stands: open it and press *Execute*.
@@ -88,6 +90,8 @@ def create_app(
         version=version("tessera"),
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/"}],
         redoc_url=None,  # ours is in pages.py
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
         redirect_slashes=False,  # a redirect has no envelope, and loses the body of a POST in some clients
@@ -121,7 +125,10 @@ def create_app(
 
 
 async def _load(engine: Engine) -> None:
-    try:
-        await engine.load()
-    except Exception:  # of a repository that cannot be read; nobody awaits this task
-        log.exception("the models could not be loaded")
+    while not engine.is_stopping:
+        try:
+            return await engine.load()
+        except Exception as error:  # of a repository that cannot be read; nobody awaits this task
+            if not engine.is_stopping:
+                log.error("the models could not be loaded; next try in %.0f s: %s", LOAD_AGAIN_S, error)
+                await asyncio.sleep(LOAD_AGAIN_S)  # a back-off: the disk may come back

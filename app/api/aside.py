@@ -16,7 +16,7 @@ TURN_S = 0.02  # of writing, after which it is somebody else's turn
 class Aside:
     """One thread to read and one to write: the interpreter runs one at a time, so that more would only delay the loop.
 
-    Who hangs up is not read or written any further.
+    Nothing is begun for who has hung up.
     """
 
     def __init__(self) -> None:
@@ -24,16 +24,20 @@ class Aside:
 
     async def read(self, function: Callable[[], Result], *, is_quick: bool) -> Result:
         """Call `function`, on the loop if it takes less than handing it to another thread would."""
-        return function() if is_quick else await self._reader.run(lambda is_wanted: function(), 0.0)
+        return function() if is_quick else await self._reader.run(function, 0.0)
 
-    async def write(self, pieces: Iterator[bytes]) -> list[bytes]:
-        """Return all `pieces`. None of them may take long, but there may be many."""
+    async def write(self, pieces: Iterator[bytes], up_to_bytes: float = float("inf")) -> list[bytes]:
+        """Return pieces until there are `up_to_bytes`, or all. None of them may take long to make."""
         written = _taken(pieces, QUICK_S)
-        size = 0
-        while len(written) > size:
-            size = len(written)
-            written += await self._writer.run(lambda is_wanted: _taken(pieces, TURN_S), 0.0)
+        size = sum(map(len, written))
+        while size < up_to_bytes and (more := await self.write_on(pieces)):
+            written += more
+            size += sum(map(len, more))
         return written
+
+    async def write_on(self, pieces: Iterator[bytes]) -> list[bytes]:
+        """Return the pieces of the next milliseconds; none if there are none left."""
+        return await self._writer.run(lambda: _taken(pieces, TURN_S), TURN_S)
 
     def close(self) -> None:
         self._reader.close()
@@ -41,7 +45,6 @@ class Aside:
 
 
 def _taken(pieces: Iterator[bytes], seconds: float) -> list[bytes]:
-    """Pieces until `seconds` have passed; none if there are none left."""
     end, taken = perf_counter() + seconds, []
     for piece in pieces:
         taken.append(piece)

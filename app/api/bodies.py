@@ -6,14 +6,16 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from app.api.contracts import contract_of
-from app.api.errors import invalid_input
+from app.api.errors import faults_of, invalid_input
 from app.api.forms import read_form
 from app.api.json_text import JsonLimits, parse
+from app.api.raw import is_file
 from app.api.surrogates import not_unicode
 from app.errors import InvalidInput, PayloadTooLarge
 from app.tasks.base import Task
 
 MULTIPART = "multipart/form-data"
+FILE_FIELDS = ("file", "files")  # that hold one even if the client names neither it nor its type
 
 
 async def whole_body(request: Request) -> bytes:
@@ -31,7 +33,7 @@ def read_items(
 
     Raises InvalidInput and PayloadTooLarge.
     """
-    if is_raw(request, task):
+    if is_raw(request, body, task):
         items = [_parse(task.Input, {task.binary_field: body})]
         parameters = _parse(task.Parameters, dict(request.query_params), "parameters")
     elif task.binary_field and _content_type(request) == MULTIPART:
@@ -41,12 +43,9 @@ def read_items(
     return items, parameters
 
 
-def is_raw(request: Request, task: type[Task]) -> bool:
+def is_raw(request: Request, body: bytes, task: type[Task]) -> bool:
     """Whether the body is a file as it is, which is read in no time, however large."""
-    content_type = _content_type(request)
-    return task.binary_field is not None and (
-        content_type.startswith("image/") or content_type == "application/octet-stream"
-    )
+    return task.binary_field is not None and is_file(body, _content_type(request))
 
 
 def _content_type(request: Request) -> str:
@@ -61,7 +60,7 @@ def _from_json(
     try:
         question: Any = contract_of(task, max_items).Request.model_validate(parse(body, limits))
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
+        faults = faults_of(error)
         if faults[0]["type"] == "too_long" and faults[0]["loc"] == ("inputs",):
             raise PayloadTooLarge(f"more than {max_items} inputs; a request may have {max_items}") from None
         raise invalid_input(faults) from None
@@ -82,7 +81,8 @@ def _uploaded(
     request: Request, body: bytes, task: type[Task], max_items: int, limits: JsonLimits
 ) -> tuple[list[Any], Any]:
     """Every uploaded file is an item; other fields are parameters, or the field `parameters` holds them as JSON."""
-    form = read_form(body, request.headers["content-type"])
+    assert task.binary_field
+    form = read_form(body, request.headers["content-type"], {task.binary_field, f"{task.binary_field}s", *FILE_FIELDS})
     fields: dict[str, Any] = {**request.query_params, **form.fields}
     if "parameters" in fields:
         fields |= _json_object(fields.pop("parameters"), limits)
@@ -110,5 +110,5 @@ def _parse(schema: type[BaseModel], values: dict[Any, Any], *loc: str | int) -> 
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        found = invalid_input(error.errors(include_url=False, include_input=False))
+        found = invalid_input(faults_of(error))
         raise found.under(*loc) if loc else found from None

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from starlette.types import Message, Receive
@@ -104,7 +104,8 @@ def accepted(header: str) -> str | None:
     return best if qualities.get(best) else None
 
 
-def deflate(pieces: Sequence[bytes], encoding: str) -> list[bytes]:
+def deflated(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """`pieces`, one after another, in `encoding`."""
     stream = zlib.compressobj(FASTEST, wbits=zlib.MAX_WBITS | 16 if encoding == "gzip" else zlib.MAX_WBITS)
-    return [*filter(None, map(stream.compress, pieces)), stream.flush()]
+    yield from filter(None, map(stream.compress, pieces))
+    yield stream.flush()

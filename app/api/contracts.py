@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, RootModel, create_model
+from pydantic import BaseModel, BeforeValidator, FailFast, Field, RootModel, create_model
+from pydantic.fields import FieldInfo
 
 from app.tasks.base import Task
 from app.tasks.schema import Schema
@@ -23,7 +24,10 @@ class Contract:
 def contract_of(task: type[Task], max_items: int) -> Contract:
     """The length of a request is part of its schema: a longer one is refused before its items are looked at."""
     prefix = task.__name__
-    item = Annotated[task.Input, BeforeValidator(_bare(task.Input))]  # type: ignore[name-defined]
+    item = Annotated[
+        task.Input,  # type: ignore[name-defined]
+        BeforeValidator(_bare(task.Input), json_schema_input_type=_written(task.Input)),
+    ]
     return Contract(
         Request=create_model(
             f"{prefix}Request",
@@ -46,3 +50,17 @@ def _bare(schema: type[BaseModel]) -> Callable[[Any], Any]:
     if issubclass(schema, RootModel):
         return lambda value: value
     return lambda value: value if isinstance(value, dict | schema) else {first: value}
+
+
+def bare(field: FieldInfo) -> Any:
+    """What a field holds, as it is documented where it stands for its whole item."""
+    about = Field(description=field.description, examples=field.examples)
+    constraints = [one for one in field.metadata if not isinstance(one, FailFast)]  # it is nothing to document
+    return Annotated[field.annotation, *constraints, about]
+
+
+def _written(schema: type[BaseModel]) -> Any:
+    """An item as callers may write it: with names, or its first field alone."""
+    if issubclass(schema, RootModel):
+        return schema
+    return schema | bare(next(iter(schema.model_fields.values())))

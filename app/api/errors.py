@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from app import errors
@@ -61,8 +61,15 @@ def envelope(
     return JSONResponse(body, status, headers)
 
 
+def faults_of(error: ValidationError) -> list[Any]:
+    """Return what is wrong, as pydantic tells it, and nothing of what was validated."""
+    # A validator's exception, in the context, leads to the frames of its callers, one of which would hold this list:
+    # such a circle keeps the whole body in memory until somebody looks for circles.
+    return error.errors(include_url=False, include_input=False, include_context=False)
+
+
 def invalid_input(faults: Sequence[Any]) -> errors.InvalidInput:
-    """Pydantic's `ValidationError.errors()` as ours."""
+    """Return pydantic's faults as ours."""
     return errors.InvalidInput.of([{"loc": list(one["loc"]), "msg": _message(one)} for one in faults])
 
 

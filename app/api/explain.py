@@ -27,7 +27,7 @@ def explain_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, 
         max_items = min(limits.max_items, kind.max_items)
         items, parameters = await aside.read(
             lambda: read_items(request, body, kind, max_items, limits.json),
-            is_quick=len(body) <= QUICK_BYTES or is_raw(request, kind),
+            is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, kind),
         )
         return Question(items, parameters, partial(respond, aside, kind), kind.name)
 

@@ -3,17 +3,22 @@
 What reads a form as it arrives looks at it byte by byte in Python, and can be kept busy for many seconds.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from python_multipart.multipart import parse_options_header
 
+from app.api.raw import FILES
 from app.errors import InvalidInput, PayloadTooLarge
 
 MAX_PARTS = 1000
 MAX_HEAD_BYTES = 4096  # of a part: its name, that of its file, and their like
 MAX_FIELD_BYTES = 1_000_000  # of what is no file
+MAX_PARAMETERS = 40  # of a Content-Disposition, whose reader takes time that grows with their square
+STEP_BYTES = 1_000_000
 MAX_CONTENT_TYPE = 1024  # characters; a boundary has 70 at most
+ENCODED_FILE_NAME = re.compile(rb";\s*filename\*\s*=", re.IGNORECASE)  # of RFC 5987, which browsers do not write
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
 
@@ -24,8 +29,11 @@ class Form(NamedTuple):
     fields: dict[str, str]
 
 
-def read_form(body: bytes, content_type: str) -> Form:
-    """Return the parts of a form. Raises InvalidInput if it is cut or cannot be read, and PayloadTooLarge."""
+def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ()) -> Form:
+    """Return the parts of a form. What has a file name, or the type of a file, is one, and so is each of `file_fields`.
+
+    Raises InvalidInput if it is cut or cannot be read, and PayloadTooLarge.
+    """
     boundary = _boundary(content_type)
     if b"--" + boundary + b"--" not in body[-1000 - len(boundary) :]:  # or it would be read as one with fewer files
         raise InvalidInput("the form is cut: its closing boundary is missing")
@@ -34,13 +42,13 @@ def read_form(body: bytes, content_type: str) -> Form:
         head_end = body.find(b"\r\n\r\n", start, min(end, start + MAX_HEAD_BYTES))
         if head_end < 0:
             raise InvalidInput(f"the form cannot be read: a part's headers do not end within {MAX_HEAD_BYTES} bytes")
-        name, is_file = _named(body[start:head_end])
-        if is_file:
+        name, says_file = _named(body[start:head_end])
+        if says_file or name.removesuffix("[]") in file_fields:
             form.files.append(body[head_end + 4 : end])
         elif end - head_end > MAX_FIELD_BYTES:
             raise InvalidInput(f"the form cannot be read: field {name!r:.40} has more than {MAX_FIELD_BYTES} bytes")
         else:
-            form.fields[name] = _text(body[head_end + 4 : end])
+            form.fields[name] = _field(body[head_end + 4 : end], name)
     return form
 
 
@@ -66,7 +74,7 @@ def _extents(body: bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
     if body.startswith(delimiter[2:]):
         position = len(delimiter) - 2
     else:
-        position = body.find(delimiter)
+        position = _find(body, delimiter, 0)
         if position < 0:
             raise InvalidInput("the form cannot be read: it does not begin with its boundary")
         position += len(delimiter)
@@ -77,12 +85,21 @@ def _extents(body: bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
         if start < 0 or body[position:start].strip(b" \t"):
             raise InvalidInput("the form cannot be read: a boundary is followed by something else on its line")
         # A part without headers has none of the empty line before it, either.
-        end = body.find(delimiter, start)
+        end = _find(body, delimiter, start)
         if end < 0:
             raise InvalidInput("the form is cut: its closing boundary is missing")
         yield start + 2, end
         position = end + len(delimiter)
     raise PayloadTooLarge(f"the form has more than {MAX_PARTS} parts")
+
+
+def _find(body: bytes, delimiter: bytes, start: int) -> int:
+    """`body.find(delimiter, start)`, in steps between which other threads run: what looks like it is slow to search."""
+    for step in range(start, len(body), STEP_BYTES):
+        found = body.find(delimiter, step, step + STEP_BYTES + len(delimiter) - 1)
+        if found >= 0:
+            return found
+    return -1
 
 
 def _named(head: bytes) -> tuple[str, bool]:
@@ -93,10 +110,23 @@ def _named(head: bytes) -> tuple[str, bool]:
         if not colon:
             raise InvalidInput("the form cannot be read: a header of a part has no colon")
         headers[name.strip().lower()] = value.strip()
-    _, options = parse_options_header(headers.get(b"content-disposition", b""))
+    disposition = headers.get(b"content-disposition", b"")
+    if disposition.count(b";") > MAX_PARAMETERS:
+        raise InvalidInput(f"the form cannot be read: a Content-Disposition has more than {MAX_PARAMETERS} parameters")
+    _, options = parse_options_header(disposition)
     if b"name" not in options:
         raise InvalidInput("the form cannot be read: a part has no name in its Content-Disposition")
-    return _text(options[b"name"]), b"filename" in options
+    kind = headers.get(b"content-type", b"").lower().decode("latin-1")
+    has_file_name = b"filename" in options or ENCODED_FILE_NAME.search(disposition) is not None
+    return _text(options[b"name"]), has_file_name or kind.startswith(FILES)
+
+
+def _field(content: bytes, name: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        place = [name[:80]] if name != "parameters" else []
+        raise InvalidInput("must be Unicode; it holds bytes that are not UTF-8").under("parameters", *place) from None
 
 
 def _text(content: bytes) -> str:

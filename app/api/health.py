@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.api.compression import QUALITY, accepted, deflate
+from app.api.compression import QUALITY, accepted, deflated
 from app.api.v1 import EngineDep
 from app.telemetry import OPEN_METRICS, TEXT, Telemetry
 
@@ -47,7 +47,7 @@ async def metrics(request: Request) -> Response:
 
     def render() -> bytes:
         text = telemetry.render(content_type)
-        return b"".join(deflate([text], encoding)) if encoding else text
+        return b"".join(deflated([text], encoding)) if encoding else text
 
     # Beside the event loop, since many models make many lines; one at a time, whoever asks how often.
     async with request.app.state.rendering:

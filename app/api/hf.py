@@ -13,12 +13,13 @@ from starlette.responses import Response
 from app.api.aside import QUICK_BYTES, Aside
 from app.api.contracts import contract_of
 from app.api.direct import Handler
-from app.api.errors import invalid_input, on_service_error
+from app.api.errors import faults_of, invalid_input, on_service_error
 from app.api.hf_contracts import WIRES, HfFeatureExtractionParameters, HfOptions, Wire
 from app.api.json_text import parse
 from app.api.limits import Limits
-from app.api.pieces import Pieces
+from app.api.pieces import respond_with
 from app.api.predict import Question, ask, headers_of
+from app.api.raw import is_file
 from app.api.surrogates import not_unicode
 from app.api.v1 import EngineDep
 from app.errors import InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge, ServiceError
@@ -159,10 +160,12 @@ def _question(
 
 
 def _is_raw(request: Request, content: bytes, manifest: Manifest) -> bool:
-    """The client names no type for bytes, and curl names one of its own; no picture begins with a brace."""
+    """Whether it is one picture as it is: the client names no type for bytes, and curl names one of its own."""
     if TASKS[manifest.task].binary_field is None:
         return False
-    content_type = request.headers.get("content-type", "")
+    content_type = request.headers.get("content-type", "").strip().lower()
+    if is_file(content, content_type):
+        return True
     if content_type.startswith("multipart/"):
         raise InvalidInput("forms are not read here; send the bytes of one image, or JSON with base64")
     return not content_type.startswith("application/json") and content.lstrip()[:1] != b"{"
@@ -229,11 +232,11 @@ def _validated(schema: type[BaseModel], values: Any, *loc: str) -> Any:
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        found = invalid_input(error.errors(include_url=False, include_input=False))
+        found = invalid_input(faults_of(error))
         raise found.under(*loc) if loc else found from None
 
 
 async def _respond(aside: Aside, wire: Wire, is_single: bool, prediction: Prediction) -> Response:
     written = ([to_json(output)] for output in prediction.outputs)
     pieces = array_of(written) if wire.is_nested or not is_single else chain.from_iterable(written)
-    return Pieces(await aside.write(pieces), "application/json", headers_of(prediction))
+    return await respond_with(aside, pieces, "application/json", headers_of(prediction))

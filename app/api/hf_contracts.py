@@ -9,9 +9,8 @@ from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, RootModel, create_model, field_validator, model_validator
-from pydantic.fields import FieldInfo
 
-from app.api.contracts import Contract
+from app.api.contracts import Contract, bare
 from app.tasks import TASKS
 from app.tasks.embeddings import (
     FeatureExtraction,
@@ -170,17 +169,12 @@ class HfOptions(Schema):
     wait_for_model: bool = False
 
 
-def _bare(field: FieldInfo) -> Any:
-    about = Field(description=field.description, examples=field.examples)
-    return Annotated[field.annotation, *field.metadata, about]
-
-
 @cache
 def hf_contract_of(task_name: str, max_items: int) -> Contract:
     """The bodies as they are documented."""
     task, wire = TASKS[task_name], WIRES[task_name]
     first = next(iter(task.Input.model_fields.values()))
-    item: Any = task.Input if len(task.Input.model_fields) > 1 else _bare(first)
+    item: Any = task.Input if len(task.Input.model_fields) > 1 else bare(first)
     some: Any = Annotated[list[item], Field(min_length=1, max_length=max_items)]
     many: Any = list[task.Output]  # type: ignore[name-defined]
     prefix = f"Hf{task.__name__}"

@@ -21,9 +21,11 @@ from app.tasks import TASKS
 from app.tasks.explanations import EXPLANATIONS
 from app.tasks.tensors import RawTensors
 
+FILE = "application/octet-stream"  # or image/*, or any: it is known by its bytes
 REF = "#/components/schemas/{model}"
 
 ERRORS = {
+    403: "a page of another origin sent it, or it is to a name that this service does not have",
     400: "the request is not usable, or what it asks about is not ready",
     404: "no such model or version",
     409: "the newest version failed its checks; the one before stays live",
@@ -62,7 +64,13 @@ def install(app: FastAPI, engine: Engine) -> None:
 
 def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
     found = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+        servers=app.servers,
+        license_info=app.license_info,
     )
     max_items = app.state.limits.max_items
     tasks = sorted({manifest.task for manifest in manifests})
@@ -92,6 +100,8 @@ def document(app: FastAPI, manifests: list[Manifest]) -> dict[str, Any]:
     _use_envelope(found)
     if app.state.asks_for_keys:
         access.declare(found)
+    else:
+        found["security"] = []
     return found
 
 
@@ -150,7 +160,7 @@ def _bodies(manifest: Manifest, contract: Contract) -> dict[str, Any]:
         file = {"type": "string", "format": "binary"}
         properties = {"file": {"type": "array", "items": file}}
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
-        content["image/*"] = {"schema": file}
+        content[FILE] = {"schema": file}
     return content
 
 
@@ -163,7 +173,7 @@ def hf_operation(manifest: Manifest, task: str, contract: Contract) -> dict[str,
     body: dict[str, Any] = {"schema": _ref(contract.Request.__name__), "example": {"inputs": item, **beside}}
     content = {"application/json": body}
     if TASKS[task].binary_field:
-        content["image/*"] = {"schema": {"type": "string", "format": "binary"}}
+        content[FILE] = {"schema": {"type": "string", "format": "binary"}}
     answer = {"application/json": {"schema": _ref(contract.Response.__name__)}}
     return {
         "tags": ["hugging face"],
@@ -192,6 +202,8 @@ def example_request(manifest: Manifest) -> dict[str, Any] | None:
 
 
 def _statuses(path: str) -> list[int]:
+    if not path.startswith(("/v1/models/", "/hf/models/", "/v2")):
+        return []
     if path.startswith("/v2"):
         return [400, 404, 413, 415, 429, 500, 503, 504] if path.endswith("/infer") else [400, 404]
     if path.startswith("/hf/") and path.endswith(("/info", "/health")):
@@ -209,9 +221,8 @@ def _use_envelope(found: dict[str, Any]) -> None:
     for path, methods in found["paths"].items():
         for each in methods.values():
             each["responses"].pop("422", None)
-            if path.startswith(("/v1/models/", "/hf/models/", "/v2")):
-                codes = {code: ERRORS[code] for code in _statuses(path)}
-                each["responses"] |= {str(code): {"description": why, "content": body} for code, why in codes.items()}
+            for code in (403, *_statuses(path)):
+                each["responses"][str(code)] = {"description": ERRORS[code], "content": body}
     for unused in ("HTTPValidationError", "ValidationError"):
         found["components"]["schemas"].pop(unused, None)
 

@@ -17,7 +17,7 @@ from app.api.deadline import deadline_of
 from app.api.direct import Handler
 from app.api.disconnect import ClientGone, while_connected
 from app.api.limits import Limits
-from app.api.pieces import Pieces
+from app.api.pieces import respond_with
 from app.errors import DeadlineExceeded, InvalidInput
 from app.repository.manifest import Manifest
 from app.serving.engine import Engine, Inference, Prediction
@@ -40,7 +40,7 @@ def predict_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, 
         task = TASKS[manifest.task]
         items, parameters = await aside.read(
             lambda: read_items(request, body, task, limits.max_items, limits.json),
-            is_quick=len(body) <= QUICK_BYTES or is_raw(request, task),
+            is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, task),
         )
         if wants_bytes(request, task, len(items)):
             return Question(items, parameters, respond_bytes)
@@ -75,7 +75,7 @@ async def ask(
                 question.parameters,
                 deadline,
                 question.task,
-                manifest.task,
+                manifest,
                 caller_of(request),
             )
             return await question.respond(prediction)
@@ -102,7 +102,7 @@ async def respond(aside: Aside, task: type[Task], prediction: Prediction) -> Res
         array_of(task.written(output) for output in prediction.outputs),
         [b"}"],
     )
-    return Pieces(await aside.write(pieces), "application/json", headers_of(prediction))
+    return await respond_with(aside, pieces, "application/json", headers_of(prediction))
 
 
 def wants_bytes(request: Request, task: type[Task], num_items: int) -> bool:

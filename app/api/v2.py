@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ValidationError
 
-from app.api.errors import envelope, invalid_input
+from app.api.errors import envelope, faults_of, invalid_input
 from app.api.v1 import EngineDep, load_newest
 from app.api.v2_config import ModelConfig, config_of
 from app.api.v2_schemas import (
@@ -55,7 +55,7 @@ async def _read(request: Request, schema: type[Body]) -> Body:
     try:
         return schema.model_validate_json(await request.body() or b"{}")
     except ValidationError as error:
-        raise invalid_input(error.errors(include_url=False, include_input=False)) from None
+        raise invalid_input(faults_of(error)) from None
 
 
 @router.get("", summary="The server's name and what it can do")

@@ -16,12 +16,12 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from app.api.aside import QUICK_BYTES
-from app.api.errors import invalid_input
+from app.api.errors import faults_of, invalid_input
 from app.api.json_text import JsonLimits, parse
 from app.api.surrogates import not_unicode
 from app.api.v2_schemas import InferenceRequest, InputTensor
 from app.errors import InvalidInput, PayloadTooLarge
-from app.repository.manifest import TensorSpec
+from app.repository.manifest import Manifest, TensorSpec
 from app.serving.engine import Inference
 from app.tasks.json_pieces import array_of
 from app.tasks.tensors import from_lists, json_of
@@ -30,6 +30,8 @@ from app.tensors import NUMPY_TYPES, Array, Datatype, Tensors
 HEADER_LENGTH = "Inference-Header-Content-Length"
 DATATYPES: dict[np.dtype[Any], str] = {kind: name for name, kind in NUMPY_TYPES.items()}
 DEFAULT_LIMITS = JsonLimits()
+SORTED_ELEMENTS = 1_000_000
+SLICE_BYTES = 1_000_000
 LENGTH = struct.Struct("<I")
 
 
@@ -122,32 +124,41 @@ class WrittenOutput:
 
     description: dict[str, Any]
     array: Array
-    binary: bytes | None
+    binary: bytes | memoryview | None
 
 
-def outputs_of(question: Question, inference: Inference) -> list[WrittenOutput]:
-    """The outputs of an answer, in the order and in the forms in which they are wanted."""
+def outputs_of(question: Question, inference: Inference, limits: JsonLimits = DEFAULT_LIMITS) -> list[WrittenOutput]:
+    """Return the outputs of an answer, in the order and in the forms in which they are wanted.
+
+    Raises PayloadTooLarge if more classes are asked for than `limits` allow values.
+    """
     return [
-        _output(form, inference)
+        _output(form, inference, limits.max_values)
         for form in question.outputs or [OutputForm(name, question.is_binary) for name in inference.outputs]
     ]
 
 
-def written(question: Question, inference: Inference, outputs: Sequence[WrittenOutput]) -> Iterator[bytes]:
-    """The JSON of the answer, in pieces of some thousand elements."""
+def written(manifest: Manifest, id: str | None, outputs: Sequence[WrittenOutput]) -> Iterator[bytes]:
+    """The JSON of the answer to the request `id`, in pieces of some thousand elements."""
     answer: dict[str, Any] = {
-        "model_name": inference.manifest.name,
-        "model_version": str(inference.manifest.version),
-        **({} if question.id is None else {"id": question.id}),
+        "model_name": manifest.name,
+        "model_version": str(manifest.version),
+        **({} if id is None else {"id": id}),
     }
     yield to_json(answer)[:-1] + b',"outputs":'
     yield from array_of(map(_written_output, outputs))
     yield b"}"
 
 
-def _output(form: OutputForm, inference: Inference) -> WrittenOutput:
+def _output(form: OutputForm, inference: Inference, max_values: int) -> WrittenOutput:
     array = inference.outputs[form.name]
     if form.num_classes:
+        num_rows = len(array) if array.ndim > 1 else 1
+        num_texts = min(num_rows * form.num_classes, array.size)
+        if num_texts > max_values:  # each is an object of its own
+            raise PayloadTooLarge(f"these are {num_texts} classes, and an answer may have {max_values}").under(
+                "outputs", form.name
+            )
         array = classified(array, form.num_classes, inference.class_names.get(form.name, ()))
     description: dict[str, Any] = {"name": form.name, "datatype": DATATYPES[array.dtype], "shape": list(array.shape)}
     if not form.is_binary:
@@ -168,7 +179,7 @@ def _written_output(output: WrittenOutput) -> Iterator[bytes]:
 def classified(array: Array, count: int, names: Sequence[str]) -> Array:
     """The `count` largest of each row as texts "value:index:name", or "value:index" if `names` are others' (Triton)."""
     rows = array.reshape(len(array), -1) if array.ndim > 1 else array.reshape(1, -1)
-    best = np.argsort(-rows.astype(np.float64), axis=1, kind="stable")[:, :count]
+    best = _best(rows, min(count, rows.shape[1]))
     suffixes = [f":{name}" for name in names] if len(names) == rows.shape[1] else [""] * rows.shape[1]
     written = "{:f}".format if array.dtype.kind == "f" else "{}".format
     texts = [
@@ -177,11 +188,21 @@ def classified(array: Array, count: int, names: Sequence[str]) -> Array:
     return np.array(texts, np.object_).reshape(best.shape if array.ndim > 1 else best.shape[1:])
 
 
+def _best(rows: Array, count: int) -> Array:
+    """Indices of the `count` largest of each row, [rows, count], largest first."""
+    best = np.empty((len(rows), count), np.int64)
+    step = max(1, SORTED_ELEMENTS // max(rows.shape[1], 1))
+    for start in range(0, len(rows), step):  # of all rows at once, the indices of all elements take much memory
+        some = rows[start : start + step].astype(np.float64)
+        best[start : start + step] = np.argsort(-some, axis=1, kind="stable")[:, :count]
+    return best
+
+
 def _parse(text: bytes, limits: JsonLimits) -> InferenceRequest:
     try:
         return InferenceRequest.model_validate(parse(text, limits))
     except ValidationError as error:
-        raise invalid_input(error.errors(include_url=False, include_input=False)) from None
+        raise invalid_input(faults_of(error)) from None
     except ValueError as error:
         if fault := not_unicode(text, str(error)):
             raise fault from None
@@ -316,8 +337,14 @@ def _split(content: memoryview, count: int) -> Array:
     return array
 
 
-def _bytes_of(array: Array) -> bytes:
+def sliced(content: bytes | memoryview) -> Iterator[bytes]:
+    """`content` in pieces that are copied in no time, and are gone when they are sent."""
+    for start in range(0, len(content), SLICE_BYTES):
+        yield bytes(content[start : start + SLICE_BYTES])
+
+
+def _bytes_of(array: Array) -> bytes | memoryview:
     if array.dtype != np.object_:
-        return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        return array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data
     texts = [one if isinstance(one, bytes) else one.encode() for one in array.ravel().tolist()]
     return b"".join(part for text in texts for part in (LENGTH.pack(len(text)), text))

@@ -1,6 +1,7 @@
 """Open Inference Protocol V2: inference, the busiest route of the dialect."""
 
 import asyncio
+from itertools import chain
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -8,12 +9,12 @@ from starlette.responses import Response
 from app.api import v2_codec as codec
 from app.api.aside import Aside
 from app.api.callers import caller_of
-from app.api.compression import WORTH_BYTES, accepted, deflate
+from app.api.compression import WORTH_BYTES, accepted, deflated
 from app.api.deadline import LONGEST_MS, deadline_of
 from app.api.direct import Handler
 from app.api.disconnect import ClientGone, while_connected
 from app.api.limits import Limits
-from app.api.pieces import Pieces
+from app.api.pieces import WHOLE_BYTES, Sized, respond_with
 from app.api.predict import body_by, server_timing, version_of
 from app.repository.manifest import Manifest
 from app.serving.batcher import answer_by
@@ -37,11 +38,10 @@ def infer_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, Ha
                 if question.timeout_us:
                     deadline = arrived + min(question.timeout_us / 1e6, LONGEST_MS / 1e3)
                 inference = await engine.infer(
-                    model, version, question.inputs, deadline, question.priority, caller_of(request)
+                    model, version, question.inputs, deadline, question.priority, manifest, caller_of(request)
                 )
-                codec.require_outputs(question, inference.manifest.outputs)  # perhaps of a newer version
                 async with answer_by(deadline):
-                    return await respond(request, question, inference, aside)
+                    return await respond(request, question, inference, limits, aside)
         except (ClientGone, ClientDisconnect):
             return Response(status_code=499)  # for the metrics; nobody reads it
 
@@ -59,21 +59,30 @@ async def read(request: Request, body: bytes, manifest: Manifest, limits: Limits
     return question
 
 
-async def respond(request: Request, question: codec.Question, inference: Inference, aside: Aside) -> Response:
+async def respond(
+    request: Request, question: codec.Question, inference: Inference, limits: Limits, aside: Aside
+) -> Response:
     if sum(array.size for array in inference.outputs.values()) <= QUICK_ELEMENTS:
-        outputs = codec.outputs_of(question, inference)
+        outputs = codec.outputs_of(question, inference, limits.json)
     else:
-        outputs = await asyncio.to_thread(codec.outputs_of, question, inference)
-    pieces = await aside.write(codec.written(question, inference, outputs))
-    headers = {"X-Model-Version": str(inference.manifest.version), "Server-Timing": server_timing(inference)}
-    media_type = "application/json"
-    if chunks := [output.binary for output in outputs if output.binary is not None]:
-        media_type, headers[codec.HEADER_LENGTH] = "application/octet-stream", str(sum(map(len, pieces)))
-    pieces += chunks
+        outputs = await asyncio.to_thread(codec.outputs_of, question, inference, limits.json)
+    headers = {
+        "X-Model-Version": str(inference.manifest.version),
+        "Server-Timing": server_timing(inference),
+        "Vary": "Accept-Encoding",
+    }
+    pieces, media_type = codec.written(inference.manifest, question.id, outputs), "application/json"
+    binary = [output.binary for output in outputs if output.binary is not None]
+    if binary:
+        head = b"".join(await aside.write(pieces))
+        pieces, media_type = chain([head], *map(codec.sliced, binary)), "application/octet-stream"
+        headers[codec.HEADER_LENGTH] = str(len(head))
     encoding = accepted(request.headers.get("accept-encoding", ""))
-    if encoding and sum(map(len, pieces)) >= WORTH_BYTES:
-        smaller = await asyncio.to_thread(deflate, pieces, encoding)
-        if sum(map(len, smaller)) < sum(map(len, pieces)):
-            pieces, headers["Content-Encoding"] = smaller, encoding
-    headers["Vary"] = "Accept-Encoding"
-    return Pieces(pieces, media_type, headers)
+    if encoding:
+        start = await aside.write(pieces, WORTH_BYTES)
+        pieces = chain(start, pieces)
+        if sum(map(len, start)) >= WORTH_BYTES:
+            headers["Content-Encoding"], pieces = encoding, deflated(pieces, encoding)
+    elif binary and (size := len(head) + sum(map(len, binary))) >= WHOLE_BYTES:
+        return Sized(pieces, size, media_type, headers)
+    return await respond_with(aside, pieces, media_type, headers)

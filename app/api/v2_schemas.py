@@ -5,12 +5,14 @@ Parameters and fields that we do not know are left alone: the protocol lets clie
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt, WithJsonSchema
 
 from app.tasks.schema import LARGEST_INTEGER, NullIsAbsent
 
 Parameter = str | float | bool
 Size = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
+# Many tools that read OpenAPI know no list of values of two types.
+NO_SEQUENCE = {"anyOf": [{"type": "integer", "enum": [0]}, {"type": "string", "enum": [""]}]}
 NOT_SHARED = "shared memory is not supported; send the tensor itself"
 
 
@@ -57,7 +59,11 @@ class RequestParameters(NullIsAbsent):
         int, Field(ge=0, le=LARGEST_INTEGER, description="1 is the highest; 0 is the default, as good as 2")
     ] = 0
     binary_data_output: Annotated[StrictBool, Field(description="every tensor as bytes after the JSON")] = False
-    sequence_id: Annotated[Literal[0, ""], Field(description="not supported: requests do not depend on others")] = 0
+    sequence_id: Annotated[
+        Literal[0, ""],
+        Field(description="not supported: requests do not depend on others"),
+        WithJsonSchema(NO_SEQUENCE),
+    ] = 0
 
 
 class InferenceRequest(NullIsAbsent):

@@ -1,5 +1,6 @@
 """The model repository: <root>/<model>/<version>/manifest.json on a disk."""
 
+import logging
 import re
 from pathlib import Path, PurePosixPath
 
@@ -8,6 +9,8 @@ from pydantic import ValidationError
 from app.errors import InvalidArtifact
 from app.repository.manifest import MODEL_NAME, Manifest
 from app.repository.publish import MANIFEST, sha256_of, version_numbers
+
+log = logging.getLogger(__name__)
 
 MOST_BYTES = 8_000_000  # of a manifest: read as objects they take some hundred megabytes
 
@@ -22,7 +25,7 @@ class ModelRepository:
         if not self.root.is_dir():
             return []
         found = (path.name for path in self.root.iterdir() if re.fullmatch(MODEL_NAME, path.name))
-        return sorted(name for name in found if self.versions(name))
+        return sorted(name for name in found if self._may_have_versions(name))
 
     def versions(self, name: str) -> list[int]:
         """Published versions, newest first. A folder without a manifest is not published."""
@@ -30,8 +33,21 @@ class ModelRepository:
         return [number for number in reversed(version_numbers(folder)) if (folder / str(number) / MANIFEST).is_file()]
 
     def published(self) -> dict[str, list[int]]:
-        """The versions of every model, newest first."""
-        return {name: self.versions(name) for name in self.names()}
+        """Return the versions of every model, newest first; none of a model whose folder cannot be read."""
+        return {name: self._readable_versions(name) for name in self.names()}
+
+    def _may_have_versions(self, name: str) -> bool:
+        try:
+            return bool(self.versions(name))
+        except OSError as error:  # one folder that cannot be read must not hide the others
+            log.error("%s cannot be read: %s", name, error.strerror)
+            return True
+
+    def _readable_versions(self, name: str) -> list[int]:
+        try:
+            return self.versions(name)
+        except OSError:  # which has been told
+            return []
 
     def read(self, name: str, version: int) -> Manifest:
         """Raises InvalidArtifact if the manifest cannot be read, or speaks of another version."""

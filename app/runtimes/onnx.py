@@ -25,6 +25,9 @@ from app.tensors import Array, Datatype, Placement, Tensors
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
+# What it writes to stderr by itself has not the form of our log; what goes wrong is raised as well.
+ort.set_default_logger_severity(4)
+
 LOCALE = re.compile(r"Failed to construct locale with name:([\w.@-]+)")  # what StringNormalizer folds case by
 
 CUDA_OPTIONS = {

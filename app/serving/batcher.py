@@ -205,7 +205,7 @@ class Batcher(Generic[Row, Answer]):
             raise ModelNotReady("the model was unloaded")
         if not self.is_ready:
             raise ModelNotReady("the model hangs" if self._lanes[0].is_alive else "the model is being restarted")
-        share = self._queue.shares.of(caller, _weight(priority))
+        share = self._queue.shares.of(caller, weight_of(priority))
         # Rows of one request are shared out among the workers like any others.
         at_once = min(max(num_rows, 1), len(self._lanes))
         own, left = seconds * self._state.cost / at_once, deadline - self._loop.time()
@@ -273,7 +273,7 @@ class Batcher(Generic[Row, Answer]):
         lengths = [self._length(row) for row in rows]
         costs = [self._curve.row_seconds(length) for length in lengths]
         self.admit(len(rows), sum(costs), deadline, priority, caller)
-        share = self._queue.shares.of(caller, _weight(priority))
+        share = self._queue.shares.of(caller, weight_of(priority))
         waiting = self._enqueue(rows, lengths, costs, deadline, _handicap(priority), share)
         futures = [one.future for one in waiting]
         expiry = self._loop.call_at(deadline, _fail_late, futures)
@@ -355,8 +355,9 @@ class Batcher(Generic[Row, Answer]):
             batch = self._queue.take(min(share, self._max_batch_size), self._state.max_cells, self._seconds_until)
             lane.is_idle = not batch
             if batch:
-                self._queue.ended(batch, await self._answer(batch, lane))
+                await self._answer_and_count(batch, lane)
                 lane.is_idle = True
+                del batch  # or its tensors would stay in memory until the next one
             elif not self._queue:
                 self._arrived.clear()
 
@@ -367,8 +368,9 @@ class Batcher(Generic[Row, Answer]):
             while (first := self._queue.first()) and self._goes_ahead(first.share):
                 batch = self._queue.take(self._max_batch_size, self._state.max_cells, self._seconds_until)
                 lane.is_idle = False
-                self._queue.ended(batch, await self._answer(batch, lane))
+                await self._answer_and_count(batch, lane)
                 lane.is_idle = True
+                del first, batch
 
     def _goes_ahead(self, share: Share) -> bool:
         """Whether all workers are busy, and with what this one need not wait for."""
@@ -382,24 +384,26 @@ class Batcher(Generic[Row, Answer]):
     def _seconds_until(self, deadline: float) -> float:
         return SURE_SHARE * (deadline - self._loop.time()) / self._state.speed
 
-    async def _answer(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]], lane: Lane[Row, Answer]) -> float:
-        """Run a batch; if it fails, try again with less of it, so that only the row that is at fault fails.
+    async def _answer_and_count(
+        self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]], lane: Lane[Row, Answer]
+    ) -> None:
+        before = lane.used_s
+        await self._answer(batch, lane)
+        self._queue.ended(batch, lane.used_s - before)
 
-        Returns the seconds that this took the worker.
-        """
-        now, started = self._loop.time(), perf_counter()
+    async def _answer(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]], lane: Lane[Row, Answer]) -> None:
+        """Run a batch; if it fails, try again with less of it, so that only the row that is at fault fails."""
+        now = self._loop.time()
         live = [one for one in batch if not one.future.done() and one.deadline > now]
         if not live:
-            return 0.0
+            return
         try:
             answers, ran = await self._compute(live, lane)
         except Interrupted:
             self._retry_alone(live, _stuck())
         except WorkerDied as error:
-            taken = perf_counter() - started
             await lane.revive(error)
             self._retry_alone(live, _failure(error))
-            return taken
         except Exception as error:  # whatever a kernel raises must not end the loop
             if len(live) > 1:
                 if isinstance(error, MemoryError):
@@ -417,7 +421,6 @@ class Batcher(Generic[Row, Answer]):
             for one, answer in zip(live, answers, strict=True):
                 if not one.future.done():  # hung up while we computed
                     one.future.set_result((answer, ran))
-        return perf_counter() - started
 
     def _retry_alone(self, batch: Sequence[Waiting[Row, tuple[Answer, Ran]]], failure: ServiceError) -> None:
         """Let each row of a batch that did not end wait for a run of its own; a row that had one fails."""
@@ -479,7 +482,8 @@ def _answers(
     )
 
 
-def _weight(priority: int) -> float:
+def weight_of(priority: int) -> float:
+    """As how many seconds one of this priority counts."""
     return BACKGROUND_WEIGHT if priority >= BACKGROUND_LEVEL else 1.0
 
 

@@ -10,15 +10,19 @@ from app.errors import ModelNotFound, ModelNotReady, ServiceError
 from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
+from app.serving.items import Pools
 from app.serving.loading import Loader
-from app.serving.model import Loaded, Model, Pools, Timing
+from app.serving.model import Loaded, Model, Timing
 from app.serving.names import no_such_model
 from app.serving.pool import Pool
 from app.serving.versions import Live, ModelStatus, Versions
+from app.tasks import TASKS
 from app.telemetry import Statistics, Telemetry
 from app.tensors import Tensors
 
 log = logging.getLogger(__name__)
+
+MOST_DECODED_BYTES = 1_000_000_000  # of pictures at a time: one of the largest in the dearest format
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +88,32 @@ class Engine(Protocol):
         parameters: Any,
         deadline: float,
         task: str | None = None,
-        own_task: str | None = None,
+        read_for: Manifest | None = None,
         caller: str = "",
     ) -> Prediction:
         """Answer items by `deadline` of the event loop's clock.
 
-        `task` is another one of those that such a model answers, too (`Task.also`), or its explanation. `own_task` is
-        that of the manifest that `find` told, for which the items were read: no version of another task answers them.
+        `task` is another one of those that such a model answers, too (`Task.also`), or its explanation. `read_for` is
+        what `find` told, for which the items were read: no version that takes others answers them.
         `caller` is whoever asks: each gets an equal share of the time.
         """
         ...
 
     async def infer(
-        self, name: str, version: int | None, inputs: Tensors, deadline: float, priority: int = 0, caller: str = ""
+        self,
+        name: str,
+        version: int | None,
+        inputs: Tensors,
+        deadline: float,
+        priority: int = 0,
+        read_for: Manifest | None = None,
+        caller: str = "",
     ) -> Inference:
         """Answer a batch of the tensors in the manifest, by `deadline` of the event loop's clock.
 
-        Of `priority` 1 is the highest, larger ones are lower, and 0 is the default, which is as good as 2; it orders
-        what one `caller` asks. From 10 on, others go before.
+        No version whose tensors are others than those of `read_for` answers them. Of `priority` 1 is the highest,
+        larger ones are lower, and 0 is the default, which is as good as 2; it orders what one `caller` asks. From 10
+        on, others go before.
         """
         ...
 
@@ -131,6 +143,7 @@ class LocalEngine:
         *,
         options: RuntimeOptions,
         max_queue_size: int = 4096,
+        max_pixels: int = 250_000_000,
         keep_versions: int = 2,
         required: Collection[str] = (),
         load_timeout_s: float = 300.0,
@@ -148,6 +161,7 @@ class LocalEngine:
         """
         self._telemetry = telemetry
         self._max_queue_size = max_queue_size
+        self._max_pixels = max_pixels
         self._keep_versions = keep_versions
         self._required = required
         self._drain_timeout_s = drain_timeout_s
@@ -155,7 +169,7 @@ class LocalEngine:
         self._loader = Loader(repository, options, timeout_s=load_timeout_s, turn_s=turn_s)
         self._models: dict[str, Versions] = {}
         self._after_change = after_change
-        self._pools = Pools(before=Pool(num_threads, "before"), after=Pool(num_threads, "after"))
+        self._pools = Pools(before=Pool(num_threads, "before", MOST_DECODED_BYTES), after=Pool(num_threads, "after"))
         self._retiring: set[asyncio.Task[None]] = set()
         self._is_listed = self._is_complete = False
         self.is_stopping = False
@@ -169,8 +183,10 @@ class LocalEngine:
         if name is None:
             await self._load_all(published)
         else:
-            await self._expect(name, published.get(name, ())).load()
-            self._forget_empty(name)
+            try:
+                await self._expect(name, published.get(name, ())).load()
+            finally:
+                self._forget_empty(name)
         self._after_change()
 
     async def unload(self, name: str) -> None:
@@ -218,18 +234,25 @@ class LocalEngine:
         parameters: Any,
         deadline: float,
         task: str | None = None,
-        own_task: str | None = None,
+        read_for: Manifest | None = None,
         caller: str = "",
     ) -> Prediction:
         # Looked up again: since `find` the body has arrived, and a newer version may have taken over.
-        model = self._find(name, version, own_task)
+        model = self._find(name, version, lambda now: read_for is None or takes_same_items(now, read_for))
         outputs, timing = await model.predict(items, parameters, deadline, task, caller)
         return Prediction(model.manifest, outputs, timing)
 
     async def infer(
-        self, name: str, version: int | None, inputs: Tensors, deadline: float, priority: int = 0, caller: str = ""
+        self,
+        name: str,
+        version: int | None,
+        inputs: Tensors,
+        deadline: float,
+        priority: int = 0,
+        read_for: Manifest | None = None,
+        caller: str = "",
     ) -> Inference:
-        model = self._find(name, version)
+        model = self._find(name, version, lambda now: read_for is None or has_same_tensors(now, read_for))
         outputs, timing = await model.infer(inputs, deadline, priority, caller)
         return Inference(model.manifest, outputs, model.task.class_names, timing)
 
@@ -251,16 +274,18 @@ class LocalEngine:
         if self.is_stopping:
             raise ModelNotReady("the service is stopping")
 
-    def _find(self, name: str, version: int | None, task: str | None = None) -> Model:
-        return self._find_live(name, version, task).model
+    def _find(self, name: str, version: int | None, fits: Callable[[Manifest], bool] = lambda now: True) -> Model:
+        return self._find_live(name, version, fits).model
 
-    def _find_live(self, name: str, version: int | None = None, task: str | None = None) -> Live:
+    def _find_live(
+        self, name: str, version: int | None = None, fits: Callable[[Manifest], bool] = lambda now: True
+    ) -> Live:
         self._require_running()
         if name not in self._models:
             if not self._is_listed:
                 raise ModelNotReady("models are being loaded")
             raise no_such_model(name, self._models)
-        return self._models[name].find(version, task)
+        return self._models[name].find(version, fits)
 
     def _why_not_ready(self, models: Mapping[str, ModelStatus]) -> str:
         """Whoever was unloaded on request does not count, and whoever never was live only if it is required."""
@@ -323,7 +348,13 @@ class LocalEngine:
 
     async def _go_live(self, loaded: Loaded) -> Model:
         observer = self._telemetry.observer(loaded.manifest.name, loaded.manifest.version)
-        model = Model(loaded, self._pools, max_queue_size=self._max_queue_size, observer=observer)
+        model = Model(
+            loaded,
+            self._pools,
+            max_queue_size=self._max_queue_size,
+            max_pixels=self._max_pixels,
+            observer=observer,
+        )
         return await model.__aenter__()
 
     def _retire_soon(self, model: Model) -> asyncio.Task[None]:
@@ -342,3 +373,12 @@ class LocalEngine:
             log.error("%s: not all requests were answered within %.0f s", name, self._drain_timeout_s)
         await model.__aexit__()
         log.info("%s is unloaded", name)
+
+
+def takes_same_items(one: Manifest, other: Manifest) -> bool:
+    """Return whether items that were read for one version can be answered by the other."""
+    return one.task == other.task and (not TASKS[one.task].takes_tensors or has_same_tensors(one, other))
+
+
+def has_same_tensors(one: Manifest, other: Manifest) -> bool:
+    return (one.inputs, one.outputs) == (other.inputs, other.outputs)

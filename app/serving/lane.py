@@ -6,7 +6,7 @@ Knows nothing of batches, callers or deadlines.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Generic, TypeVar
 
 from app.serving.worker import Worker
@@ -61,6 +61,8 @@ class Lane(Generic[Row, Answer]):
         self.is_idle = True
         self.busy_since = self.busy_until = 0.0
         """When its run began and when it should be done, by `perf_counter`."""
+        self.used_s = 0.0
+        """Of a core by all its runs: a thread that waits for a core takes nothing from others."""
 
     @property
     def is_ready(self) -> bool:
@@ -84,12 +86,19 @@ class Lane(Generic[Row, Answer]):
         self._stuck_at = started + max(STUCK_AFTER_S, STUCK_FACTOR * expected_s)
         timers = loop.call_later(self._stuck_at - started, stuck), loop.call_later(patience, self.interrupt)
         try:
-            return await self._worker.call(lambda: self._run(rows), patience + min(GRACE_S, patience / 6))
+            return await self._worker.call(lambda: self._timed(rows), patience + min(GRACE_S, patience / 6))
         finally:
             for timer in timers:
                 timer.cancel()
             self._stuck_at = self._hangs_at = float("inf")
             self.busy_until = perf_counter()
+
+    def _timed(self, rows: Sequence[Row]) -> Sequence[Answer]:
+        started = thread_time()
+        try:
+            return self._run(rows)
+        finally:
+            self.used_s += thread_time() - started
 
     def interrupt(self) -> None:
         """End what it runs now, if the runtime can be told; nobody needs it."""

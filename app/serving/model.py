@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Self, TypeVar
 
+import numpy as np
 from pydantic import ValidationError
 
 from app.errors import (
@@ -18,7 +19,6 @@ from app.errors import (
     InvalidArtifact,
     InvalidInput,
     ModelNotReady,
-    Overloaded,
     PayloadTooLarge,
 )
 from app.repository.golden import difference
@@ -28,12 +28,12 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.batcher import Answers, Batcher, answer_by
 from app.serving.company import largest_batch
 from app.serving.curve import LatencyCurve, measure
+from app.serving.items import Items, Pools
 from app.serving.plan import Plan, Tuning
-from app.serving.pool import Pool
 from app.serving.refusals import tell_refusals
 from app.serving.signature import require_signature
 from app.tasks import TASKS
-from app.tasks.base import Prepared, Task, predict_json, require_parameters
+from app.tasks.base import Task, predict_json
 from app.tasks.explanations import explanations
 from app.telemetry import ModelObserver
 from app.tensors import Session, Tensors
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 MEASURE_BUDGET_S = 0.5
 GUESSED = LatencyCurve({(1, 1): 0.01})  # where nothing can be measured
 FEW_BYTES = 1_000_000  # are copied in about 0.1 ms
-FEW_ITEMS = 4  # that a request may have to be prepared on the event loop, if they are quick
+FEW_TEXTS, FEW_CHARACTERS = 1000, 100_000  # are decoded in about 0.2 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,25 +184,20 @@ def restore(loaded: Loaded) -> None:
     check_golden(loaded)
 
 
-@dataclass(frozen=True, slots=True)
-class Pools:
-    """Threads for what comes before a batch and for what comes after it: answers must not wait behind new inputs."""
-
-    before: Pool
-    after: Pool
-
-
 class Model:
     """A version that is live: it answers items, in batches, until it is drained."""
 
-    def __init__(self, loaded: Loaded, pools: Pools, *, max_queue_size: int, observer: ModelObserver) -> None:
+    def __init__(
+        self, loaded: Loaded, pools: Pools, *, max_queue_size: int, max_pixels: int, observer: ModelObserver
+    ) -> None:
         self.manifest = loaded.manifest
         self.statistics = observer.statistics
         self.loaded = loaded
         self.task = loaded.task
         self._views = {view.name: view for view in (*self.task.views(), *explanations(self.task))}
         self._pools = pools
-        self._item_s = dict.fromkeys((self.task.name, *self._views), 0.0)  # that preprocessing takes, as it was of late
+        self._name = f"{self.manifest.name}/{self.manifest.version}"
+        self._items = Items(self._name, pools, max_rows=max_queue_size, max_pixels=max_pixels, refused=observer.refused)
         self._observer = observer
         self._max_queue_size = max_queue_size
         task = loaded.task  # what the batcher calls does not refer to this model: no circle keeps it in memory
@@ -217,7 +212,7 @@ class Model:
             check=lambda: warm_up(loaded),
             restore=partial(restore, loaded),
             num_workers=loaded.instances,
-            name=f"{self.manifest.name}/{self.manifest.version}",
+            name=self._name,
         )
         self._accepts = True
         self._in_flight = 0
@@ -306,20 +301,13 @@ class Model:
         # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
         self._batcher.admit(1, 0.0, deadline, task.priority, caller)
         started = perf_counter()
-        if len(items) <= FEW_ITEMS and all(map(task.is_quick, items)):
-            prepared = self._preprocess(task, items, parameters, lambda: True)
-        else:
-            prepared = await self._preprocess_on_thread(task, items, parameters, deadline)
+        prepared = await self._items.prepare(task, items, parameters, deadline, caller)
         preprocessed = perf_counter()
         rows = [row for one in prepared for row in one.rows]
         with tell_refusals(by_item=True) if task.takes_tensors else nullcontext():
             answers = await self._batcher.submit(rows, deadline, task.priority, caller)
         answered = perf_counter()
-        if len(items) <= FEW_ITEMS and task.answers_quickly:
-            outputs = _postprocess(task, prepared, answers, parameters)
-        else:
-            async with answer_by(deadline):
-                outputs = await self._pools.after.run(lambda _: _postprocess(task, prepared, answers, parameters), 0.0)
+        outputs = await self._items.finish(task, prepared, answers, parameters, deadline, caller)
         return outputs, Timing(
             preprocess_s=preprocessed - started,
             queue_s=answers.queue_s,
@@ -330,7 +318,11 @@ class Model:
 
     async def _infer(self, inputs: Tensors, deadline: float, priority: int, caller: str) -> tuple[Tensors, Timing]:
         started = perf_counter()
-        rows = self._rows(inputs)
+        if are_quick(inputs):
+            rows = self._rows(inputs)
+        else:
+            async with answer_by(deadline):
+                rows = await self._pools.before.run(lambda: self._rows(inputs), 0.0, caller=(caller, self._name))
         preprocessed = perf_counter()
         with tell_refusals(by_item=False):
             answers = await self._batcher.submit(rows, deadline, priority, caller)
@@ -339,7 +331,7 @@ class Model:
             outputs = self._outputs(answers)
         else:
             async with answer_by(deadline):
-                outputs = await self._pools.after.run(lambda _: self._outputs(answers), 0.0)
+                outputs = await self._pools.after.run(lambda: self._outputs(answers), 0.0, caller=(caller, self._name))
         return outputs, Timing(
             preprocess_s=preprocessed - started,
             queue_s=answers.queue_s,
@@ -370,50 +362,12 @@ class Model:
         except ValueError:
             raise InferenceFailed("the graph gave rows of different shapes, which make no tensor") from None
 
-    async def _preprocess_on_thread(
-        self, task: Task, items: Sequence[Any], parameters: Any, deadline: float
-    ) -> list[Prepared]:
-        self._admit_to_preprocess(self._item_s[task.name] * len(items), len(items), deadline)
-        async with answer_by(deadline):
-            return await self._pools.before.run(
-                lambda is_wanted: self._preprocess(task, items, parameters, is_wanted),
-                self._item_s[task.name] * len(items),
-            )
 
-    def _admit_to_preprocess(self, seconds: float, num_items: int, deadline: float) -> None:
-        patience = deadline - asyncio.get_running_loop().time()
-        wait = self._pools.before.wait_s
-        if wait and wait + seconds > patience:
-            self._observer.refused("preprocess", num_items)
-            raise Overloaded(f"reading the inputs would begin in about {wait:.2f} s, which is too late", wait)
-
-    def _preprocess(
-        self, task: Task, items: Sequence[Any], parameters: Any, is_wanted: Callable[[], bool]
-    ) -> list[Prepared]:
-        require_parameters(task, parameters)
-        prepared, num_rows = [], 0
-        for i, item in enumerate(items):
-            if not is_wanted():
-                break
-            started = perf_counter()
-            try:
-                prepared.append(task.preprocess(item, parameters))
-            except InvalidInput as error:
-                raise error.under("inputs", i) from None
-            self._item_s[task.name] += 0.1 * (perf_counter() - started - self._item_s[task.name])
-            num_rows += len(prepared[-1].rows)
-            if num_rows > self._max_queue_size:
-                raise PayloadTooLarge(
-                    f"inputs.{i}: up to here the inputs make {num_rows} rows, and a request may make "
-                    f"{self._max_queue_size}; send them in several requests"
-                )
-        return prepared
-
-
-def _postprocess(task: Task, prepared: Sequence[Prepared], answers: Answers[Tensors], parameters: Any) -> list[Any]:
-    outputs, position = [], 0
-    for one in prepared:
-        mine = answers.values[position : position + len(one.rows)]
-        position += len(one.rows)
-        outputs.append(task.postprocess(one, mine, parameters))
-    return outputs
+def are_quick(tensors: Tensors) -> bool:
+    """Whether making rows of these takes less than handing them to another thread would."""
+    texts = [array for array in tensors.values() if array.dtype == np.object_]
+    return (
+        sum(array.nbytes for array in tensors.values()) <= FEW_BYTES
+        and sum(array.size for array in texts) <= FEW_TEXTS
+        and sum(len(one) for array in texts for one in array.flat) <= FEW_CHARACTERS
+    )

@@ -2,52 +2,252 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from time import perf_counter, thread_time
+from typing import Any, TypeVar
 
+from app.serving.shares import Line, Share, Shares, new_ticket
+
+Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+LEAST_S = 0.0001  # is said to take an item of which nothing is known
+PART_S = 0.001  # of a request, that is begun at a time, if its items take less
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """The items of one request. It has a ticket while some of them, from `begun` on, have not been begun."""
+
+    function: Callable[[Any], Any]
+    items: Sequence[Any]
+    item_s: Sequence[float]
+    item_bytes: Sequence[int]
+    share: Share
+    turn: float
+    future: asyncio.Future[list[Any]] | None
+    """None once it is told, for the same reason as in `_work_once`."""
+    results: list[Any]
+    ticket: int = 0
+    begun: int = 0
+    running: int = 0  # parts
+    is_wanted: bool = True
+    fault: tuple[int, BaseException] | None = None  # of the first item that failed, and its position
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A part of a job, on a thread since then."""
+
+    job: _Job
+    part: range
+    expected_s: float
+    since: float
 
 
 class Pool:
-    """A few threads with a queue whose length, in seconds, is known."""
+    """A few threads that work on the items of many requests, with equal shares of their time for each caller.
 
-    def __init__(self, num_threads: int, name: str) -> None:
-        self._threads = ThreadPoolExecutor(num_threads, thread_name_prefix=name)
+    One thread more than `num_threads` works for who asks for little while all others work for who asks for much. What
+    is worked on at a time takes no more than `max_bytes` of memory, unless a single item does.
+    """
+
+    def __init__(self, num_threads: int, name: str, max_bytes: int = 2**63) -> None:
         self._num_threads = num_threads
-        self._num_jobs = 0
-        self._expected_s = 0.0
+        self._max_bytes = max_bytes
+        self._shares = Shares()
+        # What takes much memory waits in a line of its own, so that others go on while there is none for it.
+        self._small: Line[_Job] = Line()
+        self._large: Line[_Job] = Line()
+        self._jobs: set[_Job] = set()
+        self._running: dict[int, _Running] = {}  # by the number of the thread; the last is the one more
+        self._bytes = 0
+        self._is_open = True
+        self._changed = threading.Condition()
+        for number in range(num_threads + 1):
+            # Daemons, because whatever hangs there must not keep the process from ending.
+            threading.Thread(target=self._work, args=(number,), name=f"{name}-{number}", daemon=True).start()
 
-    @property
-    def wait_s(self) -> float:
-        """When new work would start, by what the work before it was expected to take; 0 if a thread is free."""
-        return self._expected_s / self._num_threads if self._num_jobs >= self._num_threads else 0.0
+    async def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        item_s: Sequence[float],
+        item_bytes: Sequence[int] | None = None,
+        *,
+        caller: Hashable = "",
+        weight: float = 1.0,
+    ) -> list[Result]:
+        """Call `function` with each item, several at a time; return the results in the order of the items.
 
-    async def run(self, function: Callable[[Callable[[], bool]], Result], expected_s: float) -> Result:
-        """Call `function(is_wanted)` on a thread.
-
-        When the caller of this is cancelled, work that has not started never does, and `is_wanted` turns false
-        for work that has: a thread cannot be stopped, but it can look up now and then.
+        Of each item `item_s` says how many seconds it should take, `item_bytes` how much memory if that is much.
+        Raises what the function raises of the first item that fails. No other is begun then, nor when the caller of
+        this is cancelled.
         """
-        unwanted = threading.Event()
-        self._num_jobs += 1
-        self._expected_s += expected_s
+        if not items:
+            return []
+        future: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
+        seconds = [max(LEAST_S, one) for one in item_s]
+        with self._changed:
+            share = self._shares.of(caller, weight)
+            self._shares.waits(share, sum(seconds), len(items))
+            job = _Job(
+                function, items, seconds, item_bytes or [0] * len(items), share, perf_counter(), future,
+                [None] * len(items),
+            )  # fmt: skip
+            self._jobs.add(job)
+            self._line_up(job)
+            self._changed.notify_all()
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, _raising_errors, function, lambda: not unwanted.is_set()
-            )
+            return await future
         finally:
-            self._num_jobs -= 1
-            self._expected_s -= expected_s
-            unwanted.set()
+            with self._changed:
+                self._jobs.discard(job)
+                self._drop(job)
+            del job, future
+
+    async def run(self, function: Callable[[], Result], expected_s: float, *, caller: Hashable = "") -> Result:
+        """Call `function`, which should take so many seconds."""
+        (result,) = await self.map(lambda _: function(), (None,), (expected_s,), caller=caller)
+        return result
+
+    def wait_s(self, caller: Hashable = "", seconds: float = 0.0, weight: float = 1.0) -> float:
+        """When `seconds` of new work of this caller would be begun, by what goes before it; 0 if a thread is free."""
+        with self._changed:
+            if len(self._running) < self._num_threads:
+                return 0.0
+            share, now = self._shares.of(caller, weight), perf_counter()
+            before = share.waiting_s + self._shares.seconds_before(share, share.waiting_s + seconds)
+            running = () if self._goes_ahead(share) else self._running.values()
+            rest = sum(max(0.0, one.since + one.expected_s - now) for one in running)
+            return (rest + before) / self._num_threads
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let the threads end when they have finished what they do now; cancel what waits."""
+        with self._changed:
+            self._is_open = False
+            for job in self._jobs:
+                if job.future:
+                    _tell(job.future, None, None)
+            self._changed.notify_all()
+
+    def _work(self, number: int) -> None:
+        with self._changed:
+            while self._is_open:
+                if not self._work_once(number):
+                    self._changed.wait()
+
+    def _work_once(self, number: int) -> bool:
+        """Work on a part of a job; false if there is none for this thread. While it waits it must hold no items."""
+        job = self._next() if number < self._num_threads else self._next_of_little()
+        if job is None:
+            return False
+        running = self._running[number] = self._begin(job)
+        self._changed.release()
+        used_s = thread_time()
+        try:
+            fault = _run(job, running.part)
+        finally:
+            used_s = thread_time() - used_s  # of a core: a thread that waits for one takes nothing from others
+            self._changed.acquire()
+            del self._running[number]
+        self._end(running, used_s, fault)
+        del fault  # or the error, its traceback and this frame would hold each other
+        return True
+
+    def _next(self) -> _Job | None:
+        small, large = self._small.first(), self._large.first()
+        if large and self._bytes and self._bytes + large.item_bytes[large.begun] > self._max_bytes:
+            large = None
+        return min((one for one in (small, large) if one), key=lambda one: (one.share.round, one.turn), default=None)
+
+    def _next_of_little(self) -> _Job | None:
+        job = self._small.first()
+        return job if job and self._goes_ahead(job.share) else None
+
+    def _goes_ahead(self, share: Share) -> bool:
+        """Whether all threads are busy, and with what this one need not wait for."""
+        now = perf_counter()
+        running = [one for number, one in self._running.items() if number < self._num_threads]
+        return len(running) == self._num_threads and all(
+            share.is_light_beside(one.job.share, now - one.since) for one in running
+        )
+
+    def _begin(self, job: _Job) -> _Running:
+        """The next part of a job; what is left of it lines up again."""
+        end, seconds = job.begun + 1, job.item_s[job.begun]
+        while end < len(job.items) and seconds + job.item_s[end] <= PART_S and not job.item_bytes[end]:
+            seconds += job.item_s[end]
+            end += 1
+        part = range(job.begun, end)
+        self._shares.leads(job.share)
+        self._shares.waits_no_more(job.share, seconds, len(part))
+        self._shares.starts(job.share, seconds)
+        self._bytes += job.item_bytes[part.start]
+        job.ticket, job.begun, job.turn = 0, end, job.turn + seconds
+        job.running += 1
+        if end < len(job.items):
+            self._line_up(job)
+        return _Running(job, part, seconds, perf_counter())
+
+    def _end(self, running: _Running, used_s: float, fault: tuple[int, BaseException] | None) -> None:
+        job = running.job
+        self._shares.ends(job.share, running.expected_s, used_s)
+        job.running -= 1
+        if job.item_bytes[running.part.start]:
+            self._bytes -= job.item_bytes[running.part.start]
+            self._changed.notify_all()
+        if fault:
+            # Items are begun in order, so one that failed before this one has been begun, too.
+            job.fault = min(job.fault or fault, fault, key=lambda one: one[0])
+            self._drop(job)
+        if not job.running and not job.ticket:
+            future, fault, job.future, job.fault = job.future, job.fault, None, None
+            if future:
+                _tell(future, job.results, fault[1] if fault else None)
+
+    def _line_up(self, job: _Job) -> None:
+        job.ticket = new_ticket()
+        (self._large if job.item_bytes[job.begun] else self._small).push(job)
+
+    def _drop(self, job: _Job) -> None:
+        """Begin no more of a job."""
+        job.is_wanted = False
+        if job.ticket:
+            job.ticket = 0
+            self._shares.waits_no_more(job.share, sum(job.item_s[job.begun :]), len(job.items) - job.begun)
+        for line in (self._small, self._large):
+            line.sweep(len(self._jobs))
 
 
-def _raising_errors(function: Callable[[Callable[[], bool]], Result], is_wanted: Callable[[], bool]) -> Result:
-    try:
-        return function(is_wanted)
-    except (StopIteration, SystemExit, KeyboardInterrupt) as error:
-        # A future does not take the first, whose caller would wait for ever; the others would end the event loop.
-        raise RuntimeError(f"the work raised {error!r}") from error
+def _run(job: _Job, part: range) -> tuple[int, BaseException] | None:
+    """Put the results of a part where they belong. Returns its first fault."""
+    for position in part:
+        if not job.is_wanted:
+            break
+        try:
+            job.results[position] = job.function(job.items[position])
+        except StopIteration as error:  # which no future takes
+            return position, RuntimeError(f"{error!r}")
+        except BaseException as error:  # SystemExit and its like would end the thread without a word
+            return position, error if isinstance(error, Exception) else RuntimeError(f"{error!r}")
+    return None
+
+
+def _tell(future: asyncio.Future[list[Any]], results: list[Any] | None, error: BaseException | None) -> None:
+    """From any thread; without results or an error, it is cancelled."""
+
+    def tell() -> None:
+        if future.done():  # nobody waits any more
+            return
+        if error:
+            future.set_exception(error)
+        elif results is None:
+            future.cancel()
+        else:
+            future.set_result(results)
+
+    with suppress(RuntimeError):  # the loop is closed
+        future.get_loop().call_soon_threadsafe(tell)

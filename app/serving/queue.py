@@ -121,7 +121,7 @@ class RowQueue(Generic[Row, Answer]):
         self.shares.starts(one.share, self._curve.row_seconds(one.length))
 
     def ended(self, batch: Sequence[Waiting[Row, Answer]], taken: float) -> None:
-        """The run of a batch has ended, after so many seconds, of which each row has a part as it should cost."""
+        """A batch has been run, for so many seconds of a core, of which each row has a part as it should cost."""
         seconds = [self._curve.row_seconds(one.length) for one in batch]
         for one, cost in zip(batch, seconds, strict=True):
             self.shares.ends(one.share, cost, taken * cost / sum(seconds))

@@ -27,10 +27,15 @@ class Share:
 
     weight: float = 1.0
     """A second of his work counts as so many."""
-    had: float = float("-inf")
+    had: float = float("-inf")  # he has never been here
     waiting: int = 0
     waiting_s: float = 0.0
     running_s: float = 0.0
+
+    @property
+    def round(self) -> float:
+        """Whoever is in the lowest is next; who are in the same are equals."""
+        return self.had // QUANTUM_S
 
     @property
     def wants_s(self) -> float:
@@ -65,20 +70,20 @@ class Shares:
             share = self._shares[caller, weight] = Share(weight)
         return share
 
-    def waits(self, share: Share, seconds: float) -> None:
-        """Something more of his waits."""
+    def waits(self, share: Share, seconds: float, number: int = 1) -> None:
+        """So many more things of his wait, for so many seconds of work in all."""
         if not share.waiting:
             share.had = max(share.had, self._now - QUANTUM_S if share.weight == 1 else self._now)
-        share.waiting += 1
+        share.waiting += number
         share.waiting_s += seconds
 
-    def waits_no_more(self, share: Share, seconds: float) -> None:
-        share.waiting -= 1
+    def waits_no_more(self, share: Share, seconds: float, number: int = 1) -> None:
+        share.waiting -= number
         share.waiting_s = share.waiting_s - seconds if share.waiting else 0.0
 
     def leads(self, share: Share) -> None:
         """It is his turn."""
-        self._now = max(self._now, share.had // QUANTUM_S * QUANTUM_S)
+        self._now = max(self._now, share.round * QUANTUM_S)
 
     @staticmethod
     def starts(share: Share, seconds: float) -> None:
@@ -88,7 +93,7 @@ class Shares:
 
     @staticmethod
     def ends(share: Share, seconds: float, taken: float) -> None:
-        """It is done, and took `taken` instead."""
+        """It is done, and took `taken` seconds of a core instead."""
         share.running_s = max(0.0, share.running_s - seconds)
         share.had += max(0.0, taken - seconds) * share.weight
 
@@ -160,7 +165,7 @@ class Line(Generic[AnyPlace]):
                 heappop(places)
                 self._num_entries -= 1
                 swept = True
-            if places and not swept and share.had // QUANTUM_S == round_:
+            if places and not swept and share.round == round_:
                 return places[0][2]
             heappop(self._shares)
             if places:
@@ -184,7 +189,7 @@ class Line(Generic[AnyPlace]):
 
     def _enter(self, share: Share) -> None:
         number = self._newest[share] = next(_numbers)
-        heappush(self._shares, (share.had // QUANTUM_S, self._places[share][0][0], number, share))
+        heappush(self._shares, (share.round, self._places[share][0][0], number, share))
 
 
 _numbers = count(1)

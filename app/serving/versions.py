@@ -111,17 +111,16 @@ class Versions:
             self.name, versions, model.manifest, is_ready, is_lost, model.loaded.placements, model.tuning
         )
 
-    def find(self, version: int | None = None, task: str | None = None) -> Live:
-        """Return the asked version or, without one, the newest that is live; with `task` the newest of that task.
+    def find(self, version: int | None, fits: Callable[[Manifest], bool]) -> Live:
+        """Return the asked version or, without one, the newest that is live and fits.
 
         Raises ModelNotFound and ModelNotReady.
         """
         live = [one for one in self.live if version in (None, one.model.manifest.version)]
-        if found := next((one for one in live if task in (None, one.model.manifest.task)), None):
+        if found := next((one for one in live if fits(one.model.manifest)), None):
             return found
         if live:
-            now = live[0].model.manifest
-            raise ModelNotReady(f"model {self.name} was replaced by one of task {now.task} meanwhile; ask again")
+            raise ModelNotReady(f"model {self.name} was replaced meanwhile, and takes other inputs now; ask again")
         if version is None:
             why = next((f": {one.reason}" for one in self._status.values() if one.reason), "")
             raise ModelNotReady(f"model {self.name} is not ready{why}")
@@ -143,8 +142,14 @@ class Versions:
         Raises ModelNotReady if the repository cannot be read, or the model is unloaded meanwhile.
         """
         self.is_wanted = True
-        async with self._one_reads_at_a_time:  # or an old list might come last
-            published = self._published = await self._loader.fingerprints(self.name)
+        try:
+            async with self._one_reads_at_a_time:  # or an old list might come last
+                published = self._published = await self._loader.fingerprints(self.name)
+        except ModelNotReady as error:
+            for version in [one.version for one in self._status.values() if one.state == "loading"]:
+                if version not in self._loading:
+                    self._status[version] = VersionStatus(version, "failed", str(error))
+            raise
         left, kept, slow = list(published), set[int](), dict[asyncio.Task[bool], int]()
         while self.is_wanted and (left or slow):
             # A version that takes long has a place among those that are kept, or all would be in memory at once.
@@ -189,7 +194,8 @@ class Versions:
         return task
 
     def _loaded(self, version: int, task: asyncio.Task[bool]) -> None:
-        if self._loading[version][1] is task:
+        _, running = self._loading.get(version, ("", None))
+        if running is task:
             del self._loading[version]
 
     async def _load_version(self, version: int, fingerprint: str) -> bool:
@@ -204,12 +210,13 @@ class Versions:
             opened = await self._loader.load(self.name, version)
         except Exception as error:  # a version that cannot be loaded must not take the service with it
             self._tell_failure(version, error)
-            return before is not None
-        self._live[version] = Live(await self._go_live(opened.loaded), opened)
+            return version in self._live
+        model = await self._go_live(opened.loaded)
+        replaced, self._live[version] = self._live.get(version), Live(model, opened)
         self._status[version] = VersionStatus(version, "ready")
         _log_live(opened.loaded)
-        if before:
-            self._retire(before.model)
+        if replaced:
+            self._retire(replaced.model)
         for old in sorted(self._live.keys() & self._published.keys(), reverse=True)[self._keep :]:
             self._status[old] = self._superseded(old)
             self._retire(self._live.pop(old).model)

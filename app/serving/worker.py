@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from app.runtimes.interrupt import Interrupt
 
 Result = TypeVar("Result")
+Call = tuple[Callable[[], Any], asyncio.Future[Any], Interrupt]
 
 LEAST_PRIORITY = 19  # of a thread, by Linux
 
@@ -32,8 +33,7 @@ class Worker:
     def __init__(self, name: str) -> None:
         self._loop = asyncio.get_running_loop()
         self._interrupt, self._timeout = Interrupt(), asyncio.timeout(None)
-        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any], Interrupt] | None]
-        self._calls = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._end: asyncio.Future[None] = self._loop.create_future()
         # A daemon, because a kernel that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -88,24 +88,26 @@ class Worker:
         return bool(done)
 
     def _work(self) -> None:
-        answer: asyncio.Future[Any] | None = None
+        call: Call | None = None
         try:
             while (call := self._calls.get()) is not None:
-                function, answer, interrupt = call
-                try:
-                    with interrupt.here():
-                        result = function()
-                except StopIteration as error:  # which no future takes
-                    self._tell(answer, error=RuntimeError(f"{function} raised {error!r}"))
-                except Exception as error:
-                    self._tell(answer, error=error)
-                else:
-                    self._tell(answer, result=result)
-                answer = None
+                self._answer(*call)
+                call = None  # what it computed last does not stay in memory until it computes again
         finally:
-            if answer is not None:  # SystemExit and its like end a thread without a word
-                self._tell(answer, error=WorkerDied("the worker thread ended"))
+            if call is not None:  # SystemExit and its like end a thread without a word
+                self._tell(call[1], error=WorkerDied("the worker thread ended"))
             self._tell(self._end)
+
+    def _answer(self, function: Callable[[], Any], answer: asyncio.Future[Any], interrupt: Interrupt) -> None:
+        try:
+            with interrupt.here():
+                result = function()
+        except StopIteration as error:  # which no future takes
+            self._tell(answer, error=RuntimeError(f"{function} raised {error!r}"))
+        except Exception as error:
+            self._tell(answer, error=error)
+        else:
+            self._tell(answer, result=result)
 
     def _tell(self, answer: asyncio.Future[Any], result: Any = None, error: Exception | None = None) -> None:
         def tell() -> None:

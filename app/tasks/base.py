@@ -27,6 +27,14 @@ class Prepared:
     context: Any = None  # what postprocess needs besides the answered rows
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What `preprocess` will need for an item: pixels to decode, and bytes of memory while it runs."""
+
+    pixels: int = 0
+    num_bytes: int = 0
+
+
 class Task(ABC):
     """Turn typed items into rows and answered rows into typed outputs.
 
@@ -57,6 +65,9 @@ class Task(ABC):
 
     takes_tensors: ClassVar[bool] = False
     """Whether items are tensors as the graph reads them: of any size, 0 included, and the caller's to answer for."""
+
+    has_needs: ClassVar[bool] = False
+    """Whether `needs` tells more than nothing."""
 
     priority: ClassVar[int] = 0
     """That of its rows in the queue: the larger, the later is their turn, but 0 is as good as 2."""
@@ -99,6 +110,10 @@ class Task(ABC):
     def find_items(self, query: str, limit: int) -> Sequence[Any]:
         """What the model can be asked about, for tasks that have a catalogue. Raises InvalidInput for all others."""
         raise InvalidInput(f"a model for {self.name} has no items to list; only one that recommends has")
+
+    def needs(self, item: Any) -> Needs:
+        """What is known of an item before anything is decoded. Raises InvalidInput as `preprocess` does."""
+        return Needs()
 
     def is_quick(self, item: Any) -> bool:
         """Whether `preprocess` takes less of this item than handing it to another thread would."""

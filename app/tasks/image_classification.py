@@ -6,18 +6,19 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
+from urllib.parse import unquote
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Task
-from app.tasks.images import read_square
+from app.tasks.base import Needs, Prepared, Task
+from app.tasks.images import needs_of, read_square
 from app.tasks.labels import Label, best_labels, read_labels
 from app.tasks.schema import Schema
 from app.tensors import Tensors
 
-DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
+DATA_URL = re.compile(r"\s*data:[^,]{0,200};\s*base64\s*,", re.IGNORECASE)  # of whatever type it says (RFC 2397)
 TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
@@ -26,7 +27,7 @@ def from_base64(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     start = DATA_URL.match(value)
-    text = value[start.end() :] if start else value
+    text = unquote(value[start.end() :]) if start else value
     try:
         digits = text.encode("ascii").translate(TO_STANDARD, delete=b" \t\r\n")
         return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4), strict_mode=True)
@@ -76,12 +77,19 @@ class ImageClassification(Task):
     Config, Input, Parameters = ImageClassificationConfig, ImageInput, ImageClassificationParameters
     Output = list[Label]
     binary_field = "image"
+    has_needs = True
     example: ClassVar[dict[str, Any]] = {"image": to_base64(Path(__file__).with_name("cat.jpg").read_bytes())}
 
     def __init__(self, config: ImageClassificationConfig, files: Mapping[str, Path]) -> None:
         self.image_size, self.resize_margin = config.image_size, config.resize_margin
         self._labels = read_labels(files[config.labels])
         self.class_names = {"probabilities": self._labels}
+
+    def needs(self, item: ImageInput) -> Needs:
+        try:
+            return needs_of(item.image)
+        except InvalidInput as error:
+            raise error.under("image") from None
 
     def preprocess(self, item: ImageInput, parameters: ImageClassificationParameters) -> Prepared:
         try:

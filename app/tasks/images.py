@@ -17,11 +17,17 @@ from PIL.WebPImagePlugin import WebPImageFile
 from simplejpeg import decode_jpeg, decode_jpeg_header
 
 from app.errors import InvalidInput
+from app.tasks.base import Needs
 from app.tasks.resampling import resample
 from app.tasks.transparency import crop
 
 MAX_PIXELS = 50_000_000
 MIN_SIDE = 8
+
+# What a pixel takes at the peak of reading, measured: a progressive JPEG keeps all its coefficients; of the others the
+# decoded picture, its middle and that as RGB are there at a time, and WebP's decoder has canvases of its own.
+BYTES_OF_A_PIXEL = {"JPEG": 3, "PNG": 13, "GIF": 13}
+MOST_BYTES_OF_A_PIXEL = 20
 
 # A JPEG is decoded several times faster at a half, quarter or eighth of its size. That is done only while this many
 # times the pixels that are needed remain on a side, so that the filter that made the training images decides.
@@ -66,6 +72,13 @@ def read_square(content: bytes, size: int, margin: int) -> npt.NDArray[np.uint8]
     # The square lies in the middle, so it can be turned upright when it is small.
     turn = UPRIGHT.get(_orientation(image))
     return square if turn is None else np.array(Image.fromarray(square).transpose(turn))
+
+
+def needs_of(content: bytes) -> Needs:
+    """What `read_square` will need for this picture, by its header. Raises InvalidInput as that does."""
+    image = _open(content)
+    pixels = image.width * image.height
+    return Needs(pixels, pixels * BYTES_OF_A_PIXEL.get(image.format or "", MOST_BYTES_OF_A_PIXEL))
 
 
 def _open(content: bytes) -> ImageFile:

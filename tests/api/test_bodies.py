@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 
 from app.repository.manifest import TensorSpec
 from app.repository.publish import publish
+from app.tasks.image_classification import to_base64
 
 PREDICT = "/v1/models/brightness/predict"
 
@@ -81,12 +83,119 @@ def test_the_type_is_read_off_the_content_and_not_believed(client):
     assert labels_of(reply) == ["dark"]
 
 
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP"])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "application/json",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "nonsense",
+    ],
+)
+@pytest.mark.parametrize("path", [PREDICT, "/hf/models/brightness"])
+def test_a_photo_is_known_by_its_bytes_whatever_its_type_is_said_to_be(client, path, content_type, form):
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    reply = client.post(f"{path}?top_k=1", content=picture(0, form), headers=headers)
+    assert reply.status_code == 200, reply.text
+    (best,) = reply.json() if path.startswith("/hf") else reply.json()["outputs"][0]
+    assert best["label"] == "dark"
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "application/octet-stream", "text/plain"])
+@pytest.mark.parametrize("before", ["", "\n "])
+def test_json_is_known_by_its_bytes_too(client, content_type, before):
+    body = before + json.dumps({"inputs": [to_base64(WHITE)]})
+    reply = client.post(PREDICT, content=body.encode(), headers={"Content-Type": content_type})
+    assert labels_of(reply) == ["bright"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        'name="f"; filename="1.png"',
+        "name=\"f\"; filename*=UTF-8''1.png",
+        'name="f"; filename=""',
+        'name="f"\r\nContent-Type: image/png',
+        'name="f"\r\nContent-Type: IMAGE/jpeg; q=1',
+        'name="f"\r\ncontent-type: application/octet-stream',
+        'name="file"',
+        'name="files[]"',
+        'name="image"',
+        'name="images"\r\nContent-Type: text/plain',
+    ],
+)
+def test_a_part_of_a_form_is_a_file_by_its_name_type_or_field(client, head):
+    part = f"--x\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + WHITE + b"\r\n"
+    parameter = b'--x\r\nContent-Disposition: form-data; name="top_k"\r\nContent-Type: text/plain\r\n\r\n1\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    reply = client.post(PREDICT, content=part + parameter + part + b"--x--\r\n", headers=kind)
+    assert labels_of(reply) == ["bright", "bright"]
+    assert [len(output) for output in reply.json()["outputs"]] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "data:image/png;base64,",
+        "data:application/octet-stream;base64,",
+        "data:;base64,",
+        "DATA:text/plain;charset=utf-8;BASE64,",
+        'data:image/png;name="a b.png";base64,',
+        " data:image/png;base64,",
+    ],
+)
+@pytest.mark.parametrize("path", [PREDICT, "/hf/models/brightness"])
+def test_a_data_url_of_any_type_is_read(client, path, prefix):
+    for text in (to_base64(WHITE), to_base64(WHITE).replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")):
+        reply = client.post(path, json={"inputs": [prefix + text]})
+        assert reply.status_code == 200, reply.text
+
+
+@pytest.mark.parametrize("url", ["data:image/png,abc", "data:image/svg+xml;utf8,<svg>", "http://x.test/a", "data:,"])
+def test_an_address_that_holds_no_base64_is_not_fetched(client, url):
+    reply = client.post(PREDICT, json={"inputs": [url]})
+    assert reply.status_code == 422
+    assert "inputs.0.image: not valid base64" in reply.json()["error"]
+
+
 def test_parameters_of_a_raw_body_are_in_the_query(client):
     reply = client.post(PREDICT + "?top_k=1", content=WHITE, headers={"Content-Type": "image/png"})
     assert len(reply.json()["outputs"][0]) == 1
     wrong = client.post(PREDICT + "?topk=1", content=WHITE, headers={"Content-Type": "image/png"})
     assert wrong.status_code == 422
     assert "topk" in wrong.json()["error"]
+
+
+def test_a_fault_of_a_parameter_has_one_place_wherever_it_was_sent(client):
+    for request in (
+        {"url": PREDICT + "?top_k=0", "content": WHITE, "headers": {"Content-Type": "image/png"}},
+        {"url": PREDICT, "files": {"file": WHITE}, "data": {"top_k": "0"}},
+        {"url": PREDICT, "files": {"file": WHITE}, "data": {"parameters": '{"top_k": 0}'}},
+        {"url": PREDICT, "json": {"inputs": [base64.b64encode(WHITE).decode()], "parameters": {"top_k": 0}}},
+    ):
+        reply = client.post(**request)
+        assert reply.status_code == 422
+        assert [detail["loc"] for detail in reply.json()["details"]] == [["parameters", "top_k"]]
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "place"),
+    [
+        ("top_k", b"\xff", ["parameters", "top_k"]),
+        ("parameters", b'{"top_k": "\xff"}', ["parameters"]),
+        ("parameters", rb'{"top_k": "\ud83d"}', ["parameters", "top_k"]),
+    ],
+)
+def test_a_field_of_a_form_that_is_no_unicode_is_named(client, field, content, place):
+    reply = client.post(PREDICT, files=[("file", ("1.png", WHITE)), (field, (None, content))])
+    assert reply.status_code == 422
+    (detail,) = reply.json()["details"]
+    assert detail["loc"] == place
+    assert "must be Unicode" in detail["msg"]
 
 
 def test_every_uploaded_file_is_an_item_in_order(client):
@@ -121,8 +230,11 @@ def test_parameters_of_a_form_are_fields_or_one_json_field(client):
             "form cannot",
         ),
         ({"content": b"--", "headers": {"Content-Type": "multipart/form-data"}}, 422, "form cannot"),
-        ({"content": WHITE}, 422, "Content-Type image/jpeg"),
-        ({"content": WHITE, "headers": {"Content-Type": "text/plain"}}, 422, "not valid JSON"),
+        ({"content": b"hello"}, 422, "Content-Type image/jpeg"),
+        ({"content": b"hello", "headers": {"Content-Type": "text/plain"}}, 422, "not valid JSON"),
+        ({"content": b"BM\0\0\0\0"}, 422, "not an image we can read"),
+        ({"content": b"II*\0", "headers": {"Content-Type": "application/json"}}, 422, "not an image we can read"),
+        ({"content": b"\xff\xd8\xff", "headers": {"Content-Type": "text/plain"}}, 422, "image"),
         ({"content": b"", "headers": {"Content-Type": "image/png"}}, 422, "the image is empty"),
         ({"json": {"inputs": [{"image": "%%%"}]}}, 422, "inputs.0.image: not valid base64"),
     ],

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from app.api.compression import accepted, deflate
+from app.api.compression import accepted, deflated
 from app.api.transit import Body, Transit
 from app.errors import InvalidInput, PayloadTooLarge, UnsupportedEncoding
 
@@ -35,7 +35,7 @@ def inflate(body: bytes, encoding: str, limit: int, size: int = 1_000_000) -> by
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_what_was_compressed_is_inflated_to_the_limit_and_no_further(encoding):
-    body = b"".join(deflate([b"abc" * 1000], encoding))
+    body = b"".join(deflated([b"abc" * 1000], encoding))
     assert len(body) < 100
     assert inflate(body, encoding.upper(), 3000) == b"abc" * 1000
     with pytest.raises(PayloadTooLarge, match="more than 2999 bytes"):

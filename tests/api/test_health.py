@@ -1,9 +1,12 @@
 """Readiness over HTTP: what was ready before can still predict, and what cannot is told."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from conftest import publish_sentiment
+import pytest
+from conftest import eventually, publish_sentiment
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 
 def test_a_version_that_fails_is_told_and_does_not_make_the_service_unready(
@@ -28,3 +31,21 @@ def test_a_newer_version_that_fails_beside_a_good_one_is_told(
     assert client.post("/v1/models/tiny-sentiment/load").status_code == 409
     assert client.get("/health/ready").json() == {"ready": True, "reason": "", "failed": ["tiny-sentiment version 2"]}
     assert client.get("/v2/models/tiny-sentiment/ready").status_code == 200
+
+
+def test_a_repository_that_cannot_be_read_at_the_start_is_tried_again(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [OSError(24, "Too many open files")]
+    listed = Path.iterdir
+
+    def iterdir(self: Path) -> Iterator[Path]:
+        if failures:
+            raise failures.pop()
+        return listed(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    monkeypatch.setattr("app.api.app.LOAD_AGAIN_S", 0.2)
+    with TestClient(app) as client:
+        eventually(lambda: client.get("/health/ready").status_code == 200)
+    assert not failures

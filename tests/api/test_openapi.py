@@ -2,6 +2,7 @@ import json
 
 import jsonschema
 import numpy as np
+import pytest
 from conftest import POSITIVE, publish_sentiment
 from graphs import cumulated, doubled_and_summed, publish_brightness, save
 from onnx import helper
@@ -122,3 +123,52 @@ def test_class_names_that_were_given_are_in_the_document(client, models_dir, tmp
     assert client.post("/v1/models/two/load").status_code == 200
     operation = client.get("/openapi.json").json()["paths"]["/v1/models/two/predict"]["post"]
     assert operation["x-class-names"] == {"doubled": ["cat", "dog", "eel"]}
+
+
+def parts_of(value):
+    """Every object inside a document."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from parts_of(one)
+
+
+def test_tools_that_make_clients_know_every_schema(client):
+    """Of what they do not know they leave out the whole operation: values of two types in one list, doubled names."""
+    document = client.get("/openapi.json").json()
+    for part in parts_of(document["components"]["schemas"]):
+        if isinstance(part.get("enum"), list):
+            assert len({type(value) for value in part["enum"]}) == 1, part
+    operations = [one for methods in document["paths"].values() for one in methods.values()]
+    names = [one["operationId"] for one in operations]
+    assert len(set(names)) == len(names)
+    kinds = {kind for one in operations for kind in one.get("requestBody", {"content": {}})["content"]}
+    assert all("*" not in kind for kind in kinds)
+    assert all(any(status.startswith("4") for status in one["responses"]) for one in operations)
+    assert document["servers"] == [{"url": "/"}]
+    assert document["security"] == []
+    assert document["info"]["license"]["identifier"] == "Apache-2.0"
+
+
+def test_an_item_may_be_written_bare_by_the_document_and_wrongly_by_neither(client):
+    document = client.get("/openapi.json").json()
+    body = document["paths"][PATH]["post"]["requestBody"]["content"]["application/json"]
+    for items in (["great film"], [{"text": "great film"}], ["a", {"text": "b"}]):
+        jsonschema.validate({"inputs": items}, resolved(document, body["schema"]))
+        assert client.post(PATH, json={"inputs": items}).status_code == 200
+    for items in ([7], [{"txt": "a"}], [["a"]], "great film"):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({"inputs": items}, resolved(document, body["schema"]))
+        assert client.post(PATH, json={"inputs": items}).status_code == 422
+
+
+def test_a_sequence_is_documented_as_it_is_taken(client):
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    schema = schemas["RequestParameters"]["properties"]["sequence_id"]
+    for value in (0, ""):
+        jsonschema.validate(value, schema)
+    for value in (1, "a"):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(value, schema)

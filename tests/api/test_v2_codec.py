@@ -36,7 +36,7 @@ def inference(**outputs: np.ndarray) -> Inference:
 def write(question: Question, inference: Inference) -> tuple[bytes, int | None]:
     """The body of the answer, and how much of it is JSON if tensors follow."""
     outputs = outputs_of(question, inference)
-    head = b"".join(written(question, inference, outputs))
+    head = b"".join(written(inference.manifest, question.id, outputs))
     chunks = [one.binary for one in outputs if one.binary is not None]
     return b"".join([head, *chunks]), len(head) if chunks else None
 

@@ -1,10 +1,12 @@
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 from conftest import eventually
@@ -49,6 +51,27 @@ def test_lines_arrive_whole_and_in_order(pipe, writer):
     assert [line.split("app.test: ")[1] for line in said[::2]] == [f"line {i}" for i in range(50)]
     assert all("GET /health/live 200" in line for line in said[1::2])
     assert writer.dropped == 0
+
+
+def test_lines_of_requests_that_come_one_after_another_are_written_together():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps together what is written at once
+
+    def read():
+        return [content.count(b"\n") for content in iter(lambda: theirs.recv(1_000_000), b"")]
+
+    with theirs, ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read)
+        with ours:
+            writer = LogWriter(FORMS["text"](), ours.fileno())
+            end, asked = monotonic() + 0.5, 0
+            while monotonic() < end:
+                asked += 1
+                writer.access(REQUEST)
+                sleep(0.0001)  # as the event loop, which lets others work while it waits for sockets
+            writer.close()
+        written = reading.result(10)
+    assert sum(written) == asked
+    assert len(written) < asked / 10
 
 
 def test_a_reader_that_stopped_keeps_nobody_waiting_and_what_is_dropped_is_counted(pipe, writer):

@@ -442,4 +442,4 @@ def test_a_request_nobody_waits_for_is_not_preprocessed_to_its_end(new_engine):
         await asyncio.sleep(0.2)
         return len(read)
 
-    assert go(main()) <= 5
+    assert go(main()) <= 6  # three on each of two threads

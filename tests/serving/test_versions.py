@@ -11,6 +11,7 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import publish_sentiment
 from graphs import doubled_and_summed
@@ -23,7 +24,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
-from app.tasks.text_classification import TextClassificationParameters, TextInput
+from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
 from app.tensors import Tensors
 
@@ -269,6 +270,30 @@ def test_two_loads_at_a_time_load_a_version_once(new_engine, gate):
         await asyncio.gather(*loads)
         assert len(gate.opening) == 1
         assert engine.is_ready(NAME)
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_request_that_is_read_longer_than_the_model_drains_is_told_so(new_engine, monkeypatch):
+    reading, release = Event(), Event()
+    prepare = TextClassification.preprocess
+
+    def slow(self: TextClassification, item: TextInput, parameters: Any) -> Any:
+        reading.set()
+        assert release.wait(20)
+        return prepare(self, item, parameters)
+
+    async def main():
+        engine = new_engine(drain_timeout_s=0.1)
+        await engine.load()
+        monkeypatch.setattr(TextClassification, "preprocess", slow)
+        asking = asyncio.create_task(predict(engine, *["good"] * 9))
+        await until(reading.is_set)
+        await engine.unload(NAME)
+        release.set()
+        with pytest.raises(ModelNotReady):
+            await asking
         await engine.stop()
 
     go(main())
@@ -537,6 +562,51 @@ def test_a_repository_that_cannot_be_read_takes_nothing_away(new_engine, models_
     go(main())
 
 
+def test_a_version_that_was_expected_and_cannot_be_looked_at_has_failed(new_engine, models_dir, tmp_path, monkeypatch):
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        publish_sentiment(models_dir, tmp_path / "2")
+
+        def gone(*_: Any) -> str:
+            raise OSError(5, "Input/output error")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(ModelRepository, "fingerprint", gone)
+            with pytest.raises(ModelNotReady, match="cannot be read just now"):
+                await engine.load(NAME)
+        assert states(engine) == {1: "ready", 2: "failed"}
+        await engine.load(NAME)
+        assert states(engine) == {1: "ready", 2: "ready"}
+        await engine.stop()
+
+    go(main())
+
+
+def test_a_model_whose_folder_cannot_be_read_hides_no_other(new_engine, models_dir, tmp_path, monkeypatch):
+    publish_sentiment(models_dir, tmp_path / "locked", name="locked")
+    listed = Path.iterdir
+
+    def iterdir(self: Path) -> Any:
+        if self.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return listed(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+
+    async def main():
+        engine = new_engine()
+        await engine.load()
+        assert engine.status().is_ready
+        assert (await predict(engine, "good")).outputs
+        await engine.load(NAME)
+        with pytest.raises(ModelNotReady, match="cannot be read just now"):
+            await engine.load("locked")
+        await engine.stop()
+
+    go(main())
+
+
 # What others see
 
 
@@ -624,21 +694,44 @@ def test_items_are_answered_by_no_version_of_another_task_than_they_were_read_fo
     async def main():
         engine = new_engine(keep_versions=keep)
         await engine.load()
-        task = engine.find(NAME).task
+        asked_of = engine.find(NAME)
         publish_as_tensors(models_dir, tmp_path)
         await engine.load(NAME)
         assert engine.find(NAME).task == "tensors"
         deadline = asyncio.get_running_loop().time() + 10
         asked = [TextInput(text="good")], TextClassificationParameters(), deadline
         try:
-            return (await engine.predict(NAME, None, *asked, own_task=task)).manifest.version
+            return (await engine.predict(NAME, None, *asked, read_for=asked_of)).manifest.version
         finally:
             await engine.stop()
 
     if keep == 2:  # the one before is still there
         assert go(main()) == 1
     else:
-        with pytest.raises(ModelNotReady, match="replaced by one of task tensors meanwhile; ask again"):
+        with pytest.raises(ModelNotReady, match="replaced meanwhile, and takes other inputs now; ask again"):
+            go(main())
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_tensors_are_answered_by_no_version_whose_tensors_are_others(new_engine, models_dir, tmp_path, keep):
+    inputs = {name: np.array([[2, 4]], np.int64) for name in ("input_ids", "attention_mask")}
+
+    async def main():
+        engine = new_engine(keep_versions=keep)
+        await engine.load()
+        asked_of = engine.find(NAME)
+        publish_as_tensors(models_dir, tmp_path)
+        await engine.load(NAME)
+        deadline = asyncio.get_running_loop().time() + 10
+        try:
+            return (await engine.infer(NAME, None, inputs, deadline, read_for=asked_of)).manifest.version
+        finally:
+            await engine.stop()
+
+    if keep == 2:
+        assert go(main()) == 1
+    else:
+        with pytest.raises(ModelNotReady, match="takes other inputs now; ask again"):
             go(main())
 
 

@@ -1,9 +1,10 @@
+import threading
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from conftest import word_tokenizer
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.explanations.text import TextExplanation
@@ -137,6 +138,24 @@ def test_a_long_text_has_the_tokens_it_has_in_pieces(encoder):
     words = ["good", "bad", "film"] * 3_000
     assert encoder.num_tokens(" ".join(words)) == len(words)
     assert encoder.encode(" ".join(words), truncate=True)["input_ids"].tolist() == [2, 3, 4] * 5 + [2]
+
+
+def test_other_threads_run_while_a_long_text_is_tokenized(tmp_path):
+    tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "好": 1}, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    tokenizer.save(str(tmp_path / "t.json"))
+    encoder, ticks, is_over = TextEncoder(tmp_path / "t.json", max_tokens=16), [], threading.Event()
+
+    def tick():
+        while not is_over.wait(0.001):
+            ticks.append(1)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    assert encoder.num_tokens("好" * MAX_CHARACTERS) == MAX_CHARACTERS  # takes some 0.1 s
+    is_over.set()
+    thread.join()
+    assert len(ticks) > 5
 
 
 def test_labels_come_best_first_and_ties_in_their_own_order():

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field
 
-from app.tasks.base import Prepared
+from app.tasks.base import Needs, Prepared
 from app.tasks.explanations.base import Explanation, one_label, require_label, rounded
 from app.tasks.explanations.coalitions import Floats, Kept
 from app.tasks.explanations.heat import overlay
@@ -59,6 +59,7 @@ class ImageExplanation(Explanation):
     Input, Parameters, Output = ImageInput, ImageExplanationParameters, ImageReasons
     example = ImageClassification.example
     binary_field = ImageClassification.binary_field
+    has_needs = True
     max_items = 4
 
     def __init__(self, task: ImageClassification) -> None:
@@ -69,6 +70,9 @@ class ImageExplanation(Explanation):
 
     def check(self, parameters: ImageExplanationParameters) -> None:
         require_label(parameters.label, self._task.class_names)
+
+    def needs(self, item: ImageInput) -> Needs:
+        return self._task.needs(item)
 
     def preprocess(self, item: ImageInput, parameters: ImageExplanationParameters) -> Prepared:
         square = self.square(item)

@@ -14,11 +14,18 @@ _TIME = rf"[\[(<]?(?:{_DATE}[T ,:-]{{1,3}}{_CLOCK}|{_CLOCK})(?:[Z+-][\d:]{{0,6}}
 _LEVEL = r"[\[(<]?(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|SEVERE|FATAL|CRITICAL|CRIT)[\])>]?"
 _NAME = r"[^\W\d_][\w.'’-]{0,24}+(?: [\w.'’()&-]{1,20}+){0,3}"
 _BOLD = r"(?:\*\*|__)?"
-_SPEAKER = rf"(?:{_BOLD}@?{_NAME}(?: ?[\[(][^\n\])]{{1,20}}[\])])?{_BOLD}(?::{_BOLD}[ \t]|：)|<[\w@+~.-]{{1,24}}>[ \t])"
-_MACHINE = r"\d{1,3}(?:\.\d{1,3}){3} "  # of a machine, in the log of a server
+_SPEAKER = (
+    rf"(?:{_BOLD}@?{_NAME}(?: ?[\[(][^\n\])]{{1,20}}[\])])?{_BOLD}(?::{_BOLD}[ \t]|：)|<?[\w@+~.-]{{1,24}}>[ \t])"
+)
+# Logs: of a server, of a compiler, of Go, of syslog, in seconds since 1970, in fields, in JSON.
+_RECORD = (
+    r"(?:\d{1,3}(?:\.\d{1,3}){3} |[\w./\\-]{1,80}+:\d{1,6}(?::\d{1,4})?: |[EWIFD]\d{4} \d|<\d{1,3}>\d? ?(?=[\dA-Z])"
+    r"|\d{10}(?:[.,]\d{1,9})? |(?:ts|time|level|lvl|msg)=|\{\")"
+)
+_LINE_ENDS = r"[ \t]*+(?=\n|\Z)"
 TURN = re.compile(
-    rf"[ \t]*+(?:{_TIME}(?:[ \t]|$)|{_LEVEL}[: \t]|{_MACHINE}|(?:{_TIME}[ ,-]{{0,3}})?{_SPEAKER}(?=\S)"
-    rf"|{_NAME},?[ \t]{{1,3}}{_TIME}[ \t]*+$|[–—―] ?\w)"
+    rf"[ \t]*+(?:{_TIME}(?:[ \t]|{_LINE_ENDS})|{_LEVEL}[: \t]|{_RECORD}|(?:{_TIME}[ ,-]{{0,3}})?{_SPEAKER}(?=\S)"
+    rf"|{_NAME},?[ \t]{{1,3}}(?:[—–-] )?(?:(?:Today|Yesterday) at )?{_TIME}{_LINE_ENDS}|[–—―] ?\w)"
 )
 """A line of a chat or a log: it begins with a time, a level, a name and a colon, or a dash."""
 
@@ -27,6 +34,7 @@ _TIMING = re.compile(
     rf"^(?:\d{{1,6}}[ \t]*+\n|(?<=\n\n)[^\n]{{1,40}}+\n)?[ \t]*+{_BETWEEN}(?:[ \t]++-->[ \t]++|,){_BETWEEN}[^\n]*+$",
     re.MULTILINE,
 )
+_SBV = re.compile(r":\d{2}\.\d{3},\d")  # quickly found, where the pattern above is slow
 _HEADER = re.compile(r"(?:\A\ufeff?WEBVTT|^(?:NOTE|STYLE|REGION)\b)[^\n]*+(?:\n[^\n]++)*+", re.MULTILINE)
 _CUE_MARKS = re.compile(r"</?[cvbiu](?:[. ][^<>\n]{0,40})?>|<\d{1,2}:[\d:.]{4,10}>|\{\\[^{}\n]{1,30}\}")
 _QUOTED = re.compile(r"[ \t]*+(?:>[ \t]?+)*+")
@@ -39,7 +47,8 @@ _ATTRIBUTION = re.compile(
 
 
 def is_subtitles(text: str) -> bool:
-    return bool(_TIMING.search(text))
+    """Return whether there are lines that say from when to when words are shown."""
+    return bool(("-->" in text or _SBV.search(text)) and _TIMING.search(text))
 
 
 def without_timings(text: str) -> str:

@@ -13,22 +13,23 @@ def _words(text: str) -> frozenset[str]:
 TITLES = _words(
     "dr drs prof mr mrs ms mx messrs rev hon gen col lt sgt capt cpt cmdr maj adm gov sen rep pres supt mt ste"
     " hr fr frl dipl dipl.-ing ing mag mme mmes mlle mlles mgr sra sres srta sig sigg sig.ra dott dott.ssa prof.ssa avv"
-    " geom dhr mevr exmo exma judr mudr tp ths ts doç yrd г-н г-жа акад проф доц κα δρ καθ"
+    " geom dhr mevr exmo exma dl judr mudr tp ths ts doç yrd г-н г-жа др акад проф доц κα δρ καθ"
     " डॉ श्री श्रीमती प्रो कु डा ডা ড মো د أ"
 )
 
 # Within a sentence, whatever follows.
 WITHIN = _words(
     "approx ca env aprox incl inkl einschl excl exkl zzgl bzw resp esp viz vs cf vgl sog ggf evtl evt e.g i.e z.b d.h"
-    " u.a p.ex p.ej v.a m.a.w d.w.z bijv o.a f.eks t.ex dvs d.v.s np tzn tj tzw m.in např tzv örn bkz напр"
+    " u.a p.ex p.ej v.a m.a.w d.w.z bijv o.a f.eks t.ex dvs d.v.s bl.a np tzn tj tzw m.in např tzv örn bkz напр"
     " т.е т.к π.χ δηλ βλ ul św geb gest hrsg ул пр-т просп пер вул св avda"
 )
 
 # Within a sentence if a number follows: "Fig. 3", "p. 5", "Nr. 7", "Jan. 5".
 BEFORE_A_NUMBER = _words(
-    "no nos nr nrs num núm nº n° fig figs abb tab eq eqs vol vols bd ch chap cap kap sec sect § art arts par para abs"
-    " p pp pág págs pag pagg s ss op ver ext tel fax apt rm pt bl blz č čl str стр рис табл гл ст п пп д кв корп том"
-    " вып αρ σελ εικ lk klo jan feb mar apr jun jul aug sep sept oct nov dec"
+    "no nos nr nrs num núm nº n° fig figs abb tab eq eqs vol vols bd ch chap cap kap sec sect § art arts par para"
+    " abs p pp pág págs pag pagg s ss op ver ext tel fax apt rm pt hal bl blz č čl str"
+    " стр рис табл гл ст п пп д кв корп том вып"
+    " αρ σελ εικ lk klo jan feb mar apr jun jul aug sep sept oct nov dec"
 )
 
 # Within a sentence if a small letter follows: they may end one, too.

@@ -69,7 +69,7 @@ def _goes_on_behind_dot(sentence: str, rest: str, language: str) -> bool:
         return False
     written = re.split("['’]", found[1])[-1]
     word, first = written.lower(), rest[0]
-    if first.isupper() and word in abbreviations.LAST:
+    if first.isupper() and written in abbreviations.LAST:
         may_be_name = language == "de" or word in ("г", "гг")  # "usw. Banken", "г. Москва"
         return may_be_name and not _begins_with_common_word(rest, language)
     is_loud = written.isupper() and 1 < len(written) <= 3  # "CA", "NP": names, whatever they are in small letters

@@ -39,6 +39,19 @@ LINES = {
         "[ERROR] the disk is full",
         "WARNING - the disk is nearly full",
     ],
+    "prompts": ["ben> hi there you all", "anna> hello to you too", "ben> bye"],
+    "seconds": ["1714557600.123 started the server", "1714557601.456 disk is full"],
+    "a compiler": ["app/a.py:12: error: something is wrong", "app/a.py:13:5: warning: this too is wrong"],
+    "a log of Go": [
+        "E0501 12:00:00.000 1 main.go:1] cannot open file",
+        "I0501 12:00:01.000 1 main.go:2] opened the file",
+    ],
+    "a log in fields": ['level=info msg="started. ok"', 'level=error msg="failed"'],
+    "a log in JSON": ['{"level":"info","msg":"started. ok"}', '{"level":"error","msg":"disk is full"}'],
+    "a log of RFC 5424": [
+        "<34>1 2003-10-11T22:14:15.003Z host su - failed",
+        "<34>1 2003-10-11T22:14:16.003Z host su - ok",
+    ],
     "a system log": ["May  1 12:00:00 host sshd[1]: session opened", "May  1 12:00:01 host cron[2]: job has started"],
     "a log of requests": [
         '10.0.0.1 - - [01/May/2024:12:00:00 +0000] "GET / HTTP/1.1" 200 12',
@@ -54,6 +67,14 @@ def test_every_line_is_a_sentence(lines: list[str], gap: str) -> None:
     found, _ = sentences(source, 100)
     assert [sentence.text for sentence in found] == lines
     assert [source[sentence.start : sentence.end] for sentence in found] == lines
+
+
+@pytest.mark.parametrize(
+    "head", ["Ben Smith  10:15 AM", "Ben — Today at 10:15", "[10:15] Ben Smith", "Ben, 1/5/24, 10:15"]
+)
+def test_a_name_above_what_was_said_begins_a_turn(head: str) -> None:
+    chat = f"{head}\nhello there my friends\n{head}\nand welcome"
+    assert texts(chat) == [f"{head}\nhello there my friends", f"{head}\nand welcome"]
 
 
 def test_a_turn_of_several_lines_and_sentences_is_split_as_any_text() -> None:

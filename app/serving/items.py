@@ -1,0 +1,149 @@
+"""What comes before and after a batch: from items to rows, and from answered rows to outputs."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from app.errors import InvalidInput, Overloaded, PayloadTooLarge
+from app.serving.batcher import Answers, answer_by, weight_of
+from app.serving.pool import Pool
+from app.tasks.base import Needs, Prepared, Task, require_parameters
+from app.tensors import Tensors
+
+FEW_ITEMS = 4  # that a request may have to be prepared on the event loop, if they are quick
+LEARNING_RATE = 0.1
+PIXELS_OF_AN_ITEM = 250_000  # take about as long as all else that is done with a picture
+LARGE_BYTES = 16_000_000  # from which on the memory that an item needs is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Threads for what comes before a batch and for what comes after it: answers must not wait behind new inputs."""
+
+    before: Pool
+    after: Pool
+
+
+class Items:
+    """Prepares the items of one model and finishes its answers; callers have equal shares of the threads."""
+
+    def __init__(
+        self, name: str, pools: Pools, *, max_rows: int, max_pixels: int, refused: Callable[[str, int], None]
+    ) -> None:
+        """A request may have `max_rows` rows and `max_pixels` pixels. `refused` is told of what comes too late."""
+        self._name = name
+        self._pools = pools
+        self._max_rows = max_rows
+        self._max_pixels = max_pixels
+        self._refused = refused
+        self._effort_s: dict[str, float] = {}  # what an item without pixels takes, by the name of the task
+
+    async def prepare(
+        self, task: Task, items: Sequence[Any], parameters: Any, deadline: float, caller: str
+    ) -> list[Prepared]:
+        """The rows of each item.
+
+        Raises InvalidInput and PayloadTooLarge, which name the item, Overloaded and DeadlineExceeded.
+        """
+        require_parameters(task, parameters)
+        num_rows = 0
+
+        def prepare_one(item: tuple[int, Any, float]) -> Prepared:
+            nonlocal num_rows
+            position, value, effort = item
+            started = perf_counter()
+            try:
+                prepared = task.preprocess(value, parameters)
+            except InvalidInput as error:
+                raise error.under("inputs", position) from None
+            self._learn(task, (perf_counter() - started) / effort)
+            num_rows += len(prepared.rows)
+            if num_rows > self._max_rows:  # all before this one have been begun; so no more are than need be
+                raise self._too_many(position, num_rows)
+            return prepared
+
+        if len(items) <= FEW_ITEMS and all(map(task.is_quick, items)):
+            prepared = [prepare_one((i, item, 1.0)) for i, item in enumerate(items)]
+        else:
+            async with answer_by(deadline):
+                needs = await self._needs(task, items, caller)
+                efforts = [1 + one.pixels / PIXELS_OF_AN_ITEM for one in needs]
+                item_s = [self._effort_s.get(task.name, 0.0) * effort for effort in efforts]
+                self._admit(task, item_s, deadline, caller)
+                prepared = await self._pools.before.map(
+                    prepare_one,
+                    list(zip(range(len(items)), items, efforts, strict=True)),
+                    item_s,
+                    [one.num_bytes if one.num_bytes >= LARGE_BYTES else 0 for one in needs],
+                    caller=(caller, self._name),
+                    weight=weight_of(task.priority),
+                )
+        return prepared
+
+    async def finish(
+        self,
+        task: Task,
+        prepared: Sequence[Prepared],
+        answers: Answers[Tensors],
+        parameters: Any,
+        deadline: float,
+        caller: str,
+    ) -> list[Any]:
+        """The output of each item. Raises DeadlineExceeded."""
+        mine, position = [], 0
+        for one in prepared:
+            mine.append((one, answers.values[position : position + len(one.rows)]))
+            position += len(one.rows)
+
+        def finish_one(item: tuple[Prepared, Sequence[Tensors]]) -> Any:
+            return task.postprocess(*item, parameters)
+
+        if len(mine) <= FEW_ITEMS and task.answers_quickly:
+            return [finish_one(item) for item in mine]
+        async with answer_by(deadline):
+            return await self._pools.after.map(
+                finish_one, mine, [0.0] * len(mine), caller=(caller, self._name), weight=weight_of(task.priority)
+            )
+
+    async def _needs(self, task: Task, items: Sequence[Any], caller: str) -> Sequence[Needs]:
+        """What each item needs. Raises PayloadTooLarge where that is too much for one request."""
+        if not task.has_needs:
+            return [Needs()] * len(items)
+
+        def needs_of(item: tuple[int, Any]) -> Needs:
+            try:
+                return task.needs(item[1])
+            except InvalidInput as error:
+                raise error.under("inputs", item[0]) from None
+
+        found = await self._pools.before.map(
+            needs_of, list(enumerate(items)), [0.0] * len(items), caller=(caller, self._name)
+        )
+        pixels = 0
+        for i, one in enumerate(found):
+            pixels += one.pixels
+            if pixels > self._max_pixels:
+                raise PayloadTooLarge(
+                    f"up to here the images have {pixels:,} pixels, and those of a request may have "
+                    f"{self._max_pixels:,}; send them in several requests"
+                ).under("inputs", i)
+        return found
+
+    def _admit(self, task: Task, item_s: Sequence[float], deadline: float, caller: str) -> None:
+        patience, seconds = deadline - asyncio.get_running_loop().time(), sum(item_s)
+        wait = self._pools.before.wait_s((caller, self._name), seconds, weight_of(task.priority))
+        if wait and wait + seconds > patience:
+            self._refused("preprocess", len(item_s))
+            raise Overloaded(f"reading the inputs would begin in about {wait:.2f} s, which is too late", wait)
+
+    def _learn(self, task: Task, seconds: float) -> None:
+        before = self._effort_s.get(task.name, 0.0)
+        self._effort_s[task.name] = before + LEARNING_RATE * (seconds - before)
+
+    def _too_many(self, position: int, num_rows: int) -> PayloadTooLarge:
+        return PayloadTooLarge(
+            f"inputs.{position}: up to here the inputs make {num_rows} rows, and a request may make "
+            f"{self._max_rows}; send them in several requests"
+        )

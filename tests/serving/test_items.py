@@ -1,0 +1,115 @@
+"""Items of a request before and after the batch, through the engine."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from io import BytesIO
+from typing import Any
+
+import pytest
+from conftest import publish_sentiment
+from graphs import publish_brightness
+from PIL import Image
+
+from app.errors import InvalidInput, PayloadTooLarge
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.engine import LocalEngine
+from app.tasks.explanations.image import ImageExplanationParameters
+from app.tasks.image_classification import ImageClassificationParameters, ImageInput
+from app.tasks.text_classification import TextClassificationParameters, TextInput
+from app.telemetry import Telemetry
+
+
+def picture(width: int, height: int, colour: str = "red", format: str = "PNG") -> ImageInput:
+    file = BytesIO()
+    Image.new("RGB", (width, height), colour).save(file, format)
+    return ImageInput(image=file.getvalue())
+
+
+def run(engine: LocalEngine, asking: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    async def main() -> Any:
+        await engine.load()
+        try:
+            return await asking()
+        finally:
+            await engine.stop()
+
+    return asyncio.run(asyncio.wait_for(main(), 30))
+
+
+@pytest.fixture
+def engine(models_dir, tmp_path) -> LocalEngine:
+    publish_brightness(models_dir, tmp_path)
+    options = RuntimeOptions(device="cpu", threads=2)
+    return LocalEngine(ModelRepository(models_dir), Telemetry(), options=options, max_pixels=100_000)
+
+
+async def see(engine: LocalEngine, *pictures: ImageInput, caller: str = "") -> list[str]:
+    deadline = asyncio.get_running_loop().time() + 20
+    parameters = ImageClassificationParameters()
+    prediction = await engine.predict("brightness", None, pictures, parameters, deadline, None, None, caller)
+    return [labels[0].label for labels in prediction.outputs]
+
+
+def test_pictures_of_many_callers_are_answered_in_their_order(engine):
+    async def asking() -> list[list[str]]:
+        colours = ["red", "green", "blue"] * 10
+        asked = [picture(20 + i, 30, colour) for i, colour in enumerate(colours)]
+        return await asyncio.gather(*(see(engine, *asked[i:], caller=str(i)) for i in range(3)))
+
+    colours = ["red", "green", "blue"] * 10
+    colours = [{"green": "green"}.get(one, one) for one in colours]
+    assert run(engine, asking) == [colours[i:] for i in range(3)]
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_all_pixels_of_a_request_are_counted_by_the_headers_before_one_is_decoded(engine, format):
+    whole = picture(200, 200, format=format)
+    # Nobody looks so far; but the whole of a WebP must be there to find its header.
+    cut = whole if format == "WEBP" else ImageInput(image=whole.image[: len(whole.image) * 3 // 4])
+
+    async def asking() -> None:
+        with pytest.raises(PayloadTooLarge, match=r"120,000 pixels, and those of a request may have 100,000") as error:
+            await see(engine, cut, cut, whole)
+        assert error.value.details[0]["loc"] == ["inputs", 2]
+        soon = asyncio.get_running_loop().time() + 20
+        parameters = ImageExplanationParameters()
+        with pytest.raises(PayloadTooLarge):
+            await engine.predict("brightness", None, [whole] * 3, parameters, soon, "explanation")
+        assert await see(engine, whole, whole) == ["red", "red"]
+
+    run(engine, asking)
+
+
+def test_of_several_bad_pictures_the_first_is_named(engine):
+    bad = ImageInput(image=b"\x89PNG\r\n\x1a\n nothing")
+
+    async def asking() -> None:
+        for _ in range(5):
+            with pytest.raises(InvalidInput) as error:
+                await see(engine, picture(20, 20), bad, picture(20, 20), bad)
+            assert error.value.details[0]["loc"] == ["inputs", 1, "image"]
+
+    run(engine, asking)
+
+
+def test_many_texts_are_answered_in_their_order_and_the_first_fault_is_named(models_dir, tmp_path):
+    publish_sentiment(models_dir, tmp_path / "more", name="more")
+    engine = LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu", threads=2))
+
+    async def asking() -> None:
+        texts = ["good", "bad"] * 100
+
+        async def ask(texts: list[str]) -> Any:
+            items, deadline = [TextInput(text=text) for text in texts], asyncio.get_running_loop().time() + 20
+            return await engine.predict("more", None, items, TextClassificationParameters(), deadline)
+
+        answer = await ask(texts)
+        labels = [{"good": "positive", "bad": "negative"}[text] for text in texts]
+        assert [output[0].label for output in answer.outputs] == labels
+        texts[150] = texts[37] = " "
+        with pytest.raises(InvalidInput) as error:
+            await ask(texts)
+        assert error.value.details == [{"loc": ["inputs", 37, "text"], "msg": "the text is empty"}]
+
+    run(engine, asking)
