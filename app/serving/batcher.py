@@ -435,6 +435,8 @@ class Batcher(Generic[Row, Answer]):
             for one in wanted:
                 one.group = object()
                 self._queue.push(one)
+            self._arrived.set()  # the other workers may have found nothing, and wait
+            self._changed.set()
 
     def _remember_what_fits(self, live: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> None:
         group, cells = live[0].group, len(live) * max(one.length for one in live) / 2
