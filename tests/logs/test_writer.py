@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -135,6 +136,19 @@ Bad()
 import logging
 logging.getLogger("app").info("%d", "no number")
 """
+
+
+def test_without_a_stderr_nothing_is_written_into_another_file(tmp_path):
+    program = """
+import logging, os, sys
+while (other := os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)) < 2: pass
+from app.logs.writer import start
+start("text")
+logging.getLogger("app").info("to whom?")
+"""
+    command = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(program)} {tmp_path / 'other'} 2>&-"
+    subprocess.run(["sh", "-c", command], check=True)
+    assert (tmp_path / "other").read_bytes() == b""
 
 
 def test_whatever_fails_or_warns_in_the_process_goes_through_it():
