@@ -236,7 +236,7 @@ class Batcher(Generic[Row, Answer]):
         now, lanes = perf_counter(), [lane for lane in self._lanes if lane.is_ready]
         is_ahead = self._goes_ahead(share)
         running_s = 0.0 if is_ahead else sum(max(0.0, lane.busy_until - now) for lane in lanes)
-        return (running_s + queued_s * self._state.cost) / len(lanes)
+        return (running_s + queued_s * self._state.cost) / max(1, len(lanes))  # none, if one has just begun to hang
 
     def _make_room(self, missing: int, num_rows: int, share: Share) -> bool:
         """Refuse the newest requests of whoever has most rows waiting, if that are more than `share` will have."""
