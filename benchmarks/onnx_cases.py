@@ -12,7 +12,7 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -270,27 +270,25 @@ async def _asked(case: Case, engine: LocalEngine, name: str, expected: Tensors) 
     return []
 
 
-async def run(chosen: argparse.Namespace) -> int:
-    share, shares = map(int, chosen.share.split("/"))
+async def try_all(found: Iterable[Case], slow_s: float) -> dict[str, Counter[str]]:
+    """Return for each form how many verdicts of each kind there were, and print those that say something."""
     counts: dict[str, Counter[str]] = {form: Counter() for form in FORMS}
     with tempfile.TemporaryDirectory(prefix="tessera-") as folder:
         models, scratch = Path(folder) / "models", Path(folder) / "scratch"
         models.mkdir()
         scratch.mkdir()
         engine = LocalEngine(ModelRepository(models), Telemetry(), options=RuntimeOptions(device="cpu"))
-        for i, case in enumerate(cases()):
-            if i % shares != share - 1 or chosen.only not in case.name:
-                continue
+        for case in found:
             for form in FORMS:
                 started = perf_counter()
                 for verdict in await try_case(case, form, engine, models, scratch):
                     counts[form][verdict.kind] += 1
                     if verdict.kind not in (TRIED, BATCHED):
                         print(f"{verdict.kind}: {case.name}, {form}: {verdict.why:.300}", flush=True)
-                if (took := perf_counter() - started) > chosen.slow:
+                if (took := perf_counter() - started) > slow_s:
                     print(f"took {took:.1f} s: {case.name}, {form}", flush=True)
         await engine.stop()
-    return report(counts)
+    return counts
 
 
 def report(counts: dict[str, Counter[str]]) -> int:
@@ -312,7 +310,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--slow", type=float, default=5.0, help="name cases that take more than so many seconds")
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    return asyncio.run(run(parser.parse_args(arguments)))
+    chosen = parser.parse_args(arguments)
+    share, shares = map(int, chosen.share.split("/"))
+    found = (case for i, case in enumerate(cases()) if i % shares == share - 1 and chosen.only in case.name)
+    return report(asyncio.run(try_all(found, chosen.slow)))
 
 
 if __name__ == "__main__":
