@@ -94,6 +94,7 @@ def _tune(chosen: argparse.Namespace, settings: Settings) -> int:
 
 
 def _add(chosen: argparse.Namespace, settings: Settings) -> int:
+    logging.getLogger("app").setLevel(logging.WARNING)
     wishes = Wishes(dict(chosen.size), chosen.example, chosen.labels)
     try:
         added = add(chosen.file, chosen.name, settings.models_dir, wishes)

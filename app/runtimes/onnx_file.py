@@ -49,11 +49,6 @@ class OnnxFile:
     def nodes(self) -> list[Node]:
         return [node_of(message) for message in self.graph.messages(NODES)]
 
-    def operators(self) -> set[tuple[str, str]]:
-        """Return (domain, name) of every operator, also of those inside functions and subgraphs."""
-        bodies = [self.graph.messages(NODES), *(one.messages(FUNCTION_NODES) for one in self.functions)]
-        return {(node.domain, node.operator) for body in bodies for node in _all_nodes(body)}
-
     def external_files(self) -> list[str]:
         """Return the locations, as they are written, of the files that hold tensors of this graph.
 
