@@ -36,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         shown = logging.StreamHandler()
         shown.setFormatter(FORMS[settings.log_format]())
         shown.terminator = ""
-        logging.basicConfig(level=logging.INFO, handlers=[shown])
+        # Tuning has a table to show, and loads models again and again.
+        logging.basicConfig(level=logging.WARNING if chosen.run is _tune else logging.INFO, handlers=[shown])
     return int(chosen.run(chosen, settings))
 
 
@@ -87,13 +88,13 @@ def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
 
 
 def _tune(chosen: argparse.Namespace, settings: Settings) -> int:
-    logging.getLogger("app").setLevel(logging.WARNING)
     options = RuntimeOptions(device=settings.device, threads=settings.threads)
     repository = ModelRepository(settings.models_dir)
     return tune_models(repository, chosen.models, options, seconds=chosen.seconds, if_missing=chosen.if_missing)
 
 
 def _add(chosen: argparse.Namespace, settings: Settings) -> int:
+    logging.getLogger("app").setLevel(logging.WARNING)
     wishes = Wishes(dict(chosen.size), chosen.example, chosen.labels)
     try:
         added = add(chosen.file, chosen.name, settings.models_dir, wishes)

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from app.errors import InvalidArtifact
+from app.independence.examples import require_independent_rows as prove
 from app.repository.manifest import (
     Batching,
     CardFiles,
@@ -143,6 +145,8 @@ def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
         draft = replace(draft, warning=warning, limits=[warning, *draft.limits])
     task, sessions = open_draft(recipe.task, draft)
     golden = golden_examples(task, sessions, draft)
+    for variant in (draft, *(replace(draft, **dict(one)) for one in draft.variants.values())):
+        require_independent_rows(recipe, variant)
     if recipe.held_out:
         progress("judging the explanations")
         judged = faithfulness(task, sessions, recipe.held_out(run))
@@ -206,10 +210,13 @@ def judge(recipe: Recipe, draft: Draft, run: Run) -> str:
 
     Raises TrainingError if it is not, unless it is to be published anyway.
     """
+    if draft.has_own_data:
+        progress(f"what {recipe.name} must reach is meant for its packaged data, and not asked of {run.source}")
     if run.tiny:
         return verdict.TINY
     if draft.has_own_data:
-        progress(f"what {recipe.name} must reach is meant for its packaged data, and not asked of {run.source}")
+        if not verdict.is_compared(draft.metrics, recipe.must_lead):
+            return verdict.NOT_COMPARED
         found = verdict.behind(draft.metrics, recipe.must_lead, recipe.may_trail)
         is_level = verdict.level(draft.metrics, recipe.must_lead, recipe.may_trail)
     else:
@@ -234,6 +241,17 @@ def open_draft(name: str, draft: Draft) -> tuple[Task, dict[str, Session]]:
     load = RUNTIMES[draft.runtime]
     options = RuntimeOptions(device="cpu", precision=draft.precision)
     return load_task(name, draft), {graph: load(draft.files[file], options) for graph, file in draft.graphs.items()}
+
+
+def require_independent_rows(recipe: Recipe, draft: Draft) -> None:
+    """Raises TrainingError if rows that share a batch would change each other's answers."""
+    task, sessions = open_draft(recipe.task, draft)
+    graphs = {graph: draft.files[file] for graph, file in draft.graphs.items()}
+    examples = [(example.input, example.parameters) for example in draft.examples]
+    try:
+        prove(task, sessions, draft.runtime, graphs, examples, draft.batching.max_batch_size)
+    except InvalidArtifact as error:
+        raise TrainingError(f"{recipe.name} is not published: {error}") from error
 
 
 def golden_examples(task: Task, sessions: Mapping[str, Session], draft: Draft) -> tuple[Golden, ...]:

@@ -13,6 +13,8 @@ TRIVIAL = (MAJORITY, POPULARITY, SEASONAL_NAIVE)
 
 TINY = "It was made by a tiny run, to try the recipe, and has learned next to nothing."
 
+NOT_COMPARED = "How good it is was not measured: it was compared with nothing."
+
 
 def short_of(metrics: Sequence[Metric], must_reach: Mapping[str, float]) -> list[str]:
     """Which figures are below what they must reach."""
@@ -34,6 +36,10 @@ def behind(metrics: Sequence[Metric], must_lead: Mapping[str, Better], but: Sequ
         elif lead == 0 and trivial:
             found.append(f"{metric.name} is {metric.value:.4g}, and so is that of {trivial[0]}")
     return found
+
+
+def is_compared(metrics: Sequence[Metric], must_lead: Mapping[str, Better]) -> bool:
+    return bool(_beside_the_best(metrics, must_lead, ()))
 
 
 def level(metrics: Sequence[Metric], must_lead: Mapping[str, Better], but: Sequence[str] = ()) -> list[str]:

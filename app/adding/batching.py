@@ -25,7 +25,7 @@ def why_unbatched(graph: Graph, answered: Answered, config: RawTensorsConfig | N
     if config is None:
         return "its inputs have no first dimension in common that counts rows"
     if any(answered.sizes[key] != 1 for key in batch):
-        return "it does not run on a single row"
+        return "the dimension that counts rows has another size than 1"
     if largest < 2:
         return "it takes one row at a time"
     if len(batch) > 1 and not _fails_if_unlike(graph, answered):

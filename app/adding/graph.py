@@ -1,22 +1,26 @@
 """A graph that is to be added: what it says of itself, and how it is run."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Timer
 
 from app.adding.dimensions import Dimensions, dimensions_of
 from app.adding.maps import without_maps
 from app.errors import InvalidArtifact
 from app.runtimes import PROGRAMS, RUNTIMES
+from app.runtimes.interrupt import Interrupt, Interrupted
 from app.runtimes.onnx import signature_of_onnx
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.program import Program
 from app.runtimes.pytorch import signature_of_pytorch
 from app.runtimes.signature import Signature
 from app.tasks.tensors import Filling, Probe, filled
-from app.tensors import Tensors
+from app.tensors import Session, Tensors
 
+MOST_SECONDS = 60.0  # for one run of a few rows
 ON_CPU = RuntimeOptions(device="cpu")
 FORMATS = {".onnx": ("onnx", signature_of_onnx), ".pt2": ("pytorch", signature_of_pytorch)}
 
@@ -34,7 +38,7 @@ class Graph:
         self.signature: Signature = signature_of(path)
         if not self.signature.inputs or not self.signature.outputs:
             raise InvalidArtifact(f"{path.name} has no inputs or no outputs")
-        self.session = RUNTIMES[self.runtime](path, ON_CPU)
+        self.session: Session = Patient(RUNTIMES[self.runtime](path, ON_CPU), path.name)
         self.dimensions: Dimensions = dimensions_of(self.signature)
 
     @cached_property
@@ -43,6 +47,29 @@ class Graph:
 
     def filled(self, shapes: Mapping[str, Sequence[int]], filling: Filling) -> Tensors:
         return {one.name: filled(one.datatype, shapes[one.name], filling) for one in self.signature.inputs}
+
+
+class Patient:
+    """A session whose runs are ended after MOST_SECONDS; then raises InvalidArtifact."""
+
+    def __init__(self, session: Session, file: str) -> None:
+        self._session, self._file = session, file
+        self.placement = session.placement
+
+    def run(self, inputs: Tensors) -> Tensors:
+        interrupt = Interrupt()
+        timer = Timer(MOST_SECONDS, interrupt.set)
+        timer.start()
+        try:
+            with interrupt.here():
+                return self._session.run(inputs)
+        except Interrupted:
+            raise InvalidArtifact(f"{self._file} does not end within {MOST_SECONDS:.0f} s on small inputs") from None
+        finally:
+            timer.cancel()
+
+    def trimmed(self) -> AbstractContextManager[None]:
+        return self._session.trimmed()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,36 @@ from app.adding.dimensions import Dimensions, Key
 from app.runtimes.signature import Bounds
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-MORE_SIZES = (3, 5, 7, 10, 12, 24, 33, 48, 80, 96, 100, 192, 224, 300, 320, 384, 640, 768, 1024)
+MORE_SIZES = (
+    3,
+    5,
+    7,
+    10,
+    12,
+    24,
+    33,
+    48,
+    80,
+    96,
+    100,
+    192,
+    224,
+    300,
+    320,
+    384,
+    640,
+    768,
+    1024,
+    2048,
+    4096,
+    8192,
+    16384,
+)
+STARTS = (1, 8, 32)  # from which sizes are changed one by one
 MAX_NUMBERS = 20_000_000
 MOST_UNLIKE = 3  # dimensions whose sizes differ from that of all others
 NUMBER = re.compile(r"(?<![\w.])[1-9]\d{0,3}(?![\w.])")
+PRODUCT = re.compile(r"\b(\d{1,4}) ?\* ?(\d{1,4})\b")
 ALL_NUMBERS = re.compile(r"\d+")
 
 Sizes = Mapping[Key, int]
@@ -56,30 +82,33 @@ class SizeSearch(Generic[Found]):
         yield from self._found(dict.fromkeys(self._free, size) for size in self._more_sizes())
 
     def told(self) -> Iterator[Found]:
-        """Yield what is found by going after the numbers in what the graph says, where it came furthest."""
-        order = count()
-        said: set[tuple[int, str]] = set()
-        heap: list[tuple[int, int, int, dict[Key, int], str, frozenset[str]]] = []
+        """Yield what is found by setting sizes to the numbers in what the graph says, first where it came furthest.
 
-        def remember(sizes: dict[Key, int], fault: str, before: frozenset[str]) -> None:
-            progress = self._progress(self._bounded(sizes))
-            if (progress, fault) not in said:
-                said.add((progress, fault))
-                kinds = before | {ALL_NUMBERS.sub("#", fault)}
-                heappush(heap, (-progress, -len(kinds), next(order), sizes, fault, kinds))
+        It came further if more of its operators ran, if it says what it has not said before, or if what it says of two
+        shapes is that fewer of their sizes differ.
+        """
+        order, kinds = count(), dict[str, int]()
+        heap: list[tuple[int, int, int, int, dict[Key, int], str]] = []
 
-        start = dict.fromkeys(self._free, 1)
-        remember(start, self._said.get(self._key(start), ""), frozenset())
+        def remember(sizes: dict[Key, int], said: str) -> None:
+            kind = kinds.setdefault(ALL_NUMBERS.sub("#", said), len(kinds))
+            heappush(
+                heap, (-self._progress(self._bounded(sizes)), -kind, _unlike_halves(said), next(order), sizes, said)
+            )
+
+        for size in STARTS:
+            start = dict.fromkeys(self._free, size)
+            if said := self._said.get(self._key(start)):
+                remember(start, said)
         while heap and monotonic() < self._end:
-            _, _, _, sizes, fault, kinds = heappop(heap)
-            for number in dict.fromkeys(map(int, NUMBER.findall(fault))):
+            *_, sizes, said = heappop(heap)
+            for number in _numbers(said):
                 for key in self._free:
                     changed = {**sizes, key: number}
-                    if self._key(changed) in self._said:
-                        continue
-                    yield from self._found([changed])
-                    if said_now := self._said.get(self._key(changed)):
-                        remember(changed, said_now, kinds)
+                    if self._key(changed) not in self._said:
+                        yield from self._found([changed])
+                        if answer := self._said.get(self._key(changed)):
+                            remember(changed, answer)
 
     def unlike(self) -> Iterator[Found]:
         """Yield what is found with one, two or three sizes unlike all others."""
@@ -115,6 +144,19 @@ class SizeSearch(Generic[Found]):
 
     def _key(self, sizes: Sizes) -> tuple[int, ...]:
         return tuple(self._bounded(sizes).values())
+
+
+def _numbers(said: str) -> list[int]:
+    """The numbers in a sentence, and what is written as a product of two."""
+    products = [int(a) * int(b) for a, b in PRODUCT.findall(said)]
+    return list(dict.fromkeys([*map(int, NUMBER.findall(said)), *products]))
+
+
+def _unlike_halves(said: str) -> int:
+    """How many numbers of the first half of a sentence are others than those of the second."""
+    numbers = ALL_NUMBERS.findall(said)
+    half = len(numbers) // 2
+    return sum(a != b for a, b in zip(numbers[:half], numbers[-half:], strict=True)) if half else 0
 
 
 def _within(size: int, bounds: Bounds | None) -> int:

@@ -1,6 +1,7 @@
 """Large bodies are read and written beside the event loop, so that small requests are answered meanwhile."""
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from time import perf_counter
 from typing import TypeVar
 
@@ -16,15 +17,22 @@ TURN_S, TURN_BYTES = 0.02, 1_000_000  # of writing, after which it is somebody e
 class Aside:
     """One thread to read and one to write: the interpreter runs one at a time, so that more would only delay the loop.
 
-    Nothing is begun for who has hung up.
+    Callers have equal shares of each. Nothing is begun for who has hung up.
     """
 
     def __init__(self) -> None:
         self._reader, self._writer = Pool(1, "read"), Pool(1, "write")
+        self._caller = ""
+
+    def of(self, caller: str) -> "Aside":
+        """Return the same threads, for what this caller sends and gets."""
+        own = copy(self)
+        own._caller = caller
+        return own
 
     async def read(self, function: Callable[[], Result], *, is_quick: bool) -> Result:
         """Call `function`, on the loop if it takes less than handing it to another thread would."""
-        return function() if is_quick else await self._reader.run(function, 0.0)
+        return function() if is_quick else await self._reader.run(function, 0.0, caller=self._caller)
 
     async def write(self, pieces: Iterator[bytes], up_to_bytes: float = float("inf")) -> list[bytes]:
         """Return pieces until there are `up_to_bytes`, or all. None of them may take long to make."""
@@ -39,7 +47,7 @@ class Aside:
 
     async def write_on(self, pieces: Iterator[bytes]) -> list[bytes]:
         """Return the pieces of the next milliseconds; none if there are none left."""
-        written, _ = await self._writer.run(lambda: _taken(pieces, TURN_S), TURN_S)
+        written, _ = await self._writer.run(lambda: _taken(pieces, TURN_S), TURN_S, caller=self._caller)
         return written
 
     def close(self) -> None:

@@ -78,6 +78,7 @@ IN_JSON = {
     "model_type": "Input should be an object",
     "dict_type": "Input should be an object",
     "list_type": "Input should be a valid array",
+    "none_required": "Input should be null",
 }
 
 

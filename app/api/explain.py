@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from app.api.aside import QUICK_BYTES, Aside
 from app.api.bodies import is_raw, read_items
+from app.api.callers import caller_of
 from app.api.direct import Handler
 from app.api.limits import Limits
 from app.api.predict import Question, ask, respond, version_of
@@ -25,11 +26,12 @@ def explain_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, 
                 f"there are explanations for: {', '.join(EXPLANATIONS)}"
             )
         max_items = min(limits.max_items, kind.max_items)
-        items, parameters = await aside.read(
+        own = aside.of(caller_of(request))
+        items, parameters = await own.read(
             lambda: read_items(request, body, kind, max_items, limits.json),
             is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, kind),
         )
-        return Question(items, parameters, partial(respond, aside, kind), kind.name)
+        return Question(items, parameters, partial(respond, own, kind), kind.name)
 
     async def explain(request: Request, names: dict[str, str]) -> Response:
         return await ask(engine, limits, request, names["model"], version_of(names), read)

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from app.api.aside import QUICK_BYTES, Aside
+from app.api.callers import caller_of
 from app.api.contracts import contract_of
 from app.api.direct import Handler
 from app.api.errors import faults_of, invalid_input, on_service_error
@@ -65,8 +66,9 @@ def hf_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, Handl
 
     async def answer(request: Request, names: dict[str, str]) -> Response:
         async def read(request: Request, body: bytes, manifest: Manifest) -> Question:
-            return await aside.read(
-                lambda: _question(request, body, manifest, names.get("task"), limits, aside),
+            own = aside.of(caller_of(request))
+            return await own.read(
+                lambda: _question(request, body, manifest, names.get("task"), limits, own),
                 is_quick=len(body) <= QUICK_BYTES or _is_raw(request, body, manifest),
             )
 

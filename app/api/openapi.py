@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from app.api import access, deadline, v2_openapi
 from app.api.contracts import Contract, contract_of
 from app.api.errors import ErrorEnvelope
+from app.api.examples import item_in_words, item_of
 from app.api.hf import tasks_of
 from app.api.hf_contracts import WIRES, hf_contract_of
 from app.api.v2_schemas import InferenceRequest, InferenceResponse
@@ -18,6 +19,7 @@ from app.repository.manifest import Manifest
 from app.serving.engine import Engine
 from app.tasks import TASKS
 from app.tasks.explanations import EXPLANATIONS
+from app.tasks.tensors import RawTensors
 
 FILE = "application/octet-stream"  # or image/*, or any: it is known by its bytes
 REF = "#/components/schemas/{model}"
@@ -117,12 +119,14 @@ def operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
     return {
         "tags": ["predict"],
         "summary": f"{manifest.name}: {manifest.task}",
-        "description": f"{verbatim(manifest.description)}\n\n{task.__doc__}\n\nOne version that is loaded answers at "
-        f"`/v1/models/{manifest.name}/versions/{{version}}/predict`; now this is version {manifest.version}.",
+        "description": f"{verbatim(manifest.description)}\n\n{task.__doc__}{item_in_words(manifest)}\n\n"
+        f"One version that is loaded answers at `/v1/models/{manifest.name}/versions/{{version}}/predict`; "
+        f"now this is version {manifest.version}.",
         "operationId": f"predict_{manifest.name}",
         "parameters": [DEADLINE],
         "requestBody": {"required": True, "content": _bodies(manifest, contract)},
         "responses": {"200": {"description": described, "content": answers}},
+        **({"x-class-names": names} if (names := manifest.config.get("class_names")) else {}),
     }
 
 
@@ -148,9 +152,10 @@ def explain_operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
 
 def _bodies(manifest: Manifest, contract: Contract) -> dict[str, Any]:
     """The forms in which a native request may come, with an example in JSON."""
-    content: dict[str, Any] = {
-        "application/json": {"schema": _ref(contract.Request.__name__), "example": example_request(manifest)}
-    }
+    body: dict[str, Any] = {"schema": _ref(contract.Request.__name__)}
+    if (example := example_request(manifest)) is not None:
+        body["example"] = example
+    content = {"application/json": body}
     if TASKS[manifest.task].binary_field:
         file = {"type": "string", "format": "binary"}
         properties = {"file": {"type": "array", "items": file}}
@@ -160,7 +165,7 @@ def _bodies(manifest: Manifest, contract: Contract) -> dict[str, Any]:
 
 
 def hf_operation(manifest: Manifest, task: str, contract: Contract) -> dict[str, Any]:
-    example = example_request(manifest) if task == manifest.task else {"inputs": [TASKS[task].example]}
+    example = (task == manifest.task and example_request(manifest)) or {"inputs": [TASKS[task].example]}
     item, fields = example["inputs"][0], TASKS[task].Input.model_fields
     if isinstance(item, dict) and len(fields) == 1:
         (item,) = item.values()
@@ -182,9 +187,15 @@ def hf_operation(manifest: Manifest, task: str, contract: Contract) -> dict[str,
     }
 
 
-def example_request(manifest: Manifest) -> dict[str, Any]:
-    """A request that this very model answers: its first golden example, else the example of its task."""
+def example_request(manifest: Manifest) -> dict[str, Any] | None:
+    """A request that this very model answers: its first golden example, else one by its signature or of its task.
+
+    None if it would be too long to read.
+    """
     golden = shown_golden(manifest)
+    if golden is None and manifest.task == RawTensors.name:
+        item = item_of(manifest)
+        return None if item is None else {"inputs": [item]}
     if golden is None:
         return {"inputs": [TASKS[manifest.task].example]}
     return {"inputs": [golden.input], "parameters": golden.parameters}

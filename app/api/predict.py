@@ -37,14 +37,14 @@ class Question(NamedTuple):
 
 def predict_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, Handler]:
     async def read(request: Request, body: bytes, manifest: Manifest) -> Question:
-        task = TASKS[manifest.task]
-        items, parameters = await aside.read(
+        task, own = TASKS[manifest.task], aside.of(caller_of(request))
+        items, parameters = await own.read(
             lambda: read_items(request, body, task, limits.max_items, limits.json),
             is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, task),
         )
         if wants_bytes(request, task, len(items)):
             return Question(items, parameters, respond_bytes)
-        return Question(items, parameters, partial(respond, aside, task))
+        return Question(items, parameters, partial(respond, own, task))
 
     async def predict(request: Request, names: dict[str, str]) -> Response:
         return await ask(engine, limits, request, names["model"], version_of(names), read)

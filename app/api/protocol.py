@@ -127,11 +127,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._piece = len(piece)
             self._fed += len(piece)
             try:
-                self.parser.feed_data(piece)
-                position += len(piece)
-            except HttpParserUpgrade as other_protocol:
-                position += other_protocol.args[0]
-                self._ask_without_upgrade()
+                position += self._feed(piece)
             except HttpParserError as error:
                 self._refuse(*(self._fault or _fault_of(error)))
                 return
@@ -140,6 +136,15 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
         if not self._unanswered:
             self._expect_progress()
+
+    def _feed(self, piece: bytes) -> int:
+        """Parse the start of `piece`, which is all of it unless it asks for another protocol. Return its length."""
+        try:
+            self.parser.feed_data(piece)
+        except HttpParserUpgrade as other_protocol:
+            self._ask_without_upgrade()
+            return int(other_protocol.args[0])
+        return len(piece)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -13,6 +13,7 @@ from app.errors import DeadlineExceeded, InvalidInput, ModelNotReady, Overloaded
 
 # A client that is still sending does not read our answer; so we read on for a while, and forget what comes.
 MOST_DISCARDED = 8
+SMALL_SHARE = 1 / 4096  # of the room for all bodies, which one may have whatever the others do
 
 
 class Transit:
@@ -20,6 +21,7 @@ class Transit:
 
     Together they may have `most_bytes`. Where there would be more, the one is refused that is still arriving and has
     held most for longest: bytes times seconds. That is little for a quick upload, and for a slow one that is small.
+    A small one is never refused for want of room: of those there are no more than connections.
     """
 
     def __init__(self, limit_of: Callable[[str], int], timeout_s: float, most_bytes: int) -> None:
@@ -28,6 +30,7 @@ class Transit:
         self.timeout_s = timeout_s
         self.is_stopping = False
         self._most_bytes = most_bytes
+        self._small_bytes = SMALL_SHARE * most_bytes
         self._held = 0
         self._arriving: set[Body] = set()
 
@@ -46,14 +49,14 @@ class Transit:
         """Count so many more bytes of a body that arrives. May refuse it, or others."""
         body.held += size
         self._held += size
-        if self._held <= self._most_bytes:
+        if self._held <= self._most_bytes or body.held <= self._small_bytes:
             return
         settled = self._held - sum(one.held for one in self._arriving)
         if settled + body.held > self._most_bytes:
             self._let_go(body, Overloaded("too many bytes of other requests are being worked on", 1.0))
-        while self._held > self._most_bytes:
+        while self._held > self._most_bytes and (large := [one for one in self._arriving if self._is_large(one)]):
             why = "there is no room for more bytes of requests, and this one has held most for longest"
-            self._let_go(max(self._arriving, key=Body.weight), Overloaded(why, 1.0))
+            self._let_go(max(large, key=Body.weight), Overloaded(why, 1.0))
 
     def arrived(self, body: "Body") -> None:
         self._arriving.discard(body)
@@ -63,6 +66,9 @@ class Transit:
         self._arriving.discard(body)
         self._held -= body.held
         body.held = 0
+
+    def _is_large(self, body: "Body") -> bool:
+        return body.held > self._small_bytes
 
     def _let_go(self, body: "Body", why: ServiceError) -> None:
         self.ends(body)

@@ -28,20 +28,21 @@ def infer_handlers(engine: Engine, limits: Limits, aside: Aside) -> dict[str, Ha
         arrived = asyncio.get_running_loop().time()
         deadline = arrived + deadline_of(request, limits.request_timeout_s)
         model, version = names["model"], version_of(names)
-        manifest = engine.find(model, version)
+        manifest, caller = engine.find(model, version), caller_of(request)
+        own = aside.of(caller)
         try:
             body = await body_by(deadline, request)
             async with while_connected(request):
                 async with answer_by(deadline):
-                    question = await read(request, body, manifest, limits, aside)
+                    question = await read(request, body, manifest, limits, own)
                 del body  # tensors that lie in it keep it
                 if question.timeout_us:
                     deadline = arrived + min(question.timeout_us / 1e6, LONGEST_MS / 1e3)
                 inference = await engine.infer(
-                    model, version, question.inputs, deadline, question.priority, manifest, caller_of(request)
+                    model, version, question.inputs, deadline, question.priority, manifest, caller
                 )
                 async with answer_by(deadline):
-                    return await respond(request, question, inference, limits, aside)
+                    return await respond(request, question, inference, limits, own)
         except (ClientGone, ClientDisconnect):
             return Response(status_code=499)  # for the metrics; nobody reads it
 

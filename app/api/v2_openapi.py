@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from app.api.examples import item_of
 from app.api.v2_codec import HEADER_LENGTH
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest, TensorSpec
@@ -42,7 +43,7 @@ def example_request(manifest: Manifest) -> dict[str, Any] | None:
     if sum(prod(_sizes(spec)) for spec in manifest.inputs) > MOST_ELEMENTS:
         return None
     golden = shown_golden(manifest) if manifest.task == "tensors" else None
-    known = golden.input if golden else {}
+    known = golden.input if golden else item_of(manifest) or {}
     return {"inputs": [_example_tensor(spec, known.get(spec.name)) for spec in manifest.inputs]}
 
 

@@ -13,7 +13,6 @@ Parameter = str | float | bool
 Size = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 # Many tools that read OpenAPI know no list of values of two types.
 NO_SEQUENCE = {"anyOf": [{"type": "integer", "enum": [0]}, {"type": "string", "enum": [""]}]}
-NOT_SHARED = "shared memory is not supported; send the tensor itself"
 
 
 class InputParameters(NullIsAbsent):

@@ -14,7 +14,7 @@ from time import monotonic
 import numpy as np
 
 from app.independence.layout import Layout
-from app.independence.trial import COUNT, Trial
+from app.independence.trial import COUNT, FEWER, Trial
 from app.runtimes.program import Program, Step, Value
 from app.tensors import Array, Tensors
 
@@ -62,9 +62,10 @@ class Late(Exception):
 def fault_of_operators(program: Program, batch: Tensors, end: float = inf) -> str | None:
     """Return in words which operator lets rows influence each other, or None if none does.
 
-    `batch` are COUNT rows that the graph can compute. Raises Late after `end` of the monotonic clock.
+    `batch` are COUNT rows that the graph can compute, and tensors that are the same for all of them. Raises Late after
+    `end` of the monotonic clock.
     """
-    states: dict[str, State] = {name: Rows(np.ascontiguousarray(batch[name]), Layout(0)) for name in program.inputs}
+    states: dict[str, State] = {name: _given(batch[name]) for name in program.inputs}
     places: dict[Step, int] = {}
     waiting = deque(program.steps)
     while waiting:
@@ -83,14 +84,26 @@ def fault_of_operators(program: Program, batch: Tensors, end: float = inf) -> st
     return None
 
 
+def _given(array: Array) -> State:
+    if array.shape[:1] == (COUNT,):
+        return Rows(np.ascontiguousarray(array), Layout(0))
+    return Fixed(array, array)  # the same for all rows
+
+
 def _inside(program: Program, states: Mapping[str, State], step: Step) -> Sequence[Step] | None:
-    """The operators in place of one that chooses by a value that no row can change."""
-    if step.condition is None:
+    """The operators inside one that conceals them, if what it reads is known."""
+    if not step.conceals:
         return None
-    state = states[step.condition] if step.condition in states else _constant(program, step.condition)
-    if isinstance(state, Fixed) and np.array_equal(state.value, state.fewer):
-        return program.inside(step, state.value)
-    return None
+    values = {}
+    for name in step.reads:
+        match states[name] if name in states else _constant(program, name):
+            case Fixed(value, fewer):
+                values[name] = value, fewer
+            case Rows(array, layout):
+                values[name] = array, layout.chosen(array, COUNT, FEWER)
+            case _:
+                return None
+    return program.inside(step, values)
 
 
 def _fault_of_output(name: str, state: State) -> str | None:
@@ -113,8 +126,9 @@ def _judged(program: Program, states: Mapping[str, State], steps: Sequence[Step]
     joined = next((state for state in known.values() if isinstance(state, Joined)), None)
     rows = {name: state for name, state in known.items() if isinstance(state, Rows)}
     reads_rows = any(name not in one.shapes for one in steps for name in one.reads if name in rows)
-    if joined is None and reads_rows and any(one.branches for one in steps):
-        joined = Joined(f"{last.operator} runs other operators on what rows hold")
+    concealing = next((one for one in steps if one.conceals), None)
+    if joined is None and reads_rows and concealing:
+        joined = Joined(f"{concealing.operator} {concealing.conceals}")
     if joined is None and len(steps) > MOST_STEPS:
         joined = Joined(f"the operators before {last.operator} cannot be looked at one by one")
     if joined is not None:

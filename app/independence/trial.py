@@ -27,6 +27,8 @@ class Trial:
         self._rows = rows
         self._names = steps[-1].writes
         self._known = [value for value, _ in fixed.values() if isinstance(value, np.ndarray)]
+        texts = [text for step in steps for text in step.texts]
+        self._known.append(np.array([*texts, *(f"a{text}b{text}" for text in texts)], np.object_))
         batch, fewer = {name: value for name, (value, _) in rows.items()}, self._fewer(rows)
         self._run = program.prepare(steps, {name: one for name, (one, _) in fixed.items()}, batch, self._names)
         self._run_fewer = program.prepare(steps, {name: one for name, (_, one) in fixed.items()}, fewer, self._names)

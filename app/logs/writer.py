@@ -100,7 +100,9 @@ class LogWriter(logging.Handler):
 
 def start(form: LogFormat) -> LogWriter:
     """Send all that this process logs, warns of or fails with outside of a request to one writer on stderr."""
-    writer = LogWriter(FORMS[form]())
+    # Of a process that was started without a stderr, its number may be that of any other file by now.
+    descriptor = STDERR if sys.stderr else os.open(os.devnull, os.O_WRONLY)
+    writer = LogWriter(FORMS[form](), descriptor)
     root = logging.getLogger()
     root.addHandler(writer)
     root.setLevel(logging.INFO)

@@ -13,7 +13,7 @@ IR_VERSION, OPSETS, GRAPH, FUNCTIONS = 1, 8, 7, 25
 NODES, WEIGHTS, SPARSE_WEIGHTS, INPUTS, OUTPUTS = 1, 5, 15, 11, 12
 NODE_INPUTS, NODE_OUTPUTS, OPERATOR, ATTRIBUTES, DOMAIN = 1, 2, 4, 5, 7
 ATTRIBUTE_NAME, ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_TENSORS, ATTRIBUTE_GRAPHS = 1, 5, 6, 10, 11
-ATTRIBUTE_INTEGER, ATTRIBUTE_INTEGERS = 3, 8
+ATTRIBUTE_INTEGER, ATTRIBUTE_INTEGERS, ATTRIBUTE_TEXTS = 3, 8, (4, 9)
 DIMS, TENSOR_NAME, EXTERNAL = 1, 8, 13
 SPARSE_VALUES, FUNCTION_NODES = 1, 7
 
@@ -48,11 +48,6 @@ class OnnxFile:
 
     def nodes(self) -> list[Node]:
         return [node_of(message) for message in self.graph.messages(NODES)]
-
-    def operators(self) -> set[tuple[str, str]]:
-        """Return (domain, name) of every operator, also of those inside functions and subgraphs."""
-        bodies = [self.graph.messages(NODES), *(one.messages(FUNCTION_NODES) for one in self.functions)]
-        return {(node.domain, node.operator) for body in bodies for node in _all_nodes(body)}
 
     def external_files(self) -> list[str]:
         """Return the locations, as they are written, of the files that hold tensors of this graph.

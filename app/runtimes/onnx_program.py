@@ -9,17 +9,14 @@ import numpy as np
 
 from app.runtimes.onnx import inline_functions, open_part
 from app.runtimes.onnx_file import (
-    ATTRIBUTE_GRAPH,
-    ATTRIBUTE_NAME,
+    ATTRIBUTE_TEXTS,
     ATTRIBUTES,
     DIMS,
     GRAPH,
     INPUTS,
     IR_VERSION,
     NODE_INPUTS,
-    NODE_OUTPUTS,
     NODES,
-    OPERATOR,
     OPSETS,
     OUTPUTS,
     SPARSE_VALUES,
@@ -30,6 +27,7 @@ from app.runtimes.onnx_file import (
     OnnxFile,
     node_of,
 )
+from app.runtimes.onnx_subgraphs import scan_rounds, taken_branch
 from app.runtimes.program import Step, Value
 from app.runtimes.protobuf import Message, field
 from app.tensors import Array
@@ -44,6 +42,8 @@ OLDEST_IR = 8  # of older ones, weights are inputs too
 ONLY_SHAPES = {
     "Shape": 0, "Size": 0, "EyeLike": 0, "RandomNormalLike": 0, "RandomUniformLike": 0, "CastLike": 1,
 }  # fmt: skip
+CONCEALS = {"StringNormalizer": "leaves out texts by what they are"}
+SCAN_OPSET = 9  # before, it knew of batches itself
 SMALL = 1024  # numbers of a weight that is looked at
 
 
@@ -58,6 +58,7 @@ class OnnxProgram:
                 file = OnnxFile(inline_functions(path, Path(folder) / path.name))
         self._opsets = b"".join(field(OPSETS, one) for one in file.model.all(OPSETS))
         self._ir_version = max(file.model.integer(IR_VERSION), OLDEST_IR)
+        self._opset = max((one.integer(2) for one in file.model.messages(OPSETS) if not one.text(1)), default=1)
         self._weights: dict[str, bytes] = {}
         self._sizes: dict[str, int] = {}
         self._add_weights(file.graph)
@@ -82,19 +83,23 @@ class OnnxProgram:
         except Exception:  # of a type that numpy lacks
             return weight
 
-    def inside(self, step: Step, condition: Value) -> Sequence[Step] | None:
-        wanted = "then_branch" if np.all(condition) else "else_branch"
-        (branch,) = [
-            one.message(ATTRIBUTE_GRAPH) for one in step.node.messages(ATTRIBUTES) if one.text(ATTRIBUTE_NAME) == wanted
-        ]
-        self._add_weights(branch)
-        results = [one.text(1) for one in branch.messages(OUTPUTS)]
-        copies = [
-            field(NODE_INPUTS, inner) + field(NODE_OUTPUTS, outer) + field(OPERATOR, "Identity")
-            for inner, outer in zip(results, step.node.texts(NODE_OUTPUTS), strict=True)
-            if outer
-        ]
-        return [_step(node_of(one)) for one in (*branch.messages(NODES), *map(Message, copies))]
+    def inside(self, step: Step, values: Mapping[str, tuple[Value, Value]]) -> Sequence[Step] | None:
+        if step.operator == "If":
+            value, fewer = values[step.node.texts(NODE_INPUTS)[0]]
+            if not np.array_equal(value, fewer):
+                return None
+            graph, nodes = taken_branch(step.node, value)
+        elif step.operator == "Scan" and self._opset >= SCAN_OPSET:
+            rounds = scan_rounds(step.node, values)
+            if rounds is None:
+                return None
+            graph, (nodes, numbers) = rounds
+            self._weights |= {name: field(WEIGHTS, _tensor(name, number)) for name, number in numbers.items()}
+            self._sizes |= dict.fromkeys(numbers, 1)
+        else:
+            return None
+        self._add_weights(graph)
+        return [_step(node_of(one)) for one in nodes]
 
     def is_known(self, value: Value) -> bool:
         return isinstance(value, bytes) or (isinstance(value, np.ndarray) and value.dtype.name in ELEMENTS)
@@ -125,9 +130,19 @@ def _step(node: Node) -> Step:
         node.writes,
         node.message,
         shapes=_only_shapes(node),
-        branches=bool(node.subgraphs),
-        condition=node.reads[0] if node.operator == "If" and not node.domain else None,
+        texts=_texts(node),
+        conceals="runs other operators on what rows hold" if node.subgraphs else CONCEALS.get(node.operator, ""),
     )
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    found = [
+        text
+        for attribute in node.message.messages(ATTRIBUTES)
+        for number in ATTRIBUTE_TEXTS
+        for text in attribute.all(number)
+    ]
+    return tuple(bytes(text).decode(errors="replace") for text in found[:SMALL])
 
 
 def _only_shapes(node: Node) -> frozenset[str]:

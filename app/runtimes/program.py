@@ -12,7 +12,8 @@ Value = Any
 class Step:
     """One operator. `node` is the runtime's own. Of what is in `shapes` it reads no numbers, only types and shapes.
 
-    `branches`: it runs operators inside, and if there is a `condition`, a value decides once which.
+    `texts` are those that it was made with, which it may look for. `conceals` says in words what it does that no trial
+    shows, as running other operators inside.
     """
 
     operator: str
@@ -20,8 +21,8 @@ class Step:
     writes: tuple[str, ...]
     node: Any
     shapes: frozenset[str] = frozenset()
-    branches: bool = False
-    condition: str | None = None
+    texts: tuple[str, ...] = ()
+    conceals: str = ""
 
 
 class Program(Protocol):
@@ -45,8 +46,11 @@ class Program(Protocol):
         """Return a weight: an array if it is small enough to be looked at."""
         ...
 
-    def inside(self, step: Step, condition: Value) -> "Sequence[Step] | None":
-        """Return the operators that run in place of one that chooses by a condition; None if it is not so simple."""
+    def inside(self, step: Step, values: Mapping[str, tuple[Value, Value]]) -> "Sequence[Step] | None":
+        """Return the operators that run inside one that conceals them; None if they are not always the same.
+
+        `values` are what it reads, in a batch and in a smaller one.
+        """
         ...
 
     def is_known(self, value: Value) -> bool:

@@ -59,7 +59,7 @@ class PytorchProgram:
     def is_known(self, value: Value) -> bool:
         return True
 
-    def inside(self, step: Step, condition: Value) -> list[Step] | None:
+    def inside(self, step: Step, values: Mapping[str, tuple[Value, Value]]) -> list[Step] | None:
         return None
 
     def prepare(
@@ -97,5 +97,7 @@ def _step(node: "torch.fx.Node") -> Step:
         (node.name,),
         node,
         shapes=frozenset(reads) if operator in ONLY_SHAPES else frozenset(),
-        branches=any(one.op == "get_attr" for one in node.all_input_nodes),
+        conceals="runs other operators on what rows hold"
+        if any(one.op == "get_attr" for one in node.all_input_nodes)
+        else "",
     )

@@ -236,7 +236,7 @@ class Batcher(Generic[Row, Answer]):
         now, lanes = perf_counter(), [lane for lane in self._lanes if lane.is_ready]
         is_ahead = self._goes_ahead(share)
         running_s = 0.0 if is_ahead else sum(max(0.0, lane.busy_until - now) for lane in lanes)
-        return (running_s + queued_s * self._state.cost) / len(lanes)
+        return (running_s + queued_s * self._state.cost) / max(1, len(lanes))  # none, if one has just begun to hang
 
     def _make_room(self, missing: int, num_rows: int, share: Share) -> bool:
         """Refuse the newest requests of whoever has most rows waiting, if that are more than `share` will have."""
@@ -313,7 +313,8 @@ class Batcher(Generic[Row, Answer]):
             self._queue.push(one)
         self._requests.setdefault(share, {})[id(waiting)] = waiting
         self._arrived.set()
-        self._changed.set()
+        if not any(lane.is_idle for lane in self._lanes):
+            self._changed.set()
         self._relieve()
         return waiting
 
@@ -435,6 +436,8 @@ class Batcher(Generic[Row, Answer]):
             for one in wanted:
                 one.group = object()
                 self._queue.push(one)
+            self._arrived.set()  # the other workers may have found nothing, and wait
+            self._changed.set()
 
     def _remember_what_fits(self, live: Sequence[Waiting[Row, tuple[Answer, Ran]]]) -> None:
         group, cells = live[0].group, len(live) * max(one.length for one in live) / 2
@@ -451,7 +454,8 @@ class Batcher(Generic[Row, Answer]):
         rows, length = [one.row for one in live], max(one.length for one in live)
         expected = self._curve.seconds(len(rows), length)
         self._running[lane] = live
-        self._changed.set()
+        if self._queue:
+            self._changed.set()
         started = perf_counter()
         try:
             answers = await lane.run(rows, expected * self._state.speed, stuck=self._relieve)

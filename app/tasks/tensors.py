@@ -186,6 +186,12 @@ class RawTensors(Task):
         return as_text(array) if datatype == "BYTES" else array
 
 
+def example_item(config: RawTensorsConfig) -> Tensors:
+    """Return an item of the sizes with which the graph is measured."""
+    known = config.probe if config.probe in FILLINGS else "ones"
+    return RawTensors(config.model_copy(update={"probe": known}), {}).probe(1) or {}
+
+
 def read_arrays(path: Path) -> Tensors:
     """Return the arrays of a .npz file, texts as objects. Raises ValueError if it is not one, or holds pickles."""
     with np.load(path, allow_pickle=False) as file:

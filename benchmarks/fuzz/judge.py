@@ -33,7 +33,7 @@ def _fault_of_failure(answer: Answer) -> str | None:
         return f"{answer.status} without a reason"
     if envelope["request_id"] != answer.headers["x-request-id"]:
         return f"{answer.status} with two ids"
-    if any(sign in envelope["error"] for sign in ("Traceback", "/site-packages/", ".py:", "/home/", "/work/")):
+    if any(sign in envelope["error"] for sign in ("Traceback", "/site-packages/", ".py:", "/home/")):
         return f"{answer.status} that quotes our code"
     return "an envelope over 20 kB" if len(answer.body) > 20_000 else None
 

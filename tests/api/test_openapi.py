@@ -1,11 +1,13 @@
 import json
 
 import jsonschema
+import numpy as np
 import pytest
 from conftest import POSITIVE, publish_sentiment
-from graphs import cumulated, doubled_and_summed, publish_brightness
+from graphs import cumulated, doubled_and_summed, publish_brightness, save
+from onnx import helper
 
-from app.adding.command import add_model
+from app.adding.command import Wishes, add, add_model
 from app.repository.manifest import Golden
 
 PATH = "/v1/models/tiny-sentiment/predict"
@@ -99,6 +101,28 @@ def test_an_example_that_a_page_would_make_a_link_of_is_replaced_by_the_one_of_i
     publish_sentiment(models_dir, tmp_path / "linked", name="linked", golden=(link,))
     assert client.post("/v1/models/linked/load").status_code == 200
     assert "x.test" not in client.get("/openapi.json").text
+
+
+def test_a_graph_without_a_golden_example_is_asked_with_one_made_of_its_signature(client, models_dir, tmp_path):
+    nodes = [helper.make_node("Identity", ["pixels"], ["same"])]
+    file = save(
+        tmp_path / "large.onnx", nodes, [("pixels", "FP32", ["N", 3, 50, 50])], [("same", "FP32", ["N", 3, 50, 50])]
+    )
+    assert add_model(file, "large", models_dir).golden == ()
+    assert client.post("/v1/models/large/load").status_code == 200
+    operation = client.get("/openapi.json").json()["paths"]["/v1/models/large/predict"]["post"]
+    assert "pixels ` FP32 [3, 50, 50]." in operation["description"]
+    example = operation["requestBody"]["content"]["application/json"]["example"]
+    assert np.shape(example["inputs"][0]["pixels"]) == (3, 50, 50)
+    assert client.post("/v1/models/large/predict", json=example).status_code == 200
+
+
+def test_class_names_that_were_given_are_in_the_document(client, models_dir, tmp_path):
+    (tmp_path / "labels").write_text("cat\ndog\neel")
+    add(doubled_and_summed(tmp_path / "two.onnx"), "two", models_dir, Wishes(labels=tmp_path / "labels"))
+    assert client.post("/v1/models/two/load").status_code == 200
+    operation = client.get("/openapi.json").json()["paths"]["/v1/models/two/predict"]["post"]
+    assert operation["x-class-names"] == {"doubled": ["cat", "dog", "eel"]}
 
 
 def parts_of(value):

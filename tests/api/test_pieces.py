@@ -129,8 +129,7 @@ def test_a_small_answer_is_written_without_another_thread():
     threads = set()
 
     def pieces() -> Iterator[bytes]:
-        for piece in (b"[", b"1", b"]"):
-            yield piece
+        yield from (b"[", b"1", b"]")
         threads.add(threading.current_thread())  # where it was found that there are no more
 
     assert answered(pieces()).body == b"[1]"

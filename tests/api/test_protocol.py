@@ -65,6 +65,7 @@ NO_REQUEST = {
     "NUL in the target": b"GET /a\x00b HTTP/1.1\r\nHost: x\r\n\r\n",
     "no ASCII in the target": b"GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
     "no target": b"GET http://x.test HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no target for another protocol": b"GET http://x.test HTTP/1.1\r\nHost: x\r\n" + UPGRADE + b"\r\n",
     "lines end with LF": b"GET / HTTP/1.1\nHost: x\n\n",
     "lines end with CR": b"GET / HTTP/1.1\rHost: x\r\r",
     "folded header": b"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",

@@ -95,6 +95,18 @@ async def test_where_all_that_is_held_has_arrived_whoever_comes_is_refused_and_n
 
 
 @in_a_loop
+async def test_a_small_body_is_taken_whatever_room_the_others_leave():
+    all_of_them = transit(most_bytes=8192, limit=8192)
+    worked_on, small, comes = Client(all_of_them), Client(all_of_them), Client(all_of_them)
+    await worked_on.sends(8192, more_body=False)
+    await small.sends(2, more_body=False)
+    assert await small.reading == 2
+    await comes.sends(3)
+    with pytest.raises(Overloaded, match="other requests are being worked on"):
+        await comes.reading
+
+
+@in_a_loop
 async def test_what_was_answered_or_refused_is_held_no_longer():
     all_of_them = transit(most_bytes=1000)
     for _ in range(10):

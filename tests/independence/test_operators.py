@@ -35,7 +35,7 @@ def value(name: str, kind: str = "f", shape: str | None = None) -> onnx.ValueInf
     return helper.make_tensor_value_info(name, TYPES[kind], sizes)
 
 
-def graph(*nodes: onnx.NodeProto, x: str = "x:f:n,4", functions=(), **weights) -> onnx.ModelProto:
+def graph(*nodes: onnx.NodeProto, x: str = "x:f:n,4", opset: int = 18, functions=(), **weights) -> onnx.ModelProto:
     """A graph from its inputs `x`, as "name:type:shape name:type:shape", to y."""
     made = helper.make_graph(
         nodes,
@@ -44,7 +44,7 @@ def graph(*nodes: onnx.NodeProto, x: str = "x:f:n,4", functions=(), **weights) -
         [helper.make_empty_tensor_value_info("y")],
         [numpy_helper.from_array(np.asarray(weight), name) for name, weight in weights.items()],
     )
-    imports = [helper.make_opsetid(*one) for one in (("", 18), ("com.microsoft", 1), ("ours", 1))]
+    imports = [helper.make_opsetid(*one) for one in (("", opset), ("com.microsoft", 1), ("ours", 1))]
     return helper.make_model(made, opset_imports=imports, functions=functions, ir_version=9)
 
 
@@ -222,6 +222,10 @@ INFLUENCED = {
         token=ints(50256),
         axis=ints(0),
     ),
+    "texts padded to the one with most parts": graph(
+        node("StringSplit", "x", "y n", delimiter="|"), x="x:s:n", opset=20
+    ),
+    "texts left out": graph(node("StringNormalizer", "x", "y", stopwords=["monday"], is_case_sensitive=1), x="x:s:n"),
     "noise": graph(node("RandomNormalLike", "x", "r"), node("Add", "x r", "y")),
     "columns read as rows": graph(
         node("Transpose", "x", "t", perm=[1, 0]),
@@ -313,6 +317,19 @@ INDEPENDENT = {
         x="x:f:n,t,4 mask:i:n,t",
         one=ints(1),
         two=ints(2),
+    ),
+    "a scan along time": graph(
+        node(
+            "Scan",
+            "start x",
+            "last y",
+            body=running_sum(),
+            num_scan_inputs=1,
+            scan_input_axes=[1],
+            scan_output_axes=[1],
+        ),
+        node("Identity", "last", "l"),
+        x="start:f:n,4 x:f:n,t,4",
     ),
     "a branch that is always the same": graph(node("If", "c", "y", **branches()), c=np.array(True)),
     "a type taken from the rows": graph(

@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -119,6 +120,7 @@ def test_the_end_does_not_wait_for_a_reader_that_stopped(pipe):
     writer.close()
     assert monotonic() - started < LAST_WORDS_S + 2
     os.close(pipe[0])
+    writer.close()  # now it ends, before its descriptor is another test's
 
 
 # What Python itself would print past the writer.
@@ -135,6 +137,19 @@ Bad()
 import logging
 logging.getLogger("app").info("%d", "no number")
 """
+
+
+def test_without_a_stderr_nothing_is_written_into_another_file(tmp_path):
+    program = """
+import logging, os, sys
+while (other := os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)) < 2: pass
+from app.logs.writer import start
+start("text")
+logging.getLogger("app").info("to whom?")
+"""
+    command = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(program)} {tmp_path / 'other'} 2>&-"
+    subprocess.run(["sh", "-c", command], check=True)
+    assert (tmp_path / "other").read_bytes() == b""
 
 
 def test_whatever_fails_or_warns_in_the_process_goes_through_it():

@@ -2,12 +2,14 @@ import asyncio
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
+from time import sleep
 from typing import Any
 
 import pytest
 from conftest import eventually
 
 from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, Overloaded
+from app.runtimes.interrupt import Interrupted
 from app.serving.batcher import Batcher
 from app.serving.curve import LatencyCurve
 
@@ -763,6 +765,21 @@ def test_while_one_worker_is_restored_the_other_goes_on():
             assert await ask(batcher, "after") == ["after"]
 
     go(main())
+
+
+def test_rows_that_are_tried_again_do_not_wait_for_the_next_request():
+    def run(rows: Sequence[Any]) -> list[Any]:
+        if len(rows) == 1:
+            return list(rows)
+        if 0 not in rows:
+            sleep(0.2)  # until the other worker finds nothing any more
+        raise Interrupted
+
+    async def main():
+        async with make(run, num_workers=2) as batcher:
+            return await ask(batcher, *range(4))
+
+    assert go(main()) == list(range(4))
 
 
 MANY = LatencyCurve({(n, 1): 0.01 * n for n in (1, 4)})

@@ -1,14 +1,16 @@
 /** What a model takes, out of the OpenAPI document. */
 
-/** `{item, parameters, example, answersJson}`: two schemas without references, and a request that runs as it stands. */
+/** `{item, parameters, example, classNames}`: two schemas without references, a request that runs as it stands, names by output. */
 export function contractOf(openapi, model) {
-  const content = openapi.paths[`/v1/models/${model}/predict`]?.post?.requestBody?.content?.["application/json"];
+  const operation = openapi.paths[`/v1/models/${model}/predict`]?.post;
+  const content = operation?.requestBody?.content?.["application/json"];
   if (!content) return null;
   const request = resolved(content.schema, openapi);
   return {
     item: request.properties.inputs.items,
     parameters: request.properties.parameters ?? { properties: {} },
     example: content.example ?? { inputs: [{}] },
+    classNames: operation["x-class-names"] ?? {},
   };
 }
 

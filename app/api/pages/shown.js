@@ -9,21 +9,32 @@ const SIGNATURES = { iVBORw0KGgo: "image/png", "/9j/": "image/jpeg", R0lGOD: "im
 const LONGEST_TEXT = 160;
 const LONGEST_JSON = 20_000;
 const MOST_CELLS = 4096;
+const FEWEST_POINTS = 8; // fewer numbers are hardly ever a series: of three classes, say, no line leads from one to the next
 
-/** Nodes for `output`, which answers `input`. */
-export function shown(output, input) {
-  if (isLabels(output)) {
-    const bars = new Bars();
-    bars.show(output);
-    return [bars.element];
-  }
+/** Nodes for `output`, which answers `input`; `names` are those of the classes, by the output's name. */
+export function shown(output, input, names = {}) {
+  if (isLabels(output)) return [bars(output)];
   if (isForecast(output)) return [forecast(output, input)];
   if (isSeries(output)) return [chart([{ name: "answer", values: output, from: 0 }])];
   if (isGrid(output)) return [grid(output)];
   if (isPicture(output)) return [picture(output)];
   if (output === null || typeof output !== "object") return [element("p.plain", {}, typeof output === "number" ? figure(output) : String(output))];
   if (Array.isArray(output)) return [json(output)];
-  return Object.entries(output).map(([name, value]) => element("section.part", {}, element("h4", {}, spaced(name)), shown(value, input)));
+  return Object.entries(output).map(([name, value]) => element("section.part", {}, element("h4", {}, spaced(name)), named(value, names[name]) ?? shown(value, input)));
+}
+
+/** Numbers beside the names of their classes; undefined where they do not fit. */
+function named(values, names) {
+  if (!isNumbers(values) || values.length !== names?.length) return undefined;
+  const labels = names.map((label, i) => ({ label, score: values[i] })).sort((one, other) => other.score - one.score);
+  if (values.every(isShare)) return bars(labels);
+  return element("ol", {}, ...labels.map(({ label, score }) => element("li", {}, `${label}: ${figure(score)}`)));
+}
+
+function bars(labels) {
+  const drawn = new Bars();
+  drawn.show(labels);
+  return drawn.element;
 }
 
 /** JSON as text, long texts cut: they are pictures mostly. */
@@ -47,16 +58,20 @@ function isShare(value) {
 }
 
 function isSeries(output) {
+  return isNumbers(output) && output.length >= FEWEST_POINTS;
+}
+
+function isNumbers(output) {
   return Array.isArray(output) && output.length > 1 && output.every(Number.isFinite);
 }
 
 function isGrid(output) {
   return Array.isArray(output) && output.length > 1 && output.length * output[0]?.length <= MOST_CELLS
-    && output.every((row) => isSeries(row) && row.length === output[0].length);
+    && output.every((row) => isNumbers(row) && row.length === output[0].length);
 }
 
 function isForecast(output) {
-  return isSeries(output?.median) && typeof output.quantiles === "object" && Object.values(output.quantiles).every(isSeries);
+  return isNumbers(output?.median) && typeof output.quantiles === "object" && Object.values(output.quantiles).every(isNumbers);
 }
 
 function isPicture(output) {
@@ -68,7 +83,7 @@ function mediaType(base64) {
 }
 
 function forecast({ median, quantiles }, input) {
-  const past = isSeries(input?.values) ? input.values : [];
+  const past = isNumbers(input?.values) ? input.values : [];
   const levels = Object.keys(quantiles).sort((one, other) => one - other);
   const [low, high] = [quantiles[levels[0]], quantiles[levels.at(-1)]];
   // From the last known value on, or there would be a gap between the past and what comes.

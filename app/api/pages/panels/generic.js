@@ -5,7 +5,7 @@ import { Form, jsonField } from "../form.js";
 import { shown } from "../shown.js";
 import { question } from "../workbench.js";
 
-export function generic(model, { item, parameters, example }) {
+export function generic(model, { item, parameters, example, classNames }) {
   const start = example.inputs[0];
   const named = item.properties && start !== null && typeof start === "object" && !Array.isArray(start);
   const form = named ? new Form(item, start) : jsonField("input", "input", start, item.description);
@@ -21,7 +21,7 @@ export function generic(model, { item, parameters, example }) {
     watch: () => {},
     request: () => question(model, form.read(), options.read()),
     show: ({ output, request, explanation }) => {
-      answer.replaceChildren(...shown(output, request.item), ...(explanation ? [element("h4", {}, "Why"), ...shown(explanation, request.item)] : []));
+      answer.replaceChildren(...shown(output, request.item, classNames), ...(explanation ? [element("h4", {}, "Why"), ...shown(explanation, request.item)] : []));
       return "The answer is shown";
     },
   };

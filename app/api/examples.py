@@ -1,0 +1,36 @@
+"""What a graph that is served as it is takes, for the documents: an item, and words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.api.verbatim import verbatim
+from app.repository.manifest import Manifest
+from app.tasks.tensors import RawTensors, RawTensorsConfig, as_lists, example_item
+
+MOST_ELEMENTS = 10_000  # of an example on a page
+
+
+def item_of(manifest: Manifest) -> dict[str, Any] | None:
+    """Return an item that fits the signature, and that the graph answers if it was found to answer any.
+
+    None for other tasks, and if it would be too long to read.
+    """
+    if manifest.task != RawTensors.name:
+        return None
+    item = example_item(RawTensorsConfig.model_validate(manifest.config))
+    small = sum(array.size for array in item.values()) <= MOST_ELEMENTS
+    return {name: as_lists(array) for name, array in item.items()} if small else None
+
+
+def item_in_words(manifest: Manifest) -> str:
+    """Return names, types and shapes of what an item holds, "" for other tasks."""
+    if manifest.task != RawTensors.name:
+        return ""
+    config = RawTensorsConfig.model_validate(manifest.config)
+    first = 1 if config.batched else 0
+    held = [f"{verbatim(one.name)} {one.datatype} {_written(one.shape[first:])}" for one in config.inputs]
+    return f"\n\nAn input holds {', '.join(held)}."
+
+
+def _written(shape: Sequence[int]) -> str:
+    return f"[{', '.join('any' if size < 0 else str(size) for size in shape)}]"

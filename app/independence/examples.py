@@ -1,0 +1,52 @@
+"""The proof for a model with a task of its own: its rows are those of real requests."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from app.errors import InvalidArtifact
+from app.independence.proof import why_dependent
+from app.independence.together import Untried
+from app.independence.trial import COUNT
+from app.runtimes import PROGRAMS
+from app.tasks.base import Task
+from app.tensors import Session, Tensors
+
+MOST_ROWS = 8
+
+
+def require_independent_rows(
+    task: Task,
+    sessions: Mapping[str, Session],
+    runtime: str,
+    graphs: Mapping[str, Path],
+    examples: Iterable[tuple[Any, Mapping[str, Any]]],
+    largest: int,
+) -> None:
+    """Refuse a model whose rows influence each other in batches of up to `largest`; raises InvalidArtifact.
+
+    `graphs` are the files of `sessions`. `examples` are requests, each an input and parameters as JSON values.
+    """
+    rows = _rows(task, examples)
+    if largest == 1 or not rows:
+        return
+    programs = {graph: PROGRAMS[runtime](path) for graph, path in graphs.items()}
+    try:
+        fault = why_dependent(task, sessions, programs, [rows], largest)
+    except Untried as error:
+        fault = f"a row cannot be answered alone: {error}"
+    if fault:
+        raise InvalidArtifact(f"rows influence each other, and would share batches of up to {largest}: {fault}")
+
+
+def _rows(task: Task, examples: Iterable[tuple[Any, Mapping[str, Any]]]) -> list[Tensors]:
+    """At least COUNT rows that may share a batch, or none if the examples make none."""
+    groups: dict[Hashable, list[Tensors]] = defaultdict(list)
+    for item, parameters in examples:
+        prepared = task.preprocess(task.Input.model_validate(item), task.Parameters.model_validate(parameters))
+        for row in prepared.rows:
+            groups[task.group(row)].append(row)
+    rows = max(groups.values(), key=len, default=[])[:MOST_ROWS]
+    return list(islice(cycle(rows), max(COUNT, len(rows)))) if rows else []
