@@ -36,8 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
         shown = logging.StreamHandler()
         shown.setFormatter(FORMS[settings.log_format]())
         shown.terminator = ""
-        # Tuning has a table to show, and loads models again and again.
-        logging.basicConfig(level=logging.WARNING if chosen.run is _tune else logging.INFO, handlers=[shown])
+        # These two have something to show, and load models again and again.
+        is_quiet = chosen.run in (_tune, _add)
+        logging.basicConfig(level=logging.WARNING if is_quiet else logging.INFO, handlers=[shown])
     return int(chosen.run(chosen, settings))
 
 
@@ -94,7 +95,6 @@ def _tune(chosen: argparse.Namespace, settings: Settings) -> int:
 
 
 def _add(chosen: argparse.Namespace, settings: Settings) -> int:
-    logging.getLogger("app").setLevel(logging.WARNING)
     wishes = Wishes(dict(chosen.size), chosen.example, chosen.labels)
     try:
         added = add(chosen.file, chosen.name, settings.models_dir, wishes)

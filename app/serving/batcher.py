@@ -374,7 +374,7 @@ class Batcher(Generic[Row, Answer]):
                 del first, batch
 
     def _goes_ahead(self, share: Share) -> bool:
-        """Whether all workers are busy, and with what this one need not wait for."""
+        """Return whether all workers are busy with rows that this share need not wait for."""
         now = perf_counter()
         return not any(lane.is_idle for lane in self._lanes) and all(
             share.is_light_beside(batch[0].share, now - lane.busy_since)
@@ -487,12 +487,12 @@ def _answers(
 
 
 def weight_of(priority: int) -> float:
-    """As how many seconds one of this priority counts."""
+    """Return how many seconds a second of work of this priority counts as."""
     return BACKGROUND_WEIGHT if priority >= BACKGROUND_LEVEL else 1.0
 
 
 def _handicap(priority: int) -> float:
-    """How much later than that of others of the same moment the turn of a row is, in seconds."""
+    """Return how many seconds later than a row of the default priority a row of this one has its turn."""
     return LEVEL_S * (min(priority, BACKGROUND_LEVEL) - DEFAULT_LEVEL) if priority else 0.0
 
 

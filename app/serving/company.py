@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 
-from app.errors import ServiceError
 from app.independence.operators import Late
 from app.independence.tensors import PROOF, why_unbatched
 from app.repository.manifest import Manifest
@@ -56,5 +55,5 @@ def _why_unbatched(
         )
     except Late:
         return f"it could not be shown within {PROVE_S:.0f} s that rows do not influence each other"
-    except (ServiceError, MemoryError) as error:
+    except Exception as error:  # of a runtime, too: what was served before goes on, row by row
         return f"it cannot be looked at: {error}"

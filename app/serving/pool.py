@@ -50,8 +50,8 @@ class _Running:
 class Pool:
     """A few threads that work on the items of many requests, with equal shares of their time for each caller.
 
-    One thread more than `num_threads` works for who asks for little while all others work for who asks for much. What
-    is worked on at a time takes no more than `max_bytes` of memory, unless a single item does.
+    One thread more than `num_threads` serves callers who ask for little, while all others serve callers who ask for
+    much. What is worked on at a time takes no more than `max_bytes` of memory, unless a single item does.
     """
 
     def __init__(self, num_threads: int, name: str, max_bytes: int = 2**63) -> None:
@@ -114,7 +114,7 @@ class Pool:
         return result
 
     def wait_s(self, caller: Hashable = "", seconds: float = 0.0, weight: float = 1.0) -> float:
-        """When `seconds` of new work of this caller would be begun, by what goes before it; 0 if a thread is free."""
+        """Return in how many seconds `seconds` of new work of this caller would begin; 0 if a thread is free."""
         with self._changed:
             if len(self._running) < self._num_threads:
                 return 0.0
@@ -168,7 +168,7 @@ class Pool:
         return job if job and self._goes_ahead(job.share) else None
 
     def _goes_ahead(self, share: Share) -> bool:
-        """Whether all threads are busy, and with what this one need not wait for."""
+        """Return whether all threads are busy with items that this share need not wait for."""
         now = perf_counter()
         running = [one for number, one in self._running.items() if number < self._num_threads]
         return len(running) == self._num_threads and all(

@@ -81,7 +81,10 @@ class RowQueue(Generic[Row, Answer]):
         return True
 
     def seconds_before(self, turn: float, share: Share, seconds: float = 0.0) -> float:
-        """What is taken, by the curve, before `seconds` more of this share are, whose turn ends at `turn`."""
+        """Return how many seconds of waiting rows, by the curve, go before `seconds` of new rows of this share.
+
+        Of its own rows those go before whose turn is before `turn`.
+        """
         own = sum(self._curve.row_seconds(one.length) for one in self._line.of(share) if one.turn < turn)
         return own + self.shares.seconds_before(share, own + seconds)
 
@@ -121,7 +124,7 @@ class RowQueue(Generic[Row, Answer]):
         self.shares.starts(one.share, self._curve.row_seconds(one.length))
 
     def ended(self, batch: Sequence[Waiting[Row, Answer]], taken: float) -> None:
-        """A batch has been run, for so many seconds of a core, of which each row has a part as it should cost."""
+        """Count the `taken` seconds of a core that a batch took, shared out among its rows by what each should cost."""
         seconds = [self._curve.row_seconds(one.length) for one in batch]
         for one, cost in zip(batch, seconds, strict=True):
             self.shares.ends(one.share, cost, taken * cost / sum(seconds))

@@ -11,8 +11,8 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Generic, Protocol, TypeVar
 
-# Who wants so many times less than somebody else does not wait for him, if that one wants this many seconds or more:
-# below that, nobody notices.
+# A caller does not wait for another one who wants LIGHT_FACTOR times as much, if that is HEAVY_S or more: shorter waits
+# nobody notices.
 LIGHT_FACTOR = 4
 HEAVY_S = 0.05
 # Callers who have had the same but for this are equals, served as they come: the finer it is, the longer waits whoever
@@ -26,7 +26,7 @@ class Share:
     """What one caller has had, in virtual seconds, and what he wants: seconds of work that waits, and that runs."""
 
     weight: float = 1.0
-    """A second of his work counts as so many."""
+    """How many seconds a second of this work counts as."""
     had: float = float("-inf")  # he has never been here
     waiting: int = 0
     waiting_s: float = 0.0
@@ -42,9 +42,9 @@ class Share:
         return self.waiting_s + self.running_s
 
     def is_light_beside(self, other: "Share", has_run_s: float = 0.0) -> bool:
-        """Whether he wants so much less than `other`, or what counts so much more, that he need not wait for him.
+        """Return whether this share need not wait for `other`: it wants far less, or its seconds count for less.
 
-        `has_run_s`: for how long something of `other` runs already, whatever was expected of it.
+        `has_run_s`: how long work of `other` has been running, however short it should have been.
         """
         if self.weight != other.weight or self is other:
             return self.weight < other.weight
@@ -63,7 +63,7 @@ class Shares:
         return len(self._shares)
 
     def of(self, caller: Hashable, weight: float = 1.0) -> Share:
-        """The share of a caller for work of this weight; light and heavy work of his have shares of their own."""
+        """Return the caller's share for work of this weight. A caller has one share for each weight."""
         share = self._shares.get((caller, weight))
         if share is None:
             self._forget()
@@ -71,7 +71,7 @@ class Shares:
         return share
 
     def waits(self, share: Share, seconds: float, number: int = 1) -> None:
-        """So many more things of his wait, for so many seconds of work in all."""
+        """Add `number` things that wait, and need `seconds` of work in all."""
         if not share.waiting:
             share.had = max(share.had, self._now - QUANTUM_S if share.weight == 1 else self._now)
         share.waiting += number
@@ -82,23 +82,23 @@ class Shares:
         share.waiting_s = share.waiting_s - seconds if share.waiting else 0.0
 
     def leads(self, share: Share) -> None:
-        """It is his turn."""
+        """Move the time on to that of this share, which is served next."""
         self._now = max(self._now, share.round * QUANTUM_S)
 
     @staticmethod
     def starts(share: Share, seconds: float) -> None:
-        """Work of his that should take so many seconds is begun, and counted."""
+        """Count work that begins now and should take `seconds`."""
         share.had += seconds * share.weight
         share.running_s += seconds
 
     @staticmethod
     def ends(share: Share, seconds: float, taken: float) -> None:
-        """It is done, and took `taken` seconds of a core instead."""
+        """Count what that work took beyond `seconds`, when it is done: it took `taken` seconds of a core."""
         share.running_s = max(0.0, share.running_s - seconds)
         share.had += max(0.0, taken - seconds) * share.weight
 
     def seconds_before(self, share: Share, seconds: float) -> float:
-        """What others will have been given when he has had `seconds` more, of the work that waits now."""
+        """Return how many seconds of the others' waiting work are served before this share has had `seconds` more."""
         until = max(share.had, self._now - QUANTUM_S) + seconds * share.weight
         return sum(
             min(other.waiting_s, max(0.0, until - other.had) / other.weight)

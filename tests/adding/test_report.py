@@ -1,18 +1,6 @@
-import logging
-
-import pytest
 from graphs import cumulated, doubled_and_summed
 
 from app.__main__ import main
-
-
-@pytest.fixture(autouse=True)
-def level():
-    """The command sets that of the process, which is not its own here."""
-    logger = logging.getLogger("app")
-    before = logger.level
-    yield
-    logger.setLevel(before)
 
 
 def added(capsys, monkeypatch, tmp_path, *arguments: str) -> list[str]:

@@ -12,6 +12,7 @@ from app.adding.command import add_model
 from app.repository.manifest import Manifest, TensorSpec
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
+from app.runtimes import PROGRAMS
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.serving.model import load
@@ -78,6 +79,16 @@ def test_rows_that_keep_apart_share_batches_as_before(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         assert loaded(tmp_path, manifest).max_batch_size == manifest.batching.max_batch_size
     assert not caplog.records
+
+
+def test_what_cannot_be_looked_at_is_served_row_by_row(tmp_path, caplog, monkeypatch):
+    def unreadable(file: Path) -> None:
+        raise RuntimeError("an operator that nobody knows")
+
+    monkeypatch.setitem(PROGRAMS, "onnx", unreadable)
+    with caplog.at_level(logging.WARNING):
+        assert loaded(tmp_path, peak(tmp_path)).max_batch_size == 1
+    assert "it cannot be looked at: an operator that nobody knows" in caplog.text
 
 
 def test_what_is_added_now_says_by_which_proof(tmp_path):
