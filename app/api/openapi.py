@@ -136,8 +136,8 @@ def explain_operation(manifest: Manifest, contract: Contract) -> dict[str, Any]:
         "tags": ["explain"],
         "summary": f"{manifest.name}: why it answers so",
         "description": f"{kind.__doc__}\n\nThe body is that of a prediction, with at most {kind.max_items} inputs. "
-        "What it takes goes through the model's own batches, after the predictions that wait. One version that is "
-        f"loaded answers at `/v1/models/{manifest.name}/versions/{{version}}/explain`.",
+        "What it takes goes through the model's own batches, and leaves most of the time to predictions. One version "
+        f"that is loaded answers at `/v1/models/{manifest.name}/versions/{{version}}/explain`.",
         "operationId": f"explain_{manifest.name}",
         "parameters": [DEADLINE],
         "requestBody": {"required": True, "content": _bodies(manifest, contract)},
