@@ -6,7 +6,7 @@ Work is dispatched when the worker is idle; while it is busy, arrivals accumulat
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -16,7 +16,7 @@ from app.runtimes.interrupt import Interrupted
 from app.serving.curve import LatencyCurve
 from app.serving.lane import Lane
 from app.serving.queue import RowQueue, Waiting
-from app.serving.shares import Share
+from app.serving.shares import HEAVY_S, Share
 from app.serving.worker import WorkerDied
 
 Row = TypeVar("Row")
@@ -364,7 +364,10 @@ class Batcher(Generic[Row, Answer]):
 
     async def _serve_who_asks_for_little(self, lane: Lane[Row, Answer]) -> None:
         while True:
-            await self._changed.wait()
+            # What runs longer than it should is much after a while, though nothing else has changed.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEAVY_S if self._queue else None):
+                    await self._changed.wait()
             self._changed.clear()
             while (first := self._queue.first()) and self._goes_ahead(first.share):
                 batch = self._queue.take(self._max_batch_size, self._state.max_cells, self._seconds_until)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter, thread_time
 from typing import Any, TypeVar
 
-from app.serving.shares import Line, Share, Shares, new_ticket
+from app.serving.shares import HEAVY_S, Line, Share, Shares, new_ticket
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -137,7 +137,12 @@ class Pool:
         with self._changed:
             while self._is_open:
                 if not self._work_once(number):
-                    self._changed.wait()
+                    self._changed.wait(self._patience_s(number))
+
+    def _patience_s(self, number: int) -> float | None:
+        """Return when to look again though nothing has changed: what runs longer than it should is much by then."""
+        is_watching = number == self._num_threads and self._small.first() is not None
+        return HEAVY_S if is_watching else None
 
     def _work_once(self, number: int) -> bool:
         """Work on a part of a job; false if there is none for this thread. While it waits it must hold no items."""

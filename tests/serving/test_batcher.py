@@ -815,6 +815,25 @@ def test_who_asks_for_little_does_not_wait_for_a_run_of_who_asks_for_much():
     assert not any("few" in rows for rows in seen)
 
 
+def test_who_asks_for_little_does_not_wait_for_a_run_that_should_have_been_short():
+    async def main():
+        gate = Gate()
+
+        def run(rows: Sequence[Any]) -> list[Any]:
+            return echo(rows) if "few" in rows[0] else gate(rows)
+
+        async with make(run, curve=LatencyCurve({(1, 1): 0.001}), max_batch_size=1, num_workers=2) as batcher:
+            many = await flood(batcher, 2)
+            for _ in range(2):
+                await gate.wait_until_it_runs()
+            few = await asyncio.wait_for(batcher.submit(["few"], in_(5), caller="few"), 2)
+            gate.let(2)
+            await many
+            return few.values
+
+    assert go(main()) == ["few"]
+
+
 def test_who_asks_for_as_little_as_the_others_waits_for_them():
     async def main():
         gate = Gate()

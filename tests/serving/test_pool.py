@@ -160,6 +160,20 @@ def test_who_asks_for_little_does_not_wait_for_the_items_of_who_asks_for_much(po
     assert go(main()) == ["few"]
 
 
+def test_who_asks_for_little_does_not_wait_for_items_that_should_have_been_quick(pool):
+    gate = Gate()
+
+    async def main():
+        many = await ask(pool, gate, 2, seconds=0.001, caller="many")
+        await gate.wait_until_it_runs(2)
+        few = await asyncio.wait_for(pool.map(lambda item: item, ["few"], [0.0], caller="few"), 2)
+        gate.go.release(2)
+        await many
+        return few
+
+    assert go(main()) == ["few"]
+
+
 def test_callers_take_turns_item_by_item():
     pool, gate = Pool(1, "test"), Gate()
 
