@@ -99,7 +99,8 @@ class Versions:
     @property
     def live(self) -> list[Live]:
         """Those that answer, newest first."""
-        return [self._live[version] for version in sorted(self._live, reverse=True)]
+        # Looked at once: another thread may ask, while versions come and go.
+        return [one for _, one in sorted(self._live.items(), reverse=True)]
 
     def status(self) -> ModelStatus:
         versions, live = sorted(self._status.values(), key=lambda one: -one.version), self.live
