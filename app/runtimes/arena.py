@@ -1,9 +1,11 @@
 """One arena for the tensors of all ONNX graphs, with an end: no input takes all the memory of the machine."""
 
+import os
 import threading
-from pathlib import Path
 
 import onnxruntime as ort
+
+from app.cgroups import memory_limit
 
 SHARE = 0.5  # of the memory that the process may use: weights and other tensors; the rest is for bodies and for others
 
@@ -27,25 +29,8 @@ def open_arena(max_bytes: int | None = None) -> int:
         return _registered[0]
 
 
-def memory_bytes(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """The memory that this process may use: that of the machine, or the least of its control groups' limits."""
-    total = next(line for line in (proc / "meminfo").read_text().splitlines() if line.startswith("MemTotal"))
-    limits = [1024 * int(total.split()[1])]
-    for line in (proc / "self/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if not controllers:  # version 2: one tree
-            limits += _limits(cgroups, path, "memory.max")
-        elif "memory" in controllers.split(","):
-            limits += _limits(cgroups / "memory", path, "memory.limit_in_bytes")
-    return min(limits)
-
-
-def _limits(root: Path, path: str, file: str) -> list[int]:
-    """Those of a group and of all above it; inside of a container the path may be one of the outside."""
-    group = root / path.lstrip("/")
-    found = []
-    for one in (root, group, *group.parents):
-        if one.is_relative_to(root) and (one / file).is_file():
-            text = (one / file).read_text().strip()
-            found += [int(text)] if text.isdecimal() else []
-    return found
+def memory_bytes() -> int:
+    """The memory that this process may use: that of the machine, or less if its control groups say so."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = memory_limit()
+    return machine if limit is None else min(machine, int(limit))
