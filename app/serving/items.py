@@ -119,7 +119,11 @@ class Items:
                 raise error.under("inputs", item[0]) from None
 
         found = await self._pools.before.map(
-            needs_of, list(enumerate(items)), [0.0] * len(items), caller=(caller, self._name)
+            needs_of,
+            list(enumerate(items)),
+            [0.0] * len(items),
+            caller=(caller, self._name),
+            weight=weight_of(task.priority),
         )
         pixels = 0
         for i, one in enumerate(found):

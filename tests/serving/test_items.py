@@ -1,6 +1,7 @@
 """Items of a request before and after the batch, through the engine."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from io import BytesIO
 from typing import Any
@@ -14,8 +15,16 @@ from app.errors import InvalidInput, PayloadTooLarge
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
-from app.tasks.explanations.image import ImageExplanationParameters
-from app.tasks.image_classification import ImageClassificationParameters, ImageInput
+from app.serving.items import Items, Pools
+from app.serving.pool import Pool
+from app.tasks.base import Needs
+from app.tasks.explanations.image import ImageExplanation, ImageExplanationParameters
+from app.tasks.image_classification import (
+    ImageClassification,
+    ImageClassificationConfig,
+    ImageClassificationParameters,
+    ImageInput,
+)
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
 
@@ -113,3 +122,39 @@ def test_many_texts_are_answered_in_their_order_and_the_first_fault_is_named(mod
         assert error.value.details == [{"loc": ["inputs", 37, "text"], "msg": "the text is empty"}]
 
     run(engine, asking)
+
+
+def test_headers_of_pictures_to_be_explained_wait_for_what_somebody_waits_for(tmp_path):
+    (tmp_path / "labels.json").write_text('["red", "green", "blue"]')
+    config = ImageClassificationConfig(labels="labels", image_size=24)
+    task, read = ImageClassification(config, {"labels": tmp_path / "labels.json"}), list[str]()
+
+    class Explained(ImageExplanation):
+        def needs(self, item: ImageInput) -> Needs:
+            read.append("to be explained")
+            return super().needs(item)
+
+    async def asking(pool: Pool) -> None:
+        begun, go = threading.Event(), threading.Event()
+
+        def busy(_: Any) -> bool:
+            begun.set()
+            return go.wait(10)
+
+        items = Items("brightness", Pools(pool, pool), max_rows=1000, max_pixels=10_000, refused=lambda *_: None)
+        many = asyncio.create_task(pool.map(busy, [1], [1.0], caller="many"))
+        await asyncio.to_thread(begun.wait, 10)
+        deadline, parameters = asyncio.get_running_loop().time() + 20, ImageExplanationParameters()
+        explained = asyncio.create_task(items.prepare(Explained(task), [picture(24, 24)], parameters, deadline, "few"))
+        await asyncio.sleep(0)
+        # What somebody waits for is done at once, by the thread that would have read the headers.
+        await pool.map(read.append, ["now"], [0.0], caller="few")
+        go.set()
+        await asyncio.gather(many, explained)
+
+    pool = Pool(1, "test")
+    try:
+        asyncio.run(asyncio.wait_for(asking(pool), 30))
+    finally:
+        pool.close()
+    assert read == ["now", "to be explained"]
