@@ -9,6 +9,7 @@ import numpy as np
 
 from app.runtimes.onnx import inline_functions, open_part
 from app.runtimes.onnx_file import (
+    ATTRIBUTE_NAME,
     ATTRIBUTE_TEXTS,
     ATTRIBUTES,
     DIMS,
@@ -42,7 +43,7 @@ OLDEST_IR = 8  # of older ones, weights are inputs too
 ONLY_SHAPES = {
     "Shape": 0, "Size": 0, "EyeLike": 0, "RandomNormalLike": 0, "RandomUniformLike": 0, "CastLike": 1,
 }  # fmt: skip
-CONCEALS = {"StringNormalizer": "leaves out texts by what they are"}
+STOPWORDS = "stopwords"
 SCAN_OPSET = 9  # before, it knew of batches itself
 SMALL = 1024  # numbers of a weight that is looked at
 
@@ -131,8 +132,16 @@ def _step(node: Node) -> Step:
         node.message,
         shapes=_only_shapes(node),
         texts=_texts(node),
-        conceals="runs other operators on what rows hold" if node.subgraphs else CONCEALS.get(node.operator, ""),
+        conceals=_conceals(node),
     )
+
+
+def _conceals(node: Node) -> str:
+    if node.subgraphs:
+        return "runs other operators on what rows hold"
+    if any(one.text(ATTRIBUTE_NAME) == STOPWORDS for one in node.message.messages(ATTRIBUTES)):
+        return "leaves out texts by what they are"
+    return ""
 
 
 def _texts(node: Node) -> tuple[str, ...]:

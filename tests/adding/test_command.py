@@ -483,3 +483,50 @@ def test_a_graph_that_needs_all_memory_is_refused_in_a_sentence(tmp_path):
     )
     with pytest.raises(InvalidArtifact, match=r"huge\.onnx"):
         add_model(file, "huge", tmp_path / "models")
+
+
+def test_rows_that_change_in_large_batches_only_never_share_one(tmp_path):
+    """Of more than sixteen, each gets one more."""
+    file = onnx_file(
+        tmp_path / "many.onnx",
+        [
+            ("Shape", ["x"], ["count"], {"end": 1}),
+            ("Greater", ["count", "sixteen"], ["many"], {}),
+            ("Cast", ["many"], ["one"], {"to": FLOAT}),
+            ("Add", ["x", "one"], ["y"], {}),
+        ],
+        {"x": (FLOAT, ["N", 3])},
+        {"y": (FLOAT, ["N", 3])},
+        {"sixteen": [16]},
+    )
+    assert add_model(file, "many", tmp_path / "models").config["batched"] is False
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "is_batched"),
+    [
+        pytest.param("batch", "batch", True, id="one name"),
+        pytest.param(None, None, True, id="no names, and they must be equal"),
+        pytest.param("unk__1", "unk__2", True, id="numbers for names, and they must be equal"),
+        pytest.param("batch", None, True, id="a name and none, and they must be equal"),
+        pytest.param("batch", "other", False, id="two names"),
+    ],
+)
+def test_first_dimensions_are_one_batch_if_they_have_one_name(tmp_path, left, right, is_batched):
+    file = onnx_file(
+        tmp_path / "sum.onnx",
+        [("Add", ["a", "b"], ["y"], {})],
+        {"a": (FLOAT, [left, 3]), "b": (FLOAT, [right, 3])},
+        {"y": (FLOAT, ["n", 3])},
+    )
+    assert add_model(file, "sum", tmp_path / "models").config["batched"] is is_batched
+
+
+def test_first_dimensions_without_names_that_may_differ_are_not_one_batch(tmp_path):
+    file = onnx_file(
+        tmp_path / "two.onnx",
+        [("Relu", ["a"], ["p"], {}), ("Relu", ["b"], ["q"], {})],
+        {"a": (FLOAT, [None, 3]), "b": (FLOAT, [None, 3])},
+        {"p": (FLOAT, [None, 3]), "q": (FLOAT, [None, 3])},
+    )
+    assert add_model(file, "two", tmp_path / "models").config["batched"] is False
