@@ -16,7 +16,7 @@ from app.runtimes.interrupt import Interrupted
 from app.serving.curve import LatencyCurve
 from app.serving.lane import Lane
 from app.serving.queue import RowQueue, Waiting
-from app.serving.shares import HEAVY_S, Share
+from app.serving.shares import HEAVY_S, NOBODY, Share
 from app.serving.worker import WorkerDied
 
 Row = TypeVar("Row")
@@ -369,12 +369,15 @@ class Batcher(Generic[Row, Answer]):
                 async with asyncio.timeout(HEAVY_S if self._queue else None):
                     await self._changed.wait()
             self._changed.clear()
-            while (first := self._queue.first()) and self._goes_ahead(first.share):
-                batch = self._queue.take(self._max_batch_size, self._state.max_cells, self._seconds_until)
+            while self._goes_ahead(NOBODY) and (
+                batch := self._queue.take(
+                    self._max_batch_size, self._state.max_cells, self._seconds_until, self._goes_ahead
+                )
+            ):
                 lane.is_idle = False
                 await self._answer_and_count(batch, lane)
                 lane.is_idle = True
-                del first, batch
+                del batch
 
     def _goes_ahead(self, share: Share) -> bool:
         """Return whether all workers are busy with rows that this share need not wait for."""

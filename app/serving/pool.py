@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter, thread_time
 from typing import Any, TypeVar
 
-from app.serving.shares import HEAVY_S, Line, Share, Shares, new_ticket
+from app.serving.shares import HEAVY_S, NOBODY, Line, Share, Shares, new_ticket
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -169,8 +169,7 @@ class Pool:
         return min((one for one in (small, large) if one), key=lambda one: (one.share.round, one.turn), default=None)
 
     def _next_of_little(self) -> _Job | None:
-        job = self._small.first()
-        return job if job and self._goes_ahead(job.share) else None
+        return self._small.first(self._goes_ahead) if self._goes_ahead(NOBODY) else None
 
     def _goes_ahead(self, share: Share) -> bool:
         """Return whether all threads are busy with items that this share need not wait for."""
@@ -187,7 +186,7 @@ class Pool:
             seconds += job.item_s[end]
             end += 1
         part = range(job.begun, end)
-        self._shares.leads(job.share)
+        self._shares.leads((self._next() or job).share)  # who is let ahead of the next may have had far more
         self._shares.waits_no_more(job.share, seconds, len(part))
         self._shares.starts(job.share, seconds)
         self._bytes += job.item_bytes[part.start]

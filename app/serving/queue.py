@@ -88,33 +88,30 @@ class RowQueue(Generic[Row, Answer]):
         own = sum(self._curve.row_seconds(one.length) for one in self._line.of(share) if one.turn < turn)
         return own + self.shares.seconds_before(share, own + seconds)
 
-    def first(self) -> Waiting[Row, Answer] | None:
-        """The row that will lead the next batch."""
-        return self._line.first()
-
     def take(
         self,
         max_batch_size: int,
         max_cells: Mapping[Hashable, float],
         seconds_until: Callable[[float], float] = lambda deadline: float("inf"),
+        may: Callable[[Share], bool] | None = None,
     ) -> list[Waiting[Row, Answer]]:
         """Remove the next batch: the row whose turn it is, and who goes best with it. Empty if nothing waits.
 
         `max_cells` limits rows x padded length, for the groups it names. `seconds_until` tells what a batch may take,
         by the curve, if it is to be done by the deadline of the first: nobody joins who would make that one late.
-        Nor does who wants much join who wants little.
+        Nor does who wants much join who wants little. With `may`, only rows of shares for which it is true are taken.
         """
-        leader = self._line.first()
-        if leader is None:
+        first, leader = self._line.first(), self._line.first(may)
+        if first is None or leader is None:
             return []
         cells, patience = max_cells.get(leader.group, float("inf")), seconds_until(leader.deadline)
         longest, size = self._best_batch(leader, max_batch_size, cells, patience)
-        self.shares.leads(leader.share)
+        self.shares.leads(first.share)  # who is let ahead of it may have had far more
         batch = [leader]
         self._start(leader)
         lengths = self._buckets.get(leader.group, {})
         for length in sorted((length for length in lengths if length <= longest), reverse=True):
-            while len(batch) < size and (one := self._companion(leader, length)) is not None:
+            while len(batch) < size and (one := self._companion(leader, length, may)) is not None:
                 self._start(one)
                 batch.append(one)
         return batch
@@ -129,10 +126,12 @@ class RowQueue(Generic[Row, Answer]):
         for one, cost in zip(batch, seconds, strict=True):
             self.shares.ends(one.share, cost, taken * cost / sum(seconds))
 
-    def _companion(self, leader: Waiting[Row, Answer], length: int) -> Waiting[Row, Answer] | None:
+    def _companion(
+        self, leader: Waiting[Row, Answer], length: int, may: Callable[[Share], bool] | None
+    ) -> Waiting[Row, Answer] | None:
         """The row of this length that goes before the others of its like, if it may go with `leader`."""
         bucket = self._buckets.get(leader.group, {}).get(length)
-        one = bucket.first() if bucket else None
+        one = bucket.first(may) if bucket else None
         return None if one is None or leader.share.is_light_beside(one.share) else one
 
     def _sweep(self, group: Hashable, length: int) -> None:

@@ -5,7 +5,7 @@ has had least is next. Who comes back begins where the others are, so nobody sav
 for what he got while he was alone.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -49,6 +49,9 @@ class Share:
         if self.weight != other.weight or self is other:
             return self.weight < other.weight
         return max(other.wants_s, has_run_s) >= max(HEAVY_S, LIGHT_FACTOR * self.wants_s)
+
+
+NOBODY = Share()  # wants nothing: whom even this has to wait for, everybody has
 
 
 class Shares:
@@ -153,7 +156,15 @@ class Line(Generic[AnyPlace]):
         if places[0][2] is place:
             self._enter(place.share)
 
-    def first(self) -> AnyPlace | None:
+    def first(self, may: Callable[[Share], bool] | None = None) -> AnyPlace | None:
+        """The place whose turn it is, of those whose shares `may` be served; None if there is none."""
+        first = self._first()
+        if first is None or may is None or may(first.share):
+            return first
+        others = (place for share in self._places if may(share) for place in self.of(share))
+        return min(others, key=lambda one: (one.share.round, one.turn, one.ticket), default=None)
+
+    def _first(self) -> AnyPlace | None:
         while self._shares:
             round_, _, number, share = self._shares[0]
             if self._newest.get(share) != number:

@@ -834,6 +834,30 @@ def test_who_asks_for_little_does_not_wait_for_a_run_that_should_have_been_short
     assert go(main()) == ["few"]
 
 
+@pytest.mark.parametrize("max_batch_size", [1, 2])
+def test_who_asks_for_little_does_not_wait_behind_rows_of_which_others_run_longer_than_they_should(max_batch_size):
+    curve = LatencyCurve({(rows, 1): 0.001 for rows in (1, 2)})
+
+    async def main():
+        gate = Gate()
+
+        def run(rows: Sequence[Any]) -> list[Any]:
+            return echo(rows) if all("few" in row for row in rows) else gate(rows)
+
+        async with make(run, curve=curve, max_batch_size=max_batch_size, num_workers=2) as batcher:
+            many = await flood(batcher, 3 * max_batch_size + 1)
+            for _ in range(2):
+                await gate.wait_until_it_runs()
+            assert batcher.queue_size
+            await asyncio.sleep(0.02)  # until all that waits had its turn before the turn of whoever comes
+            few = await asyncio.wait_for(batcher.submit(["few", "few 2"], in_(5), caller="few"), 2)
+            gate.let(10)
+            await many
+            return few.values
+
+    assert go(main()) == ["few", "few 2"]
+
+
 def test_who_asks_for_as_little_as_the_others_waits_for_them():
     async def main():
         gate = Gate()

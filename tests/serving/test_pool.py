@@ -174,6 +174,20 @@ def test_who_asks_for_little_does_not_wait_for_items_that_should_have_been_quick
     assert go(main()) == ["few"]
 
 
+def test_who_asks_for_little_does_not_wait_behind_items_of_which_others_take_longer_than_they_should(pool):
+    gate = Gate()
+
+    async def main():
+        many = await ask(pool, gate, 4, seconds=0.001, caller="many")
+        await gate.wait_until_it_runs(2)
+        few = await asyncio.wait_for(pool.map(lambda item: item, ["few"], [0.0], caller="few"), 2)
+        gate.go.release(4)
+        await many
+        return few
+
+    assert go(main()) == ["few"]
+
+
 def test_callers_take_turns_item_by_item():
     pool, gate = Pool(1, "test"), Gate()
 

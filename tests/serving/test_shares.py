@@ -123,6 +123,28 @@ class Something:
     ticket: int
 
 
+@given(asked, st.sets(callers))
+def test_of_those_who_may_the_first_is_whose_turn_it_would_be_without_the_others(asked, those):
+    queue, rows = filled(asked)
+    shares = {queue.shares.of(caller) for caller in those}
+    only, _ = filled([(caller, length) for caller, length in asked if caller in those])
+    taken = [one.row[0] for one in queue.take(1, {}, may=shares.__contains__)]
+    assert taken == [one.row[0] for one in only.take(1, {})]
+    assert len(queue) == len(rows) - len(taken)
+
+
+def test_who_is_let_ahead_after_having_had_much_does_not_set_the_time_for_who_comes_back():
+    queue: RowQueue[Any, Any] = RowQueue(CURVE)
+    for caller in ("much", "flood"):
+        queue.push(row(queue, caller, 4, 0.0))
+        queue.push(row(queue, caller, 4, 1.0))
+    much = {queue.shares.of("much")}
+    queue.ended(queue.take(1, {}, may=much.__contains__), 100.0)
+    queue.take(1, {}, may=much.__contains__)
+    queue.push(row(queue, "newcomer", 4, 2.0))
+    assert queue.shares.of("newcomer").had <= queue.shares.of("flood").had
+
+
 def test_nobody_is_light_beside_himself_or_beside_little():
     shares = Shares()
     little, much, background = shares.of("little"), shares.of("much"), shares.of("much", 8.0)
