@@ -18,6 +18,7 @@ _REASONS = {
 _PLACE = re.compile(r"(.+) at line (\d+) column (\d+)")
 _LONGEST_ESCAPES = 14  # bytes: a pair, and what the reader looks at behind it
 _LONGEST_NAME = 80  # characters of a caller's own that an error repeats
+CHUNK_BYTES = 262_144
 _MARK = token_hex(8).encode()  # ends no text of a caller
 
 
@@ -44,8 +45,14 @@ def not_unicode(body: bytes, error: str) -> InvalidInput | None:
 def _offset(body: bytes, line: int, column: int) -> int:
     if line == 1:
         return column
-    line_breaks = np.flatnonzero(np.frombuffer(body, np.uint8) == ord("\n"))
-    return int(line_breaks[line - 2]) + 1 + column
+    left = line - 1  # line breaks before the line
+    for start in range(0, len(body), CHUNK_BYTES):  # the places of all of them would take eight bytes each
+        is_break = np.frombuffer(body, np.uint8, min(CHUNK_BYTES, len(body) - start), start) == ord("\n")
+        there = int(np.count_nonzero(is_break))
+        if left <= there:
+            return start + int(np.flatnonzero(is_break)[left - 1]) + 1 + column
+        left -= there
+    raise ValueError(f"the body has no line {line}")
 
 
 def _path_to_mark(beginning: bytes) -> list[str | int] | None:

@@ -262,7 +262,8 @@ def as_text(array: Array) -> Array:
     for one in array.ravel().tolist():
         try:
             text = one.decode() if isinstance(one, bytes) else one
-            text.encode()
+            if not text.isascii() and text is one:  # what was decoded can be encoded, and a copy of it may be large
+                text.encode()
         except (UnicodeError, AttributeError):
             place = [int(index) for index in np.unravel_index(len(texts), array.shape)]
             raise InvalidInput(f"must be valid Unicode texts; it holds {one!r:.40}").under(*place) from None
