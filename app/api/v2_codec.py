@@ -67,6 +67,8 @@ def read(
     """
     length = json_length(body, header_length)
     if header_length is not None and not length:
+        if specs[0].datatype == "BYTES":
+            _require_few_texts(1, len(body), limits)
         return Question({specs[0].name: _raw_tensor(body, specs)}, is_binary=True)
     request = _parse(body if header_length is None else body[:length], limits)
     outputs = [
@@ -80,7 +82,7 @@ def read(
     if len({one.name for one in outputs}) < len(outputs):
         raise InvalidInput("an output is asked for more than once").under("outputs")
     return Question(
-        _tensors(request.inputs, memoryview(body)[length:], limits.max_values),
+        _tensors(request.inputs, memoryview(body)[length:], limits),
         outputs or None,
         request.parameters.binary_data_output,
         request.id,
@@ -212,11 +214,20 @@ def _parse(text: bytes, limits: JsonLimits) -> InferenceRequest:
         ) from None
 
 
-def _tensors(inputs: Sequence[InputTensor], binary: memoryview, max_values: int) -> Tensors:
-    # Each text is an object of its own. A number that the bytes have no room for is a contradiction, which comes later.
-    num_texts = sum(prod(one.shape) for one in inputs if one.datatype == "BYTES")
-    if max_values < num_texts <= len(binary) // LENGTH.size:
-        raise PayloadTooLarge(f"{num_texts} elements of BYTES; a request may have {max_values}")
+def _require_few_texts(count: int, size: int, limits: JsonLimits) -> None:
+    """Raises PayloadTooLarge for more texts, or bytes of them, than JSON may have: each becomes an object."""
+    if count > limits.max_values:
+        raise PayloadTooLarge(f"{count} elements of BYTES; a request may have {limits.max_values}")
+    if size > limits.max_bytes:
+        raise PayloadTooLarge(f"{size} bytes of BYTES; a request may have {limits.max_bytes}")
+
+
+def _tensors(inputs: Sequence[InputTensor], binary: memoryview, limits: JsonLimits) -> Tensors:
+    texts = [one for one in inputs if one.datatype == "BYTES" and one.parameters.binary_data_size is not None]
+    num_texts = sum(prod(one.shape) for one in texts)
+    # A number that the bytes have no room for is a contradiction, which is told later.
+    if num_texts <= len(binary) // LENGTH.size:
+        _require_few_texts(num_texts, sum(one.parameters.binary_data_size or 0 for one in texts), limits)
     tensors: Tensors = {}
     position = 0
     for one in inputs:

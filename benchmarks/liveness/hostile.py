@@ -326,6 +326,14 @@ def hostile() -> list[Case]:
             v2_binary(
                 v2("BYTES", [1, 1], size=31_960_000), struct.pack("<I", 31_959_996) + b"\xf0\x9f\x98\x80" * 7_989_999
             ),
+            LARGE,
+        ),
+        Case(
+            "a text as long as it may be",
+            TEXTS_V2,
+            v2_binary(
+                v2("BYTES", [1, 1], size=9_960_000), struct.pack("<I", 9_959_996) + b"\xf0\x9f\x98\x80" * 2_489_999
+            ),
             OK,
         ),
         Case("names instead of models, V2", "/v2/repository/index", plain(lambda: names("", "", 63_000)), OK),

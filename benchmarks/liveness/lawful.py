@@ -48,7 +48,7 @@ from benchmarks.liveness.making import (
 
 
 def ordinary() -> list[Case]:
-    """A full batch for every model: what a graph allocates for the first, it keeps for the next."""
+    """A full batch for every model, the largest tensor among them: what a graph allocates for one, it keeps."""
     article_of = {"inputs": [article(100_000)], "parameters": {"truncate": True}}
     return [
         Case("texts", TEXTS, plain(lambda: texts(64, 3000, truncate=True))),
@@ -62,7 +62,12 @@ def ordinary() -> list[Case]:
         Case("reasons of a photo", PHOTOS_WHY, plain(lambda: jpeg(110_000), Content_Type="image/jpeg")),
         Case("series", SERIES, plain(lambda: f'{{"inputs":[{",".join([floats(100)] * 64)}]}}'.encode())),
         Case("pictures", PAINTED, plain(lambda: json.dumps({"inputs": [{"seed": 1}] * 64}).encode())),
-        Case("tensors", NUMBERS_V2, plain(lambda: v2("FP32", [1, 10], floats(10)))),
+        Case(
+            "reasons of photos",
+            PHOTOS_WHY,
+            plain(lambda: form(file_part(jpeg(110_000)) for _ in range(4)), Content_Type=FORM),
+        ),
+        Case("tensors", NUMBERS_V2, v2_binary(v2("FP32", [1990, 4000], size=31_840_000), bytes(31_840_000))),
     ]
 
 

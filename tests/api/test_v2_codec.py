@@ -297,3 +297,16 @@ def test_texts_behind_the_json_are_counted_before_any_is_made():
     assert read(body, header, SPECS, JsonLimits(max_values=60)).inputs["x"].tolist() == [b""] * 60
     with pytest.raises(PayloadTooLarge, match="60 elements of BYTES; a request may have 59"):
         read(body, header, SPECS, JsonLimits(max_values=59))
+
+
+def test_texts_behind_the_json_have_no_more_bytes_than_json_may_have():
+    content = struct.pack("<I", 496) + bytes(496)
+    body, header = request({"datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 500}}, content)
+    specs = (TensorSpec(name="x", datatype="BYTES", shape=(-1,)),)
+    assert read(body, header, specs, JsonLimits(max_bytes=500)).inputs["x"].tolist() == [bytes(496)]
+    assert read(content, "0", specs, JsonLimits(max_bytes=500)).inputs["x"].tolist() == [content]
+    for sent, length in ((body, header), (content, "0")):
+        with pytest.raises(PayloadTooLarge, match="500 bytes of BYTES; a request may have 499"):
+            read(sent, length, specs, JsonLimits(max_bytes=499))
+    numbers, header = request({"parameters": {"binary_data_size": 4000}, "shape": [1000]}, bytes(4000))
+    assert read(numbers, header, specs, JsonLimits(max_bytes=500)).inputs["x"].shape == (1000,)
