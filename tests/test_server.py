@@ -310,7 +310,7 @@ def test_slow_bodies_are_refused_when_the_service_stops_and_do_not_keep_it(servi
         started = monotonic()
         service.terminate()
         for connection in slow:
-            answer = connection.recv(65536)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))  # noqa: B023 (read at once)
             assert answer.startswith(b"HTTP/1.1 503")
             assert b"the service is stopping" in answer
             assert b"\r\nconnection: close\r\n" in answer
