@@ -99,7 +99,7 @@ def create_app(
     )
     app.state.engine = engine
     app.state.telemetry = telemetry
-    app.state.rendering = asyncio.Lock()
+    app.state.aside = aside
     app.state.limits = limits
     app.state.asks_for_keys = keys is not None
     errors.install(app)
@@ -118,7 +118,7 @@ def create_app(
     return RequestContext(
         inside,
         report=Report(engine, telemetry, write_line, line_share),
-        transit=Transit(body_limit(engine, limits), limits.request_timeout_s, limits.all_bodies_bytes),
+        transit=Transit(body_limit(engine, limits), limits.request_timeout_s, limits.all_bodies_bytes, aside),
         headers=SecurityHeaders(app),
         is_stopping=lambda: engine.is_stopping,
     )

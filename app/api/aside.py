@@ -15,13 +15,13 @@ TURN_S, TURN_BYTES = 0.02, 1_000_000  # of writing, after which it is somebody e
 
 
 class Aside:
-    """One thread to read and one to write: the interpreter runs one at a time, so that more would only delay the loop.
+    """One thread to read, one to write, one to inflate: the interpreter runs one at a time, more would only delay it.
 
     Callers have equal shares of each. Nothing is begun for who has hung up.
     """
 
     def __init__(self) -> None:
-        self._reader, self._writer = Pool(1, "read"), Pool(1, "write")
+        self._reader, self._writer, self._inflater = Pool(1, "read"), Pool(1, "write"), Pool(1, "inflate")
         self._caller = ""
 
     def of(self, caller: str) -> "Aside":
@@ -33,6 +33,14 @@ class Aside:
     async def read(self, function: Callable[[], Result], *, is_quick: bool) -> Result:
         """Call `function`, on the loop if it takes less than handing it to another thread would."""
         return function() if is_quick else await self._reader.run(function, 0.0, caller=self._caller)
+
+    async def inflate(self, function: Callable[[], Result]) -> Result:
+        """Call `function`, which inflates a part of a body: not where bodies are read, which may take far longer."""
+        return await self._inflater.run(function, 0.0, caller=self._caller)
+
+    async def make(self, function: Callable[[], Result], *, is_quick: bool) -> Result:
+        """Call `function`, which makes what will be written, as `read` does."""
+        return function() if is_quick else await self._writer.run(function, 0.0, caller=self._caller)
 
     async def write(self, pieces: Iterator[bytes], up_to_bytes: float = float("inf")) -> list[bytes]:
         """Return pieces until there are `up_to_bytes`, or all. None of them may take long to make."""
@@ -51,8 +59,8 @@ class Aside:
         return written
 
     def close(self) -> None:
-        self._reader.close()
-        self._writer.close()
+        for pool in (self._reader, self._writer, self._inflater):
+            pool.close()
 
 
 def _taken(pieces: Iterator[bytes], seconds: float) -> tuple[list[bytes], bool]:

@@ -10,7 +10,7 @@ SUBSCRIBER_BITS = 64  # of an IPv6 address: one subscriber may use all that begi
 
 def caller_of(request: Request) -> str:
     """Name whoever asks: by his key or, if none was asked for, by his address."""
-    key = request.scope["state"].get("key")
+    key = request.scope.get("state", {}).get("key")
     if key:
         return f"key {key}"
     client = request.scope.get("client")

@@ -1,13 +1,14 @@
 """Bodies that are compressed on the wire (RFC 9110, section 8.4): gzip, and deflate, which is zlib's format."""
 
-import asyncio
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from starlette.types import Message, Receive
 
+from app.api.aside import Aside
 from app.errors import InvalidInput, UnsupportedEncoding
 
 ENCODINGS = ("gzip", "x-gzip", "deflate")
@@ -37,10 +38,14 @@ def encoding_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 
 class Inflating:
-    """A body in `encoding`, piece by piece as it was before: never much more of it in memory than is asked for."""
+    """A body in `encoding`, piece by piece as it was before: never much more of it in memory than is asked for.
 
-    def __init__(self, encoding: str) -> None:
+    Pieces that are large are inflated on the threads of `aside`, which shares them out by caller.
+    """
+
+    def __init__(self, encoding: str, aside: Aside) -> None:
         self._encoding = encoding
+        self._aside = aside
         self._stream: Stream | None = None
         self._waiting = b""  # what was sent, and is to be inflated
         self._is_last = False  # nothing more will be sent
@@ -56,7 +61,7 @@ class Inflating:
                 self._waiting, self._is_last = message.get("body", b""), not message.get("more_body")
             # A few bytes can become many, and then it is a thread that makes them, without the interpreter's lock.
             if self._is_full or len(self._waiting) > SMALL_BYTES:
-                piece = await asyncio.to_thread(self._inflate, PIECE_BYTES)
+                piece = await self._aside.inflate(partial(self._inflate, PIECE_BYTES))
             else:
                 piece = self._inflate(QUICK_BYTES)
             is_whole = self._is_last and not self._waiting and not self._is_full

@@ -1,10 +1,10 @@
 """Is the process alive, can it predict, what does it measure."""
 
-import asyncio
-
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from app.api.aside import Aside
+from app.api.callers import caller_of
 from app.api.compression import QUALITY, accepted, deflated
 from app.api.v1 import EngineDep
 from app.telemetry import OPEN_METRICS, TEXT, Telemetry
@@ -49,9 +49,9 @@ async def metrics(request: Request) -> Response:
         text = telemetry.render(content_type)
         return b"".join(deflated([text], encoding)) if encoding else text
 
-    # Beside the event loop, since many models make many lines; one at a time, whoever asks how often.
-    async with request.app.state.rendering:
-        text = await asyncio.to_thread(render)
+    # Beside the event loop, since many models make many lines; and shared out, whoever asks how often.
+    aside: Aside = request.app.state.aside
+    text = await aside.of(caller_of(request)).make(render, is_quick=False)
     headers = {"Vary": "Accept, Accept-Encoding", **({"Content-Encoding": encoding} if encoding else {})}
     return Response(text, media_type=content_type, headers=headers)
 

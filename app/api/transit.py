@@ -7,6 +7,8 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
+from app.api.aside import Aside
+from app.api.callers import caller_of
 from app.api.compression import Inflating, encoding_of
 from app.api.deadline import deadline_of
 from app.errors import DeadlineExceeded, InvalidInput, ModelNotReady, Overloaded, PayloadTooLarge, ServiceError
@@ -24,10 +26,14 @@ class Transit:
     A small one is never refused for want of room: of those there are no more than connections.
     """
 
-    def __init__(self, limit_of: Callable[[str], int], timeout_s: float, most_bytes: int) -> None:
-        """`limit_of` gives the bytes that a body to a path may have, `timeout_s` the time of one that names none."""
+    def __init__(self, limit_of: Callable[[str], int], timeout_s: float, most_bytes: int, aside: Aside) -> None:
+        """`limit_of` gives the bytes that a body to a path may have, `timeout_s` the time of one that names none.
+
+        What is compressed is inflated on threads of `aside`.
+        """
         self.limit_of = limit_of
         self.timeout_s = timeout_s
+        self.aside = aside
         self.is_stopping = False
         self._most_bytes = most_bytes
         self._small_bytes = SMALL_SHARE * most_bytes
@@ -93,6 +99,7 @@ class Body:
         self._patience: Timeout | None = None
         self._refusal: ServiceError | None = None
         self.received = self.held = 0
+        self.caller = ""  # known when a body is read at all: then whoever has a key has shown it
 
     async def __call__(self) -> Message:
         if self._is_complete:
@@ -128,8 +135,9 @@ class Body:
         limit = self._transit.limit_of(self._scope["path"])
         if self._expects() and self._declared() > limit:
             raise self._too_large(limit)
+        self.caller = caller_of(Request(self._scope))
         encoding = encoding_of(self._scope["headers"])
-        self._inflating = Inflating(encoding) if encoding else None
+        self._inflating = Inflating(encoding, self._transit.aside.of(self.caller)) if encoding else None
         self._limit = limit
         self._began_at = get_running_loop().time()
         self._deadline = self._began_at + self._time_s()

@@ -63,10 +63,10 @@ async def read(request: Request, body: bytes, manifest: Manifest, limits: Limits
 async def respond(
     request: Request, question: codec.Question, inference: Inference, limits: Limits, aside: Aside
 ) -> Response:
-    if sum(array.size for array in inference.outputs.values()) <= QUICK_ELEMENTS:
-        outputs = codec.outputs_of(question, inference, limits.json)
-    else:
-        outputs = await asyncio.to_thread(codec.outputs_of, question, inference, limits.json)
+    outputs = await aside.make(
+        lambda: codec.outputs_of(question, inference, limits.json),
+        is_quick=sum(array.size for array in inference.outputs.values()) <= QUICK_ELEMENTS,
+    )
     headers = {
         "X-Model-Version": str(inference.manifest.version),
         "Server-Timing": server_timing(inference),

@@ -6,9 +6,12 @@ import zlib
 
 import pytest
 
+from app.api.aside import Aside
 from app.api.compression import accepted, deflated
 from app.api.transit import Body, Transit
 from app.errors import InvalidInput, PayloadTooLarge, UnsupportedEncoding
+
+ASIDE = Aside()
 
 
 def inflate(body: bytes, encoding: str, limit: int, size: int = 1_000_000) -> bytes:
@@ -20,7 +23,7 @@ def inflate(body: bytes, encoding: str, limit: int, size: int = 1_000_000) -> by
         return {"type": "http.request", "body": part, "more_body": bool(parts)}
 
     async def read() -> bytes:
-        transit = Transit(lambda path: limit, timeout_s=10, most_bytes=100_000_000)
+        transit = Transit(lambda path: limit, timeout_s=10, most_bytes=100_000_000, aside=ASIDE)
         headers = [(b"content-encoding", encoding.encode())]
         whole = Body(transit, {"type": "http", "path": "/", "headers": headers}, receive)
         read, more = b"", True

@@ -16,6 +16,7 @@ from sockets import answers, connected, listening, received, rest_of
 from starlette.testclient import TestClient
 
 from app.api.app import create_app
+from app.api.aside import Aside
 from app.api.limits import Limits
 from app.api.transit import Body, Transit
 from app.errors import DeadlineExceeded, ModelNotReady, Overloaded, PayloadTooLarge
@@ -25,6 +26,7 @@ PREDICT = "/v1/models/tiny-sentiment/predict"
 BODY = b'{"inputs": ["a good film"]}'
 HEAD = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\n".encode()
 WHOLE = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+ASIDE = Aside()
 READY = b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
@@ -37,7 +39,7 @@ def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
 
 
 def transit(most_bytes: int = 1000, limit: int = 1000, timeout_s: float = 10) -> Transit:
-    return Transit(lambda path: limit, timeout_s, most_bytes)
+    return Transit(lambda path: limit, timeout_s, most_bytes, ASIDE)
 
 
 class Client:
