@@ -89,7 +89,7 @@ def test_refusals_go_out_while_a_kernel_hangs_and_the_service_stops(counting_ser
             statuses.append(httpx.post(counting_service.url + PREDICT, json={"inputs": ["good"]}).status_code)
         counting_service.ended()
     assert set(statuses[5:]) == {503}
-    assert len(statuses) >= 10
+    assert len(statuses) > 6
 
 
 def test_a_second_signal_ends_a_service_that_drains(counting_service):
