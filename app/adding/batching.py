@@ -33,7 +33,7 @@ def why_unbatched(graph: Graph, answered: Answered, config: RawTensorsConfig | N
     others = {key: 1 if key in batch else OTHER_SIZE for key in answered.sizes}
     shapes = [
         {name: shape[1:] for name, shape in graph.dimensions.shapes(sizes).items()}
-        for sizes in ([answered.sizes, others] if others != answered.sizes else [answered.sizes])
+        for sizes in ([others, answered.sizes] if others != answered.sizes else [others])
     ]
     return tensors.why_unbatched(
         RawTensors(config.model_copy(update={"probe": "none"}), {}),

@@ -16,6 +16,7 @@ from app.adding.sizes import Sizes
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.manifest import Batching, Manifest, Provenance, TensorSpec, is_model_name
 from app.repository.publish import publish
+from app.runtimes.refusals import sentence
 from app.serving.model import load
 from app.tasks.tensors import EXAMPLE, RawTensors, TensorField
 
@@ -68,7 +69,7 @@ def add(file: Path, name: str, models: Path, wishes: Wishes = Wishes()) -> Added
         with tempfile.TemporaryDirectory(prefix="tessera-") as folder:
             return _publish(copied(files_of(file), Path(folder)), file.name, name, models, wishes)
     except MemoryError as error:
-        raise InvalidArtifact(f"{file.name} needs more memory than there is: {error}") from error
+        raise InvalidArtifact(f"{file.name} needs more memory than there is: {sentence(str(error))}") from error
 
 
 def _publish(files: dict[str, Path], file: str, name: str, models: Path, wishes: Wishes) -> Added:

@@ -126,7 +126,10 @@ class SizeSearch(Generic[Found]):
             if monotonic() > self._end:
                 return
             key, bounded = self._key(sizes), self._bounded(sizes)
-            if key in self._said or sum(map(prod, self._dimensions.shapes(bounded).values())) > MAX_NUMBERS:
+            if key in self._said:
+                continue
+            if sum(map(prod, self._dimensions.shapes(bounded).values())) > MAX_NUMBERS:
+                self.fault = self.fault or f"inputs of more than {MAX_NUMBERS} numbers are not tried"
                 continue
             result = self._attempt(bounded)
             self._said[key] = result if isinstance(result, str) else ""

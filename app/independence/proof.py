@@ -23,16 +23,16 @@ class Runs(Protocol):
 def why_dependent(
     task: Runs,
     sessions: Mapping[str, Session],
-    programs: Mapping[str, Program],
+    programs: Mapping[str, Program] | None,
     batches: Sequence[Sequence[Tensors]],
     largest: int,
     end: float = inf,
 ) -> str | None:
     """Return in words how rows influence each other in batches of up to `largest`, or None if they do not.
 
-    `programs` are the graphs of `sessions`, operator by operator. `batches` are at least COUNT rows each, which may
-    share one. Raises Untried if the model cannot answer them one by one, Late after `end` of the monotonic clock, and
-    MemoryError if memory runs out.
+    `programs` are the graphs of `sessions`, operator by operator; None if those have been looked at. `batches` are at
+    least COUNT rows each, which may share one. Raises Untried if the model cannot answer them one by one, Late after
+    `end` of the monotonic clock, and MemoryError if memory runs out.
     """
     answer = partial(task.run, sessions)
     try:
@@ -46,11 +46,11 @@ def why_dependent(
         raise
     except Exception as error:
         return f"{COUNT} rows fail together: {error}"
-    for graph, recorder in recorders.items():
-        for batch in recorder.batches:
+    for graph, program in (programs or {}).items():
+        for batch in recorders[graph].batches:
             if not any(array.shape[:1] == (COUNT,) for array in batch.values()):
                 continue  # the task gives each row to the graph by itself
-            if fault := fault_of_operators(programs[graph], batch, end):
+            if fault := fault_of_operators(program, batch, end):
                 return fault
     faults = (fault_together(answer, rows, one, largest) for rows, one in zip(batches, alone, strict=True))
     return next(filter(None, faults), None)

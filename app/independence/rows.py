@@ -74,10 +74,11 @@ def _filled(
 
 
 def _made(value: Array, layout: Layout, count: int, place: int, random: np.random.Generator) -> Array:
-    """Numbers of another scale and sign in each row; of what may be an index, only what was there, and 0 and 1."""
+    """Numbers of another scale and sign in each row; of what may be an index, what was there, else 0 and 1."""
     if value.dtype.kind != "f":
-        others = [*TEXTS, *MORE_TEXTS] if value.dtype.kind == "O" else [0, 1]
-        return _drawn(np.concatenate([value.ravel()[:FEW], np.array(others, value.dtype)]), value, random)
+        found = np.unique(value.ravel()[:FEW])
+        others = [*TEXTS, *MORE_TEXTS] if value.dtype.kind == "O" else [0, 1] if len(found) < 2 else []
+        return _drawn(np.concatenate([found, np.array(others, value.dtype)]), value, random)
     made = _drawn(random.standard_normal(FEW).astype(value.dtype), value, random)
     rows = layout.apart(made, count)
     for row in range(count):

@@ -33,20 +33,21 @@ def why_unbatched(
 ) -> str:
     """Return in words why rows may not share a batch of up to `largest`, "" if they may.
 
-    `shapes` are those of rows, the first of which must be right; `valid` is a row that the graph answers. Raises Late
-    after `end` of the monotonic clock, and MemoryError.
+    `shapes` are those of rows, and operators are looked at with the first that the graph can compute; `valid` is a row
+    that it answers. Raises Late after `end` of the monotonic clock, and MemoryError.
     """
     untried, is_tried = "", False
+    programs: dict[str, Program] | None = {"model": program}
     for each in shapes:
         for choices in _choices(inputs, valid):
             batches = [some_rows(inputs, each, choices, NUM_ROWS, seed) for seed in SEEDS]
             try:
-                if fault := why_dependent(task, {"model": session}, {"model": program}, batches, largest, end):
+                if fault := why_dependent(task, {"model": session}, programs, batches, largest, end):
                     return fault
             except Untried as error:
                 untried = untried or f"a row cannot be answered alone: {error}"
             else:
-                is_tried = True
+                is_tried, programs = True, None
                 break
     return "" if is_tried else untried
 

@@ -67,6 +67,10 @@ class Trial:
                 continue
             self._pairs.append((before, fewer))
 
+    def changes(self, name: str) -> bool:
+        """Return whether any exchange changed this output."""
+        return name in self._faults or bool(self._changed[name].any())
+
     def fault(self, name: str) -> str:
         """Return what is wrong with an output wherever its rows lie, "" if nothing is."""
         if fault := self._faults.get(name):

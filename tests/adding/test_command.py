@@ -481,7 +481,13 @@ def test_a_graph_that_needs_all_memory_is_refused_in_a_sentence(tmp_path):
         {"y": (FLOAT, ["N", 3])},
         {"size": [1 << 46]},
     )
-    with pytest.raises(InvalidArtifact, match=r"huge\.onnx"):
+    with pytest.raises(InvalidArtifact, match=r"^huge\.onnx needs more memory than there is: ConstantOfShape: \w"):
+        add_model(file, "huge", tmp_path / "models")
+
+
+def test_a_graph_of_larger_inputs_than_are_tried_is_refused_in_a_sentence(tmp_path):
+    file = doubled(tmp_path / "huge.onnx", ["N", 1 << 40])
+    with pytest.raises(InvalidArtifact, match=r"inputs of more than 20000000 numbers are not tried"):
         add_model(file, "huge", tmp_path / "models")
 
 

@@ -307,6 +307,17 @@ INDEPENDENT = {
         flat=ints(-1),
         **ZERO_ONE,
     ),
+    "as many zeros as there are numbers of rows": graph(
+        *NUMBERED,
+        node("Cast", "number", "f", to=1),
+        node("Unsqueeze", "f last", "column"),
+        node("Add", "x column", "numbered"),
+        node("Shape", "numbered", "shape"),
+        node("ConstantOfShape", "shape", "zeros"),
+        node("Add", "x zeros", "y"),
+        last=ints(1),
+        **ZERO_ONE,
+    ),
     "a mean over what a mask leaves": graph(
         node("Cast", "mask", "f", to=1),
         node("Unsqueeze", "f two", "m"),
