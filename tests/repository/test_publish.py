@@ -34,6 +34,23 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
     assert os.listdir(tmp_path / "models" / "tiny-sentiment") == []
 
 
+def test_what_a_check_refuses_is_not_published(tmp_path):
+    """The check is given the very files of the version: the loader of the service, where graphs are added."""
+    (tmp_path / "weights").write_bytes(b"w")
+    seen = []
+
+    def check(manifest, files):
+        seen.append((manifest.version, {name: path.read_bytes() for name, path in files.items()}))
+        raise InvalidArtifact("it cannot be loaded")
+
+    fields = {"task": "tensors", "runtime": "onnx", "graphs": {"model": "w"}, "inputs": (), "outputs": ()}
+    with pytest.raises(InvalidArtifact, match="it cannot be loaded"):
+        publish(tmp_path / "models", "mine", {"w": tmp_path / "weights"}, check=check, **fields)
+    assert seen == [(1, {"w": b"w"})]
+    assert os.listdir(tmp_path / "models" / "mine") == []
+    assert publish(tmp_path / "models", "mine", {"w": tmp_path / "weights"}, **fields).version == 1
+
+
 @pytest.mark.parametrize("name", ["Not A Name", "../elsewhere", "", ".hidden", "a/b", "café"])
 def test_a_name_that_is_none_is_refused_before_anything_is_written(tmp_path, name):
     with pytest.raises(InvalidArtifact, match="is not a model name"):
