@@ -40,8 +40,9 @@ def listening(app: ASGIApp, most_connections: int = 100, **bounds: float) -> Ite
         thread.join(20)
 
 
-def connected(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=20)
+def connected(port: int, address: str = "127.0.0.1") -> socket.socket:
+    """A connection from this address of loopback: each is a caller of its own."""
+    return socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(address, 0))
 
 
 def rest_of(connection: socket.socket) -> bytes:

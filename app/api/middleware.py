@@ -60,6 +60,7 @@ class RequestContext:
             nonlocal status, sent, version
             if message["type"] == "http.response.start":
                 status = message["status"]
+                body.is_answered()
                 given = message.get("headers", ())
                 names = dict(given)
                 version = names.get(b"x-model-version", b"").decode()
@@ -75,11 +76,15 @@ class RequestContext:
 
         try:
             await self._app(scope, body, send_with_id)
-        except asyncio.CancelledError:  # by a server that cannot wait any longer
-            if status or not self._is_stopping():
+        except asyncio.CancelledError:  # to make room for other bodies, or by a server that cannot wait any longer
+            why = body.refused()
+            if why is None and (status or not self._is_stopping()):
                 raise
-            stopping = ModelNotReady("the service is stopping")
-            await (await on_service_error(Request(scope), stopping))(scope, receive, send_with_id)
+            if status:  # the connection is closed, so that nobody takes the answer for whole
+                log.warning("request %s: %s", named(scope["state"]), why)
+                return
+            why = why or ModelNotReady("the service is stopping")
+            await (await on_service_error(Request(scope), why))(scope, receive, send_with_id)
         except BaseException as error:  # a panic in Rust is no Exception
             if isinstance(error, ENDS_THE_PROCESS):
                 raise

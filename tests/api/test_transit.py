@@ -3,23 +3,36 @@
 import asyncio
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from functools import wraps
+from pathlib import Path
+from socket import socket
 from time import monotonic
 from typing import Any
 
 import pytest
 from conftest import eventually
-from sockets import answers, connected, listening, received, rest_of
+from graphs import cumulated, publish_counting
+from sockets import Answer, answers, connected, listening, received, rest_of
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from app.api.app import create_app
 from app.api.aside import Aside
+from app.api.direct import DirectRoute
 from app.api.limits import Limits
+from app.api.middleware import RequestContext
 from app.api.transit import Body, Transit
 from app.errors import DeadlineExceeded, ModelNotReady, Overloaded, PayloadTooLarge
+from app.repository.manifest import TensorSpec
+from app.repository.publish import publish
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.engine import LocalEngine
 from app.telemetry import Telemetry
 
 PREDICT = "/v1/models/tiny-sentiment/predict"
@@ -42,13 +55,26 @@ def transit(most_bytes: int = 1000, limit: int = 1000, timeout_s: float = 10) ->
     return Transit(lambda path: limit, timeout_s, most_bytes, ASIDE)
 
 
-class Client:
-    """One that sends a body in parts, when it is told to."""
+async def not_called(request: Request, names: dict[str, str]) -> Response:
+    raise AssertionError
 
-    def __init__(self, transit: Transit, **headers: str) -> None:
+
+class Client:
+    """One that sends a body in parts, when it is told to. If it `works`, its request is not answered then.
+
+    It `asks` a model, or does something that should not be left half done.
+    """
+
+    def __init__(
+        self, transit: Transit, caller: str = "", works: bool = False, asks: bool = True, **headers: str
+    ) -> None:
+        self._works = works
         self._parts: asyncio.Queue[dict] = asyncio.Queue()
         given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-        self.body = Body(transit, {"type": "http", "path": "/", "headers": given}, self._parts.get)
+        scope = {"type": "http", "path": "/", "headers": given, "client": (caller, 1)}
+        if asks:
+            scope["route"] = DirectRoute("/", re.compile("/"), not_called)
+        self.body = Body(transit, scope, self._parts.get)
         self.reading = asyncio.create_task(self._read())
 
     async def _read(self) -> int:
@@ -56,6 +82,10 @@ class Client:
         while more:
             message = await self.body()
             size, more = size + len(message["body"]), message["more_body"]
+        try:
+            await asyncio.sleep(20 if self._works else 0)
+        except asyncio.CancelledError:
+            raise self.body.refused() or AssertionError("cancelled by somebody else") from None
         return size
 
     async def sends(self, content: int | bytes, more_body: bool = True) -> None:
@@ -94,6 +124,94 @@ async def test_where_all_that_is_held_has_arrived_whoever_comes_is_refused_and_n
     all_of_them.ends(worked_on.body)
     await bystander.sends(300, more_body=False)
     assert await bystander.reading == 400
+
+
+@in_a_loop
+async def test_who_has_more_than_half_makes_room_for_others_with_what_arrives_and_then_what_came_last():
+    all_of_them = transit(most_bytes=1000)
+    first, second = (Client(all_of_them, "many", works=True) for _ in range(2))
+    arriving, few = Client(all_of_them, "many"), Client(all_of_them, "few")
+    for one in (first, second):
+        await one.sends(400, more_body=False)
+    await arriving.sends(150)
+    await few.sends(150)
+    with pytest.raises(Overloaded, match="has held most for longest"):
+        await arriving.reading
+    assert not second.reading.done()
+    await few.sends(150)
+    with pytest.raises(Overloaded, match="you have more of it than the others"):
+        await second.reading
+    await few.sends(0, more_body=False)
+    assert await few.reading == 300
+    assert not first.reading.done()
+    first.reading.cancel()
+
+
+@in_a_loop
+async def test_what_must_not_be_left_half_done_is_worked_on_whoever_needs_room():
+    all_of_them = transit(most_bytes=1000)
+    loads, asks = Client(all_of_them, "many", works=True, asks=False), Client(all_of_them, "few")
+    await loads.sends(900, more_body=False)
+    await asks.sends(300)
+    with pytest.raises(Overloaded, match="being worked on"):
+        await asks.reading
+    assert not loads.reading.done()
+    loads.reading.cancel()
+
+
+@in_a_loop
+async def test_who_has_more_than_half_gets_no_room_that_others_have():
+    all_of_them = transit(most_bytes=1000)
+    slow, worked_on = Client(all_of_them, "slow"), Client(all_of_them, "many", works=True)
+    await slow.sends(300)
+    await worked_on.sends(600, more_body=False)
+    await asyncio.sleep(0.05)  # from now on, the slow one has held most for longest
+    more = Client(all_of_them, "many")
+    await more.sends(200)
+    with pytest.raises(Overloaded):
+        await more.reading
+    await slow.sends(0, more_body=False)
+    assert await slow.reading == 300
+    assert not worked_on.reading.done()
+    worked_on.reading.cancel()
+
+
+@in_a_loop
+async def test_many_callers_who_are_slow_make_room_for_one_who_has_more_than_each():
+    all_of_them = transit(most_bytes=1000)
+    slow = [Client(all_of_them, f"slow {i}") for i in range(10)]
+    for one in slow:
+        await one.sends(100)
+    await asyncio.sleep(0.05)
+    quick = Client(all_of_them, "quick")
+    await quick.sends(400, more_body=False)
+    assert await quick.reading == 400
+    assert sum(one.reading.done() for one in slow) == 4
+    for one in slow:
+        one.reading.cancel()
+    await asyncio.gather(*(one.reading for one in slow), return_exceptions=True)
+
+
+@pytest.mark.parametrize("patience_s", [0.05, 60.0])
+@in_a_loop
+async def test_an_answer_that_is_read_too_slowly_makes_room_for_whoever_asks(patience_s):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.api.transit.READ_WITHIN_S", patience_s)
+        all_of_them = transit(most_bytes=1000)
+        slow, comes = Client(all_of_them, works=True), Client(all_of_them)
+        await slow.sends(900, more_body=False)
+        slow.body.is_answered()
+        await asyncio.sleep(0.1)
+        await comes.sends(300, more_body=False)
+    if patience_s < 1:
+        assert await comes.reading == 300
+        with pytest.raises(Overloaded, match="read too slowly"):
+            await slow.reading
+    else:
+        with pytest.raises(Overloaded, match="being worked on"):
+            await comes.reading
+        assert not slow.reading.done()
+        slow.reading.cancel()
 
 
 @in_a_loop
@@ -260,3 +378,68 @@ def test_every_route_waits_for_a_body_as_long_as_its_request_says_and_no_longer(
         (answer,) = answers(received(port, head.encode() + b"Content-Length: 10\r\n\r\n{"))
         assert answer.status == 504, path
         assert monotonic() - started < 5
+
+
+def serving(models_dir: Path, **limits: int) -> RequestContext:
+    engine = LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu", threads=2))
+    return create_app(engine, Telemetry(), Limits(request_timeout_s=30, **limits))
+
+
+def asking(model: str, content: bytes, *headers: str) -> bytes:
+    lines = [f"POST /v2/models/{model}/infer HTTP/1.1", "Host: localhost", f"Content-Length: {len(content)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+def test_work_of_who_has_more_than_half_of_the_room_makes_room_for_others(tmp_path):
+    """Its requests never end, and so would keep everybody else out for as long as they may take."""
+    publish_counting(tmp_path / "models", tmp_path)
+    app = serving(tmp_path / "models", max_body_bytes=1_000_000, bodies_bytes=2_000_000)
+
+    def counts_to(steps: float) -> bytes:
+        numbers = {"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [steps]}
+        return asking("counting", json.dumps({"inputs": [numbers]}).ljust(900_000).encode())
+
+    with listening(app) as port, connected(port, "127.0.0.2") as first, connected(port, "127.0.0.2") as second:
+        eventually(lambda: answers(received(port, READY))[0].status == 200)
+        for connection in (first, second):
+            connection.sendall(counts_to(1e12))
+            assert answers(received(port, READY))[0].status == 200  # so it has been read, at least in part
+        with connected(port) as few:
+            eventually(lambda: answered(few, counts_to(1)).status == 200)
+        (refused,) = answers(first_of(second))
+        assert refused.status == 429
+        assert refused.headers["retry-after"] == "1"
+        assert b"you have more of it" in refused.body
+        first.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            first.recv(1)
+
+
+def answered(connection: socket, request: bytes) -> Answer:
+    connection.sendall(request)
+    (answer,) = answers(first_of(connection))
+    return answer
+
+
+def test_a_large_answer_that_nobody_reads_does_not_keep_its_place(tmp_path, monkeypatch):
+    monkeypatch.setattr("app.api.transit.READ_WITHIN_S", 0.5)
+    tensor = {"datatype": "FP32", "shape": (-1,)}
+    publish(
+        tmp_path / "models", "sums", {"model.onnx": cumulated(tmp_path / "sums.onnx")},
+        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=(TensorSpec(name="x", **tensor),), outputs=(TensorSpec(name="y", **tensor),),
+        config={"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "y", **tensor}], "batched": False},
+    )  # fmt: skip
+    app = serving(tmp_path / "models", max_body_bytes=16_000_000, bodies_bytes=20_000_000)
+    numbers = bytes(12_000_000)  # more than sockets hold
+    with listening(app) as port, connected(port) as slow, connected(port) as other:
+        eventually(lambda: answers(received(port, READY))[0].status == 200)
+        slow.sendall(asking("sums", numbers, "Inference-Header-Content-Length: 0"))
+        slow.recv(1)  # its answer has begun
+
+        def is_answered() -> bool:
+            other.sendall(asking("sums", numbers, "Inference-Header-Content-Length: 0"))
+            return first_of(other).startswith(b"HTTP/1.1 200")
+
+        eventually(is_answered)
+        assert len(rest_of(slow)) < len(numbers), "it was broken off"
