@@ -6,6 +6,7 @@ page's origin, which may read them; only the Host header still says by which nam
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import ip_address
 
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api.errors import on_service_error
 from app.errors import Forbidden
 
+LONGEST = 300  # characters of a name, its brackets and its port (RFC 1035: 255 of a name)
 HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:]*)(:[0-9]*)?")
 
 
@@ -27,11 +29,12 @@ class KnownHosts:
     def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
         self._app = app
         self._names = frozenset(name.lower() for name in names)
+        self._is_known = lru_cache(256)(self._has_known_name)  # callers call us by few
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             for name, value in scope["headers"]:
-                if name == b"host" and not self._is_known(value.decode("latin-1")):
+                if name == b"host" and (len(value) > LONGEST or not self._is_known(value)):
                     error = Forbidden(
                         f"this service is not called {value.decode('latin-1')!r:.80}; TESSERA_HOSTS can name it"
                     )
@@ -39,8 +42,8 @@ class KnownHosts:
                     return
         await self._app(scope, receive, send)
 
-    def _is_known(self, host: str) -> bool:
-        match = HOST.fullmatch(host)
+    def _has_known_name(self, host: bytes) -> bool:
+        match = HOST.fullmatch(host.decode("latin-1"))
         if match is None:
             return False
         name = match[1].lower().removesuffix(".")

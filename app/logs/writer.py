@@ -74,7 +74,11 @@ class LogWriter(logging.Handler):
             self._has_lines.wait()
             self._hurries.wait(GATHER_S)
             self._hurries.clear()
-            self._has_lines.clear()
+            # Among many requests it stays set: to wake a thread takes each of them longer than all else about its line.
+            if not self._waiting:
+                self._has_lines.clear()
+                if self._waiting:  # one came meanwhile, and found it set
+                    self._has_lines.set()
             while lines := self._take():
                 self._write("".join(lines).encode())
                 if self.dropped > said:
