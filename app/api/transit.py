@@ -164,7 +164,7 @@ class Body:
         self._answered_at = get_running_loop().time()
 
     def read_for_s(self) -> float:
-        """Since when its answer is being sent; 0 if it has not begun."""
+        """For how long its answer has been sent; 0 if that has not begun."""
         return 0.0 if self._answered_at is None else max(1e-9, get_running_loop().time() - self._answered_at)
 
     def refuse(self, why: ServiceError) -> None:
