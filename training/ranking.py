@@ -36,9 +36,19 @@ def target_ranks(scores: Array, histories: Sequence[History], targets: Sequence[
 
 def hit_rate(ranks: npt.NDArray[np.int64], k: int) -> float:
     """Share of targets among the first `k`."""
-    return float((ranks <= k).mean())
+    return float(hits(ranks, k).mean())
+
+
+def hits(ranks: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.float64]:
+    """1 for each target that is among the first `k`."""
+    return (ranks <= k).astype(np.float64)
+
+
+def gains(ranks: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.float64]:
+    """Discounted gain of each target: 1 / log2(rank + 1) if it is among the first `k`."""
+    return np.where(ranks <= k, 1 / np.log2(ranks + 1), 0.0)
 
 
 def ndcg(ranks: npt.NDArray[np.int64], k: int) -> float:
     """Normalised discounted cumulative gain of the first `k`: with a single target, 1 / log2(rank + 1)."""
-    return float(np.where(ranks <= k, 1 / np.log2(ranks + 1), 0).mean())
+    return float(gains(ranks, k).mean())

@@ -103,6 +103,12 @@ def leave_only_fits(workdir: Path) -> None:
             path.unlink()
 
 
+def names(version: Path, *words: str) -> list[str]:
+    """Which of the words stand in any file of a version."""
+    content = b"".join(path.read_bytes() for path in version.rglob("*") if path.is_file())
+    return [word for word in words if word.encode() in content]
+
+
 def run_as_command(arguments: list[str], **environment: str) -> tuple[list[str], dict[str, str]]:
     """The command line and environment of `python -m training` with this recipe in its table."""
     code = f"""

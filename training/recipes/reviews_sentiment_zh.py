@@ -33,6 +33,7 @@ from training.data.own_texts import own_texts
 from training.data.splits import SPLITS, in_splits
 from training.data.tables import FETCHED
 from training.export import to_onnx, verify_export
+from training.intervals import HEADING, Figure, as_values, intervals_table
 from training.networks.character_grams import CharacterGrams, fit_character_grams
 from training.recipe import Draft, Example, Recipe, Run, TrainingError, say
 from training.sentiment.reading import answers, encode
@@ -88,6 +89,7 @@ def make(run: Run) -> Draft:
     temperature = cannot_be_calibrated(*chosen_by) or f"Temperature: {network.temperature:.3f}."
     graph, verification = export(task, network, texts.validation.text[:64], run.workdir)
     found, truth = softmax(read(task, graph, texts.test.text)), texts.test.label.to_numpy()
+    baselines = {name: scores.argmax(1) == truth for name, scores in baseline_scores(texts).items()}
     return Draft(
         description=f"Sentiment of {texts.kind}: negative or positive. A linear model of runs of up to three "
         "characters.",
@@ -97,7 +99,7 @@ def make(run: Run) -> Draft:
         config=CONFIG.model_dump(),
         inputs=[TensorSpec(name=name, datatype="INT64", shape=(-1, -1)) for name in ("input_ids", "attention_mask")],
         outputs=[TensorSpec(name="logits", datatype="FP32", shape=(-1, len(LABELS)))],
-        metrics=measure(texts, found, uncalibrated),
+        metrics=measure(texts, found, uncalibrated, baselines),
         sources=[texts.source],
         examples=[Example({"text": text}, tolerance=1e-3) for text in EXAMPLES],
         verification=verification,
@@ -112,6 +114,13 @@ def make(run: Run) -> Draft:
             ),
         },
         sections={
+            HEADING: intervals_table(
+                [
+                    Figure(
+                        "accuracy", as_values(found.argmax(1) == truth), {n: as_values(b) for n, b in baselines.items()}
+                    )
+                ]
+            ),
             "By kind and length": by_group(texts.test, found),
             "By number of training texts": by_size(task, texts),
         },
@@ -231,11 +240,12 @@ def read(task: TextClassification, graph: Path, texts: Iterable[str]) -> Scores:
     return answers(task, texts, lambda batch: session.run(batch)["logits"])
 
 
-def measure(texts: Texts, found: Scores, uncalibrated: Scores) -> list[Metric]:
+def measure(
+    texts: Texts, found: Scores, uncalibrated: Scores, baselines: Mapping[str, npt.NDArray[np.bool_]]
+) -> list[Metric]:
     """Accuracy beside the baselines', of all texts and of those known to be a whole review; and calibration."""
     test = texts.test
     truth, is_whole = test.label.to_numpy(), test.is_whole.to_numpy()
-    baselines = {name: scores.argmax(1) == truth for name, scores in baseline_scores(texts).items()}
     right = found.argmax(1) == truth
     return [
         *(

@@ -3,7 +3,7 @@
 `--source` names series of one's own: `*.csv` with the columns `series`, `month` (YYYY-MM) and `value`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,12 @@ from training.forecasting import (
     TEST_ORIGINS,
     TEST_SPLIT,
     Question,
+    mase,
     questions_of,
     seasonal_naive,
     summary,
 )
+from training.intervals import HEADING, Figure, intervals_table
 from training.networks.seasonal_gru import Ensemble, SeasonalGRU, TextbookRNN, pinball
 from training.pictures import Fan, forecast_fans, learning_curves
 from training.recipe import Draft, Example, Recipe, Run, TrainingError, say
@@ -98,7 +100,8 @@ def make(run: Run) -> Draft:
         for question in questions_of(number, one.values, one.origins)
     ]
     found = answer(network, asked)
-    metrics = measure(found, answer(learn_textbook(windows, run), asked), asked, collected, table)
+    textbook = answer(learn_textbook(windows, run), asked)
+    metrics = measure(found, textbook, asked, collected, table)
     path, verification = export(network, asked[:32], run.workdir)
     forecasts = forecast_fans(pictured(asked, found, run.seed), run.workdir / "forecasts.png")
     return Draft(
@@ -127,6 +130,7 @@ def make(run: Run) -> Draft:
             "A forecast may be negative where the series never was.",
             *collected.limits,
         ],
+        sections={HEADING: sureness(found[..., MIDDLE], {"SimpleRNN": textbook[..., 0]}, asked)},
         notes=f"{collected.notes} {say(collected.remarks)}".rstrip(),
         verification=verification,
         pictures={
@@ -345,6 +349,20 @@ def measure(
         )
         for name, value in ours.items()
     ]
+
+
+def sureness(middle: Array, others: Mapping[str, Array], asked: Sequence[Question]) -> str:
+    """Markdown: MASE with its interval, and the lead over the best baseline that was forecast here. A series counts
+    once, since its errors from one origin and the next are alike."""
+    naive = np.stack([seasonal_naive(question.known) for question in asked])
+    number = np.array([question.series for question in asked])
+
+    def of_each_series(forecasts: Array) -> Array:
+        errors = mase(forecasts, asked)
+        return np.array([errors[number == one].mean() for one in np.unique(number)])
+
+    beside = {name: of_each_series(forecasts) for name, forecasts in {SEASONAL_NAIVE: naive, **others}.items()}
+    return intervals_table([Figure("mase", of_each_series(middle), beside, better="less")])
 
 
 def export(network: Ensemble, asked: Sequence[Question], folder: Path) -> tuple[Path, Verification]:

@@ -21,19 +21,21 @@ from training.calibration import cannot_be_calibrated, expected_calibration_erro
 from training.data.sentiment import LABELS
 from training.faithfulness.deletion import HeldOut
 from training.fit import LearningCurve
+from training.intervals import HEADING
 from training.networks import minilm
 from training.networks.minilm import TextClassifier
 from training.pictures import calibration_plot, confusion_matrix, learning_curves
 from training.products import Fp32Products
 from training.recipe import Draft, Example, Run, progress
 from training.sentiment.baselines import Scores
-from training.sentiment.figures import Candidate, domain_table, quality, trade_off_table
+from training.sentiment.figures import Candidate, domain_table, quality, sureness, trade_off_table
 from training.sentiment.graphs import TIMED_RUNS, VARIANTS, export, infer, latencies_ms, open_variant
 from training.sentiment.reading import CONFIG, write_tokenizer
 from training.sentiment.texts import Texts, load_texts
 
 SHIPPED = "int8"
 VERIFIED_TEXTS = 16
+TINY_RUNS = 3  # by which each variant is timed in a tiny run
 EXPLAINED_TEXTS = 10  # of each domain
 TYPICAL_TEXTS = 60  # of each domain, from whose activations the int8 graph gets its scales
 
@@ -57,7 +59,7 @@ LIMITS = (
 def held_out(run: Run) -> HeldOut:
     """A few of the test texts of each domain, on which explanations are judged."""
     texts = load_texts(run)
-    few = texts.test.groupby("domain").head(1 if run.tiny else EXPLAINED_TEXTS).text.tolist()
+    few = (texts.test.head(2) if run.tiny else texts.test.groupby("domain").head(EXPLAINED_TEXTS)).text.tolist()
     return HeldOut([{"text": text} for text in few], f"English text of {texts.breadth}", f"test, {len(few)} texts")
 
 
@@ -90,7 +92,8 @@ def make_draft(
     temperature, why_not = calibrate(task, network, texts.validation, run.workdir)
     files, verification = export(task, network, texts.test.text[:VERIFIED_TEXTS], typical(texts), run.workdir)
     progress("judging on the test split")
-    candidates = measure(task, files, texts.test.text)
+    timed = TINY_RUNS if run.tiny else TIMED_RUNS
+    candidates = measure(task, files, texts.test.text, runs=timed)
     scores = {name: candidate.scores for name, candidate in candidates.items()}
     truth, probabilities = texts.test.label.to_numpy(), softmax_rows(scores[SHIPPED])
     wanted = {name: variant for name, variant in VARIANTS.items() if run.variants and name != SHIPPED}
@@ -119,9 +122,10 @@ def make_draft(
         variants=wanted,
         verification=verification,
         sections={
+            HEADING: sureness(texts.test, scores[SHIPPED], baselines),
             "By domain": "Accuracy on the test texts, in three classes / of telling positive from negative.\n\n"
             + domain_table(texts.test, {SHIPPED: scores[SHIPPED], **baselines}),
-            "What each variant costs": trade_offs(texts.test, {**candidates, **(beside or {})}),
+            "What each variant costs": trade_offs(texts.test, {**candidates, **(beside or {})}, timed),
         },
         pictures=pictures(curve, truth, probabilities, run.workdir),
         has_own_data=texts.is_own,
@@ -161,14 +165,18 @@ def calibration(test: pd.DataFrame, scores: Scores, temperature: float) -> list[
 
 
 def measure(
-    task: TextClassification, files: Mapping[str, Path], texts: pd.Series, names: Sequence[str] = tuple(VARIANTS)
+    task: TextClassification,
+    files: Mapping[str, Path],
+    texts: pd.Series,
+    names: Sequence[str] = tuple(VARIANTS),
+    runs: int = TIMED_RUNS,
 ) -> dict[str, Candidate]:
     """Each variant by name: judged side by side, on a core each, and then timed one after the other."""
     opened = {name: open_variant(name, files) for name in names}
     with ThreadPoolExecutor() as threads:
         scores = list(threads.map(lambda sessions: infer(task, sessions, texts), opened.values()))
     return {
-        name: Candidate(found, size_mb(name, files), latencies_ms(task, sessions))
+        name: Candidate(found, size_mb(name, files), latencies_ms(task, sessions, runs))
         for (name, sessions), found in zip(opened.items(), scores, strict=True)
     }
 
@@ -177,11 +185,11 @@ def size_mb(name: str, files: Mapping[str, Path]) -> float:
     return sum(files[file].stat().st_size for file in VARIANTS[name].graphs.values()) / 1e6
 
 
-def trade_offs(test: pd.DataFrame, candidates: Mapping[str, Candidate]) -> str:
+def trade_offs(test: pd.DataFrame, candidates: Mapping[str, Candidate], runs: int) -> str:
     machine = hardware("cpu", 1)
     return (
         f"{trade_off_table(test, candidates)}\n\nAccuracy: means over the domains of the test split. Times: one text, "
-        f"the least of {TIMED_RUNS} runs on one thread of {machine['processor']}."
+        f"the least of {runs} runs on one thread of {machine['processor']}."
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from app.repository.manifest import Metric
 from training.card import table
 from training.data.sentiment import NEGATIVE, NEUTRAL, POSITIVE
+from training.intervals import Figure, intervals_table
 from training.sentiment.baselines import Scores
 from training.sentiment.texts import MACRO, Texts
 
@@ -18,12 +19,36 @@ MEASURES = ("accuracy_3class", "accuracy_pos_neg")
 def accuracies(texts: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     """For each domain, and as the mean of the domains ("macro"): accuracy over the three labels, and of telling
     positive from negative where a text is either; who takes no side is right half the time."""
-    right = pd.Series(scores.argmax(1) == texts.label, dtype=float)
+    by_domain = right(texts, scores).groupby(texts.domain).mean()
+    return pd.concat([by_domain, by_domain.mean().to_frame(MACRO).T])
+
+
+def right(texts: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    """Of each text, by each of MEASURES: 1 if the answer is right, 0 if not, nan where it does not count."""
+    best = pd.Series(scores.argmax(1) == texts.label, dtype=float)
     side = scores[:, POSITIVE] - scores[:, NEGATIVE]
     right_side = pd.Series((side > 0) == (texts.label == POSITIVE), dtype=float).where(side != 0, 0.5)
     right_side = right_side.where(texts.label != NEUTRAL)
-    by_domain = pd.DataFrame({"accuracy_3class": right, "accuracy_pos_neg": right_side}).groupby(texts.domain).mean()
-    return pd.concat([by_domain, by_domain.mean().to_frame(MACRO).T])
+    return pd.DataFrame({"accuracy_3class": best, "accuracy_pos_neg": right_side})
+
+
+def sureness(test: pd.DataFrame, scores: Scores, baselines: Mapping[str, Scores]) -> str:
+    """Markdown: the means of the domains with their intervals, and the lead over the best baseline."""
+    ours, theirs = right(test, scores), {name: right(test, found) for name, found in baselines.items()}
+    domains = pd.factorize(test.domain)[0]
+    counts = {measure: ours[measure].notna().to_numpy() for measure in MEASURES}
+    return intervals_table(
+        [
+            Figure(
+                measure,
+                ours[measure].to_numpy()[chosen],
+                {name: found[measure].to_numpy()[chosen] for name, found in theirs.items()},
+                strata=domains[chosen],
+            )
+            for measure, chosen in counts.items()
+            if chosen.any()
+        ]
+    )
 
 
 def quality(

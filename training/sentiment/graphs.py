@@ -79,13 +79,13 @@ def infer(task: TextClassification, sessions: Mapping[str, Session], texts: Iter
     return answers(task, texts, lambda batch: task.forward(sessions, batch)["logits"])
 
 
-def latencies_ms(task: TextClassification, sessions: Mapping[str, Session]) -> dict[int, float]:
-    """The least time of one text on one thread, by its length in tokens."""
+def latencies_ms(task: TextClassification, sessions: Mapping[str, Session], runs: int = TIMED_RUNS) -> dict[int, float]:
+    """The least time of one text on one thread, of so many runs, by its length in tokens."""
     found = {}
     for length in LENGTHS:
         batch = task.collate([task.probe(length)])
         times = []
-        for _ in range(TIMED_RUNS):
+        for _ in range(runs):
             started = time.perf_counter()
             task.forward(sessions, batch)
             times.append(time.perf_counter() - started)

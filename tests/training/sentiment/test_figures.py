@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.sentiment.figures import Candidate, accuracies, domain_table, quality, trade_off_table
+from training.sentiment.figures import Candidate, accuracies, domain_table, quality, sureness, trade_off_table
 from training.sentiment.texts import Texts
 
 TEXTS = pd.DataFrame({"domain": ["a", "a", "a", "b"], "label": [0, 1, 2, 2]})
@@ -51,3 +51,14 @@ def test_a_domain_without_sides_has_no_figure_of_them() -> None:
         "accuracy_pos_neg_a",
         "accuracy_3class_b",
     }
+
+
+def test_who_takes_no_side_is_right_half_the_time() -> None:
+    neither = np.tile([0.0, 0.1, 0.0], (len(TEXTS), 1))
+    assert accuracies(TEXTS, neither).accuracy_pos_neg.to_dict() == {"a": 0.5, "b": 0.5, "macro": 0.5}
+
+
+def test_the_lead_over_the_best_baseline_stands_with_its_interval() -> None:
+    table = sureness(TEXTS, PERFECT, {"simple": SCORES, "worse": 1 - PERFECT}).splitlines()
+    assert table[2].startswith("| accuracy_3class | 1.0000 [1.0000, 1.0000] | simple: 0.1667 | +0.8333 [")
+    assert table[3].startswith("| accuracy_pos_neg | 1.0000 [1.0000, 1.0000] | simple: 0.5000 | +0.5000 [")
