@@ -7,9 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app import errors
 
@@ -145,7 +146,13 @@ async def on_bug(request: Request, error: BaseException) -> JSONResponse:
     return envelope(request.state.request_id, 500, "internal error; the log has the reason", "InternalError")
 
 
+async def on_client_gone(request: Request, error: Exception) -> Response:
+    """Whoever asked hung up while the body arrived: for the log and the metrics; nobody reads it."""
+    return Response(status_code=499)
+
+
 def install(app: FastAPI) -> None:
+    app.add_exception_handler(ClientDisconnect, on_client_gone)
     app.add_exception_handler(Exception, on_bug)
     app.add_exception_handler(errors.ServiceError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

@@ -71,6 +71,8 @@ async def ask(port: int, connection: Connection | None, asked: Asked) -> tuple[A
             if not answer.status and not is_new:  # closed for what came before, such as bytes behind a request
                 connection = await renewed(port, connection)
                 answer = await connection.ask(asked)
+        if any(name == "Transfer-Encoding" for name, _ in asked.headers):  # its body may go on, into the next request
+            connection.close()
     except TimeoutError:
         if connection is not None:
             connection.close()
@@ -121,6 +123,14 @@ def report(found: Found, seconds: float) -> None:
     print(f"\n{len(found.faults)} kinds of faults")
 
 
+def raised(log: str) -> Counter[str]:
+    """What the tracebacks of a log end with, and how often."""
+    found = Counter[str]()
+    for traceback in log.split("Traceback (most recent call last):")[1:]:
+        found[next((line for line in traceback.splitlines()[1:] if line and not line.startswith(" ")), "")] += 1
+    return found
+
+
 def get(port: int, path: str) -> Any:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as reply:
         return json.load(reply)
@@ -162,8 +172,8 @@ def main() -> int:
             report(found, time.monotonic() - began)
             if process.poll() is not None:
                 print(f"FAULT the service ended with {process.returncode}")
-        tracebacks = log.read_text(errors="replace").count("Traceback")
-        print(f"{tracebacks} tracebacks in the log")
+        for said, count in raised(log.read_text(errors="replace")).most_common():
+            print(f"{count} times in the log: {said:.200}")
         if chosen.only:
             print(log.read_text(errors="replace")[-5000:])
     return 1 if found.faults else 0

@@ -60,7 +60,11 @@ class Neighbour:
             while True:
                 if not connection.is_open:
                     connection = await renewed(self._port, connection)
-                self._compare(await connection.ask(self.asked))
+                answer = await connection.ask(self.asked)
+                if not answer.status:  # closed while we were busy with spoiling requests
+                    connection = await renewed(self._port, connection)
+                    answer = await connection.ask(self.asked)
+                self._compare(answer)
                 await asyncio.sleep(PAUSE_S)
         finally:
             connection.close()

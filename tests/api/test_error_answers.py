@@ -53,3 +53,27 @@ def test_a_finer_error_is_answered_in_the_envelope_with_the_headers_of_its_paren
 @pytest.mark.parametrize("status", sorted({*STATUS.values(), *V2_STATUS.values(), 405, 408, 415, 431, 418}))
 def test_the_python_client_has_a_class_for_every_status_that_the_service_answers(status):
     assert kind_of(status) is not TesseraError
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2/repository/index", "/v2/repository/models/tiny-sentiment/load", "/v1/models/tiny-sentiment/predict"]
+)
+def test_who_hangs_up_while_the_body_arrives_is_no_failure_of_ours(app: ASGIApp, caplog, path):
+    arriving = [{"type": "http.request", "body": b"{", "more_body": True}]
+    sent = []
+
+    async def receive():
+        return arriving.pop() if arriving else {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+             "headers": [(b"content-type", b"application/json")], "client": ("127.0.0.1", 1), "http_version": "1.1",
+             "scheme": "http", "server": ("127.0.0.1", 80), "root_path": ""}  # fmt: skip
+    with TestClient(app) as client:
+        eventually(lambda: client.get("/health/ready").status_code == 200)
+        assert client.portal
+        client.portal.call(app, scope, receive, send)
+    assert [one["status"] for one in sent if one["type"] == "http.response.start"] == [499]
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
