@@ -55,7 +55,7 @@ def test_a_source_is_read_and_named_on_the_card(folder: Path, tmp_path: Path, mo
     found = garments_for(Run(tmp_path, source=str(folder)))
     assert len(found.train) == 30
     assert len(garments_for(Run(tmp_path, source=str(folder), tiny=True)).train) == 5
-    assert (found.source.name, found.source.version) == (str(folder), "local")
+    assert (found.source.name, found.source.version) == (folder.name, "local")
     assert len(found.source.sha256) == 64
 
 
