@@ -15,11 +15,11 @@ from typing import NoReturn
 import uvicorn
 
 from app.api.app import create_app
-from app.api.connections import Connections
-from app.api.json_text import JsonLimits
-from app.api.limits import Limits
-from app.api.middleware import RequestContext
-from app.api.protocol import Bounds, bounded
+from app.api.http.connections import Connections
+from app.api.http.limits import Limits
+from app.api.http.middleware import RequestContext
+from app.api.http.protocol import Bounds, bounded
+from app.api.media.json_text import JsonLimits
 from app.keys import KeyRing
 from app.logs.writer import LogWriter
 from app.repository.manifest import is_model_name

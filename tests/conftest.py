@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from app.api.app import create_app
-from app.api.limits import Limits
+from app.api.http.limits import Limits
 from app.repository.manifest import Golden, Manifest, TensorSpec
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository

@@ -11,8 +11,8 @@ import uvicorn
 from conftest import eventually
 from starlette.types import ASGIApp
 
-from app.api.connections import Connections
-from app.api.protocol import Bounds, bounded
+from app.api.http.connections import Connections
+from app.api.http.protocol import Bounds, bounded
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from app.api.access import is_open
+from app.api.http.access import is_open
 from app.settings import OTHERS, PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]

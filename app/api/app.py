@@ -11,22 +11,26 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from app.api import errors, health, hf, openapi, pages, v1, v2
-from app.api.access import Access
-from app.api.answered import Report, WriteLine
-from app.api.aside import Aside
-from app.api.cross_site import OwnPagesOnly
-from app.api.direct import Direct, Handler
-from app.api.explain import explain_handlers
-from app.api.head import HeadToo
-from app.api.headers import SecurityHeaders, allow_origins
-from app.api.hf import hf_handlers
-from app.api.hosts import KnownHosts
-from app.api.limits import Limits, body_limit
-from app.api.middleware import RequestContext
-from app.api.predict import predict_handlers
-from app.api.transit import Transit
-from app.api.v2_infer import infer_handlers
+from app.api import errors, health, openapi
+from app.api.hf import routes as hf
+from app.api.hf.routes import hf_handlers
+from app.api.http.access import Access
+from app.api.http.answered import Report, WriteLine
+from app.api.http.aside import Aside
+from app.api.http.cross_site import OwnPagesOnly
+from app.api.http.head import HeadToo
+from app.api.http.headers import SecurityHeaders, allow_origins
+from app.api.http.hosts import KnownHosts
+from app.api.http.limits import Limits, body_limit
+from app.api.http.middleware import RequestContext
+from app.api.http.routes import Direct, Handler
+from app.api.http.transit import Transit
+from app.api.pages import routes as pages
+from app.api.v1 import models as v1
+from app.api.v1.explain import explain_handlers
+from app.api.v1.predict import predict_handlers
+from app.api.v2 import models as v2
+from app.api.v2.infer import infer_handlers
 from app.keys import KeyRing
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
@@ -92,7 +96,7 @@ def create_app(
         openapi_tags=TAGS,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         servers=[{"url": "/"}],
-        redoc_url=None,  # ours is in pages.py
+        redoc_url=None,  # ours is in pages/routes.py
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
         redirect_slashes=False,  # a redirect has no envelope, and loses the body of a POST in some clients
         lifespan=lifespan,

@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.api.aside import Aside
-from app.api.callers import caller_of
-from app.api.compression import QUALITY, accepted, deflated
-from app.api.v1 import EngineDep
+from app.api.http.aside import Aside
+from app.api.http.callers import caller_of
+from app.api.http.compression import QUALITY, accepted, deflated
+from app.api.v1.models import EngineDep
 from app.telemetry import OPEN_METRICS, TEXT, Telemetry
 
 router = APIRouter(tags=["health"])

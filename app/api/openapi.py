@@ -7,13 +7,14 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from app.api import access, deadline, v2_openapi
 from app.api.contracts import Contract, contract_of
 from app.api.errors import ErrorEnvelope
 from app.api.examples import item_in_words, item_of
-from app.api.hf import tasks_of
-from app.api.hf_contracts import WIRES, hf_contract_of
-from app.api.v2_schemas import InferenceRequest, InferenceResponse
+from app.api.hf.routes import tasks_of
+from app.api.hf.wires import WIRES, hf_contract_of
+from app.api.http import access, deadline
+from app.api.v2 import openapi as v2_openapi
+from app.api.v2.schemas import InferenceRequest, InferenceResponse
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
 from app.serving.engine import Engine

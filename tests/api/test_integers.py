@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from app.api.contracts import contract_of
-from app.api.hf_contracts import WIRES, hf_contract_of
-from app.api.v2_schemas import IndexRequest, InferenceRequest, LoadRequest
+from app.api.hf.wires import WIRES, hf_contract_of
+from app.api.v2.schemas import IndexRequest, InferenceRequest, LoadRequest
 from app.tasks import TASKS
 from app.tasks.explanations import EXPLANATIONS
 

@@ -3,7 +3,7 @@ from conftest import eventually, publish_sentiment
 from starlette.testclient import TestClient
 
 from app.api.app import create_app
-from app.api.limits import Limits
+from app.api.http.limits import Limits
 from app.telemetry import Telemetry
 
 

@@ -1,0 +1,1 @@
+"""What holds of HTTP whatever is asked: connections, headers, bodies on their way, who may call, routes."""

@@ -1,0 +1,78 @@
+"""What one request may ask of us."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from app.api.media.json_text import JsonLimits
+from app.errors import ServiceError
+from app.serving.engine import Engine
+from app.tasks import TASKS
+
+# Bytes of a request body, for models that need less than TESSERA_MAX_BODY_BYTES: what a whole request of items is at
+# most, with room. A task that is not here, photos and tensors among them, may have all of it.
+TASK_BODY_BYTES = {
+    "text-classification": 4_000_000,
+    "summarization": 8_000_000,
+    "recommendation": 1_000_000,
+}
+
+# For whatever asks no model, such as loading one.
+OTHER_BODY_BYTES = 64_000
+
+MODEL_PATH = re.compile(r"/(v1|v2|hf)/models/([^/]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`task_body_bytes` replaces entries of TASK_BODY_BYTES. Raises ValueError for one that would have no effect.
+
+    `bodies_bytes` are those of all requests at once; without it, eight of the largest.
+
+    Items have one limit for all tasks: work is bounded by the time that it would take, not by counting it.
+    """
+
+    max_body_bytes: int = 32_000_000
+    max_items: int = 256
+    request_timeout_s: float = 30.0
+    task_body_bytes: Mapping[str, int] = field(default_factory=dict)
+    bodies_bytes: int | None = None
+    json: JsonLimits = field(default_factory=JsonLimits)
+
+    def __post_init__(self) -> None:
+        if self.all_bodies_bytes < self.max_body_bytes:
+            raise ValueError(
+                f"a limit of {self.all_bodies_bytes} bytes for all bodies, and one may have {self.max_body_bytes}"
+            )
+        for task, limit in self.task_body_bytes.items():
+            if task not in TASKS:
+                raise ValueError(f"a limit for {task!r}, which is no task; there are: {', '.join(sorted(TASKS))}")
+            if not 0 < limit <= self.max_body_bytes:
+                raise ValueError(f"a limit of {limit} bytes for {task}: must be from 1 to {self.max_body_bytes}")
+
+    @property
+    def all_bodies_bytes(self) -> int:
+        return 8 * self.max_body_bytes if self.bodies_bytes is None else self.bodies_bytes
+
+    def body_bytes(self, task: str) -> int:
+        """Bytes that the body of a request to a model of this task may have."""
+        limit = self.task_body_bytes.get(task) or TASK_BODY_BYTES.get(task, self.max_body_bytes)
+        return min(limit, self.max_body_bytes)
+
+
+def body_limit(engine: Engine, limits: Limits) -> Callable[[str], int]:
+    """How many bytes the body of a request to a path may have."""
+
+    def limit_of(path: str) -> int:
+        match = MODEL_PATH.match(path)
+        if match is None:
+            return min(OTHER_BODY_BYTES, limits.max_body_bytes)
+        dialect, model = match.groups()
+        if dialect == "v2":  # speaks tensors, whatever the task
+            return limits.max_body_bytes
+        try:
+            return limits.body_bytes(engine.find(model).task)
+        except ServiceError:  # which the route will say
+            return min(OTHER_BODY_BYTES, limits.max_body_bytes)
+
+    return limit_of

@@ -1,0 +1,99 @@
+"""What every request gets: an id, a limit on its body, headers, a line in the log, an answer even if we fail."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import perf_counter
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.errors import named, on_bug, on_service_error
+from app.api.http.answered import Report
+from app.api.http.headers import SecurityHeaders
+from app.api.http.request_id import request_id_of
+from app.api.http.transit import Body, Transit
+from app.errors import ModelNotReady
+
+log = logging.getLogger(__name__)
+
+ENDS_THE_PROCESS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
+
+class RequestContext:
+    """Pure ASGI, outermost. Puts `request_id` into the request's state and onto the response.
+
+    While `is_stopping` says so, connections are closed after their answers, so that clients go elsewhere.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        report: Report,
+        transit: Transit,
+        headers: SecurityHeaders,
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._app = app
+        self._is_stopping = is_stopping
+        self._report = report
+        self._transit = transit
+        self._headers = headers
+
+    def refuse_bodies(self) -> None:
+        """Refuse what has not arrived, and what comes in parts from now on: the service is stopping."""
+        self._transit.stop()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        self._report.begun()
+        started, status, sent, version = perf_counter(), 0, 0, ""
+        # As bytes, here and below: what reads headers as text takes longer than all the rest.
+        given_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = request_id_of(given_id.decode("latin-1"))
+        scope.setdefault("state", {})["request_id"] = request_id
+        body = Body(self._transit, scope, receive)
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status, sent, version
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                body.is_answered()
+                given = message.get("headers", ())
+                names = dict(given)
+                version = names.get(b"x-model-version", b"").decode()
+                own = [one for one in self._headers.of(scope["path"]) if one[0] not in names]
+                own.append((b"x-request-id", request_id.encode()))
+                # Whoever is not told to send its body may send it, or the next request: nobody could tell which.
+                if self._is_stopping() or body.is_held_back():
+                    own.append((b"connection", b"close"))
+                message["headers"] = [*given, *own]
+            else:
+                sent += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, body, send_with_id)
+        except asyncio.CancelledError:  # to make room for other bodies, or by a server that cannot wait any longer
+            why = body.refused()
+            if why is None and (status or not self._is_stopping()):
+                raise
+            if status:  # the connection is closed, so that nobody takes the answer for whole
+                log.warning("request %s: %s", named(scope["state"]), why)
+                return
+            why = why or ModelNotReady("the service is stopping")
+            await (await on_service_error(Request(scope), why))(scope, receive, send_with_id)
+        except BaseException as error:  # a panic in Rust is no Exception
+            if isinstance(error, ENDS_THE_PROCESS):
+                raise
+            log.exception("request %s failed", named(scope["state"]))
+            if status == 500:  # FastAPI has answered, and raised all the same
+                return
+            if status:  # too late for an answer
+                raise
+            await (await on_bug(Request(scope), error))(scope, receive, send_with_id)
+        finally:
+            self._transit.ends(body)
+            self._report.answered(scope, status, perf_counter() - started, body.received, sent, version)

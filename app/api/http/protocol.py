@@ -1,0 +1,309 @@
+"""HTTP/1.1 on a socket whose other end may be anybody: uvicorn's protocol with bounds, and one form of refusal.
+
+What is no request, too large, too slow or one too many is answered in the envelope of every other failure. That never
+comes before, or instead of, the answers to good requests that came first on the same connection.
+"""
+
+from asyncio import TimerHandle, Transport
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.api.http.connections import Connections
+from app.api.http.refusals import refusal
+
+MOST_UNANSWERED = 16  # requests in a row on one connection; then no more of it is read for a while
+PIECE_BYTES = 4096  # parsed at a time: some 200 requests, each of which takes some 4 kB of memory
+LEAST_READ_BYTES = 1_000_000  # of a large answer, in `reading_timeout_s`
+RETRY = (b"retry-after", b"1")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a connection may ask of us.
+
+    `head_timeout_s`: for the line and headers of a request, and for what is left of a body when its answer was sent.
+    `reading_timeout_s`: in which a client reads LEAST_READ_BYTES of what it asked for, or all that is left.
+    `linger_s`: how long we read on after a refusal. Closed at once, a connection may lose it on its way.
+    """
+
+    connections: Connections
+    max_head_bytes: int = 65_536
+    head_timeout_s: float = 10.0
+    reading_timeout_s: float = 20.0
+    linger_s: float = 2.0
+
+
+def bounded(bounds: Bounds) -> type[HttpToolsProtocol]:
+    """The protocol as uvicorn wants it: as a class."""
+
+    class WithBounds(BoundedProtocol):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(bounds, *arguments, **options)
+
+    return WithBounds
+
+
+class HeldFlow(FlowControl):
+    """Uvicorn's flow control, which does not read on while `is_held`."""
+
+    is_held = False
+
+    def hold(self) -> None:
+        self.is_held = True
+        self.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self.is_held:
+            super().resume_reading()
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    flow: HeldFlow
+
+    def __init__(self, bounds: Bounds, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._bounds = bounds
+        self._connections = bounds.connections
+        self._is_in_head = self._is_in_body = False
+        self._unanswered = 0  # requests that have begun, and whose answers are not complete
+        self._unparsed = b""  # what was read and has to wait, since too many are unanswered
+        self._refusal: bytes | None = None  # what is sent last; from then on nothing is read but to forget it
+        self._fault: tuple[HTTPStatus, str] | None = None  # why a callback of ours stopped the parser
+        self._piece = 0  # bytes of the piece that is being parsed
+        self._fed = 0  # bytes of all pieces that may hold a part of this head
+        self._not_ours = 0  # those of them that may be of the request before
+        self._trailers = 0
+        self._wants_upgrade = False
+        self._unsent = 0
+        self._slow_client: TimerHandle | None = None
+        self._slow_reader: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.flow = HeldFlow(transport)
+        if self._connections.add(self):
+            self._expect_progress()
+        else:
+            why = f"there are {self._connections.most} connections, and all of them are busy"
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, why, RETRY)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        for timer in (self._slow_client, self._slow_reader):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def give_way(self) -> None:
+        if self._is_in_head or self._is_in_body:
+            why = "there are too many connections, and this one has kept us waiting longest"
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, why, RETRY)
+        self._close()
+
+    # What comes in
+
+    def data_received(self, data: bytes) -> None:
+        if self._refusal is not None:
+            return
+        if self.flow.is_held:  # it was on its way already
+            self._unparsed += data
+        else:
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        position = 0
+        while position < len(data):
+            if self._unanswered > MOST_UNANSWERED:
+                self.flow.hold()
+                self._unparsed = data[position:]
+                return
+            piece = data[position : position + PIECE_BYTES]
+            self._piece = len(piece)
+            self._fed += len(piece)
+            try:
+                position += self._feed(piece)
+            except HttpParserError as error:
+                self._refuse(*(self._fault or _fault_of(error)))
+                return
+            if self._is_in_head and self._fed - self._not_ours > self._bounds.max_head_bytes:
+                self._refuse(*self._too_large())
+                return
+        if not self._unanswered:
+            self._expect_progress()
+
+    def _feed(self, piece: bytes) -> int:
+        """Parse the start of `piece`, which is all of it unless it asks for another protocol. Return its length."""
+        try:
+            self.parser.feed_data(piece)
+        except HttpParserUpgrade as other_protocol:
+            self._ask_without_upgrade()
+            return int(other_protocol.args[0])
+        return len(piece)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head = True
+        self._fed = self._not_ours = self._piece
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_head:
+            super().on_header(name, value)
+            return
+        # Trailers, after a body in chunks: nobody reads them, and as headers they would come too late to be checked.
+        self._trailers += len(name) + len(value)
+        if self._trailers > self._bounds.max_head_bytes:
+            self._stop_parser(*self._too_large())
+
+    def on_headers_complete(self) -> None:
+        if self._fed > self._bounds.max_head_bytes and self._head_bytes() > self._bounds.max_head_bytes:
+            self._stop_parser(*self._too_large())
+        self._wants_upgrade = self.parser.should_upgrade()
+        if self._wants_upgrade:
+            if self.parser.get_method() == b"CONNECT":
+                self._stop_parser(HTTPStatus.METHOD_NOT_ALLOWED, "CONNECT is not allowed here")
+            return
+        if self.url == b"*":  # OPTIONS of the whole server, which are those of its root
+            self.url = b"/"
+        super().on_headers_complete()
+        self._is_in_head, self._is_in_body = False, True
+        self._trailers = 0
+        self._unanswered += 1
+        if self._slow_client is not None:
+            self._slow_client.cancel()
+            self._slow_client = None
+
+    def _ask_without_upgrade(self) -> None:
+        """Read a request as if it had not asked for another protocol, which nobody has to speak (RFC 9110, 7.8).
+
+        The parser takes all that follows for that protocol, its own body included; so it gets the same head again.
+        """
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
+
+    def on_message_complete(self) -> None:
+        if self._wants_upgrade:
+            return
+        super().on_message_complete()
+        self._is_in_body = False
+        if self._unanswered:
+            self._connections.waits_for_us(self)
+
+    # What goes out
+
+    def on_response_complete(self) -> None:
+        self._unanswered -= 1
+        super().on_response_complete()
+        self._expect_to_be_read()
+        if not self._unanswered:
+            self._connections.waits_for_client(self)
+        if self._refusal is not None:
+            self._send_refusal()
+        elif self.flow.is_held and self._unanswered <= MOST_UNANSWERED // 2 and not self.transport.is_closing():
+            self.flow.is_held = False
+            self.flow.resume_reading()
+            waiting, self._unparsed = self._unparsed, b""
+            self._parse(waiting)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_to_be_read()
+
+    def _refuse(self, status: HTTPStatus, why: str, *headers: tuple[bytes, bytes]) -> None:
+        """Answer so when everything before is answered, and close the connection."""
+        if self._refusal is not None:
+            return
+        self._refusal = refusal(status, why, *self.server_state.default_headers, *headers)
+        self._unparsed = b""
+        self.flow.hold()
+        if self._is_in_body:
+            self._break_off()
+        self._send_refusal()
+
+    def _break_off(self) -> None:
+        """Let go of the newest request, whose body will never be whole."""
+        self._is_in_body = False
+        if self.cycle.response_started:
+            self._refusal = b""  # it has its answer
+        elif self.pipeline and self.pipeline[0][0] is self.cycle:
+            self.pipeline.popleft()
+            self._unanswered -= 1
+        else:  # whoever reads its body learns that there will be no more of it, and no answer is sent
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self._unanswered -= 1
+
+    def _send_refusal(self) -> None:
+        if self._unanswered or self.transport.is_closing():
+            return
+        self._unset_keepalive_if_required()
+        self.transport.write(self._refusal or b"")
+        if not self._connections.has_spare:
+            self._close()
+            return
+        self.flow.is_held = False
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        if self._slow_client is not None:
+            self._slow_client.cancel()
+        self._slow_client = self.loop.call_later(self._bounds.linger_s, self._close)
+
+    # Clients that are slow
+
+    def _expect_progress(self) -> None:
+        if self._slow_client is None:
+            self._slow_client = self.loop.call_later(self._bounds.head_timeout_s, self._too_slow)
+
+    def _too_slow(self) -> None:
+        self._slow_client = None
+        if self._unanswered:
+            return
+        if self._is_in_head:
+            why = f"the headers did not arrive within {self._bounds.head_timeout_s:g} s"
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, why)
+        else:
+            self._close()
+
+    def _expect_to_be_read(self) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent and self._slow_reader is None:
+            self._unsent = unsent
+            self._slow_reader = self.loop.call_later(self._bounds.reading_timeout_s, self._was_it_read)
+
+    def _was_it_read(self) -> None:
+        self._slow_reader = None
+        if self.transport.get_write_buffer_size() > max(0, self._unsent - LEAST_READ_BYTES):
+            self.transport.abort()
+        else:
+            self._expect_to_be_read()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._expect_to_be_read()
+
+    # Heads that are large
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _too_large(self) -> tuple[HTTPStatus, str]:
+        why = f"the headers have more than the {self._bounds.max_head_bytes} bytes that they may have"
+        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, why
+
+    def _stop_parser(self, status: HTTPStatus, why: str) -> None:
+        self._fault = status, why
+        raise ValueError(why)
+
+
+def _fault_of(error: HttpParserError) -> tuple[HTTPStatus, str]:
+    """What the parser found wrong, or uvicorn, which it calls back and which reads the target."""
+    why = "its target cannot be read" if isinstance(error, HttpParserCallbackError) else str(error)
+    return HTTPStatus.BAD_REQUEST, f"this is no request of HTTP/1.1: {why}"

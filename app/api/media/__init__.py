@@ -1,0 +1,1 @@
+"""What bodies of strangers hold: JSON, forms, files as they are."""

@@ -1,0 +1,1 @@
+"""The native dialect: typed items, and what is told of the models."""

@@ -1,0 +1,361 @@
+"""Open Inference Protocol V2: from the bytes of a request to tensors, and from tensors to the bytes of a response.
+
+JSON comes first. Tensors may follow it as they lie in memory: little-endian, row-major, one after another, BYTES with
+four bytes of length before each element (Triton's binary tensor data extension). Header HEADER_LENGTH tells where the
+JSON ends; 0 means that there is none, and that all is the one input of the model.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from app.api.errors import faults_of, invalid_input
+from app.api.http.aside import QUICK_BYTES
+from app.api.media.json_text import JsonLimits, parse
+from app.api.media.surrogates import not_unicode
+from app.api.v2.schemas import InferenceRequest, InputTensor
+from app.errors import InvalidInput, PayloadTooLarge
+from app.repository.manifest import Manifest, TensorSpec
+from app.serving.engine import Inference
+from app.tasks.json_pieces import array_of
+from app.tasks.tensors import from_lists, json_of
+from app.tensors import NUMPY_TYPES, Array, Datatype, Tensors
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+DATATYPES: dict[np.dtype[Any], str] = {kind: name for name, kind in NUMPY_TYPES.items()}
+DEFAULT_LIMITS = JsonLimits()
+SORTED_ELEMENTS = 1_000_000
+SLICE_BYTES = 1_000_000
+LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputForm:
+    """How one output is wanted."""
+
+    name: str
+    is_binary: bool
+    num_classes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a request asks; `outputs` is None if it leaves them to us."""
+
+    inputs: Tensors
+    outputs: list[OutputForm] | None = None
+    is_binary: bool = False
+    id: str | None = None
+    timeout_us: int = 0
+    priority: int = 0
+
+
+def read(
+    body: bytes, header_length: str | None, specs: Sequence[TensorSpec], limits: JsonLimits = DEFAULT_LIMITS
+) -> Question:
+    """What a request asks. `specs` are the model's inputs, which a request without JSON says nothing of.
+
+    Names, types and shapes are as the request says: whether they are the model's is not looked at here.
+    Raises InvalidInput for what contradicts itself; nothing larger than the body is allocated for it. Raises
+    PayloadTooLarge for more values than `limits` allow, in the JSON or as elements of BYTES behind it.
+    """
+    length = json_length(body, header_length)
+    if header_length is not None and not length:
+        if specs[0].datatype == "BYTES":
+            _require_few_texts(1, len(body), limits)
+        return Question({specs[0].name: _raw_tensor(body, specs)}, is_binary=True)
+    request = _parse(body if header_length is None else body[:length], limits)
+    outputs = [
+        OutputForm(
+            one.name,
+            request.parameters.binary_data_output if one.parameters.binary_data is None else one.parameters.binary_data,
+            one.parameters.classification,
+        )
+        for one in request.outputs
+    ]
+    if len({one.name for one in outputs}) < len(outputs):
+        raise InvalidInput("an output is asked for more than once").under("outputs")
+    return Question(
+        _tensors(request.inputs, memoryview(body)[length:], limits),
+        outputs or None,
+        request.parameters.binary_data_output,
+        request.id,
+        request.parameters.timeout,
+        request.parameters.priority,
+    )
+
+
+def json_length(body: bytes, header_length: str | None) -> int:
+    """Bytes of JSON at the start of `body`. Raises InvalidInput if the header makes no sense."""
+    if header_length is None:
+        return len(body)
+    if not (header_length.isascii() and header_length.isdecimal() and len(header_length) <= 18):
+        raise InvalidInput(f"{HEADER_LENGTH}: must be a number of bytes, not {header_length!r:.40}")
+    if int(header_length) > len(body):
+        raise InvalidInput(f"{HEADER_LENGTH} is {header_length}, and the body has {len(body)} bytes")
+    return int(header_length)
+
+
+def is_quick(body: bytes, header_length: str | None) -> bool:
+    """Whether `read` takes less than handing it to another thread would."""
+    if len(body) <= QUICK_BYTES:
+        return True
+    length = json_length(body, header_length)
+    return length <= QUICK_BYTES and b"BYTES" not in body[:length]
+
+
+def require_outputs(question: Question, specs: Sequence[TensorSpec]) -> None:
+    """Raises InvalidInput if outputs are asked for that are not among the model's, `specs`."""
+    known = {spec.name: spec for spec in specs}
+    for one in question.outputs or []:
+        if one.name not in known:
+            raise InvalidInput(f"the model has no such output; it has: {', '.join(known)}").under("outputs", one.name)
+        if one.num_classes and known[one.name].datatype in ("BYTES", "BOOL"):
+            raise InvalidInput("only numbers can be classified").under("outputs", one.name)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenOutput:
+    """One output of an answer: its elements as JSON will be written of `array`, unless `binary` has them."""
+
+    description: dict[str, Any]
+    array: Array
+    binary: bytes | memoryview | None
+
+
+def outputs_of(question: Question, inference: Inference, limits: JsonLimits = DEFAULT_LIMITS) -> list[WrittenOutput]:
+    """Return the outputs of an answer, in the order and in the forms in which they are wanted.
+
+    Raises PayloadTooLarge if more classes are asked for than `limits` allow values.
+    """
+    return [
+        _output(form, inference, limits.max_values)
+        for form in question.outputs or [OutputForm(name, question.is_binary) for name in inference.outputs]
+    ]
+
+
+def written(manifest: Manifest, id: str | None, outputs: Sequence[WrittenOutput]) -> Iterator[bytes]:
+    """The JSON of the answer to the request `id`, in pieces of some thousand elements."""
+    answer: dict[str, Any] = {
+        "model_name": manifest.name,
+        "model_version": str(manifest.version),
+        **({} if id is None else {"id": id}),
+    }
+    yield to_json(answer)[:-1] + b',"outputs":'
+    yield from array_of(map(_written_output, outputs))
+    yield b"}"
+
+
+def _output(form: OutputForm, inference: Inference, max_values: int) -> WrittenOutput:
+    array = inference.outputs[form.name]
+    if form.num_classes:
+        num_rows = len(array) if array.ndim > 1 else 1
+        num_texts = min(num_rows * form.num_classes, array.size)
+        if num_texts > max_values:  # each is an object of its own
+            raise PayloadTooLarge(f"these are {num_texts} classes, and an answer may have {max_values}").under(
+                "outputs", form.name
+            )
+        array = classified(array, form.num_classes, inference.class_names.get(form.name, ()))
+    description: dict[str, Any] = {"name": form.name, "datatype": DATATYPES[array.dtype], "shape": list(array.shape)}
+    if not form.is_binary:
+        return WrittenOutput(description, array, None)
+    binary = _bytes_of(array)
+    return WrittenOutput({**description, "parameters": {"binary_data_size": len(binary)}}, array, binary)
+
+
+def _written_output(output: WrittenOutput) -> Iterator[bytes]:
+    if output.binary is not None:
+        yield to_json(output.description)
+        return
+    yield to_json(output.description)[:-1] + b',"data":'
+    yield from json_of(output.array.ravel())
+    yield b"}"
+
+
+def classified(array: Array, count: int, names: Sequence[str]) -> Array:
+    """The `count` largest of each row as texts "value:index:name", or "value:index" if `names` are others' (Triton)."""
+    rows = array.reshape(len(array), -1) if array.ndim > 1 else array.reshape(1, -1)
+    best = _best(rows, min(count, rows.shape[1]))
+    suffixes = [f":{name}" for name in names] if len(names) == rows.shape[1] else [""] * rows.shape[1]
+    written = "{:f}".format if array.dtype.kind == "f" else "{}".format
+    texts = [
+        f"{written(rows[i, j])}:{j}{suffixes[j]}" for i, indices in enumerate(best.tolist()) for j in indices
+    ]  # fmt: skip
+    return np.array(texts, np.object_).reshape(best.shape if array.ndim > 1 else best.shape[1:])
+
+
+def _best(rows: Array, count: int) -> Array:
+    """Indices of the `count` largest of each row, [rows, count], largest first."""
+    best = np.empty((len(rows), count), np.int64)
+    step = max(1, SORTED_ELEMENTS // max(rows.shape[1], 1))
+    for start in range(0, len(rows), step):  # of all rows at once, the indices of all elements take much memory
+        some = rows[start : start + step].astype(np.float64)
+        best[start : start + step] = np.argsort(-some, axis=1, kind="stable")[:, :count]
+    return best
+
+
+def _parse(text: bytes, limits: JsonLimits) -> InferenceRequest:
+    try:
+        return InferenceRequest.model_validate(parse(text, limits))
+    except ValidationError as error:
+        raise invalid_input(faults_of(error)) from None
+    except ValueError as error:
+        if fault := not_unicode(text, str(error)):
+            raise fault from None
+        raise InvalidInput(
+            f"the body is not valid JSON: {error}; if tensors follow the JSON, header "
+            f"{HEADER_LENGTH} must say how many bytes of JSON there are"
+        ) from None
+
+
+def _require_few_texts(count: int, size: int, limits: JsonLimits) -> None:
+    """Raises PayloadTooLarge for more texts, or bytes of them, than JSON may have: each becomes an object."""
+    if count > limits.max_values:
+        raise PayloadTooLarge(f"{count} elements of BYTES; a request may have {limits.max_values}")
+    if size > limits.max_bytes:
+        raise PayloadTooLarge(f"{size} bytes of BYTES; a request may have {limits.max_bytes}")
+
+
+def _tensors(inputs: Sequence[InputTensor], binary: memoryview, limits: JsonLimits) -> Tensors:
+    texts = [one for one in inputs if one.datatype == "BYTES" and one.parameters.binary_data_size is not None]
+    num_texts = sum(prod(one.shape) for one in texts)
+    # A number that the bytes have no room for is a contradiction, which is told later.
+    if num_texts <= len(binary) // LENGTH.size:
+        _require_few_texts(num_texts, sum(one.parameters.binary_data_size or 0 for one in texts), limits)
+    tensors: Tensors = {}
+    position = 0
+    for one in inputs:
+        if one.name in tensors:
+            raise InvalidInput("this input is given twice").under("inputs", one.name)
+        size = one.parameters.binary_data_size
+        try:
+            if size is None:
+                tensors[one.name] = _listed_tensor(one)
+            elif position + size > len(binary):
+                raise InvalidInput(f"should have {size} bytes, and the body has {len(binary) - position} left for it")
+            else:
+                tensors[one.name] = _binary_tensor(one, binary[position : position + size])
+                position += size
+        except InvalidInput as error:
+            raise error.under("inputs", one.name) from None
+    if position < len(binary):
+        raise InvalidInput(f"{len(binary) - position} bytes follow the last tensor")
+    return tensors
+
+
+def _listed_tensor(one: InputTensor) -> Array:
+    if one.data is None:
+        raise InvalidInput("has neither data nor binary_data_size")
+    datatype = _datatype(one.datatype)
+    if isinstance(one.data, list):  # looking at every element comes later: there may be millions
+        is_nested = bool(one.data) and isinstance(one.data[0], list)
+        expected = next(iter(one.shape), 1) if is_nested else prod(one.shape)
+        if len(one.data) != expected:
+            raise InvalidInput(f"data is a list of {len(one.data)}; shape {one.shape} needs {expected}")
+    array = from_lists(one.data, datatype)
+    if array.ndim > 1 and list(array.shape) != one.shape[: None if array.size else array.ndim]:
+        raise InvalidInput(f"data has shape {list(array.shape)}, and should have {one.shape}, or be flat")
+    if array.size != prod(one.shape):
+        raise InvalidInput(f"data has {array.size} elements; shape {one.shape} needs {prod(one.shape)}")
+    return _shaped(array, one.shape)
+
+
+def _binary_tensor(one: InputTensor, content: memoryview) -> Array:
+    if one.data is not None:
+        raise InvalidInput("has both data and binary_data_size")
+    datatype = _datatype(one.datatype)
+    if datatype == "BYTES":
+        return _shaped(_split(content, prod(one.shape)), one.shape)
+    expected = prod(one.shape) * NUMPY_TYPES[datatype].itemsize
+    if len(content) != expected:
+        raise InvalidInput(f"has {len(content)} bytes; {datatype} of shape {one.shape} has {expected}")
+    return _shaped(_numbers(content, datatype), one.shape)
+
+
+def _raw_tensor(body: bytes, specs: Sequence[TensorSpec]) -> Array:
+    """The only input, from its bytes alone: one row, and at most one more dimension may vary."""
+    if len(specs) != 1:
+        raise InvalidInput(f"the model has {len(specs)} inputs, so the body must begin with JSON that names them")
+    (spec,) = specs
+    if spec.datatype == "BYTES":
+        array = np.array([body], np.object_)
+    elif len(body) % NUMPY_TYPES[spec.datatype].itemsize:
+        raise InvalidInput(f"{len(body)} bytes are no whole number of {spec.datatype}").under("inputs", spec.name)
+    else:
+        array = _numbers(memoryview(body), spec.datatype)
+    shape = list(spec.shape)
+    varying = [i for i, size in enumerate(shape) if size < 0]
+    if len(varying) > 1:
+        shape[varying.pop(0)] = 1
+    if len(varying) > 1:
+        raise InvalidInput(f"shape {list(spec.shape)} varies too much to be known from the bytes alone; send JSON")
+    rest = prod(size for size in shape if size >= 0)
+    if varying and rest and not array.size % rest:
+        shape[varying[0]] = array.size // rest
+    if prod(shape) != array.size:
+        raise InvalidInput(f"{array.size} elements do not fill shape {list(spec.shape)}").under("inputs", spec.name)
+    return array.reshape(shape)
+
+
+def _datatype(name: str) -> Datatype:
+    if name == "BF16":
+        raise InvalidInput("BF16 is not supported, as no model here has such a tensor; the metadata says what it has")
+    if name not in NUMPY_TYPES:
+        raise InvalidInput(f"{name!r:.40} is no datatype; there are: {', '.join(NUMPY_TYPES)}")
+    return name  # type: ignore[return-value]
+
+
+def _shaped(array: Array, shape: list[int]) -> Array:
+    try:
+        return array.reshape(shape)
+    except (ValueError, OverflowError):  # nothing in it, and sizes that no array can have
+        raise InvalidInput(f"no tensor has shape {shape}") from None
+
+
+def _numbers(content: memoryview, datatype: Datatype) -> Array:
+    kind = NUMPY_TYPES[datatype]
+    if datatype == "BOOL":
+        digits = np.frombuffer(content, np.uint8)
+        if digits.size and digits.max() > 1:
+            raise InvalidInput(f"must be BOOL: bytes of 0 or 1; it holds {digits.max()}")
+        return digits.view(np.bool_)
+    return np.frombuffer(content, kind.newbyteorder("<")).astype(kind, copy=False)
+
+
+def _split(content: memoryview, count: int) -> Array:
+    """`count` elements of BYTES."""
+    if count * LENGTH.size > len(content):
+        raise InvalidInput(f"has {len(content)} bytes; {count} elements of BYTES have at least {count * LENGTH.size}")
+    elements, position = [], 0
+    for i in range(count):
+        start = position + LENGTH.size
+        if start > len(content):
+            raise InvalidInput(f"ends in the length of element {i}")
+        position = start + LENGTH.unpack_from(content, start - LENGTH.size)[0]
+        if position > len(content):
+            raise InvalidInput(f"ends in element {i}")
+        elements.append(bytes(content[start:position]))
+    if position < len(content):
+        raise InvalidInput(f"has {len(content) - position} bytes after its {count} elements")
+    array = np.empty(count, np.object_)
+    array[:] = elements
+    return array
+
+
+def sliced(content: bytes | memoryview) -> Iterator[bytes]:
+    """`content` in pieces that are copied in no time, and are gone when they are sent."""
+    for start in range(0, len(content), SLICE_BYTES):
+        yield bytes(content[start : start + SLICE_BYTES])
+
+
+def _bytes_of(array: Array) -> bytes | memoryview:
+    if array.dtype != np.object_:
+        return array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data
+    texts = [one if isinstance(one, bytes) else one.encode() for one in array.ravel().tolist()]
+    return b"".join(part for text in texts for part in (LENGTH.pack(len(text)), text))
