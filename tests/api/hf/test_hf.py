@@ -5,9 +5,8 @@ from hashlib import sha256
 
 import jsonschema
 import pytest
+from brightness import BLACK, WHITE, client
 from conftest import POSITIVE
-from test_bodies import BLACK, WHITE, client
-from test_openapi import resolved
 
 __all__ = ["client"]
 
@@ -185,5 +184,6 @@ def test_every_operation_is_typed_and_its_example_runs_as_it_stands(client):
         answer = operation["responses"]["200"]["content"]["application/json"]
         if path == TEXTS:
             assert body["example"]["inputs"] == "what a good film"
-        jsonschema.validate(body["example"], resolved(document, body["schema"]))
-        jsonschema.validate(ask(client, path, body["example"]), resolved(document, answer["schema"]))
+        parts = {"components": document["components"]}
+        jsonschema.validate(body["example"], {**body["schema"], **parts})
+        jsonschema.validate(ask(client, path, body["example"]), {**answer["schema"], **parts})

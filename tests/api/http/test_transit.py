@@ -196,7 +196,7 @@ async def test_many_callers_who_are_slow_make_room_for_one_who_has_more_than_eac
 @in_a_loop
 async def test_an_answer_that_is_read_too_slowly_makes_room_for_whoever_asks(patience_s):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.api.transit.READ_WITHIN_S", patience_s)
+        patch.setattr("app.api.http.transit.READ_WITHIN_S", patience_s)
         all_of_them = transit(most_bytes=1000)
         slow, comes = Client(all_of_them, works=True), Client(all_of_them)
         await slow.sends(900, more_body=False)
@@ -422,7 +422,7 @@ def answered(connection: socket, request: bytes) -> Answer:
 
 
 def test_a_large_answer_that_nobody_reads_does_not_keep_its_place(tmp_path, monkeypatch):
-    monkeypatch.setattr("app.api.transit.READ_WITHIN_S", 0.5)
+    monkeypatch.setattr("app.api.http.transit.READ_WITHIN_S", 0.5)
     tensor = {"datatype": "FP32", "shape": (-1,)}
     publish(
         tmp_path / "models", "sums", {"model.onnx": cumulated(tmp_path / "sums.onnx")},

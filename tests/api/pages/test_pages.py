@@ -51,7 +51,9 @@ def test_head_has_the_headers_and_no_body(client):
     assert int(reply.headers["content-length"]) == len(PAGES["index.html"].content)
 
 
-@pytest.mark.parametrize("path", ["none.js", "routes.py", "../app.py", "%2e%2e/app.py", "samples", "samples/README", ""])
+@pytest.mark.parametrize(
+    "path", ["none.js", "routes.py", "../app.py", "%2e%2e/app.py", "samples", "samples/README", ""]
+)
 def test_nothing_else_is_sent(client, path):
     reply = client.get(f"/pages/{path}")
     assert reply.status_code == 404
