@@ -2,10 +2,11 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
 
 Array = npt.NDArray[Any]
 Tensors = dict[str, Array]
@@ -15,6 +16,17 @@ Datatype = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BYTES"
 ]
 """Element types, by their names in the Open Inference Protocol V2."""
+
+
+class TensorSpec(BaseModel):
+    """Name, element type and shape of one tensor of a batch; -1 marks a dimension that varies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    datatype: Datatype
+    shape: tuple[Annotated[int, Field(ge=-1)], ...]
+
 
 NUMPY_TYPES: dict[str, np.dtype[np.generic]] = {
     "BOOL": np.dtype(np.bool_),

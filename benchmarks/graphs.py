@@ -112,9 +112,9 @@ def _publish_text(graph: Graph) -> None:
     import torch
     from torch.export import Dim
 
-    from app.repository.manifest import TensorSpec
     from app.repository.publish import publish
     from app.tasks.text_classification import TextClassification, TextClassificationConfig
+    from app.tensors import TensorSpec
     from training.export import to_onnx
     from training.networks.minilm import MAX_TOKENS, TextClassifier, load_bert, tokenizer_file
 
@@ -147,8 +147,8 @@ def _publish_text(graph: Graph) -> None:
 
 
 def _publish_image(graph: Graph) -> None:
-    from app.repository.manifest import TensorSpec
     from app.repository.publish import publish
+    from app.tensors import TensorSpec
     from training.data import imagenet
     from training.recipes import imagenet_efficientnet as recipe
 

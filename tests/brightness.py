@@ -10,8 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app.repository.manifest import TensorSpec
 from app.repository.publish import publish
+from app.tensors import TensorSpec
 
 
 def brightness_graph(path):

@@ -12,8 +12,9 @@ from onnx import TensorProto, helper
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from test_server import Service
 
-from app.repository.manifest import Golden, TensorSpec
+from app.repository.manifest import Golden
 from app.repository.publish import publish
+from app.tensors import TensorSpec
 
 MODELS = Path(__file__).parents[1] / "models"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -16,12 +16,13 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
-from app.repository.manifest import Golden, Manifest, TensorSpec
+from app.repository.manifest import Golden, Manifest
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.telemetry import Telemetry
+from app.tensors import TensorSpec
 
 WORDS = ("[PAD]", "[UNK]", "good", "bad", "film", "a", "what")
 LOGITS = {"good": (0.0, 2.0), "bad": (2.0, 0.0)}  # negative, positive

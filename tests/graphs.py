@@ -7,8 +7,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from app.repository.manifest import Golden, Manifest, TensorSpec
+from app.repository.manifest import Golden, Manifest
 from app.repository.publish import publish
+from app.tensors import TensorSpec
 
 ELEMENTS = {
     "BOOL": TensorProto.BOOL,

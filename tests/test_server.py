@@ -22,8 +22,9 @@ from conftest import eventually
 from graphs import publish_counting
 from onnx import TensorProto, helper, numpy_helper
 
-from app.repository.manifest import Batching, TensorSpec
+from app.repository.manifest import Batching
 from app.repository.publish import publish
+from app.tensors import TensorSpec
 
 
 class Service:

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from app.repository.manifest import Batching, Metric, Source, TensorSpec, Verification
-from app.tensors import Array
+from app.repository.manifest import Batching, Metric, Source, Verification
+from app.tensors import Array, TensorSpec
 from training.data.fashion_mnist import LABELS, SIZE, write_labels
 from training.export import to_onnx, verify_export
 from training.recipe import Draft, Example

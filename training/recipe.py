@@ -21,7 +21,6 @@ from app.repository.manifest import (
     Metric,
     Provenance,
     Source,
-    TensorSpec,
     Variant,
     Verification,
 )
@@ -30,7 +29,7 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
 from app.tasks.base import Task, predict_json
-from app.tensors import Session
+from app.tensors import Session, TensorSpec
 from training import verdict
 from training.card import MARKDOWN, card_files
 from training.faithfulness.deletion import HeldOut, faithfulness

@@ -14,11 +14,11 @@ from app.adding.graph import FORMATS, ON_CPU, Graph
 from app.adding.labels import class_names, read_labels
 from app.adding.sizes import Sizes
 from app.errors import InvalidArtifact, InvalidInput
-from app.repository.manifest import Batching, Manifest, Provenance, TensorSpec, is_model_name
+from app.repository.manifest import Batching, Manifest, Provenance, is_model_name
 from app.repository.publish import publish
 from app.runtimes.refusals import sentence
 from app.serving.model import load
-from app.tasks.tensors import EXAMPLE, RawTensors, TensorField
+from app.tasks.tensors import EXAMPLE, RawTensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ def _publish(files: dict[str, Path], file: str, name: str, models: Path, wishes:
         description=f"{file}, served as it is: tensors in, tensors out.",
         runtime=graph.runtime,
         graphs={"model": file},
-        inputs=tuple(map(_spec, config.inputs)),
-        outputs=tuple(map(_spec, config.outputs)),
+        inputs=tuple(config.inputs),
+        outputs=tuple(config.outputs),
         config=config.model_dump(mode="json"),
         batching=Batching(max_batch_size=finding.largest),
         limits=limits,
@@ -106,7 +106,3 @@ def _publish(files: dict[str, Path], file: str, name: str, models: Path, wishes:
         ),
     )
     return Added(manifest, finding.unbatched)
-
-
-def _spec(tensor: TensorField) -> TensorSpec:
-    return TensorSpec(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)

@@ -11,9 +11,8 @@ from app.adding.progress import Progress
 from app.adding.sizes import SIZES, Sizes, SizeSearch
 from app.errors import InvalidArtifact, InvalidInput
 from app.independence.tensors import PROOF
-from app.runtimes.signature import GraphTensor
-from app.tasks.tensors import FILLINGS, RawTensorsConfig, TensorField
-from app.tensors import GraphRefused, Tensors
+from app.tasks.tensors import FILLINGS, RawTensorsConfig
+from app.tensors import GraphRefused, Tensors, TensorSpec
 
 SEARCH_S = 6.0
 
@@ -59,8 +58,8 @@ def _found(graph: Graph, answered: Answered) -> Finding:
 
 def _unknown(graph: Graph, fault: str) -> Finding:
     config = RawTensorsConfig(
-        inputs=[_field(one) for one in graph.signature.inputs],
-        outputs=[_field(one) for one in graph.signature.outputs],
+        inputs=[*graph.signature.inputs],
+        outputs=[*graph.signature.outputs],
         batched=False,
         probe="none",
     )
@@ -131,8 +130,8 @@ def _config(graph: Graph, answered: Answered, *, batched: bool) -> RawTensorsCon
         if declared < 0
     }
     return RawTensorsConfig(
-        inputs=[_field(one) for one in graph.signature.inputs],
-        outputs=[_field(_described(one, answered.answer[one.name].ndim, batched)) for one in graph.signature.outputs],
+        inputs=[*graph.signature.inputs],
+        outputs=[_described(one, answered.answer[one.name].ndim, batched) for one in graph.signature.outputs],
         batched=batched,
         proof=PROOF if batched else 0,
         probe=answered.filling,
@@ -141,11 +140,7 @@ def _config(graph: Graph, answered: Answered, *, batched: bool) -> RawTensorsCon
     )
 
 
-def _described(tensor: GraphTensor, ndim: int, batched: bool) -> GraphTensor:
+def _described(tensor: TensorSpec, ndim: int, batched: bool) -> TensorSpec:
     """What the file says of an output, corrected by what came out: a file may leave the shape open."""
     shape = tensor.shape if len(tensor.shape) == ndim else (-1,) * ndim
-    return tensor._replace(shape=(-1, *shape[1:]) if batched else shape)
-
-
-def _field(tensor: GraphTensor) -> TensorField:
-    return TensorField(**tensor._asdict())
+    return tensor.model_copy(update={"shape": (-1, *shape[1:]) if batched else shape})

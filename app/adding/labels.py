@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.adding.graph import Graph
 from app.errors import InvalidInput
-from app.tasks.tensors import TensorField
+from app.tensors import TensorSpec
 
 
 def read_labels(path: Path) -> list[str]:
@@ -21,7 +21,7 @@ def read_labels(path: Path) -> list[str]:
     return labels
 
 
-def class_names(graph: Graph, outputs: list[TensorField], labels: list[str] | None) -> Mapping[str, list[str]]:
+def class_names(graph: Graph, outputs: list[TensorSpec], labels: list[str] | None) -> Mapping[str, list[str]]:
     """Return the class names of each output that has some: those that the graph knew, and `labels`.
 
     Raises InvalidInput if there are labels and not one output whose last dimension they fit.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.adding.command import Added
-from app.repository.manifest import TensorSpec
+from app.tensors import TensorSpec
 
 
 def report(added: Added) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from app.independence.layout import Layout
-from app.runtimes.signature import GraphTensor
-from app.tensors import NUMPY_TYPES, Array, Tensors
+from app.tensors import NUMPY_TYPES, Array, Tensors, TensorSpec
 
 # Scale and offset of a row's numbers. A minimum, maximum, mean or norm over rows shows beside each of the others.
 PLACES = ((1e-2, 0.0), (1.0, -3.0), (1e3, 5e2), (1e-1, 7.0), (30.0, -1e2))
@@ -17,7 +16,7 @@ MORE_TEXTS = ("", "b", "a b", "A", "1", "ä")
 
 
 def some_rows(
-    inputs: Sequence[GraphTensor],
+    inputs: Sequence[TensorSpec],
     shapes: Mapping[str, Sequence[int]],
     choices: Mapping[str, Array],
     count: int,
@@ -62,7 +61,7 @@ def exchanges(
 
 
 def _filled(
-    tensor: GraphTensor, shape: Sequence[int], choices: Array | None, place: int, random: np.random.Generator
+    tensor: TensorSpec, shape: Sequence[int], choices: Array | None, place: int, random: np.random.Generator
 ) -> Array:
     kind = NUMPY_TYPES[tensor.datatype]
     if choices is None and kind.kind == "f":

@@ -9,9 +9,8 @@ from app.independence.proof import why_dependent
 from app.independence.rows import some_rows
 from app.independence.together import Untried
 from app.runtimes.program import Program
-from app.runtimes.signature import GraphTensor
 from app.tasks.tensors import RawTensors
-from app.tensors import NUMPY_TYPES, Array, Session, Tensors
+from app.tensors import NUMPY_TYPES, Array, Session, Tensors, TensorSpec
 
 PROOF = 1
 """Which proof this is: a version that an earlier one let pass is proved again when it is loaded."""
@@ -25,7 +24,7 @@ def why_unbatched(
     task: RawTensors,
     session: Session,
     program: Program,
-    inputs: Sequence[GraphTensor],
+    inputs: Sequence[TensorSpec],
     shapes: Iterable[Mapping[str, Sequence[int]]],
     valid: Tensors,
     largest: int,
@@ -52,7 +51,7 @@ def why_unbatched(
     return "" if is_tried else untried
 
 
-def _choices(inputs: Sequence[GraphTensor], valid: Tensors) -> Iterator[dict[str, Array]]:
+def _choices(inputs: Sequence[TensorSpec], valid: Tensors) -> Iterator[dict[str, Array]]:
     """What inputs other than floating-point numbers may hold; the last resort is what the graph has answered before."""
     kinds = {one.name: NUMPY_TYPES[one.datatype] for one in inputs}
     whole = {name: kind for name, kind in kinds.items() if kind.kind in "biu"}

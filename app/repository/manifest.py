@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, model_validator
 
-from app.tensors import Datatype
+from app.tensors import TensorSpec
 
 MODEL_NAME = r"^[a-z0-9]+(?:[-_.][a-z0-9]+)*$"
 LONGEST_NAME = 64
@@ -22,14 +22,6 @@ def is_model_name(name: str) -> bool:
 
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TensorSpec(Frozen):
-    """Name, element type and shape of one tensor of a batch; -1 marks a dimension that varies."""
-
-    name: str
-    datatype: Datatype
-    shape: tuple[Annotated[int, Field(ge=-1)], ...]
 
 
 class Artifact(Frozen):

@@ -20,8 +20,8 @@ from app.runtimes.memory import memory_errors
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.placement import place
 from app.runtimes.refusals import refusals
-from app.runtimes.signature import GraphTensor, Signature
-from app.tensors import Array, Datatype, Placement, Tensors
+from app.runtimes.signature import Signature
+from app.tensors import Array, Datatype, Placement, Tensors, TensorSpec
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
@@ -203,15 +203,15 @@ def _session(path: Path, options: ort.SessionOptions, providers: Sequence[Any]) 
         raise InvalidArtifact(f"{path.name} is not an ONNX graph that can be run: {reason}") from error
 
 
-def _described(path: Path, tensors: Sequence[Any]) -> tuple[GraphTensor, ...]:
+def _described(path: Path, tensors: Sequence[Any]) -> tuple[TensorSpec, ...]:
     unknown = [tensor for tensor in tensors if tensor.type not in DATATYPES]
     if unknown:
         raise InvalidArtifact(f"{path.name}: {unknown[0].name} is a {unknown[0].type}, which has no V2 datatype")
     return tuple(
-        GraphTensor(
-            tensor.name,
-            DATATYPES[tensor.type],
-            tuple(size if isinstance(size, int) and size >= 0 else -1 for size in tensor.shape),
+        TensorSpec(
+            name=tensor.name,
+            datatype=DATATYPES[tensor.type],
+            shape=tuple(size if isinstance(size, int) and size >= 0 else -1 for size in tensor.shape),
         )
         for tensor in tensors
     )

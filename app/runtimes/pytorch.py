@@ -21,8 +21,8 @@ from app.runtimes.memory import memory_errors
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.placement import place
 from app.runtimes.refusals import refusals
-from app.runtimes.signature import Bounds, GraphTensor, Signature
-from app.tensors import NUMPY_TYPES, Array, Placement, Tensors
+from app.runtimes.signature import Bounds, Signature
+from app.tensors import NUMPY_TYPES, Array, Placement, Tensors, TensorSpec
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +95,7 @@ def signature_of_pytorch(path: Path) -> Signature:
     datatypes = {getattr(torch, str(kind)): name for name, kind in NUMPY_TYPES.items() if name != "BYTES"}
     values = {node.name: node.meta["val"] for node in program.graph.nodes if "val" in node.meta}
 
-    def described(names: Sequence[str], nodes: Sequence[Any], known: dict[Any, Any]) -> tuple[GraphTensor, ...]:
+    def described(names: Sequence[str], nodes: Sequence[Any], known: dict[Any, Any]) -> tuple[TensorSpec, ...]:
         tensors = []
         for name, node in zip(names, nodes, strict=True):
             value = values.get(node)
@@ -104,7 +104,7 @@ def signature_of_pytorch(path: Path) -> Signature:
             if value.dtype not in known:
                 raise InvalidArtifact(f"{path.name}: {name} is a {value.dtype} tensor, which has no V2 datatype")
             shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
-            tensors.append(GraphTensor(name, known[value.dtype], shape))
+            tensors.append(TensorSpec(name=name, datatype=known[value.dtype], shape=shape))
         return tuple(tensors)
 
     signature = program.graph_signature

@@ -3,15 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from app.tensors import Datatype
-
-
-class GraphTensor(NamedTuple):
-    """One input or output of a graph; -1 marks a dimension that varies."""
-
-    name: str
-    datatype: Datatype
-    shape: tuple[int, ...]
+from app.tensors import TensorSpec
 
 
 class Bounds(NamedTuple):
@@ -24,7 +16,7 @@ class Bounds(NamedTuple):
 class Signature(NamedTuple):
     """`dimensions` has the names of each input's dimensions, "" where there is none; `bounds` those of names."""
 
-    inputs: tuple[GraphTensor, ...]
-    outputs: tuple[GraphTensor, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
     dimensions: Mapping[str, tuple[str, ...]] = {}
     bounds: Mapping[str, Bounds] = {}

@@ -9,7 +9,6 @@ from app.independence.operators import Late
 from app.independence.tensors import PROOF, why_unbatched
 from app.repository.manifest import Manifest
 from app.runtimes import PROGRAMS
-from app.runtimes.signature import GraphTensor
 from app.tasks.base import Task
 from app.tasks.tensors import RawTensors, RawTensorsConfig
 from app.tensors import Session
@@ -43,7 +42,6 @@ def _why_unbatched(
     sessions: Mapping[str, Session],
     files: Mapping[str, Path],
 ) -> str:
-    inputs = [GraphTensor(**dict(one)) for one in config.inputs]
     row, end = task.probe(1), monotonic() + PROVE_S
     if row is None:
         return "no row is known to try it with"
@@ -51,7 +49,7 @@ def _why_unbatched(
     try:
         program = PROGRAMS[manifest.runtime](files[manifest.graphs["model"]])
         return why_unbatched(
-            task, sessions["model"], program, inputs, [shapes], row, manifest.batching.max_batch_size, end
+            task, sessions["model"], program, config.inputs, [shapes], row, manifest.batching.max_batch_size, end
         )
     except Late:
         return f"it could not be shown within {PROVE_S:.0f} s that rows do not influence each other"

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from app.errors import InvalidInput
-from app.repository.manifest import TensorSpec
-from app.tensors import NUMPY_TYPES, Array, Tensors
+from app.tensors import NUMPY_TYPES, Array, Tensors, TensorSpec
 
 
 def require_signature(inputs: Tensors, specs: Sequence[TensorSpec], *, may_be_empty: bool) -> None:

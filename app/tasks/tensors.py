@@ -14,7 +14,7 @@ from app.errors import InvalidInput
 from app.tasks.base import Prepared, Task
 from app.tasks.json_pieces import array_of, object_of
 from app.tasks.schema import Schema
-from app.tensors import NUMPY_TYPES, Array, Datatype, Session, Tensors
+from app.tensors import NUMPY_TYPES, Array, Datatype, Session, Tensors, TensorSpec
 
 # JSON has no numbers for these. The texts are those of protobuf's JSON mapping; Python and numpy read them, too.
 NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
@@ -38,14 +38,6 @@ EXAMPLE = "example.npz"
 """The file of a version that holds the tensors of one row, where neither ones nor zeros will do."""
 
 
-class TensorField(Schema):
-    """Name, element type and shape of one tensor of the graph; -1 marks a dimension that varies."""
-
-    name: Annotated[str, Field(min_length=1)]
-    datatype: Datatype
-    shape: tuple[Annotated[int, Field(ge=-1)], ...]
-
-
 class RawTensorsConfig(Schema):
     """The graph's tensors.
 
@@ -53,8 +45,8 @@ class RawTensorsConfig(Schema):
     item is all that the graph reads, and items are answered one at a time.
     """
 
-    inputs: Annotated[list[TensorField], Field(min_length=1)]
-    outputs: Annotated[list[TensorField], Field(min_length=1)]
+    inputs: Annotated[list[TensorSpec], Field(min_length=1)]
+    outputs: Annotated[list[TensorSpec], Field(min_length=1)]
     batched: bool
     proof: Annotated[int, Field(ge=0, description="number of the proof that its rows are independent")] = 0
     probe: Annotated[Probe, Field(description="what the row to measure with is full of")] = "ones"

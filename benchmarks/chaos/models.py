@@ -8,8 +8,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from app.repository.manifest import Golden, Manifest, TensorSpec
+from app.repository.manifest import Golden, Manifest
 from app.repository.publish import publish, version_numbers
+from app.tensors import TensorSpec
 
 REAL = "reviews-sentiment"
 FOR_EVER = 1e12

@@ -10,9 +10,9 @@ from conftest import publish_sentiment
 from pydantic import ValidationError
 
 from app.errors import InvalidArtifact
-from app.repository.manifest import TensorSpec
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
+from app.tensors import TensorSpec
 
 
 def test_versions_count_up_and_hold_what_was_given(tmp_path):

@@ -13,6 +13,7 @@ from app.runtimes.memory import is_out_of_memory, memory_errors
 from app.runtimes.onnx import load_onnx, open_on_cuda, signature_of_onnx
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.placement import place
+from app.tensors import TensorSpec
 
 ON_CPU = RuntimeOptions(device="cpu")
 HAS_CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
@@ -89,9 +90,10 @@ def test_string_tensors_are_objects(tmp_path, text):
 
 def test_the_signature_is_that_of_the_graph(tmp_path):
     signature = signature_of_onnx(saved(tmp_path / "model.onnx", sum_and_difference()))
-    assert signature.inputs == (("a", "FP32", (-1, 3)), ("b", "FP32", (-1, 3)))
+    assert signature.inputs == tuple(TensorSpec(name=name, datatype="FP32", shape=(-1, 3)) for name in "ab")
     assert [tensor.name for tensor in signature.outputs] == ["sum", "difference"]
-    assert signature_of_onnx(saved(tmp_path / "text.onnx", same_texts())).inputs == (("text", "BYTES", (-1,)),)
+    (text,) = signature_of_onnx(saved(tmp_path / "text.onnx", same_texts())).inputs
+    assert text == TensorSpec(name="text", datatype="BYTES", shape=(-1,))
 
 
 def test_a_tensor_without_a_v2_datatype_has_no_signature(tmp_path):

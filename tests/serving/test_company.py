@@ -9,7 +9,7 @@ import pytest
 from graphs import doubled_and_summed
 
 from app.adding.command import add_model
-from app.repository.manifest import Manifest, TensorSpec
+from app.repository.manifest import Manifest
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes import PROGRAMS
@@ -17,6 +17,7 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.serving.model import load
 from app.telemetry import Telemetry
+from app.tensors import TensorSpec
 
 CASES = Path(__file__).parents[1] / "adding" / "cases"
 ON_CPU = RuntimeOptions(device="cpu")

@@ -12,13 +12,13 @@ from graphs import cache, copied, cumulated, doubled_and_summed, filled, looked_
 
 from app.adding.command import add_model
 from app.errors import InferenceFailed, InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge
-from app.repository.manifest import TensorSpec
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.tasks.tensors import RawTensorsParameters, TensorsInput
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
+from app.tensors import TensorSpec
 
 NAME = "tiny-sentiment"
 

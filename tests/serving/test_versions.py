@@ -18,7 +18,6 @@ from graphs import doubled_and_summed
 from test_engine import NAME, broken_file, edit_manifest, go, predict, reason, states
 
 from app.errors import ModelNotFound, ModelNotReady, ServiceError
-from app.repository.manifest import TensorSpec
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
@@ -26,7 +25,7 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
-from app.tensors import Tensors
+from app.tensors import Tensors, TensorSpec
 
 
 class Gate:

@@ -6,16 +6,8 @@ from pydantic import ValidationError
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.base import predict_alone
-from app.tasks.tensors import (
-    RawTensors,
-    RawTensorsConfig,
-    RawTensorsParameters,
-    TensorField,
-    TensorsInput,
-    as_lists,
-    from_lists,
-)
-from app.tensors import NUMPY_TYPES, Placement
+from app.tasks.tensors import RawTensors, RawTensorsConfig, RawTensorsParameters, TensorsInput, as_lists, from_lists
+from app.tensors import NUMPY_TYPES, Placement, TensorSpec
 
 INTEGERS = [name for name, kind in NUMPY_TYPES.items() if kind.kind in "iu"]
 FLOATS = [name for name, kind in NUMPY_TYPES.items() if kind.kind == "f"]
@@ -36,8 +28,8 @@ class FakeSession:
 
 
 def task_of(*shape, datatype="FP32", batched=True, probe_size=1):
-    outputs = [TensorField(name="y", datatype=datatype, shape=(-1,))]
-    inputs = [TensorField(name="x", datatype=datatype, shape=shape)]
+    outputs = [TensorSpec(name="y", datatype=datatype, shape=(-1,))]
+    inputs = [TensorSpec(name="x", datatype=datatype, shape=shape)]
     return RawTensors(RawTensorsConfig(inputs=inputs, outputs=outputs, batched=batched, probe_size=probe_size), {})
 
 
@@ -242,6 +234,6 @@ def test_the_probe_is_a_valid_row_of_ones(datatype, one):
 
 @pytest.mark.parametrize("shape", [(), (2, 3)], ids=["no dimensions", "a fixed first one"])
 def test_a_batched_tensor_begins_with_a_varying_dimension(shape):
-    tensor = TensorField(name="x", datatype="FP32", shape=shape)
+    tensor = TensorSpec(name="x", datatype="FP32", shape=shape)
     with pytest.raises(ValidationError, match="a batched tensor's begins with -1"):
         RawTensorsConfig(inputs=[tensor], outputs=[tensor], batched=True)

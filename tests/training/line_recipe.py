@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.export import Dim
 from torch.utils.data import DataLoader, TensorDataset
 
-from app.repository.manifest import Metric, TensorSpec
+from app.repository.manifest import Metric
+from app.tensors import TensorSpec
 from training.averaging import FinalAverage
 from training.export import to_onnx, verify_export
 from training.fit import fit

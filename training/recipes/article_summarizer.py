@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.repository.manifest import Metric, TensorSpec, Verification
+from app.repository.manifest import Metric, Verification
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.summarization import ArticleInput, Summarization, SummarizationConfig, SummarizationParameters
-from app.tensors import Tensors
+from app.tensors import Tensors, TensorSpec
 from training import pictures
 from training.baselines.table import Table, read_table
 from training.bert_graph import write_bert

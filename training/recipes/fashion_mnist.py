@@ -21,11 +21,12 @@ from torch import Tensor, nn
 from torch.export import Dim
 from torchmetrics.classification import MulticlassAccuracy
 
-from app.repository.manifest import Batching, Metric, TensorSpec, Verification
+from app.repository.manifest import Batching, Metric, Verification
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.image_classification import to_base64
 from app.tasks.labels import best_labels
+from app.tensors import TensorSpec
 from training import pictures
 from training.augmentation import erased, mirrored, shifted
 from training.averaging import FinalAverage

@@ -20,13 +20,13 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torch.export import Dim
 
-from app.repository.manifest import Batching, Metric, TensorSpec, Verification
+from app.repository.manifest import Batching, Metric, Verification
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.image_classification import to_base64
 from app.tasks.images import read_square
 from app.tasks.labels import best_labels
-from app.tensors import Tensors
+from app.tensors import Tensors, TensorSpec
 from training.card import table
 from training.data import imagenet, photos
 from training.export import to_onnx, verify_export

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from app.repository.manifest import Batching, Metric, Source, TensorSpec, Verification
+from app.repository.manifest import Batching, Metric, Source, Verification
 from app.tasks.catalogue import CATALOGUE, CatalogueItem
-from app.tensors import Array
+from app.tensors import Array, TensorSpec
 from training.baselines.neighbours import ease, item_knn, popularity
 from training.baselines.table import read_table
 from training.data.event_log import EventLog

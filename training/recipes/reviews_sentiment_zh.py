@@ -21,10 +21,11 @@ from sklearn.pipeline import make_pipeline
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch.export import Dim
 
-from app.repository.manifest import Metric, Source, TensorSpec, Verification
+from app.repository.manifest import Metric, Source, Verification
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.text_classification import TextClassification, TextClassificationConfig
+from app.tensors import TensorSpec
 from training import pictures
 from training.calibration import cannot_be_calibrated, expected_calibration_error, fit_temperature
 from training.card import table

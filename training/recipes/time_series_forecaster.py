@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 from torch.utils.data import DataLoader, Dataset
 
-from app.repository.manifest import Batching, Metric, Source, TensorSpec, Verification
+from app.repository.manifest import Batching, Metric, Source, Verification
 from app.tasks.time_series_forecasting import (
     AIRLINE_PASSENGERS,
     ForecastingConfig,
@@ -25,7 +25,7 @@ from app.tasks.time_series_forecasting import (
     SeriesInput,
     TimeSeriesForecasting,
 )
-from app.tensors import Array, Tensors
+from app.tensors import Array, Tensors, TensorSpec
 from training.averaging import FinalAverage
 from training.baselines.table import Table, read_table
 from training.data.monthly_series import LEAST_LENGTH, SOURCE, Series, load_monthly_series

@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 from sklearn import metrics
 
-from app.repository.manifest import Metric, TensorSpec
+from app.repository.manifest import Metric
 from app.runtimes.hardware import hardware
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.labels import softmax
 from app.tasks.text_classification import TextClassification
-from app.tensors import Array
+from app.tensors import Array, TensorSpec
 from training.bert_graph import write_bert
 from training.calibration import cannot_be_calibrated, expected_calibration_error, fit_temperature
 from training.data.sentiment import LABELS

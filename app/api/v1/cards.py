@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from app.repository.manifest import Metric, Provenance, TensorSpec, Verification
+from app.repository.manifest import Metric, Provenance, Verification
 from app.serving.plan import Tuning
 from app.serving.versions import ModelStatus
 from app.tasks.explanations import EXPLANATIONS
+from app.tensors import TensorSpec
 
 
 class VersionState(BaseModel):

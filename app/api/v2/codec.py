@@ -21,11 +21,11 @@ from app.api.media.json_text import JsonLimits, parse
 from app.api.media.surrogates import not_unicode
 from app.api.v2.schemas import InferenceRequest, InputTensor
 from app.errors import InvalidInput, PayloadTooLarge
-from app.repository.manifest import Manifest, TensorSpec
+from app.repository.manifest import Manifest
 from app.serving.engine import Inference
 from app.tasks.json_pieces import array_of
 from app.tasks.tensors import from_lists, json_of
-from app.tensors import NUMPY_TYPES, Array, Datatype, Tensors
+from app.tensors import NUMPY_TYPES, Array, Datatype, Tensors, TensorSpec
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 DATATYPES: dict[np.dtype[Any], str] = {kind: name for name, kind in NUMPY_TYPES.items()}

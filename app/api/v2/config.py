@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from app.repository.manifest import Manifest, TensorSpec
+from app.repository.manifest import Manifest
+from app.tensors import TensorSpec
 
 BACKENDS = {"onnx": "onnxruntime", "pytorch": "pytorch"}
 PLATFORMS = {"onnx": "onnxruntime_onnx", "pytorch": "pytorch_libtorch"}

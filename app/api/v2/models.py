@@ -26,9 +26,10 @@ from app.api.v2.schemas import (
     TensorMetadata,
 )
 from app.errors import InvalidInput
-from app.repository.manifest import Manifest, TensorSpec
+from app.repository.manifest import Manifest
 from app.serving.engine import Engine
 from app.telemetry import Statistics, Total
+from app.tensors import TensorSpec
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 Body = TypeVar("Body", bound=BaseModel)

@@ -9,8 +9,8 @@ import numpy as np
 from app.api.examples import item_of
 from app.api.v2.codec import HEADER_LENGTH
 from app.api.verbatim import shown_golden, verbatim
-from app.repository.manifest import Manifest, TensorSpec
-from app.tensors import NUMPY_TYPES
+from app.repository.manifest import Manifest
+from app.tensors import NUMPY_TYPES, TensorSpec
 
 REQUEST, RESPONSE = "InferenceRequest", "InferenceResponse"
 VARYING_SIZE = 4

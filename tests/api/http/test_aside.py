@@ -18,12 +18,12 @@ from httpx import ASGITransport, AsyncClient
 from app.api.app import create_app
 from app.api.http.aside import Aside
 from app.api.http.limits import Limits
-from app.repository.manifest import TensorSpec
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.telemetry import Telemetry
+from app.tensors import TensorSpec
 
 
 def compute() -> None:

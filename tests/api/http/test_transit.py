@@ -28,12 +28,12 @@ from app.api.http.middleware import RequestContext
 from app.api.http.routes import DirectRoute
 from app.api.http.transit import Body, Transit
 from app.errors import DeadlineExceeded, ModelNotReady, Overloaded, PayloadTooLarge
-from app.repository.manifest import TensorSpec
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.telemetry import Telemetry
+from app.tensors import TensorSpec
 
 PREDICT = "/v1/models/tiny-sentiment/predict"
 BODY = b'{"inputs": ["a good film"]}'

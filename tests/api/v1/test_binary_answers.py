@@ -14,12 +14,12 @@ from starlette.testclient import TestClient
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
-from app.repository.manifest import TensorSpec
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.telemetry import Telemetry
+from app.tensors import TensorSpec
 
 PATH = "/v1/models/painter/predict"
 LABELS = ["coat", "bag"]

@@ -13,12 +13,12 @@ from starlette.testclient import TestClient
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
-from app.repository.manifest import TensorSpec
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.telemetry import Telemetry
+from app.tensors import TensorSpec
 
 HISTORY, HORIZON, QUANTILES = 24, 6, [0.1, 0.5, 0.9]
 URL = "/v1/models/newest-again/predict"

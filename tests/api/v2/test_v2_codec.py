@@ -13,10 +13,10 @@ from hypothesis.extra import numpy as arrays
 from app.api.media.json_text import JsonLimits
 from app.api.v2.codec import OutputForm, Question, classified, is_quick, outputs_of, read, written
 from app.errors import InvalidInput, PayloadTooLarge
-from app.repository.manifest import Manifest, TensorSpec
+from app.repository.manifest import Manifest
 from app.serving.engine import Inference
 from app.serving.model import Timing
-from app.tensors import NUMPY_TYPES
+from app.tensors import NUMPY_TYPES, TensorSpec
 
 SPECS = (TensorSpec(name="x", datatype="FP32", shape=(-1, 3)),)
 

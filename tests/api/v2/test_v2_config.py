@@ -1,7 +1,8 @@
 import pytest
 
 from app.api.v2.config import config_of
-from app.repository.manifest import Manifest, TensorSpec
+from app.repository.manifest import Manifest
+from app.tensors import TensorSpec
 
 
 def manifest(*inputs: TensorSpec, **fields) -> Manifest:
