@@ -115,8 +115,9 @@ def _publish_text(graph: Graph) -> None:
     from app.repository.publish import publish
     from app.tasks.text_classification import TextClassification, TextClassificationConfig
     from app.tensors import TensorSpec
-    from training.export import to_onnx
-    from training.networks.minilm import MAX_TOKENS, TextClassifier, load_bert, tokenizer_file
+    from training.data.minilm import MAX_TOKENS, load_bert, tokenizer_file
+    from training.graphs.export import to_onnx
+    from training.networks.minilm import TextClassifier
 
     labels = ["negative", "neutral", "positive"]
     torch.manual_seed(SEED)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from transformers import BertConfig, BertModel
 
-from training.networks import minilm
-from training.recipe import TrainingError
+from training.data import minilm
+from training.errors import TrainingError
 
 
 def save_small_bert(folder: Path) -> Path:

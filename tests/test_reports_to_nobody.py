@@ -32,7 +32,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("module", ["app.runtimes.onnx", "training.export", "training.quantize", "benchmarks.graphs"])
+@pytest.mark.parametrize(
+    "module", ["app.runtimes.onnx", "training.graphs.export", "training.graphs.quantize", "benchmarks.graphs"]
+)
 def test_a_session_leaves_nothing_at_home(module, home, models_dir):
     graph = next(models_dir.glob("*/1/model.onnx"))
     opened = f"import {module}, onnxruntime; onnxruntime.InferenceSession({str(graph)!r})"

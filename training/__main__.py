@@ -102,7 +102,7 @@ def _model_name(text: str) -> str:
 
 def _run(chosen: argparse.Namespace) -> int:
     # Not at the top: where nothing is missing, a start must not wait for the training libraries.
-    from training.recipe import TrainingError, progress
+    from training.errors import TrainingError, progress
 
     unknown = [name for name in chosen.recipes if name not in RECIPES]
     if unknown:
@@ -133,7 +133,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _make(name: str, chosen: argparse.Namespace) -> None:
-    from training.recipe import Run, TrainingError, build, progress
+    from training.build import build
+    from training.errors import TrainingError, progress
+    from training.recipe import Run
     from training.workdir import spent_before, state_of, working_folder
 
     recipe = load_recipe(name)
@@ -183,7 +185,7 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
 
 def _rank(nodes: int) -> int:
     """Which of the nodes this is. Raises TrainingError if $NODE_RANK is none of theirs."""
-    from training.recipe import TrainingError
+    from training.errors import TrainingError
 
     if nodes == 1:
         return 0
@@ -195,7 +197,7 @@ def _rank(nodes: int) -> int:
 
 def _check_repository(models: Path) -> None:
     """Raises TrainingError if nothing could be published there, before hours are spent."""
-    from training.recipe import TrainingError
+    from training.errors import TrainingError
 
     there = next(folder for folder in (models.absolute(), *models.absolute().parents) if folder.exists())
     if not there.is_dir():
@@ -206,7 +208,7 @@ def _check_repository(models: Path) -> None:
 
 def _check_name(model: str, recipe: str, models: Path) -> None:
     """Raises TrainingError if `model` is the name of another recipe, or was made by another one."""
-    from training.recipe import TrainingError
+    from training.errors import TrainingError
 
     repository = ModelRepository(models)
     versions = repository.versions(model)

@@ -14,9 +14,10 @@ from app.repository.repository import ModelRepository
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.text_classification import TextClassification
-from training.intervals import HEADING
-from training.recipe import Run, TrainingError, progress
-from training.verdict import MAJORITY
+from training.card.intervals import HEADING
+from training.errors import TrainingError, progress
+from training.measures.verdict import MAJORITY
+from training.recipe import Run
 
 Files = Mapping[str, Path]
 
@@ -31,12 +32,12 @@ def of_garments(files: Files, run: Run) -> str:
 
 
 def of_sentiment(files: Files, run: Run) -> str:
-    from training.sentiment import baselines
-    from training.sentiment.draft import load_task
-    from training.sentiment.figures import sureness
-    from training.sentiment.graphs import infer
-    from training.sentiment.reading import CONFIG
-    from training.sentiment.texts import load_texts
+    from training.baselines import sentiment as baselines
+    from training.card.sentiment import sureness
+    from training.data.reading import CONFIG
+    from training.data.sentiment_texts import load_texts
+    from training.graphs.classifier import infer
+    from training.recipes.sentiment import load_task
 
     texts, trained_task = load_texts(run), load_task(run)
     task = TextClassification(CONFIG, files)
@@ -53,7 +54,7 @@ def of_sentiment(files: Files, run: Run) -> str:
 
 def of_forecasts(files: Files, run: Run) -> str:
     from training.data.monthly_series import load_monthly_series
-    from training.forecasting import TEST_ORIGINS, questions
+    from training.data.origins import TEST_ORIGINS, questions
     from training.recipes import time_series_forecaster as recipe
 
     asked = questions([one.values for one in load_monthly_series()], TEST_ORIGINS)

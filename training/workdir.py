@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from training.recipe import TrainingError, progress
+from training.errors import TrainingError, progress
 
 SETTINGS = "run.json"
 

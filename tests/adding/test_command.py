@@ -20,7 +20,7 @@ from app.serving.engine import LocalEngine
 from app.tasks import TASKS
 from app.tasks.base import predict_alone, to_json
 from app.telemetry import Telemetry
-from training.export_program import save_program
+from training.graphs.program import save_program
 
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 

@@ -4,7 +4,7 @@ from torch.export import Dim, export
 
 from app.independence.operators import fault_of_operators
 from app.runtimes.pytorch_program import PytorchProgram
-from training.export_program import save_program
+from training.graphs.program import save_program
 
 LINEAR, LSTM = torch.nn.Linear(6, 3).requires_grad_(False), torch.nn.LSTM(2, 3, batch_first=True).requires_grad_(False)
 

@@ -20,7 +20,7 @@ from app.runtimes.archive import CONSTANTS, PROGRAM, SAMPLE_INPUTS, WEIGHTS
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.pytorch import load_pytorch, signature_of_pytorch
 from app.tensors import GraphRefused, TensorSpec
-from training.export_program import save_program
+from training.graphs.program import save_program
 
 ON_CPU = RuntimeOptions(device="cpu")
 BATCH = Dim("batch")

@@ -8,9 +8,9 @@ import pytest
 
 from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
-from training.card import figure
+from training.card.markdown import figure
+from training.card.remarks import REMARKS
 from training.recipes import RECIPES, load_recipe
-from training.remarks import REMARKS
 
 MODELS = ModelRepository(Path(__file__).parents[2] / "models")
 VERSIONS = [(name, version) for name in MODELS.names() for version in MODELS.versions(name)]

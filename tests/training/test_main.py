@@ -16,9 +16,9 @@ from test_committed_versions import card_says
 from app.repository.manifest import Manifest, Metric
 from app.repository.repository import ModelRepository
 from training.__main__ import main
+from training.measures.verdict import TINY
 from training.recipe import Draft, Run
 from training.recipes import RECIPES, Listed, load_recipe
-from training.verdict import TINY
 
 
 def test_the_list_shows_every_recipe(capsys):

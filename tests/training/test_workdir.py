@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from training.recipe import TrainingError
+from training.errors import TrainingError
 from training.workdir import spent_before, state_of, working_folder
 
 SETTINGS: dict[str, Any] = {"seed": 0, "tiny": True}

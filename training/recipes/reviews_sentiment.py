@@ -15,23 +15,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from app.tasks.text_classification import TextClassification
+from training.baselines.sentiment import frozen_minilm_scores, lstm_scores, majority_scores, tfidf_scores, vader_scores
+from training.data.minilm import load_bert
+from training.data.reading import Scores
 from training.data.sentiment import LABELS
-from training.fine_tuning import FineTuning
-from training.fit import LearningCurve, fit
-from training.networks.minilm import TextClassifier, load_bert
-from training.recipe import Draft, Recipe, Run, TrainingError, first_line, progress, say
-from training.sentiment.baselines import (
-    Scores,
-    frozen_minilm_scores,
-    lstm_scores,
-    majority_scores,
-    tfidf_scores,
-    vader_scores,
-)
-from training.sentiment.curriculum import Curriculum
-from training.sentiment.draft import held_out, load_task, make_draft
-from training.sentiment.texts import WEIGHTS, Texts, load_texts
-from training.verdict import MAJORITY
+from training.data.sentiment_texts import WEIGHTS, Texts, load_texts
+from training.errors import TrainingError, first_line, progress, say
+from training.loop.curriculum import Curriculum, curriculum_of
+from training.loop.fine_tuning import FineTuning
+from training.loop.fit import LearningCurve, fit
+from training.measures.verdict import MAJORITY
+from training.networks.minilm import TextClassifier
+from training.recipe import Draft, Recipe, Run
+from training.recipes.sentiment import held_out, load_task, make_draft
 
 EPOCHS = 4
 
@@ -83,7 +79,7 @@ def fine_tune(task: TextClassification, texts: Texts, run: Run) -> tuple[TextCla
     module = FineTuning(network)
     curve = fit(
         module,
-        texts.curriculum(task, run).loader(),
+        curriculum_of(texts, task, run).loader(),
         run,
         epochs=1 if run.tiny else EPOCHS,
         validation=Curriculum(task, texts.validation, most={}).loader(),

@@ -13,25 +13,18 @@ import torch
 from torch import nn
 
 from app.tasks.text_classification import TextClassification
-from training.fine_tuning import Distillation
-from training.fit import LearningCurve, fit
+from training.baselines.sentiment import majority_scores, tfidf_scores, vader_scores
+from training.data.sentiment_texts import Texts, load_texts
+from training.errors import say
+from training.graphs.classifier import export
+from training.loop.curriculum import Curriculum, curriculum_of
+from training.loop.fine_tuning import Distillation
+from training.loop.fit import LearningCurve, fit
+from training.measures.verdict import MAJORITY
 from training.networks.minilm import TextClassifier
-from training.recipe import Draft, Recipe, Run, say
+from training.recipe import Draft, Recipe, Run
 from training.recipes.reviews_sentiment import fine_tune
-from training.sentiment.baselines import majority_scores, tfidf_scores, vader_scores
-from training.sentiment.curriculum import Curriculum
-from training.sentiment.draft import (
-    SHIPPED,
-    VERIFIED_TEXTS,
-    held_out,
-    load_task,
-    make_draft,
-    measure,
-    typical,
-)
-from training.sentiment.graphs import export
-from training.sentiment.texts import Texts, load_texts
-from training.verdict import MAJORITY
+from training.recipes.sentiment import SHIPPED, VERIFIED_TEXTS, held_out, load_task, make_draft, measure, typical
 
 EPOCHS = 4
 LAYERS = (0, 5)  # of the teacher, from which the student's start
@@ -74,7 +67,7 @@ def distil(
     module = Distillation(student_of(teacher), teacher)
     curve = fit(
         module,
-        texts.curriculum(task, run).loader(),
+        curriculum_of(texts, task, run).loader(),
         run,
         epochs=1 if run.tiny else EPOCHS,
         validation=Curriculum(task, texts.validation, most={}).loader(),

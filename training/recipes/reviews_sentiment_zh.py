@@ -26,20 +26,22 @@ from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.text_classification import TextClassification, TextClassificationConfig
 from app.tensors import TensorSpec
-from training import pictures
-from training.calibration import cannot_be_calibrated, expected_calibration_error, fit_temperature
-from training.card import table
+from training.card import plots as pictures
+from training.card.intervals import HEADING, intervals_table
+from training.card.markdown import table
 from training.data.chinese_reviews import KINDS, LABELS, SOURCE, in_splits_without_copies, load_chinese_reviews
-from training.data.own_texts import own_texts
-from training.data.splits import SPLITS, in_splits
-from training.data.tables import FETCHED
-from training.export import to_onnx, verify_export
-from training.intervals import HEADING, Figure, as_values, intervals_table
+from training.data.own.source import given
+from training.data.own.splits import SPLITS, in_splits
+from training.data.own.tables import FETCHED
+from training.data.own.texts import own_texts
+from training.data.reading import answers, encode
+from training.errors import TrainingError, say
+from training.graphs.export import to_onnx, verify_export
+from training.measures.calibration import cannot_be_calibrated, expected_calibration_error, fit_temperature
+from training.measures.intervals import Figure, as_values
+from training.measures.verdict import MAJORITY
 from training.networks.character_grams import CharacterGrams, fit_character_grams
-from training.recipe import Draft, Example, Recipe, Run, TrainingError, say
-from training.sentiment.reading import answers, encode
-from training.source import given
-from training.verdict import MAJORITY
+from training.recipe import Draft, Example, Recipe, Run
 
 CONFIG = TextClassificationConfig(labels=list(LABELS), tokenizer="tokenizer.json", max_tokens=512)
 SPECIAL = ("[PAD]", "[UNK]", "[START]")

@@ -26,31 +26,24 @@ from app.tasks.time_series_forecasting import (
     TimeSeriesForecasting,
 )
 from app.tensors import Array, Tensors, TensorSpec
-from training.averaging import FinalAverage
 from training.baselines.table import Table, read_table
+from training.card.intervals import HEADING, intervals_table
+from training.card.plots import Fan, forecast_fans, learning_curves
 from training.data.monthly_series import LEAST_LENGTH, SOURCE, Series, load_monthly_series
-from training.data.own_series import own_series
-from training.data.tables import FETCHED
-from training.export import to_onnx, verify_export
-from training.fit import LearningCurve, fit
-from training.forecasting import (
-    HORIZON,
-    SEASON,
-    TEST_ORIGINS,
-    TEST_SPLIT,
-    Question,
-    mase,
-    questions_of,
-    seasonal_naive,
-    summary,
-)
-from training.intervals import HEADING, Figure, intervals_table
+from training.data.origins import HORIZON, SEASON, TEST_ORIGINS, TEST_SPLIT, Question, questions_of
+from training.data.own.series import own_series
+from training.data.own.source import given
+from training.data.own.tables import FETCHED
+from training.errors import TrainingError, say
+from training.graphs.export import to_onnx, verify_export
+from training.loop.averaging import FinalAverage
+from training.loop.fit import LearningCurve, fit
+from training.loop.schedule import adamw_with_cosine
+from training.measures.forecasting import mase, seasonal_naive, summary
+from training.measures.intervals import Figure
+from training.measures.verdict import SEASONAL_NAIVE
 from training.networks.seasonal_gru import Ensemble, SeasonalGRU, TextbookRNN, pinball
-from training.pictures import Fan, forecast_fans, learning_curves
-from training.recipe import Draft, Example, Recipe, Run, TrainingError, say
-from training.schedule import adamw_with_cosine
-from training.source import given
-from training.verdict import SEASONAL_NAIVE
+from training.recipe import Draft, Example, Recipe, Run
 
 NAME = "time-series-forecaster"
 QUANTILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]

@@ -6,8 +6,8 @@ import pytest
 
 from app.tensors import Array
 from training.baselines import next_films
+from training.measures.ranking import History
 from training.networks.matching import Embeddings, NeuMF
-from training.ranking import History
 from training.recipe import Run
 from training.recipes import movielens_recommender as recipe
 

@@ -12,7 +12,7 @@ from training.baselines import summaries
 from training.baselines.summaries import Embeddings, Read
 from training.baselines.table import read_table
 from training.data.summarized_texts import DATA_SHA256
-from training.recipe import TrainingError
+from training.errors import TrainingError
 from training.recipes import article_summarizer as recipe
 
 ONE, TWO = "The pool opens in June.", "It was closed for years."

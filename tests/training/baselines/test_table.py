@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from training.baselines.table import FOLDER, Table, read_table, write_table
-from training.recipe import TrainingError
+from training.errors import TrainingError
 
 TABLE = Table(
     data_sha256="5" * 64,

@@ -14,7 +14,7 @@ from training.data.chinese_reviews import (
     number_of,
     split_of,
 )
-from training.recipe import TrainingError
+from training.errors import TrainingError
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from training.data.fashion_mnist import (
     tiny_fashion_mnist,
     write_labels,
 )
-from training.recipe import Run, TrainingError
+from training.errors import TrainingError
+from training.recipe import Run
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:

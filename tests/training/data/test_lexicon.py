@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from training.data.lexicon import TEMPLATES, Rewording, in_templates, load_lexicon
-from training.recipe import TrainingError
+from training.errors import TrainingError
 
 LEXICON = pd.DataFrame({"text": ["love", "hate", ":)", ":("], "rating": [3.2, -2.7, 2.0, -1.9]})
 RATED = pd.DataFrame(

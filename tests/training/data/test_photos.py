@@ -1,7 +1,7 @@
 import pytest
 
 from training.data.photos import load_photos
-from training.recipe import TrainingError
+from training.errors import TrainingError
 
 
 def test_no_photo_has_two_roles() -> None:

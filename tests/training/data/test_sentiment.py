@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from training.data.sentiment import DOMAINS, LABELS, fingerprint, load_sentiment, split_of
-from training.recipe import TrainingError
+from training.errors import TrainingError
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from training.data.summarized_texts import Split, Summarized, _article, load_articles, load_news, with_teaser
-from training.recipe import TrainingError
+from training.errors import TrainingError
 
 ARTICLE = """{{Infobox thing | colour = {{green}} }}
 '''Moss''' is a [[plant|small plant]] that grows in shade.<ref>A book.</ref> INTRODUCTION

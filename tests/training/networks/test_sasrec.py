@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from training.loop.next_event import MAX_HISTORY, left_pad
 from training.networks.sasrec import SASRec
-from training.next_event import MAX_HISTORY, left_pad
 
 
 @pytest.fixture

@@ -1,0 +1,212 @@
+import pickle
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from line_recipe import leave_only_fits
+from PIL import Image
+from torch import Tensor, nn
+
+from app.repository.golden import difference
+from app.repository.manifest import Manifest
+from app.repository.repository import ModelRepository
+from app.runtimes import RUNTIMES
+from app.runtimes.options import RuntimeOptions
+from app.tasks import TASKS
+from app.tasks.base import Task, predict_json
+from app.tasks.image_classification import from_base64
+from app.tensors import Session
+from training.build import build
+from training.data.fashion_mnist import LABELS, batches, tiny_fashion_mnist
+from training.errors import TrainingError
+from training.loop.fit import fit
+from training.networks.picture_gan import Critic, Generator, Sampler
+from training.recipe import Run
+from training.recipes import fashion_gan as recipe
+from training.recipes import fashion_mnist, fashion_vae
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+    """The whole way from a tiny slice to a published version; the judge and the rival are tiny, too."""
+    root = tmp_path_factory.mktemp("fashion")
+    for name in ("judge", "vae", "gan"):
+        (root / name).mkdir()
+    models = root / "models"
+    build(fashion_mnist.RECIPE, Run(root / "judge", tiny=True), models)
+    build(fashion_vae.RECIPE, Run(root / "vae", tiny=True, models=models), models)
+    return models, build(recipe.RECIPE, Run(root / "gan", tiny=True, models=models), models)
+
+
+@pytest.fixture(scope="module")
+def served(published: tuple[Path, Manifest]) -> tuple[Task, dict[str, Session]]:
+    root, manifest = published
+    repository = ModelRepository(root)
+    files = repository.verify(repository.read("fashion-gan", 1))
+    task = TASKS[manifest.task](TASKS[manifest.task].Config.model_validate(manifest.config), files)
+    session = RUNTIMES[manifest.runtime](files[manifest.graphs["model"]], RuntimeOptions(device="cpu"))
+    return task, {"model": session}
+
+
+def test_the_published_version_paints_its_golden_pictures(
+    published: tuple[Path, Manifest], served: tuple[Task, dict[str, Session]]
+) -> None:
+    task, sessions = served
+    assert len(published[1].golden) == 3
+    for golden in published[1].golden:
+        found = predict_json(task, sessions, golden.input, golden.parameters)
+        assert difference(task.comparable(golden.output), task.comparable(found), golden.tolerance) is None
+
+
+def test_a_seed_gives_the_same_picture_again_and_another_seed_or_class_another(
+    served: tuple[Task, dict[str, Session]],
+) -> None:
+    first, again, other_seed, other_class = (
+        predict_json(*served, {"class": label, "seed": seed}, {})["image"]
+        for label, seed in (("bag", 3), ("bag", 3), ("bag", 4), ("dress", 3))
+    )
+    assert first == again
+    assert len({first, other_seed, other_class}) == 3
+    assert Image.open(BytesIO(from_base64(first))).size == (28, 28)
+
+
+def test_the_card_compares_samples_with_those_of_the_autoencoder_and_of_principal_components(
+    published: tuple[Path, Manifest],
+) -> None:
+    _, manifest = published
+    metrics = {metric.name: metric for metric in manifest.metrics}
+    assert set(metrics) == {"accuracy_of_samples", "frechet_distance", "frechet_distance_saved"}
+    assert all({"fashion-vae", fashion_vae.BASELINE} <= set(metric.baselines) for metric in metrics.values())
+    distance = metrics["frechet_distance"]
+    saved = 1 - distance.value / distance.baselines["fashion-vae"]
+    assert metrics["frechet_distance_saved"].value == pytest.approx(saved)
+    assert manifest.card
+    assert {Path(name).name for name in manifest.card.pictures} == {"learning.png", "samples.png", "nearest.png"}
+    assert manifest.provenance
+    assert [source.name for source in manifest.provenance.sources[1:]] == ["fashion-mnist", "fashion-vae"]
+
+
+def test_the_exported_graph_paints_what_torch_paints(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    sampler = Sampler(Generator(len(LABELS), recipe.LATENT, width=16)).eval()
+    path, verification = recipe.export(sampler, recipe.LATENT, tmp_path / "model.onnx")
+    assert max(verification.batch_1, verification.batch_n) <= 1
+    noise, classes = torch.randn(5, recipe.LATENT), torch.tensor([9, 0, 3, 3, 1])
+    (found,) = ort.InferenceSession(path, providers=["CPUExecutionProvider"]).run(
+        None, {"noise": noise.numpy(), "class": classes.numpy()}
+    )
+    with torch.inference_mode():
+        expected = sampler(noise, classes).numpy()
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("missing", ["fashion-mnist", "fashion-vae"])
+def test_without_its_judge_or_its_rival_it_trains_nothing(
+    missing: str, published: tuple[Path, Manifest], tmp_path: Path
+) -> None:
+    (tmp_path / "models").mkdir()
+    for name in {"fashion-mnist", "fashion-vae"} - {missing}:
+        (tmp_path / "models" / name).symlink_to(published[0] / name)
+    with pytest.raises(TrainingError, match=f"python -m training {missing}"):
+        build(recipe.RECIPE, Run(tmp_path, tiny=True, models=tmp_path / "models"), tmp_path / "models")
+    assert not (tmp_path / "gan").exists()
+
+
+def test_a_resumed_run_is_judged_as_one_at_once(published: tuple[Path, Manifest]) -> None:
+    models, expected = published
+    work = models.parent / "gan"
+    leave_only_fits(work)
+    found = build(recipe.RECIPE, Run(work, tiny=True, models=models, resume=True), models)
+    assert found.metrics == expected.metrics
+    assert found.files["model.onnx"] == expected.files["model.onnx"]
+
+
+class Interrupted(recipe.AdversarialTraining):
+    """Is interrupted at a batch, counted over all epochs."""
+
+    def __init__(self, at: int | None = None) -> None:
+        torch.manual_seed(0)
+        super().__init__(Generator(len(LABELS), latent=4, width=16), Critic(len(LABELS), width=4), Path())
+        self.at = at
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        if self.at is not None and self.global_step == 2 * self.at:  # each batch is a step of either network
+            raise KeyboardInterrupt
+        super().training_step(batch, index)
+
+
+def train(module: recipe.AdversarialTraining, run: Run) -> dict[str, Tensor]:
+    curve = fit(module, batches(tiny_fashion_mnist().train, 10, shuffled=True), run, epochs=3, name="gan", clip=None)
+    assert [row["epoch"] for row in curve.rows] == [1, 2, 3]
+    return module.state_dict()
+
+
+@pytest.mark.parametrize("at", [2, 4, 9])
+def test_an_interrupted_training_resumes_to_the_same_networks(
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = train(Interrupted(), Run(tmp_path / "whole"))
+    monkeypatch.setattr("training.loop.fit.SAVE_EVERY", timedelta(0))
+    with pytest.raises(KeyboardInterrupt):
+        train(Interrupted(at), Run(tmp_path / "cut"))
+    found = train(Interrupted(), Run(tmp_path / "cut", resume=True))
+    assert found.keys() == expected.keys()
+    for name, weight in found.items():
+        torch.testing.assert_close(weight, expected[name], rtol=0, atol=1e-6, msg=name)
+
+
+class Kept(Interrupted):
+    """Leaves the weights that each process ends with."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def on_train_end(self) -> None:
+        learned = {"generator": weights(self.generator), "critic": weights(self.critic)}
+        torch.save(learned, self.folder / f"{self.global_rank}.pt")
+
+
+def test_two_processes_agree_on_both_networks(tmp_path: Path) -> None:
+    before = {name: weights(network) for name, network in Kept(tmp_path).named_children()}
+    train(Kept(tmp_path), Run(tmp_path / "work", devices=2))
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    assert first.keys() == {"generator", "critic"}
+    for name, learned in first.items():
+        assert torch.equal(learned, second[name])
+        assert (learned - before[name]).abs().max() > 1e-4
+
+
+def test_a_critic_that_was_pickled_scores_alike() -> None:
+    critic = Critic(len(LABELS), width=4).eval()
+    pictures, classes = torch.rand(3, 1, 28, 28), torch.tensor([1, 5, 9])
+    again = pickle.loads(pickle.dumps(critic)).eval()
+    assert torch.equal(again(pictures, classes), critic(pictures, classes))
+
+
+def test_another_seed_learns_something_else(tmp_path: Path) -> None:
+    one, other = (train(Interrupted(), Run(tmp_path / str(seed), seed=seed)) for seed in (0, 1))
+    assert (one["generator.plan.weight"] - other["generator.plan.weight"]).abs().max() > 1e-4
+
+
+def weights(network: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+
+def test_both_networks_learn(tmp_path: Path) -> None:
+    module = Interrupted()
+    before = weights(module.generator), weights(module.critic)
+    train(module, Run(tmp_path))
+    for old, network in zip(before, (module.generator, module.critic), strict=True):
+        assert (weights(network) - old).abs().max() > 1e-4
+
+
+def test_the_nearest_picture_to_one_of_them_is_itself() -> None:
+    pixels = tiny_fashion_mnist().train.pixels
+    assert np.array_equal(recipe.nearest(pixels[17], pixels), pixels[17])
+    darker = np.maximum(pixels[17].astype(int) - 9, 0).astype(np.uint8)
+    assert np.array_equal(recipe.nearest(darker, pixels), pixels[17])

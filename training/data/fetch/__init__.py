@@ -1,0 +1,1 @@
+"""Data and weights that travel inside packages: downloaded, verified, unpacked, once."""

@@ -1,0 +1,92 @@
+"""What every index has in common: a download is verified, unpacked and shelved once."""
+
+import errno
+import hashlib
+import os
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from training.errors import TrainingError, progress
+
+
+class Pinned(Protocol):
+    """A package of any index. Its text is what a message calls it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+def fetch_once(
+    package: Pinned, shelf: Path, download: Callable[[Path], Path], extract: Callable[[Path, Path], None]
+) -> Path:
+    """The folder of `package` in `shelf`, all of it or nothing; only the first call downloads.
+
+    `download` puts the archive into a temporary folder and returns it; if its sha256 is the pinned one, `extract` makes
+    a folder of it. Raises TrainingError.
+    """
+    folder = shelf / f"{package.name}-{package.version}-{package.sha256[:12]}"
+    if folder.is_dir():
+        return folder
+    progress(f"fetching {package}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder.parent) as temporary:
+            archive = download(Path(temporary))
+            _verify(package, archive)
+            extract(archive, Path(temporary, "content"))
+            _appear(Path(temporary, "content"), folder)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise TrainingError(f"cannot unpack {package}: the disk of {folder.parent} is full") from error
+        raise TrainingError(f"cannot store {package} in {folder.parent}: {error}") from error
+    return folder
+
+
+def default_cache() -> Path:
+    """$TESSERA_CACHE, else tessera in $XDG_CACHE_HOME, else in ~/.cache."""
+    if chosen := os.environ.get("TESSERA_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tessera"
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip or tar file into the new `folder`. Raises TrainingError if a name in it points outside."""
+    folder.mkdir()
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as zipped:
+            for name in zipped.namelist():
+                if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
+                    raise TrainingError(f"{archive.name} is not unpacked: {name!r} in it points outside of it")
+            zipped.extractall(folder)
+        return
+    try:
+        with tarfile.open(archive) as tarred:
+            tarred.extractall(folder, filter="data")
+    except tarfile.FilterError as error:
+        raise TrainingError(f"{archive.name} is not unpacked: {error}") from error
+    except tarfile.ReadError as error:
+        raise TrainingError(f"{archive.name} is neither a zip nor a tar file") from error
+
+
+def _verify(package: Pinned, archive: Path) -> None:
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != package.sha256:
+        raise TrainingError(f"{archive.name} is not used: its sha256 is {found} and must be {package.sha256}")
+
+
+def _appear(content: Path, folder: Path) -> None:
+    try:
+        content.rename(folder)
+    except OSError:
+        # Another process was faster: what it verified is as good as ours.
+        if not folder.is_dir():
+            raise

@@ -1,0 +1,1 @@
+"""Data and weights of one's own, as `--source` names them: read, or refused with the file and the line."""

@@ -1,0 +1,132 @@
+"""Data of one's own, as CSV or Parquet files: read, or refused with the file and the line."""
+
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+
+from training.data.own.hub_card import README, HubCard, hub_card
+from training.data.own.splits import NOT_GIVEN, SPLITS, resolved, split_named, split_of_file
+from training.errors import TrainingError
+
+SPLIT = "split"
+FILES = ("*.csv", "*.parquet")
+FETCHED = (*FILES, README)  # of the hub
+LONGEST_LISTING, LONGEST_QUOTE = 5, 60
+
+
+def read_tables(
+    folder: Path, *, required: Sequence[str], optional: Sequence[str] = ()
+) -> tuple[pd.DataFrame, list[Path]]:
+    """All FILES of a folder and those in it, one below the other, as text, and the files.
+
+    The frame has the `required` columns, those of the `optional` that any file has, and `file` and `line`, counted as
+    an editor counts where no field has a line break; in Parquet the row. `given` is the split that the row is given
+    as, by a column SPLIT, by the README of the folder, or by the names of the file and of its folders; or NOT_GIVEN.
+    Raises TrainingError, naming the file, if there is no such file, or one cannot be read, has not the columns, or no
+    rows.
+    """
+    files = sorted(path for pattern in FILES for path in folder.rglob(pattern))
+    if not files:
+        present = sorted(path.name for path in folder.iterdir())[:LONGEST_LISTING]
+        raise TrainingError(
+            f"{folder} has no {' or '.join(FILES)} with the columns {', '.join(required)}; "
+            f"it has {', '.join(present) or 'nothing'}"
+        )
+    return read_files(files, folder, required=required, optional=optional), files
+
+
+def read_files(
+    files: Sequence[Path], folder: Path, *, required: Sequence[str], optional: Sequence[str] = ()
+) -> pd.DataFrame:
+    """As `read_tables`, of these files in `folder`."""
+    stated = hub_card(folder)
+    parts = [
+        read_table(path, required, [*optional, SPLIT], stated).assign(given=_given(path, folder, stated))
+        for path in files
+    ]
+    return _with_stated_splits(pd.concat(parts, ignore_index=True).fillna(""))
+
+
+def _given(path: Path, folder: Path, stated: HubCard) -> str:
+    return split_named(stated.split_of(path, folder)) or split_of_file(path, folder)
+
+
+def _with_stated_splits(rows: pd.DataFrame) -> pd.DataFrame:
+    """What a column SPLIT states goes before what files are called. A name there that is no split's is kept."""
+    if SPLIT in rows:
+        named = rows[SPLIT].map(lambda name: split_named(name) or name)
+        rows["given"] = named.where(named != NOT_GIVEN, rows.given)
+    rows["given"] = resolved(rows.given)
+    return rows
+
+
+def read_table(
+    path: Path, required: Sequence[str], optional: Sequence[str] = (), stated: HubCard | None = None
+) -> pd.DataFrame:
+    """One file, as `read_tables` reads each; without its empty lines, and white space around fields.
+
+    Raises TrainingError.
+    """
+    table, classes = _parquet(path) if path.suffix == ".parquet" else (_csv(path), {})
+    for column, names in {**(stated or HubCard()).classes, **classes}.items():
+        if column in table:  # a number that is no class, such as -1, stays
+            of = {str(number): name for number, name in enumerate(names)}
+            table[column] = table[column].map(lambda text, of=of: of.get(text.removesuffix(".0"), text))
+    missing = [name for name in required if name not in table]
+    if missing:
+        raise TrainingError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}")
+    wanted = [*required, *(name for name in optional if name in table)]
+    rows: pd.DataFrame = table[wanted].fillna("").apply(lambda column: column.str.strip())
+    first = 1 if path.suffix == ".parquet" else 2
+    rows = rows.assign(file=str(path), line=range(first, len(table) + first))[(rows != "").any(axis=1)]
+    if rows.empty:
+        raise TrainingError(f"{path} has no rows")
+    return rows
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more fields than the first line
+            return pd.read_csv(
+                path, dtype=str, keep_default_na=False, index_col=False, skip_blank_lines=False, encoding="utf-8"
+            )
+    except FileNotFoundError as error:
+        raise TrainingError(f"{path} is missing") from error
+    except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' other errors are ValueErrors
+        raise TrainingError(f"{path} cannot be read as CSV in UTF-8: {' '.join(str(error).split())}") from error
+
+
+def _parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Sequence[str]]]:
+    """As text, and the names of the classes of columns, where the file has those as the hub's datasets do."""
+    try:
+        table = pyarrow.parquet.read_table(path)
+        frame: pd.DataFrame = table.to_pandas()
+        stated = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
+    except (ValueError, OSError, pyarrow.ArrowException) as error:
+        raise TrainingError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())}") from error
+    features = stated.get("info", {}).get("features", {})
+    classes: dict[str, Sequence[str]] = {
+        column: [str(name) for name in feature["names"]]
+        for column, feature in features.items()
+        if isinstance(feature, dict) and "names" in feature
+    }
+    return frame.map(lambda value: "" if value is None or value != value else str(value)), classes
+
+
+def refuse_other_splits(table: pd.DataFrame) -> None:
+    """Raises TrainingError with the first row whose `given` split is none."""
+    refuse(table, ~table.given.isin((*SPLITS, NOT_GIVEN)), "given", f"a split other than {', '.join(SPLITS)}")
+
+
+def refuse(table: pd.DataFrame, is_wrong: pd.Series, column: str, what: str) -> None:
+    """Raises TrainingError with the first row that is wrong, and how many are."""
+    if is_wrong.any():
+        row = table[is_wrong].iloc[0]
+        more = f", and {is_wrong.sum() - 1} more" if is_wrong.sum() > 1 else ""
+        raise TrainingError(f"{row.file}, line {row.line}: {what} ({str(row[column])[:LONGEST_QUOTE]!r}){more}")

@@ -1,0 +1,83 @@
+"""Labelled texts of one's own."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from app.tasks.characters import is_blank
+from training.data.own.labels import labelled
+from training.data.own.splits import JUDGING, Split, also_judged, completed, given_remarks, refuse_no_training
+from training.data.own.tables import read_tables, refuse, refuse_other_splits
+
+# Of texts that are empty or have two labels; more of them say that something else is wrong.
+MOST_WRONG = 0.05
+UNREAD = {"Cc", "Cf", "Cn", "Co", "Cs"}  # categories of characters that tokenizers drop, as they drop U+FFFD
+
+
+class OwnTexts(NamedTuple):
+    """`texts`: `text`, `label` (index), the group and `given`, the split that its owner gives, or NOT_GIVEN.
+
+    `remarks`: sentences for the card on what was left out and what was taken for what.
+    """
+
+    texts: pd.DataFrame
+    files: list[Path]
+    remarks: list[str]
+
+
+def own_texts(folder: Path, labels: Sequence[str], group: str) -> OwnTexts:
+    """Labelled texts of one's own, read as `read_tables` reads.
+
+    `group` is the name of an optional column, by which figures are broken down. What is given to judge by is kept as it
+    is; of the rest a text that comes twice is one, and one that comes with two labels is left out. Raises
+    TrainingError, also if more than MOST_WRONG of all are left out so.
+    """
+    texts, files = read_tables(folder, required=("text", "label"), optional=(group,))
+    is_empty = texts.text.map(_is_empty)
+    if is_empty.mean() > MOST_WRONG:
+        refuse(texts, is_empty, "text", "an empty text")
+    texts, remarks = labelled(texts[~is_empty], labels)
+    if is_empty.any():
+        remarks.append(f"{is_empty.sum():,} empty texts were left out.")
+    refuse_other_splits(texts)
+    refuse_no_training(texts.given, str(folder))
+    texts[group] = texts[group].replace("", "texts") if group in texts else "texts"
+    learned = texts[~texts.given.isin(JUDGING)].drop_duplicates([group, "text", "label"])
+    texts = texts.loc[texts.given.isin(JUDGING) | texts.index.isin(learned.index)]
+    is_second = learned.duplicated([group, "text"])
+    if is_second.sum() > MOST_WRONG * (~is_second).sum():
+        refuse(learned, is_second, "text", "a text that has another label before")
+    contradictory = learned[learned.duplicated([group, "text"], keep=False)]
+    if len(contradictory):
+        remarks.append(f"{is_second.sum():,} texts that came with two labels were left out.")
+    return OwnTexts(texts.drop(contradictory.index).reset_index(drop=True), files, remarks)
+
+
+def in_given_splits(
+    texts: pd.DataFrame, key: pd.Series, fold_of: Callable[[str], Split]
+) -> tuple[pd.DataFrame, list[str]]:
+    """The texts with their `split`, without what the training has in common with what judges it, and remarks on that.
+
+    `key`: what copies have in common; by it `fold_of` cuts a split that is not given.
+    """
+    split = completed(texts.given, key, fold_of)
+    is_copy = also_judged(split, key)
+    remarks = given_remarks(texts.given)
+    if is_copy.any():
+        remarks.append(f"{is_copy.sum():,} texts were not learned from, since a split that judges has them as well.")
+    return texts.assign(split=split)[~is_copy].reset_index(drop=True), remarks
+
+
+def _is_empty(text: str) -> bool:
+    return is_blank("".join(one for one in text if one != "\ufffd" and unicodedata.category(one) not in UNREAD))
+
+
+def copy_key(text: str) -> str:
+    """What copies have in common: letters and digits of any script. Retweets, links, case and width do not count."""
+    text = unicodedata.normalize("NFKC", text).lower()
+    letters = re.sub(r"[\W_]+", "", re.sub(r"http\S+", "", re.sub(r"^(rt )?@\w+:? ?", "", text)))
+    return letters or text

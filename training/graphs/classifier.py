@@ -1,0 +1,92 @@
+"""A trained classifier of texts as what the service runs: graphs and a program, judged and timed."""
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from app.repository.manifest import Variant, Verification
+from app.runtimes import RUNTIMES
+from app.runtimes.options import RuntimeOptions
+from app.tasks.text_classification import TextClassification
+from app.tensors import Session
+from training.data import minilm
+from training.data.reading import Scores, answers, encode
+from training.graphs.bert import write_bert
+from training.graphs.export import verify_export
+from training.graphs.linear import Fp32Products, Int8Products, input_ranges
+from training.graphs.program import save_program
+from training.networks.minilm import TextClassifier
+
+LARGEST_DIFFERENCE = 1e-4
+LENGTHS = (16, 64, 128)
+TIMED_RUNS = 50
+
+# What is measured; the version is int8, and the others are its variants where they are wanted.
+VARIANTS = {
+    "int8": Variant(runtime="onnx", precision="int8", graphs={"model": "model.onnx"}),
+    "fp32": Variant(runtime="onnx", precision="fp32", graphs={"model": "fp32.onnx"}),
+    "bf16": Variant(runtime="pytorch", precision="bf16", graphs={"model": "model.pt2"}),
+}
+
+
+def export(
+    task: TextClassification, network: TextClassifier, texts: Iterable[str], typical: Iterable[str], workdir: Path
+) -> tuple[dict[str, Path], Verification]:
+    """Files of all VARIANTS by name, and how near the fp32 graph is to `network` on `texts`. Raises TrainingError.
+
+    The scales of the int8 graph are those of `typical` texts.
+    """
+    batch = task.collate(encode(task, texts))
+    graph = write_bert(network.bert, network.head, workdir / "fp32.onnx", Fp32Products())
+    verification = verify_export(network, graph, batch, tolerance=LARGEST_DIFFERENCE)
+    ranges = input_ranges(network.bert, (task.collate([row]) for row in encode(task, typical)))
+    int8 = write_bert(network.bert, network.head, workdir / "model.onnx", Int8Products(ranges))
+    inputs = [torch.from_numpy(array) for array in batch.values()]
+    varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=2, max=minilm.MAX_TOKENS)}
+    program = torch.export.export(_Named(network), tuple(inputs), dynamic_shapes=(varying, varying))
+    for node in program.graph.nodes:
+        # The service loads no program with names of two underscores in it; of masks the two mean the same.
+        if node.target is torch.ops.aten.__and__.Tensor:
+            node.target = torch.ops.aten.bitwise_and.Tensor
+    save_program(program, workdir / "model.pt2")
+    return {"model.onnx": int8, "fp32.onnx": graph, "model.pt2": workdir / "model.pt2"}, verification
+
+
+class _Named(nn.Module):
+    """A program's outputs are called as the keys of what it returns."""
+
+    def __init__(self, network: TextClassifier) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
+        return {"logits": self.network(input_ids, attention_mask)}
+
+
+def open_variant(name: str, files: Mapping[str, Path]) -> dict[str, Session]:
+    variant = VARIANTS[name]
+    options = RuntimeOptions(device="cpu", precision=variant.precision)
+    return {graph: RUNTIMES[variant.runtime](files[file], options) for graph, file in variant.graphs.items()}
+
+
+def infer(task: TextClassification, sessions: Mapping[str, Session], texts: Iterable[str]) -> Scores:
+    """Logits [texts, labels], in batches of similar length."""
+    return answers(task, texts, lambda batch: task.forward(sessions, batch)["logits"])
+
+
+def latencies_ms(task: TextClassification, sessions: Mapping[str, Session], runs: int = TIMED_RUNS) -> dict[int, float]:
+    """The least time of one text on one thread, of so many runs, by its length in tokens."""
+    found = {}
+    for length in LENGTHS:
+        batch = task.collate([task.probe(length)])
+        times = []
+        for _ in range(runs):
+            started = time.perf_counter()
+            task.forward(sessions, batch)
+            times.append(time.perf_counter() - started)
+        found[length] = 1e3 * min(times)
+    return found

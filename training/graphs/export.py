@@ -1,0 +1,123 @@
+"""A trained module becomes an ONNX graph, and is measured against what it was."""
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+
+from app.repository.manifest import Verification
+from app.tensors import Array, Tensors
+from training.errors import TrainingError
+
+OPSET = 18
+
+
+def to_onnx(
+    module: nn.Module,
+    example_inputs: Sequence[Tensor],
+    path: Path,
+    *,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    dynamic_shapes: Sequence[Mapping[int, Any] | None],
+) -> Path:
+    """Write `module` in evaluation mode as one ONNX file and return its path.
+
+    `dynamic_shapes`: for each input the dimensions that vary, as `torch.export.Dim` by axis. An example's varying
+    dimensions must be larger than one, or the exporter takes them for constants.
+    """
+    was_training = module.training
+    module.eval()
+    with _quiet():
+        torch.onnx.export(
+            module,
+            tuple(example_inputs),
+            str(path),
+            input_names=list(input_names),
+            output_names=list(output_names),
+            dynamic_shapes=tuple(dynamic_shapes),
+            dynamo=True,
+            external_data=False,
+            opset_version=OPSET,
+            verbose=False,
+        )
+    module.train(was_training)
+    model = onnx.load(path)
+    remove_traces(model)
+    onnx.save(model, path)
+    return path
+
+
+def remove_traces(model: onnx.ModelProto) -> None:
+    """Remove what the exporter notes of each node: stack traces, which name the folders of this machine."""
+    graphs = [model.graph]
+    while graphs:
+        graph = graphs.pop()
+        for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+            del part.metadata_props[:]
+        attributes = [attribute for node in graph.node for attribute in node.attribute]
+        graphs += [attribute.g for attribute in attributes if attribute.HasField("g")]
+
+
+def verify_export(module: nn.Module, path: Path, inputs: Tensors, *, tolerance: float) -> Verification:
+    """Compare torch with the graph at `path` on every row of the real batch `inputs`, alone and all together.
+
+    `inputs` are in the order of the module's arguments. Raises TrainingError if any output differs by more than
+    `tolerance` (absolute), which is also what happens with nan.
+    """
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    rows = len(next(iter(inputs.values())))
+    alone = _largest(
+        _difference(module, session, {name: array[row : row + 1] for name, array in inputs.items()})
+        for row in range(rows)
+    )
+    together = _difference(module, session, inputs)
+    for difference in (alone, together):
+        if not difference <= tolerance:
+            raise TrainingError(f"the exported graph differs from torch by {difference:.2g}, more than {tolerance:g}")
+    return Verification(batch_1=alone, batch_n=together, n=rows, inputs=rows)
+
+
+def _difference(module: nn.Module, session: ort.InferenceSession, batch: Tensors) -> float:
+    names = [output.name for output in session.get_outputs()]
+    found = [0.0]
+    for name, ours, theirs in zip(names, _outputs(module, batch), session.run(names, dict(batch)), strict=True):
+        if ours.shape != theirs.shape:
+            raise ValueError(f"{name} answers shape {theirs.shape} where torch answers {ours.shape}")
+        found.append(float(np.abs(ours.astype(np.float64) - theirs).max()))
+    return _largest(found)
+
+
+def _largest(numbers: Iterable[float]) -> float:
+    """nan if one of them is; max() may lose it."""
+    return float(np.max(list(numbers)))
+
+
+def _outputs(module: nn.Module, batch: Tensors) -> list[Array]:
+    was_training = module.training
+    module.eval()
+    with torch.inference_mode():
+        outputs = module(*(torch.from_numpy(array) for array in batch.values()))
+    module.train(was_training)
+    return [output.numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Exporters warn of their own deprecated calls and of packages nobody asked for; no recipe can change that."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

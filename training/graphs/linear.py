@@ -1,0 +1,151 @@
+"""Products of activations with weights, as nodes of a graph: in fp32, and in 8 bits with smoothed activations.
+
+A few channels of a transformer's activations are many times larger than the others, and 8 bits that span them leave the
+others few. So each channel is divided by a factor that its weights are multiplied by: Xiao et al., "SmoothQuant", 2022,
+https://arxiv.org/abs/2211.10438. The scales of smoothed activations are constants, found over real rows. What a GELU
+gives varies too much for that: each row (token) gets a scale of its own while the graph runs, as in Yao et al.,
+"ZeroQuant", 2022, https://arxiv.org/abs/2206.01861. Either way no row's answer depends on its batch.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from onnx import TensorProto
+from torch import Tensor, nn
+
+from app.tensors import Array, Tensors
+from training.graphs.writer import ONNX_RUNTIME, GraphWriter
+
+SMOOTHING = 0.7  # how much of the spread of the channels moves from the activations to the weights
+LARGEST_CODE = 127  # of an activation, around its zero point
+ZERO_POINT = 128
+# Of a weight: seven bits, or the sum of two products overflows the 16 bits that processors without VNNI add them in.
+LARGEST_WEIGHT = 63
+LEAST_GELU = 0.17  # magnitude of the most negative value that a GELU gives
+TINY = 1e-6
+
+
+class Products(Protocol):
+    """How a graph multiplies with weights and looks up embeddings."""
+
+    def linear(
+        self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
+    ) -> list[str]:
+        """One output for each of `layers`, all of which read `rows`, fp32 [..., inputs]."""
+        ...
+
+    def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
+        """Rows of a table of embeddings [entries, width], as fp32."""
+        ...
+
+
+class Fp32Products:
+    def linear(
+        self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
+    ) -> list[str]:
+        return [
+            graph.add("Add", [graph.add("MatMul", [rows, graph.constant(weight.T.copy())]), graph.constant(bias)])
+            for weight, bias in map(_parameters, layers)
+        ]
+
+    def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
+        return graph.add("Gather", [graph.constant(_array(table)), indices])
+
+
+class Int8Products:
+    """Unsigned 8-bit activations times signed 7-bit weights; a weight has one scale for each output.
+
+    `ranges`: of each input channel of a layer the largest magnitude, fp32 [inputs]; see `input_ranges`.
+    """
+
+    def __init__(self, ranges: Mapping[nn.Linear, Array]) -> None:
+        self._ranges = ranges
+
+    def linear(
+        self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
+    ) -> list[str]:
+        parameters = list(map(_parameters, layers))
+        if after_gelu:
+            codes, scale = _codes_by_row(graph, rows)
+            products = [graph.add("Mul", [_product(graph, codes, weight), scale]) for weight, _ in parameters]
+            return [
+                graph.add("Add", [one, graph.constant(bias)])
+                for one, (_, bias) in zip(products, parameters, strict=True)
+            ]
+        steps = self._steps(layers[0], [weight for weight, _ in parameters])
+        codes = _codes(graph, graph.add("Mul", [rows, graph.constant(1 / steps)]))
+        return [_product(graph, codes, weight * steps, bias) for weight, bias in parameters]
+
+    def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
+        codes, scales = _quantized(_array(table), LARGEST_CODE)
+        found = graph.add("Gather", [graph.constant(codes), indices])
+        found = graph.add("Cast", [found], to=TensorProto.FLOAT)
+        return graph.add("Mul", [found, graph.add("Gather", [graph.constant(scales), indices])])
+
+    def _steps(self, layer: nn.Linear, weights: Sequence[Array]) -> Array:
+        """What one code of each input channel stands for, fp32 [inputs]."""
+        activations = np.maximum(self._ranges[layer], TINY)
+        largest = np.maximum(np.abs(np.concatenate(weights)).max(0), TINY)
+        factors = activations**SMOOTHING / largest ** (1 - SMOOTHING)
+        return np.asarray(factors * (activations / factors).max() / LARGEST_CODE, np.float32)
+
+
+def input_ranges(module: nn.Module, batches: Iterable[Tensors]) -> dict[nn.Linear, Array]:
+    """The largest magnitude of every input channel of each linear layer in `module`, over `batches` without padding."""
+    ranges: dict[nn.Linear, Array] = {}
+
+    def note(layer: nn.Linear, inputs: tuple[Tensor, ...]) -> None:
+        largest = inputs[0].detach().abs().flatten(0, -2).amax(0).numpy()
+        ranges[layer] = np.maximum(ranges.get(layer, largest), largest)
+
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    hooks = [layer.register_forward_pre_hook(note) for layer in layers]
+    try:
+        with torch.inference_mode():
+            for batch in batches:
+                module(**{name: torch.from_numpy(array) for name, array in batch.items()})
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return ranges
+
+
+def _codes(graph: GraphWriter, scaled: str) -> str:
+    return graph.add("QuantizeLinear", [scaled, graph.constant(np.float32(1)), graph.constant(np.uint8(ZERO_POINT))])
+
+
+def _codes_by_row(graph: GraphWriter, rows: str) -> tuple[str, str]:
+    """Codes of what a GELU gave, and the scale of each row."""
+    largest = graph.add("ReduceMax", [rows, graph.constant([-1])], keepdims=1)
+    largest = graph.add("Max", [largest, graph.constant(np.float32(LEAST_GELU))])
+    code = graph.constant(np.float32(LARGEST_CODE))
+    codes = _codes(graph, graph.add("Mul", [rows, graph.add("Div", [code, largest])]))
+    return codes, graph.add("Div", [largest, code])
+
+
+def _product(graph: GraphWriter, codes: str, weight: Array, bias: Array | None = None) -> str:
+    """fp32 [..., outputs] of codes [..., inputs] and a weight [outputs, inputs]."""
+    columns, scales = _quantized(weight, LARGEST_WEIGHT)
+    inputs = [codes, graph.constant(columns.T.copy()), graph.constant(np.float32(1)), graph.constant(scales[:, 0])]
+    inputs += [graph.constant(np.uint8(ZERO_POINT))]
+    if bias is not None:
+        inputs += ["", graph.constant(bias)]
+    return graph.add("MatMulIntegerToFloat", inputs, domain=ONNX_RUNTIME)
+
+
+def _quantized(rows: Array, largest_code: int) -> tuple[Array, Array]:
+    """int8 codes of a matrix and the scale of each of its rows, fp32 [rows, 1]."""
+    largest = np.abs(rows).max(1, keepdims=True)
+    scales = np.where(largest > 0, largest, 1) / largest_code
+    return np.round(rows / scales).astype(np.int8), scales.astype(np.float32)
+
+
+def _parameters(layer: nn.Linear) -> tuple[Array, Array]:
+    return _array(layer.weight), _array(layer.bias)
+
+
+def _array(tensor: Tensor) -> Array:
+    array: Array = tensor.detach().float().numpy()
+    return array

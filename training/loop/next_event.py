@@ -1,0 +1,134 @@
+"""Learn to foresee the next event of a history from those before it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from lightning import Callback, LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from app.tensors import Array
+from training.loop.averaging import FinalAverage
+from training.loop.fit import LearningCurve, fit
+from training.loop.schedule import adamw_with_cosine
+from training.measures.ranking import History
+from training.recipe import Run
+
+MAX_HISTORY = 50
+# Chosen on the five events before each person's last, without those in training.
+BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 128, 3e-3, 0.01
+SHIFTS = range((MAX_HISTORY + 1) // 2, MAX_HISTORY + 1)  # of the windows before the newest, drawn in each epoch
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """A step is too small to share: a second thread gains little, and waits for its turn where cores are busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+class NextEventNetwork(Protocol):
+    """What learns to foresee the next event: item ids to scores, by states whose product with `items` they are."""
+
+    items: nn.Embedding
+
+    def states(self, item_ids: Tensor) -> Tensor: ...
+
+    def __call__(self, item_ids: Tensor) -> Tensor: ...
+
+
+def fit_next_event(
+    network: NextEventNetwork, histories: Sequence[History], run: Run, *, epochs: int, name: str = "fit"
+) -> LearningCurve:
+    windows = DataLoader(Windows(histories, run.seed), BATCH_SIZE, shuffle=True, collate_fn=collate)
+    return fit(NextEvent(network), windows, run, epochs=epochs, name=name)
+
+
+class NextEvent(LightningModule):
+    def __init__(self, network: NextEventNetwork) -> None:
+        super().__init__()
+        self.network = network
+        # Scores of a few events at a time, which fit into the cache.
+        self.chunks = torch.nn.LinearCrossEntropyOptions()
+
+    def training_step(self, windows: Tensor) -> Tensor:
+        given, following = windows[:, :-1], windows[:, 1:]
+        is_event = given != 0
+        states = self.network.states(given)[is_event]
+        if len(states):
+            loss = F.linear_cross_entropy(states, self.network.items.weight, following[is_event], options=self.chunks)
+        else:
+            loss = states.sum()  # zero; of no event the mean would be nan, and so that of the epoch
+        self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(windows))
+        return loss
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        group = {"params": self.parameters(), "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY}
+        return adamw_with_cosine(self, [group])
+
+    def configure_callbacks(self) -> list[Callback]:
+        return [FinalAverage()]
+
+
+class Windows(Dataset[History]):
+    """Histories as windows of MAX_HISTORY + 1 events, cut anew in each epoch.
+
+    A history has as many places as it may need; one that is not needed this time holds an empty window.
+    """
+
+    def __init__(self, histories: Sequence[History], seed: int) -> None:
+        self.histories = histories
+        self.seed = seed
+        self.places = [len(cut(history, SHIFTS.start)) for history in histories]
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        random = np.random.default_rng([self.seed, epoch])
+        shifts = random.integers(SHIFTS.start, SHIFTS.stop, len(self.histories))
+        self.windows: list[History] = []
+        for history, places, shift in zip(self.histories, self.places, shifts, strict=True):
+            parts = cut(history, int(shift))
+            self.windows += parts + [[]] * (places - len(parts))
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __getitem__(self, index: int) -> History:
+        return self.windows[index]
+
+
+def cut(history: History, shift: int) -> list[History]:
+    """The newest window, and older ones back to the beginning, the first of which ends `shift` before the end."""
+    size = MAX_HISTORY + 1
+    return [
+        history[-size:],
+        *(history[max(0, stop - size) : stop] for stop in range(len(history) - shift, 1, -MAX_HISTORY)),
+    ]
+
+
+def collate(windows: Sequence[History]) -> Tensor:
+    return torch.from_numpy(left_pad(windows, MAX_HISTORY + 1))
+
+
+def left_pad(histories: Sequence[History], length: int) -> Array:
+    """The newest `length` events of each, int64 [histories, length], filled up with 0 from the left."""
+    padded = np.zeros((len(histories), length), np.int64)
+    for row, history in zip(padded, histories, strict=True):
+        newest = history[-length:]
+        row[length - len(newest) :] = newest
+    return padded
+
+
+@torch.inference_mode()
+def score(network: nn.Module, histories: Sequence[History]) -> Array:
+    scores: Array = network(torch.from_numpy(left_pad(histories, MAX_HISTORY))).numpy()
+    return scores

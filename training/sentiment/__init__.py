@@ -1,1 +1,0 @@
-"""What the recipes of sentiment share: what is learned, how it is exported, and how it is judged."""
