@@ -19,15 +19,14 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from app.tensors import Array
 from training.baselines.table import Table, libraries
-from training.data.movielens import SOURCE, load_movielens
+from training.data.movielens import SOURCE, SPLIT, load_movielens
 from training.errors import progress
 from training.loop.fit import fit
-from training.loop.next_event import fit_next_event, one_thread, score
+from training.loop.next_event import EPOCHS, fit_next_event, one_thread, score
 from training.measures.ranking import History, hit_rate, leave_last_out, ndcg, target_ranks
 from training.networks.gru4rec import GRU4Rec
 from training.networks.matching import Embeddings, NeuMF
 from training.recipe import Run
-from training.recipes import movielens_recommender as recipe
 
 NEGATIVES = 4  # pairs that were not seen, for each that was
 PAIR_EPOCHS = (4, 8, 12, 16)
@@ -51,7 +50,7 @@ def measure(workdir: Path) -> Table:
             f"{epochs} epochs": pairs(Embeddings, epochs, num_items, run) for epochs in PAIR_EPOCHS
         },
         "NeuMF": {f"{epochs} epochs": pairs(NeuMF, epochs, num_items, run) for epochs in PAIR_EPOCHS[:2]},
-        "GRU4Rec": {f"{recipe.EPOCHS} epochs": gru4rec(num_items, run)},
+        "GRU4Rec": {f"{EPOCHS} epochs": gru4rec(num_items, run)},
     }
     figures, settings = {}, {}
     for name, candidates in choices.items():
@@ -60,7 +59,7 @@ def measure(workdir: Path) -> Table:
         progress(f"{name}, {settings[name]}: {figures[name]}")
     return Table(
         data_sha256=SOURCE.sha256,
-        split=recipe.SPLIT,
+        split=SPLIT,
         figures=figures,
         settings=settings,
         libraries=libraries("implicit", "torch"),
@@ -146,7 +145,7 @@ def gru4rec(num_items: int, run: Run) -> Scores:
     def scores(histories: Sequence[History]) -> Array:
         torch.manual_seed(run.seed)
         network = GRU4Rec(num_items)
-        fit_next_event(network, histories, run, epochs=recipe.EPOCHS)
+        fit_next_event(network, histories, run, epochs=EPOCHS)
         return score(network, histories)
 
     return scores

@@ -20,24 +20,25 @@ from app.tasks.segmentation.words import joined
 from app.tasks.sentences import Sentence
 from app.tasks.summarization import ArticleInput, Summarization, SummarizationConfig, SummarizationParameters
 from app.tensors import Array, Session, Tensors
+from training.baselines.summarizer import CONFIG, NAME, SPLIT, settings
 from training.baselines.table import Table, libraries
 from training.data.minilm import load_bert, tokenizer_file
 from training.data.summarized_texts import DATA_SHA256, Summarized, load_articles, load_news, with_teaser
 from training.errors import progress
+from training.graphs.sentences import export, sentence_rows
 from training.measures.rouge import NAMES, Rouge, Scores, mean_interval
 from training.networks.minilm import SentenceEncoder
-from training.recipes import article_summarizer as recipe
 
 DEFAULTS = SummarizationParameters()  # three sentences
 # Of all that is as good on news as its beginning, but for this much, the best on the rest is chosen.
 ALLOWED_LOSS = 0.0005
 CHOICES = [
-    recipe.CONFIG.model_copy(
+    CONFIG.model_copy(
         update={"position_weight": weight, "position_reach": reach, "kinship": kinship, "mmr_lambda": mmr_lambda}
     )
     for weight, reach, kinship, mmr_lambda in product((0.25, 1.0, 2.0, 4.0), (None, 20), (0.0, 0.6), (0.7, 0.85))
 ]
-PLAIN = recipe.CONFIG.model_copy(update={"position_weight": 0.0, "position_reach": None, "kinship": 0.0})
+PLAIN = CONFIG.model_copy(update={"position_weight": 0.0, "position_reach": None, "kinship": 0.0})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,14 @@ Method = Callable[[Read], str]
 
 def measure(workdir: Path) -> Table:
     """Embeddings are kept in `workdir`, so that an interrupted measurement goes on."""
-    task = summarizer(recipe.CONFIG)
+    task = summarizer(CONFIG)
     session = load_onnx(encoder(task, workdir), RuntimeOptions(device="cpu", threads=1))
     embed = Embeddings(task, session, workdir / "embeddings.npz")
     validation, test = (read_sets(task, embed, part) for part in ("validation", "test"))
     chosen = best(CHOICES, validation)
     ours = by_config(chosen)
     methods = {
-        recipe.NAME: ours,
+        NAME: ours,
         "lead-3": lead,
         "lead, as many words": lambda text: lead_of_length(text, len(ours(text).split())),
         "LexRank without position": by_config(PLAIN),
@@ -88,24 +89,24 @@ def measure(workdir: Path) -> Table:
         for name, of_sets in scores.items()
     }
     for kind in test:
-        gain = (scores[recipe.NAME][kind] - scores["lead-3"][kind]).mean(axis=1)
+        gain = (scores[NAME][kind] - scores["lead-3"][kind]).mean(axis=1)
         low, high = mean_interval(gain)
-        figures[recipe.NAME] |= {
+        figures[NAME] |= {
             f"gain_{kind}": float(gain.mean()), f"gain_{kind}_low": low, f"gain_{kind}_high": high
         }  # fmt: skip
         progress(f"{kind}: {len(gain)} texts, gain over lead-3 {gain.mean():.4f}, from {low:.4f} to {high:.4f}")
     return Table(
         data_sha256=DATA_SHA256,
-        split=recipe.SPLIT,
+        split=SPLIT,
         figures=figures,
-        settings={recipe.NAME: recipe.settings(chosen)},
+        settings={NAME: settings(chosen)},
         libraries=libraries("rouge-score", "mwparserfromhell", "sentencex"),
     )
 
 
 def encoder(task: Summarization, workdir: Path) -> Path:
-    rows = recipe.sentence_rows(task, [recipe.ARTICLE])
-    return recipe.export(task, SentenceEncoder(load_bert()), rows, workdir)[0]
+    rows = sentence_rows(task, [load_news().validation[0].text])
+    return export(task, SentenceEncoder(load_bert()), rows, workdir)[0]
 
 
 def read_sets(task: Summarization, embed: "Embeddings", part: str) -> dict[str, list[Read]]:
@@ -159,7 +160,7 @@ def best(choices: Sequence[SummarizationConfig], sets: dict[str, list[Read]]) ->
             kind: float(np.mean([(rouge(text, ours(text)) - rouge(text, lead(text))).mean() for text in texts]))
             for kind, texts in sets.items()
         }
-        progress(f"validation, {recipe.settings(config)}: {found}")
+        progress(f"validation, {settings(config)}: {found}")
         return found
 
     measured = [(config, gains(config)) for config in choices]

@@ -22,6 +22,7 @@ SOURCE = Source(
     sha256=PACKAGE.sha256,
     used_for="training and evaluation",
 )
+SPLIT = "the last event of each of 943 people, ranked among all films they had not rated"
 UNKNOWN_FILM = "267"  # ratings of a film whose title nobody knows any more
 AGES = (25, 35, 50)
 

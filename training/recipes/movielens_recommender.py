@@ -21,13 +21,13 @@ from training.card.groups import favour_table, group_table
 from training.card.intervals import HEADING, intervals_table
 from training.card.plots import learning_curves
 from training.data.event_log import EventLog, Group
-from training.data.movielens import SOURCE, load_movielens
+from training.data.movielens import SOURCE, SPLIT, load_movielens
 from training.data.own.events import FETCHED, own_events
 from training.data.own.source import given
 from training.errors import say
 from training.graphs.export import to_onnx, verify_export
 from training.loop.fit import LearningCurve
-from training.loop.next_event import MAX_HISTORY, fit_next_event, left_pad, one_thread, score
+from training.loop.next_event import EPOCHS, MAX_HISTORY, fit_next_event, left_pad, one_thread, score
 from training.measures.groups import FEW, Ranks, by_activity, by_target, recommended
 from training.measures.intervals import Figure
 from training.measures.ranking import History, gains, hit_rate, hits, leave_last_out, ndcg, target_ranks
@@ -37,8 +37,6 @@ from training.networks.sasrec import SASRec
 from training.recipe import Draft, Example, HeldOut, Recipe, Run
 
 NAME, OURS = "movielens-recommender", "SASRec and EASE"
-# Chosen on the five events before each person's last, without those in training; the last was read once, at the end.
-EPOCHS = 40
 # Chosen on the last but one event: what an event counts beside the one after it, how strongly EASE is held back, and
 # what it adds to SASRec's log-probabilities.
 EASE_RECENCY, EASE_PENALTY, EASE_SHARE = 0.95, 400.0, 24.0
@@ -48,7 +46,6 @@ KNN_RECENCY = 0.7
 TOP = 10
 EXPLAINED_PEOPLE = 60
 MOST_JUDGED = 5_000  # people or events; the scores of all items for each, by all methods, must fit into memory
-SPLIT = "the last event of each of 943 people, ranked among all films they had not rated"
 
 # Recommended items that score almost alike may change places on another processor; three of them do not.
 SCIENCE_FICTION = ["Alien (1979)", "Blade Runner (1982)", "Terminator, The (1984)", "Aliens (1986)", "Star Wars (1977)"]

@@ -10,13 +10,12 @@ from app.tasks.summarization import SummarizationConfig
 from app.tensors import Tensors
 from training.baselines import summaries
 from training.baselines.summaries import Embeddings, Read
+from training.baselines.summarizer import CONFIG, NAME, SPLIT, measured, settings
 from training.baselines.table import read_table
 from training.data.summarized_texts import DATA_SHA256
 from training.errors import TrainingError
-from training.recipes import article_summarizer as recipe
 
 ONE, TWO = "The pool opens in June.", "It was closed for years."
-CONFIG = recipe.CONFIG
 
 
 class CountRuns:
@@ -92,6 +91,6 @@ def test_of_configurations_that_lose_nothing_on_news_the_best_elsewhere_is_chose
 
 
 def test_the_committed_table_is_of_the_recipes_texts_and_settings() -> None:
-    table = read_table(recipe.NAME, data_sha256=DATA_SHA256, split=recipe.SPLIT)
-    assert table.settings[recipe.NAME] == recipe.settings(CONFIG)
-    assert recipe.measured() == table
+    table = read_table(NAME, data_sha256=DATA_SHA256, split=SPLIT)
+    assert table.settings[NAME] == settings(CONFIG)
+    assert measured() == table

@@ -11,11 +11,13 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks.base import predict_alone
 from app.tasks.summarization import ArticleInput, Summarization, SummarizationParameters
 from app.tensors import Session
+from training.baselines import summarizer
+from training.baselines.summarizer import CONFIG, KINDS
 from training.build import build
 from training.errors import TrainingError
+from training.graphs.sentences import sentence_rows
 from training.recipe import Run
-from training.recipes import article_summarizer
-from training.recipes.article_summarizer import ARTICLE, CHINESE_ARTICLE, CONFIG, KINDS, RECIPE, sentence_rows
+from training.recipes.article_summarizer import ARTICLE, CHINESE_ARTICLE, RECIPE
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +99,9 @@ def test_the_card_has_every_way_of_summarising_and_no_figure_of_other_settings(m
 
 
 def test_figures_of_other_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(article_summarizer, "CONFIG", CONFIG.model_copy(update={"position_weight": 0.5}))
+    monkeypatch.setattr(summarizer, "CONFIG", CONFIG.model_copy(update={"position_weight": 0.5}))
     with pytest.raises(TrainingError, match=r"python -m training\.baselines article-summarizer"):
-        article_summarizer.measured()
+        summarizer.measured()
 
 
 def test_an_encoder_of_ones_own_makes_a_version_that_says_so(tmp_path: Path) -> None:
