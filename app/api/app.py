@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from enum import Enum
 from importlib.metadata import version
 from typing import Any
 
@@ -12,25 +13,22 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from app.api import errors, health, openapi
+from app.api.given import Given
 from app.api.hf import routes as hf
-from app.api.hf.routes import hf_handlers
-from app.api.http.access import Access
+from app.api.http.access import Access, Open
 from app.api.http.answered import Report, WriteLine
 from app.api.http.aside import Aside
 from app.api.http.cross_site import OwnPagesOnly
 from app.api.http.head import HeadToo
 from app.api.http.headers import SecurityHeaders, allow_origins
 from app.api.http.hosts import KnownHosts
-from app.api.http.limits import Limits, body_limit
+from app.api.http.limits import Limits
 from app.api.http.middleware import RequestContext
-from app.api.http.routes import Direct, Handler
+from app.api.http.routes import Direct, DirectRoute, Section, TypedRoute, body_limit
 from app.api.http.transit import Transit
 from app.api.pages import routes as pages
-from app.api.v1 import models as v1
-from app.api.v1.explain import explain_handlers
-from app.api.v1.predict import predict_handlers
-from app.api.v2 import models as v2
-from app.api.v2.infer import infer_handlers
+from app.api.v1 import routes as v1
+from app.api.v2 import routes as v2
 from app.keys import KeyRing
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
@@ -44,14 +42,16 @@ Models behind batched, typed HTTP endpoints. Every model has an operation of its
 stands: open it and press *Execute*.
 """
 
-TAGS = [
-    {"name": "predict", "description": "Ask a model"},
-    {"name": "explain", "description": "Ask why a model answers as it does"},
-    {"name": "hugging face", "description": "The same models, as huggingface_hub's InferenceClient asks them"},
-    {"name": "models", "description": "What is served, how good it is, and newer versions"},
-    {"name": "open inference protocol", "description": "Version 2, as Triton's and KServe's clients speak it: tensors"},
-    {"name": "health", "description": "For probes and for Prometheus"},
-]
+# Each is given the same, and says which routes it has. In this order they stand in the documents.
+SECTIONS: Sequence[Callable[[Given], Section]] = (
+    pages.playing,
+    v1.predicting,
+    v1.explaining,
+    hf.predicting,
+    v1.telling,
+    v2.inferring,
+    health.probing,
+)
 
 
 def create_app(
@@ -74,7 +74,9 @@ def create_app(
     as long as the service does.
     """
 
-    aside = Aside()
+    given = Given(engine, telemetry, limits, Aside())
+    sections = [section(given) for section in SECTIONS]
+    routes = [route for section in sections for route in section.routes]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -86,14 +88,17 @@ def create_app(
                 task.cancel()
             if not engine.is_stopping:
                 await engine.stop()
-            aside.close()
+            given.aside.close()
 
     # Its pages come from our own files: they must work without internet.
     app = FastAPIOffline(
         title="Tessera",
         version=version("tessera"),
         description=DESCRIPTION,
-        openapi_tags=TAGS,
+        openapi_tags=[{"name": section.name, "description": section.about} for section in sections if section.name],
+        openapi_url=pages.DOCUMENT,
+        docs_url=pages.DOCS,
+        static_url=pages.ASSETS,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         servers=[{"url": "/"}],
         redoc_url=None,  # ours is in pages/routes.py
@@ -101,20 +106,20 @@ def create_app(
         redirect_slashes=False,  # a redirect has no envelope, and loses the body of a POST in some clients
         lifespan=lifespan,
     )
-    app.state.engine = engine
-    app.state.telemetry = telemetry
-    app.state.aside = aside
-    app.state.limits = limits
-    app.state.asks_for_keys = keys is not None
-    errors.install(app)
-    for module in (pages, v1, v2, hf, health):
-        app.include_router(module.router)
-    openapi.install(app, engine)
-    busiest: dict[str, Handler] = {}
-    for handlers in (predict_handlers, explain_handlers, infer_handlers, hf_handlers):
-        busiest |= handlers(engine, limits, aside)
-    inside: ASGIApp = HeadToo(Direct(app, busiest))
-    inside = Access(inside, keys, telemetry) if keys is not None else OwnPagesOnly(inside, cors_origins)
+    app.state.given = given
+    errors.install(app, {route.path: route.tell for route in routes})
+    for section in sections:
+        tags: list[str | Enum] = [section.name] if section.name else []
+        for route in section.routes:
+            if isinstance(route, TypedRoute):
+                app.add_api_route(route.path, route.handler, methods=[route.method], tags=tags, **route.options)
+    openapi.install(app, engine, sections, asks_for_keys=keys is not None)
+    inside: ASGIApp = HeadToo(Direct(app, [route for route in routes if isinstance(route, DirectRoute)]))
+    if keys is not None:
+        is_open = Open([*(route.path for route in routes if route.is_open), *pages.OPEN_BESIDE])
+        inside = Access(inside, keys, telemetry, is_open)
+    else:
+        inside = OwnPagesOnly(inside, cors_origins)
     if cors_origins:  # before the keys: a browser asks without one whether it may send one
         inside = allow_origins(inside, cors_origins)
     if hosts is not None and "*" not in hosts:
@@ -122,8 +127,10 @@ def create_app(
     return RequestContext(
         inside,
         report=Report(engine, telemetry, write_line, line_share),
-        transit=Transit(body_limit(engine, limits), limits.request_timeout_s, limits.all_bodies_bytes, aside),
-        headers=SecurityHeaders(app),
+        transit=Transit(
+            body_limit(limits.other_body_bytes), limits.request_timeout_s, limits.all_bodies_bytes, given.aside
+        ),
+        headers=SecurityHeaders(app, pages.DOCS, pages.ASSETS),
         is_stopping=lambda: engine.is_stopping,
     )
 

@@ -1,7 +1,7 @@
 """The one place where errors become HTTP, in the one envelope that every client we support reads."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -30,8 +30,10 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.ServiceError: 500,
 }
 
-# The Open Inference Protocol V2 has no 422.
-V2_STATUS = {**STATUS, errors.InvalidInput: 400}
+Tell = Callable[[Request, errors.ServiceError], Awaitable[Response]]
+"""Answers an error as clients of one dialect read it."""
+
+MODELS = "/v1/models"  # where whoever asked for none that there is finds all
 
 MOST_DETAILS = 20
 LONGEST_MESSAGE = 2000  # what a caller sent is repeated in some, and may be long
@@ -98,8 +100,17 @@ def named(state: Mapping[str, Any]) -> str:
     return f"{state['request_id']} of {state['key']}" if "key" in state else str(state["request_id"])
 
 
-async def on_service_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, errors.ServiceError)
+async def on_service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
+    return told(request, error, STATUS, _native_words(error))
+
+
+def told(
+    request: Request,
+    error: errors.ServiceError,
+    table: Mapping[type[errors.ServiceError], int],
+    message: str,
+) -> JSONResponse:
+    """Answer `error` in the envelope with the status that `table` has for it."""
     headers = {}
     if isinstance(error, errors.Overloaded):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
@@ -107,23 +118,19 @@ async def on_service_error(request: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, errors.UnsupportedEncoding):
         headers["Accept-Encoding"] = "gzip, deflate"
-    details = error.details[:MOST_DETAILS]
-    is_v2 = request.url.path.startswith("/v2/")
-    status = status_of(error, V2_STATUS if is_v2 else STATUS)
-    message = _not_found(error, is_v2) if isinstance(error, errors.ModelNotFound) else str(error)
-    return envelope(request.state.request_id, status, message, type(error).__name__, details, headers)
+    return envelope(
+        request.state.request_id,
+        status_of(error, table),
+        message,
+        type(error).__name__,
+        error.details[:MOST_DETAILS],
+        headers,
+    )
 
 
-def _not_found(error: errors.ModelNotFound, is_v2: bool) -> str:
-    # The first words are Triton's: there are clients that look for them.
-    listed = "POST /v2/repository/index" if is_v2 else "GET /v1/models"
-    return f"{'Request for unknown model: ' if is_v2 else ''}{error}{f'; {listed} lists all' if error.has_more else ''}"
-
-
-async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
-    """What FastAPI itself refused, such as a version in the path that is no number."""
-    assert isinstance(error, RequestValidationError)
-    return await on_service_error(request, invalid_input(error.errors()))
+def _native_words(error: errors.ServiceError) -> str:
+    has_more = isinstance(error, errors.ModelNotFound) and error.has_more
+    return f"{error}; GET {MODELS} lists all" if has_more else str(error)
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
@@ -151,9 +158,23 @@ async def on_client_gone(request: Request, error: Exception) -> Response:
     return Response(status_code=499)
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, tells: Mapping[str, Tell]) -> None:
+    """`tells` says by the path of a route how its errors are told."""
+
+    def tell_of(request: Request) -> Tell:
+        return tells.get(getattr(request.scope.get("route"), "path", ""), on_service_error)
+
+    async def on_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, errors.ServiceError)
+        return await tell_of(request)(request, error)
+
+    async def on_validation_error(request: Request, error: Exception) -> Response:
+        """What FastAPI itself refused, such as a version in the path that is no number."""
+        assert isinstance(error, RequestValidationError)
+        return await tell_of(request)(request, invalid_input(error.errors()))
+
     app.add_exception_handler(ClientDisconnect, on_client_gone)
     app.add_exception_handler(Exception, on_bug)
-    app.add_exception_handler(errors.ServiceError, on_service_error)
+    app.add_exception_handler(errors.ServiceError, on_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_error)

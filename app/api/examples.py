@@ -1,13 +1,28 @@
-"""What a graph that is served as it is takes, for the documents: an item, and words."""
+"""Requests that models answer, and what a graph that is served as it is takes, for the documents."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from app.api.verbatim import verbatim
+from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
+from app.tasks import TASKS
 from app.tasks.tensors import RawTensors, RawTensorsConfig, as_lists, example_item
 
 MOST_ELEMENTS = 10_000  # of an example on a page
+
+
+def example_request(manifest: Manifest) -> dict[str, Any] | None:
+    """Return a request that this very model answers: its first golden example, else one by its signature or its task.
+
+    None if it would be too long to read.
+    """
+    golden = shown_golden(manifest)
+    if golden is None and manifest.task == RawTensors.name:
+        item = item_of(manifest)
+        return None if item is None else {"inputs": [item]}
+    if golden is None:
+        return {"inputs": [TASKS[manifest.task].example]}
+    return {"inputs": [golden.input], "parameters": golden.parameters}
 
 
 def item_of(manifest: Manifest) -> dict[str, Any] | None:

@@ -1,15 +1,13 @@
 """Is the process alive, can it predict, what does it measure."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel
 
-from app.api.http.aside import Aside
+from app.api.given import EngineDep, Given, GivenDep
 from app.api.http.callers import caller_of
 from app.api.http.compression import QUALITY, accepted, deflated
-from app.api.v1.models import EngineDep
-from app.telemetry import OPEN_METRICS, TEXT, Telemetry
-
-router = APIRouter(tags=["health"])
+from app.api.http.routes import Section, get
+from app.telemetry import OPEN_METRICS, TEXT
 
 
 class Live(BaseModel):
@@ -24,12 +22,10 @@ class Ready(BaseModel):
     failed: list[str] = []
 
 
-@router.get("/health/live", summary="The process answers")
 async def live() -> Live:
     return Live(live=True)
 
 
-@router.get("/health/ready", summary="What has been live can predict", responses={503: {"model": Ready}})
 async def ready(engine: EngineDep, response: Response) -> Ready:
     status = engine.status()
     response.status_code = 200 if status.is_ready else 503
@@ -39,19 +35,16 @@ async def ready(engine: EngineDep, response: Response) -> Ready:
     return Ready(ready=status.is_ready, reason=status.reason, failed=failed)
 
 
-@router.get("/metrics", summary="Metrics in the text format of Prometheus, or as OpenMetrics", response_class=Response)
-async def metrics(request: Request) -> Response:
-    telemetry: Telemetry = request.app.state.telemetry
+async def metrics(request: Request, given: GivenDep) -> Response:
     content_type = OPEN_METRICS if wants_open_metrics(request.headers.get("accept", "")) else TEXT
     encoding = accepted(request.headers.get("accept-encoding", ""))
 
     def render() -> bytes:
-        text = telemetry.render(content_type)
+        text = given.telemetry.render(content_type)
         return b"".join(deflated([text], encoding)) if encoding else text
 
     # Beside the event loop, since many models make many lines; and shared out, whoever asks how often.
-    aside: Aside = request.app.state.aside
-    text = await aside.of(caller_of(request)).make(render, is_quick=False)
+    text = await given.aside.of(caller_of(request)).make(render, is_quick=False)
     headers = {"Vary": "Accept, Accept-Encoding", **({"Content-Encoding": encoding} if encoding else {})}
     return Response(text, media_type=content_type, headers=headers)
 
@@ -65,3 +58,25 @@ def wants_open_metrics(accept: str) -> bool:
             given = next((QUALITY.fullmatch(each) for each in parameters if each.startswith("q=")), None)
             likes[name] = max(likes[name], float(given[1]) if given else 1.0)
     return likes["application/openmetrics-text"] > likes["text/plain"]
+
+
+ROUTES = (
+    get("/health/live", live, is_open=True, summary="The process answers"),
+    get(
+        "/health/ready",
+        ready,
+        is_open=True,
+        summary="What has been live can predict",
+        responses={503: {"model": Ready}},
+    ),
+    get(
+        "/metrics",
+        metrics,
+        summary="Metrics in the text format of Prometheus, or as OpenMetrics",
+        response_class=Response,
+    ),
+)
+
+
+def probing(given: Given) -> Section:
+    return Section("health", "For probes and for Prometheus", ROUTES)

@@ -1,31 +1,16 @@
 """Who may call: a key is asked for everywhere but at the few paths that are open."""
 
-from typing import Any
+from collections.abc import Collection
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.errors import ErrorEnvelope, on_service_error
+from app.api.errors import on_service_error
 from app.errors import ServiceError, Unauthorized
 from app.keys import KeyRing
 from app.telemetry import Telemetry
 
-# Probes carry no keys, and a browser cannot send one with the address of a page. The OpenAPI document is open because
-# /docs reads it before anyone can press Authorize there; it names the models and shows an example of each.
-OPEN_PATHS = frozenset(
-    {
-        "/health/live",
-        "/health/ready",
-        "/v2/health/live",
-        "/v2/health/ready",
-        "/",
-        "/docs",
-        "/redoc",
-        "/openapi.json",
-        "/favicon.ico",
-    }
-)
-OPEN_FOLDERS = ("/static-offline-docs/", "/pages/")  # scripts, styles and pictures of the pages
+ANY = "{path:path}"
 
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "a key, as `Authorization: Bearer …`"},
@@ -33,19 +18,35 @@ SCHEMES = {
 }
 
 
+class Open:
+    """What may be read without a key: these paths, and no other.
+
+    A path whose last part is `{path:path}` stands for its whole folder.
+    """
+
+    def __init__(self, paths: Collection[str]) -> None:
+        folders = {path for path in paths if path.endswith(ANY)}
+        self._folders = tuple(path.removesuffix(ANY) for path in folders)
+        self._paths = frozenset(paths) - folders
+
+    def has(self, method: str, path: str) -> bool:
+        return method in ("GET", "HEAD") and (path in self._paths or path.startswith(self._folders))
+
+
 class Access:
     """Pure ASGI. Lets in whoever has a key, and puts its name as `key` into the request's state.
 
-    Paths are open by name, so that a route is closed unless somebody decided otherwise.
+    What is `open` is so by name: a route is closed unless it says otherwise.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, telemetry: Telemetry) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyRing, telemetry: Telemetry, open: Open) -> None:
         self._app = app
+        self._open = open
         self._keys = keys
         self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or (scope["type"] == "http" and is_open(scope["method"], scope["path"])):
+        if scope["type"] == "lifespan" or (scope["type"] == "http" and self._open.has(scope["method"], scope["path"])):
             await self._app(scope, receive, send)
             return
         try:
@@ -69,23 +70,6 @@ class Access:
             why = "this key is not known, or was revoked" if bearer or api_key else "a key is needed"
             raise Unauthorized(f"{why}; send one as Authorization: Bearer … or X-API-Key: …")
         return name
-
-
-def is_open(method: str, path: str) -> bool:
-    return method in ("GET", "HEAD") and (path in OPEN_PATHS or path.startswith(OPEN_FOLDERS))
-
-
-def declare(document: dict[str, Any]) -> None:
-    """Say in an OpenAPI document that keys are asked for, and where not."""
-    document["components"]["securitySchemes"] = SCHEMES
-    document["security"] = [{name: []} for name in SCHEMES]
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorEnvelope.__name__}"}}}
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            if is_open(method.upper(), path):
-                operation["security"] = []
-            else:
-                operation["responses"]["401"] = {"description": "no key, or not a known one", "content": content}
 
 
 def _secrets_of(scope: Scope) -> tuple[bytes, bytes]:

@@ -54,24 +54,23 @@ RESPONSE_HEADERS = (
 )
 
 
-ASSETS = "/static-offline-docs/"
-
-
 class SecurityHeaders:
-    """By path: those of /docs let it work, those of everything else allow nothing.
+    """By path: the page of FastAPI needs a script; everything else is allowed nothing.
 
     A route that sends a header of the same name itself keeps its own, as our own pages do.
     """
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, docs: str, assets: str) -> None:
+        """`docs` is where the page of FastAPI is, `assets` the folder of what it loads."""
+        self._folder = assets + "/"
         self._pages = {
-            "/docs": _headers({**PAGE, "script-src": f"'self' {_docs_script(app)}", "style-src": INLINE_STYLES}, KEPT),
+            docs: _headers({**PAGE, "script-src": f"'self' {_docs_script(app)}", "style-src": INLINE_STYLES}, KEPT),
         }
         self._assets = _headers(NO_PAGE, KEPT)
         self._others = NOT_A_PAGE
 
     def of(self, path: str) -> RawHeaders:
-        if path.startswith(ASSETS):
+        if path.startswith(self._folder):
             return self._assets
         return self._pages.get(path, self._others)
 

@@ -1,12 +1,9 @@
 """What one request may ask of us."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.api.media.json_text import JsonLimits
-from app.errors import ServiceError
-from app.serving.engine import Engine
 from app.tasks import TASKS
 
 # Bytes of a request body, for models that need less than TESSERA_MAX_BODY_BYTES: what a whole request of items is at
@@ -19,8 +16,6 @@ TASK_BODY_BYTES = {
 
 # For whatever asks no model, such as loading one.
 OTHER_BODY_BYTES = 64_000
-
-MODEL_PATH = re.compile(r"/(v1|v2|hf)/models/([^/]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +49,12 @@ class Limits:
     def all_bodies_bytes(self) -> int:
         return 8 * self.max_body_bytes if self.bodies_bytes is None else self.bodies_bytes
 
+    @property
+    def other_body_bytes(self) -> int:
+        """Bytes that the body of a request may have that asks no model."""
+        return min(OTHER_BODY_BYTES, self.max_body_bytes)
+
     def body_bytes(self, task: str) -> int:
         """Bytes that the body of a request to a model of this task may have."""
         limit = self.task_body_bytes.get(task) or TASK_BODY_BYTES.get(task, self.max_body_bytes)
         return min(limit, self.max_body_bytes)
-
-
-def body_limit(engine: Engine, limits: Limits) -> Callable[[str], int]:
-    """How many bytes the body of a request to a path may have."""
-
-    def limit_of(path: str) -> int:
-        match = MODEL_PATH.match(path)
-        if match is None:
-            return min(OTHER_BODY_BYTES, limits.max_body_bytes)
-        dialect, model = match.groups()
-        if dialect == "v2":  # speaks tensors, whatever the task
-            return limits.max_body_bytes
-        try:
-            return limits.body_bytes(engine.find(model).task)
-        except ServiceError:  # which the route will say
-            return min(OTHER_BODY_BYTES, limits.max_body_bytes)
-
-    return limit_of

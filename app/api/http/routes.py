@@ -1,13 +1,15 @@
-"""Routes that lead from ASGI straight to their handler.
+"""A route says of itself what others must know: where it is, who may ask, how it fails, how it is described.
 
-FastAPI's routing, dependencies and exception layers cost more than a small model takes to answer; here a request
-meets one regular expression and one table of errors. What these routes take and give is described in openapi.py.
+There are two kinds. FastAPI's routing, dependencies and exception layers cost more than a small model takes to answer:
+what is asked often goes from ASGI straight to its handler, past one regular expression and one table of errors.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from re import Pattern
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,49 +17,126 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.errors import named, on_bug, on_http_error, on_service_error
+from app.api.errors import Tell, named, on_bug, on_http_error, on_service_error
 from app.errors import ServiceError
+from app.repository.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Request, dict[str, str]], Awaitable[Response]]
+"""Answers a request, given the names in its path."""
+Operation = dict[str, Any]
+"""As OpenAPI has it, but for a documented.Schema where that has a reference to one."""
+Describe = Callable[[Manifest], Mapping[str, Operation]]
+"""The operations of one loaded model, by their paths."""
+
+
+def undescribed(manifest: Manifest) -> Mapping[str, Operation]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
-class DirectRoute:
-    """`path` is the pattern as it is documented and counted, such as /v1/models/{model}/predict."""
+class Route:
+    """One method of one path.
 
+    `statuses` are those of its failures, besides 401 and 403, which any route may answer. One that `is_open` may be
+    read without a key. `tell` answers what `handler` raises.
+    """
+
+    method: str
     path: str
-    pattern: Pattern[str]
+    handler: Callable[..., Any]
+    statuses: Sequence[int] = ()
+    is_open: bool = False
+    tell: Tell = on_service_error
+
+
+@dataclass(frozen=True, slots=True)
+class TypedRoute(Route):
+    """A route that FastAPI reads, checks and describes by the types of `handler`; `options` are its own."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def typed(
+    method: str,
+    path: str,
+    handler: Callable[..., Any],
+    *statuses: int,
+    is_open: bool = False,
+    tell: Tell = on_service_error,
+    **options: Any,
+) -> TypedRoute:
+    return TypedRoute(method, path, handler, statuses, is_open, tell, options)
+
+
+get, post = partial(typed, "GET"), partial(typed, "POST")
+
+
+@dataclass(frozen=True, slots=True)
+class DirectRoute(Route):
+    """A route past FastAPI, which only asks a model: while it works its request may be cancelled at any time.
+
+    `body_bytes` gives what a body may have, by the names in the path; without it, what bodies of other routes may.
+    """
+
     handler: Handler
+    describe: Describe = undescribed
+    body_bytes: Callable[[Mapping[str, str]], int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Routes that stand under one heading of the documents; without a name they stand in none."""
+
+    name: str
+    about: str
+    routes: Sequence[Route]
 
 
 class Direct:
-    """Pure ASGI: answer a POST to one of `handlers`, by path; leave every other path to `app`."""
+    """Pure ASGI: answer what is asked at the path of a DirectRoute; leave every other path to `app`."""
 
-    def __init__(self, app: ASGIApp, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, app: ASGIApp, routes: Iterable[DirectRoute]) -> None:
         self._app = app
-        self._routes = [DirectRoute(path, compile_path(path)[0], handler) for path, handler in handlers.items()]
+        by_path: dict[str, dict[str, DirectRoute]] = {}
+        for route in routes:
+            by_path.setdefault(route.path, {})[route.method] = route
+        self._places: list[tuple[Pattern[str], dict[str, DirectRoute]]] = [
+            (compile_path(path)[0], methods) for path, methods in by_path.items()
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            for route in self._routes:
-                if match := route.pattern.match(scope["path"]):
-                    names = match.groupdict()
-                    scope["route"], scope["path_params"] = route, names
-                    response = await _answer(route, Request(scope, receive), names)
+            for pattern, methods in self._places:
+                if match := pattern.match(scope["path"]):
+                    response = await _answer(methods, Request(scope, receive), match.groupdict())
                     await response(scope, receive, send)
                     return
         await self._app(scope, receive, send)
 
 
-async def _answer(route: DirectRoute, request: Request, names: dict[str, str]) -> Response:
-    if request.method != "POST":
-        return await on_http_error(request, HTTPException(405, headers={"Allow": "POST"}))
+async def _answer(methods: Mapping[str, DirectRoute], request: Request, names: dict[str, str]) -> Response:
+    scope = request.scope
+    route = methods.get(scope["method"])
+    scope["route"], scope["path_params"] = route or next(iter(methods.values())), names
+    if route is None:
+        return await on_http_error(request, HTTPException(405, headers={"Allow": ", ".join(methods)}))
     try:
         return await route.handler(request, names)
     except ServiceError as error:
-        return await on_service_error(request, error)
+        return await route.tell(request, error)
     except Exception as error:  # here, so that the answer passes the layers between, which let a browser read it
-        log.exception("request %s failed", named(request.scope["state"]))
+        log.exception("request %s failed", named(scope["state"]))
         return await on_bug(request, error)
+
+
+def body_limit(other_bytes: int) -> Callable[[Scope], int]:
+    """Return how many bytes the body of a request may have, by its route."""
+
+    def limit_of(scope: Scope) -> int:
+        route = scope.get("route")
+        limit = route.body_bytes if isinstance(route, DirectRoute) else None
+        return other_bytes if limit is None else limit(scope["path_params"])
+
+    return limit_of

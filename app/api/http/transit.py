@@ -34,8 +34,8 @@ class Transit:
     are no more than connections.
     """
 
-    def __init__(self, limit_of: Callable[[str], int], timeout_s: float, most_bytes: int, aside: Aside) -> None:
-        """`limit_of` gives the bytes that a body to a path may have, `timeout_s` the time of one that names none.
+    def __init__(self, limit_of: Callable[[Scope], int], timeout_s: float, most_bytes: int, aside: Aside) -> None:
+        """`limit_of` gives the bytes that the body of a request may have, `timeout_s` the time of one that names none.
 
         What is compressed is inflated on threads of `aside`.
         """
@@ -180,7 +180,7 @@ class Body:
         return self._refusal if self._is_cancelled and self._task.uncancel() == 0 else None
 
     def _begin(self) -> None:
-        limit = self._transit.limit_of(self._scope["path"])
+        limit = self._transit.limit_of(self._scope)
         if self._expects() and self._declared() > limit:
             raise self._too_large(limit)
         self.caller = caller_of(Request(self._scope))

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.openapi.docs import get_redoc_html
 from starlette.exceptions import HTTPException
+
+from app.api.given import Given
+from app.api.http.routes import Section, get
 
 FILES = Path(__file__).parent
 
@@ -59,7 +62,19 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 
-router = APIRouter(include_in_schema=False)
+PLAYGROUND, ANY_FILE, REDOC, DOCS, DOCUMENT = "/", "/pages/{path:path}", "/redoc", "/docs", "/openapi.json"
+ASSETS = "/static-offline-docs"  # scripts and styles of the two pages of documents
+# What FastAPI answers itself, and the address at which browsers ask for a picture, unasked.
+OPEN_BESIDE = (DOCS, DOCUMENT, ASSETS + "/{path:path}", "/favicon.ico")
+
+
+def playing(given: Given) -> Section:
+    routes = (
+        get(PLAYGROUND, playground, is_open=True, include_in_schema=False),
+        get(ANY_FILE, page, is_open=True, include_in_schema=False),
+        get(REDOC, redoc, is_open=True, include_in_schema=False),
+    )
+    return Section("", "", routes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +93,9 @@ def _page(content: bytes, media_type: str, **headers: str) -> Page:
 def _redoc() -> Page:
     html = bytes(
         get_redoc_html(
-            openapi_url="openapi.json",
+            openapi_url=DOCUMENT.removeprefix("/"),
             title="Tessera - ReDoc",
-            redoc_js_url="static-offline-docs/redoc.standalone.js",
+            redoc_js_url=f"{ASSETS.removeprefix('/')}/redoc.standalone.js",
             redoc_favicon_url="pages/icon.svg",
             with_google_fonts=False,
         ).body
@@ -96,24 +111,21 @@ def _pages() -> Iterator[tuple[str, Page]]:
 
 
 PAGES = dict(_pages())
-REDOC = _redoc()
+REDOC_PAGE = _redoc()
 
 
-@router.get("/")
 async def playground(request: Request) -> Response:
     return _sent(request, PAGES["index.html"])
 
 
-@router.get("/pages/{path:path}")
 async def page(request: Request, path: str) -> Response:
     if path not in PAGES:
         raise HTTPException(404)
     return _sent(request, PAGES[path])
 
 
-@router.get("/redoc")
 async def redoc(request: Request) -> Response:
-    return _sent(request, REDOC)
+    return _sent(request, REDOC_PAGE)
 
 
 def _sent(request: Request, found: Page) -> Response:

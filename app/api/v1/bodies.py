@@ -18,14 +18,6 @@ MULTIPART = "multipart/form-data"
 FILE_FIELDS = ("file", "files")  # that hold one even if the client names neither it nor its type
 
 
-async def whole_body(request: Request) -> bytes:
-    """Return the body. Unlike `request.body()`, keep no second reference to it: it can be freed once it is read.
-
-    Raises ClientDisconnect and PayloadTooLarge.
-    """
-    return b"".join([chunk async for chunk in request.stream()])
-
-
 def read_items(
     request: Request, body: bytes, task: type[Task], max_items: int, limits: JsonLimits
 ) -> tuple[list[Any], Any]:

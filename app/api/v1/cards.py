@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from app.api.v1 import paths
 from app.repository.manifest import Metric, Provenance, Verification
 from app.serving.plan import Tuning
 from app.serving.versions import ModelStatus
@@ -90,7 +91,7 @@ def card(status: ModelStatus) -> Card:
     return Card.model_validate(
         {
             **_summary(status),
-            "card": f"/v1/models/{status.name}/card" if manifest.card else None,
+            "card": paths.of(paths.CARD, status.name) if manifest.card else None,
             "placements": status.placements,
             "tuning": status.tuning and _tuned(status.tuning),
             **manifest.model_dump(include=fields),
@@ -122,7 +123,7 @@ def _summary(status: ModelStatus) -> dict[str, Any]:
         "version": manifest and manifest.version,
         "state": "ready" if manifest else status.versions[0].state if status.versions else "unloaded",
         "description": manifest.description if manifest else "",
-        "predict": f"/v1/models/{status.name}/predict",
-        "explain": f"/v1/models/{status.name}/explain" if manifest and manifest.task in EXPLANATIONS else None,
+        "predict": paths.of(paths.PREDICT, status.name),
+        "explain": paths.of(paths.EXPLAIN, status.name) if manifest and manifest.task in EXPLANATIONS else None,
         "versions": [VersionState(version=one.version, state=one.state, reason=one.reason) for one in status.versions],
     }

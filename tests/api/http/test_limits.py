@@ -3,7 +3,7 @@ from conftest import eventually
 from starlette.testclient import TestClient
 
 from app.api.app import create_app
-from app.api.http.limits import OTHER_BODY_BYTES, TASK_BODY_BYTES, Limits, body_limit
+from app.api.http.limits import OTHER_BODY_BYTES, TASK_BODY_BYTES, Limits
 from app.tasks import TASKS
 from app.telemetry import Telemetry
 
@@ -30,16 +30,24 @@ def test_a_body_may_be_as_large_as_its_task_needs_and_no_larger(engine, path):
         assert chunked.status_code == 413
 
 
-def test_each_route_has_its_limit(engine):
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [
+        (PREDICT, 4_000_000),
+        (EXPLAIN, 4_000_000),
+        ("/hf/models/tiny-sentiment", 4_000_000),
+        ("/hf/models/tiny-sentiment/pipeline/text-classification", 4_000_000),
+        ("/v2/models/tiny-sentiment/infer", 32_000_000),
+        ("/v2/repository/index", OTHER_BODY_BYTES),
+    ],
+)
+def test_each_route_has_its_limit(engine, path, limit):
     with client_of(engine, Limits()) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)
-        limit_of = body_limit(engine, Limits())
-        assert limit_of(PREDICT) == limit_of(EXPLAIN) == 4_000_000
-        assert limit_of("/hf/models/tiny-sentiment") == 4_000_000
-        assert limit_of("/v2/models/tiny-sentiment/infer") == 32_000_000
-        assert limit_of("/v1/models/none/predict") == OTHER_BODY_BYTES
-        for path in ("/v1/models", "/v2/repository/index", "/metrics", "/", "/something/new"):
-            assert limit_of(path) == OTHER_BODY_BYTES
+        reply = client.post(path, content=bytes(limit + 1))
+        assert reply.status_code == 413
+        assert reply.json()["error"] == f"the body has more than the {limit} bytes that it may have here"
+        assert "that it may have here" not in client.post(path, content=bytes(limit)).json()["error"]
 
 
 def test_no_task_exceeds_the_limit_of_all():

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-import re
 import zlib
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
@@ -73,7 +72,7 @@ class Client:
         given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         scope = {"type": "http", "path": "/", "headers": given, "client": (caller, 1)}
         if asks:
-            scope["route"] = DirectRoute("/", re.compile("/"), not_called)
+            scope["route"] = DirectRoute("POST", "/", not_called)
         self.body = Body(transit, scope, self._parts.get)
         self.reading = asyncio.create_task(self._read())
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from app.api.media.json_text import JsonLimits
-from app.api.v2.codec import OutputForm, Question, classified, is_quick, outputs_of, read, written
+from app.api.v2.reading import OutputForm, Question, is_quick, read
+from app.api.v2.writing import classified, outputs_of, written
 from app.errors import InvalidInput, PayloadTooLarge
 from app.repository.manifest import Manifest
 from app.serving.engine import Inference

@@ -1,41 +1,44 @@
-"""The Open Inference Protocol in the OpenAPI document: one operation for each loaded model, with its tensors."""
+"""Inference in the OpenAPI document: the tensors of each loaded model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from app.api.documented import Schema
 from app.api.examples import item_of
-from app.api.v2.codec import HEADER_LENGTH
+from app.api.http.routes import Operation
+from app.api.v2 import paths
+from app.api.v2.reading import HEADER_LENGTH
+from app.api.v2.schemas import InferenceRequest, InferenceResponse
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
 from app.tensors import NUMPY_TYPES, TensorSpec
 
-REQUEST, RESPONSE = "InferenceRequest", "InferenceResponse"
 VARYING_SIZE = 4
 MOST_ELEMENTS = 1000  # in an example on a page
 
 
-def operation(manifest: Manifest) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{REQUEST}"}}
+def infer(manifest: Manifest) -> Mapping[str, Operation]:
+    content: dict[str, Any] = {"schema": Schema(InferenceRequest, "validation")}
     if (example := example_request(manifest)) is not None:
         content["example"] = example
-    return {
-        "tags": ["open inference protocol"],
+    operation = {
         "summary": f"{manifest.name}: tensors",
         "description": f"Takes {_listed(manifest.inputs)}. Gives {_listed(manifest.outputs)}.\n\nTensors may also "
         f"follow the JSON as bytes, as `tritonclient` sends them; header `{HEADER_LENGTH}` then says where it ends. "
-        f"One version that is loaded answers at `/v2/models/{manifest.name}/versions/{{version}}/infer`.",
+        f"One version that is loaded answers at `{paths.VERSION_INFER.replace('{model}', manifest.name)}`.",
         "operationId": f"infer_{manifest.name}",
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": {
                 "description": "the output tensors",
-                "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{RESPONSE}"}}},
+                "content": {"application/json": {"schema": Schema(InferenceResponse, "serialization")}},
             }
         },
     }
+    return {paths.INFER.format(model=manifest.name): operation}
 
 
 def example_request(manifest: Manifest) -> dict[str, Any] | None:

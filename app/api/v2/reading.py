@@ -1,4 +1,4 @@
-"""Open Inference Protocol V2: from the bytes of a request to tensors, and from tensors to the bytes of a response.
+"""From the bytes of a request to tensors.
 
 JSON comes first. Tensors may follow it as they lie in memory: little-endian, row-major, one after another, BYTES with
 four bytes of length before each element (Triton's binary tensor data extension). Header HEADER_LENGTH tells where the
@@ -6,14 +6,12 @@ JSON ends; 0 means that there is none, and that all is the one input of the mode
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
-from pydantic_core import to_json
 
 from app.api.errors import faults_of, invalid_input
 from app.api.http.aside import QUICK_BYTES
@@ -21,17 +19,11 @@ from app.api.media.json_text import JsonLimits, parse
 from app.api.media.surrogates import not_unicode
 from app.api.v2.schemas import InferenceRequest, InputTensor
 from app.errors import InvalidInput, PayloadTooLarge
-from app.repository.manifest import Manifest
-from app.serving.engine import Inference
-from app.tasks.json_pieces import array_of
-from app.tasks.tensors import from_lists, json_of
+from app.tasks.tensors import from_lists
 from app.tensors import NUMPY_TYPES, Array, Datatype, Tensors, TensorSpec
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-DATATYPES: dict[np.dtype[Any], str] = {kind: name for name, kind in NUMPY_TYPES.items()}
 DEFAULT_LIMITS = JsonLimits()
-SORTED_ELEMENTS = 1_000_000
-SLICE_BYTES = 1_000_000
 LENGTH = struct.Struct("<I")
 
 
@@ -118,86 +110,6 @@ def require_outputs(question: Question, specs: Sequence[TensorSpec]) -> None:
             raise InvalidInput(f"the model has no such output; it has: {', '.join(known)}").under("outputs", one.name)
         if one.num_classes and known[one.name].datatype in ("BYTES", "BOOL"):
             raise InvalidInput("only numbers can be classified").under("outputs", one.name)
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenOutput:
-    """One output of an answer: its elements as JSON will be written of `array`, unless `binary` has them."""
-
-    description: dict[str, Any]
-    array: Array
-    binary: bytes | memoryview | None
-
-
-def outputs_of(question: Question, inference: Inference, limits: JsonLimits = DEFAULT_LIMITS) -> list[WrittenOutput]:
-    """Return the outputs of an answer, in the order and in the forms in which they are wanted.
-
-    Raises PayloadTooLarge if more classes are asked for than `limits` allow values.
-    """
-    return [
-        _output(form, inference, limits.max_values)
-        for form in question.outputs or [OutputForm(name, question.is_binary) for name in inference.outputs]
-    ]
-
-
-def written(manifest: Manifest, id: str | None, outputs: Sequence[WrittenOutput]) -> Iterator[bytes]:
-    """The JSON of the answer to the request `id`, in pieces of some thousand elements."""
-    answer: dict[str, Any] = {
-        "model_name": manifest.name,
-        "model_version": str(manifest.version),
-        **({} if id is None else {"id": id}),
-    }
-    yield to_json(answer)[:-1] + b',"outputs":'
-    yield from array_of(map(_written_output, outputs))
-    yield b"}"
-
-
-def _output(form: OutputForm, inference: Inference, max_values: int) -> WrittenOutput:
-    array = inference.outputs[form.name]
-    if form.num_classes:
-        num_rows = len(array) if array.ndim > 1 else 1
-        num_texts = min(num_rows * form.num_classes, array.size)
-        if num_texts > max_values:  # each is an object of its own
-            raise PayloadTooLarge(f"these are {num_texts} classes, and an answer may have {max_values}").under(
-                "outputs", form.name
-            )
-        array = classified(array, form.num_classes, inference.class_names.get(form.name, ()))
-    description: dict[str, Any] = {"name": form.name, "datatype": DATATYPES[array.dtype], "shape": list(array.shape)}
-    if not form.is_binary:
-        return WrittenOutput(description, array, None)
-    binary = _bytes_of(array)
-    return WrittenOutput({**description, "parameters": {"binary_data_size": len(binary)}}, array, binary)
-
-
-def _written_output(output: WrittenOutput) -> Iterator[bytes]:
-    if output.binary is not None:
-        yield to_json(output.description)
-        return
-    yield to_json(output.description)[:-1] + b',"data":'
-    yield from json_of(output.array.ravel())
-    yield b"}"
-
-
-def classified(array: Array, count: int, names: Sequence[str]) -> Array:
-    """The `count` largest of each row as texts "value:index:name", or "value:index" if `names` are others' (Triton)."""
-    rows = array.reshape(len(array), -1) if array.ndim > 1 else array.reshape(1, -1)
-    best = _best(rows, min(count, rows.shape[1]))
-    suffixes = [f":{name}" for name in names] if len(names) == rows.shape[1] else [""] * rows.shape[1]
-    written = "{:f}".format if array.dtype.kind == "f" else "{}".format
-    texts = [
-        f"{written(rows[i, j])}:{j}{suffixes[j]}" for i, indices in enumerate(best.tolist()) for j in indices
-    ]  # fmt: skip
-    return np.array(texts, np.object_).reshape(best.shape if array.ndim > 1 else best.shape[1:])
-
-
-def _best(rows: Array, count: int) -> Array:
-    """Indices of the `count` largest of each row, [rows, count], largest first."""
-    best = np.empty((len(rows), count), np.int64)
-    step = max(1, SORTED_ELEMENTS // max(rows.shape[1], 1))
-    for start in range(0, len(rows), step):  # of all rows at once, the indices of all elements take much memory
-        some = rows[start : start + step].astype(np.float64)
-        best[start : start + step] = np.argsort(-some, axis=1, kind="stable")[:, :count]
-    return best
 
 
 def _parse(text: bytes, limits: JsonLimits) -> InferenceRequest:
@@ -346,16 +258,3 @@ def _split(content: memoryview, count: int) -> Array:
     array = np.empty(count, np.object_)
     array[:] = elements
     return array
-
-
-def sliced(content: bytes | memoryview) -> Iterator[bytes]:
-    """`content` in pieces that are copied in no time, and are gone when they are sent."""
-    for start in range(0, len(content), SLICE_BYTES):
-        yield bytes(content[start : start + SLICE_BYTES])
-
-
-def _bytes_of(array: Array) -> bytes | memoryview:
-    if array.dtype != np.object_:
-        return array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data
-    texts = [one if isinstance(one, bytes) else one.encode() for one in array.ravel().tolist()]
-    return b"".join(part for text in texts for part in (LENGTH.pack(len(text)), text))

@@ -1,0 +1,25 @@
+"""What operations have in common, as dialects write them for the OpenAPI document."""
+
+from typing import NamedTuple
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode
+
+from app.api.http import deadline
+
+OCTETS = "application/octet-stream"  # or image/*, or any: it is known by its bytes
+FILE = {"type": "string", "format": "binary"}
+
+DEADLINE = {
+    "name": deadline.HEADER,
+    "in": "header",
+    "description": "deadline of this request; it covers the upload, the queue and the run",
+    "schema": {"type": "integer", "minimum": 1, "maximum": deadline.LONGEST_MS},
+}
+
+
+class Schema(NamedTuple):
+    """Stands in an operation for the schema of a body: openapi.py puts a reference to it there."""
+
+    model: type[BaseModel]
+    mode: JsonSchemaMode

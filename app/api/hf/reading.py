@@ -1,0 +1,138 @@
+"""What `huggingface_hub.InferenceClient(model=url)` sends, as a question to the model."""
+
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from app.api.contracts import contract_of
+from app.api.errors import faults_of, invalid_input
+from app.api.hf.wires import WIRES, HfFeatureExtractionParameters, HfOptions, Wire
+from app.api.http.limits import Limits
+from app.api.media.json_text import parse
+from app.api.media.raw import is_file
+from app.api.media.surrogates import not_unicode
+from app.api.v1 import paths
+from app.errors import InvalidInput, ModelNotFound, PayloadTooLarge
+from app.repository.manifest import Manifest
+from app.tasks import TASKS
+from app.tasks.embeddings import FeatureExtraction, SentenceSimilarity
+
+BESIDE_INPUTS = ("parameters", "options")
+
+
+class Asked(NamedTuple):
+    """Items of a task, with parameters of the native dialect; `is_single` is one that came without a list."""
+
+    task: str
+    items: list[Any]
+    parameters: Any
+    is_single: bool
+
+
+def tasks_of(manifest: Manifest) -> list[str]:
+    """What a model answers in this dialect: its own task first; nothing, if the client has no method for it."""
+    return [task for task in (manifest.task, *TASKS[manifest.task].also) if task in WIRES]
+
+
+def require(manifest: Manifest, task: str | None) -> None:
+    tasks = tasks_of(manifest)
+    if not tasks:
+        raise InvalidInput(
+            f"{manifest.name} is a {manifest.task} model, for which this dialect has no form; "
+            f"ask it at {paths.of(paths.PREDICT, manifest.name)}"
+        )
+    if task is not None and task not in tasks:
+        raise ModelNotFound(f"model {manifest.name} does not answer {task!r:.60}; it answers: {', '.join(tasks)}")
+
+
+def read_question(request: Request, content: bytes, manifest: Manifest, asked: str | None, limits: Limits) -> Asked:
+    """Raises InvalidInput, PayloadTooLarge, and ModelNotFound for a task that the model does not answer."""
+    require(manifest, asked)
+    task = asked or manifest.task
+    if is_raw(request, content, manifest):
+        body: dict[str, Any] = {"inputs": content}
+    else:
+        body = _json_object(content, manifest, limits)
+        task = asked or _meant_task(request, body, manifest)
+    wire = WIRES[task]
+    items = _items(task, body, limits.max_items)
+    parameters = wire.native(_validated(wire.Parameters, _parameters(request, body, wire), "parameters"))
+    return Asked(task, items, parameters, not isinstance(body.get("inputs"), list))
+
+
+def is_raw(request: Request, content: bytes, manifest: Manifest) -> bool:
+    """Whether it is one picture as it is: the client names no type for bytes, and curl names one of its own."""
+    if TASKS[manifest.task].binary_field is None:
+        return False
+    content_type = request.headers.get("content-type", "").strip().lower()
+    if is_file(content, content_type):
+        return True
+    if content_type.startswith("multipart/"):
+        raise InvalidInput("forms are not read here; send the bytes of one image, or JSON with base64")
+    return not content_type.startswith("application/json") and content.lstrip()[:1] != b"{"
+
+
+def _json_object(content: bytes, manifest: Manifest, limits: Limits) -> dict[str, Any]:
+    try:
+        body = parse(content, limits.json)
+    except ValueError as error:
+        if fault := not_unicode(content, str(error)):
+            raise fault from None
+        raise InvalidInput(f"{manifest.name} is a {manifest.task} model and reads JSON; this is not: {error}") from None
+    if not isinstance(body, dict):
+        raise InvalidInput('the body must be a JSON object: {"inputs": …, "parameters": {…}}')
+    if "inputs" not in body:
+        raise InvalidInput("Field required").under("inputs")
+    return body
+
+
+def _meant_task(request: Request, body: dict[str, Any], manifest: Manifest) -> str:
+    """Of the tasks that the model answers, the one whose form the body has; its own if it could be that."""
+    tasks, inputs = tasks_of(manifest), body["inputs"]
+    first = inputs[0] if isinstance(inputs, list) and inputs else inputs
+    if SentenceSimilarity.name in tasks and isinstance(first, dict) and "source_sentence" in first:
+        return SentenceSimilarity.name
+    if FeatureExtraction.name in tasks and "parameters" not in body:
+        # The Python client sends `parameters` with everything else, even empty ones. Others leave out empty ones.
+        is_client = "hf_hub/" in request.headers.get("user-agent", "")
+        if is_client or body.keys() & HfFeatureExtractionParameters.model_fields.keys():
+            return FeatureExtraction.name
+    return manifest.task
+
+
+def _items(task: str, body: dict[str, Any], max_items: int) -> list[Any]:
+    inputs = body["inputs"] if isinstance(body["inputs"], list) else [body["inputs"]]
+    if len(inputs) > max_items:
+        raise PayloadTooLarge(f"{len(inputs)} inputs; a request may have {max_items}")
+    question: Any = _validated(contract_of(TASKS[task], max_items).Request, {"inputs": inputs})
+    items: list[Any] = question.inputs
+    return items
+
+
+def _parameters(request: Request, body: dict[str, Any], wire: Wire) -> dict[str, Any]:
+    """What is set in the body, and in the query, where a method of the client has no argument for it."""
+    beside = {name: value for name, value in body.items() if name not in ("inputs", *BESIDE_INPUTS)}
+    given = body.get("parameters")
+    if wire.at_root and given is None:
+        given, beside = beside, {}
+    if beside:
+        there = ", ".join(("inputs", *BESIDE_INPUTS))
+        raise InvalidInput(f"{', '.join(map(repr, beside))[:100]} is no field of the body; there are: {there}")
+    if not isinstance(given, dict | None):
+        raise InvalidInput("must be a JSON object").under("parameters")
+    if body.get("options") is not None:
+        _validated(HfOptions, body["options"], "options")
+    given = {name: value for name, value in (given or {}).items() if value is not None}
+    twice = given.keys() & request.query_params.keys()
+    if twice:
+        raise InvalidInput(f"{', '.join(sorted(twice))}: given in the body and in the query")
+    return {**request.query_params, **given}
+
+
+def _validated(schema: type[BaseModel], values: Any, *loc: str) -> Any:
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        found = invalid_input(faults_of(error))
+        raise found.under(*loc) if loc else found from None

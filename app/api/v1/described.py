@@ -1,0 +1,76 @@
+"""Predictions and explanations in the OpenAPI document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.api.contracts import Contract, contract_of
+from app.api.documented import DEADLINE, FILE, OCTETS, Schema
+from app.api.examples import example_request, item_in_words
+from app.api.http.routes import Operation
+from app.api.v1 import paths
+from app.api.verbatim import shown_golden, verbatim
+from app.repository.manifest import Manifest
+from app.tasks import TASKS
+from app.tasks.explanations import EXPLANATIONS
+
+
+def predict(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
+    task = TASKS[manifest.task]
+    contract = contract_of(task, max_items)
+    answer: dict[str, Any] = {"schema": Schema(contract.Response, "serialization")}
+    if golden := shown_golden(manifest):
+        answer["example"] = {"model": manifest.name, "version": manifest.version, "outputs": [golden.output]}
+    answers = {"application/json": answer}
+    described = "one output for each input"
+    if task.binary_answer:
+        _, media_type = task.binary_answer
+        answers[media_type] = {"schema": FILE}
+        described += f"; with `Accept: {media_type}`, to one input, the file itself"
+    operation = {
+        "summary": f"{manifest.name}: {manifest.task}",
+        "description": f"{verbatim(manifest.description)}\n\n{task.__doc__}{item_in_words(manifest)}\n\n"
+        f"One version that is loaded answers at `{paths.of(paths.PREDICT_VERSION, manifest.name)}`; "
+        f"now this is version {manifest.version}.",
+        "operationId": f"predict_{manifest.name}",
+        "parameters": [DEADLINE],
+        "requestBody": {"required": True, "content": _bodies(manifest, contract)},
+        "responses": {"200": {"description": described, "content": answers}},
+        **({"x-class-names": names} if (names := manifest.config.get("class_names")) else {}),
+    }
+    return {paths.of(paths.PREDICT, manifest.name): operation}
+
+
+def explain(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
+    if manifest.task not in EXPLANATIONS:
+        return {}
+    kind = EXPLANATIONS[manifest.task]
+    contract = contract_of(kind, min(max_items, kind.max_items))
+    operation = {
+        "summary": f"{manifest.name}: why it answers so",
+        "description": f"{kind.__doc__}\n\nThe body is that of a prediction, with at most {kind.max_items} inputs. "
+        "What it takes goes through the model's own batches, and leaves most of the time to predictions. One version "
+        f"that is loaded answers at `{paths.of(paths.EXPLAIN_VERSION, manifest.name)}`.",
+        "operationId": f"explain_{manifest.name}",
+        "parameters": [DEADLINE],
+        "requestBody": {"required": True, "content": _bodies(manifest, contract)},
+        "responses": {
+            "200": {
+                "description": "one output for each input",
+                "content": {"application/json": {"schema": Schema(contract.Response, "serialization")}},
+            }
+        },
+    }
+    return {paths.of(paths.EXPLAIN, manifest.name): operation}
+
+
+def _bodies(manifest: Manifest, contract: Contract) -> dict[str, Any]:
+    """The forms in which a request may come, with an example in JSON."""
+    body: dict[str, Any] = {"schema": Schema(contract.Request, "validation")}
+    if (example := example_request(manifest)) is not None:
+        body["example"] = example
+    content = {"application/json": body}
+    if TASKS[manifest.task].binary_field:
+        properties = {"file": {"type": "array", "items": FILE}}
+        content["multipart/form-data"] = {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
+        content[OCTETS] = {"schema": FILE}
+    return content

@@ -1,0 +1,15 @@
+"""Where the native dialect is."""
+
+from app.api.errors import MODELS
+
+MODEL = MODELS + "/{model}"
+VERSION = MODEL + "/versions/{version}"
+PREDICT, PREDICT_VERSION = (f"{place}/predict" for place in (MODEL, VERSION))
+EXPLAIN, EXPLAIN_VERSION = (f"{place}/explain" for place in (MODEL, VERSION))
+LOAD, ITEMS, CARD = (f"{MODEL}/{what}" for what in ("load", "items", "card"))
+PICTURE = CARD + "/{picture}"
+
+
+def of(path: str, model: str) -> str:
+    """Return a path of one model."""
+    return path.replace("{model}", model)

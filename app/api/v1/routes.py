@@ -1,0 +1,67 @@
+"""The native dialect: its routes, under three headings."""
+
+from functools import partial
+
+from starlette.responses import Response
+
+from app.api.errors import MODELS
+from app.api.given import Given
+from app.api.http.routes import DirectRoute, Section, get, post
+from app.api.v1 import described, models, paths
+from app.api.v1.predict import explain, predict
+
+FAILURES = (404, 413, 415, 422, 429, 500, 503, 504)  # of whoever asks a model
+
+
+def predicting(given: Given) -> Section:
+    route = partial(DirectRoute, "POST", handler=predict(given), statuses=FAILURES, body_bytes=given.body_bytes)
+    describe = partial(described.predict, given.limits.max_items)
+    routes = (route(paths.PREDICT, describe=describe), route(paths.PREDICT_VERSION))
+    return Section("predict", "Ask a model", routes)
+
+
+def explaining(given: Given) -> Section:
+    route = partial(DirectRoute, "POST", handler=explain(given), statuses=FAILURES, body_bytes=given.body_bytes)
+    describe = partial(described.explain, given.limits.max_items)
+    routes = (route(paths.EXPLAIN, describe=describe), route(paths.EXPLAIN_VERSION))
+    return Section("explain", "Ask why a model answers as it does", routes)
+
+
+def telling(given: Given) -> Section:
+    markdown = {"content": {"text/markdown": {"schema": {"type": "string"}}}, "description": "Markdown"}
+    png = {"content": {"image/png": {}}, "description": "PNG"}
+    routes = (
+        get(MODELS, models.list_models, summary="What is served, and its state"),
+        get(
+            paths.MODEL,
+            models.describe_model,
+            404,
+            summary="The card of one model: quality, data, licence, limits, state of its versions",
+        ),
+        get(
+            paths.CARD,
+            models.read_card,
+            404,
+            summary="The same as a page with pictures",
+            response_class=Response,
+            responses={200: markdown},
+        ),
+        get(
+            paths.PICTURE,
+            models.read_card_picture,
+            404,
+            summary="A picture of the card",
+            response_class=Response,
+            responses={200: png},
+        ),
+        get(paths.ITEMS, models.find_items, 404, 422, 503, summary="Search the titles that a recommending model knows"),
+        post(
+            paths.LOAD,
+            models.load_model,
+            404,
+            409,
+            503,
+            summary="Bring a model to the newest version in the repository",
+        ),
+    )
+    return Section("models", "What is served, how good it is, and newer versions", routes)
