@@ -15,10 +15,11 @@ from typing import NoReturn
 import uvicorn
 
 from app.api.app import create_app
+from app.api.http.bounds import Bounds
 from app.api.http.connections import Connections
 from app.api.http.limits import Limits
 from app.api.http.middleware import RequestContext
-from app.api.http.protocol import Bounds, bounded
+from app.api.http.protocol import bounded
 from app.api.media.json_text import JsonLimits
 from app.keys import KeyRing
 from app.logs.writer import LogWriter

@@ -11,8 +11,9 @@ import uvicorn
 from conftest import eventually
 from starlette.types import ASGIApp
 
+from app.api.http.bounds import Bounds
 from app.api.http.connections import Connections
-from app.api.http.protocol import Bounds, bounded
+from app.api.http.protocol import bounded
 
 
 @dataclass(frozen=True)

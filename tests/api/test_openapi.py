@@ -46,6 +46,19 @@ def test_every_loaded_model_has_an_operation_over_tensors_whose_example_runs_as_
         assert "422" not in operation["responses"]
 
 
+def test_every_form_of_an_answer_in_the_open_inference_protocol_is_documented(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    tensor = {"datatype": "INT64", "shape": [1, 2], "data": [2, 3]}
+    inputs = [{"name": name, **tensor} for name in ("input_ids", "attention_mask")]
+    answers = paths["/v2/models/tiny-sentiment/infer"]["post"]["responses"]["200"]["content"]
+    for is_binary in (False, True):
+        body = {"inputs": inputs, "parameters": {"binary_data_output": is_binary}}
+        assert client.post("/v2/models/tiny-sentiment/infer", json=body).headers["content-type"] in answers
+    for verb in ("load", "unload"):
+        assert "content" not in paths[f"/v2/repository/models/{{model}}/{verb}"]["post"]["responses"]["200"]
+        assert client.post(f"/v2/repository/models/tiny-sentiment/{verb}").content == b""
+
+
 def test_an_example_that_nobody_could_read_is_left_out(client, models_dir, tmp_path):
     publish_brightness(models_dir, tmp_path, size=64)
     assert client.post("/v2/repository/models/brightness/load").status_code == 200

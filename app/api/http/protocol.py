@@ -5,37 +5,18 @@ comes before, or instead of, the answers to good requests that came first on the
 """
 
 from asyncio import TimerHandle, Transport
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.api.http.connections import Connections
+from app.api.http.bounds import LEAST_READ_BYTES, Bounds, HeldFlow
 from app.api.http.refusals import refusal
 
 MOST_UNANSWERED = 16  # requests in a row on one connection; then no more of it is read for a while
 PIECE_BYTES = 4096  # parsed at a time: some 200 requests, each of which takes some 4 kB of memory
-LEAST_READ_BYTES = 1_000_000  # of a large answer, in `reading_timeout_s`
 RETRY = (b"retry-after", b"1")
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a connection may ask of us.
-
-    `head_timeout_s`: for the line and headers of a request, and for what is left of a body when its answer was sent.
-    `reading_timeout_s`: in which a client reads LEAST_READ_BYTES of what it asked for, or all that is left.
-    `linger_s`: how long we read on after a refusal. Closed at once, a connection may lose it on its way.
-    """
-
-    connections: Connections
-    max_head_bytes: int = 65_536
-    head_timeout_s: float = 10.0
-    reading_timeout_s: float = 20.0
-    linger_s: float = 2.0
 
 
 def bounded(bounds: Bounds) -> type[HttpToolsProtocol]:
@@ -46,20 +27,6 @@ def bounded(bounds: Bounds) -> type[HttpToolsProtocol]:
             super().__init__(bounds, *arguments, **options)
 
     return WithBounds
-
-
-class HeldFlow(FlowControl):
-    """Uvicorn's flow control, which does not read on while `is_held`."""
-
-    is_held = False
-
-    def hold(self) -> None:
-        self.is_held = True
-        self.pause_reading()
-
-    def resume_reading(self) -> None:
-        if not self.is_held:
-            super().resume_reading()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -221,7 +188,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer so when everything before is answered, and close the connection."""
         if self._refusal is not None:
             return
-        self._refusal = refusal(status, why, *self.server_state.default_headers, *headers)
+        default_headers = self.server_state.default_headers
+        self._refusal = refusal(status, why, *default_headers, *headers, has_body=not self._is_asked_with_head())
         self._unparsed = b""
         self.flow.hold()
         if self._is_in_body:
@@ -293,6 +261,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _is_asked_with_head(self) -> bool:
+        """Whether the request that is arriving is one whose answer has no body."""
+        has_method = self._is_in_body or (self._is_in_head and bool(self.url))
+        return has_method and self.parser.get_method() == b"HEAD"
 
     def _too_large(self) -> tuple[HTTPStatus, str]:
         why = f"the headers have more than the {self._bounds.max_head_bytes} bytes that they may have"

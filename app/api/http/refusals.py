@@ -10,8 +10,8 @@ from app.api.http.request_id import new_request_id
 log = logging.getLogger(__name__)
 
 
-def refusal(status: HTTPStatus, why: str, *more: tuple[bytes, bytes]) -> bytes:
-    """Return a whole answer after which the connection is closed. The log has its id, too."""
+def refusal(status: HTTPStatus, why: str, *more: tuple[bytes, bytes], has_body: bool = True) -> bytes:
+    """Return a whole answer after which the connection is closed; one to HEAD has no body. The log has its id, too."""
     request_id = new_request_id()
     log.info("request %s was refused before it was read: %d, %s", request_id, status, why)
     error_type = status.phrase.title().replace(" ", "")
@@ -26,4 +26,4 @@ def refusal(status: HTTPStatus, why: str, *more: tuple[bytes, bytes]) -> bytes:
         (b"connection", b"close"),
     ]
     lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode(), *(b": ".join(header) for header in headers)]
-    return b"\r\n".join([*lines, b"", content])
+    return b"\r\n".join([*lines, b"", content if has_body else b""])

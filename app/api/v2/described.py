@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.api.documented import Schema
+from app.api.documented import FILE, OCTETS, Schema
 from app.api.examples import item_of
 from app.api.http.routes import Operation
 from app.api.v2 import paths
@@ -33,8 +33,12 @@ def infer(manifest: Manifest) -> Mapping[str, Operation]:
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": {
-                "description": "the output tensors",
-                "content": {"application/json": {"schema": Schema(InferenceResponse, "serialization")}},
+                "description": f"the output tensors; those that are asked for as bytes follow the JSON, and header "
+                f"`{HEADER_LENGTH}` says where it ends",
+                "content": {
+                    "application/json": {"schema": Schema(InferenceResponse, "serialization")},
+                    OCTETS: {"schema": FILE},
+                },
             }
         },
     }

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
+from starlette.responses import Response
 
 from app.api.given import Given
 from app.api.http.routes import DirectRoute, Section, TypedRoute, get, post
@@ -31,10 +32,10 @@ def _get(path: str, handler: Callable[..., Any], summary: str = "", **options: A
     return get(path, handler, 400, 404, tell=tell, summary=summary, **options)
 
 
-def _post(path: str, handler: Callable[..., Any], body: type[BaseModel], summary: str) -> TypedRoute:
+def _post(path: str, handler: Callable[..., Any], body: type[BaseModel], summary: str, **options: Any) -> TypedRoute:
     # Read by hand: clients send it without a Content-Type, or not at all.
     asked = {"requestBody": {"content": {"application/json": {"schema": body.model_json_schema()}}}}
-    return post(path, handler, 400, 404, tell=tell, summary=summary, openapi_extra=asked)
+    return post(path, handler, 400, 404, tell=tell, summary=summary, openapi_extra=asked, **options)
 
 
 OTHERS = (
@@ -65,6 +66,6 @@ OTHERS = (
     _get(paths.STATISTICS, statistics.model_statistics, "What a model has done"),
     _get(paths.VERSION_STATISTICS, statistics.version_statistics, "What one version has done"),
     _post(paths.INDEX, models.index, IndexRequest, "Every version and its state"),
-    _post(paths.LOAD, models.load, LoadRequest, "Load the newest version"),
-    _post(paths.UNLOAD, models.unload, LoadRequest, "Unload a model"),
+    _post(paths.LOAD, models.load, LoadRequest, "Load the newest version", response_class=Response),
+    _post(paths.UNLOAD, models.unload, LoadRequest, "Unload a model", response_class=Response),
 )

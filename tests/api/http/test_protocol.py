@@ -105,6 +105,13 @@ def test_what_follows_good_requests_comes_after_their_answers_and_not_instead(po
     require_one_form(bad)
 
 
+@pytest.mark.parametrize("sent", [one for one in NO_REQUEST.values() if one.startswith(HEAD)])
+def test_what_asks_with_head_and_is_no_request_is_refused_without_a_body(port, sent):
+    head, end, body = received(port, sent.replace(b"POST", b"HEAD")).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert (end, body) == (b"\r\n\r\n", b"")
+
+
 def test_a_body_that_turns_out_to_be_none_is_answered_once_and_in_its_turn(port):
     broken_later = (CHUNKED + b"3\r\nabc\r\n", 0.2, b"zz\r\n")
     assert [answer.status for answer in answers(received(port, *broken_later))] == [400]

@@ -1,0 +1,79 @@
+"""Each path is written once: whatever else must know of a route asks the route."""
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from conftest import eventually
+
+import app.api
+from app.api.app import SECTIONS
+from app.api.given import Given
+from app.api.http.aside import Aside
+from app.api.http.limits import Limits
+from app.api.http.routes import DirectRoute
+from app.telemetry import Telemetry
+
+FOLDER = Path(app.api.__file__).parent
+
+
+@pytest.fixture
+def routes(engine):
+    aside = Aside()
+    given = Given(engine, Telemetry(), Limits(), aside)
+    yield [route for section in SECTIONS for route in section(given).routes]
+    aside.close()
+
+
+def texts_of(source: str) -> list[str]:
+    """Every text in a program but its docstrings, with {} for what is put into it."""
+    tree = ast.parse(source)
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            found.append("".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not {id(node)} & (parts | docs):
+            found.append(node.value)
+    return found
+
+
+def test_the_beginning_of_a_path_is_written_in_one_place(routes):
+    begins = {route.path.split("/")[1] for route in routes} - {""}
+    place = re.compile(rf"(?<![\w}}./])/({'|'.join(sorted(begins))})(?![\w-])[^ `;,]*")
+    written = Counter(
+        match[0]
+        for file in FOLDER.rglob("*.py")
+        for text in texts_of(file.read_text())
+        for match in place.finditer(text)
+    )
+    known = {"/v1/models": 1, "/v2": 1, "/hf/models/{model}": 1, "/pages/{path:path}": 1, "/redoc": 1}
+    known |= {"/health/live": 1, "/health/ready": 1, "/metrics": 1}
+    assert written == known
+
+
+def test_no_method_of_a_path_has_two_routes(routes):
+    places = Counter((route.method, route.path) for route in routes)
+    assert not [place for place, count in places.items() if count > 1]
+    direct = {route.path for route in routes if isinstance(route, DirectRoute)}
+    assert not direct & {route.path for route in routes if not isinstance(route, DirectRoute)}
+
+
+def test_every_route_answers_and_what_is_documented_is_a_route(routes, client):
+    known = {(route.method, route.path) for route in routes}
+    names = {"model": "tiny-sentiment", "version": "1", "task": "text-classification", "picture": "x", "path:path": "x"}
+    for method, path in known:
+        reply = client.request(method, re.sub(r"{([^}]+)}", lambda match: names[match[1]], path))
+        assert reply.status_code != 405, path
+        assert "there is nothing at" not in reply.text or "pages" in path
+    eventually(lambda: client.get("/health/ready").status_code == 200)
+    for path, operations in client.get("/openapi.json").json()["paths"].items():
+        for method in operations:
+            assert any(method.upper() == one and fits(pattern, path) for one, pattern in known), path
+
+
+def fits(pattern: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", pattern), path) is not None
