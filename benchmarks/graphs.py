@@ -138,7 +138,7 @@ def _publish_text(graph: Graph) -> None:
         graph.repository,
         graph.model,
         {"model.onnx": file, "tokenizer.json": tokenizer_file()},
-        task=TextClassification.name,
+        task=TextClassification.contract.name,
         runtime="onnx",
         graphs={"model": "model.onnx"},
         inputs=tuple(TensorSpec(name=name, datatype="INT64", shape=(-1, -1)) for name in names),

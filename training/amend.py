@@ -67,7 +67,7 @@ def amend(root: Path, name: str, *, tiny: bool = False, source: str | None = Non
     if stated and not source and not HUB_ID.fullmatch(stated):
         raise TrainingError(f"{name} was made of data of one's own, {stated!r}; say with --source where that lies")
     files, kind = repository.verify(manifest), TASKS[manifest.task]
-    task = kind(kind.Config.model_validate(manifest.config), files)
+    task = kind.own(kind.open(manifest.config, files))
     options = RuntimeOptions(device="cpu", precision=manifest.precision)
     sessions = {graph: RUNTIMES[manifest.runtime](files[file], options) for graph, file in manifest.graphs.items()}
     measured = faithfulness(task, sessions, recipe.held_out(Run(Path(), tiny=tiny, source=source or stated)))

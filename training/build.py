@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from app.errors import InvalidArtifact
 from app.independence.examples import require_independent_rows as prove
@@ -21,7 +22,7 @@ from app.repository.publish import publish
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
-from app.tasks.base import Task, predict_json
+from app.tasks.view import View, predict_json
 from app.tensors import Session
 from training.card.markdown import MARKDOWN, card_files
 from training.data.own.names import public_name
@@ -130,12 +131,12 @@ def judge(recipe: Recipe, draft: Draft, run: Run) -> str:
     return f"It is no better than a simpler way: {'; '.join(is_level)}." if is_level else ""
 
 
-def load_task(task: str, draft: Draft) -> Task:
+def load_task(task: str, draft: Draft) -> View[Any]:
     kind = TASKS[task]
-    return kind(kind.Config.model_validate(dict(draft.config)), draft.files)
+    return kind.own(kind.open(dict(draft.config), draft.files))
 
 
-def open_draft(name: str, draft: Draft) -> tuple[Task, dict[str, Session]]:
+def open_draft(name: str, draft: Draft) -> tuple[View[Any], dict[str, Session]]:
     """The very task and runtime that will serve it."""
     load = RUNTIMES[draft.runtime]
     options = RuntimeOptions(device="cpu", precision=draft.precision)
@@ -153,7 +154,7 @@ def require_independent_rows(recipe: Recipe, draft: Draft) -> None:
         raise TrainingError(f"{recipe.name} is not published: {error}") from error
 
 
-def golden_examples(task: Task, sessions: Mapping[str, Session], draft: Draft) -> tuple[Golden, ...]:
+def golden_examples(task: View[Any], sessions: Mapping[str, Session], draft: Draft) -> tuple[Golden, ...]:
     """Answer the draft's examples."""
     golden = []
     for example in draft.examples:

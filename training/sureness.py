@@ -13,7 +13,7 @@ import numpy as np
 from app.repository.repository import ModelRepository
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.text_classification import TextClassification
+from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from training.card.intervals import HEADING
 from training.errors import TrainingError, progress
 from training.measures.verdict import MAJORITY
@@ -40,7 +40,7 @@ def of_sentiment(files: Files, run: Run) -> str:
     from training.recipes.sentiment import load_task
 
     texts, trained_task = load_texts(run), load_task(run)
-    task = TextClassification(CONFIG, files)
+    task = TextClassification(TextClassificationKernel(CONFIG, files))
     session = load_onnx(files["model.onnx"], RuntimeOptions(device="cpu"))
     asked = texts.test.text
     beside = {

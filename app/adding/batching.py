@@ -4,7 +4,7 @@ from app.adding.graph import Answered, Graph
 from app.independence import tensors
 from app.repository.manifest import Batching
 from app.runtimes.signature import Bounds
-from app.tasks.tensors import RawTensors, RawTensorsConfig
+from app.tasks.tensors import RawTensorsConfig, TensorsKernel
 from app.tensors import GraphRefused
 
 LARGEST = Batching().max_batch_size
@@ -36,7 +36,7 @@ def why_unbatched(graph: Graph, answered: Answered, config: RawTensorsConfig | N
         for sizes in ([others, answered.sizes] if others != answered.sizes else [others])
     ]
     return tensors.why_unbatched(
-        RawTensors(config.model_copy(update={"probe": "none"}), {}),
+        TensorsKernel(config.model_copy(update={"probe": "none"}), {}),
         graph.session,
         graph.program,
         graph.signature.inputs,

@@ -18,7 +18,7 @@ from app.repository.manifest import Batching, Manifest, Provenance, is_model_nam
 from app.repository.publish import publish
 from app.runtimes.refusals import sentence
 from app.serving.model import load
-from app.tasks.tensors import EXAMPLE, RawTensors
+from app.tasks.tensors import EXAMPLE, RawTensors, TensorsKernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,13 @@ def _publish(files: dict[str, Path], file: str, name: str, models: Path, wishes:
     if config.probe == "example" and finding.row is not None:
         files[EXAMPLE] = files[file].parent / EXAMPLE
         write_example(files[EXAMPLE], finding.row)
-    golden, limits = golden_example(RawTensors(config, files), graph.session, finding.row, finding.fault)
+    golden, limits = golden_example(RawTensors(TensorsKernel(config, files)), graph.session, finding.row, finding.fault)
     manifest = publish(
         models,
         name,
         files,
         check=lambda manifest, published: load(manifest, lambda: published, ON_CPU),
-        task=RawTensors.name,
+        task=RawTensors.contract.name,
         description=f"{file}, served as it is: tensors in, tensors out.",
         runtime=graph.runtime,
         graphs={"model": file},

@@ -10,8 +10,9 @@ from app.adding.sizes import Sizes
 from app.errors import InvalidInput
 from app.repository.golden import difference
 from app.repository.manifest import Golden
-from app.tasks.base import predict_alone, to_json
-from app.tasks.tensors import RawTensors, RawTensorsParameters, TensorsInput, as_lists, read_arrays
+from app.tasks.nested_lists import as_lists
+from app.tasks.tensors import RawTensors, RawTensorsParameters, TensorsInput, read_arrays
+from app.tasks.view import predict_alone, to_json
 from app.tensors import NUMPY_TYPES, Array, Session, Tensors
 
 MAX_GOLDEN_NUMBERS = 10_000  # a manifest and a page of documentation hold them
@@ -62,7 +63,7 @@ def _cast(name: str, array: Array, kind: np.dtype[np.generic]) -> Array:
 
 
 def golden_example(
-    task: RawTensors, session: Session, row: Tensors | None, fault: str
+    view: RawTensors, session: Session, row: Tensors | None, fault: str
 ) -> tuple[tuple[Golden, ...], tuple[str, ...]]:
     """Return the answer to a row as a golden example; or none, and in words why not.
 
@@ -71,7 +72,7 @@ def golden_example(
     if row is None:
         return (), (f"Has no golden example: it answers neither ones nor zeros ({fault}), and none was given.",)
     item = TensorsInput({name: as_lists(array) for name, array in row.items()})
-    first, second = (predict_alone(task, {"model": session}, item, RawTensorsParameters()) for _ in range(2))
+    first, second = (predict_alone(view, {"model": session}, item, RawTensorsParameters()) for _ in range(2))
     arrays = [*row.values(), *(np.asarray(value) for value in first.root.values())]
     count = sum(array.size for array in arrays)
     if count > MAX_GOLDEN_NUMBERS:

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, FailFast, Field, RootModel, create_model
 from pydantic.fields import FieldInfo
 
-from app.tasks.base import Task
+from app.tasks.contract import Contract
 from app.tasks.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
+class Bodies:
     """What `POST …/predict` takes and gives for a model of one task, or `…/explain` for its explanation."""
 
     Request: type[BaseModel]
@@ -21,25 +21,29 @@ class Contract:
 
 
 @cache
-def contract_of(task: type[Task], max_items: int) -> Contract:
+def bodies_of(contract: Contract, max_items: int) -> Bodies:
     """The length of a request is part of its schema: a longer one is refused before its items are looked at."""
-    prefix = task.__name__
+    prefix = contract.title
+    Item, Output = contract.Input, contract.Output
     item = Annotated[
-        task.Input,  # type: ignore[name-defined]
-        BeforeValidator(_bare(task.Input), json_schema_input_type=_written(task.Input)),
+        Item,  # type: ignore[valid-type]
+        BeforeValidator(_bare(Item), json_schema_input_type=_written(Item)),
     ]
-    return Contract(
+    return Bodies(
         Request=create_model(
             f"{prefix}Request",
             __base__=Schema,
             inputs=(list[item], Field(min_length=1, max_length=max_items, description="items, answered in order")),
-            parameters=(task.Parameters, Field(default_factory=task.Parameters, description="hold for every item")),
+            parameters=(
+                contract.Parameters,
+                Field(default_factory=contract.Parameters, description="hold for every item"),
+            ),
         ),
         Response=create_model(
             f"{prefix}Response",
             model=(str, Field(description="name of the model that answered")),
             version=(int, Field(description="its version")),
-            outputs=(list[task.Output], Field(description="one entry for each input")),  # type: ignore[name-defined]
+            outputs=(list[Output], Field(description="one entry for each input")),  # type: ignore[valid-type]
         ),
     )
 

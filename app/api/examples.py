@@ -6,7 +6,8 @@ from typing import Any
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
 from app.tasks import TASKS
-from app.tasks.tensors import RawTensors, RawTensorsConfig, as_lists, example_item
+from app.tasks.nested_lists import as_lists
+from app.tasks.tensors import RawTensors, RawTensorsConfig, example_item
 
 MOST_ELEMENTS = 10_000  # of an example on a page
 
@@ -17,11 +18,11 @@ def example_request(manifest: Manifest) -> dict[str, Any] | None:
     None if it would be too long to read.
     """
     golden = shown_golden(manifest)
-    if golden is None and manifest.task == RawTensors.name:
+    if golden is None and manifest.task == RawTensors.contract.name:
         item = item_of(manifest)
         return None if item is None else {"inputs": [item]}
     if golden is None:
-        return {"inputs": [TASKS[manifest.task].example]}
+        return {"inputs": [TASKS[manifest.task].contract.example]}
     return {"inputs": [golden.input], "parameters": golden.parameters}
 
 
@@ -30,7 +31,7 @@ def item_of(manifest: Manifest) -> dict[str, Any] | None:
 
     None for other tasks, and if it would be too long to read.
     """
-    if manifest.task != RawTensors.name:
+    if manifest.task != RawTensors.contract.name:
         return None
     item = example_item(RawTensorsConfig.model_validate(manifest.config))
     small = sum(array.size for array in item.values()) <= MOST_ELEMENTS
@@ -39,7 +40,7 @@ def item_of(manifest: Manifest) -> dict[str, Any] | None:
 
 def item_in_words(manifest: Manifest) -> str:
     """Return names, types and shapes of what an item holds, "" for other tasks."""
-    if manifest.task != RawTensors.name:
+    if manifest.task != RawTensors.contract.name:
         return ""
     config = RawTensorsConfig.model_validate(manifest.config)
     first = 1 if config.batched else 0

@@ -11,14 +11,14 @@ from app.independence.proof import why_dependent
 from app.independence.together import Untried
 from app.independence.trial import COUNT
 from app.runtimes import PROGRAMS
-from app.tasks.base import Task
+from app.tasks.view import View
 from app.tensors import Session, Tensors
 
 MOST_ROWS = 8
 
 
 def require_independent_rows(
-    task: Task,
+    view: View[Any],
     sessions: Mapping[str, Session],
     runtime: str,
     graphs: Mapping[str, Path],
@@ -29,24 +29,26 @@ def require_independent_rows(
 
     `graphs` are the files of `sessions`. `examples` are requests, each an input and parameters as JSON values.
     """
-    rows = _rows(task, examples)
+    rows = _rows(view, examples)
     if largest == 1 or not rows:
         return
     programs = {graph: PROGRAMS[runtime](path) for graph, path in graphs.items()}
     try:
-        fault = why_dependent(task, sessions, programs, [rows], largest)
+        fault = why_dependent(view.kernel, sessions, programs, [rows], largest)
     except Untried as error:
         fault = f"a row cannot be answered alone: {error}"
     if fault:
         raise InvalidArtifact(f"rows influence each other, and would share batches of up to {largest}: {fault}")
 
 
-def _rows(task: Task, examples: Iterable[tuple[Any, Mapping[str, Any]]]) -> list[Tensors]:
+def _rows(view: View[Any], examples: Iterable[tuple[Any, Mapping[str, Any]]]) -> list[Tensors]:
     """At least COUNT rows that may share a batch, or none if the examples make none."""
     groups: dict[Hashable, list[Tensors]] = defaultdict(list)
     for item, parameters in examples:
-        prepared = task.preprocess(task.Input.model_validate(item), task.Parameters.model_validate(parameters))
+        prepared = view.preprocess(
+            view.contract.Input.model_validate(item), view.contract.Parameters.model_validate(parameters)
+        )
         for row in prepared.rows:
-            groups[task.group(row)].append(row)
+            groups[view.kernel.group(row)].append(row)
     rows = max(groups.values(), key=len, default=[])[:MOST_ROWS]
     return list(islice(cycle(rows), max(COUNT, len(rows)))) if rows else []

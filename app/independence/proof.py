@@ -15,13 +15,13 @@ from app.tensors import Session, Tensors
 
 
 class Runs(Protocol):
-    """What is needed of a task."""
+    """What is needed of a kernel."""
 
     def run(self, sessions: Mapping[str, Session], rows: Sequence[Tensors]) -> list[Tensors]: ...
 
 
 def why_dependent(
-    task: Runs,
+    kernel: Runs,
     sessions: Mapping[str, Session],
     programs: Mapping[str, Program] | None,
     batches: Sequence[Sequence[Tensors]],
@@ -34,14 +34,14 @@ def why_dependent(
     least COUNT rows each, which may share one. Raises Untried if the model cannot answer them one by one, Late after
     `end` of the monotonic clock, and MemoryError if memory runs out.
     """
-    answer = partial(task.run, sessions)
+    answer = partial(kernel.run, sessions)
     try:
         alone = [answers_alone(answer, rows) for rows in batches]
     except InferenceFailed as error:
         return str(error)
     recorders = {graph: Recorder(session) for graph, session in sessions.items()}
     try:
-        task.run(recorders, batches[0][:COUNT])
+        kernel.run(recorders, batches[0][:COUNT])
     except MemoryError:
         raise
     except Exception as error:
@@ -49,7 +49,7 @@ def why_dependent(
     for graph, program in (programs or {}).items():
         for batch in recorders[graph].batches:
             if not any(array.shape[:1] == (COUNT,) for array in batch.values()):
-                continue  # the task gives each row to the graph by itself
+                continue  # the kernel gives each row to the graph by itself
             if fault := fault_of_operators(program, batch, end):
                 return fault
     faults = (fault_together(answer, rows, one, largest) for rows, one in zip(batches, alone, strict=True))

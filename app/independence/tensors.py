@@ -9,7 +9,7 @@ from app.independence.proof import why_dependent
 from app.independence.rows import some_rows
 from app.independence.together import Untried
 from app.runtimes.program import Program
-from app.tasks.tensors import RawTensors
+from app.tasks.tensors import TensorsKernel
 from app.tensors import NUMPY_TYPES, Array, Session, Tensors, TensorSpec
 
 PROOF = 1
@@ -21,7 +21,7 @@ INTEGERS = ((0, 1), (1, 2), (0,), (1,))  # are valid tokens, classes or places a
 
 
 def why_unbatched(
-    task: RawTensors,
+    kernel: TensorsKernel,
     session: Session,
     program: Program,
     inputs: Sequence[TensorSpec],
@@ -41,7 +41,7 @@ def why_unbatched(
         for choices in _choices(inputs, valid):
             batches = [some_rows(inputs, each, choices, NUM_ROWS, seed) for seed in SEEDS]
             try:
-                if fault := why_dependent(task, {"model": session}, programs, batches, largest, end):
+                if fault := why_dependent(kernel, {"model": session}, programs, batches, largest, end):
                     return fault
             except Untried as error:
                 untried = untried or f"a row cannot be answered alone: {error}"

@@ -224,7 +224,7 @@ class LocalEngine:
         return manifest, live.opened.card[file]
 
     def find_items(self, name: str, query: str, limit: int) -> Sequence[Any]:
-        return self._find(name, None).task.find_items(query, limit)
+        return self._find(name, None).find_items(query, limit)
 
     async def predict(
         self,
@@ -254,7 +254,7 @@ class LocalEngine:
     ) -> Inference:
         model = self._find(name, version, lambda now: read_for is None or has_same_tensors(now, read_for))
         outputs, timing = await model.infer(inputs, deadline, priority, caller)
-        return Inference(model.manifest, outputs, model.task.class_names, timing)
+        return Inference(model.manifest, outputs, model.kernel.class_names, timing)
 
     def is_ready(self, name: str, version: int | None = None) -> bool:
         try:
@@ -377,7 +377,7 @@ class LocalEngine:
 
 def takes_same_items(one: Manifest, other: Manifest) -> bool:
     """Return whether items that were read for one version can be answered by the other."""
-    return one.task == other.task and (not TASKS[one.task].takes_tensors or has_same_tensors(one, other))
+    return one.task == other.task and (not TASKS[one.task].Kernel.takes_any_tensors or has_same_tensors(one, other))
 
 
 def has_same_tensors(one: Manifest, other: Manifest) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from app.errors import InvalidInput, Overloaded, PayloadTooLarge
 from app.serving.batcher import Answers, answer_by, weight_of
 from app.serving.pool import Pool
-from app.tasks.base import Needs, Prepared, Task, require_parameters
+from app.tasks.view import Needs, Prepared, View, require_parameters
 from app.tensors import Tensors
 
 FEW_ITEMS = 4  # that a request may have to be prepared on the event loop, if they are quick
@@ -38,16 +38,16 @@ class Items:
         self._max_rows = max_rows
         self._max_pixels = max_pixels
         self._refused = refused
-        self._effort_s: dict[str, float] = {}  # what an item without pixels takes, by the name of the task
+        self._effort_s: dict[str, float] = {}  # what an item without pixels takes, by the name of the view
 
     async def prepare(
-        self, task: Task, items: Sequence[Any], parameters: Any, deadline: float, caller: str
+        self, view: View[Any], items: Sequence[Any], parameters: Any, deadline: float, caller: str
     ) -> list[Prepared]:
         """The rows of each item.
 
         Raises InvalidInput and PayloadTooLarge, which name the item, Overloaded and DeadlineExceeded.
         """
-        require_parameters(task, parameters)
+        require_parameters(view, parameters)
         num_rows = 0
 
         def prepare_one(item: tuple[int, Any, float]) -> Prepared:
@@ -55,36 +55,36 @@ class Items:
             position, value, effort = item
             started = perf_counter()
             try:
-                prepared = task.preprocess(value, parameters)
+                prepared = view.preprocess(value, parameters)
             except InvalidInput as error:
-                raise error.under("inputs", position) from None
-            self._learn(task, (perf_counter() - started) / effort)
+                raise view.located(error, position) from None
+            self._learn(view, (perf_counter() - started) / effort)
             num_rows += len(prepared.rows)
             if num_rows > self._max_rows:  # all before this one have been begun; so no more are than need be
                 raise self._too_many(position, num_rows)
             return prepared
 
-        if len(items) <= FEW_ITEMS and all(map(task.is_quick, items)):
+        if len(items) <= FEW_ITEMS and all(map(view.is_quick, items)):
             prepared = [prepare_one((i, item, 1.0)) for i, item in enumerate(items)]
         else:
             async with answer_by(deadline):
-                needs = await self._needs(task, items, caller)
+                needs = await self._needs(view, items, caller)
                 efforts = [1 + one.pixels / PIXELS_OF_AN_ITEM for one in needs]
-                item_s = [self._effort_s.get(task.name, 0.0) * effort for effort in efforts]
-                self._admit(task, item_s, deadline, caller)
+                item_s = [self._effort_s.get(view.contract.name, 0.0) * effort for effort in efforts]
+                self._admit(view, item_s, deadline, caller)
                 prepared = await self._pools.before.map(
                     prepare_one,
                     list(zip(range(len(items)), items, efforts, strict=True)),
                     item_s,
                     [one.num_bytes if one.num_bytes >= LARGE_BYTES else 0 for one in needs],
                     caller=(caller, self._name),
-                    weight=weight_of(task.priority),
+                    weight=weight_of(view.priority),
                 )
         return prepared
 
     async def finish(
         self,
-        task: Task,
+        view: View[Any],
         prepared: Sequence[Prepared],
         answers: Answers[Tensors],
         parameters: Any,
@@ -98,23 +98,23 @@ class Items:
             position += len(one.rows)
 
         def finish_one(item: tuple[Prepared, Sequence[Tensors]]) -> Any:
-            return task.postprocess(*item, parameters)
+            return view.postprocess(*item, parameters)
 
-        if len(mine) <= FEW_ITEMS and task.answers_quickly:
+        if len(mine) <= FEW_ITEMS and view.answers_quickly(answers.values):
             return [finish_one(item) for item in mine]
         async with answer_by(deadline):
             return await self._pools.after.map(
-                finish_one, mine, [0.0] * len(mine), caller=(caller, self._name), weight=weight_of(task.priority)
+                finish_one, mine, [0.0] * len(mine), caller=(caller, self._name), weight=weight_of(view.priority)
             )
 
-    async def _needs(self, task: Task, items: Sequence[Any], caller: str) -> Sequence[Needs]:
+    async def _needs(self, view: View[Any], items: Sequence[Any], caller: str) -> Sequence[Needs]:
         """What each item needs. Raises PayloadTooLarge where that is too much for one request."""
-        if not task.has_needs:
+        if not view.has_needs:
             return [Needs()] * len(items)
 
         def needs_of(item: tuple[int, Any]) -> Needs:
             try:
-                return task.needs(item[1])
+                return view.needs(item[1])
             except InvalidInput as error:
                 raise error.under("inputs", item[0]) from None
 
@@ -123,7 +123,7 @@ class Items:
             list(enumerate(items)),
             [0.0] * len(items),
             caller=(caller, self._name),
-            weight=weight_of(task.priority),
+            weight=weight_of(view.priority),
         )
         pixels = 0
         for i, one in enumerate(found):
@@ -135,16 +135,16 @@ class Items:
                 ).under("inputs", i)
         return found
 
-    def _admit(self, task: Task, item_s: Sequence[float], deadline: float, caller: str) -> None:
+    def _admit(self, view: View[Any], item_s: Sequence[float], deadline: float, caller: str) -> None:
         patience, seconds = deadline - asyncio.get_running_loop().time(), sum(item_s)
-        wait = self._pools.before.wait_s((caller, self._name), seconds, weight_of(task.priority))
+        wait = self._pools.before.wait_s((caller, self._name), seconds, weight_of(view.priority))
         if wait and wait + seconds > patience:
             self._refused("preprocess", len(item_s))
             raise Overloaded(f"reading the inputs would begin in about {wait:.2f} s, which is too late", wait)
 
-    def _learn(self, task: Task, seconds: float) -> None:
-        before = self._effort_s.get(task.name, 0.0)
-        self._effort_s[task.name] = before + LEARNING_RATE * (seconds - before)
+    def _learn(self, view: View[Any], seconds: float) -> None:
+        before = self._effort_s.get(view.contract.name, 0.0)
+        self._effort_s[view.contract.name] = before + LEARNING_RATE * (seconds - before)
 
     def _too_many(self, position: int, num_rows: int) -> PayloadTooLarge:
         return PayloadTooLarge(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, nullcontext
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,11 +30,11 @@ from app.serving.company import largest_batch
 from app.serving.curve import LatencyCurve, measure
 from app.serving.items import Items, Pools
 from app.serving.plan import Plan, Tuning
-from app.serving.refusals import tell_refusals
 from app.serving.signature import require_signature
 from app.tasks import TASKS
-from app.tasks.base import Task, predict_json
-from app.tasks.explanations import explanations
+from app.tasks.kernel import Kernel
+from app.tasks.refusals import refusal_of
+from app.tasks.view import View, predict_json
 from app.telemetry import ModelObserver
 from app.tensors import Session, Tensors
 
@@ -66,7 +66,9 @@ class Loaded:
     manifest: Manifest
     verify: Callable[[], Mapping[str, Path]]
     options: RuntimeOptions
-    task: Task
+    kernel: Kernel
+    views: Sequence[View[Any]]
+    """Its own first."""
     sessions: Mapping[str, Session]
     max_batch_size: int = 1
     instances: int = 1
@@ -107,11 +109,11 @@ def load(
         loaded.curve, loaded.plan = plan.curve, plan
         return loaded
     loaded = open_version(manifest, verify, replace(options, threads=1), options.threads)
-    if not loaded.task.probe(loaded.task.lengths[0]):
+    if not loaded.kernel.probe(loaded.kernel.lengths[0]):
         loaded.curve = GUESSED
         return loaded
     loaded.curve = measure(
-        partial(run_probe, loaded), loaded.task.lengths, loaded.max_batch_size, budget_s=MEASURE_BUDGET_S
+        partial(run_probe, loaded), loaded.kernel.lengths, loaded.max_batch_size, budget_s=MEASURE_BUDGET_S
     )
     # The largest batches were only tried; sixteen photos take 160 MB.
     with ExitStack() as stack:
@@ -130,9 +132,9 @@ def open_version(
     """
     if manifest.task not in TASKS:
         raise InvalidArtifact(f"task {manifest.task!r} is not known; there are: {', '.join(TASKS)}")
-    kind, files = TASKS[manifest.task], verify()
+    task, files = TASKS[manifest.task], verify()
     try:
-        task = kind(kind.Config.model_validate(manifest.config), files)
+        kernel = task.open(manifest.config, files)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -141,10 +143,12 @@ def open_version(
         raise InvalidArtifact(f"config names {error}, which is not among the files") from error
     sessions = open_sessions(manifest, files, options)
     on_cpu = all(session.placement.device == "cpu" for session in sessions.values())
-    loaded = Loaded(manifest, verify, options, task, sessions, instances=instances if on_cpu else 1)
+    loaded = Loaded(
+        manifest, verify, options, kernel, task.views(kernel), sessions, instances=instances if on_cpu else 1
+    )
     warm_up(loaded)
     check_golden(loaded)
-    loaded.max_batch_size = largest_batch(manifest, task, sessions, files)
+    loaded.max_batch_size = largest_batch(manifest, kernel, sessions, files)
     return loaded
 
 
@@ -155,11 +159,11 @@ def open_sessions(manifest: Manifest, files: Mapping[str, Path], options: Runtim
 
 def check_golden(loaded: Loaded) -> None:
     """Raises InvalidArtifact at the first golden example whose answer differs from the known one."""
-    task = loaded.task
+    own = loaded.views[0]
     for i, golden in enumerate(loaded.manifest.golden):
         try:
-            output = predict_json(task, loaded.sessions, golden.input, golden.parameters)
-            expected, found = task.comparable(golden.output), task.comparable(output)
+            output = predict_json(own, loaded.sessions, golden.input, golden.parameters)
+            expected, found = own.comparable(golden.output), own.comparable(output)
         except Exception as error:
             raise InvalidArtifact(f"golden example {i} fails: {error}") from error
         if where := difference(expected, found, golden.tolerance):
@@ -168,13 +172,13 @@ def check_golden(loaded: Loaded) -> None:
 
 def run_probe(loaded: Loaded, rows: int, length: int) -> None:
     """Run a batch of the task's probe rows, if it knows one; raises what the sessions raise."""
-    if row := loaded.task.probe(length):
-        loaded.task.run(loaded.sessions, [row] * rows)
+    if row := loaded.kernel.probe(length):
+        loaded.kernel.run(loaded.sessions, [row] * rows)
 
 
 def warm_up(loaded: Loaded) -> None:
     """What is allocated or compiled on first use is so after this."""
-    run_probe(loaded, 1, loaded.task.lengths[0])
+    run_probe(loaded, 1, loaded.kernel.lengths[0])
 
 
 def restore(loaded: Loaded) -> None:
@@ -193,22 +197,23 @@ class Model:
         self.manifest = loaded.manifest
         self.statistics = observer.statistics
         self.loaded = loaded
-        self.task = loaded.task
-        self._views = {view.name: view for view in (*self.task.views(), *explanations(self.task))}
+        self.kernel = loaded.kernel
+        self._own = loaded.views[0]
+        self._views = {view.contract.name: view for view in loaded.views}
         self._pools = pools
         self._name = f"{self.manifest.name}/{self.manifest.version}"
         self._items = Items(self._name, pools, max_rows=max_queue_size, max_pixels=max_pixels, refused=observer.refused)
         self._observer = observer
         self._max_queue_size = max_queue_size
-        task = loaded.task  # what the batcher calls does not refer to this model: no circle keeps it in memory
+        kernel = loaded.kernel  # what the batcher calls does not refer to this model: no circle keeps it in memory
         self._batcher: Batcher[Tensors, Tensors] = Batcher(
-            lambda rows: task.run(loaded.sessions, rows),
+            lambda rows: kernel.run(loaded.sessions, rows),
             curve=loaded.curve,
             max_batch_size=loaded.max_batch_size,
             max_queue_size=max_queue_size,
             observer=observer,
-            length=loaded.task.length,
-            group=loaded.task.group,
+            length=loaded.kernel.length,
+            group=loaded.kernel.group,
             check=lambda: warm_up(loaded),
             restore=partial(restore, loaded),
             num_workers=loaded.instances,
@@ -244,7 +249,7 @@ class Model:
         """How it uses this machine."""
         loaded = self.loaded
         measured = loaded.plan.measured if loaded.plan else loaded.loaded
-        alone_s = loaded.curve.seconds(1, loaded.task.lengths[0])
+        alone_s = loaded.curve.seconds(1, loaded.kernel.lengths[0])
         return Tuning(loaded.plan, loaded.options.threads, loaded.instances, measured, alone_s, self._batcher.slower)
 
     async def drain(self) -> None:
@@ -260,8 +265,17 @@ class Model:
         Raises InvalidInput that names the item, and whatever `Batcher.submit` raises.
         """
         return await self._counted(
-            self._predict(self.task if task is None else self._views[task], items, parameters, deadline, caller)
+            self._predict(self._own if task is None else self._views[task], items, parameters, deadline, caller)
         )
+
+    def find_items(self, query: str, limit: int) -> Sequence[Any]:
+        view = self._views.get("items")
+        if view is None:
+            raise InvalidInput(f"a model for {self.manifest.task} has no items to list; only one that recommends has")
+        item = view.contract.Input(query=query)
+        parameters = view.contract.Parameters(limit=limit)
+        found: Sequence[Any] = view.postprocess(view.preprocess(item, parameters), [], parameters)
+        return found
 
     async def infer(
         self, inputs: Tensors, deadline: float, priority: int = 0, caller: str = ""
@@ -296,18 +310,20 @@ class Model:
         return result, timing
 
     async def _predict(
-        self, task: Task, items: Sequence[Any], parameters: Any, deadline: float, caller: str
+        self, view: View[Any], items: Sequence[Any], parameters: Any, deadline: float, caller: str
     ) -> tuple[list[Any], Timing]:
         # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
-        self._batcher.admit(1, 0.0, deadline, task.priority, caller)
+        self._batcher.admit(1, 0.0, deadline, view.priority, caller)
         started = perf_counter()
-        prepared = await self._items.prepare(task, items, parameters, deadline, caller)
+        prepared = await self._items.prepare(view, items, parameters, deadline, caller)
         preprocessed = perf_counter()
         rows = [row for one in prepared for row in one.rows]
-        with tell_refusals(by_item=True) if task.takes_tensors else nullcontext():
-            answers = await self._batcher.submit(rows, deadline, task.priority, caller)
+        try:
+            answers = await self._batcher.submit(rows, deadline, view.priority, caller)
+        except InferenceFailed as error:
+            raise view.refused(error) from error.__cause__
         answered = perf_counter()
-        outputs = await self._items.finish(task, prepared, answers, parameters, deadline, caller)
+        outputs = await self._items.finish(view, prepared, answers, parameters, deadline, caller)
         return outputs, Timing(
             preprocess_s=preprocessed - started,
             queue_s=answers.queue_s,
@@ -324,8 +340,10 @@ class Model:
             async with answer_by(deadline):
                 rows = await self._pools.before.run(lambda: self._rows(inputs), 0.0, caller=(caller, self._name))
         preprocessed = perf_counter()
-        with tell_refusals(by_item=False):
+        try:
             answers = await self._batcher.submit(rows, deadline, priority, caller)
+        except InferenceFailed as error:
+            raise refusal_of(error, by_item=False) from error.__cause__
         answered = perf_counter()
         if sum(array.nbytes for row in answers.values for array in row.values()) <= FEW_BYTES:
             outputs = self._outputs(answers)
@@ -342,20 +360,20 @@ class Model:
 
     def _rows(self, inputs: Tensors) -> list[Tensors]:
         try:
-            require_signature(inputs, self.manifest.inputs, may_be_empty=self.task.takes_tensors)
-            num_rows = self.task.num_rows(inputs)
+            require_signature(inputs, self.manifest.inputs, may_be_empty=self.kernel.takes_any_tensors)
+            num_rows = self.kernel.num_rows(inputs)
             if num_rows > self._max_queue_size:
                 raise PayloadTooLarge(
                     f"these are {num_rows} rows, and a request may have {self._max_queue_size}; "
                     "send them in several requests"
                 )
-            return self.task.rows_of(inputs)
+            return self.kernel.rows_of(inputs)
         except InvalidInput as error:
             raise error.under("inputs") if error.details else error from None
 
     def _outputs(self, answers: Answers[Tensors]) -> Tensors:
         try:
-            outputs = self.task.batch_of(answers.values)
+            outputs = self.kernel.batch_of(answers.values)
             return {tensor.name: outputs[tensor.name] for tensor in self.manifest.outputs}
         except KeyError as error:
             raise InferenceFailed(f"the graph has no output {error}, though the manifest names it") from None

@@ -68,7 +68,7 @@ def tune(
                 loaded = open_version(
                     manifest.in_variant(variant), verify, replace(options, threads=threads), instances
                 )
-                if not loaded.task.probe(loaded.task.lengths[0]):
+                if not loaded.kernel.probe(loaded.kernel.lengths[0]):
                     raise InvalidArtifact("no row is known to measure with; it was added without --example")
             except (InvalidArtifact, ModelNotReady) as error:
                 fault = error
@@ -104,7 +104,7 @@ def splits(cores: int) -> Iterator[int]:
 def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
     run, others = partial(run_probe, loaded), watch_others()
     repeats: dict[tuple[int, int], list[float]] = {}
-    alone = measure(run, loaded.task.lengths, 1, budget_s=ALONE_SHARE * seconds, num_lengths=NUM_LENGTHS)
+    alone = measure(run, loaded.kernel.lengths, 1, budget_s=ALONE_SHARE * seconds, num_lengths=NUM_LENGTHS)
     with ThreadPoolExecutor(loaded.instances) as threads:
 
         def run_on_all(rows: int, length: int) -> None:
@@ -115,7 +115,7 @@ def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
 
         curve = measure(
             run_on_all,
-            loaded.task.lengths,
+            loaded.kernel.lengths,
             loaded.max_batch_size,
             budget_s=(1 - ALONE_SHARE) * seconds,
             num_lengths=NUM_LENGTHS,

@@ -245,7 +245,7 @@ class Versions:
 
 
 def _log_live(loaded: Loaded) -> None:
-    manifest, curve, length = loaded.manifest, loaded.curve, loaded.task.lengths[0]
+    manifest, curve, length = loaded.manifest, loaded.curve, loaded.kernel.lengths[0]
     log.info(
         "%s version %d is live: %s, %d golden examples, %d x %d threads, best batch %d, %.1f ms%s",
         manifest.name, manifest.version,

@@ -1,26 +1,33 @@
 """Every task the service knows. A new kind of model adds one file and one line here."""
 
-from app.tasks.base import Task
-from app.tasks.embeddings import FeatureExtraction, SentenceSimilarity
-from app.tasks.image_classification import ImageClassification
-from app.tasks.image_generation import ImageGeneration
-from app.tasks.recommendation import Recommendation
-from app.tasks.summarization import Summarization
-from app.tasks.tensors import RawTensors
-from app.tasks.text_classification import TextClassification
-from app.tasks.time_series_forecasting import TimeSeriesForecasting
+from collections.abc import Mapping
 
-TASKS: dict[str, type[Task]] = {
+from app.tasks.base import Task
+from app.tasks.embeddings import FeatureExtraction, FeatureExtractionKernel, SentenceSimilarity
+from app.tasks.explanations.image import ImageExplanation
+from app.tasks.explanations.recommendation import RecommendationExplanation
+from app.tasks.explanations.summarization import SummarizationExplanation
+from app.tasks.explanations.text import TextExplanation
+from app.tasks.image_classification import ImageClassification, ImageClassificationKernel
+from app.tasks.image_generation import ImageGeneration, ImageGenerationKernel
+from app.tasks.recommendation import CatalogueSearch, Recommendation, RecommendationKernel
+from app.tasks.summarization import Summarization, SummarizationKernel
+from app.tasks.tensors import RawTensors, TensorsKernel
+from app.tasks.text_classification import TextClassification, TextClassificationKernel
+from app.tasks.time_series_forecasting import ForecastingKernel, TimeSeriesForecasting
+
+TASKS: Mapping[str, Task] = {
     task.name: task
     for task in (
-        ImageClassification,
-        TextClassification,
-        Summarization,
-        FeatureExtraction,
-        SentenceSimilarity,
-        Recommendation,
-        TimeSeriesForecasting,
-        ImageGeneration,
-        RawTensors,
+        Task(ImageClassificationKernel, ImageClassification, ImageExplanation),
+        Task(TextClassificationKernel, TextClassification, TextExplanation),
+        Task(RecommendationKernel, Recommendation, RecommendationExplanation, CatalogueSearch),
+        Task(SummarizationKernel, Summarization, FeatureExtraction, SentenceSimilarity, SummarizationExplanation),
+        Task(FeatureExtractionKernel, FeatureExtraction, SentenceSimilarity),
+        Task(FeatureExtractionKernel, SentenceSimilarity),
+        Task(ForecastingKernel, TimeSeriesForecasting),
+        Task(ImageGenerationKernel, ImageGeneration),
+        Task(TensorsKernel, RawTensors),
     )
 }
+"""By name: the kernel of each, its own view, and the others that a model of it has."""

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import FailFast, Field, model_validator
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tasks.base import Prepared
+from app.tasks.contract import Contract
 from app.tasks.schema import Schema
-from app.tasks.text import MAX_CHARACTERS, TextEncoder, TextTask
+from app.tasks.text import MAX_CHARACTERS, TextEncoder, TextKernel
+from app.tasks.view import Prepared, View
 from app.tensors import Array, Tensors
 
 MAX_SENTENCES = 4_000
@@ -52,13 +53,19 @@ class FeatureExtractionParameters(Schema):
         return self
 
 
-class EmbeddingTask(TextTask):
+class EmbeddingKernel(TextKernel):
+    """Its graph makes an `embedding` of each text, whatever that is used for; of length one, unless it says so."""
+
+    has_unit_length = True
+    prompts: Mapping[str, str] = {}
+
+
+class FeatureExtractionKernel(EmbeddingKernel):
     Config = EmbeddingConfig
 
-    def __init__(self, config: EmbeddingConfig, files: Mapping[str, Path], encoder: TextEncoder | None = None) -> None:
-        """`encoder` is that of another task of the same model, if it has been read before."""
-        super().__init__(encoder or TextEncoder(files[config.tokenizer], config.max_tokens))
-        self._config = config
+    def __init__(self, config: EmbeddingConfig, files: Mapping[str, Path]) -> None:
+        super().__init__(config, files)
+        self.has_unit_length, self.prompts = config.has_unit_length, config.prompts
 
 
 class SentenceComparison(Schema):
@@ -81,20 +88,27 @@ class SentenceSimilarityParameters(Schema):
     ] = False
 
 
-class SentenceSimilarity(EmbeddingTask):
+class SentenceSimilarity(View[EmbeddingKernel]):
     """Compare a sentence with others: the cosine of each to it, from -1 to 1, in their order."""
 
-    name = "sentence-similarity"
-    Input, Parameters, Output = SentenceComparison, SentenceSimilarityParameters, list[float]
-    example: ClassVar[dict[str, Any]] = {
-        "source_sentence": "The ferry leaves at seven.",
-        "sentences": ["The boat departs in the morning.", "She plays the violin."],
-    }
+    contract = Contract(
+        "sentence-similarity",
+        __qualname__,
+        __doc__,
+        Input=SentenceComparison,
+        Parameters=SentenceSimilarityParameters,
+        Output=list[float],
+        example={
+            "source_sentence": "The ferry leaves at seven.",
+            "sentences": ["The boat departs in the morning.", "She plays the violin."],
+        },
+    )
 
     def preprocess(self, item: SentenceComparison, parameters: SentenceSimilarityParameters) -> Prepared:
+        encoder, is_cut = self.kernel.encoder, parameters.truncate
         return Prepared(
-            [_row(self.encoder, item.source_sentence, parameters.truncate, "source_sentence")]
-            + [_row(self.encoder, text, parameters.truncate, "sentences", i) for i, text in enumerate(item.sentences)]
+            [_row(encoder, item.source_sentence, is_cut, "source_sentence")]
+            + [_row(encoder, text, is_cut, "sentences", i) for i, text in enumerate(item.sentences)]
         )
 
     def postprocess(
@@ -105,29 +119,33 @@ class SentenceSimilarity(EmbeddingTask):
         return cosines
 
 
-class FeatureExtraction(EmbeddingTask):
+class FeatureExtraction(View[EmbeddingKernel]):
     """Turn each text into a vector whose direction stands for its meaning."""
 
-    name = "feature-extraction"
-    Input, Parameters, Output = PassageInput, FeatureExtractionParameters, list[float]
-    also = (SentenceSimilarity.name,)
-    example: ClassVar[dict[str, Any]] = {"text": "The ferry leaves at seven."}
-    answers_quickly = True
+    contract = Contract(
+        "feature-extraction",
+        __qualname__,
+        __doc__,
+        Input=PassageInput,
+        Parameters=FeatureExtractionParameters,
+        Output=list[float],
+        example={"text": "The ferry leaves at seven."},
+    )
 
-    def views(self) -> Sequence[EmbeddingTask]:
-        return (SentenceSimilarity(self._config, {}, self.encoder),)
+    def answers_quickly(self, answers: Sequence[Tensors]) -> bool:
+        return True
 
     def check(self, parameters: FeatureExtractionParameters) -> None:
-        if self._config.has_unit_length and not parameters.normalize and parameters.dimensions is None:
+        if self.kernel.has_unit_length and not parameters.normalize and parameters.dimensions is None:
             raise InvalidInput("the graph gives vectors of length one, and others cannot be had").under("normalize")
-        if parameters.prompt_name is not None and parameters.prompt_name not in self._config.prompts:
-            there = ", ".join(self._config.prompts) or "none"
+        if parameters.prompt_name is not None and parameters.prompt_name not in self.kernel.prompts:
+            there = ", ".join(self.kernel.prompts) or "none"
             raise InvalidInput(f"no prompt {parameters.prompt_name!r:.40}; there are: {there}").under("prompt_name")
 
     def preprocess(self, item: PassageInput, parameters: FeatureExtractionParameters) -> Prepared:
-        prompt = "" if parameters.prompt_name is None else self._config.prompts[parameters.prompt_name]
+        prompt = "" if parameters.prompt_name is None else self.kernel.prompts[parameters.prompt_name]
         cut = parameters.truncation_direction
-        return Prepared([_row(self.encoder, item.text, parameters.truncate, "text", prompt=prompt, cut=cut)])
+        return Prepared([_row(self.kernel.encoder, item.text, parameters.truncate, "text", prompt=prompt, cut=cut)])
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: FeatureExtractionParameters

@@ -5,20 +5,23 @@ import binascii
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 from urllib.parse import unquote
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.errors import InvalidInput
-from app.tasks.base import Needs, Prepared, Task
+from app.tasks.contract import Contract
 from app.tasks.images import needs_of, read_square
+from app.tasks.kernel import Kernel
 from app.tasks.labels import Label, best_labels, read_labels
 from app.tasks.schema import Schema
+from app.tasks.view import Needs, Prepared, View
 from app.tensors import Tensors
 
 DATA_URL = re.compile(r"\s*data:[^,]{0,200};\s*base64\s*,", re.IGNORECASE)  # of whatever type it says (RFC 2397)
+CAT = Path(__file__).with_name("cat.jpg").read_bytes()
 TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
@@ -70,20 +73,36 @@ class ImageClassificationParameters(Schema):
     top_k: Annotated[int, Field(ge=1, le=10_000, description="how many labels to return")] = 5
 
 
-class ImageClassification(Task):
-    """Label what each picture shows; every label comes with its probability, best first."""
-
-    name = "image-classification"
-    Config, Input, Parameters = ImageClassificationConfig, ImageInput, ImageClassificationParameters
-    Output = list[Label]
-    binary_field = "image"
-    has_needs = True
-    example: ClassVar[dict[str, Any]] = {"image": to_base64(Path(__file__).with_name("cat.jpg").read_bytes())}
+class ImageClassificationKernel(Kernel):
+    Config = ImageClassificationConfig
 
     def __init__(self, config: ImageClassificationConfig, files: Mapping[str, Path]) -> None:
         self.image_size, self.resize_margin = config.image_size, config.resize_margin
-        self._labels = read_labels(files[config.labels])
-        self.class_names = {"probabilities": self._labels}
+        self.labels = read_labels(files[config.labels])
+        self.class_names = {"probabilities": self.labels}
+
+    def row(self, picture: bytes) -> Tensors:
+        """What the model sees of a file. Raises InvalidInput."""
+        return {"image": read_square(picture, self.image_size, self.resize_margin)}
+
+    def probe(self, length: int) -> Tensors:
+        return self.row(CAT)
+
+
+class ImageClassification(View[ImageClassificationKernel]):
+    """Label what each picture shows; every label comes with its probability, best first."""
+
+    contract = Contract(
+        "image-classification",
+        __qualname__,
+        __doc__,
+        Input=ImageInput,
+        Parameters=ImageClassificationParameters,
+        Output=list[Label],
+        example={"image": to_base64(CAT)},
+        binary_field="image",
+    )
+    has_needs = True
 
     def needs(self, item: ImageInput) -> Needs:
         try:
@@ -93,11 +112,11 @@ class ImageClassification(Task):
 
     def preprocess(self, item: ImageInput, parameters: ImageClassificationParameters) -> Prepared:
         try:
-            return Prepared([{"image": read_square(item.image, self.image_size, self.resize_margin)}])
+            return Prepared([self.kernel.row(item.image)])
         except InvalidInput as error:
             raise error.under("image") from None
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: ImageClassificationParameters
     ) -> list[Label]:
-        return best_labels(answers[0]["probabilities"], self._labels, parameters.top_k)
+        return best_labels(answers[0]["probabilities"], self.kernel.labels, parameters.top_k)

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,13 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tasks.base import Prepared, Task
 from app.tasks.characters import find_alike
+from app.tasks.contract import Contract
 from app.tasks.image_classification import ImageBytes, from_base64
+from app.tasks.kernel import Kernel
 from app.tasks.labels import read_labels
 from app.tasks.schema import Schema
+from app.tasks.view import Prepared, View
 from app.tensors import Array, Session, Tensors
 
 LARGEST_SEED = 2**32 - 1
@@ -63,32 +65,25 @@ class GeneratedImage(BaseModel):
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 
 
-class ImageGeneration(Task):
-    """Paint one picture for each input. A seed gives the same picture, bit for bit, whatever else is asked for;
-    another version of the model, or another kind of processor, may round a pixel otherwise."""
-
-    name = "unconditional-image-generation"
-    Config, Input, Parameters, Output = ImageGenerationConfig, SeedInput, ImageGenerationParameters, GeneratedImage
-    binary_answer = ("image", "image/png")
-    example: ClassVar[dict[str, Any]] = {"seed": 7}
+class ImageGenerationKernel(Kernel):
+    Config = ImageGenerationConfig
 
     def __init__(self, config: ImageGenerationConfig, files: Mapping[str, Path]) -> None:
-        self._latent = config.latent
-        self._labels = [] if config.labels is None else read_labels(files[config.labels])
+        self.latent = config.latent
+        self.labels = [] if config.labels is None else read_labels(files[config.labels])
 
-    def is_quick(self, item: SeedInput) -> bool:
-        return True
-
-    def preprocess(self, item: SeedInput, parameters: ImageGenerationParameters) -> Prepared:
-        chosen = self._index(item.label)
-        seed = secrets.randbelow(LARGEST_SEED + 1) if item.seed is None else item.seed
+    def row(self, seed: int, label: int | None) -> Tensors:
+        """The noise of a seed, and the class with that index, or one that the seed decides."""
         # Not a Generator: only the stream of RandomState is promised never to change (NEP 19).
         random = np.random.RandomState(seed)
-        row: dict[str, Array] = {"noise": random.standard_normal(self._latent).astype(np.float32)}
-        if self._labels:
+        row: dict[str, Array] = {"noise": random.standard_normal(self.latent).astype(np.float32)}
+        if self.labels:
             # The noise comes first, so that it is the same whether a class is named or drawn.
-            row["class"] = np.asarray(random.randint(len(self._labels)) if chosen is None else chosen, np.int64)
-        return Prepared([row], context=seed)
+            row["class"] = np.asarray(random.randint(len(self.labels)) if label is None else label, np.int64)
+        return row
+
+    def probe(self, length: int) -> Tensors:
+        return self.row(7, None)
 
     def forward(self, sessions: Mapping[str, Session], batch: Tensors) -> Tensors:
         # One by one: beside other rows a kernel may add up in another order, and a pixel round to its neighbour.
@@ -98,10 +93,34 @@ class ImageGeneration(Task):
         ]
         return {"image": np.concatenate(images)}
 
+
+class ImageGeneration(View[ImageGenerationKernel]):
+    """Paint one picture for each input. A seed gives the same picture, bit for bit, whatever else is asked for;
+    another version of the model, or another kind of processor, may round a pixel otherwise."""
+
+    contract = Contract(
+        "unconditional-image-generation",
+        __qualname__,
+        __doc__,
+        Input=SeedInput,
+        Parameters=ImageGenerationParameters,
+        Output=GeneratedImage,
+        example={"seed": 7},
+        binary_answer=("image", "image/png"),
+    )
+
+    def is_quick(self, item: SeedInput) -> bool:
+        return True
+
+    def preprocess(self, item: SeedInput, parameters: ImageGenerationParameters) -> Prepared:
+        chosen = self._index(item.label)
+        seed = secrets.randbelow(LARGEST_SEED + 1) if item.seed is None else item.seed
+        return Prepared([self.kernel.row(seed, chosen)], context=seed)
+
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: ImageGenerationParameters
     ) -> GeneratedImage:
-        label = self._labels[int(prepared.rows[0]["class"])] if self._labels else None
+        label = self.kernel.labels[int(prepared.rows[0]["class"])] if self.kernel.labels else None
         image = to_png(answers[0]["image"], parameters.scale)
         return GeneratedImage.model_validate({"image": image, "class": label, "seed": prepared.context})
 
@@ -113,13 +132,13 @@ class ImageGeneration(Task):
     def _index(self, label: str | None) -> int | None:
         if label is None:
             return None
-        if not self._labels:
+        if not self.kernel.labels:
             raise InvalidInput("this model knows no classes; leave it out").under("class")
-        known_label = find_alike(label, self._labels)
+        known_label = find_alike(label, self.kernel.labels)
         if known_label is None:
-            known = ", ".join(self._labels[:MAX_LISTED]) + (", …" if len(self._labels) > MAX_LISTED else "")
+            known = ", ".join(self.kernel.labels[:MAX_LISTED]) + (", …" if len(self.kernel.labels) > MAX_LISTED else "")
             raise InvalidInput(f"unknown class {label!r:.80}; there are: {known}").under("class")
-        return self._labels.index(known_label)
+        return self.kernel.labels.index(known_label)
 
 
 def to_png(image: npt.NDArray[Any], scale: int) -> bytes:

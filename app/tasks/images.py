@@ -17,9 +17,9 @@ from PIL.WebPImagePlugin import WebPImageFile
 from simplejpeg import decode_jpeg, decode_jpeg_header
 
 from app.errors import InvalidInput
-from app.tasks.base import Needs
 from app.tasks.resampling import resample
 from app.tasks.transparency import crop
+from app.tasks.view import Needs
 
 MAX_PIXELS = 50_000_000
 MIN_SIDE = 8

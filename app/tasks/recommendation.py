@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, FailFast, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Task, require_within
 from app.tasks.catalogue import CATALOGUE, CatalogueItem, ItemFinder
+from app.tasks.contract import Contract
+from app.tasks.kernel import Kernel, require_within
 from app.tasks.labels import largest, softmax
 from app.tasks.schema import LARGEST_INTEGER, Schema
+from app.tasks.view import Prepared, View
 from app.tensors import Array, Tensors
 
 QUICK_HISTORY = 100  # entries are looked up in less than 0.1 ms
@@ -77,52 +79,17 @@ class RecommendedItem(BaseModel):
     score: Annotated[float, Field(ge=0, le=1, description="probability of being next, among the items not yet seen")]
 
 
-class FoundItem(BaseModel):
-    """An item of the catalogue, as a search finds it."""
+class RecommendationKernel(Kernel):
+    """It scores every item of a catalogue as the next one of a history."""
 
-    item: Annotated[int | str, Field(description="id of the item", examples=[50])]
-    title: Annotated[str, Field(examples=["Star Wars (1977)"])]
-    genres: Annotated[list[str], Field(examples=[["Action", "Adventure", "Romance", "Sci-Fi", "War"]])]
-
-
-class Recommendation(Task):
-    """Recommend the items most likely to come next; the newest events count at once, and nobody needs an account."""
-
-    name = "recommendation"
-    Config, Input, Parameters = RecommendationConfig, HistoryInput, RecommendationParameters
-    Output = list[RecommendedItem]
-    answers_quickly = True
-    example: ClassVar[dict[str, Any]] = {"history": ["Alien (1979)", "Blade Runner (1982)", "Star Wars (1977)"]}
+    Config = RecommendationConfig
 
     def __init__(self, config: RecommendationConfig, files: Mapping[str, Path]) -> None:
         self.max_history = config.max_history
         self.items = CATALOGUE.validate_json(files[config.catalogue].read_bytes())
-        self._finder = ItemFinder(self.items)
+        self.finder = ItemFinder(self.items)
         # Softmax of this is each item's share of all events, smoothed by one event.
         self.popularity = np.log1p([item.popularity for item in self.items])
-
-    def is_quick(self, item: HistoryInput) -> bool:
-        # Suggestions for unknown titles are searched for, which takes many times as long.
-        return len(item.history) <= QUICK_HISTORY and all(map(self._finder.find, item.history))
-
-    def find_items(self, query: str, limit: int) -> list[FoundItem]:
-        """Items with every word of `query` in their title; see ItemFinder.search."""
-        return [
-            FoundItem(item=found.id, title=found.title, genres=found.genres)
-            for found in self._finder.search(query, limit)
-        ]
-
-    def preprocess(self, item: HistoryInput, parameters: RecommendationParameters) -> Prepared:
-        indices, faults = self._finder.find_all(item.history, explain=parameters.unknown == "error")
-        if faults:
-            raise InvalidInput(faults[0]["msg"], faults).under("history")
-        return Prepared([self.row(indices)] if indices else [], context=indices)
-
-    def postprocess(
-        self, prepared: Prepared, answers: Sequence[Tensors], parameters: RecommendationParameters
-    ) -> list[RecommendedItem]:
-        scores = answers[0]["scores"] if answers else self.popularity
-        return self.best_unseen(scores, prepared.context, parameters.top_k)
 
     def rows_of(self, batch: Tensors) -> list[Tensors]:
         require_within(batch["item_ids"], len(self.items), "item_ids")
@@ -135,13 +102,8 @@ class Recommendation(Task):
         newest = indices[-self.max_history :]
         return {"item_ids": np.asarray([0] * (self.max_history - len(newest)) + [*newest], np.int64)}
 
-    def best_unseen(self, scores: Array, seen: Sequence[int], top_k: int) -> list[RecommendedItem]:
-        probabilities = self.probabilities(scores, seen)
-        best = self.best(probabilities, seen, top_k)
-        return [self._recommended(self.items[i], float(probabilities[i])) for i in best]
-
     def probabilities(self, scores: Array, seen: Sequence[int]) -> Array:
-        """Of being next, for each of the catalogue by its scores; zero for what was seen."""
+        """The probability that each catalogue item comes next. Items already seen get zero."""
         is_unseen = np.ones(len(self.items), np.bool_)
         is_unseen[[0, *seen]] = False
         if not is_unseen.any():
@@ -153,5 +115,87 @@ class Recommendation(Task):
         top_k = min(top_k, len(self.items) - len({0, *seen}))
         return largest(probabilities, top_k) if top_k else np.zeros(0, np.int64)
 
-    def _recommended(self, item: CatalogueItem, score: float) -> RecommendedItem:
-        return RecommendedItem(item=item.id, title=item.title, genres=item.genres, score=score)
+
+class Recommendation(View[RecommendationKernel]):
+    """Recommend the items most likely to come next; the newest events count at once, and nobody needs an account."""
+
+    contract = Contract(
+        "recommendation",
+        __qualname__,
+        __doc__,
+        Input=HistoryInput,
+        Parameters=RecommendationParameters,
+        Output=list[RecommendedItem],
+        example={"history": ["Alien (1979)", "Blade Runner (1982)", "Star Wars (1977)"]},
+        body_bytes=1_000_000,
+    )
+
+    def is_quick(self, item: HistoryInput) -> bool:
+        # Suggestions for unknown titles are searched for, which takes many times as long.
+        return len(item.history) <= QUICK_HISTORY and all(map(self.kernel.finder.find, item.history))
+
+    def preprocess(self, item: HistoryInput, parameters: RecommendationParameters) -> Prepared:
+        indices, faults = self.kernel.finder.find_all(item.history, explain=parameters.unknown == "error")
+        if faults:
+            raise InvalidInput(faults[0]["msg"], faults).under("history")
+        return Prepared([self.kernel.row(indices)] if indices else [], context=indices)
+
+    def answers_quickly(self, answers: Sequence[Tensors]) -> bool:
+        return True
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: RecommendationParameters
+    ) -> list[RecommendedItem]:
+        scores = answers[0]["scores"] if answers else self.kernel.popularity
+        return self.best_unseen(scores, prepared.context, parameters.top_k)
+
+    def best_unseen(self, scores: Array, seen: Sequence[int], top_k: int) -> list[RecommendedItem]:
+        probabilities = self.kernel.probabilities(scores, seen)
+        best = self.kernel.best(probabilities, seen, top_k)
+        return [_recommended(self.kernel.items[i], float(probabilities[i])) for i in best]
+
+
+def _recommended(item: CatalogueItem, score: float) -> RecommendedItem:
+    return RecommendedItem(item=item.id, title=item.title, genres=item.genres, score=score)
+
+
+class ItemQuery(Schema):
+    query: Annotated[str, Field(max_length=200, description="words that begin words of the title")] = ""
+
+
+class ItemQueryParameters(Schema):
+    limit: Annotated[int, Field(ge=1, le=100, description="how many to return at most")] = 20
+
+
+class FoundItem(BaseModel):
+    """An item of the catalogue, as a search finds it."""
+
+    item: Annotated[int | str, Field(description="id of the item", examples=[50])]
+    title: Annotated[str, Field(examples=["Star Wars (1977)"])]
+    genres: Annotated[list[str], Field(examples=[["Action", "Adventure", "Romance", "Sci-Fi", "War"]])]
+
+
+class CatalogueSearch(View[RecommendationKernel]):
+    """Find items of which every word of the query begins a word of the title; without words, the most popular."""
+
+    contract = Contract(
+        "items",
+        __qualname__,
+        __doc__,
+        Input=ItemQuery,
+        Parameters=ItemQueryParameters,
+        Output=list[FoundItem],
+        example={"query": "star wars"},
+    )
+    asks_nothing = True
+
+    def preprocess(self, item: ItemQuery, parameters: ItemQueryParameters) -> Prepared:
+        return Prepared([], context=self.kernel.finder.search(item.query, parameters.limit))
+
+    def answers_quickly(self, answers: Sequence[Tensors]) -> bool:
+        return True
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: ItemQueryParameters
+    ) -> list[FoundItem]:
+        return [FoundItem(item=one.id, title=one.title, genres=one.genres) for one in prepared.context]

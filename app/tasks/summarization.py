@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared, Task
-from app.tasks.embeddings import EmbeddingConfig, FeatureExtraction, SentenceSimilarity
+from app.tasks.contract import Contract
+from app.tasks.embeddings import EmbeddingKernel
 from app.tasks.lexrank import (
     Choice,
     Floats,
@@ -23,7 +23,8 @@ from app.tasks.lexrank import (
 from app.tasks.schema import Schema
 from app.tasks.segmentation.words import joined, words
 from app.tasks.sentences import Sentence, sentences
-from app.tasks.text import TextEncoder, TextTask, require_visible
+from app.tasks.text import require_visible
+from app.tasks.view import Prepared, View
 from app.tensors import Tensors
 
 MAX_CHARACTERS = 1_000_000
@@ -33,6 +34,14 @@ MAX_SENTENCES = 4_000  # over a hundred pages
 MAX_ROWS = 512
 _MIN_WORDS = 4  # of a sentence worth choosing, as long as there are others
 _CHARACTERS_PER_TOKEN = 8  # more than any prose has; a longer sentence is cut before it costs time to encode
+
+
+POOL = (
+    "The old swimming pool in the harbour will open again in June. The town council agreed on Monday to "
+    "pay for new pumps and a heated changing room. The pool was closed four years ago after a storm had broken "
+    "its wall. Swimmers had collected nine thousand signatures to save it. A ticket will cost four euros, and "
+    "children swim for free. The council expects sixty thousand visitors in the first year."
+)
 
 
 class SummarizationConfig(Schema):
@@ -123,28 +132,31 @@ class Selection(NamedTuple):
     choices: Sequence[Choice]
 
 
-class Summarization(TextTask):
-    """Choose the sentences that best stand for a text, each with its place in the input. Nothing is made up."""
-
-    name = "summarization"
-    Config, Input, Parameters, Output = SummarizationConfig, ArticleInput, SummarizationParameters, Summary
-    also = (FeatureExtraction.name, SentenceSimilarity.name)
-    example: ClassVar[dict[str, Any]] = {
-        "text": "The old swimming pool in the harbour will open again in June. The town council agreed on Monday to "
-        "pay for new pumps and a heated changing room. The pool was closed four years ago after a storm had broken "
-        "its wall. Swimmers had collected nine thousand signatures to save it. A ticket will cost four euros, and "
-        "children swim for free. The council expects sixty thousand visitors in the first year."
-    }
+class SummarizationKernel(EmbeddingKernel):
+    Config = SummarizationConfig
 
     def __init__(self, config: SummarizationConfig, files: Mapping[str, Path]) -> None:
-        super().__init__(TextEncoder(files[config.tokenizer], config.max_tokens))
+        super().__init__(config, files)
         self.config = config
 
-    def views(self) -> Sequence[Task]:
-        config = EmbeddingConfig(
-            tokenizer=self.config.tokenizer, max_tokens=self.config.max_tokens, has_unit_length=True
-        )
-        return FeatureExtraction(config, {}, self.encoder), SentenceSimilarity(config, {}, self.encoder)
+
+class Summarization(View[SummarizationKernel]):
+    """Choose the sentences that best stand for a text, each with its place in the input. Nothing is made up."""
+
+    contract = Contract(
+        "summarization",
+        __qualname__,
+        __doc__,
+        Input=ArticleInput,
+        Parameters=SummarizationParameters,
+        Output=Summary,
+        example={"text": POOL},
+        body_bytes=8_000_000,
+    )
+
+    def __init__(self, kernel: SummarizationKernel) -> None:
+        super().__init__(kernel)
+        self.config, self.encoder = kernel.config, kernel.encoder
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
         found = self._shortlist(_candidates(item.text, parameters), parameters)

@@ -1,35 +1,24 @@
 """Serve any graph as it is: tensors in, tensors out, written as nested lists."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import prod
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, PlainSerializer, RootModel, model_validator
 from pydantic_core import to_json
 
-from app.errors import InvalidInput
-from app.tasks.base import Prepared, Task
-from app.tasks.json_pieces import array_of, object_of
+from app.errors import InferenceFailed, InvalidInput
+from app.tasks.contract import Contract
+from app.tasks.json_pieces import object_of
+from app.tasks.kernel import Kernel
+from app.tasks.nested_lists import as_lists, as_text, from_lists, json_of
+from app.tasks.refusals import refusal_of
 from app.tasks.schema import Schema
+from app.tasks.view import Prepared, View
 from app.tensors import NUMPY_TYPES, Array, Datatype, Session, Tensors, TensorSpec
-
-# JSON has no numbers for these. The texts are those of protobuf's JSON mapping; Python and numpy read them, too.
-NOT_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
-
-PIECE = 20_000  # elements, which are written in about ten milliseconds
-MOST_DIMENSIONS = 64  # of numpy's arrays
-
-# What the elements of a nested list may be, by the kind of the tensor's numpy type. bool is no number here.
-ELEMENTS: dict[str, tuple[set[type], str]] = {
-    "b": ({bool}, "true or false"),
-    "i": ({int}, "integers"),
-    "u": ({int}, "integers"),
-    "f": ({int, float, str}, 'numbers, or "NaN", "Infinity", "-Infinity"'),
-    "O": ({str}, "texts"),
-}
 
 Filling = Literal["ones", "zeros"]
 Probe = Literal["ones", "zeros", "example", "none"]
@@ -74,14 +63,11 @@ class TensorsOutput(RootModel[dict[str, Annotated[Any, PlainSerializer(lambda ar
     """One nested list for each output. Numbers that are not finite are written "NaN", "Infinity", "-Infinity"."""
 
 
-class RawTensors(Task):
-    """Run the graph on tensors written as nested lists; the names and shapes are those of the model."""
+class TensorsKernel(Kernel):
+    """Its rows are what the graph reads, of whatever sizes."""
 
-    name = "tensors"
-    Config, Input, Parameters, Output = RawTensorsConfig, TensorsInput, RawTensorsParameters, TensorsOutput
-    # Names depend on the model, so this shows the form only; a published model's first golden example can be run.
-    example: ClassVar[dict[str, Any]] = {"x": [1.0, 2.0, 3.0]}
-    takes_tensors = True
+    Config = RawTensorsConfig
+    takes_any_tensors = True
 
     def __init__(self, config: RawTensorsConfig, files: Mapping[str, Path]) -> None:
         self._batched = config.batched
@@ -91,39 +77,22 @@ class RawTensors(Task):
         self._example = read_arrays(files[EXAMPLE]) if config.probe == "example" else None
         self.class_names = config.class_names
         first = 1 if config.batched else 0
-        self._shapes = {tensor.name: tensor.shape[first:] for tensor in config.inputs}
-        self._datatypes = {tensor.name: tensor.datatype for tensor in config.inputs}
-
-    def preprocess(self, item: TensorsInput, parameters: RawTensorsParameters) -> Prepared:
-        given = item.root
-        for name in given.keys() - self._shapes.keys():
-            raise InvalidInput(f"the model has no such input; it has: {', '.join(self._shapes)}").under(name)
-        for name in self._shapes.keys() - given.keys():
-            raise InvalidInput("this input is missing").under(name)
-        return Prepared([{name: self._read(name, given[name]) for name in self._shapes}])
-
-    def postprocess(
-        self, prepared: Prepared, answers: Sequence[Tensors], parameters: RawTensorsParameters
-    ) -> TensorsOutput:
-        return TensorsOutput.model_construct(answers[0])
-
-    @classmethod
-    def written(cls, output: TensorsOutput) -> Iterator[bytes]:
-        return object_of(chain([to_json(name), b":"], json_of(array)) for name, array in output.root.items())
+        self.shapes = {tensor.name: tensor.shape[first:] for tensor in config.inputs}
+        self.datatypes = {tensor.name: tensor.datatype for tensor in config.inputs}
 
     def group(self, row: Tensors) -> Hashable:
-        return tuple(row[name].shape for name in self._shapes)
+        return tuple(row[name].shape for name in self.shapes)
 
     def length(self, row: Tensors) -> int:
         """How many times as large as the probe a row is, as a power of two: what is larger should take longer."""
-        size, probe = sum(array.size for array in row.values()), sum(map(prod, map(self._probe_shape, self._shapes)))
+        size, probe = sum(array.size for array in row.values()), sum(map(prod, map(self._probe_shape, self.shapes)))
         return 1 << (-(-size // max(1, probe)) - 1).bit_length() if size else 1
 
     def probe(self, length: int) -> Tensors | None:
         """Ones are valid token ids, mask nothing, and divide anything; a graph that refuses them may take zeros."""
         if self._probe == "none" or self._probe == "example":
             return self._example
-        return {name: filled(self._datatypes[name], self._probe_shape(name), self._probe) for name in self._shapes}
+        return {name: filled(self.datatypes[name], self._probe_shape(name), self._probe) for name in self.shapes}
 
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
         return super().collate(rows) if self._batched else rows[0]
@@ -155,18 +124,54 @@ class RawTensors(Task):
         return [self.forward(sessions, row) for row in rows]
 
     def _probe_shape(self, name: str) -> Sequence[int]:
-        sizes = [self._probe_size if size < 0 else size for size in self._shapes[name]]
+        sizes = [self._probe_size if size < 0 else size for size in self.shapes[name]]
         return self._probe_shapes.get(name, sizes)
+
+
+def _written_output(output: TensorsOutput) -> Iterator[bytes]:
+    return object_of(chain([to_json(name), b":"], json_of(array)) for name, array in output.root.items())
+
+
+class RawTensors(View[TensorsKernel]):
+    """Run the graph on tensors written as nested lists; the names and shapes are those of the model."""
+
+    contract = Contract(
+        "tensors",
+        __qualname__,
+        __doc__,
+        Input=TensorsInput,
+        Parameters=RawTensorsParameters,
+        Output=TensorsOutput,
+        # Names depend on the model, so this shows the form only; a published model's first golden example can be run.
+        example={"x": [1.0, 2.0, 3.0]},
+        write=_written_output,
+    )
+
+    def preprocess(self, item: TensorsInput, parameters: RawTensorsParameters) -> Prepared:
+        given, shapes = item.root, self.kernel.shapes
+        for name in given.keys() - shapes.keys():
+            raise InvalidInput(f"the model has no such input; it has: {', '.join(shapes)}").under(name)
+        for name in shapes.keys() - given.keys():
+            raise InvalidInput("this input is missing").under(name)
+        return Prepared([{name: self._read(name, given[name]) for name in shapes}])
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: RawTensorsParameters
+    ) -> TensorsOutput:
+        return TensorsOutput.model_construct(answers[0])
+
+    def refused(self, error: InferenceFailed) -> Exception:
+        return refusal_of(error, by_item=True)
 
     def _read(self, name: str, value: Any) -> Array:
         try:
-            array = value if isinstance(value, np.ndarray) else from_lists(value, self._datatypes[name])
-            return self._checked(_completed(array, self._shapes[name]), name)
+            array = value if isinstance(value, np.ndarray) else from_lists(value, self.kernel.datatypes[name])
+            return self._checked(_completed(array, self.kernel.shapes[name]), name)
         except InvalidInput as error:
             raise error.under(name) from None
 
     def _checked(self, array: Array, name: str) -> Array:
-        shape, datatype = self._shapes[name], self._datatypes[name]
+        shape, datatype = self.kernel.shapes[name], self.kernel.datatypes[name]
         if array.dtype != NUMPY_TYPES[datatype]:
             raise InvalidInput(f"must be {datatype}, not an array of {array.dtype}")
         if array.ndim != len(shape):
@@ -181,7 +186,7 @@ class RawTensors(Task):
 def example_item(config: RawTensorsConfig) -> Tensors:
     """Return an item of the sizes with which the graph is measured."""
     known = config.probe if config.probe in FILLINGS else "ones"
-    return RawTensors(config.model_copy(update={"probe": known}), {}).probe(1) or {}
+    return TensorsKernel(config.model_copy(update={"probe": known}), {}).probe(1) or {}
 
 
 def read_arrays(path: Path) -> Tensors:
@@ -200,98 +205,6 @@ def _completed(array: Array, shape: Sequence[int]) -> Array:
     """Lists end where a size is 0: [] is also a tensor of shape [0, 4]. The sizes behind it are those of `shape`."""
     missing = shape[array.ndim :]
     return array.reshape(*array.shape, *(max(size, 0) for size in missing)) if array.size == 0 and missing else array
-
-
-def from_lists(value: Any, datatype: Datatype) -> Array:
-    """An array of nested lists. Raises InvalidInput if they are ragged or hold what the type cannot."""
-    kind = NUMPY_TYPES[datatype]
-    elements, shape = _flattened(value)
-    if len(shape) > MOST_DIMENSIONS:
-        raise InvalidInput(f"is nested {len(shape)} deep; a tensor has at most {MOST_DIMENSIONS} dimensions")
-    types, allowed = ELEMENTS[kind.kind]
-    wrong = next((one for one in elements if type(one) not in types), None)
-    if wrong is not None or None in elements:
-        raise InvalidInput(f"must be {datatype}: {allowed}; it holds {wrong!r:.40}")
-    if kind.kind in "iu":
-        limits = np.iinfo(kind.name)
-        outside = next((one for one in elements if not limits.min <= one <= limits.max), None)
-        if outside is not None:
-            raise InvalidInput(f"holds {outside!s:.40}, and {datatype} goes from {limits.min} to {limits.max}")
-    if kind.kind == "f":
-        return _floats(elements, datatype).reshape(shape)
-    return np.array(elements, kind).reshape(shape)
-
-
-def as_lists(array: Array) -> Any:
-    """Nested lists of Python values, or one value of an array without dimensions."""
-    array = np.asarray(array)
-    if array.dtype == np.object_:
-        return as_text(array).tolist()
-    if array.dtype.kind != "f" or np.isfinite(array).all():
-        return array.tolist()
-    written = array.astype(np.object_)
-    written[np.isnan(array)], written[np.isposinf(array)], written[np.isneginf(array)] = NOT_FINITE
-    return written.tolist()
-
-
-def json_of(array: Array) -> Iterator[bytes]:
-    """`as_lists` as JSON, in pieces of at most PIECE elements: lists of millions would keep everyone waiting."""
-    if array.size <= PIECE:
-        yield to_json(as_lists(array))
-        return
-    step = PIECE // (array.size // len(array))
-    if not step:
-        parts: Iterable[Iterable[bytes]] = map(json_of, array)
-    else:
-        blocks = (array[start : start + step] for start in range(0, len(array), step))
-        parts = ([to_json(as_lists(block))[1:-1]] for block in blocks)
-    yield from array_of(parts)
-
-
-def as_text(array: Array) -> Array:
-    """Return texts of texts or UTF-8 bytes. Raises InvalidInput for what is neither, with its indices in `array`."""
-    texts: list[str] = []
-    for one in array.ravel().tolist():
-        try:
-            text = one.decode() if isinstance(one, bytes) else one
-            if not text.isascii() and text is one:  # what was decoded can be encoded, and a copy of it may be large
-                text.encode()
-        except (UnicodeError, AttributeError):
-            place = [int(index) for index in np.unravel_index(len(texts), array.shape)]
-            raise InvalidInput(f"must be valid Unicode texts; it holds {one!r:.40}").under(*place) from None
-        texts.append(text)
-    return np.array(texts, np.object_).reshape(array.shape)
-
-
-def _flattened(value: Any) -> tuple[list[Any], list[int]]:
-    """Elements of nested lists, and the shape; raises InvalidInput if that is not regular."""
-    level, shape = [value], []
-    while level and isinstance(level[0], list | tuple):
-        lengths = {len(one) if isinstance(one, list | tuple) else -1 for one in level}
-        if len(lengths) > 1:
-            raise InvalidInput("the nested lists are ragged: those at the same depth must have the same length")
-        shape.append(lengths.pop())
-        level = list(chain.from_iterable(level))
-    if any(isinstance(one, list | tuple) for one in level):
-        raise InvalidInput("the nested lists are ragged: some elements are lists and some are not")
-    return level, shape
-
-
-def _floats(elements: list[Any], datatype: Datatype) -> Array:
-    unknown = next((one for one in elements if isinstance(one, str) and one not in NOT_FINITE), None)
-    if unknown is not None:
-        raise InvalidInput(f"must be {datatype}: {ELEMENTS['f'][1]}; it holds {unknown!r:.40}")
-    values = [NOT_FINITE[one] if isinstance(one, str) else one for one in elements]
-    try:
-        exact = np.array(values, np.float64)
-    except OverflowError:  # an integer of more than 308 digits
-        raise InvalidInput(f"holds a number that is too large for {datatype}") from None
-    with np.errstate(over="ignore"):
-        found = exact.astype(NUMPY_TYPES[datatype])
-    lost = np.isinf(found) & np.isfinite(exact)
-    if lost.any():
-        raise InvalidInput(f"holds {exact[lost][0]:g}, which is too large for {datatype}")
-    return found
 
 
 def _written(shape: Sequence[int]) -> str:

@@ -1,16 +1,16 @@
-"""What every task that reads text shares: tokens, padded lengths, padding."""
+"""What all kernels that read text share: tokens, padded lengths, padding."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from app.errors import InvalidInput
-from app.tasks.base import Task, require_within
 from app.tasks.characters import is_blank
+from app.tasks.kernel import Kernel, require_within
 from app.tasks.words import words_of
 from app.tensors import Array, Session, Tensors
 
@@ -116,16 +116,17 @@ def to_unicode(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-class TextTask(Task):
-    """A task whose rows are token ids: they are batched by length, and padded to the longest of their batch.
+class TextKernel(Kernel):
+    """Its rows are token ids: they are batched by length, and padded to the longest of their batch.
 
     On a GPU they are padded to the next of BUCKETS, so that kernels and memory see the same shapes again and again.
     On a CPU that would only be work: of 600 reviews and tweets, padded so, 12 % fewer were read in the same time.
     """
 
-    def __init__(self, encoder: TextEncoder) -> None:
-        self.encoder = encoder
-        self.lengths = [length for length in BUCKETS if length < encoder.max_tokens] + [encoder.max_tokens]
+    def __init__(self, config: Any, files: Mapping[str, Path]) -> None:
+        """`config` names the artifact with the tokenizer and says how many tokens are read."""
+        self.encoder = TextEncoder(files[config.tokenizer], config.max_tokens)
+        self.lengths = [length for length in BUCKETS if length < config.max_tokens] + [config.max_tokens]
 
     def length(self, row: Tensors) -> int:
         return len(row["input_ids"])

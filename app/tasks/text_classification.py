@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared
+from app.tasks.contract import Contract
 from app.tasks.labels import SCORES, FunctionToApply, Label, best_labels
 from app.tasks.schema import Schema
-from app.tasks.text import TextEncoder, TextTask
+from app.tasks.text import TextKernel
+from app.tasks.view import Prepared, View
 from app.tensors import Tensors
 
 QUICK_CHARACTERS = 1000  # are tokenized in about 0.3 ms
@@ -42,25 +43,38 @@ class TextClassificationParameters(Schema):
     ] = "softmax"
 
 
-class TextClassification(TextTask):
-    """Label each text; every label comes with its probability, best first."""
-
-    name = "text-classification"
-    Config, Input, Parameters, Output = TextClassificationConfig, TextInput, TextClassificationParameters, list[Label]
-    example: ClassVar[dict[str, Any]] = {"text": "what a good film"}
-    answers_quickly = True
+class TextClassificationKernel(TextKernel):
+    Config = TextClassificationConfig
 
     def __init__(self, config: TextClassificationConfig, files: Mapping[str, Path]) -> None:
-        super().__init__(TextEncoder(files[config.tokenizer], config.max_tokens))
-        self._labels = config.labels
-        self.class_names = {"logits": self._labels}
+        super().__init__(config, files)
+        self.labels = config.labels
+        self.class_names = {"logits": self.labels}
+
+
+class TextClassification(View[TextClassificationKernel]):
+    """Label each text; every label comes with its probability, best first."""
+
+    contract = Contract(
+        "text-classification",
+        __qualname__,
+        __doc__,
+        Input=TextInput,
+        Parameters=TextClassificationParameters,
+        Output=list[Label],
+        example={"text": "what a good film"},
+        body_bytes=4_000_000,
+    )
+
+    def answers_quickly(self, answers: Sequence[Tensors]) -> bool:
+        return True
 
     def is_quick(self, item: TextInput) -> bool:
         return len(item.text) <= QUICK_CHARACTERS
 
     def preprocess(self, item: TextInput, parameters: TextClassificationParameters) -> Prepared:
         try:
-            return Prepared([self.encoder.encode(item.text, truncate=parameters.truncate)])
+            return Prepared([self.kernel.encoder.encode(item.text, truncate=parameters.truncate)])
         except InvalidInput as error:
             raise error.under("text") from None
 
@@ -68,4 +82,4 @@ class TextClassification(TextTask):
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: TextClassificationParameters
     ) -> list[Label]:
         scores = SCORES[parameters.function_to_apply](answers[0]["logits"])
-        return best_labels(scores, self._labels, parameters.top_k)
+        return best_labels(scores, self.kernel.labels, parameters.top_k)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import (
@@ -21,8 +21,10 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tasks.base import Prepared, Task
+from app.tasks.contract import Contract
+from app.tasks.kernel import Kernel
 from app.tasks.schema import Schema
+from app.tasks.view import Prepared, View
 from app.tensors import Array, Tensors
 
 LARGEST = 1e300  # of a value; beyond it, sums and differences would leave the range of a float
@@ -139,15 +141,39 @@ class Forecast(BaseModel):
     ]
 
 
-class TimeSeriesForecasting(Task):
-    """Forecast the next values of a series from its own past, as medians and quantiles; nothing is fitted anew."""
-
-    name = "time-series-forecasting"
-    Config, Input, Parameters, Output = ForecastingConfig, SeriesInput, ForecastParameters, Forecast
-    answers_quickly = True
-    example: ClassVar[dict[str, Any]] = {"values": AIRLINE_PASSENGERS}
+class ForecastingKernel(Kernel):
+    Config = ForecastingConfig
 
     def __init__(self, config: ForecastingConfig, files: Mapping[str, Path]) -> None:
+        self.config = config
+
+    def probe(self, length: int) -> Tensors:
+        return self.row(np.sin(np.arange(self.config.max_history)))
+
+    def row(self, scaled: Array) -> Tensors:
+        """Values behind as many zeros as there is room for."""
+        values, is_known = np.zeros((2, self.config.max_history), np.float32)
+        values[self.config.max_history - len(scaled) :] = scaled
+        is_known[self.config.max_history - len(scaled) :] = 1
+        return {"values": values, "is_known": is_known}
+
+
+class TimeSeriesForecasting(View[ForecastingKernel]):
+    """Forecast the next values of a series from its own past, as medians and quantiles; nothing is fitted anew."""
+
+    contract = Contract(
+        "time-series-forecasting",
+        __qualname__,
+        __doc__,
+        Input=SeriesInput,
+        Parameters=ForecastParameters,
+        Output=Forecast,
+        example={"values": AIRLINE_PASSENGERS},
+    )
+
+    def __init__(self, kernel: ForecastingKernel) -> None:
+        super().__init__(kernel)
+        config = kernel.config
         self._season, self._horizon, self._period = config.season, config.horizon, config.period
         self._min_history, self._max_history = config.min_history, config.max_history
         self._quantiles = config.quantiles
@@ -170,7 +196,10 @@ class TimeSeriesForecasting(Task):
             ).under("values")
         values = np.asarray(item.values[-self._max_history :], np.float64)
         scale = Scale.of(values, self._season)
-        return Prepared([self._row(scale.remove(values))] if scale.unit else [], context=scale)
+        return Prepared([self.kernel.row(scale.remove(values))] if scale.unit else [], context=scale)
+
+    def answers_quickly(self, answers: Sequence[Tensors]) -> bool:
+        return True
 
     def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: ForecastParameters) -> Forecast:
         # A series that never changed has no row: whatever is asked of it, it stays as it is.
@@ -183,15 +212,6 @@ class TimeSeriesForecasting(Task):
             median=forecasts[MEDIAN],
             quantiles={str(asked): forecasts[asked] for asked in parameters.quantiles or self._quantiles},
         )
-
-    def probe(self, length: int) -> Tensors:
-        return self._row(np.sin(np.arange(self._max_history)))
-
-    def _row(self, scaled: Array) -> Tensors:
-        values, is_known = np.zeros((2, self._max_history), np.float32)
-        values[self._max_history - len(scaled) :] = scaled
-        is_known[self._max_history - len(scaled) :] = 1
-        return {"values": values, "is_known": is_known}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.tasks import TASKS
-from app.tasks.base import predict_alone, to_json
+from app.tasks.view import predict_alone, to_json
 from app.telemetry import Telemetry
 from training.graphs.program import save_program
 
@@ -48,9 +48,11 @@ def answer(models: Path, name: str, item: dict) -> dict:
     repository = ModelRepository(models)
     manifest = repository.read(name, 1)
     files = repository.verify(manifest)
-    task = TASKS[manifest.task](TASKS[manifest.task].Config.model_validate(manifest.config), files)
+    task = TASKS[manifest.task].own(TASKS[manifest.task].open(manifest.config, files))
     session = RUNTIMES[manifest.runtime](files[manifest.graphs["model"]], RuntimeOptions(device="cpu"))
-    output = predict_alone(task, {"model": session}, task.Input.model_validate(item), task.Parameters())
+    output = predict_alone(
+        task, {"model": session}, task.contract.Input.model_validate(item), task.contract.Parameters()
+    )
     return to_json(output)
 
 

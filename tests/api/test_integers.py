@@ -7,16 +7,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from app.api.contracts import contract_of
-from app.api.hf.wires import WIRES, hf_contract_of
+from app.api.contracts import bodies_of
+from app.api.hf.wires import WIRES, bodies_of_hf
 from app.api.v2.schemas import IndexRequest, InferenceRequest, LoadRequest
 from app.tasks import TASKS
-from app.tasks.explanations import EXPLANATIONS
 
 REQUESTS: list[type[BaseModel]] = [
-    *(contract_of(task, 8).Request for task in TASKS.values()),
-    *(contract_of(task, 8).Request for task in EXPLANATIONS.values()),
-    *(hf_contract_of(name, 8).Request for name in WIRES),
+    *(bodies_of(contract, 8).Request for task in TASKS.values() for contract in task.contracts.values()),
+    *(bodies_of_hf(name, 8).Request for name in WIRES),
     InferenceRequest, IndexRequest, LoadRequest,
 ]  # fmt: skip
 

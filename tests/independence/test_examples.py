@@ -7,7 +7,7 @@ from app.errors import InvalidArtifact
 from app.independence.examples import require_independent_rows
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.tensors import RawTensors, RawTensorsConfig
+from app.tasks.tensors import RawTensors, RawTensorsConfig, TensorsKernel
 from app.tensors import TensorSpec
 
 EXAMPLES = [({"x": [1, 2, 3]}, {}), ({"x": [-1, 0, 10]}, {})]
@@ -16,7 +16,7 @@ EXAMPLES = [({"x": [1, 2, 3]}, {}), ({"x": [-1, 0, 10]}, {})]
 def require(nodes, folder, largest=32, **weights) -> None:
     path = save(folder / "graph.onnx", nodes, [("x", "FP32", ["n", 3])], [("y", "FP32", ["n", 3])], **weights)
     fields = {name: [TensorSpec(name=name, datatype="FP32", shape=(-1, 3))] for name in "xy"}
-    task = RawTensors(RawTensorsConfig(inputs=fields["x"], outputs=fields["y"], batched=True), {})
+    task = RawTensors(TensorsKernel(RawTensorsConfig(inputs=fields["x"], outputs=fields["y"], batched=True), {}))
     session = load_onnx(path, RuntimeOptions(device="cpu"))
     require_independent_rows(task, {"model": session}, "onnx", {"model": path}, EXAMPLES, largest)
 

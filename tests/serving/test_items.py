@@ -17,15 +17,16 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.serving.items import Items, Pools
 from app.serving.pool import Pool
-from app.tasks.base import Needs
 from app.tasks.explanations.image import ImageExplanation, ImageExplanationParameters
 from app.tasks.image_classification import (
     ImageClassification,
     ImageClassificationConfig,
+    ImageClassificationKernel,
     ImageClassificationParameters,
     ImageInput,
 )
 from app.tasks.text_classification import TextClassificationParameters, TextInput
+from app.tasks.view import Needs
 from app.telemetry import Telemetry
 
 
@@ -127,7 +128,10 @@ def test_many_texts_are_answered_in_their_order_and_the_first_fault_is_named(mod
 def test_headers_of_pictures_to_be_explained_wait_for_what_somebody_waits_for(tmp_path):
     (tmp_path / "labels.json").write_text('["red", "green", "blue"]')
     config = ImageClassificationConfig(labels="labels", image_size=24)
-    task, read = ImageClassification(config, {"labels": tmp_path / "labels.json"}), list[str]()
+    task, read = (
+        ImageClassification(ImageClassificationKernel(config, {"labels": tmp_path / "labels.json"})),
+        list[str](),
+    )
 
     class Explained(ImageExplanation):
         def needs(self, item: ImageInput) -> Needs:

@@ -21,7 +21,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from pydantic import ValidationError
 
 from app.errors import InvalidArtifact, InvalidInput
-from app.tasks.image_classification import ImageClassification, ImageInput
+from app.tasks.image_classification import ImageClassification, ImageClassificationKernel, ImageInput
 from app.tasks.images import UPRIGHT, read_square
 from app.tasks.transparency import to_rgb
 
@@ -43,8 +43,8 @@ def photo() -> Image.Image:
 def task(tmp_path: Path) -> ImageClassification:
     labels = tmp_path / "names.json"
     labels.write_text(json.dumps(["cat", "dog", "cup"]))
-    config = ImageClassification.Config.model_validate({"labels": "names.json"})
-    return ImageClassification(config, {"names.json": labels})
+    config = ImageClassificationKernel.Config.model_validate({"labels": "names.json"})
+    return ImageClassification(ImageClassificationKernel(config, {"names.json": labels}))
 
 
 def png_header(width: int, height: int, depth: int = 8, colour: int = 2) -> bytes:
@@ -303,7 +303,7 @@ UNREADABLE = "not an image we can read: JPEG, PNG, WebP and GIF are"
 )
 def test_a_bad_image_is_refused_in_plain_words(task: ImageClassification, content: bytes, message: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        task.preprocess(ImageInput(image=content), task.Parameters())
+        task.preprocess(ImageInput(image=content), task.contract.Parameters())
     assert caught.value.details == [{"loc": ["image"], "msg": message}]
 
 
@@ -454,30 +454,30 @@ def test_whatever_is_done_to_a_file_it_is_read_or_refused(kind: str) -> None:
 
 def test_the_example_is_a_small_photo_in_base64(task: ImageClassification) -> None:
     assert len(CAT) <= 4096
-    item = ImageInput.model_validate_json(json.dumps(ImageClassification.example))
+    item = ImageInput.model_validate_json(json.dumps(ImageClassification.contract.example))
     assert item.image == CAT
-    prepared = task.preprocess(item, task.Parameters())
+    prepared = task.preprocess(item, task.contract.Parameters())
     assert [row["image"].shape for row in prepared.rows] == [(224, 224, 3)]
-    assert np.array_equal(task.probe(1)["image"], prepared.rows[0]["image"])
+    assert np.array_equal(task.kernel.probe(1)["image"], prepared.rows[0]["image"])
 
 
 @pytest.mark.parametrize(("parameters", "expected"), [({}, ["dog", "cup", "cat"]), ({"top_k": 2}, ["dog", "cup"])])
 def test_labels_come_best_first(task: ImageClassification, parameters: dict[str, int], expected: list[str]) -> None:
-    chosen = task.Parameters.model_validate(parameters)
+    chosen = task.contract.Parameters.model_validate(parameters)
     prepared = task.preprocess(ImageInput(image=CAT), chosen)
     answer = {"probabilities": np.array([0.1, 0.6, 0.3], np.float32)}
     assert [label.label for label in task.postprocess(prepared, [answer], chosen)] == expected
 
 
 def test_five_labels_are_given_unless_asked_otherwise() -> None:
-    assert ImageClassification.Parameters().top_k == 5
+    assert ImageClassification.contract.Parameters().top_k == 5
     with pytest.raises(ValidationError):
-        ImageClassification.Parameters(top_k=0)
+        ImageClassification.contract.Parameters(top_k=0)
 
 
 @pytest.mark.parametrize("content", ["no json", "{}", '["one"]', "[1, 2]"])
 def test_labels_that_are_no_list_of_names_are_an_invalid_artifact(tmp_path: Path, content: str) -> None:
     (tmp_path / "labels.json").write_text(content)
-    config = ImageClassification.Config(labels="labels.json")
+    config = ImageClassificationKernel.Config(labels="labels.json")
     with pytest.raises(InvalidArtifact, match=r"labels\.json is not a JSON list of at least two names"):
-        ImageClassification(config, {"labels.json": tmp_path / "labels.json"})
+        ImageClassification(ImageClassificationKernel(config, {"labels.json": tmp_path / "labels.json"}))

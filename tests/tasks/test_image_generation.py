@@ -10,16 +10,17 @@ from pydantic import ValidationError
 
 from app.errors import InferenceFailed, InvalidArtifact, InvalidInput
 from app.repository.golden import difference
-from app.tasks.base import predict_alone, predict_json
 from app.tasks.image_generation import (
     LARGEST_SEED,
     GeneratedImage,
     ImageGeneration,
     ImageGenerationConfig,
+    ImageGenerationKernel,
     ImageGenerationParameters,
     SeedInput,
     to_png,
 )
+from app.tasks.view import predict_alone, predict_json
 from app.tensors import Placement, Tensors
 
 LABELS = ["coat", "bag", "sandal"]
@@ -43,7 +44,7 @@ class Painter:
 def task(tmp_path: Path) -> ImageGeneration:
     (tmp_path / "labels.json").write_text(json.dumps(LABELS))
     config = ImageGenerationConfig(latent=LATENT, labels="labels.json")
-    return ImageGeneration(config, {"labels.json": tmp_path / "labels.json"})
+    return ImageGeneration(ImageGenerationKernel(config, {"labels.json": tmp_path / "labels.json"}))
 
 
 def paint(task: ImageGeneration, item: dict[str, object], **parameters: object) -> GeneratedImage:
@@ -67,9 +68,9 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another(task: ImageGener
 def test_the_picture_does_not_depend_on_its_neighbours_in_a_batch(task: ImageGeneration) -> None:
     items = [SeedInput.model_validate({"class": "bag", "seed": seed}) for seed in range(5)]
     rows = [task.preprocess(item, ImageGenerationParameters()).rows[0] for item in items]
-    together = task.run({"model": Painter()}, rows)
+    together = task.kernel.run({"model": Painter()}, rows)
     for row, answer in zip(rows, together, strict=True):
-        (alone,) = task.run({"model": Painter()}, [row])
+        (alone,) = task.kernel.run({"model": Painter()}, [row])
         assert np.array_equal(answer["image"], alone["image"])
 
 
@@ -97,7 +98,7 @@ def test_the_noise_of_a_seed_is_the_one_it_always_was(task: ImageGeneration) -> 
 def test_the_picture_is_a_png_of_what_the_graph_painted(task: ImageGeneration) -> None:
     painted = pixels(paint(task, {"class": "sandal", "seed": 1}))
     (row,) = task.preprocess(SeedInput.model_validate({"class": "sandal", "seed": 1}), ImageGenerationParameters()).rows
-    (answer,) = task.run({"model": Painter()}, [row])
+    (answer,) = task.kernel.run({"model": Painter()}, [row])
     assert painted == answer["image"][:, :, 0].tolist()
     assert painted[0][0] == LABELS.index("sandal")
 
@@ -108,7 +109,7 @@ def test_a_scale_repeats_pixels(task: ImageGeneration) -> None:
 
 
 def test_a_model_without_classes_answers_none_and_refuses_one() -> None:
-    task = ImageGeneration(ImageGenerationConfig(latent=LATENT), {})
+    task = ImageGeneration(ImageGenerationKernel(ImageGenerationConfig(latent=LATENT), {}))
     (row,) = task.preprocess(SeedInput(seed=1), ImageGenerationParameters()).rows
     assert set(row) == {"noise"}
     assert paint(task, {"seed": 1}).label is None
@@ -176,5 +177,7 @@ def test_a_file_of_labels_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text('{"coat": 1}')
     with pytest.raises(InvalidArtifact, match="not a JSON list"):
         ImageGeneration(
-            ImageGenerationConfig(latent=1, labels="labels.json"), {"labels.json": tmp_path / "labels.json"}
+            ImageGenerationKernel(
+                ImageGenerationConfig(latent=1, labels="labels.json"), {"labels.json": tmp_path / "labels.json"}
+            )
         )

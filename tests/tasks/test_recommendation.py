@@ -1,22 +1,28 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from app.errors import InvalidInput
-from app.tasks.base import Task, predict_alone
 from app.tasks.catalogue import MAX_SUGGESTED, CatalogueItem, ItemFinder
 from app.tasks.recommendation import (
+    CatalogueSearch,
+    FoundItem,
     HistoryInput,
+    ItemQuery,
+    ItemQueryParameters,
     Recommendation,
     RecommendationConfig,
+    RecommendationKernel,
     RecommendationParameters,
     RecommendedItem,
 )
 from app.tasks.titles import natural_order
+from app.tasks.view import View, predict_alone
 from app.tensors import Placement, Tensors
 
 CATALOGUE = [
@@ -44,10 +50,12 @@ class NextInLine:
 @pytest.fixture
 def task(tmp_path: Path) -> Recommendation:
     (tmp_path / "items.json").write_text(json.dumps(CATALOGUE))
-    return Recommendation(RecommendationConfig(max_history=3), {"items.json": tmp_path / "items.json"})
+    return Recommendation(
+        RecommendationKernel(RecommendationConfig(max_history=3), {"items.json": tmp_path / "items.json"})
+    )
 
 
-def recommend(task: Task, history: list[int | str], **parameters: object) -> list[RecommendedItem]:
+def recommend(task: View[Any], history: list[int | str], **parameters: object) -> list[RecommendedItem]:
     item = HistoryInput(history=history)
     return predict_alone(task, {"model": NextInLine()}, item, RecommendationParameters(**parameters))
 
@@ -272,9 +280,9 @@ def test_the_schema_tells_what_a_history_holds() -> None:
 def test_a_batch_answers_like_each_row_alone(task: Recommendation) -> None:
     histories = [[10], [20, 30], [10, 20, 30, 40]]
     rows = [task.preprocess(HistoryInput(history=one), RecommendationParameters()).rows[0] for one in histories]
-    together = task.run({"model": NextInLine()}, rows)
+    together = task.kernel.run({"model": NextInLine()}, rows)
     for row, answer in zip(rows, together, strict=True):
-        assert np.array_equal(answer["scores"], task.run({"model": NextInLine()}, [row])[0]["scores"])
+        assert np.array_equal(answer["scores"], task.kernel.run({"model": NextInLine()}, [row])[0]["scores"])
 
 
 SEARCHES = [
@@ -292,22 +300,27 @@ SEARCHES = [
 ]
 
 
+def search(task: Recommendation, query: str, limit: int) -> list[FoundItem]:
+    view = CatalogueSearch(task.kernel)
+    return predict_alone(view, {}, ItemQuery(query=query), ItemQueryParameters(limit=limit))
+
+
 @pytest.mark.parametrize(("query", "indices"), SEARCHES)
 def test_a_search_finds(task: Recommendation, query: str, indices: list[int]) -> None:
-    assert [found.item for found in task.find_items(query, 10)] == [CATALOGUE[index]["id"] for index in indices]
+    assert [found.item for found in search(task, query, 10)] == [CATALOGUE[index]["id"] for index in indices]
 
 
 def test_a_search_gives_no_more_than_it_is_asked_for(task: Recommendation) -> None:
-    (found,) = task.find_items("sabrina", 1)
+    (found,) = search(task, "sabrina", 1)
     assert (found.title, found.genres) == ("Sabrina (1954)", ["Comedy"])
 
 
 def test_the_probe_is_as_long_as_the_model_reads_whatever_the_catalogue(task: Recommendation) -> None:
-    assert task.probe(1)["item_ids"].shape == (3,)
+    assert task.kernel.probe(1)["item_ids"].shape == (3,)
 
 
 @pytest.mark.parametrize("index", [-1, len(CATALOGUE)])
 def test_rows_of_tensors_name_items_that_exist(task, index):
-    assert len(task.rows_of({"item_ids": np.array([[0, 1, 5], [0, 0, 2]])})) == 2
+    assert len(task.kernel.rows_of({"item_ids": np.array([[0, 1, 5], [0, 0, 2]])})) == 2
     with pytest.raises(InvalidInput, match=f"item_ids: holds {index}, and the model knows 0 to 5"):
-        task.rows_of({"item_ids": np.array([[0, 1, index]])})
+        task.kernel.rows_of({"item_ids": np.array([[0, 1, index]])})

@@ -9,16 +9,17 @@ from pydantic import ValidationError
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from app.errors import InvalidInput
-from app.tasks.base import predict_alone
 from app.tasks.summarization import (
     MAX_CHARACTERS,
     MAX_ROWS,
     ArticleInput,
     Summarization,
     SummarizationConfig,
+    SummarizationKernel,
     SummarizationParameters,
     Summary,
 )
+from app.tasks.view import predict_alone
 from app.tensors import Placement, Tensors
 
 MAX_TOKENS = 16
@@ -46,13 +47,17 @@ class CountWords:
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory) -> Summarization:
-    words = {word for text in (STORM, MARKET, Summarization.example["text"]) for word in text.replace(".", "").split()}
+    words = {
+        word
+        for text in (STORM, MARKET, Summarization.contract.example["text"])
+        for word in text.replace(".", "").split()
+    }
     vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", *sorted(words)])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
     tokenizer.save(str(path))
-    return Summarization(SummarizationConfig(tokenizer="t", max_tokens=MAX_TOKENS), {"t": path})
+    return Summarization(SummarizationKernel(SummarizationConfig(tokenizer="t", max_tokens=MAX_TOKENS), {"t": path}))
 
 
 def summarise(task: Summarization, text: str, sessions: Mapping[str, Any] | None = None, **parameters: Any) -> Summary:
@@ -62,7 +67,7 @@ def summarise(task: Summarization, text: str, sessions: Mapping[str, Any] | None
 
 
 def test_the_example_is_summarised_by_three_of_its_sentences_in_their_order(task: Summarization) -> None:
-    text = Summarization.example["text"]
+    text = Summarization.contract.example["text"]
     summary = summarise(task, text)
     assert len(summary.sentences) == 3
     assert [text[sentence.start : sentence.end] for sentence in summary.sentences] == [
@@ -89,7 +94,7 @@ def test_answers_do_not_depend_on_neighbours_in_the_batch(task: Summarization) -
     sessions = {"model": CountWords()}
     prepared = task.preprocess(ArticleInput(text=STORM), SummarizationParameters())
     other = task.preprocess(ArticleInput(text=MARKET), SummarizationParameters())
-    answers = task.run(sessions, [*other.rows, *prepared.rows])[len(other.rows) :]
+    answers = task.kernel.run(sessions, [*other.rows, *prepared.rows])[len(other.rows) :]
     together = task.postprocess(prepared, answers, SummarizationParameters())
     assert together == summarise(task, STORM)
 
@@ -194,12 +199,16 @@ def test_rows_are_token_ids_of_at_most_max_tokens(task: Summarization) -> None:
     first, second = task.preprocess(ArticleInput(text=f"{short} {long}"), SummarizationParameters()).rows[:2]
     assert len(first["input_ids"]) == 6
     assert len(second["input_ids"]) == MAX_TOKENS
-    assert (task.length(first), task.length(second)) == (6, MAX_TOKENS)
-    assert task.collate([first, second])["attention_mask"].sum(axis=1).tolist() == [6, MAX_TOKENS]
+    assert (task.kernel.length(first), task.kernel.length(second)) == (6, MAX_TOKENS)
+    assert task.kernel.collate([first, second])["attention_mask"].sum(axis=1).tolist() == [6, MAX_TOKENS]
 
 
 def test_every_length_can_be_probed(task: Summarization) -> None:
-    assert [task.length(task.probe(length)) for length in task.lengths] == task.lengths == [8, 16]
+    assert (
+        [task.kernel.length(task.kernel.probe(length)) for length in task.kernel.lengths]
+        == task.kernel.lengths
+        == [8, 16]
+    )
 
 
 def test_a_sentence_without_known_words_does_no_harm(task: Summarization) -> None:

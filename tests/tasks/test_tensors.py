@@ -5,8 +5,9 @@ import pytest
 from pydantic import ValidationError
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tasks.base import predict_alone
-from app.tasks.tensors import RawTensors, RawTensorsConfig, RawTensorsParameters, TensorsInput, as_lists, from_lists
+from app.tasks.nested_lists import as_lists, from_lists
+from app.tasks.tensors import RawTensors, RawTensorsConfig, RawTensorsParameters, TensorsInput, TensorsKernel
+from app.tasks.view import predict_alone
 from app.tensors import NUMPY_TYPES, Placement, TensorSpec
 
 INTEGERS = [name for name, kind in NUMPY_TYPES.items() if kind.kind in "iu"]
@@ -30,7 +31,9 @@ class FakeSession:
 def task_of(*shape, datatype="FP32", batched=True, probe_size=1):
     outputs = [TensorSpec(name="y", datatype=datatype, shape=(-1,))]
     inputs = [TensorSpec(name="x", datatype=datatype, shape=shape)]
-    return RawTensors(RawTensorsConfig(inputs=inputs, outputs=outputs, batched=batched, probe_size=probe_size), {})
+    return RawTensors(
+        TensorsKernel(RawTensorsConfig(inputs=inputs, outputs=outputs, batched=batched, probe_size=probe_size), {})
+    )
 
 
 def row_of(task, **item):
@@ -180,7 +183,7 @@ def test_an_output_in_json_has_no_null_for_a_number():
 def test_rows_are_answered_as_one_batch_and_come_back_in_order():
     task, session = task_of(-1, 2), FakeSession(lambda x: x.sum(axis=1))
     rows = [row_of(task, x=[i, i]) for i in range(3)]
-    assert [answer["y"].tolist() for answer in task.run({"model": session}, rows)] == [0, 2, 4]
+    assert [answer["y"].tolist() for answer in task.kernel.run({"model": session}, rows)] == [0, 2, 4]
     assert session.shapes == [(3, 2)]
 
 
@@ -196,14 +199,14 @@ def test_texts_and_booleans_come_back_as_such():
 def test_a_graph_that_loses_rows_has_failed():
     task = task_of(-1, 2)
     with pytest.raises(InferenceFailed):
-        task.run({"model": FakeSession(lambda x: x[:1])}, [row_of(task, x=[1, 2])] * 2)
+        task.kernel.run({"model": FakeSession(lambda x: x[:1])}, [row_of(task, x=[1, 2])] * 2)
 
 
 def test_rows_of_different_shapes_are_of_different_groups():
     task = task_of(-1, -1)
     short, long, other = (row_of(task, x=value) for value in ([1, 2], [1, 2, 3], [3, 4]))
-    assert task.group(short) == task.group(other)
-    assert task.group(short) != task.group(long)
+    assert task.kernel.group(short) == task.kernel.group(other)
+    assert task.kernel.group(short) != task.kernel.group(long)
 
 
 @pytest.mark.parametrize(
@@ -211,14 +214,14 @@ def test_rows_of_different_shapes_are_of_different_groups():
 )
 def test_a_row_is_as_long_as_it_is_larger_than_the_probe(sizes, length):
     task = task_of(-1, -1, -1, probe_size=4)
-    assert task.length({"x": np.ones(sizes, np.float32)}) == length
-    assert task.length(task.probe(1)) == 1
+    assert task.kernel.length({"x": np.ones(sizes, np.float32)}) == length
+    assert task.kernel.length(task.kernel.probe(1)) == 1
 
 
 def test_a_graph_without_a_batch_dimension_reads_an_item_as_it_is():
     task, session = task_of(2, 3, batched=False), FakeSession(lambda x: x.sum())
     rows = [row_of(task, x=np.full((2, 3), i, np.float32)) for i in range(2)]
-    assert [answer["y"].tolist() for answer in task.run({"model": session}, rows)] == [0, 6]
+    assert [answer["y"].tolist() for answer in task.kernel.run({"model": session}, rows)] == [0, 6]
     assert session.shapes == [(2, 3), (2, 3)]
 
 
@@ -227,7 +230,7 @@ def test_a_graph_without_a_batch_dimension_reads_an_item_as_it_is():
 )
 def test_the_probe_is_a_valid_row_of_ones(datatype, one):
     task = task_of(-1, 2, -1, datatype=datatype, probe_size=3)
-    row = task.probe(1)
+    row = task.kernel.probe(1)
     assert row["x"].tolist() == [[one] * 3] * 2
     assert row_of(task, x=as_lists(row["x"]))["x"].tolist() == row["x"].tolist()
 

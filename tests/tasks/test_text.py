@@ -10,7 +10,7 @@ from app.errors import InferenceFailed, InvalidInput
 from app.tasks.explanations.text import TextExplanation
 from app.tasks.labels import best_labels, largest, softmax
 from app.tasks.text import MAX_CHARACTERS, TextEncoder, bucket
-from app.tasks.text_classification import TextClassification, TextClassificationConfig
+from app.tasks.text_classification import TextClassification, TextClassificationConfig, TextClassificationKernel
 from app.tensors import Placement
 
 
@@ -22,12 +22,12 @@ def encoder(tmp_path):
 @pytest.fixture
 def task(tmp_path):
     config = TextClassificationConfig(labels=["a", "b"], tokenizer="t", max_tokens=20)
-    return TextClassification(config, {"t": word_tokenizer(tmp_path / "tokenizer.json")})
+    return TextClassification(TextClassificationKernel(config, {"t": word_tokenizer(tmp_path / "tokenizer.json")}))
 
 
 def test_cost_is_measured_at_every_length_a_text_can_have(task):
-    assert task.lengths == [8, 16, 20]
-    assert [task.length(task.probe(length)) for length in task.lengths] == [8, 16, 20]
+    assert task.kernel.lengths == [8, 16, 20]
+    assert [task.kernel.length(task.kernel.probe(length)) for length in task.kernel.lengths] == [8, 16, 20]
 
 
 @pytest.mark.parametrize(("length", "padded"), [(1, 8), (8, 8), (9, 16), (512, 512), (513, 1024), (1025, 1536)])
@@ -37,7 +37,7 @@ def test_a_length_is_padded_to_the_next_bucket(length, padded):
 
 def test_rows_are_filled_up_to_the_longest_of_them(encoder, task):
     short, long = encoder.encode("good", truncate=False), encoder.encode("good film " * 5, truncate=False)
-    batch = task.collate([short, long])
+    batch = task.kernel.collate([short, long])
     assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, 10)
     assert batch["attention_mask"].sum(axis=1).tolist() == [1, 10]
     assert not batch["input_ids"][0, 1:].any()
@@ -58,11 +58,11 @@ class Shapes:
 
 
 def test_only_a_gpu_sees_buckets_and_never_more_tokens_than_the_model_reads(encoder, task):
-    batch = task.collate([encoder.row([1] * 10), encoder.row([1] * 3)])
-    assert task.forward({"model": Shapes("cpu")}, batch) == {"shape": [(2, 10)] * 2}
-    assert task.forward({"model": Shapes("cuda")}, batch) == {"shape": [(2, 16)] * 2}
-    longest = task.collate([encoder.row([1] * 19)])
-    assert task.forward({"model": Shapes("cuda")}, longest) == {"shape": [(1, 20)] * 2}
+    batch = task.kernel.collate([encoder.row([1] * 10), encoder.row([1] * 3)])
+    assert task.kernel.forward({"model": Shapes("cpu")}, batch) == {"shape": [(2, 10)] * 2}
+    assert task.kernel.forward({"model": Shapes("cuda")}, batch) == {"shape": [(2, 16)] * 2}
+    longest = task.kernel.collate([encoder.row([1] * 19)])
+    assert task.kernel.forward({"model": Shapes("cuda")}, longest) == {"shape": [(1, 20)] * 2}
 
 
 def test_a_text_that_is_too_long_is_refused_with_both_lengths_or_cut(encoder):
@@ -111,8 +111,10 @@ UNSEEN = {
 def test_a_text_of_which_nothing_can_be_seen_is_empty(task, encoder, text):
     for read in (
         lambda: encoder.encode(text, truncate=True),
-        lambda: task.preprocess(task.Input(text=text), task.Parameters(truncate=True)),
-        lambda: TextExplanation(task).preprocess(task.Input(text=text), TextExplanation.Parameters(truncate=True)),
+        lambda: task.preprocess(task.contract.Input(text=text), task.contract.Parameters(truncate=True)),
+        lambda: TextExplanation(task.kernel).preprocess(
+            task.contract.Input(text=text), TextExplanation.contract.Parameters(truncate=True)
+        ),
     ):
         with pytest.raises(InvalidInput, match="the text is empty"):
             read()

@@ -6,15 +6,16 @@ import pytest
 from pydantic import ValidationError
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tasks.base import Prepared, predict_alone, predict_json
 from app.tasks.time_series_forecasting import (
     AIRLINE_PASSENGERS,
     Forecast,
     ForecastingConfig,
+    ForecastingKernel,
     ForecastParameters,
     SeriesInput,
     TimeSeriesForecasting,
 )
+from app.tasks.view import Prepared, predict_alone, predict_json
 from app.tensors import Placement, Tensors
 
 HORIZON = 3
@@ -45,7 +46,7 @@ class NotANumber:
 
 @pytest.fixture
 def task() -> TimeSeriesForecasting:
-    return TimeSeriesForecasting(ForecastingConfig.model_validate(CONFIG), {})
+    return TimeSeriesForecasting(ForecastingKernel(ForecastingConfig.model_validate(CONFIG), {}))
 
 
 def forecast(task: TimeSeriesForecasting, values: list[float], **parameters: object) -> Forecast:
@@ -178,7 +179,7 @@ def test_an_answer_does_not_depend_on_its_neighbours(task: TimeSeriesForecasting
     series = [[1, 2, 3, 4], [1e12, 5e11, 2e12, 3e12, 1e12], [-3, 1e-3, 2, 0, 1, 1, 1, 1, 9]]
     items = [SeriesInput.model_validate({"values": values}) for values in series]
     prepared = [task.preprocess(item, ForecastParameters()) for item in items]
-    together = task.run({"model": NewestAgain()}, [one.rows[0] for one in prepared])
+    together = task.kernel.run({"model": NewestAgain()}, [one.rows[0] for one in prepared])
     for values, one, answer in zip(series, prepared, together, strict=True):
         assert task.postprocess(one, [answer], ForecastParameters()) == forecast(task, values)
 
@@ -190,15 +191,17 @@ def test_a_model_that_answers_no_number_is_at_fault(task: TimeSeriesForecasting)
 
 def test_the_example_runs_as_it_stands() -> None:
     long = TimeSeriesForecasting(
-        ForecastingConfig.model_validate({**CONFIG, "season": 12, "min_history": 24, "max_history": 60}), {}
+        ForecastingKernel(
+            ForecastingConfig.model_validate({**CONFIG, "season": 12, "min_history": 24, "max_history": 60}), {}
+        )
     )
-    output = predict_json(long, {"model": NewestAgain()}, TimeSeriesForecasting.example, {"horizon": 2})
+    output = predict_json(long, {"model": NewestAgain()}, TimeSeriesForecasting.contract.example, {"horizon": 2})
     assert output["median"] == pytest.approx([AIRLINE_PASSENGERS[-1]] * 2, rel=1e-6)
 
 
 def test_the_row_to_measure_with_is_full(task: TimeSeriesForecasting) -> None:
-    assert task.probe(1)["is_known"].tolist() == [1] * 8
-    assert task.probe(1)["values"].std() > 0.1
+    assert task.kernel.probe(1)["is_known"].tolist() == [1] * 8
+    assert task.kernel.probe(1)["values"].std() > 0.1
 
 
 def test_a_series_that_is_called_quick_is_prepared_in_a_fraction_of_a_millisecond(task: TimeSeriesForecasting) -> None:

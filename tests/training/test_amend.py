@@ -12,8 +12,8 @@ from app.repository.repository import ModelRepository
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.catalogue import CATALOGUE, CatalogueItem
-from app.tasks.recommendation import Recommendation, RecommendationConfig
-from app.tasks.text_classification import TextClassification, TextClassificationConfig
+from app.tasks.recommendation import Recommendation, RecommendationConfig, RecommendationKernel
+from app.tasks.text_classification import TextClassification, TextClassificationConfig, TextClassificationKernel
 from app.tensors import Placement, Tensors
 from training.amend import Published, main, source_of, write
 from training.card.markdown import quality
@@ -39,7 +39,7 @@ def test_the_area_is_the_mean_of_eleven_points():
 
 def test_the_order_of_the_weights_deletes_a_score_sooner_than_random_ones(tmp_path: Path):
     config = TextClassificationConfig(labels=["negative", "positive"], tokenizer="t", max_tokens=64)
-    task = TextClassification(config, {"t": word_tokenizer(tmp_path / "t.json")})
+    task = TextClassification(TextClassificationKernel(config, {"t": word_tokenizer(tmp_path / "t.json")}))
     sessions = {"model": load_onnx(word_counting_graph(tmp_path / "m.onnx"), RuntimeOptions(device="cpu"))}
     (metric,) = faithfulness(task, sessions, TEXTS)
     assert metric.name == NAME
@@ -61,7 +61,9 @@ class OneAfterTwo:
 def test_the_score_is_that_of_the_item_and_not_of_padding_even_if_both_have_id_0(tmp_path: Path):
     items = [CatalogueItem(id=max(index - 1, 0), title=f"{index}", genres=[]) for index in range(4)]
     (tmp_path / "items.json").write_bytes(CATALOGUE.dump_json(items))
-    task = Recommendation(RecommendationConfig(max_history=2), {"items.json": tmp_path / "items.json"})
+    task = Recommendation(
+        RecommendationKernel(RecommendationConfig(max_history=2), {"items.json": tmp_path / "items.json"})
+    )
     (metric,) = faithfulness(task, {"model": OneAfterTwo()}, HeldOut([{"history": [1]}], "three items", "test"))
     # Likely until the only reason goes, at the sixth of eleven points; then by popularity one of two.
     assert metric.value == pytest.approx((6 + 5 / 2) / 11, abs=0.01)

@@ -15,10 +15,16 @@ from tqdm import tqdm
 
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.base import Prepared
 from app.tasks.segmentation.words import joined
 from app.tasks.sentences import Sentence
-from app.tasks.summarization import ArticleInput, Summarization, SummarizationConfig, SummarizationParameters
+from app.tasks.summarization import (
+    ArticleInput,
+    Summarization,
+    SummarizationConfig,
+    SummarizationKernel,
+    SummarizationParameters,
+)
+from app.tasks.view import Prepared
 from app.tensors import Array, Session, Tensors
 from training.baselines.summarizer import CONFIG, NAME, SPLIT, settings
 from training.baselines.table import Table, libraries
@@ -140,7 +146,7 @@ class Embeddings:
         # Of one length together, so that little is padded.
         order = sorted(new, key=lambda key: len(new[key]["input_ids"]))
         for some in tqdm([order[i : i + 16] for i in range(0, len(order), 16)], desc="reading", mininterval=5):
-            answers = self._task.run({"model": self._session}, [new[key] for key in some])
+            answers = self._task.kernel.run({"model": self._session}, [new[key] for key in some])
             self._known |= {key: answer["embedding"] for key, answer in zip(some, answers, strict=True)}
         if new:
             np.savez(self._path, keys=np.array([*self._known]), rows=np.stack([*self._known.values()]))
@@ -184,7 +190,7 @@ class Cached:
 
 
 def summarizer(config: SummarizationConfig) -> Summarization:
-    return Summarization(config, {config.tokenizer: tokenizer_file()})
+    return Summarization(SummarizationKernel(config, {config.tokenizer: tokenizer_file()}))
 
 
 def by_config(config: SummarizationConfig) -> Method:

@@ -61,7 +61,7 @@ def encode(task: TextClassification, texts: Iterable[str]) -> list[Tensors]:
 def answers(task: TextClassification, texts: Iterable[str], answer: Callable[[Tensors], Array]) -> Array:
     """What `answer` makes of batches [batch, …], for all texts in their order; batches are of similar length."""
     rows = encode(task, texts)
-    order = np.argsort([task.length(row) for row in rows], kind="stable")
+    order = np.argsort([task.kernel.length(row) for row in rows], kind="stable")
     batches = np.array_split(order, range(BATCH_SIZE, len(order), BATCH_SIZE))
-    found = np.concatenate([answer(task.collate([rows[i] for i in batch])) for batch in batches])
+    found = np.concatenate([answer(task.kernel.collate([rows[i] for i in batch])) for batch in batches])
     return found[np.argsort(order)]

@@ -33,7 +33,7 @@ def export(
 ) -> tuple[Path, Verification]:
     """The graph of `network`, proven equal to it on `rows`. Raises TrainingError."""
     graph = write_bert(network.bert, None, workdir / "model.onnx", Fp32Products())
-    batch = task.collate(rows)
+    batch = task.kernel.collate(rows)
     return graph, verify_export(network, graph, {name: batch[name] for name in INPUTS}, tolerance=LARGEST_DIFFERENCE)
 
 
@@ -42,7 +42,7 @@ def smallest_cosine(task: Summarization, network: SentenceEncoder, graph: Path, 
     session = load_onnx(graph, RuntimeOptions(device="cpu"))
     smallest = 1.0
     for row in rows:
-        batch = task.collate([row])
+        batch = task.kernel.collate([row])
         with torch.inference_mode():
             expected = network(*(torch.from_numpy(batch[name]) for name in INPUTS)).numpy()
         smallest = min(smallest, float(np.sum(expected * session.run(batch)["embedding"])))

@@ -7,13 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from app.repository.manifest import Metric
-from app.tasks.base import Task, predict_alone
-from app.tasks.explanations import explanations
+from app.tasks import TASKS
+from app.tasks.explanations.base import NAME as EXPLANATION
 from app.tasks.explanations.coalitions import Floats, Kept
 from app.tasks.explanations.image import ImageExplanation, filling
 from app.tasks.explanations.recommendation import RecommendationExplanation
 from app.tasks.explanations.text import TextExplanation
+from app.tasks.kernel import Kernel
 from app.tasks.labels import softmax
+from app.tasks.view import View, predict_alone
 from app.tensors import Session, Tensors
 from training.recipe import HeldOut
 
@@ -33,7 +35,7 @@ Run = Callable[[Tensors], Tensors]
 
 
 def of_text(explanation: TextExplanation, run: Run, item: Any, reasons: Any) -> Explained:
-    labels, words = explanation.labels, explanation.divided(item, explanation.Parameters())
+    labels, words = explanation.labels, explanation.divided(item, explanation.contract.Parameters())
     label = labels.index(reasons.label)
 
     def score(kept: Kept) -> float:
@@ -57,20 +59,22 @@ def of_picture(explanation: ImageExplanation, run: Run, item: Any, reasons: Any)
 
 def of_history(explanation: RecommendationExplanation, run: Run, item: Any, reasons: Any) -> Explained:
     """Of the item that is recommended first."""
-    seen, parts = explanation.divided(item, explanation.Parameters())
+    seen, parts = explanation.divided(item, explanation.contract.Parameters())
     weights = {reason.item: reason.weight for reason in reasons.items[0].because}
-    task = explanation.task
-    best = next(i for i, one in enumerate(task.items) if i and one.id == reasons.items[0].item)  # the first is padding
+    kernel = explanation.kernel
+    best = next(
+        i for i, one in enumerate(kernel.items) if i and one.id == reasons.items[0].item
+    )  # the first is padding
 
     def score(kept: Kept) -> float:
         row = explanation.row(seen, [parts[i] for i in np.flatnonzero(kept)])
-        scores = run(row)["scores"] if row else task.popularity
-        return float(task.probabilities(scores, seen)[best])
+        scores = run(row)["scores"] if row else kernel.popularity
+        return float(kernel.probabilities(scores, seen)[best])
 
-    return Explained(np.array([weights[task.items[part].id] for part in parts]), score)
+    return Explained(np.array([weights[kernel.items[part].id] for part in parts]), score)
 
 
-KINDS: Mapping[type[Task], tuple[Callable[[Any, Run, Any, Any], Explained], Mapping[str, Any]]] = {
+KINDS: Mapping[type[View[Any]], tuple[Callable[[Any, Run, Any, Any], Explained], Mapping[str, Any]]] = {
     TextExplanation: (of_text, {}),
     ImageExplanation: (of_picture, {}),
     RecommendationExplanation: (of_history, {"top_k": 1, "max_reasons": 100}),
@@ -78,21 +82,28 @@ KINDS: Mapping[type[Task], tuple[Callable[[Any, Run, Any, Any], Explained], Mapp
 """How the parts of an item are left out, and with which parameters it is explained. A summary leaves out none."""
 
 
-def faithfulness(task: Task, sessions: Mapping[str, Session], held_out: HeldOut) -> list[Metric]:
+def faithfulness(task: View[Any], sessions: Mapping[str, Session], held_out: HeldOut) -> list[Metric]:
     """The mean area under the deletion curves of the explanations of `task` beside that of random orders.
 
     A curve is the score of the best label, or of the first recommended item, while an item loses a tenth of its parts
     at a time, the most telling first; the area is the mean of its eleven points, and the less the better.
     """
 
-    def run(row: Tensors) -> Tensors:
-        return task.run(sessions, [row])[0]
+    kernel: Kernel = task.kernel
 
-    (explanation,) = explanations(task)
+    def run(row: Tensors) -> Tensors:
+        (answer,) = kernel.run(sessions, [row])
+        return answer
+
+    views = TASKS[task.contract.name].views(kernel)
+    (explanation,) = [view for view in views if view.contract.name == EXPLANATION]
     explained_by, given = KINDS[type(explanation)]
     random, areas, chance = np.random.default_rng(0), [], []
     for each in held_out.items:
-        item, parameters = explanation.Input.model_validate(each), explanation.Parameters.model_validate(given)
+        item, parameters = (
+            explanation.contract.Input.model_validate(each),
+            explanation.contract.Parameters.model_validate(given),
+        )
         explained = explained_by(explanation, run, item, predict_alone(explanation, sessions, item, parameters))
         areas.append(area(explained.score, np.argsort(-explained.weights, kind="stable")))
         orders = [random.permutation(len(explained.weights)) for _ in range(RANDOM_ORDERS)]

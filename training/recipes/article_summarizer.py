@@ -5,7 +5,7 @@ puts another BERT into its place, such as one of sentence-transformers.
 """
 
 from app.repository.manifest import Metric
-from app.tasks.summarization import Summarization
+from app.tasks.summarization import Summarization, SummarizationKernel
 from app.tensors import TensorSpec
 from training.baselines.summarizer import CONFIG, KINDS, NAME, bars, beside_the_best, measured, quality
 from training.card import plots as pictures
@@ -79,7 +79,7 @@ NOTES = (
 def make(run: Run) -> Draft:
     encoder = load_encoder(run.source, CONFIG.max_tokens)
     figures = measured() if encoder.is_packaged else None
-    task = Summarization(CONFIG, {CONFIG.tokenizer: encoder.tokenizer})
+    task = Summarization(SummarizationKernel(CONFIG, {CONFIG.tokenizer: encoder.tokenizer}))
     rows = sentence_rows(task, [ARTICLE, CHINESE_ARTICLE])
     network = SentenceEncoder(encoder.load())
     graph, verification = export(task, network, rows, run.workdir)

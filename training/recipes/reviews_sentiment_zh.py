@@ -24,7 +24,7 @@ from torch.export import Dim
 from app.repository.manifest import Metric, Source, Verification
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.text_classification import TextClassification, TextClassificationConfig
+from app.tasks.text_classification import TextClassification, TextClassificationConfig, TextClassificationKernel
 from app.tensors import TensorSpec
 from training.card import plots as pictures
 from training.card.intervals import HEADING, intervals_table
@@ -84,7 +84,9 @@ class Texts:
 
 def make(run: Run) -> Draft:
     texts = load_texts(run)
-    task = TextClassification(CONFIG, {CONFIG.tokenizer: write_tokenizer(texts.train.text, run.workdir)})
+    task = TextClassification(
+        TextClassificationKernel(CONFIG, {CONFIG.tokenizer: write_tokenizer(texts.train.text, run.workdir)})
+    )
     network = fit_character_grams(encode(task, texts.train.text), texts.train.label.to_numpy(), STRENGTH)
     uncalibrated = probabilities(task, network, texts.test.text)
     chosen_by = logits(task, network, texts.validation.text), texts.validation.label.to_numpy()
@@ -228,7 +230,7 @@ def softmax(scores: Scores) -> Scores:
 def export(
     task: TextClassification, network: CharacterGrams, texts: Iterable[str], folder: Path
 ) -> tuple[Path, Verification]:
-    batch = task.collate(encode(task, texts))
+    batch = task.kernel.collate(encode(task, texts))
     varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=1, max=CONFIG.max_tokens)}
     path = to_onnx(
         network, [torch.from_numpy(array) for array in batch.values()], folder / "model.onnx",
@@ -324,7 +326,7 @@ def by_size(task: TextClassification, texts: Texts) -> str:
 
 RECIPE = Recipe(
     name="reviews-sentiment-zh",
-    task=TextClassification.name,
+    task=TextClassification.contract.name,
     make=make,
     must_reach={"accuracy": 0.90},
     must_lead={"accuracy": "more"},

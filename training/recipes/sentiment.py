@@ -14,7 +14,7 @@ from app.runtimes.hardware import hardware
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.labels import softmax
-from app.tasks.text_classification import TextClassification
+from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from app.tensors import Array, TensorSpec
 from training.card.intervals import HEADING
 from training.card.plots import calibration_plot, confusion_matrix, learning_curves
@@ -70,7 +70,7 @@ def typical(texts: Texts) -> pd.Series:
 
 def load_task(run: Run) -> TextClassification:
     tokenizer = write_tokenizer(run.workdir / CONFIG.tokenizer)
-    return TextClassification(CONFIG, {CONFIG.tokenizer: tokenizer})
+    return TextClassification(TextClassificationKernel(CONFIG, {CONFIG.tokenizer: tokenizer}))
 
 
 def make_draft(

@@ -20,6 +20,7 @@ from app.repository.manifest import Batching, Metric, Source, Verification
 from app.tasks.time_series_forecasting import (
     AIRLINE_PASSENGERS,
     ForecastingConfig,
+    ForecastingKernel,
     ForecastParameters,
     Scale,
     SeriesInput,
@@ -52,7 +53,7 @@ RIVAL = "ETS"  # the best of the baselines
 CONFIG = ForecastingConfig(
     season=SEASON, min_history=24, max_history=72, horizon=HORIZON, quantiles=QUANTILES, period="month"
 )
-TASK = TimeSeriesForecasting(CONFIG, {})
+TASK = TimeSeriesForecasting(ForecastingKernel(CONFIG, {}))
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -309,8 +310,8 @@ def answer(network: nn.Module, asked: Sequence[Question]) -> Array:
 
 
 def batch(asked: Sequence[Question]) -> Tensors:
-    rows = [prepare(question.known)[0] or TASK.probe(1) for question in asked]  # a still series reads nothing
-    return TASK.collate(rows)
+    rows = [prepare(question.known)[0] or TASK.kernel.probe(1) for question in asked]  # a still series reads nothing
+    return TASK.kernel.collate(rows)
 
 
 def measure(

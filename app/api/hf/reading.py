@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from app.api.contracts import contract_of
+from app.api.contracts import bodies_of
 from app.api.errors import faults_of, invalid_input
 from app.api.hf.wires import WIRES, HfFeatureExtractionParameters, HfOptions, Wire
 from app.api.http.limits import Limits
@@ -32,7 +32,7 @@ class Asked(NamedTuple):
 
 def tasks_of(manifest: Manifest) -> list[str]:
     """What a model answers in this dialect: its own task first; nothing, if the client has no method for it."""
-    return [task for task in (manifest.task, *TASKS[manifest.task].also) if task in WIRES]
+    return [view for view in TASKS[manifest.task].contracts if view in WIRES]
 
 
 def require(manifest: Manifest, task: str | None) -> None:
@@ -63,7 +63,7 @@ def read_question(request: Request, content: bytes, manifest: Manifest, asked: s
 
 def is_raw(request: Request, content: bytes, manifest: Manifest) -> bool:
     """Whether it is one picture as it is: the client names no type for bytes, and curl names one of its own."""
-    if TASKS[manifest.task].binary_field is None:
+    if TASKS[manifest.task].contract.binary_field is None:
         return False
     content_type = request.headers.get("content-type", "").strip().lower()
     if is_file(content, content_type):
@@ -91,13 +91,13 @@ def _meant_task(request: Request, body: dict[str, Any], manifest: Manifest) -> s
     """Of the tasks that the model answers, the one whose form the body has; its own if it could be that."""
     tasks, inputs = tasks_of(manifest), body["inputs"]
     first = inputs[0] if isinstance(inputs, list) and inputs else inputs
-    if SentenceSimilarity.name in tasks and isinstance(first, dict) and "source_sentence" in first:
-        return SentenceSimilarity.name
-    if FeatureExtraction.name in tasks and "parameters" not in body:
+    if SentenceSimilarity.contract.name in tasks and isinstance(first, dict) and "source_sentence" in first:
+        return SentenceSimilarity.contract.name
+    if FeatureExtraction.contract.name in tasks and "parameters" not in body:
         # The Python client sends `parameters` with everything else, even empty ones. Others leave out empty ones.
         is_client = "hf_hub/" in request.headers.get("user-agent", "")
         if is_client or body.keys() & HfFeatureExtractionParameters.model_fields.keys():
-            return FeatureExtraction.name
+            return FeatureExtraction.contract.name
     return manifest.task
 
 
@@ -105,7 +105,7 @@ def _items(task: str, body: dict[str, Any], max_items: int) -> list[Any]:
     inputs = body["inputs"] if isinstance(body["inputs"], list) else [body["inputs"]]
     if len(inputs) > max_items:
         raise PayloadTooLarge(f"{len(inputs)} inputs; a request may have {max_items}")
-    question: Any = _validated(contract_of(TASKS[task], max_items).Request, {"inputs": inputs})
+    question: Any = _validated(bodies_of(TASKS[task].contract, max_items).Request, {"inputs": inputs})
     items: list[Any] = question.inputs
     return items
 

@@ -10,7 +10,7 @@ from app.api.given import Given
 from app.api.hf import models
 from app.api.hf.predict import predict, tell
 from app.api.hf.reading import tasks_of
-from app.api.hf.wires import WIRES, hf_contract_of
+from app.api.hf.wires import WIRES, bodies_of_hf
 from app.api.http.routes import DirectRoute, Operation, Section, get
 from app.repository.manifest import Manifest
 from app.tasks import TASKS
@@ -47,27 +47,27 @@ def _others(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
 
 
 def _operation(max_items: int, manifest: Manifest, task: str) -> Operation:
-    contract = hf_contract_of(task, max_items)
-    example = (task == manifest.task and example_request(manifest)) or {"inputs": [TASKS[task].example]}
-    item, fields = example["inputs"][0], TASKS[task].Input.model_fields
+    contract, bodies = TASKS[task].contract, bodies_of_hf(task, max_items)
+    example = (task == manifest.task and example_request(manifest)) or {"inputs": [contract.example]}
+    item, fields = example["inputs"][0], contract.Input.model_fields
     if isinstance(item, dict) and len(fields) == 1:
         (item,) = item.values()
     beside: dict[str, Any] = {} if WIRES[task].at_root else {"parameters": example.get("parameters", {})}
-    body = {"schema": Schema(contract.Request, "validation"), "example": {"inputs": item, **beside}}
+    body = {"schema": Schema(bodies.Request, "validation"), "example": {"inputs": item, **beside}}
     content: dict[str, Any] = {"application/json": body}
-    if TASKS[task].binary_field:
+    if contract.binary_field:
         content[OCTETS] = {"schema": FILE}
     return {
         "summary": f"{manifest.name}: {task}",
         "description": f"`InferenceClient(model=…)` of huggingface_hub takes this address; its method is "
-        f"`{task.replace('-', '_')}`.\n\n{TASKS[task].__doc__}",
+        f"`{task.replace('-', '_')}`.\n\n{contract.about}",
         "operationId": f"hf_{manifest.name}_{task}",
         "parameters": [DEADLINE],
         "requestBody": {"required": True, "content": content},
         "responses": {
             "200": {
                 "description": "what the client parses",
-                "content": {"application/json": {"schema": Schema(contract.Response, "serialization")}},
+                "content": {"application/json": {"schema": Schema(bodies.Response, "serialization")}},
             }
         },
     }

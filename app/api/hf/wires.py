@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, RootModel, create_model, field_validator, model_validator
 
-from app.api.contracts import Contract, bare
+from app.api.contracts import Bodies, bare
 from app.tasks import TASKS
 from app.tasks.embeddings import (
     FeatureExtraction,
@@ -153,11 +153,11 @@ class Wire:
 
 # The client takes element [0] of what it gets for a text, and all of what it gets for an image.
 WIRES: Mapping[str, Wire] = {
-    ImageClassification.name: Wire(HfImageClassificationParameters),
-    TextClassification.name: Wire(HfTextClassificationParameters, is_nested=True),
-    Summarization.name: Wire(HfSummarizationParameters, HfSummarizationParameters.native, is_nested=True),
-    FeatureExtraction.name: Wire(HfFeatureExtractionParameters, at_root=True),
-    SentenceSimilarity.name: Wire(HfSentenceSimilarityParameters),
+    ImageClassification.contract.name: Wire(HfImageClassificationParameters),
+    TextClassification.contract.name: Wire(HfTextClassificationParameters, is_nested=True),
+    Summarization.contract.name: Wire(HfSummarizationParameters, HfSummarizationParameters.native, is_nested=True),
+    FeatureExtraction.contract.name: Wire(HfFeatureExtractionParameters, at_root=True),
+    SentenceSimilarity.contract.name: Wire(HfSentenceSimilarityParameters),
 }
 """Every task for which the client has a method."""
 
@@ -170,21 +170,22 @@ class HfOptions(Schema):
 
 
 @cache
-def hf_contract_of(task_name: str, max_items: int) -> Contract:
+def bodies_of_hf(task_name: str, max_items: int) -> Bodies:
     """The bodies as they are documented."""
-    task, wire = TASKS[task_name], WIRES[task_name]
-    first = next(iter(task.Input.model_fields.values()))
-    item: Any = task.Input if len(task.Input.model_fields) > 1 else bare(first)
+    contract, wire = TASKS[task_name].contract, WIRES[task_name]
+    first = next(iter(contract.Input.model_fields.values()))
+    item: Any = contract.Input if len(contract.Input.model_fields) > 1 else bare(first)
     some: Any = Annotated[list[item], Field(min_length=1, max_length=max_items)]
-    many: Any = list[task.Output]  # type: ignore[name-defined]
-    prefix = f"Hf{task.__name__}"
+    Output: Any = contract.Output
+    many: Any = list[Output]
+    prefix = f"Hf{contract.title}"
     fields: dict[str, Any] = {
         "inputs": (item | some, Field(description="one input, or a list of them, answered in order")),
         "parameters": (wire.Parameters | None, None),
         "options": (HfOptions | None, Field(default=None, description="change nothing")),
     }
     root: Any = RootModel
-    return Contract(
+    return Bodies(
         create_model(f"{prefix}Request", __base__=wire.Parameters if wire.at_root else Schema, **fields),
-        create_model(f"{prefix}Response", __base__=root[many if wire.is_nested else task.Output | many]),
+        create_model(f"{prefix}Response", __base__=root[many if wire.is_nested else contract.Output | many]),
     )

@@ -6,21 +6,13 @@ from dataclasses import dataclass, field
 from app.api.media.json_text import JsonLimits
 from app.tasks import TASKS
 
-# Bytes of a request body, for models that need less than TESSERA_MAX_BODY_BYTES: what a whole request of items is at
-# most, with room. A task that is not here, photos and tensors among them, may have all of it.
-TASK_BODY_BYTES = {
-    "text-classification": 4_000_000,
-    "summarization": 8_000_000,
-    "recommendation": 1_000_000,
-}
-
 # For whatever asks no model, such as loading one.
 OTHER_BODY_BYTES = 64_000
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`task_body_bytes` replaces entries of TASK_BODY_BYTES. Raises ValueError for one that would have no effect.
+    """`task_body_bytes` replaces what the contracts of tasks say. Raises ValueError for one that would have no effect.
 
     `bodies_bytes` are those of all requests at once; without it, eight of the largest.
 
@@ -56,5 +48,5 @@ class Limits:
 
     def body_bytes(self, task: str) -> int:
         """Bytes that the body of a request to a model of this task may have."""
-        limit = self.task_body_bytes.get(task) or TASK_BODY_BYTES.get(task, self.max_body_bytes)
-        return min(limit, self.max_body_bytes)
+        limit = self.task_body_bytes.get(task) or TASKS[task].contract.body_bytes
+        return min(limit or self.max_body_bytes, self.max_body_bytes)

@@ -5,39 +5,39 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from app.api.contracts import contract_of
+from app.api.contracts import bodies_of
 from app.api.errors import faults_of, invalid_input
 from app.api.media.forms import read_form
 from app.api.media.json_text import JsonLimits, parse
 from app.api.media.raw import is_file
 from app.api.media.surrogates import not_unicode
 from app.errors import InvalidInput, PayloadTooLarge
-from app.tasks.base import Task
+from app.tasks.contract import Contract
 
 MULTIPART = "multipart/form-data"
 FILE_FIELDS = ("file", "files")  # that hold one even if the client names neither it nor its type
 
 
 def read_items(
-    request: Request, body: bytes, task: type[Task], max_items: int, limits: JsonLimits
+    request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits
 ) -> tuple[list[Any], Any]:
     """Items and parameters of a native request: JSON, or for a task with a binary field files or one raw body.
 
     Raises InvalidInput and PayloadTooLarge.
     """
-    if is_raw(request, body, task):
-        items = [_parse(task.Input, {task.binary_field: body})]
-        parameters = _parse(task.Parameters, dict(request.query_params), "parameters")
-    elif task.binary_field and _content_type(request) == MULTIPART:
-        items, parameters = _uploaded(request, body, task, max_items, limits)
+    if is_raw(request, body, contract):
+        items = [_parse(contract.Input, {contract.binary_field: body})]
+        parameters = _parse(contract.Parameters, dict(request.query_params), "parameters")
+    elif contract.binary_field and _content_type(request) == MULTIPART:
+        items, parameters = _uploaded(request, body, contract, max_items, limits)
     else:
-        items, parameters = _from_json(request, body, task, max_items, limits)
+        items, parameters = _from_json(request, body, contract, max_items, limits)
     return items, parameters
 
 
-def is_raw(request: Request, body: bytes, task: type[Task]) -> bool:
+def is_raw(request: Request, body: bytes, contract: Contract) -> bool:
     """Whether the body is a file as it is, which is read in no time, however large."""
-    return task.binary_field is not None and is_file(body, _content_type(request))
+    return contract.binary_field is not None and is_file(body, _content_type(request))
 
 
 def _content_type(request: Request) -> str:
@@ -45,12 +45,12 @@ def _content_type(request: Request) -> str:
 
 
 def _from_json(
-    request: Request, body: bytes, task: type[Task], max_items: int, limits: JsonLimits
+    request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits
 ) -> tuple[list[Any], Any]:
     if request.scope["query_string"] and request.query_params:
         raise InvalidInput(f"parameters of a JSON request belong in its body: {', '.join(request.query_params):.200}")
     try:
-        question: Any = contract_of(task, max_items).Request.model_validate(parse(body, limits))
+        question: Any = bodies_of(contract, max_items).Request.model_validate(parse(body, limits))
     except ValidationError as error:
         faults = faults_of(error)
         if faults[0]["type"] == "too_long" and faults[0]["loc"] == ("inputs",):
@@ -59,22 +59,24 @@ def _from_json(
     except ValueError as error:
         if fault := not_unicode(body, str(error)):
             raise fault from None
-        raise InvalidInput(f"the body is not valid JSON: {error}{_hint(task)}") from None
+        raise InvalidInput(f"the body is not valid JSON: {error}{_hint(contract)}") from None
     return question.inputs, question.parameters
 
 
-def _hint(task: type[Task]) -> str:
-    if task.binary_field is None:
+def _hint(contract: Contract) -> str:
+    if contract.binary_field is None:
         return ""
     return "; to send a file as it is, say so: Content-Type image/jpeg (or another image/*), or multipart/form-data"
 
 
 def _uploaded(
-    request: Request, body: bytes, task: type[Task], max_items: int, limits: JsonLimits
+    request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits
 ) -> tuple[list[Any], Any]:
     """Every uploaded file is an item; other fields are parameters, or the field `parameters` holds them as JSON."""
-    assert task.binary_field
-    form = read_form(body, request.headers["content-type"], {task.binary_field, f"{task.binary_field}s", *FILE_FIELDS})
+    assert contract.binary_field
+    form = read_form(
+        body, request.headers["content-type"], {contract.binary_field, f"{contract.binary_field}s", *FILE_FIELDS}
+    )
     fields: dict[str, Any] = {**request.query_params, **form.fields}
     if "parameters" in fields:
         fields |= _json_object(fields.pop("parameters"), limits)
@@ -82,8 +84,8 @@ def _uploaded(
         raise InvalidInput("the form has no file; each uploaded file is an input")
     if len(form.files) > max_items:
         raise PayloadTooLarge(f"{len(form.files)} inputs; a request may have {max_items}")
-    items = [_parse(task.Input, {task.binary_field: file}, "inputs", i) for i, file in enumerate(form.files)]
-    return items, _parse(task.Parameters, fields, "parameters")
+    items = [_parse(contract.Input, {contract.binary_field: file}, "inputs", i) for i, file in enumerate(form.files)]
+    return items, _parse(contract.Parameters, fields, "parameters")
 
 
 def _json_object(text: str, limits: JsonLimits) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from app.api.v1 import paths
 from app.repository.manifest import Metric, Provenance, Verification
 from app.serving.plan import Tuning
 from app.serving.versions import ModelStatus
-from app.tasks.explanations import EXPLANATIONS
+from app.tasks import TASKS
+from app.tasks.explanations.base import NAME as EXPLANATION
 from app.tensors import TensorSpec
 
 
@@ -117,6 +118,7 @@ def _tuned(tuning: Tuning) -> Tuned:
 
 def _summary(status: ModelStatus) -> dict[str, Any]:
     manifest = status.manifest
+    is_explained = manifest and EXPLANATION in TASKS[manifest.task].contracts
     return {
         "name": status.name,
         "task": manifest and manifest.task,
@@ -124,6 +126,6 @@ def _summary(status: ModelStatus) -> dict[str, Any]:
         "state": "ready" if manifest else status.versions[0].state if status.versions else "unloaded",
         "description": manifest.description if manifest else "",
         "predict": paths.of(paths.PREDICT, status.name),
-        "explain": paths.of(paths.EXPLAIN, status.name) if manifest and manifest.task in EXPLANATIONS else None,
+        "explain": paths.of(paths.EXPLAIN, status.name) if is_explained else None,
         "versions": [VersionState(version=one.version, state=one.state, reason=one.reason) for one in status.versions],
     }

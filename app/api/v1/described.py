@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.api.contracts import Contract, contract_of
+from app.api.contracts import Bodies, bodies_of
 from app.api.documented import DEADLINE, FILE, OCTETS, Schema
 from app.api.examples import example_request, item_in_words
 from app.api.http.routes import Operation
@@ -11,29 +11,29 @@ from app.api.v1 import paths
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
 from app.tasks import TASKS
-from app.tasks.explanations import EXPLANATIONS
+from app.tasks.explanations.base import NAME as EXPLANATION
 
 
 def predict(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
-    task = TASKS[manifest.task]
-    contract = contract_of(task, max_items)
-    answer: dict[str, Any] = {"schema": Schema(contract.Response, "serialization")}
+    contract = TASKS[manifest.task].contract
+    bodies = bodies_of(contract, max_items)
+    answer: dict[str, Any] = {"schema": Schema(bodies.Response, "serialization")}
     if golden := shown_golden(manifest):
         answer["example"] = {"model": manifest.name, "version": manifest.version, "outputs": [golden.output]}
     answers = {"application/json": answer}
     described = "one output for each input"
-    if task.binary_answer:
-        _, media_type = task.binary_answer
+    if contract.binary_answer:
+        _, media_type = contract.binary_answer
         answers[media_type] = {"schema": FILE}
         described += f"; with `Accept: {media_type}`, to one input, the file itself"
     operation = {
         "summary": f"{manifest.name}: {manifest.task}",
-        "description": f"{verbatim(manifest.description)}\n\n{task.__doc__}{item_in_words(manifest)}\n\n"
+        "description": f"{verbatim(manifest.description)}\n\n{contract.about}{item_in_words(manifest)}\n\n"
         f"One version that is loaded answers at `{paths.of(paths.PREDICT_VERSION, manifest.name)}`; "
         f"now this is version {manifest.version}.",
         "operationId": f"predict_{manifest.name}",
         "parameters": [DEADLINE],
-        "requestBody": {"required": True, "content": _bodies(manifest, contract)},
+        "requestBody": {"required": True, "content": _bodies(manifest, bodies)},
         "responses": {"200": {"description": described, "content": answers}},
         **({"x-class-names": names} if (names := manifest.config.get("class_names")) else {}),
     }
@@ -41,35 +41,36 @@ def predict(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
 
 
 def explain(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
-    if manifest.task not in EXPLANATIONS:
+    contract = TASKS[manifest.task].contracts.get(EXPLANATION)
+    if contract is None:
         return {}
-    kind = EXPLANATIONS[manifest.task]
-    contract = contract_of(kind, min(max_items, kind.max_items))
+    bodies = bodies_of(contract, contract.most_items(max_items))
     operation = {
         "summary": f"{manifest.name}: why it answers so",
-        "description": f"{kind.__doc__}\n\nThe body is that of a prediction, with at most {kind.max_items} inputs. "
+        "description": f"{contract.about}\n\n"
+        f"The body is that of a prediction, with at most {contract.max_items} inputs. "
         "What it takes goes through the model's own batches, and leaves most of the time to predictions. One version "
         f"that is loaded answers at `{paths.of(paths.EXPLAIN_VERSION, manifest.name)}`.",
         "operationId": f"explain_{manifest.name}",
         "parameters": [DEADLINE],
-        "requestBody": {"required": True, "content": _bodies(manifest, contract)},
+        "requestBody": {"required": True, "content": _bodies(manifest, bodies)},
         "responses": {
             "200": {
                 "description": "one output for each input",
-                "content": {"application/json": {"schema": Schema(contract.Response, "serialization")}},
+                "content": {"application/json": {"schema": Schema(bodies.Response, "serialization")}},
             }
         },
     }
     return {paths.of(paths.EXPLAIN, manifest.name): operation}
 
 
-def _bodies(manifest: Manifest, contract: Contract) -> dict[str, Any]:
+def _bodies(manifest: Manifest, bodies: Bodies) -> dict[str, Any]:
     """The forms in which a request may come, with an example in JSON."""
-    body: dict[str, Any] = {"schema": Schema(contract.Request, "validation")}
+    body: dict[str, Any] = {"schema": Schema(bodies.Request, "validation")}
     if (example := example_request(manifest)) is not None:
         body["example"] = example
     content = {"application/json": body}
-    if TASKS[manifest.task].binary_field:
+    if TASKS[manifest.task].contract.binary_field:
         properties = {"file": {"type": "array", "items": FILE}}
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
         content[OCTETS] = {"schema": FILE}

@@ -17,58 +17,59 @@ from app.errors import InvalidInput
 from app.repository.manifest import Manifest
 from app.serving.engine import Prediction
 from app.tasks import TASKS
-from app.tasks.base import Task
-from app.tasks.explanations import EXPLANATIONS
+from app.tasks.contract import Contract
+from app.tasks.explanations.base import NAME as EXPLANATION
 from app.tasks.json_pieces import array_of
 
 
 def predict(given: Given) -> Handler:
     async def read(request: Request, body: bytes, manifest: Manifest, aside: Aside) -> Question:
-        task = TASKS[manifest.task]
+        contract = TASKS[manifest.task].contract
         items, parameters = await aside.read(
-            lambda: read_items(request, body, task, given.limits.max_items, given.limits.json),
-            is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, task),
+            lambda: read_items(request, body, contract, given.limits.max_items, given.limits.json),
+            is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, contract),
         )
-        if _wants_bytes(request, task, len(items)):
+        if _wants_bytes(request, contract, len(items)):
             return Question(items, parameters, _respond_bytes)
-        return Question(items, parameters, partial(_respond, aside, task))
+        return Question(items, parameters, partial(_respond, aside, contract))
 
     return partial(ask, given, read)
 
 
 def explain(given: Given) -> Handler:
     async def read(request: Request, body: bytes, manifest: Manifest, aside: Aside) -> Question:
-        kind = EXPLANATIONS.get(manifest.task)
-        if kind is None:
+        contract = TASKS[manifest.task].contracts.get(EXPLANATION)
+        if contract is None:
+            explained = ", ".join(name for name, task in TASKS.items() if EXPLANATION in task.contracts)
             raise InvalidInput(
                 f"{manifest.name} is a {manifest.task} model, and this kind explains nothing; "
-                f"there are explanations for: {', '.join(EXPLANATIONS)}"
+                f"there are explanations for: {explained}"
             )
-        max_items = min(given.limits.max_items, kind.max_items)
+        max_items = contract.most_items(given.limits.max_items)
         items, parameters = await aside.read(
-            lambda: read_items(request, body, kind, max_items, given.limits.json),
-            is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, kind),
+            lambda: read_items(request, body, contract, max_items, given.limits.json),
+            is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, contract),
         )
-        return Question(items, parameters, partial(_respond, aside, kind), kind.name)
+        return Question(items, parameters, partial(_respond, aside, contract), EXPLANATION)
 
     return partial(ask, given, read)
 
 
-async def _respond(aside: Aside, task: type[Task], prediction: Prediction) -> Response:
+async def _respond(aside: Aside, contract: Contract, prediction: Prediction) -> Response:
     manifest = prediction.manifest
     pieces = chain(
         [b'{"model":%b,"version":%d,"outputs":' % (to_json(manifest.name), manifest.version)],
-        array_of(task.written(output) for output in prediction.outputs),
+        array_of(contract.written(output) for output in prediction.outputs),
         [b"}"],
     )
     return await respond_with(aside, pieces, "application/json", headers_of(prediction))
 
 
-def _wants_bytes(request: Request, task: type[Task], num_items: int) -> bool:
+def _wants_bytes(request: Request, contract: Contract, num_items: int) -> bool:
     """Whether the answer is to be the file itself: Accept names its type, and does not name JSON before."""
-    if task.binary_answer is None:
+    if contract.binary_answer is None:
         return False
-    media_type = task.binary_answer[1]
+    media_type = contract.binary_answer[1]
     wanted = (media_type, media_type.partition("/")[0] + "/*")
     ranges = [each.partition(";")[0].strip().lower() for each in request.headers.get("accept", "").split(",")]
     if next((each for each in ranges if each in (*wanted, "application/json")), None) not in wanted:
@@ -81,7 +82,7 @@ def _wants_bytes(request: Request, task: type[Task], num_items: int) -> bool:
 
 
 async def _respond_bytes(prediction: Prediction) -> Response:
-    binary_answer = TASKS[prediction.manifest.task].binary_answer
+    binary_answer = TASKS[prediction.manifest.task].contract.binary_answer
     assert binary_answer
     field, media_type = binary_answer
     return Response(getattr(prediction.outputs[0], field), media_type=media_type, headers=headers_of(prediction))

@@ -19,7 +19,7 @@ from app.api.media.json_text import JsonLimits, parse
 from app.api.media.surrogates import not_unicode
 from app.api.v2.schemas import InferenceRequest, InputTensor
 from app.errors import InvalidInput, PayloadTooLarge
-from app.tasks.tensors import from_lists
+from app.tasks.nested_lists import from_lists
 from app.tensors import NUMPY_TYPES, Array, Datatype, Tensors, TensorSpec
 
 HEADER_LENGTH = "Inference-Header-Content-Length"

@@ -13,7 +13,7 @@ from app.errors import PayloadTooLarge
 from app.repository.manifest import Manifest
 from app.serving.engine import Inference
 from app.tasks.json_pieces import array_of
-from app.tasks.tensors import json_of
+from app.tasks.nested_lists import json_of
 from app.tensors import NUMPY_TYPES, Array
 
 DATATYPES: dict[np.dtype[Any], str] = {kind: name for name, kind in NUMPY_TYPES.items()}

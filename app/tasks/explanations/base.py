@@ -1,35 +1,28 @@
 """What the explanations of all kinds of models share."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tasks.base import Task
 from app.tasks.characters import find_alike
 from app.tasks.explanations.coalitions import Floats
+from app.tasks.view import AnyKernel, View
 
 NAME = "explanation"
+MOST_ITEMS = 16  # of one request: an item makes as many rows as a hundred predictions
 _SUREST = 1e-6
 
 
-class Explanation(Task):
+class Explanation(View[AnyKernel]):
     """Say why a model answers an item as it does.
 
     Of an item it makes rows in which parts are left out, which the model's own batcher answers, and of the answers
     what each part weighs.
     """
 
-    name = NAME
     priority = 10  # whoever only wants an answer goes before
-    max_items: ClassVar[int] = 16
-    """Of one request: an item makes as many rows as a hundred predictions."""
-
-    @abstractmethod
-    def __init__(self, task: Any) -> None:
-        """`task` is that of the model; rows of both are answered by the same graph."""
 
 
 def one_label(scores: Floats, labels: Sequence[str], label: str | None) -> int:

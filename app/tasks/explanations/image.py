@@ -7,16 +7,18 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field
 
-from app.tasks.base import Needs, Prepared
-from app.tasks.explanations.base import Explanation, one_label, require_label, rounded
+from app.tasks.contract import Contract
+from app.tasks.explanations.base import NAME, Explanation, one_label, require_label, rounded
 from app.tasks.explanations.coalitions import Floats, Kept
 from app.tasks.explanations.heat import overlay
 from app.tasks.image_classification import (
     ImageBytes,
     ImageClassification,
+    ImageClassificationKernel,
     ImageClassificationParameters,
     ImageInput,
 )
+from app.tasks.view import Needs, Prepared
 from app.tensors import Tensors
 
 GRID = 12  # cells on a side
@@ -49,30 +51,37 @@ class ImageReasons(BaseModel):
     ]
 
 
-class ImageExplanation(Explanation):
+class ImageExplanation(Explanation[ImageClassificationKernel]):
     """Show where in each picture the label was seen, as numbers and as a picture.
 
     A window moves over the square that the model sees and hides what is under it; the heat of a cell is what the
     label's score loses, averaged over the windows that hide the cell. It is negative where something else is seen.
     """
 
-    Input, Parameters, Output = ImageInput, ImageExplanationParameters, ImageReasons
-    example = ImageClassification.example
-    binary_field = ImageClassification.binary_field
+    contract = Contract(
+        NAME,
+        __qualname__,
+        __doc__,
+        Input=ImageInput,
+        Parameters=ImageExplanationParameters,
+        Output=ImageReasons,
+        example=ImageClassification.contract.example,
+        binary_field=ImageClassification.contract.binary_field,
+        max_items=4,
+    )
     has_needs = True
-    max_items = 4
 
-    def __init__(self, task: ImageClassification) -> None:
-        self._task = task
-        (self._labels,) = task.class_names.values()
-        self._cells = cells(task.image_size)
+    def __init__(self, kernel: ImageClassificationKernel) -> None:
+        super().__init__(kernel)
+        self._own = ImageClassification(kernel)
+        self._cells = cells(kernel.image_size)
         self._hidden = windows(int(self._cells.max()) + 1)
 
     def check(self, parameters: ImageExplanationParameters) -> None:
-        require_label(parameters.label, self._task.class_names)
+        require_label(parameters.label, self.kernel.class_names)
 
     def needs(self, item: ImageInput) -> Needs:
-        return self._task.needs(item)
+        return self._own.needs(item)
 
     def preprocess(self, item: ImageInput, parameters: ImageExplanationParameters) -> Prepared:
         square = self.square(item)
@@ -82,7 +91,7 @@ class ImageExplanation(Explanation):
 
     def square(self, item: ImageInput) -> Pixels:
         """What the model sees of a picture, [side, side, 3]. Raises InvalidInput as a prediction does."""
-        return self._task.preprocess(item, ImageClassificationParameters()).rows[0]["image"]
+        return self._own.preprocess(item, ImageClassificationParameters()).rows[0]["image"]
 
     def without(self, square: Pixels, fill: Pixels, hidden: Kept) -> Pixels:
         """`square` with the colour `fill` [3] where its cells are `hidden` [rows, columns]."""
@@ -93,10 +102,10 @@ class ImageExplanation(Explanation):
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: ImageExplanationParameters
     ) -> ImageReasons:
         scores = np.stack([answer["probabilities"] for answer in answers]).astype(np.float64)
-        label = one_label(scores, self._labels, parameters.label)
+        label = one_label(scores, self.kernel.labels, parameters.label)
         heat = mean_loss(self._hidden, scores[0, label] - scores[1:, label])
         return ImageReasons(
-            label=self._labels[label],
+            label=self.kernel.labels[label],
             score=float(scores[0, label]),
             heatmap=HeatMap(shape=(heat.shape[0], heat.shape[1]), values=rounded(heat)),
             overlay=overlay(prepared.context, heat),

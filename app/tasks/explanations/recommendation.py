@@ -7,10 +7,11 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from app.errors import InferenceFailed
-from app.tasks.base import Prepared
-from app.tasks.explanations.base import Explanation, rounded
+from app.tasks.contract import Contract
+from app.tasks.explanations.base import MOST_ITEMS, NAME, Explanation, rounded
 from app.tasks.explanations.coalitions import left_out, losses
-from app.tasks.recommendation import HistoryInput, Recommendation, RecommendationParameters
+from app.tasks.recommendation import HistoryInput, Recommendation, RecommendationKernel, RecommendationParameters
+from app.tasks.view import Prepared
 from app.tensors import Tensors
 
 
@@ -39,18 +40,27 @@ class RecommendationReasons(BaseModel):
     items: Annotated[list[ReasonedItem], Field(description="what is recommended, in the order of the prediction")]
 
 
-class RecommendationExplanation(Explanation):
+class RecommendationExplanation(Explanation[RecommendationKernel]):
     """Name, for each recommended item, the items of the history that mattered.
 
     The weight of one is what the recommended item loses in probability when it is left out of the history. Only the
     newest entries are read, and only they can matter.
     """
 
-    Input, Parameters, Output = HistoryInput, RecommendationExplanationParameters, RecommendationReasons
-    example = Recommendation.example
+    contract = Contract(
+        NAME,
+        __qualname__,
+        __doc__,
+        Input=HistoryInput,
+        Parameters=RecommendationExplanationParameters,
+        Output=RecommendationReasons,
+        example=Recommendation.contract.example,
+        max_items=MOST_ITEMS,
+    )
 
-    def __init__(self, task: Recommendation) -> None:
-        self.task = task
+    def __init__(self, kernel: RecommendationKernel) -> None:
+        super().__init__(kernel)
+        self._own = Recommendation(kernel)
 
     def preprocess(self, item: HistoryInput, parameters: RecommendationExplanationParameters) -> Prepared:
         seen, parts = self.divided(item, parameters)
@@ -59,34 +69,34 @@ class RecommendationExplanation(Explanation):
 
     def divided(self, item: HistoryInput, parameters: RecommendationParameters) -> tuple[list[int], list[int]]:
         """The history, and the different items among its newest entries, by index; raises InvalidInput."""
-        seen: list[int] = self.task.preprocess(item, parameters).context
-        return seen, list(dict.fromkeys(seen[-self.task.max_history :]))
+        seen: list[int] = self._own.preprocess(item, parameters).context
+        return seen, list(dict.fromkeys(seen[-self.kernel.max_history :]))
 
     def row(self, seen: Sequence[int], kept: Sequence[int]) -> Tensors:
         """The newest entries of a history with only those items that are `kept`; empty if none is."""
-        newest = [index for index in seen[-self.task.max_history :] if index in kept]
-        return self.task.row(newest) if newest else {}
+        newest = [index for index in seen[-self.kernel.max_history :] if index in kept]
+        return self.kernel.row(newest) if newest else {}
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: RecommendationExplanationParameters
     ) -> RecommendationReasons:
         seen, parts, has_row = prepared.context
-        task, remaining = self.task, iter(answers)
+        kernel, items, remaining = self.kernel, self.kernel.items, iter(answers)
         # Whoever has no history gets what is popular, as in a prediction.
-        scores = [next(remaining)["scores"] if has else task.popularity for has in has_row]
+        scores = [next(remaining)["scores"] if has else kernel.popularity for has in has_row]
         if not all(np.isfinite(each).all() for each in scores):
             raise InferenceFailed("the model gave scores that are not numbers")
-        chances = np.stack([task.probabilities(each, seen) for each in scores]).astype(np.float64)
-        best = task.best(chances[0], seen, parameters.top_k)
+        chances = np.stack([kernel.probabilities(each, seen) for each in scores]).astype(np.float64)
+        best = kernel.best(chances[0], seen, parameters.top_k)
         weights = losses(chances[:, best])
         return RecommendationReasons(
             items=[
                 ReasonedItem(
-                    item=task.items[index].id,
-                    title=task.items[index].title,
+                    item=items[index].id,
+                    title=items[index].title,
                     score=float(chances[0, index]),
                     because=[
-                        Reason(item=task.items[parts[i]].id, title=task.items[parts[i]].title, weight=rounded(of[i]))
+                        Reason(item=items[parts[i]].id, title=items[parts[i]].title, weight=rounded(of[i]))
                         for i in np.argsort(-of, kind="stable")[: parameters.max_reasons]
                     ],
                 )

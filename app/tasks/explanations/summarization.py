@@ -6,16 +6,18 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, Field
 
-from app.tasks.base import Prepared
-from app.tasks.explanations.base import Explanation, rounded
+from app.tasks.contract import Contract
+from app.tasks.explanations.base import MOST_ITEMS, NAME, Explanation, rounded
 from app.tasks.lexrank import prior_weight
 from app.tasks.summarization import (
     ArticleInput,
     Selection,
     Summarization,
+    SummarizationKernel,
     SummarizationParameters,
     SummarySentence,
 )
+from app.tasks.view import Prepared
 from app.tensors import Tensors
 
 MOST_ALIKE = 3
@@ -48,27 +50,36 @@ class SummaryReasons(BaseModel):
     sentences: Annotated[list[ReasonedSentence], Field(description="what was chosen, in the order of the input")]
 
 
-class SummarizationExplanation(Explanation):
+class SummarizationExplanation(Explanation[SummarizationKernel]):
     """Say why each sentence was chosen: how central it is, how early it stands, how much of it had been said.
 
     Nothing is estimated: a sentence's score is the sum of two parts, `from_centrality` and `from_position`, and it is
     chosen for its `worth`.
     """
 
-    Input, Parameters, Output = ArticleInput, SummarizationParameters, SummaryReasons
-    example = Summarization.example
+    contract = Contract(
+        NAME,
+        __qualname__,
+        __doc__,
+        Input=ArticleInput,
+        Parameters=SummarizationParameters,
+        Output=SummaryReasons,
+        example=Summarization.contract.example,
+        max_items=MOST_ITEMS,
+    )
     priority = 0  # it makes the rows that a prediction makes
 
-    def __init__(self, task: Summarization) -> None:
-        self._task = task
+    def __init__(self, kernel: SummarizationKernel) -> None:
+        super().__init__(kernel)
+        self._own = Summarization(kernel)
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
-        return self._task.preprocess(item, parameters)
+        return self._own.preprocess(item, parameters)
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: SummarizationParameters
     ) -> SummaryReasons:
-        selection, config = self._task.select(prepared, answers, parameters), self._task.config
+        selection, config = self._own.select(prepared, answers, parameters), self.kernel.config
         size = len(selection.sentences)
         # The only sentence of a text has no place among others.
         weight = prior_weight(size, config.position_weight, config.position_reach) if size > 1 else 0.0

@@ -9,13 +9,19 @@ from pydantic import BaseModel, Field
 from tokenizers import Encoding
 
 from app.errors import InvalidInput
-from app.tasks.base import Prepared
-from app.tasks.explanations.base import Explanation, log_odds, one_label, require_label, rounded
+from app.tasks.contract import Contract
+from app.tasks.explanations.base import MOST_ITEMS, NAME, Explanation, log_odds, one_label, require_label, rounded
 from app.tasks.explanations.coalitions import Kept, shapley_values, subsets
 from app.tasks.labels import SCORES
 from app.tasks.segmentation.words import HAN
 from app.tasks.text import to_unicode
-from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
+from app.tasks.text_classification import (
+    TextClassification,
+    TextClassificationKernel,
+    TextClassificationParameters,
+    TextInput,
+)
+from app.tasks.view import Prepared
 from app.tensors import Array, Tensors
 
 MAX_ROWS = 128
@@ -67,23 +73,31 @@ class Words(NamedTuple):
     word_of: Array
 
 
-class TextExplanation(Explanation):
+class TextExplanation(Explanation[TextClassificationKernel]):
     """Weigh the words of each text: how much each adds to the log-odds of the label, or takes from them.
 
     The weights are Shapley values, exact for texts of up to seven words; of longer ones they are estimated from 128
     versions of the text with words left out.
     """
 
-    Input, Parameters, Output = TextInput, TextExplanationParameters, TextReasons
-    example = TextClassification.example
+    contract = Contract(
+        NAME,
+        __qualname__,
+        __doc__,
+        Input=TextInput,
+        Parameters=TextExplanationParameters,
+        Output=TextReasons,
+        example=TextClassification.contract.example,
+        max_items=MOST_ITEMS,
+    )
 
-    def __init__(self, task: TextClassification) -> None:
-        self._task = task
-        (self.labels,) = task.class_names.values()
-        self._nothing = task.encoder.token_id("[UNK]") or 0  # where the model adds no tokens of its own
+    def __init__(self, kernel: TextClassificationKernel) -> None:
+        super().__init__(kernel)
+        self.labels = kernel.labels
+        self._nothing = kernel.encoder.token_id("[UNK]") or 0  # where the model adds no tokens of its own
 
     def check(self, parameters: TextExplanationParameters) -> None:
-        require_label(parameters.label, self._task.class_names)
+        require_label(parameters.label, self.kernel.class_names)
 
     def preprocess(self, item: TextInput, parameters: TextExplanationParameters) -> Prepared:
         words = self.divided(item, parameters)
@@ -93,7 +107,7 @@ class TextExplanation(Explanation):
     def divided(self, item: TextInput, parameters: TextExplanationParameters) -> Words:
         """Raises InvalidInput as a prediction does."""
         try:
-            tokens = self._task.encoder.tokens(item.text, truncate=parameters.truncate)
+            tokens = self.kernel.encoder.tokens(item.text, truncate=parameters.truncate)
         except InvalidInput as error:
             raise error.under("text") from None
         return words_of(item.text, tokens)
@@ -101,7 +115,7 @@ class TextExplanation(Explanation):
     def row(self, words: Words, kept: Kept) -> Tensors:
         """The text without the words that are not `kept`; of a text without tokens the model's own remain."""
         left = words.ids[(words.word_of < 0) | kept[words.word_of]]
-        return self._task.encoder.row(left if len(left) else [self._nothing])
+        return self.kernel.encoder.row(left if len(left) else [self._nothing])
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: TextExplanationParameters

@@ -10,9 +10,13 @@ from PIL import Image
 
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.base import predict_json
 from app.tasks.explanations.image import GRID, ImageExplanation
-from app.tasks.image_classification import ImageClassification, ImageClassificationConfig, to_base64
+from app.tasks.image_classification import (
+    ImageClassificationConfig,
+    ImageClassificationKernel,
+    to_base64,
+)
+from app.tasks.view import predict_json
 
 SIZE = 48
 LABELS = '["left top is bright", "right bottom is bright"]'
@@ -44,7 +48,7 @@ def explain(tmp_path: Path):
     )
     (tmp_path / "labels.json").write_text(LABELS)
     config = ImageClassificationConfig(labels="labels.json", image_size=SIZE, resize_margin=0)
-    explanation = ImageExplanation(ImageClassification(config, {"labels.json": tmp_path / "labels.json"}))
+    explanation = ImageExplanation(ImageClassificationKernel(config, {"labels.json": tmp_path / "labels.json"}))
     sessions = {"model": load_onnx(graph, RuntimeOptions(device="cpu"))}
     return lambda content, **parameters: predict_json(explanation, sessions, {"image": to_base64(content)}, parameters)
 
@@ -95,12 +99,12 @@ def test_a_picture_of_one_colour_has_no_heat(explain):
 def test_every_size_has_at_most_200_rows_and_heat_of_every_cell(tmp_path: Path, size: int):
     (tmp_path / "labels.json").write_text(LABELS)
     config = ImageClassificationConfig(labels="l", image_size=size, resize_margin=0)
-    explanation = ImageExplanation(ImageClassification(config, {"l": tmp_path / "labels.json"}))
-    item = explanation.Input(image=png(np.random.default_rng(0).integers(0, 256, (40, 60, 3))))
-    prepared = explanation.preprocess(item, explanation.Parameters())
+    explanation = ImageExplanation(ImageClassificationKernel(config, {"l": tmp_path / "labels.json"}))
+    item = explanation.contract.Input(image=png(np.random.default_rng(0).integers(0, 256, (40, 60, 3))))
+    prepared = explanation.preprocess(item, explanation.contract.Parameters())
     assert 1 < len(prepared.rows) <= 200
     assert all(row["image"].shape == (size, size, 3) and row["image"].dtype == np.uint8 for row in prepared.rows)
     answers = [{"probabilities": np.array([0.75, 0.25], np.float32)} for _ in prepared.rows]
-    heat = explanation.postprocess(prepared, answers, explanation.Parameters()).heatmap
+    heat = explanation.postprocess(prepared, answers, explanation.contract.Parameters()).heatmap
     assert np.isfinite(heat.values).all()
     assert heat.shape == (min(size, GRID), min(size, GRID))

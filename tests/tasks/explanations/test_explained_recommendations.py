@@ -9,9 +9,9 @@ from onnx import helper
 from app.errors import InvalidInput
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.base import predict_json
 from app.tasks.explanations.recommendation import RecommendationExplanation
-from app.tasks.recommendation import Recommendation, RecommendationConfig
+from app.tasks.recommendation import Recommendation, RecommendationConfig, RecommendationKernel
+from app.tasks.view import predict_json
 
 TITLES = ["padding", "Space", "Stars", "Robots", "Love", "Kisses"]
 # What a film of the history (row) adds to the score of each film: space leads to robots, love to kisses.
@@ -33,9 +33,11 @@ def tasks(tmp_path: Path):
     )  # fmt: skip
     items = [{"id": i, "title": title, "genres": [], "popularity": 10 * i} for i, title in enumerate(TITLES)]
     (tmp_path / "items.json").write_text(json.dumps(items))
-    task = Recommendation(RecommendationConfig(max_history=4), {"items.json": tmp_path / "items.json"})
+    task = Recommendation(
+        RecommendationKernel(RecommendationConfig(max_history=4), {"items.json": tmp_path / "items.json"})
+    )
     sessions = {"model": load_onnx(graph, RuntimeOptions(device="cpu"))}
-    explanation = RecommendationExplanation(task)
+    explanation = RecommendationExplanation(task.kernel)
 
     def ask(kind, history, **parameters):
         return predict_json(kind, sessions, {"history": history}, parameters)

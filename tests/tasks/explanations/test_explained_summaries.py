@@ -8,9 +8,9 @@ from onnx import TensorProto, helper
 
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.base import predict_json
 from app.tasks.explanations.summarization import SummarizationExplanation
-from app.tasks.summarization import Summarization, SummarizationConfig
+from app.tasks.summarization import Summarization, SummarizationConfig, SummarizationKernel
+from app.tasks.view import predict_json
 
 # good and bad point in different directions, film between them.
 DIRECTIONS = np.array([[0, 0, 1], [0, 0, 1], [1, 0, 0], [0, 1, 0], [0.6, 0.8, 0], [0, 0, 0], [0, 0, 0]], np.float32)
@@ -34,14 +34,14 @@ def ask(tmp_path: Path):
         directions=DIRECTIONS, last=np.array([-1], np.int64), tokens=np.array([1], np.int64),
     )  # fmt: skip
     config = SummarizationConfig(tokenizer="t", max_tokens=16)
-    task = Summarization(config, {"t": word_tokenizer(tmp_path / "t.json")})
+    task = Summarization(SummarizationKernel(config, {"t": word_tokenizer(tmp_path / "t.json")}))
     sessions = {"model": load_onnx(graph, RuntimeOptions(device="cpu"))}
 
     def both(text, **parameters):
         item = {"text": text}
         return (
             predict_json(task, sessions, item, parameters),
-            predict_json(SummarizationExplanation(task), sessions, item, parameters),
+            predict_json(SummarizationExplanation(task.kernel), sessions, item, parameters),
         )
 
     return both, config

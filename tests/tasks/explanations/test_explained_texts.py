@@ -9,10 +9,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from app.errors import InferenceFailed
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.base import predict_json
 from app.tasks.explanations.text import MAX_ROWS, MAX_WORDS, TextExplanation
 from app.tasks.text import TextEncoder
-from app.tasks.text_classification import TextClassification, TextClassificationConfig
+from app.tasks.text_classification import TextClassification, TextClassificationConfig, TextClassificationKernel
+from app.tasks.view import predict_json
 
 LABELS = ["negative", "positive"]
 
@@ -21,9 +21,9 @@ LABELS = ["negative", "positive"]
 def explain(tmp_path: Path):
     """Explains texts of a classifier whose logits are sums over its words."""
     config = TextClassificationConfig(labels=LABELS, tokenizer="tokenizer.json", max_tokens=200)
-    task = TextClassification(config, {"tokenizer.json": word_tokenizer(tmp_path / "t.json")})
+    task = TextClassification(TextClassificationKernel(config, {"tokenizer.json": word_tokenizer(tmp_path / "t.json")}))
     sessions = {"model": load_onnx(word_counting_graph(tmp_path / "m.onnx"), RuntimeOptions(device="cpu"))}
-    explanation = TextExplanation(task)
+    explanation = TextExplanation(task.kernel)
     return lambda text, **parameters: predict_json(explanation, sessions, {"text": text}, parameters)
 
 
@@ -97,9 +97,9 @@ def test_what_is_truncated_costs_nothing(explain):
 
 def test_rows_are_bounded_and_no_row_is_empty(tmp_path: Path):
     config = TextClassificationConfig(labels=LABELS, tokenizer="t", max_tokens=200)
-    explanation = TextExplanation(TextClassification(config, {"t": word_tokenizer(tmp_path / "t.json")}))
+    explanation = TextExplanation(TextClassificationKernel(config, {"t": word_tokenizer(tmp_path / "t.json")}))
     for text in ("good", "a good film", "film " * 199):
-        rows = explanation.preprocess(explanation.Input(text=text), explanation.Parameters()).rows
+        rows = explanation.preprocess(explanation.contract.Input(text=text), explanation.contract.Parameters()).rows
         assert 2 <= len(rows) <= MAX_ROWS
         assert all(len(row["input_ids"]) == len(row["attention_mask"]) > 0 for row in rows)
 
@@ -112,10 +112,14 @@ def test_the_model_s_own_tokens_stay_in_every_row(tmp_path: Path):
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=own)
     tokenizer.save(str(tmp_path / "t.json"))
     task = TextClassification(
-        TextClassificationConfig(labels=LABELS, tokenizer="t", max_tokens=64), {"t": tmp_path / "t.json"}
+        TextClassificationKernel(
+            TextClassificationConfig(labels=LABELS, tokenizer="t", max_tokens=64), {"t": tmp_path / "t.json"}
+        )
     )
-    explanation = TextExplanation(task)
-    rows = explanation.preprocess(explanation.Input(text="what a good film"), explanation.Parameters()).rows
+    explanation = TextExplanation(task.kernel)
+    rows = explanation.preprocess(
+        explanation.contract.Input(text="what a good film"), explanation.contract.Parameters()
+    ).rows
     assert (
         rows[0]["input_ids"].tolist()
         == TextEncoder(tmp_path / "t.json", 64).encode("what a good film", truncate=False)["input_ids"].tolist()
@@ -126,7 +130,7 @@ def test_the_model_s_own_tokens_stay_in_every_row(tmp_path: Path):
 
 def test_scores_that_are_no_numbers_are_an_error_of_the_model(tmp_path: Path):
     config = TextClassificationConfig(labels=LABELS, tokenizer="t", max_tokens=16)
-    explanation = TextExplanation(TextClassification(config, {"t": word_tokenizer(tmp_path / "t.json")}))
+    explanation = TextExplanation(TextClassificationKernel(config, {"t": word_tokenizer(tmp_path / "t.json")}))
     broken = load_onnx(word_counting_graph(tmp_path / "m.onnx", scale=float("nan")), RuntimeOptions(device="cpu"))
     with pytest.raises(InferenceFailed, match="not numbers"):
         predict_json(explanation, {"model": broken}, {"text": "a good film"}, {})

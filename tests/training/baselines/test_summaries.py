@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.tasks.base import Prepared
 from app.tasks.sentences import Sentence
 from app.tasks.summarization import SummarizationConfig
+from app.tasks.view import Prepared
 from app.tensors import Tensors
 from training.baselines import summaries
 from training.baselines.summaries import Embeddings, Read

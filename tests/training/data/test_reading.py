@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from app.tasks.text_classification import TextClassification
+from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from training.data.reading import CONFIG, answers, write_tokenizer
 from training.errors import TrainingError
 
@@ -32,7 +32,7 @@ def test_emoji_are_read_as_moods_and_emoticons_as_their_signs(text: str, tokens:
 
 
 def test_answers_come_in_the_order_of_the_texts_whatever_their_lengths(tokenizer: Path) -> None:
-    task = TextClassification(CONFIG, {CONFIG.tokenizer: tokenizer})
+    task = TextClassification(TextClassificationKernel(CONFIG, {CONFIG.tokenizer: tokenizer}))
     texts = [" ".join(["word"] * (1 + i * 37 % 50)) for i in range(100)]
     counted = answers(task, texts, lambda batch: batch["attention_mask"].sum(1))
     assert counted.tolist() == [len(text.split()) + 2 for text in texts]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from app.tasks.text_classification import TextClassification
+from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from training.data.reading import CONFIG, write_tokenizer
 from training.data.sentiment import LABELS, SOURCES
 from training.data.sentiment_texts import WEIGHTS, load_texts
@@ -46,7 +46,9 @@ def test_every_label_of_ones_own_is_certain_and_every_text_shown(tmp_path: Path)
     write_texts(tmp_path, 300)
     texts = load_texts(Run(tmp_path, source=str(tmp_path)))
     try:
-        task = TextClassification(CONFIG, {CONFIG.tokenizer: write_tokenizer(tmp_path / "tokenizer.json")})
+        task = TextClassification(
+            TextClassificationKernel(CONFIG, {CONFIG.tokenizer: write_tokenizer(tmp_path / "tokenizer.json")})
+        )
     except TrainingError as error:
         pytest.skip(str(error))
     shown = curriculum_of(texts, task, Run(tmp_path))

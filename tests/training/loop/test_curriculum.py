@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from app.tasks.text_classification import TextClassification
+from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from training.data.reading import CONFIG, write_tokenizer
 from training.errors import TrainingError
 from training.loop.curriculum import Curriculum, rated, smoothed, soft_targets
@@ -17,7 +17,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> TextClassification:
         tokenizer: Path = write_tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer.json")
     except TrainingError as error:
         pytest.skip(str(error))
-    return TextClassification(CONFIG, {CONFIG.tokenizer: tokenizer})
+    return TextClassification(TextClassificationKernel(CONFIG, {CONFIG.tokenizer: tokenizer}))
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from app.repository.golden import difference
 from app.repository.manifest import Manifest
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.base import predict_alone
-from app.tasks.summarization import ArticleInput, Summarization, SummarizationParameters
+from app.tasks.summarization import ArticleInput, Summarization, SummarizationKernel, SummarizationParameters
+from app.tasks.view import predict_alone
 from app.tensors import Session
 from training.baselines import summarizer
 from training.baselines.summarizer import CONFIG, KINDS
@@ -37,8 +37,8 @@ def manifest(folder: Path) -> Manifest:
 
 @pytest.fixture(scope="module")
 def task(folder: Path, manifest: Manifest) -> Summarization:
-    config = Summarization.Config.model_validate(manifest.config)
-    return Summarization(config, {config.tokenizer: folder / config.tokenizer})
+    config = SummarizationKernel.Config.model_validate(manifest.config)
+    return Summarization(SummarizationKernel(config, {config.tokenizer: folder / config.tokenizer}))
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +62,9 @@ def test_what_was_exported_sees_sentences_as_torch_does(manifest: Manifest) -> N
 
 def test_a_batch_answers_as_each_row_does_alone(task: Summarization, session: Session) -> None:
     rows = sentence_rows(task, [ARTICLE, CHINESE_ARTICLE])
-    assert len({task.length(row) for row in rows}) > 1
-    together = np.stack([answer["embedding"] for answer in task.run({"model": session}, rows)])
-    alone = np.stack([task.run({"model": session}, [row])[0]["embedding"] for row in rows])
+    assert len({task.kernel.length(row) for row in rows}) > 1
+    together = np.stack([answer["embedding"] for answer in task.kernel.run({"model": session}, rows)])
+    alone = np.stack([task.kernel.run({"model": session}, [row])[0]["embedding"] for row in rows])
     assert together == pytest.approx(alone, abs=1e-5)
     assert np.linalg.norm(together, axis=1) == pytest.approx(1, abs=1e-5)
     assert together.dtype == np.float32
@@ -74,7 +74,7 @@ def test_sentences_of_one_meaning_are_closer_than_those_of_two(task: Summarizati
     rows = sentence_rows(
         task, ["The ferry was cancelled because of the storm. Bad weather stopped the boat. The bank raised its rates."]
     )
-    ferry, boat, bank = (answer["embedding"] for answer in task.run({"model": session}, rows))
+    ferry, boat, bank = (answer["embedding"] for answer in task.kernel.run({"model": session}, rows))
     assert ferry @ boat > ferry @ bank + 0.2
 
 

@@ -2,6 +2,7 @@ import pickle
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -17,8 +18,8 @@ from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
-from app.tasks.base import Task, predict_json
 from app.tasks.image_classification import from_base64
+from app.tasks.view import View, predict_json
 from app.tensors import Session
 from training.build import build
 from training.data.fashion_mnist import LABELS, batches, tiny_fashion_mnist
@@ -43,17 +44,17 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]
 
 
 @pytest.fixture(scope="module")
-def served(published: tuple[Path, Manifest]) -> tuple[Task, dict[str, Session]]:
+def served(published: tuple[Path, Manifest]) -> tuple[View[Any], dict[str, Session]]:
     root, manifest = published
     repository = ModelRepository(root)
     files = repository.verify(repository.read("fashion-gan", 1))
-    task = TASKS[manifest.task](TASKS[manifest.task].Config.model_validate(manifest.config), files)
+    task = TASKS[manifest.task].own(TASKS[manifest.task].open(manifest.config, files))
     session = RUNTIMES[manifest.runtime](files[manifest.graphs["model"]], RuntimeOptions(device="cpu"))
     return task, {"model": session}
 
 
 def test_the_published_version_paints_its_golden_pictures(
-    published: tuple[Path, Manifest], served: tuple[Task, dict[str, Session]]
+    published: tuple[Path, Manifest], served: tuple[View[Any], dict[str, Session]]
 ) -> None:
     task, sessions = served
     assert len(published[1].golden) == 3
@@ -63,7 +64,7 @@ def test_the_published_version_paints_its_golden_pictures(
 
 
 def test_a_seed_gives_the_same_picture_again_and_another_seed_or_class_another(
-    served: tuple[Task, dict[str, Session]],
+    served: tuple[View[Any], dict[str, Session]],
 ) -> None:
     first, again, other_seed, other_class = (
         predict_json(*served, {"class": label, "seed": seed}, {})["image"]

@@ -17,8 +17,8 @@ from app.repository.manifest import Manifest
 from app.repository.publish import MANIFEST, sha256_of
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.base import predict_alone, to_json
-from app.tasks.image_classification import ImageClassification, ImageInput
+from app.tasks.image_classification import ImageClassification, ImageClassificationKernel, ImageInput
+from app.tasks.view import predict_alone, to_json
 from training.build import build
 from training.data.photos import Photos, scikit_photos
 from training.errors import TrainingError
@@ -46,12 +46,14 @@ Predict = Callable[..., list[dict[str, float]]]
 def loaded(folder: Path) -> tuple[Manifest, Predict]:
     """A version's manifest, and a function that answers an item and parameters as the service would."""
     manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-    config = ImageClassification.Config.model_validate(manifest.config)
-    task = ImageClassification(config, {name: folder / name for name in manifest.files})
+    config = ImageClassificationKernel.Config.model_validate(manifest.config)
+    task = ImageClassification(ImageClassificationKernel(config, {name: folder / name for name in manifest.files}))
     session = load_onnx(folder / manifest.graphs["model"], RuntimeOptions(device="cpu"))
 
     def predict(item: ImageInput, **parameters: int) -> list[dict[str, float]]:
-        return to_json(predict_alone(task, {"model": session}, item, task.Parameters.model_validate(parameters)))
+        return to_json(
+            predict_alone(task, {"model": session}, item, task.contract.Parameters.model_validate(parameters))
+        )
 
     return manifest, predict
 
@@ -156,7 +158,7 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, recipe: Rec
     manifest, predict = loaded(folder)
     assert manifest.precision == "int8"
     assert manifest.inputs[0].shape == (-1, side, side, 3)
-    labels = predict(ImageInput.model_validate(ImageClassification.example), top_k=1000)
+    labels = predict(ImageInput.model_validate(ImageClassification.contract.example), top_k=1000)
     assert len(labels) == manifest.outputs[0].shape[1] == 1000
     assert sum(label["score"] for label in labels) == pytest.approx(1, abs=1e-3)
     card = (folder / "card.md").read_text(encoding="utf-8")

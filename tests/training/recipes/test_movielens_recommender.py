@@ -14,9 +14,9 @@ from app.repository.golden import difference
 from app.repository.manifest import Manifest
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.base import predict_json
 from app.tasks.catalogue import CatalogueItem
-from app.tasks.recommendation import Recommendation, RecommendationConfig
+from app.tasks.recommendation import Recommendation, RecommendationConfig, RecommendationKernel
+from app.tasks.view import predict_json
 from training.build import build
 from training.data.event_log import PADDING, EventLog
 from training.loop.next_event import BATCH_SIZE, score
@@ -171,7 +171,9 @@ def test_a_test_of_ones_own_is_what_it_is_measured_on(shop: Path, tmp_path: Path
 
 def test_golden_answers_of_ones_own_events_are_given_again(of_the_shop: tuple[Manifest, Path]) -> None:
     manifest, folder = of_the_shop
-    task = Recommendation(RecommendationConfig(**manifest.config), {"items.json": folder / "items.json"})
+    task = Recommendation(
+        RecommendationKernel(RecommendationConfig(**manifest.config), {"items.json": folder / "items.json"})
+    )
     sessions = {"model": load_onnx(folder / "model.onnx", RuntimeOptions(device="cpu"))}
     for golden in manifest.golden:
         found = predict_json(task, sessions, golden.input, golden.parameters)

@@ -9,9 +9,14 @@ from app.repository.manifest import Manifest
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.pytorch import load_pytorch
-from app.tasks.base import predict_alone
 from app.tasks.labels import softmax
-from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
+from app.tasks.text_classification import (
+    TextClassification,
+    TextClassificationKernel,
+    TextClassificationParameters,
+    TextInput,
+)
+from app.tasks.view import predict_alone
 from app.tensors import Session
 from training.build import build
 from training.data import minilm
@@ -47,8 +52,8 @@ def manifest(folder: Path) -> Manifest:
 
 @pytest.fixture(scope="module")
 def task(folder: Path, manifest: Manifest) -> TextClassification:
-    config = TextClassification.Config.model_validate(manifest.config)
-    return TextClassification(config, {name: folder / name for name in manifest.files})
+    config = TextClassificationKernel.Config.model_validate(manifest.config)
+    return TextClassification(TextClassificationKernel(config, {name: folder / name for name in manifest.files}))
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +101,7 @@ def test_its_variants_answer_alike(
     folder: Path, manifest: Manifest, task: TextClassification, sessions: dict[str, Session]
 ) -> None:
     assert set(manifest.variants) == {"fp32", "bf16"}
-    batch = task.collate(encode(task, TEXTS))
+    batch = task.kernel.collate(encode(task, TEXTS))
     fp32 = load_onnx(folder / manifest.variants["fp32"].graphs["model"], RuntimeOptions(device="cpu"))
     options = RuntimeOptions(device="cpu", precision="bf16")
     bf16 = load_pytorch(folder / manifest.variants["bf16"].graphs["model"], options)
@@ -117,7 +122,7 @@ def test_the_card_shows_each_domain_and_what_each_variant_costs(folder: Path, ma
 def test_an_answer_does_not_depend_on_the_texts_beside_it(
     task: TextClassification, sessions: dict[str, Session]
 ) -> None:
-    together = task.run(sessions, encode(task, TEXTS))
+    together = task.kernel.run(sessions, encode(task, TEXTS))
     for text, answer in zip(TEXTS, together, strict=True):
         alone = predict_alone(task, sessions, TextInput(text=text), TextClassificationParameters())
         scores = {label.label: label.score for label in alone}

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
-from app.tasks.base import Task, predict_json
+from app.tasks.view import View, predict_json
 from app.tensors import Session
 from training.build import build
 from training.data.chinese_reviews import split_without_copies
@@ -39,9 +40,9 @@ def manifest(root: Path) -> Manifest:
 
 
 @pytest.fixture(scope="module")
-def task(root: Path, manifest: Manifest) -> Task:
+def task(root: Path, manifest: Manifest) -> View[Any]:
     kind = TASKS[manifest.task]
-    return kind(kind.Config.model_validate(manifest.config), ModelRepository(root).verify(manifest))
+    return kind.own(kind.open(manifest.config, ModelRepository(root).verify(manifest)))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def sessions(root: Path, manifest: Manifest) -> dict[str, Session]:
 
 
 def test_golden_examples_are_real_texts_and_are_answered(
-    manifest: Manifest, task: Task, sessions: dict[str, Session]
+    manifest: Manifest, task: View[Any], sessions: dict[str, Session]
 ) -> None:
     assert manifest.golden
     for golden in manifest.golden:
@@ -95,24 +96,26 @@ def test_below_its_mark_it_is_not_published(manifest: Manifest) -> None:
         pytest.param("床单\n\n很脏\t！", id="several lines"),
     ],
 )
-def test_any_text_gets_two_probabilities(text: str, task: Task, sessions: dict[str, Session]) -> None:
+def test_any_text_gets_two_probabilities(text: str, task: View[Any], sessions: dict[str, Session]) -> None:
     answer = predict_json(task, sessions, {"text": text}, {})
     assert sorted(label["label"] for label in answer) == ["negative", "positive"]
     assert sum(label["score"] for label in answer) == pytest.approx(1, abs=1e-6)
 
 
-def test_width_case_and_blanks_change_nothing(task: Task, sessions: dict[str, Session]) -> None:
+def test_width_case_and_blanks_change_nothing(task: View[Any], sessions: dict[str, Session]) -> None:
     one, other = (predict_json(task, sessions, {"text": text}, {}) for text in ("ＨＰ  好\n用", " hp 好 用 "))
     assert one == other
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u3000\n\t", "\u200b"])
-def test_a_text_without_anything_in_it_is_refused(text: str, task: Task, sessions: dict[str, Session]) -> None:
+def test_a_text_without_anything_in_it_is_refused(text: str, task: View[Any], sessions: dict[str, Session]) -> None:
     with pytest.raises(InvalidInput, match="the text is empty"):
         predict_json(task, sessions, {"text": text}, {})
 
 
-def test_a_text_that_is_too_long_is_refused_or_its_beginning_is_used(task: Task, sessions: dict[str, Session]) -> None:
+def test_a_text_that_is_too_long_is_refused_or_its_beginning_is_used(
+    task: View[Any], sessions: dict[str, Session]
+) -> None:
     long = "这本书很好看" * 20_000
     with pytest.raises(InvalidInput, match=f"the model reads at most {CONFIG.max_tokens} tokens"):
         predict_json(task, sessions, {"text": long}, {})
@@ -120,12 +123,14 @@ def test_a_text_that_is_too_long_is_refused_or_its_beginning_is_used(task: Task,
     assert predict_json(task, sessions, {"text": long}, {"truncate": True}) == beginning
 
 
-def test_an_answer_does_not_depend_on_the_texts_beside_it(task: Task, sessions: dict[str, Session]) -> None:
+def test_an_answer_does_not_depend_on_the_texts_beside_it(task: View[Any], sessions: dict[str, Session]) -> None:
     texts = ["好", "房间很小，早餐也差。" * 10, "屏幕不错，就是散热差"]
-    rows = [task.preprocess(task.Input(text=text), task.Parameters()).rows[0] for text in texts]
-    together = task.forward(sessions, task.collate(rows))["logits"]
+    rows = [task.preprocess(task.contract.Input(text=text), task.contract.Parameters()).rows[0] for text in texts]
+    together = task.kernel.forward(sessions, task.kernel.collate(rows))["logits"]
     for alone, expected in zip(rows, together, strict=True):
-        assert task.forward(sessions, task.collate([alone]))["logits"][0] == pytest.approx(expected, abs=1e-5)
+        assert task.kernel.forward(sessions, task.kernel.collate([alone]))["logits"][0] == pytest.approx(
+            expected, abs=1e-5
+        )
 
 
 def test_texts_of_ones_own_make_a_version_that_says_so(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from line_recipe import leave_only_fits, names
 from app.repository.golden import difference
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.base import predict_json
 from app.tasks.time_series_forecasting import AIRLINE_PASSENGERS
+from app.tasks.view import predict_json
 from training.build import build
 from training.data.monthly_series import Series
 from training.data.origins import HORIZON, questions

@@ -1,0 +1,58 @@
+"""What one way of asking a model promises its callers. Known without any model."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contract:
+    """Schemas of an item, of the parameters of a request, and of an output; and all else that callers must know.
+
+    It is data, and can be pickled: its types are found by their names. Two of one `title` are the same contract.
+    """
+
+    name: str
+    """Of the view: a model has one view of each name."""
+    title: str
+    """How the names of its schemas begin."""
+    about: str | None
+    """For people, in Markdown."""
+    Input: Any
+    Parameters: Any
+    Output: Any
+    """Type of one output: a model, or a list of models."""
+    example: Mapping[str, Any]
+    """An item as it is written in JSON; used in docs and to test."""
+    binary_field: str | None = None
+    """The field of `Input` that may also come as a raw request body or as an uploaded file, as bytes."""
+    binary_answer: tuple[str, str] | None = None
+    """The field of `Output` that alone may be the answer to one item, as it is, and its media type."""
+    max_items: int | None = None
+    """Of one request, where an item takes far more than others do."""
+    body_bytes: int | None = None
+    """What the body of a whole request has at most, with room. Without it, it may have all that any body may have."""
+    write: Callable[[Any], Iterable[bytes]] | None = None
+    """An output as JSON, in pieces of which none takes more than some milliseconds to write, if outputs are large."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Contract) and self.title == other.title
+
+    def __hash__(self) -> int:
+        return hash(self.title)
+
+    def written(self, output: Any) -> Iterable[bytes]:
+        """An output as JSON, in pieces."""
+        return self.write(output) if self.write else [_adapter(self).serializer.to_json(output)]
+
+    def most_items(self, limit: int) -> int:
+        """How many items a request may have, where any may have `limit`."""
+        return limit if self.max_items is None else min(limit, self.max_items)
+
+
+@cache
+def _adapter(contract: Contract) -> TypeAdapter[Any]:
+    return TypeAdapter(contract.Output)
