@@ -13,7 +13,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import LocalEngine
 from app.serving.model import restore
-from app.tasks.text_classification import TextClassificationParameters, TextInput
+from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
 
 NAME = "tiny-sentiment"
@@ -423,17 +423,21 @@ def test_a_request_that_began_before_a_switch_is_answered_by_whoever_is_live_the
     assert go(main()) == 2
 
 
-def test_a_request_nobody_waits_for_is_not_preprocessed_to_its_end(new_engine):
+def test_a_request_nobody_waits_for_is_not_preprocessed_to_its_end(new_engine, monkeypatch):
     read: list[int] = []
+
+    def slowly(self, item, parameters):
+        read.append(1)
+        time.sleep(0.05)
+        return prepare(self, item, parameters)
+
+    prepare = TextClassification.preprocess
+    monkeypatch.setattr(TextClassification, "preprocess", slowly)
 
     async def main():
         engine = new_engine()
         await engine.load()
-        model = engine._find(NAME, None)
-        prepare = model.task.preprocess
-        model.task.preprocess = lambda item, parameters: (read.append(1), time.sleep(0.05), prepare(item, parameters))[
-            2
-        ]
+        read.clear()
         deadline = asyncio.get_running_loop().time() + 0.12
         items = [TextInput(text="good")] * 40
         with pytest.raises(DeadlineExceeded):

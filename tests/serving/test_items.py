@@ -19,7 +19,6 @@ from app.serving.items import Items, Pools
 from app.serving.pool import Pool
 from app.tasks.explanations.image import ImageExplanation, ImageExplanationParameters
 from app.tasks.image_classification import (
-    ImageClassification,
     ImageClassificationConfig,
     ImageClassificationKernel,
     ImageClassificationParameters,
@@ -128,10 +127,7 @@ def test_many_texts_are_answered_in_their_order_and_the_first_fault_is_named(mod
 def test_headers_of_pictures_to_be_explained_wait_for_what_somebody_waits_for(tmp_path):
     (tmp_path / "labels.json").write_text('["red", "green", "blue"]')
     config = ImageClassificationConfig(labels="labels", image_size=24)
-    task, read = (
-        ImageClassification(ImageClassificationKernel(config, {"labels": tmp_path / "labels.json"})),
-        list[str](),
-    )
+    kernel, read = ImageClassificationKernel(config, {"labels": tmp_path / "labels.json"}), list[str]()
 
     class Explained(ImageExplanation):
         def needs(self, item: ImageInput) -> Needs:
@@ -149,7 +145,9 @@ def test_headers_of_pictures_to_be_explained_wait_for_what_somebody_waits_for(tm
         many = asyncio.create_task(pool.map(busy, [1], [1.0], caller="many"))
         await asyncio.to_thread(begun.wait, 10)
         deadline, parameters = asyncio.get_running_loop().time() + 20, ImageExplanationParameters()
-        explained = asyncio.create_task(items.prepare(Explained(task), [picture(24, 24)], parameters, deadline, "few"))
+        explained = asyncio.create_task(
+            items.prepare(Explained(kernel), [picture(24, 24)], parameters, deadline, "few")
+        )
         await asyncio.sleep(0)
         # What somebody waits for is done at once, by the thread that would have read the headers.
         await pool.map(read.append, ["now"], [0.0], caller="few")
