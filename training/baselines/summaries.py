@@ -70,7 +70,7 @@ def measure(workdir: Path) -> Table:
     """Embeddings are kept in `workdir`, so that an interrupted measurement goes on."""
     task = summarizer(CONFIG)
     session = load_onnx(encoder(task, workdir), RuntimeOptions(device="cpu", threads=1))
-    embed = Embeddings(task, session, workdir / "embeddings.npz")
+    embed = Embeddings(task.kernel, session, workdir / "embeddings.npz")
     validation, test = (read_sets(task, embed, part) for part in ("validation", "test"))
     chosen = best(CHOICES, validation)
     ours = by_config(chosen)
@@ -133,8 +133,8 @@ def read(task: Summarization, embed: "Embeddings", texts: Sequence[Summarized]) 
 class Embeddings:
     """Sentences as the encoder sees them, each read once and kept in a file."""
 
-    def __init__(self, task: Summarization, session: Session, path: Path) -> None:
-        self._task, self._session, self._path = task, session, path
+    def __init__(self, kernel: SummarizationKernel, session: Session, path: Path) -> None:
+        self._kernel, self._session, self._path = kernel, session, path
         kept = np.load(path) if path.exists() else {}
         self._known: dict[str, Array] = dict(zip(kept["keys"].tolist(), kept["rows"], strict=True)) if kept else {}
 
@@ -146,7 +146,7 @@ class Embeddings:
         # Of one length together, so that little is padded.
         order = sorted(new, key=lambda key: len(new[key]["input_ids"]))
         for some in tqdm([order[i : i + 16] for i in range(0, len(order), 16)], desc="reading", mininterval=5):
-            answers = self._task.kernel.run({"model": self._session}, [new[key] for key in some])
+            answers = self._kernel.run({"model": self._session}, [new[key] for key in some])
             self._known |= {key: answer["embedding"] for key, answer in zip(some, answers, strict=True)}
         if new:
             np.savez(self._path, keys=np.array([*self._known]), rows=np.stack([*self._known.values()]))
