@@ -166,6 +166,7 @@ class Batcher(Generic[Row, Answer]):
             self._run,
             check=self._check,
             restore=self._restore,
+            stuck=self._relieve,
             died=self._observer.worker_died,
             not_restored=self._tell_if_none_is_left,
             hang_after_s=self._hang_after_s,
@@ -464,7 +465,7 @@ class Batcher(Generic[Row, Answer]):
             self._changed.set()
         started = perf_counter()
         try:
-            answers = await lane.run(rows, expected * self._state.speed, stuck=self._relieve)
+            answers = await lane.run(rows, expected * self._state.speed)
         finally:
             del self._running[lane]
         ended = perf_counter()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter, thread_time
 from typing import Generic, TypeVar
 
+from app.serving.alarm import NEVER, Alarm
 from app.serving.worker import Worker
 
 Row = TypeVar("Row")
@@ -32,7 +33,8 @@ class Lane(Generic[Row, Answer]):
     """Calls `run` on a thread of its own, one list of rows at a time.
 
     `restore` makes `run` usable again after the thread died, or when `check` raises after some rows in a row have
-    failed; meanwhile `is_alive` is false. `died` is told of each death, `not_restored` of each try that failed.
+    failed; meanwhile `is_alive` is false. `stuck` is told when a run is, `died` of each death, `not_restored` of each
+    try that failed.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Lane(Generic[Row, Answer]):
         *,
         check: Callable[[], object],
         restore: Callable[[], None],
+        stuck: Callable[[], None],
         died: Callable[[], None],
         not_restored: Callable[[], None],
         hang_after_s: float,
@@ -49,13 +52,17 @@ class Lane(Generic[Row, Answer]):
         self._run = run
         self._check = check
         self._restore = restore
+        self._stuck = stuck
         self._died = died
         self._not_restored = not_restored
         self._hang_after_s = hang_after_s
         self._name = name
+        self._loop = asyncio.get_running_loop()
         self._worker = Worker(name)
         self._failures = 0  # in a row
-        self._stuck_at = self._hangs_at = float("inf")
+        self._stuck_at = self._hangs_at = NEVER
+        self._overdue = Alarm(self._is_overdue)
+        self._ends_at = NEVER  # of the event loop's clock: when its run is interrupted, if it is still at it
         self.is_alive = True
         self.is_lost = False  # dead, and not restored when that was tried last
         self.is_idle = True
@@ -74,24 +81,33 @@ class Lane(Generic[Row, Answer]):
         """Whether its run takes so long that it should end if somebody waits for this lane."""
         return perf_counter() >= self._stuck_at
 
-    async def run(self, rows: Sequence[Row], expected_s: float, stuck: Callable[[], None]) -> Sequence[Answer]:
-        """Answers of `rows`. Calls `stuck` if and when the run is stuck.
+    async def run(self, rows: Sequence[Row], expected_s: float) -> Sequence[Answer]:
+        """Answers of `rows`.
 
         Raises what `run` raises, Interrupted, and WorkerDied.
         """
-        loop, started = asyncio.get_running_loop(), perf_counter()
+        started = perf_counter()
         patience = max(self._hang_after_s, STUCK_FACTOR * expected_s)
+        is_stuck_after = max(STUCK_AFTER_S, STUCK_FACTOR * expected_s)
         self.busy_since, self.busy_until = started, started + expected_s
-        self._hangs_at = started + patience / 6
-        self._stuck_at = started + max(STUCK_AFTER_S, STUCK_FACTOR * expected_s)
-        timers = loop.call_later(self._stuck_at - started, stuck), loop.call_later(patience, self.interrupt)
+        self._hangs_at, self._stuck_at = started + patience / 6, started + is_stuck_after
+        now = self._loop.time()
+        self._ends_at = now + patience
+        self._overdue.set(now + min(is_stuck_after, patience))
         try:
             return await self._worker.call(lambda: self._timed(rows), patience + min(GRACE_S, patience / 6))
         finally:
-            for timer in timers:
-                timer.cancel()
-            self._stuck_at = self._hangs_at = float("inf")
+            self._overdue.set(NEVER)
+            self._stuck_at = self._hangs_at = NEVER
             self.busy_until = perf_counter()
+
+    def _is_overdue(self) -> None:
+        """First somebody may need the lane who waits; later the run is ended whoever waits."""
+        if self._loop.time() < self._ends_at:
+            self._overdue.set(self._ends_at)
+            self._stuck()
+        else:
+            self.interrupt()
 
     def _timed(self, rows: Sequence[Row]) -> Sequence[Answer]:
         started = thread_time()
@@ -106,7 +122,7 @@ class Lane(Generic[Row, Answer]):
 
     def relieve(self) -> None:
         """End what it runs now: by an interrupt or, if that is not heard, by giving the thread up."""
-        self._stuck_at = float("inf")
+        self._stuck_at = NEVER
         self._hangs_at = perf_counter() + HEARD_WITHIN_S
         self._worker.interrupt(GRACE_S)
 
@@ -146,6 +162,7 @@ class Lane(Generic[Row, Answer]):
                 return
 
     def stop(self) -> None:
+        self._overdue.close()
         self._worker.stop()
 
     async def ended(self) -> None:

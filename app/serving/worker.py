@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from app.runtimes.interrupt import Interrupt
+from app.serving.alarm import NEVER, Alarm
 
 Result = TypeVar("Result")
 Call = tuple[Callable[[], Any], asyncio.Future[Any], Interrupt]
@@ -32,7 +33,9 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.get_running_loop()
-        self._interrupt, self._timeout = Interrupt(), asyncio.timeout(None)
+        self._interrupt, self._patience = Interrupt(), Alarm(self._hangs)
+        self._asked: asyncio.Future[Any] | None = None
+        self._is_stopped = False
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._end: asyncio.Future[None] = self._loop.create_future()
         # A daemon, because a kernel that hangs must not keep the process from ending.
@@ -42,17 +45,21 @@ class Worker:
     async def call(self, function: Callable[[], Result], timeout_s: float) -> Result:
         """Raises what `function` raises, WorkerHangs if it has not returned after `timeout_s`, and WorkerDied."""
         answer: asyncio.Future[Result] = self._loop.create_future()
-        self._interrupt, self._timeout = Interrupt(), asyncio.timeout(timeout_s)
+        self._interrupt, self._asked = Interrupt(), answer
+        self._patience.set(self._loop.time() + timeout_s)
         self._calls.put((function, answer, self._interrupt))
         try:
-            async with self._timeout:
-                return await answer
-        except TimeoutError:
-            if not answer.cancelled():  # the function's own TimeoutError
-                raise
-            raise WorkerHangs("no answer within its time") from None
+            return await answer
         finally:
-            self._timeout = asyncio.timeout(None)  # the other one knows the task that called, which may know this
+            self._asked = None
+            if self._is_stopped:
+                self._patience.close()
+            else:
+                self._patience.set(NEVER)
+
+    def _hangs(self) -> None:
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_exception(WorkerHangs("no answer within its time"))
 
     @property
     def is_interruptible(self) -> bool:
@@ -65,14 +72,16 @@ class Worker:
         With `grace_s`, the call fails with WorkerDied if that has not helped so many seconds later.
         """
         self._interrupt.set()
-        end = None if grace_s is None else self._timeout.when()
-        if end is not None and grace_s is not None and not self._timeout.expired():
-            self._timeout.reschedule(min(end, self._loop.time() + grace_s))
+        if grace_s is not None and self._asked is not None:
+            self._patience.set(min(self._patience.when, self._loop.time() + grace_s))
 
     def stop(self) -> None:
         """Let the thread end when it has finished what it does now, and make that soon."""
+        self._is_stopped = True
         self._calls.put(None)
         self.interrupt()
+        if self._asked is None:
+            self._patience.close()
 
     def abandon(self) -> None:
         """Stop it, though it may compute for ever: whatever else needs a core goes before."""
