@@ -1,7 +1,7 @@
 """Bodies on their way: how large each may be, how long it may take, and how many bytes all may have together."""
 
 import asyncio
-from asyncio import Timeout, get_running_loop
+from asyncio import get_running_loop
 from collections import Counter
 from collections.abc import Callable
 
@@ -14,6 +14,7 @@ from app.api.http.compression import Inflating, encoding_of
 from app.api.http.deadline import deadline_of
 from app.api.http.routes import DirectRoute
 from app.errors import DeadlineExceeded, InvalidInput, ModelNotReady, Overloaded, PayloadTooLarge, ServiceError
+from app.serving.alarm import NEVER, Alarm
 
 # A client that is still sending does not read our answer; so we read on for a while, and forget what comes.
 MOST_DISCARDED = 8
@@ -47,6 +48,7 @@ class Transit:
         self._small_bytes = SMALL_SHARE * most_bytes
         self._held = 0
         self._arriving: set[Body] = set()
+        self._too_late = Alarm(self._refuse_late)
         self._holding: dict[Body, None] = {}  # in the order in which they began
 
     def stop(self) -> None:
@@ -57,6 +59,8 @@ class Transit:
 
     def begins(self, body: "Body") -> None:
         self._arriving.add(body)
+        if body.deadline < self._too_late.when:
+            self._too_late.set(body.deadline)
         if self.is_stopping:
             body.refuse(ModelNotReady("the service is stopping"))
 
@@ -103,6 +107,13 @@ class Transit:
         self._held -= body.held
         body.held = 0
 
+    def _refuse_late(self) -> None:
+        now = get_running_loop().time()
+        for body in [one for one in self._arriving if one.deadline <= now]:
+            self._arriving.discard(body)
+            body.refuse(DeadlineExceeded("the deadline passed before the whole body had arrived"))
+        self._too_late.set(min((one.deadline for one in self._arriving), default=NEVER))
+
     def _let_go(self, body: "Body", why: ServiceError) -> None:
         self.ends(body)
         body.refuse(why)
@@ -123,7 +134,7 @@ class Body:
         self._size = 0
         self._is_complete = False
         self._inflating: Inflating | None = None
-        self._patience: Timeout | None = None
+        self._is_waiting = False  # for a part of it
         self._refusal: ServiceError | None = None
         self._is_cancelled = False
         self._answered_at: float | None = None
@@ -172,8 +183,8 @@ class Body:
         self._refusal = why
         if self._is_complete:
             self._is_cancelled = self._task.cancel()
-        elif self._patience is not None:
-            self._patience.reschedule(get_running_loop().time())
+        elif self._is_waiting:
+            self._task.cancel()
 
     def refused(self) -> ServiceError | None:
         """Why the task that runs was cancelled, if it was by this and by nobody else; then it may go on."""
@@ -191,7 +202,7 @@ class Body:
         self._task = task
         self._limit = limit
         self._began_at = get_running_loop().time()
-        self._deadline = self._began_at + self._time_s()
+        self.deadline = self._began_at + self._time_s()
         self._transit.begins(self)
 
     async def _sent(self) -> Message:
@@ -204,15 +215,17 @@ class Body:
         return message
 
     async def _part(self) -> Message:
+        if self._refusal is not None:
+            raise self._refusal
+        self._is_waiting = True
         try:
-            async with asyncio.timeout_at(self._deadline) as self._patience:
-                if self._refusal is not None:
-                    raise self._refusal
-                message = await self._receive()
-        except TimeoutError:
-            raise self._refusal or DeadlineExceeded("the deadline passed before the whole body had arrived") from None
+            message = await self._receive()
+        except asyncio.CancelledError:
+            if self._refusal is None or self._task.uncancel():  # somebody else cancels, too
+                raise
+            raise self._refusal from None
         finally:
-            self._patience = None
+            self._is_waiting = False
         self.received += len(message.get("body", b""))
         return message
 
