@@ -46,7 +46,7 @@ async def ask(given: Given, read: Read, request: Request, names: dict[str, str])
     caller = caller_of(request)
     missing = "the whole body had arrived"
     try:
-        async with asyncio.timeout_at(deadline) as timer:
+        with given.deadlines.until(deadline) as timer:
             body = await _whole_body(request)
             missing = "the answer was ready"
             async with while_connected(request):
@@ -54,9 +54,8 @@ async def ask(given: Given, read: Read, request: Request, names: dict[str, str])
                 del body  # what was read of it is in the question
                 if question.within_s is not None:
                     deadline = arrived + question.within_s
-                timer.reschedule(None)  # the engine keeps the deadline itself, and counts who it was too late for
+                    timer.reschedule(deadline)
                 answer = await _answer(given.engine, model, version, question, deadline, manifest, caller)
-                timer.reschedule(deadline)
                 return await question.respond(answer)
     except TimeoutError:
         raise DeadlineExceeded(f"the deadline passed before {missing}") from None

@@ -1,7 +1,7 @@
 """What every dialect is given: the engine, and what bounds and counts requests."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from app.api.http.aside import Aside
 from app.api.http.limits import Limits
 from app.errors import ServiceError
+from app.serving.deadlines import Deadlines
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
 
@@ -19,6 +20,7 @@ class Given:
     telemetry: Telemetry
     limits: Limits
     aside: Aside
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
     def body_bytes(self, names: Mapping[str, str]) -> int:
         """Return the bytes that typed items for the model in a path may have."""

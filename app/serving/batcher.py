@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, Overloaded, ServiceError
 from app.runtimes.interrupt import Interrupted
 from app.serving.curve import LatencyCurve
+from app.serving.deadlines import Deadlines
 from app.serving.lane import Lane
 from app.serving.queue import RowQueue, Waiting
 from app.serving.shares import HEAVY_S, NOBODY, Share
@@ -135,6 +136,7 @@ class Batcher(Generic[Row, Answer]):
         self._unanswered: set[asyncio.Future[tuple[Answer, Ran]]] = set()
         self._state = _State()
         self._requests: dict[Share, dict[int, Sequence[Waiting[Row, tuple[Answer, Ran]]]]] = {}
+        self._deadlines = Deadlines()
         self._arrived = asyncio.Event()
         self._changed = asyncio.Event()
         self._running: dict[Lane[Row, Answer], Sequence[Waiting[Row, tuple[Answer, Ran]]]] = {}
@@ -156,6 +158,7 @@ class Batcher(Generic[Row, Answer]):
         for lane in lanes:
             lane.stop()
         await asyncio.gather(*(lane.ended() for lane in lanes))
+        self._deadlines.close()
         # They refer back to this; and the garbage collector is told not to look for circles in what has been live.
         self._tasks.clear()
         self._lanes.clear()
@@ -277,7 +280,7 @@ class Batcher(Generic[Row, Answer]):
         share = self._queue.shares.of(caller, weight_of(priority))
         waiting = self._enqueue(rows, lengths, costs, deadline, _handicap(priority), share)
         futures = [one.future for one in waiting]
-        expiry = self._loop.call_at(deadline, _fail_late, futures)
+        self._deadlines.add(id(waiting), deadline, lambda: _fail_late(futures))
         try:
             results = await asyncio.gather(*futures) if len(futures) > 1 else [await futures[0]]
             return _answers(waiting, results)
@@ -285,7 +288,7 @@ class Batcher(Generic[Row, Answer]):
             error.row = next((i for i, one in enumerate(futures) if _failed_with(one, error)), None)
             raise
         finally:
-            expiry.cancel()
+            self._deadlines.discard(id(waiting))
             self._abandon(waiting)
 
     def _enqueue(

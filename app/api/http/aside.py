@@ -1,7 +1,6 @@
 """Large bodies are read and written beside the event loop, so that small requests are answered meanwhile."""
 
 from collections.abc import Callable, Iterator
-from copy import copy
 from time import perf_counter
 from typing import TypeVar
 
@@ -20,15 +19,18 @@ class Aside:
     Callers have equal shares of each. Nothing is begun for who has hung up.
     """
 
-    def __init__(self) -> None:
-        self._reader, self._writer, self._inflater = Pool(1, "read"), Pool(1, "write"), Pool(1, "inflate")
-        self._caller = ""
+    __slots__ = ("_caller", "_inflater", "_reader", "_writer")
+
+    def __init__(self, whose: "Aside | None" = None, caller: str = "") -> None:
+        """With `whose`, the same threads as those, for what this caller sends and gets."""
+        self._caller = caller
+        if whose is None:
+            self._reader, self._writer, self._inflater = Pool(1, "read"), Pool(1, "write"), Pool(1, "inflate")
+        else:
+            self._reader, self._writer, self._inflater = whose._reader, whose._writer, whose._inflater
 
     def of(self, caller: str) -> "Aside":
-        """Return the same threads, for what this caller sends and gets."""
-        own = copy(self)
-        own._caller = caller
-        return own
+        return Aside(self, caller)
 
     async def read(self, function: Callable[[], Result], *, is_quick: bool) -> Result:
         """Call `function`, on the loop if it takes less than handing it to another thread would."""

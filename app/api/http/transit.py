@@ -14,7 +14,7 @@ from app.api.http.compression import Inflating, encoding_of
 from app.api.http.deadline import deadline_of
 from app.api.http.routes import DirectRoute
 from app.errors import DeadlineExceeded, InvalidInput, ModelNotReady, Overloaded, PayloadTooLarge, ServiceError
-from app.serving.alarm import NEVER, Alarm
+from app.serving.deadlines import Deadlines
 
 # A client that is still sending does not read our answer; so we read on for a while, and forget what comes.
 MOST_DISCARDED = 8
@@ -48,7 +48,7 @@ class Transit:
         self._small_bytes = SMALL_SHARE * most_bytes
         self._held = 0
         self._arriving: set[Body] = set()
-        self._too_late = Alarm(self._refuse_late)
+        self._deadlines = Deadlines()
         self._holding: dict[Body, None] = {}  # in the order in which they began
 
     def stop(self) -> None:
@@ -59,8 +59,7 @@ class Transit:
 
     def begins(self, body: "Body") -> None:
         self._arriving.add(body)
-        if body.deadline < self._too_late.when:
-            self._too_late.set(body.deadline)
+        self._deadlines.add(body, body.deadline, body.refuse_late)
         if self.is_stopping:
             body.refuse(ModelNotReady("the service is stopping"))
 
@@ -99,20 +98,14 @@ class Transit:
 
     def arrived(self, body: "Body") -> None:
         self._arriving.discard(body)
+        self._deadlines.discard(body)
 
     def ends(self, body: "Body") -> None:
         """Forget a body, whether it has arrived or not."""
-        self._arriving.discard(body)
+        self.arrived(body)
         self._holding.pop(body, None)
         self._held -= body.held
         body.held = 0
-
-    def _refuse_late(self) -> None:
-        now = get_running_loop().time()
-        for body in [one for one in self._arriving if one.deadline <= now]:
-            self._arriving.discard(body)
-            body.refuse(DeadlineExceeded("the deadline passed before the whole body had arrived"))
-        self._too_late.set(min((one.deadline for one in self._arriving), default=NEVER))
 
     def _let_go(self, body: "Body", why: ServiceError) -> None:
         self.ends(body)
@@ -185,6 +178,9 @@ class Body:
             self._is_cancelled = self._task.cancel()
         elif self._is_waiting:
             self._task.cancel()
+
+    def refuse_late(self) -> None:
+        self.refuse(DeadlineExceeded("the deadline passed before the whole body had arrived"))
 
     def refused(self) -> ServiceError | None:
         """Why the task that runs was cancelled, if it was by this and by nobody else; then it may go on."""

@@ -1,0 +1,96 @@
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from app.serving.alarm import NEVER, Alarm
+from app.serving.deadlines import Deadlines
+
+
+def in_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    return lambda: asyncio.run(asyncio.wait_for(test(), 20))
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def rung(alarm_or_deadlines: Any, event: asyncio.Event) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), 0.2)
+    except TimeoutError:
+        return False
+    return True
+
+
+@in_a_loop
+async def test_an_alarm_rings_when_it_was_set_last():
+    event = asyncio.Event()
+    alarm = Alarm(event.set)
+    alarm.set(now() + 0.01)
+    alarm.set(now() + 60)
+    assert not await rung(alarm, event)
+    alarm.set(now() + 0.01)
+    assert await rung(alarm, event)
+
+
+@in_a_loop
+async def test_an_alarm_that_was_taken_back_or_closed_does_not_ring():
+    event = asyncio.Event()
+    for end in (lambda alarm: alarm.set(NEVER), lambda alarm: alarm.close()):
+        alarm = Alarm(event.set)
+        alarm.set(now() + 0.01)
+        end(alarm)
+        assert not await rung(alarm, event)
+
+
+def test_an_alarm_that_was_set_in_a_loop_that_is_over_rings_in_the_next():
+    deadlines = Deadlines()
+
+    async def leave_one_behind() -> None:
+        deadlines.add("left", now() + 5, lambda: None)
+
+    async def wait() -> None:
+        event = asyncio.Event()
+        deadlines.add("mine", now() + 0.01, event.set)
+        await asyncio.wait_for(event.wait(), 3)
+
+    asyncio.run(leave_one_behind())
+    asyncio.run(wait())
+
+
+@in_a_loop
+async def test_whoever_is_late_is_told_once_and_others_are_left_alone():
+    late: list[int] = []
+    deadlines = Deadlines()
+    for i, after_s in enumerate([0.03, 0.01, 60, 0.02, 0.01]):
+        deadlines.add(i, now() + after_s, lambda i=i: late.append(i))
+    deadlines.discard(4)
+    await asyncio.sleep(0.2)
+    assert late == [1, 3, 0]
+
+
+@in_a_loop
+async def test_what_runs_longer_than_its_deadline_is_cancelled_and_told_so():
+    deadlines = Deadlines()
+    with pytest.raises(TimeoutError), deadlines.until(now() + 0.01):
+        await asyncio.sleep(20)
+    with deadlines.until(now() + 0.02) as until:
+        until.reschedule(now() + 60)
+        await asyncio.sleep(0.1)
+
+
+@in_a_loop
+async def test_whom_somebody_else_cancels_is_cancelled_even_at_his_deadline():
+    deadlines = Deadlines()
+
+    async def work() -> None:
+        with deadlines.until(now() + 0.01):
+            await asyncio.sleep(20)
+
+    task = asyncio.ensure_future(work())
+    await asyncio.sleep(0)
+    deadlines.add("other", now() + 0.01, task.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await task
