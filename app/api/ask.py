@@ -54,8 +54,9 @@ async def ask(given: Given, read: Read, request: Request, names: dict[str, str])
                 del body  # what was read of it is in the question
                 if question.within_s is not None:
                     deadline = arrived + question.within_s
-                    timer.reschedule(deadline)
+                timer.hold()  # the engine keeps the deadline itself, and counts whom it was too late for
                 answer = await _answer(given.engine, model, version, question, deadline, manifest, caller)
+                timer.reschedule(deadline)
                 return await question.respond(answer)
     except TimeoutError:
         raise DeadlineExceeded(f"the deadline passed before {missing}") from None

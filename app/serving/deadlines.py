@@ -58,6 +58,10 @@ class Until:
         self._deadlines.add(self, self._when, self._cancel)
         return self
 
+    def hold(self) -> None:
+        """Let it go on, however late it is, until it is rescheduled."""
+        self._deadlines.discard(self)
+
     def reschedule(self, when: float) -> None:
         if not self._is_late:
             self._deadlines.add(self, when, self._cancel)
