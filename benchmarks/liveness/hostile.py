@@ -12,6 +12,7 @@ from benchmarks.liveness.making import (
     JSON_VALUES,
     LARGE,
     MB,
+    MOST_NAMES_BYTES,
     NUMBERS_V2,
     OK,
     PHOTOS,
@@ -47,31 +48,31 @@ def hostile() -> list[Case]:
     text_start, text_end = b'{"inputs":["', b'"]}'
     return [
         Case("32 MB of unknown names", SERIES, plain(lambda: names("", "", whole)), LARGE),
-        Case("unknown names", TEXTS, plain(lambda: names("", "", 2_700_000)), (413, 422)),
-        Case("unknown names of an item", SERIES, plain(lambda: names('{"inputs":[', "]}", 2_700_000)), REFUSED),
+        Case("unknown names", TEXTS, plain(lambda: names("", "", MOST_NAMES_BYTES)), (413, 422)),
+        Case("unknown names of an item", SERIES, plain(lambda: names('{"inputs":[', "]}", MOST_NAMES_BYTES)), REFUSED),
         Case(
             "unknown parameters",
             SERIES,
-            plain(lambda: names('{"inputs":[[1,2,3]],"parameters":', "}", 2_700_000)),
+            plain(lambda: names('{"inputs":[[1,2,3]],"parameters":', "}", MOST_NAMES_BYTES)),
             REFUSED,
         ),
-        Case("unknown names to explain", TEXTS_WHY, plain(lambda: names("", "", 2_700_000)), REFUSED),
+        Case("unknown names to explain", TEXTS_WHY, plain(lambda: names("", "", MOST_NAMES_BYTES)), REFUSED),
         Case(
             "unknown names, Hugging Face",
             PHOTOS_HF,
-            plain(lambda: names('{"inputs":"",', "}", 2_700_000).replace(b",{", b",", 1)[:-1]),
+            plain(lambda: names('{"inputs":"",', "}", MOST_NAMES_BYTES).replace(b",{", b",", 1)[:-1]),
             REFUSED,
         ),
         Case(
             "unknown parameters, Hugging Face",
             PHOTOS_HF,
-            plain(lambda: names('{"inputs":"","parameters":', "}", 2_700_000)),
+            plain(lambda: names('{"inputs":"","parameters":', "}", MOST_NAMES_BYTES)),
             REFUSED,
         ),
         Case(
             "unknown parameters, V2",
             NUMBERS_V2,
-            plain(lambda: names('{"inputs":[],"parameters":', "}", 2_700_000)),
+            plain(lambda: names('{"inputs":[],"parameters":', "}", MOST_NAMES_BYTES)),
             REFUSED,
         ),
         Case(
@@ -79,28 +80,30 @@ def hostile() -> list[Case]:
             NUMBERS_V2,
             plain(
                 lambda: names(
-                    '{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"data":[1],"parameters":', "}]}", 2_700_000
+                    '{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"data":[1],"parameters":',
+                    "}]}",
+                    MOST_NAMES_BYTES,
                 )
             ),
             OK,
         ),
-        Case("unknown names of tensors", TENSORS, plain(lambda: names('{"inputs":[', "]}", 2_700_000)), REFUSED),
+        Case("unknown names of tensors", TENSORS, plain(lambda: names('{"inputs":[', "]}", MOST_NAMES_BYTES)), REFUSED),
         Case(
             "names that are all new",
             SERIES,
-            plain(lambda: filled('{"inputs":[{', lambda i: f'{unique}{i:020}":0', "}]}", 8 * MB)),
+            plain(lambda: filled('{"inputs":[{', lambda i: f'{unique}{i:020}":0', "}]}", 4 * MB)),
             REFUSED,
         ),
         Case(
             "one name again and again",
             SERIES,
-            plain(lambda: filled('{"inputs":[{', lambda i: '"values":0', "}]}", 2_400_000)),
+            plain(lambda: filled('{"inputs":[{', lambda i: '"values":0', "}]}", 1_200_000)),
             REFUSED,
         ),
         Case(
             "256 items of many faults",
             TEXTS,
-            plain(lambda: filled('{"inputs":[', lambda i: names("", "", 15_000).decode(), "]}", 3_800_000)),
+            plain(lambda: filled('{"inputs":[', lambda i: names("", "", 15_000).decode(), "]}", 1_900_000)),
             (413, 422),
         ),
         Case(
@@ -345,7 +348,7 @@ def hostile() -> list[Case]:
         ),
         Case("32 MB to load", "/v2/repository/models/nobody/load", plain(lambda: bytes(whole)), LARGE),
         Case("32 MB to nobody", "/v1/models/nobody/predict", plain(lambda: bytes(whole)), (404,)),
-        Case("unknown names, and gone", SERIES, plain(lambda: names("", "", 2_700_000)), (), 0.0),
+        Case("unknown names, and gone", SERIES, plain(lambda: names("", "", MOST_NAMES_BYTES)), (), 0.0),
         Case(
             "a long summary, and gone",
             SUMMARY,

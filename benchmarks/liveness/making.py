@@ -15,6 +15,7 @@ from benchmarks.liveness.own import BYTES, NUMBERS
 
 MB = 1_000_000
 JSON_BYTES, JSON_VALUES = 10 * MB, 500_000  # the limits of JSON, as they are by default
+MOST_NAMES_BYTES = 1_320_000  # of names, each of which counts three times, and small values
 CAT = Path("app/tasks/cat.jpg")
 
 TEXTS = "/v1/models/reviews-sentiment/predict"

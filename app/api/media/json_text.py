@@ -19,11 +19,13 @@ QUOTE, BACKSLASH = b'"\\'
 # Each value but the outermost has one of these before it, outside of texts.
 BEFORE_A_VALUE = np.zeros(256, np.bool_)
 BEFORE_A_VALUE[list(b"[{,:")] = True
+COLON = ord(":")
+OF_A_NAME = 3  # values that a name counts as: to parse, check and free one takes as long
 
 
 @dataclass(frozen=True, slots=True)
 class JsonLimits:
-    """What JSON may have: bytes, and values, which are numbers, texts, names, lists and objects."""
+    """What JSON may have: bytes, and values, which are numbers, texts, lists, objects and, three times each, names."""
 
     max_bytes: int = 10_000_000
     max_values: int = 500_000
@@ -36,7 +38,8 @@ def parse(text: bytes, limits: JsonLimits) -> Any:
     # A value takes a byte at least, so that short texts need no counting.
     if len(text) > limits.max_values and has_more_values(text, limits.max_values):
         raise PayloadTooLarge(
-            f"the JSON has more than {limits.max_values} values: numbers, texts, names, lists and objects; "
+            f"the JSON has more than {limits.max_values} values: numbers, texts, lists, objects and, "
+            f"{OF_A_NAME} times each, names; "
             "send fewer at a time, or tensors as bytes behind the JSON"
         )
     return from_json(text, cache_strings=False)  # a cache of texts makes many different ones half as slow again
@@ -56,6 +59,7 @@ def has_more_values(text: bytes, limit: int) -> bool:
         is_quote, is_escaped = _unescaped_quotes(codes)
         inside = np.logical_xor.accumulate(is_quote) ^ in_text
         count += int(np.count_nonzero(BEFORE_A_VALUE[codes] & ~inside))
+        count += (OF_A_NAME - 1) * int(np.count_nonzero((codes == COLON) & ~inside))
         if count > limit:
             return True
         in_text = bool(inside[-1])

@@ -16,11 +16,11 @@ VALUES = st.recursive(
 
 
 def signs_before_values(value):
-    """A bracket or brace before the first element, a comma before each other, a colon before the value of a name."""
+    """A bracket or brace before the first element, a comma before each other; a colon, which counts three times, behind a name."""
     if isinstance(value, list):
         return max(len(value), 1) + sum(map(signs_before_values, value))
     if isinstance(value, dict):
-        return max(2 * len(value), 1) + sum(map(signs_before_values, value.values()))
+        return max(4 * len(value), 1) + sum(map(signs_before_values, value.values()))
     return 0
 
 
