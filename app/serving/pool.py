@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter, thread_time
 from typing import Any, TypeVar
 
+from app.abandoned import wanted_while
 from app.serving.shares import HEAVY_S, NOBODY, Line, Share, Shares, new_ticket
 
 Item = TypeVar("Item")
@@ -228,15 +229,16 @@ class Pool:
 
 def _run(job: _Job, part: range) -> tuple[int, BaseException] | None:
     """Put the results of a part where they belong. Returns its first fault."""
-    for position in part:
-        if not job.is_wanted:
-            break
-        try:
-            job.results[position] = job.function(job.items[position])
-        except StopIteration as error:  # which no future takes
-            return position, RuntimeError(f"{error!r}")
-        except BaseException as error:  # SystemExit and its like would end the thread without a word
-            return position, error if isinstance(error, Exception) else RuntimeError(f"{error!r}")
+    with wanted_while(lambda: job.is_wanted):
+        for position in part:
+            if not job.is_wanted:
+                break
+            try:
+                job.results[position] = job.function(job.items[position])
+            except StopIteration as error:  # which no future takes
+                return position, RuntimeError(f"{error!r}")
+            except BaseException as error:  # SystemExit and its like would end the thread without a word
+                return position, error if isinstance(error, Exception) else RuntimeError(f"{error!r}")
     return None
 
 

@@ -29,7 +29,7 @@ def sentences(source: str, limit: int) -> tuple[list[Sentence], int]:
     """Return the first `limit` sentences of the running text of `source`, and how many there are in all.
 
     If it has no running text, then those of its headings and lists, or else its lines. None only if no
-    letter is in it. Never fails.
+    letter is in it. Raises nothing but Abandoned.
     """
     if has_letter(source):
         for reading, ways in _WAYS:

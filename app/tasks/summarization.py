@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple, Self
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
+from app.abandoned import require_wanted
 from app.errors import InvalidInput
 from app.tasks.contract import Contract
 from app.tasks.embeddings import EmbeddingKernel
@@ -208,6 +209,7 @@ class Summarization(View[SummarizationKernel]):
         return [found[i] for i in sorted(np.argsort(-scores, kind="stable")[:size])]
 
     def _row(self, sentence: Sentence) -> Tensors:
+        require_wanted()
         return self.encoder.encode(sentence.text[: self.encoder.max_tokens * _CHARACTERS_PER_TOKEN], truncate=True)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import sentencex
 
+from app.abandoned import require_wanted
 from app.tasks.segmentation.ends import ends_of_phrases, more_ends, settled
 from app.tasks.segmentation.going_on import goes_on
 from app.tasks.segmentation.languages import language_of
@@ -37,6 +38,7 @@ def split(text: str) -> Iterator[Span]:
     """
     at = 0
     while at < len(text):
+        require_wanted()
         window = text[at : at + _WINDOW]
         spans = _split_window(window)
         if at + len(window) < len(text):
