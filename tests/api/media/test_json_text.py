@@ -16,7 +16,7 @@ VALUES = st.recursive(
 
 
 def signs_before_values(value):
-    """A bracket or brace before the first element, a comma before each other; a colon, which counts three times, behind a name."""
+    """A bracket or brace before the first element, a comma before each other; a colon behind a name counts thrice."""
     if isinstance(value, list):
         return max(len(value), 1) + sum(map(signs_before_values, value))
     if isinstance(value, dict):
