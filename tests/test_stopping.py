@@ -20,14 +20,20 @@ from test_server import PREDICT, Service
 
 FOR_EVER = 10**12
 LIMIT_S = 4.0
-GRACE_S = 1.5  # of a busy machine
+GRACE_S = 12.0  # of a busy machine; what hangs here hangs for ever
+LONG_LIMIT_S = 60.0  # whoever waited for it would come after any grace
 
 
 @pytest.fixture
-def counting_service(models_dir: Path, tmp_path: Path) -> Iterator[Service]:
+def limit_s() -> float:
+    return LIMIT_S
+
+
+@pytest.fixture
+def counting_service(models_dir: Path, tmp_path: Path, limit_s: float) -> Iterator[Service]:
     """One more model, whose item says how long it takes."""
     publish_counting(models_dir, tmp_path)
-    service = Service(models_dir, TESSERA_THREADS="1", TESSERA_DRAIN_TIMEOUT_S=str(LIMIT_S))
+    service = Service(models_dir, TESSERA_THREADS="1", TESSERA_DRAIN_TIMEOUT_S=str(limit_s))
     try:
         eventually(service.is_ready, 30)
         yield service
@@ -44,14 +50,14 @@ def ended_after_sigterm(service: Service) -> tuple[int, float]:
 
 def test_sigterm_ends_a_service_whose_model_hangs_while_it_is_loaded(models_dir, tmp_path):
     publish_counting(models_dir, tmp_path, "hangs", golden=[FOR_EVER])
-    service = Service(models_dir, TESSERA_DRAIN_TIMEOUT_S="30")
+    service = Service(models_dir, TESSERA_DRAIN_TIMEOUT_S=str(LONG_LIMIT_S))
     try:
         eventually(lambda: is_live(service), 30)
         assert httpx.post(service.url + PREDICT, json={"inputs": ["good"]}).status_code == 200
         status, took = ended_after_sigterm(service)
     finally:
         service.close()
-    assert (status, took < 10) == (0, True)
+    assert (status, took < GRACE_S) == (0, True)
 
 
 @contextmanager
@@ -92,13 +98,14 @@ def test_refusals_go_out_while_a_kernel_hangs_and_the_service_stops(counting_ser
     assert len(statuses) > 6
 
 
+@pytest.mark.parametrize("limit_s", [LONG_LIMIT_S])
 def test_a_second_signal_ends_a_service_that_drains(counting_service):
     with hanging_requests(counting_service) as asking:
         counting_service.terminate()
         eventually(lambda: httpx.get(f"{counting_service.url}/health/ready").status_code == 503)
         _, took = ended_after_sigterm(counting_service)
         assert {each.result() for each in asking} <= {0, 503, 504}
-    assert took < 1.0 + GRACE_S
+    assert took < GRACE_S
 
 
 SLOW_BODIES = (PREDICT, "/v2/models/tiny-sentiment/infer", "/v2/repository/index", "/hf/models/tiny-sentiment")
@@ -137,9 +144,9 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("signals", [1, 2])
-def test_the_process_ends_though_its_event_loop_never_comes_back(models_dir, signals):
-    service = Service(models_dir, entry=("-c", BLOCKS_ITS_LOOP), TESSERA_DRAIN_TIMEOUT_S="3")
+@pytest.mark.parametrize(("signals", "limit_s"), [(1, 3.0), (2, LONG_LIMIT_S)])
+def test_the_process_ends_though_its_event_loop_never_comes_back(models_dir, signals, limit_s):
+    service = Service(models_dir, entry=("-c", BLOCKS_ITS_LOOP), TESSERA_DRAIN_TIMEOUT_S=str(limit_s))
     try:
         eventually(service.is_ready, 30)
         started = monotonic()
@@ -148,7 +155,7 @@ def test_the_process_ends_though_its_event_loop_never_comes_back(models_dir, sig
             sleep(0.5)
             service.terminate()
         assert service.ended() == 1
-        assert monotonic() - started < (3.0 if signals == 1 else 1.5) + GRACE_S
+        assert monotonic() - started < 3.0 + GRACE_S
     finally:
         service.close()
 

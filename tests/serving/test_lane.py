@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -122,9 +121,8 @@ def test_on_every_thread_at_once_it_keeps_nobody_from_an_answer_and_no_other_mod
     async def asking() -> None:
         poison = [served.begin(ENDLESS, seconds=600) for _ in range(2)]
         await asyncio.sleep(0.1)
-        started = perf_counter()
         await served.predict()
-        assert perf_counter() - started < 1
+        assert not any(one.done() for one in poison)
         assert await served.count(5.0, seconds=20) == [5.0]
         for one in poison:
             one.cancel()
@@ -141,10 +139,9 @@ def test_alone_it_may_run_until_its_deadline_or_its_caller_leaves(serving):
         assert not slow.done()
         slow.cancel()
         await asyncio.gather(slow, return_exceptions=True)
-        started = perf_counter()
         assert await served.count(5.0, seconds=20) == [5.0]
-        assert perf_counter() - started < 1
         assert served.metric("tessera_rows_dropped_total", reason="abandoned") == 1
+        assert served.metric("tessera_rows_failed_total") == 0  # so it was not ended for the sake of the next
 
     served.run(asking)
 
@@ -153,11 +150,9 @@ def test_what_runs_while_the_model_is_unloaded_is_ended(serving):
     served = serving(drain_timeout_s=0.2)
 
     async def asking() -> None:
-        endless = served.begin(ENDLESS)
+        endless = served.begin(ENDLESS, seconds=600)
         await asyncio.sleep(0.1)
-        started = perf_counter()
-        await served.engine.unload("counting")
-        assert perf_counter() - started < 4
+        await asyncio.wait_for(served.engine.unload("counting"), 30)
         await asyncio.gather(endless, return_exceptions=True)
 
     served.run(asking)

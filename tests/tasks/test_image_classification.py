@@ -371,7 +371,7 @@ def test_a_decompression_bomb_is_refused_in_a_moment(bomb: Callable[[], bytes], 
     with pytest.raises(InvalidInput) as caught:
         read_square(content, 224, 32)
     assert str(caught.value) == message
-    assert time.thread_time() - started < 0.5
+    assert time.thread_time() - started < 3  # to decode 3.6 gigapixels takes far longer
 
 
 MEASURE = """

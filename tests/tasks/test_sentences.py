@@ -1,7 +1,7 @@
 import random
-import time
 
 import pytest
+from growth import require_growth
 
 from app.tasks.segmentation.words import joined, words
 from app.tasks.sentences import sentences
@@ -250,22 +250,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("pattern", HOSTILE)
 def test_no_text_takes_more_than_linear_time(pattern: str) -> None:
-    # Other work on the machine only makes a time longer: the shortest of each counts, and a good first answer is enough.
-    times: dict[int, list[float]] = {8_000: [], 64_000: []}
-    for _ in range(5):
-        for size, taken in times.items():
-            taken.append(_seconds(pattern, size))
-        short, long = map(min, times.values())
-        if long < 2 * 8 * short + 0.01:  # eight times the text; quadratic would be 64 times
-            return
-    pytest.fail(f"{short:.3f} s, and {long:.3f} s for eight times the text")
-
-
-def _seconds(pattern: str, size: int) -> float:
-    source = (pattern * (size // len(pattern) + 1))[:size]
-    started = time.thread_time()
-    sentences(source, 1_000)
-    return time.thread_time() - started
+    require_growth(lambda size: sentences((pattern * size)[:size], 1_000), 64_000)
 
 
 PIECES = [

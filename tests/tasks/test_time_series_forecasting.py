@@ -210,9 +210,9 @@ def test_a_series_that_is_called_quick_is_prepared_in_a_fraction_of_a_millisecon
     assert not task.is_quick(SeriesInput(values=[0.0, *item.values]))
 
     def seconds() -> float:
-        started = time.perf_counter()
+        started = time.thread_time()
         prepared = task.preprocess(item, ForecastParameters())
         assert isinstance(prepared, Prepared)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     assert min(seconds() for _ in range(20)) < 1e-3
