@@ -21,6 +21,7 @@ WORTH_BYTES = 500
 SMALL_BYTES = 4096  # compressed, and inflated at most so many at once:
 QUICK_BYTES = 65_536  # in some tenths of a millisecond
 PIECE_BYTES = 1_000_000
+MOST_MEMBERS = 1000  # of a gzip file (RFC 1952, 2.2): to begin one takes as long as to inflate some kilobytes
 Stream = Any  # of zlib, which has no public name for it
 
 
@@ -46,7 +47,9 @@ class Inflating:
     def __init__(self, encoding: str, aside: Aside) -> None:
         self._encoding = encoding
         self._aside = aside
-        self._stream: Stream | None = None
+        self._stream: Stream = None
+        self._num_members = 0
+        self._is_gzip = False
         self._waiting = b""  # what was sent, and is to be inflated
         self._is_last = False  # nothing more will be sent
         self._is_full = False  # the last piece was as large as it may be, so that more may be ready
@@ -71,18 +74,29 @@ class Inflating:
                 return {"type": "http.request", "body": piece, "more_body": not is_whole}
 
     def _inflate(self, most: int) -> bytes:
-        if self._stream is None:
-            if not self._waiting:
-                return b""
-            self._stream = zlib.decompressobj(_window_bits(self._encoding, self._waiting[0]))
-        try:
-            piece = self._stream.decompress(self._waiting, most)
-        except zlib.error as error:
-            raise InvalidInput(f"the body is not valid {self._encoding}: {error}") from None
-        if self._stream.unused_data:
-            raise InvalidInput(f"{len(self._stream.unused_data)} bytes follow the end of the {self._encoding} stream")
-        self._waiting, self._is_full = self._stream.unconsumed_tail, len(piece) == most
-        return piece
+        pieces, size = [], 0
+        while (self._waiting or self._is_full) and size < most:
+            self._is_full = False
+            if self._stream is None or (self._stream.eof and self._waiting):
+                self._begin(self._waiting[0])
+            try:
+                pieces.append(self._stream.decompress(self._waiting, most - size))
+            except zlib.error as error:
+                raise InvalidInput(f"the body is not valid {self._encoding}: {error}") from None
+            size += len(pieces[-1])
+            self._waiting = self._stream.unused_data or self._stream.unconsumed_tail
+        self._is_full = size == most
+        return b"".join(pieces)
+
+    def _begin(self, first: int) -> None:
+        """Begin the stream, or another member of a gzip file."""
+        if self._num_members and (first != GZIP or not self._is_gzip):
+            raise InvalidInput(f"{len(self._waiting)} bytes follow the end of the {self._encoding} stream")
+        if self._num_members == MOST_MEMBERS:
+            raise InvalidInput(f"the body has more than {MOST_MEMBERS} gzip members")
+        self._num_members += 1
+        self._is_gzip = first == GZIP
+        self._stream = zlib.decompressobj(_window_bits(self._encoding, first))
 
     def _require_its_end(self) -> None:
         if self._stream is None or not self._stream.eof:

@@ -52,6 +52,10 @@ def test_a_body_is_the_same_whole_and_in_parts(content, size):
     for encoding, body in [
         ("gzip", gzip.compress(content)),
         ("x-gzip", gzip.compress(content)),
+        (
+            "gzip",
+            gzip.compress(content[:5000]) + gzip.compress(b"") + gzip.compress(content[5000:]),
+        ),  # of three members
         ("deflate", zlib.compress(content)),
         ("deflate", raw.compress(content) + raw.flush()),  # what some clients take for deflate
     ]:
@@ -77,6 +81,10 @@ def endless_name() -> bytes:
         (gzip.compress(b"abc")[:-3], "gzip", "ends before its gzip stream does"),
         (gzip.compress(b"abc")[:-8] + bytes(8), "gzip", "is not valid gzip"),
         (zlib.compress(b"abc") + b"xy", "deflate", "2 bytes follow the end of the deflate stream"),
+        (zlib.compress(b"abc") * 2, "deflate", "11 bytes follow the end of the deflate stream"),
+        (gzip.compress(b"abc") + b"xy", "gzip", "2 bytes follow the end of the gzip stream"),
+        (gzip.compress(b"abc") + gzip.compress(b"d")[:-3], "gzip", "ends before its gzip stream does"),
+        (gzip.compress(b"") * 1001, "gzip", "more than 1000 gzip members"),
         (b"\xff" * 20, "deflate", "is not valid deflate"),
     ],
 )
