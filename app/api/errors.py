@@ -110,7 +110,7 @@ def told(
     table: Mapping[type[errors.ServiceError], int],
     message: str,
 ) -> JSONResponse:
-    """Answer `error` in the envelope with the status that `table` has for it."""
+    """Answer `error` in the envelope, with the status that `table` has for it and with `message`."""
     headers = {}
     if isinstance(error, errors.Overloaded):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))

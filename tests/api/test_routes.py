@@ -50,9 +50,9 @@ def test_the_beginning_of_a_path_is_written_in_one_place(routes):
         for text in texts_of(file.read_text())
         for match in place.finditer(text)
     )
-    known = {"/v1/models": 1, "/v2": 1, "/hf/models/{model}": 1, "/pages/{path:path}": 1, "/redoc": 1}
-    known |= {"/health/live": 1, "/health/ready": 1, "/metrics": 1}
-    assert written == known
+    assert written.keys() >= {"/v1/models", "/v2", "/hf/models/{model}", "/health/live", "/metrics"}
+    assert not [path for path, count in written.items() if count > 1]
+    assert not [(one, longer) for one in written for longer in written if longer.startswith(f"{one}/")]
 
 
 def test_no_method_of_a_path_has_two_routes(routes):

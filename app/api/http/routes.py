@@ -53,7 +53,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class TypedRoute(Route):
-    """A route that FastAPI reads, checks and describes by the types of `handler`; `options` are its own."""
+    """A route that FastAPI reads, checks and describes by the types of `handler`; `options` are FastAPI's."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -67,6 +67,7 @@ def typed(
     tell: Tell = on_service_error,
     **options: Any,
 ) -> TypedRoute:
+    """Return a TypedRoute; `options` are those of FastAPI's `add_api_route`."""
     return TypedRoute(method, path, handler, statuses, is_open, tell, options)
 
 
