@@ -9,6 +9,7 @@ from app.tasks.explanations.recommendation import RecommendationExplanation
 from app.tasks.explanations.summarization import SummarizationExplanation
 from app.tasks.explanations.text import TextExplanation
 from app.tasks.image_classification import ImageClassification, ImageClassificationKernel
+from app.tasks.image_features import ImageFeatureExtraction, ImageFeaturesKernel
 from app.tasks.image_generation import ImageGeneration, ImageGenerationKernel
 from app.tasks.recommendation import CatalogueSearch, Recommendation, RecommendationKernel
 from app.tasks.summarization import Summarization, SummarizationKernel
@@ -20,6 +21,7 @@ TASKS: Mapping[str, Task] = {
     task.name: task
     for task in (
         Task(ImageClassificationKernel, ImageClassification, ImageExplanation),
+        Task(ImageFeaturesKernel, ImageFeatureExtraction),
         Task(TextClassificationKernel, TextClassification, TextExplanation),
         Task(RecommendationKernel, Recommendation, RecommendationExplanation, CatalogueSearch),
         Task(SummarizationKernel, Summarization, FeatureExtraction, SentenceSimilarity, SummarizationExplanation),
