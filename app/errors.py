@@ -33,9 +33,16 @@ class ServiceError(Exception):
         super().__init__(message)
         self.details = list(details)
 
+    @property
+    def cause(self) -> str:
+        """What led to it, in words, for whoever looks after the service; "" if nothing else did."""
+        return repr(self.__cause__) if self.__cause__ else self.__dict__.get("_cause", "")
+
     def __reduce__(self) -> tuple[Any, ...]:
-        # By default a copy is made by calling the class with the message alone, which not every class takes.
-        return _rebuilt, (type(self), self.args, self.__dict__)
+        # By default a copy is made by calling the class with the message alone, which not every class takes; and its
+        # cause, which may be any exception of any library, would be lost.
+        fields = {**self.__dict__, "_cause": cause} if (cause := self.cause) else self.__dict__
+        return _rebuilt, (type(self), self.args, fields)
 
 
 def _rebuilt(kind: type[ServiceError], args: tuple[Any, ...], fields: dict[str, Any]) -> ServiceError:

@@ -28,8 +28,9 @@ from app.repository.repository import ModelRepository
 from app.runtimes.allocator import return_large_blocks
 from app.runtimes.arena import open_arena
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import Engine, LocalEngine
+from app.serving.engine import Engine
 from app.serving.following import follow
+from app.serving.local import LocalEngine
 from app.settings import Settings
 from app.telemetry import Telemetry
 

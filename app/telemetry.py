@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError
@@ -171,6 +172,10 @@ class Statistics:
     inference: Total = field(default_factory=Total)
     postprocess: Total = field(default_factory=Total)
     batches: dict[int, Total] = field(default_factory=dict)
+
+    def copy(self) -> "Statistics":
+        """As they are now: nothing that is counted later changes them."""
+        return deepcopy(self)
 
 
 @dataclass(frozen=True, slots=True)

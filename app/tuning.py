@@ -56,7 +56,7 @@ def _tune_model(
 
 def _row(trial: Trial, default: str) -> str:
     return (
-        f"{trial.variant or default:<12} {trial.instances:>9} {trial.threads:>10} {trial.rows_per_s:>9.1f} "
+        f"{trial.variant or default:<12} {trial.num_lanes:>9} {trial.threads:>10} {trial.rows_per_s:>9.1f} "
         f"{1000 * trial.alone_s:>11.2f} ms"
     )
 

@@ -28,7 +28,9 @@ from app.errors import InferenceFailed, ServiceError
 from app.repository.repository import ModelRepository
 from app.runtimes.onnx import DATATYPES
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.engine import Ask
+from app.serving.local import LocalEngine
+from app.serving.raw import NAME as RAW
 from app.telemetry import Telemetry
 from app.tensors import Array, Tensors
 
@@ -252,10 +254,10 @@ async def _asked(case: Case, engine: LocalEngine, name: str, expected: Tensors) 
     random = np.random.default_rng(1)
     for company in (0, STRANGERS):
         strangers = [like(case.inputs, random) for _ in range(company)]
-        deadline = asyncio.get_running_loop().time() + DEADLINE_S
         requests = [*strangers[: company // 2], case.inputs, *strangers[company // 2 :]]
         answers = await asyncio.gather(
-            *(engine.infer(name, None, dict(one), deadline) for one in requests), return_exceptions=True
+            *(engine.predict(Ask(name, None, RAW, [dict(one)], None, DEADLINE_S)) for one in requests),
+            return_exceptions=True,
         )
         mine = answers[company // 2]
         where = "beside strangers" if company else "alone"
@@ -265,7 +267,7 @@ async def _asked(case: Case, engine: LocalEngine, name: str, expected: Tensors) 
             return [Verdict(ANSWER_REFUSED, f"{where}: {mine}")]
         if isinstance(mine, BaseException):
             return [Verdict(CRASHED, f"{where}: {mine!r}")]
-        if not is_same(expected, mine.outputs):
+        if not is_same(expected, mine.outputs[0].tensors):
             return [Verdict(WRONG, where)]
     return []
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from engines import FarEngine
 from onnx import TensorProto, helper, numpy_helper
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
@@ -20,7 +21,7 @@ from app.repository.manifest import Golden, Manifest
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 from app.tensors import TensorSpec
 
@@ -108,8 +109,9 @@ def engine(models_dir: Path) -> LocalEngine:
 
 @pytest.fixture
 def app(models_dir: Path) -> ASGIApp:
+    """Asks its engine through bytes, as if that were in another process; the tests of the whole service do not."""
     telemetry = Telemetry()
-    engine = LocalEngine(ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu"))
+    engine = FarEngine(LocalEngine(ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu")))
     return create_app(engine, telemetry, Limits(max_body_bytes=100_000, max_items=8, request_timeout_s=10))
 
 

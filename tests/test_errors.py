@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from app.errors import InvalidInput, Overloaded, ServiceError
+from app.errors import InferenceFailed, InvalidInput, Overloaded, ServiceError
 
 DETAILS = [{"loc": ["inputs", 2, "text"], "msg": "the text is empty"}]
 
@@ -30,3 +30,11 @@ def test_a_fault_seen_from_further_out_can_be_copied_too():
     found = pickle.loads(pickle.dumps(InvalidInput("the text is empty").under("inputs", 2, "text")))
     assert str(found) == "inputs.2.text: the text is empty"
     assert found.details == DETAILS
+
+
+def test_what_led_to_an_error_arrives_in_words_however_far_it_is_sent():
+    error = InferenceFailed("the model failed on this input")
+    assert error.cause == ""
+    error.__cause__ = RuntimeError("indices out of bounds")
+    there = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(error))))
+    assert there.cause == error.cause == "RuntimeError('indices out of bounds')"

@@ -17,7 +17,7 @@ from app.errors import InvalidArtifact, InvalidInput
 from app.repository.manifest import Batching, Manifest, Provenance, is_model_name
 from app.repository.publish import publish
 from app.runtimes.refusals import sentence
-from app.serving.model import load
+from app.serving.loading import load
 from app.tasks.tensors import EXAMPLE, RawTensors, TensorsKernel
 
 

@@ -1,7 +1,7 @@
 """The one way to ask a model, whatever dialect the question is in."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
@@ -13,36 +13,35 @@ from app.api.http.callers import caller_of
 from app.api.http.deadline import deadline_of
 from app.api.http.disconnect import ClientGone, while_connected
 from app.errors import DeadlineExceeded, InvalidInput
-from app.repository.manifest import Manifest
-from app.serving.engine import Engine, Inference, Prediction
+from app.serving.engine import Ask, Prediction, Served
 
 
 class Question(NamedTuple):
     """What a request asks, and how the answer is written.
 
-    `items` are typed, or the tensors of the manifest if `is_tensors`. `view` is the task that they are of, if it is not
-    the model's own. `within_s` counts from when the request arrived, where its body says that and not its headers.
+    `items` are what the view of that name takes. `within_s` counts from when the request arrived, where its body says
+    that and not its headers.
     """
 
-    items: Any
+    view: str
+    items: Sequence[Any]
     parameters: Any
-    respond: Callable[[Any], Awaitable[Response]]
-    view: str | None = None
+    respond: Callable[[Prediction], Awaitable[Response]]
     priority: int = 0
     within_s: float | None = None
-    is_tensors: bool = False
 
 
-Read = Callable[[Request, bytes, Manifest, Aside], Awaitable[Question]]
-"""Reads a body for the model of a manifest; what takes long in threads, where each caller has a share."""
+Read = Callable[[Request, bytes, Served, Aside], Awaitable[Question]]
+"""Reads a body for the version that is served; what takes long in threads, where each caller has a share."""
 
 
 async def ask(given: Given, read: Read, request: Request, names: dict[str, str]) -> Response:
     """Read a question for a model and answer it, by the deadline of the request and for as long as its client waits."""
-    arrived = asyncio.get_running_loop().time()
+    clock = asyncio.get_running_loop().time
+    arrived = clock()
     deadline = arrived + deadline_of(request, given.limits.request_timeout_s)
     model, version = names["model"], version_of(names)
-    manifest = given.engine.find(model, version)
+    served = request.scope["served"] = given.engine.find(model, version)
     caller = caller_of(request)
     missing = "the whole body had arrived"
     try:
@@ -50,26 +49,31 @@ async def ask(given: Given, read: Read, request: Request, names: dict[str, str])
             body = await _whole_body(request)
             missing = "the answer was ready"
             async with while_connected(request):
-                question = await read(request, body, manifest, given.aside.of(caller))
+                question = await read(request, body, served, given.aside.of(caller))
                 del body  # what was read of it is in the question
                 if question.within_s is not None:
                     deadline = arrived + question.within_s
                 timer.hold()  # the engine keeps the deadline itself, and counts whom it was too late for
-                answer = await _answer(given.engine, model, version, question, deadline, manifest, caller)
+                prediction = await given.engine.predict(
+                    Ask(
+                        model,
+                        version,
+                        question.view,
+                        question.items,
+                        question.parameters,
+                        deadline - clock(),
+                        question.priority,
+                        caller,
+                        request.scope["state"]["request_id"],
+                        served.forms[question.view],
+                    )
+                )
                 timer.reschedule(deadline)
-                return await question.respond(answer)
+                return await question.respond(prediction)
     except TimeoutError:
         raise DeadlineExceeded(f"the deadline passed before {missing}") from None
     except (ClientGone, ClientDisconnect):
         return Response(status_code=499)  # for the metrics; nobody reads it
-
-
-async def _answer(
-    engine: Engine, model: str, version: int | None, asked: Question, deadline: float, manifest: Manifest, caller: str
-) -> Prediction | Inference:
-    if asked.is_tensors:
-        return await engine.infer(model, version, asked.items, deadline, asked.priority, manifest, caller)
-    return await engine.predict(model, version, asked.items, asked.parameters, deadline, asked.view, manifest, caller)
 
 
 async def _whole_body(request: Request) -> bytes:
@@ -86,12 +90,12 @@ def version_of(names: dict[str, str]) -> int | None:
     return int(version)
 
 
-def headers_of(prediction: Prediction | Inference) -> dict[str, str]:
+def headers_of(prediction: Prediction) -> dict[str, str]:
     """Which version answered, and where the time went, in milliseconds; browsers show it (W3C Server Timing)."""
     timing = prediction.timing
     spent = (
         f"preprocess;dur={1000 * timing.preprocess_s:.2f}, queue;dur={1000 * timing.queue_s:.2f}, "
-        f'batch;desc="{timing.batch}", inference;dur={1000 * timing.inference_s:.2f}, '
+        f'batch;desc="{timing.rows}x{timing.length}", inference;dur={1000 * timing.inference_s:.2f}, '
         f"postprocess;dur={1000 * timing.postprocess_s:.2f}"
     )
-    return {"X-Model-Version": str(prediction.manifest.version), "Server-Timing": spent}
+    return {"X-Model-Version": str(prediction.version), "Server-Timing": spent}

@@ -1,16 +1,15 @@
 """What every dialect is given: the engine, and what bounds and counts requests."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 from app.api.http.aside import Aside
 from app.api.http.limits import Limits
-from app.errors import ServiceError
 from app.serving.deadlines import Deadlines
-from app.serving.engine import Engine
+from app.serving.engine import Engine, Served
 from app.telemetry import Telemetry
 
 
@@ -22,12 +21,10 @@ class Given:
     aside: Aside
     deadlines: Deadlines = field(default_factory=Deadlines)
 
-    def body_bytes(self, names: Mapping[str, str]) -> int:
-        """Return the bytes that typed items for the model in a path may have."""
-        try:
-            return self.limits.body_bytes(self.engine.find(names["model"]).task)
-        except ServiceError:  # which the route will say
-            return self.limits.other_body_bytes
+    def body_bytes(self, scope: Scope) -> int:
+        """Return the bytes that typed items for the model which a request asks may have."""
+        served: Served | None = scope.get("served")  # none, where there is no such model to ask
+        return self.limits.other_body_bytes if served is None else self.limits.body_bytes(served.contract)
 
 
 async def _given(request: Request) -> Given:

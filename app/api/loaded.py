@@ -1,9 +1,8 @@
 """What dialects share that tell of models, and load them."""
 
-from app.errors import InvalidArtifact
-from app.serving.engine import Engine
+from app.errors import InvalidArtifact, ModelNotReady
+from app.serving.engine import Engine, ModelStatus
 from app.serving.names import no_such_model
-from app.serving.versions import ModelStatus
 
 
 async def load_newest(engine: Engine, model: str) -> ModelStatus:
@@ -23,3 +22,13 @@ def status_of(engine: Engine, name: str) -> ModelStatus:
     if name not in models:
         raise no_such_model(name, models)
     return models[name]
+
+
+def is_ready(engine: Engine, name: str, version: int | None = None) -> bool:
+    """Return whether the asked version, or the one that answers by default, can predict. Raises ModelNotFound."""
+    try:
+        answering = engine.find(name, version).manifest.version
+    except ModelNotReady:
+        return False
+    (status,) = engine.status(name).models
+    return any(one.is_ready for one in status.versions if one.version == answering)

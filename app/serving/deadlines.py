@@ -1,10 +1,12 @@
 """Many deadlines for one timer of the event loop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
+from app.errors import DeadlineExceeded
 from app.serving.alarm import Alarm
 
 TOGETHER_S = 0.002  # deadlines that are no further apart are kept together: each time, all that wait are looked at
@@ -77,3 +79,17 @@ class Until:
     def _cancel(self) -> None:
         self._is_late = True
         self._task.cancel()
+
+
+@asynccontextmanager
+async def answer_by(deadline: float) -> AsyncIterator[None]:
+    """Raise DeadlineExceeded when the event loop's clock reaches `deadline`, whatever is still running then."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError:
+        raise too_late() from None
+
+
+def too_late() -> DeadlineExceeded:
+    return DeadlineExceeded("the deadline passed before the answer was ready")

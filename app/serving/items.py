@@ -7,8 +7,9 @@ from time import perf_counter
 from typing import Any
 
 from app.errors import InvalidInput, Overloaded, PayloadTooLarge
-from app.serving.batcher import Answers, answer_by, weight_of
+from app.serving.deadlines import answer_by
 from app.serving.pool import Pool
+from app.serving.scheduler import Answers, Turn, weight_of
 from app.tasks.view import Needs, Prepared, View, require_parameters
 from app.tensors import Tensors
 
@@ -40,9 +41,7 @@ class Items:
         self._refused = refused
         self._effort_s: dict[str, float] = {}  # what an item without pixels takes, by the name of the view
 
-    async def prepare(
-        self, view: View[Any], items: Sequence[Any], parameters: Any, deadline: float, caller: str
-    ) -> list[Prepared]:
+    async def prepare(self, view: View[Any], items: Sequence[Any], parameters: Any, turn: Turn) -> list[Prepared]:
         """The rows of each item.
 
         Raises InvalidInput and PayloadTooLarge, which name the item, Overloaded and DeadlineExceeded.
@@ -67,18 +66,18 @@ class Items:
         if len(items) <= FEW_ITEMS and all(map(view.is_quick, items)):
             prepared = [prepare_one((i, item, 1.0)) for i, item in enumerate(items)]
         else:
-            async with answer_by(deadline):
-                needs = await self._needs(view, items, caller)
+            async with answer_by(turn.deadline):
+                needs = await self._needs(view, items, turn)
                 efforts = [1 + one.pixels / PIXELS_OF_AN_ITEM for one in needs]
                 item_s = [self._effort_s.get(view.contract.name, 0.0) * effort for effort in efforts]
-                self._admit(view, item_s, deadline, caller)
+                self._admit(item_s, turn)
                 prepared = await self._pools.before.map(
                     prepare_one,
                     list(zip(range(len(items)), items, efforts, strict=True)),
                     item_s,
                     [one.num_bytes if one.num_bytes >= LARGE_BYTES else 0 for one in needs],
-                    caller=(caller, self._name),
-                    weight=weight_of(view.priority),
+                    caller=(turn.caller, self._name),
+                    weight=weight_of(turn.priority),
                 )
         return prepared
 
@@ -88,8 +87,7 @@ class Items:
         prepared: Sequence[Prepared],
         answers: Answers[Tensors],
         parameters: Any,
-        deadline: float,
-        caller: str,
+        turn: Turn,
     ) -> list[Any]:
         """The output of each item. Raises DeadlineExceeded."""
         mine, position = [], 0
@@ -102,12 +100,29 @@ class Items:
 
         if len(mine) <= FEW_ITEMS and view.answers_quickly(answers.values):
             return [finish_one(item) for item in mine]
-        async with answer_by(deadline):
+        async with answer_by(turn.deadline):
             return await self._pools.after.map(
-                finish_one, mine, [0.0] * len(mine), caller=(caller, self._name), weight=weight_of(view.priority)
+                finish_one, mine, [0.0] * len(mine), caller=(turn.caller, self._name), weight=weight_of(turn.priority)
             )
 
-    async def _needs(self, view: View[Any], items: Sequence[Any], caller: str) -> Sequence[Needs]:
+    async def tell(
+        self, view: View[Any], items: Sequence[Any], parameters: Any, deadline: float, caller: str
+    ) -> list[Any]:
+        """The output of each item, of a view that makes no rows. Raises InvalidInput and DeadlineExceeded."""
+        require_parameters(view, parameters)
+
+        def tell_one(item: tuple[int, Any]) -> Any:
+            try:
+                return view.postprocess(view.preprocess(item[1], parameters), [], parameters)
+            except InvalidInput as error:
+                raise view.located(error, item[0]) from None
+
+        async with answer_by(deadline):
+            return await self._pools.before.map(
+                tell_one, list(enumerate(items)), [0.0] * len(items), caller=(caller, self._name)
+            )
+
+    async def _needs(self, view: View[Any], items: Sequence[Any], turn: Turn) -> Sequence[Needs]:
         """What each item needs. Raises PayloadTooLarge where that is too much for one request."""
         if not view.has_needs:
             return [Needs()] * len(items)
@@ -122,8 +137,8 @@ class Items:
             needs_of,
             list(enumerate(items)),
             [0.0] * len(items),
-            caller=(caller, self._name),
-            weight=weight_of(view.priority),
+            caller=(turn.caller, self._name),
+            weight=weight_of(turn.priority),
         )
         pixels = 0
         for i, one in enumerate(found):
@@ -135,9 +150,9 @@ class Items:
                 ).under("inputs", i)
         return found
 
-    def _admit(self, view: View[Any], item_s: Sequence[float], deadline: float, caller: str) -> None:
-        patience, seconds = deadline - asyncio.get_running_loop().time(), sum(item_s)
-        wait = self._pools.before.wait_s((caller, self._name), seconds, weight_of(view.priority))
+    def _admit(self, item_s: Sequence[float], turn: Turn) -> None:
+        patience, seconds = turn.deadline - asyncio.get_running_loop().time(), sum(item_s)
+        wait = self._pools.before.wait_s((turn.caller, self._name), seconds, weight_of(turn.priority))
         if wait and wait + seconds > patience:
             self._refused("preprocess", len(item_s))
             raise Overloaded(f"reading the inputs would begin in about {wait:.2f} s, which is too late", wait)

@@ -1,114 +1,156 @@
-"""Bring a version from disk into memory: verified, warm, and answering as it should. Knows nothing of what is live."""
+"""Bring one version into memory: open its graphs, warm up, check its golden examples, measure. Blocks for a while."""
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from pathlib import Path
+from typing import Any
 
-from app.errors import InvalidArtifact, ModelNotReady
-from app.repository.repository import ModelRepository
+from pydantic import ValidationError
+
+from app.errors import InvalidArtifact
+from app.repository.golden import difference
+from app.repository.manifest import Manifest
+from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
-from app.serving.model import Loaded, load
-from app.serving.plan import hardware_of, read_plan
-from app.serving.worker import Worker, WorkerDied, WorkerHangs
+from app.serving.company import largest_batch
+from app.serving.curve import LatencyCurve, measure
+from app.serving.plan import Plan
+from app.tasks import TASKS
+from app.tasks.kernel import Kernel
+from app.tasks.view import View, predict_json
+from app.tensors import Session
 
-Result = TypeVar("Result")
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A version in memory, with the fingerprint of its manifest and what people read of it, by file."""
-
-    loaded: Loaded
-    fingerprint: str
-    card: Mapping[str, bytes]
+MEASURE_BUDGET_S = 0.5
+GUESSED = LatencyCurve({(1, 1): 0.01})  # where nothing can be measured
 
 
-class Loader:
-    """Load versions, each on a thread of its own: one that hangs there keeps nobody waiting, and not the process.
+@dataclass(slots=True)
+class Loaded:
+    """A version in memory that has answered its golden examples on this machine."""
 
-    They load one at a time, because each is measured. But one that takes longer than `patience_s` keeps the others no
-    more: that is `turn_s` at first, and the less, the more loads hang already.
-    """
-
-    def __init__(
-        self, repository: ModelRepository, options: RuntimeOptions, *, timeout_s: float, turn_s: float
-    ) -> None:
-        self._turn_s = turn_s
-        self._repository = repository
-        self._options = options
-        self._timeout_s = timeout_s
-        self._one_at_a_time = asyncio.Semaphore()
-        self._num_overdue = 0
+    manifest: Manifest
+    verify: Callable[[], Mapping[str, Path]]
+    options: RuntimeOptions
+    kernel: Kernel
+    views: Sequence[View[Any]]
+    """Its own first."""
+    sessions: Mapping[str, Session]
+    max_batch_size: int = 1
+    num_lanes: int = 1
+    """Batches that run at a time, each on `options.threads` cores."""
+    plan: Plan | None = None
+    """By which it is run; without one `curve` was measured quickly, when it was loaded."""
+    loaded: datetime = field(default_factory=lambda: datetime.now(UTC))
+    curve: LatencyCurve = field(default_factory=lambda: LatencyCurve({(1, 1): 1.0}))
 
     @property
-    def patience_s(self) -> float:
-        """How long a load that begins now keeps the next one waiting."""
-        return self._turn_s / (1 + self._num_overdue)
+    def is_tuned(self) -> bool:
+        return self.plan is not None
 
-    async def published(self) -> dict[str, list[int]]:
-        """Return the versions of every model on disk, newest first. Raises ModelNotReady if it cannot be read."""
-        return await self._read(self._repository.published)
+    @property
+    def placements(self) -> dict[str, dict[str, str]]:
+        return {
+            graph: {"device": session.placement.device, "reason": session.placement.reason}
+            for graph, session in self.sessions.items()
+        }
 
-    async def fingerprints(self, name: str) -> dict[int, str]:
-        """Return what tells one content of a version from another, for each version of a model, newest first.
 
-        Raises ModelNotReady if the disk cannot be read.
-        """
-        return await self._read(
-            lambda: {one: self._repository.fingerprint(name, one) for one in self._repository.versions(name)}
+def load(
+    manifest: Manifest,
+    verify: Callable[[], Mapping[str, Path]],
+    options: RuntimeOptions,
+    plan: Plan | None = None,
+) -> Loaded:
+    """Load the files that `verify` vouches for, warm up, and run the golden examples; blocks for a while.
+
+    `options.threads` are the cores it may use. How it uses them says `plan`; without one, each works at a batch of its
+    own, and the curve is measured quickly.
+    Raises InvalidArtifact if it does not answer its golden examples as it should, or cannot be loaded.
+    """
+    if plan:
+        loaded = open_version(
+            manifest.in_variant(plan.variant), verify, replace(options, threads=plan.threads), plan.instances
         )
-
-    async def load(self, name: str, version: int) -> Opened:
-        """Raises InvalidArtifact, also when the time for loading is over, and whatever else goes wrong."""
-        async with self._turn():
-            try:
-                return await _on_own_thread(partial(self._load, name, version), self._timeout_s, f"{name}/{version}")
-            except WorkerHangs as error:
-                raise InvalidArtifact(f"it was not loaded in {self._timeout_s:g} s (TESSERA_LOAD_TIMEOUT_S)") from error
-
-    def _load(self, name: str, version: int) -> Opened:
-        # The fingerprint first: whatever changes after it is seen at the next load.
-        fingerprint, manifest = self._repository.fingerprint(name, version), self._repository.read(name, version)
-        plan = read_plan(self._repository.root / name, manifest, hardware_of(manifest, self._options))
-        loaded = load(manifest, lambda: self._repository.verify(manifest), self._options, plan)
-        card = (manifest.card.markdown, *manifest.card.pictures) if manifest.card else ()
-        return Opened(loaded, fingerprint, {file: self._repository.read_file(manifest, file) for file in card})
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        await self._one_at_a_time.acquire()
-        with ExitStack() as turn, ExitStack() as overtime:
-            turn.callback(self._one_at_a_time.release)
-
-            def end() -> None:
-                turn.close()
-                self._num_overdue += 1
-                overtime.callback(self._no_longer_overdue)
-
-            timer = asyncio.get_running_loop().call_later(self.patience_s, end)
-            overtime.callback(timer.cancel)
-            yield
-
-    def _no_longer_overdue(self) -> None:
-        self._num_overdue -= 1
-
-    async def _read(self, function: Callable[[], Result]) -> Result:
-        try:
-            return await _on_own_thread(function, self._timeout_s, "repository")
-        except (OSError, WorkerDied) as error:
-            log.error("the repository cannot be read: %s", error)
-            raise ModelNotReady("the model repository cannot be read just now; what is loaded stays as it is") from None
+        loaded.curve, loaded.plan = plan.curve, plan
+        return loaded
+    loaded = open_version(manifest, verify, replace(options, threads=1), options.threads)
+    if not loaded.kernel.probe(loaded.kernel.lengths[0]):
+        loaded.curve = GUESSED
+        return loaded
+    loaded.curve = measure(
+        partial(run_probe, loaded), loaded.kernel.lengths, loaded.max_batch_size, budget_s=MEASURE_BUDGET_S
+    )
+    # The largest batches were only tried; sixteen photos take 160 MB.
+    with ExitStack() as stack:
+        for session in loaded.sessions.values():
+            stack.enter_context(session.trimmed())
+        warm_up(loaded)
+    return loaded
 
 
-async def _on_own_thread(function: Callable[[], Result], timeout_s: float, name: str) -> Result:
-    worker = Worker(name)
+def open_version(
+    manifest: Manifest, verify: Callable[[], Mapping[str, Path]], options: RuntimeOptions, num_lanes: int
+) -> Loaded:
+    """A version that is warm and has answered its golden examples. A GPU runs one batch at a time.
+
+    Raises InvalidArtifact.
+    """
+    if manifest.task not in TASKS:
+        raise InvalidArtifact(f"task {manifest.task!r} is not known; there are: {', '.join(TASKS)}")
+    task, files = TASKS[manifest.task], verify()
     try:
-        return await worker.call(function, timeout_s)
-    finally:
-        worker.abandon()
+        kernel = task.open(manifest.config, files)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidArtifact(f"config does not fit task {manifest.task}: {where}: {first['msg']}") from error
+    except KeyError as error:
+        raise InvalidArtifact(f"config names {error}, which is not among the files") from error
+    sessions = open_sessions(manifest, files, options)
+    on_cpu = all(session.placement.device == "cpu" for session in sessions.values())
+    loaded = Loaded(
+        manifest, verify, options, kernel, task.views(kernel), sessions, num_lanes=num_lanes if on_cpu else 1
+    )
+    warm_up(loaded)
+    check_golden(loaded)
+    loaded.max_batch_size = largest_batch(manifest, kernel, sessions, files)
+    return loaded
+
+
+def open_sessions(manifest: Manifest, files: Mapping[str, Path], options: RuntimeOptions) -> dict[str, Session]:
+    open_graph, options = RUNTIMES[manifest.runtime], replace(options, precision=manifest.precision)
+    return {graph: open_graph(files[file], options) for graph, file in manifest.graphs.items()}
+
+
+def check_golden(loaded: Loaded) -> None:
+    """Raises InvalidArtifact at the first golden example whose answer differs from the known one."""
+    own = loaded.views[0]
+    for i, golden in enumerate(loaded.manifest.golden):
+        try:
+            output = predict_json(own, loaded.sessions, golden.input, golden.parameters)
+            expected, found = own.comparable(golden.output), own.comparable(output)
+        except Exception as error:
+            raise InvalidArtifact(f"golden example {i} fails: {error}") from error
+        if where := difference(expected, found, golden.tolerance):
+            raise InvalidArtifact(f"golden example {i} has another answer on this machine: {where}")
+
+
+def run_probe(loaded: Loaded, rows: int, length: int) -> None:
+    """Run a batch of the task's probe rows, if it knows one; raises what the sessions raise."""
+    if row := loaded.kernel.probe(length):
+        loaded.kernel.run(loaded.sessions, [row] * rows)
+
+
+def warm_up(loaded: Loaded) -> None:
+    """What is allocated or compiled on first use is so after this."""
+    run_probe(loaded, 1, loaded.kernel.lengths[0])
+
+
+def restore(loaded: Loaded) -> None:
+    """Open the sessions anew; the files may have changed since, so they are checked like those of a new version."""
+    loaded.sessions = open_sessions(loaded.manifest, loaded.verify(), loaded.options)
+    warm_up(loaded)
+    check_golden(loaded)

@@ -37,6 +37,7 @@ class Plan(BaseModel):
     variant: str | None = None
     threads: PositiveInt
     instances: PositiveInt
+    """Lanes, in the word that stored plans have for them."""
     measured: AwareDatetime | None = None
     spread: Annotated[float, Field(ge=0)] | None = None
     """How much longer a batch took in the median of its repeats than in the fastest, which counts; the mean of all."""
@@ -70,7 +71,7 @@ class Tuning:
 
     plan: Plan | None
     threads: int
-    instances: int
+    num_lanes: int
     measured: datetime | None
     alone_s: float
     slower: float

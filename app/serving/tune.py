@@ -19,7 +19,7 @@ from app.repository.manifest import Manifest
 from app.runtimes.options import RuntimeOptions
 from app.serving.busyness import watch_others
 from app.serving.curve import LatencyCurve, measure
-from app.serving.model import Loaded, open_version, run_probe
+from app.serving.loading import Loaded, open_version, run_probe
 from app.serving.plan import Plan, graph_hashes, hardware_of
 
 NUM_LENGTHS = 8
@@ -35,7 +35,7 @@ class Trial:
 
     variant: str | None
     threads: int
-    instances: int
+    num_lanes: int
     curve: LatencyCurve
     rows_per_s: float
     alone_s: float
@@ -63,10 +63,10 @@ def tune(
     fault: Exception | None = None
     for variant in (None, *manifest.variants):
         for threads in splits(options.threads):
-            instances = options.threads // threads
+            num_lanes = options.threads // threads
             try:
                 loaded = open_version(
-                    manifest.in_variant(variant), verify, replace(options, threads=threads), instances
+                    manifest.in_variant(variant), verify, replace(options, threads=threads), num_lanes
                 )
                 if not loaded.kernel.probe(loaded.kernel.lengths[0]):
                     raise InvalidArtifact("no row is known to measure with; it was added without --example")
@@ -84,7 +84,7 @@ def tune(
         graphs=graph_hashes(manifest),
         variant=best.variant,
         threads=best.threads,
-        instances=best.instances,
+        instances=best.num_lanes,
         measured=datetime.now(UTC).replace(microsecond=0),
         spread=best.spread,
         others=best.others,
@@ -105,11 +105,11 @@ def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
     run, others = partial(run_probe, loaded), watch_others()
     repeats: dict[tuple[int, int], list[float]] = {}
     alone = measure(run, loaded.kernel.lengths, 1, budget_s=ALONE_SHARE * seconds, num_lengths=NUM_LENGTHS)
-    with ThreadPoolExecutor(loaded.instances) as threads:
+    with ThreadPoolExecutor(loaded.num_lanes) as threads:
 
         def run_on_all(rows: int, length: int) -> None:
             started = perf_counter()
-            for done in [threads.submit(run, rows, length) for _ in range(loaded.instances)]:
+            for done in [threads.submit(run, rows, length) for _ in range(loaded.num_lanes)]:
                 done.result()
             repeats.setdefault((rows, length), []).append(perf_counter() - started)
 
@@ -124,9 +124,9 @@ def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
     return Trial(
         variant,
         loaded.options.threads,
-        loaded.instances,
+        loaded.num_lanes,
         curve,
-        rows_per_s=_mean(loaded.instances / curve.row_seconds(length) for length in lengths),
+        rows_per_s=_mean(loaded.num_lanes / curve.row_seconds(length) for length in lengths),
         alone_s=_mean(alone.seconds(1, length) for length in lengths),
         spread=round(fmean(median(times) / min(times) - 1 for times in repeats.values()), 3),
         others=others(),

@@ -3,52 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from app.errors import InvalidArtifact, ModelNotReady
-from app.repository.manifest import Manifest
-from app.serving.loading import Loader, Opened
-from app.serving.model import Loaded, Model
+from app.serving.engine import ModelStatus, Served, VersionStatus
+from app.serving.loader import Loader, Opened
+from app.serving.loading import Loaded
+from app.serving.model import Model
 from app.serving.names import no_such_version
-from app.serving.plan import Tuning
 
 log = logging.getLogger(__name__)
-
-State = Literal["loading", "ready", "failed", "unloaded"]
-
-
-@dataclass(frozen=True, slots=True)
-class VersionStatus:
-    """State of one version on disk.
-
-    `reason` says why it is not served or, of one that is ready, why what lies on disk now is not what is served.
-    """
-
-    version: int
-    state: State
-    reason: str = ""
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether the version, as it lies on disk, did not pass its checks."""
-        return self.state == "failed" or (self.state == "ready" and bool(self.reason))
-
-
-@dataclass(frozen=True, slots=True)
-class ModelStatus:
-    """State of one model: `manifest` is that of the version which answers by default, None if there is none.
-
-    `is_ready` says whether a version can predict now; `is_lost` that none can until its files are mended.
-    """
-
-    name: str
-    versions: list[VersionStatus]
-    manifest: Manifest | None = None
-    is_ready: bool = False
-    is_lost: bool = False
-    placements: dict[str, dict[str, str]] = field(default_factory=dict)
-    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +36,7 @@ class Versions:
         loader: Loader,
         *,
         keep: int,
-        go_live: Callable[[Loaded], Awaitable[Model]],
+        go_live: Callable[[Opened], Awaitable[Model]],
         retire: Callable[[Model], asyncio.Task[None]],
         load_failed: Callable[[int], None],
     ) -> None:
@@ -86,6 +50,8 @@ class Versions:
         self._retire = retire
         self._load_failed = load_failed
         self._live: dict[int, Live] = {}
+        self.live: list[Live] = []
+        """Those that answer, newest first."""
         self._status: dict[int, VersionStatus] = {}
         self._loading: dict[int, tuple[str, asyncio.Task[bool]]] = {}
         self._published: dict[int, str] = {}
@@ -96,30 +62,29 @@ class Versions:
         """Whether no version of it is known any more."""
         return not self._status
 
-    @property
-    def live(self) -> list[Live]:
-        """Those that answer, newest first."""
-        # Looked at once: another thread may ask, while versions come and go.
-        return [one for _, one in sorted(self._live.items(), reverse=True)]
-
     def status(self) -> ModelStatus:
-        versions, live = sorted(self._status.values(), key=lambda one: -one.version), self.live
+        versions, live = [self._told(one) for one in sorted(self._status.values(), key=_newest)], self.live
         if not live:
             return ModelStatus(self.name, versions)
         model, is_ready = live[0].model, any(one.model.is_ready for one in live)
         is_lost = all(one.model.is_lost for one in live)
-        return ModelStatus(
-            self.name, versions, model.manifest, is_ready, is_lost, model.loaded.placements, model.tuning
-        )
+        manifest = model.served.manifest
+        return ModelStatus(self.name, versions, manifest, is_ready, is_lost, model.loaded.placements, model.tuning)
 
-    def find(self, version: int | None, fits: Callable[[Manifest], bool]) -> Live:
+    def _told(self, status: VersionStatus) -> VersionStatus:
+        if (live := self._live.get(status.version)) is None:
+            return status
+        return replace(status, is_ready=live.model.is_ready, statistics=live.model.statistics.copy())
+
+    def find(self, version: int | None, fits: Callable[[Served], bool] = lambda served: True) -> Live:
         """Return the asked version or, without one, the newest that is live and fits.
 
         Raises ModelNotFound and ModelNotReady.
         """
-        live = [one for one in self.live if version in (None, one.model.manifest.version)]
-        if found := next((one for one in live if fits(one.model.manifest)), None):
-            return found
+        for one in self.live:
+            if version in (None, one.model.served.manifest.version) and fits(one.model.served):
+                return one
+        live = self.live if version is None else version in self._live
         if live:
             raise ModelNotReady(f"model {self.name} was replaced meanwhile, and takes other inputs now; ask again")
         if version is None:
@@ -179,8 +144,9 @@ class Versions:
             task.cancel()
         for version in self._status:
             self._status[version] = VersionStatus(version, "unloaded", reason)
-        live, self._live = self._live, {}
-        return [self._retire(one.model) for one in live.values()]
+        live = [*self._live.values()]
+        self._let_live({})
+        return [self._retire(one.model) for one in live]
 
     def _loading_of(self, version: int, fingerprint: str) -> asyncio.Task[bool]:
         """The load of a version as it lies on disk now: the one that is under way, or a new one."""
@@ -212,16 +178,26 @@ class Versions:
         except Exception as error:  # a version that cannot be loaded must not take the service with it
             self._tell_failure(version, error)
             return version in self._live
-        model = await self._go_live(opened.loaded)
-        replaced, self._live[version] = self._live.get(version), Live(model, opened)
+        model = await self._go_live(opened)
+        replaced = self._live.get(version)
+        self._let_live({**self._live, version: Live(model, opened)})
         self._status[version] = VersionStatus(version, "ready")
         _log_live(opened.loaded)
         if replaced:
             self._retire(replaced.model)
         for old in sorted(self._live.keys() & self._published.keys(), reverse=True)[self._keep :]:
             self._status[old] = self._superseded(old)
-            self._retire(self._live.pop(old).model)
+            self._let_go(old)
         return True
+
+    def _let_live(self, live: dict[int, Live]) -> None:
+        self._live = live
+        self.live = [one for _, one in sorted(live.items(), reverse=True)]
+
+    def _let_go(self, version: int) -> None:
+        gone = self._live[version]
+        self._let_live({number: one for number, one in self._live.items() if number != version})
+        self._retire(gone.model)
 
     def _superseded(self, version: int) -> VersionStatus:
         return VersionStatus(version, "unloaded", f"only the newest {self._keep} are kept loaded")
@@ -241,7 +217,11 @@ class Versions:
         for version in self._status.keys() - self._published.keys():
             del self._status[version]
             if version in self._live:
-                self._retire(self._live.pop(version).model)
+                self._let_go(version)
+
+
+def _newest(status: VersionStatus) -> int:
+    return -status.version
 
 
 def _log_live(loaded: Loaded) -> None:
@@ -250,6 +230,6 @@ def _log_live(loaded: Loaded) -> None:
         "%s version %d is live: %s, %d golden examples, %d x %d threads, best batch %d, %.1f ms%s",
         manifest.name, manifest.version,
         ", ".join(f"{graph} on {where['device']}" for graph, where in loaded.placements.items()),
-        len(manifest.golden), loaded.instances, loaded.options.threads, curve.best_batch_size(length),
+        len(manifest.golden), loaded.num_lanes, loaded.options.threads, curve.best_batch_size(length),
         1000 * curve.row_seconds(length), " (tuned)" if loaded.is_tuned else "",
     )  # fmt: skip

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines import infer, tensors_of
 
 from app.adding.command import Wishes, add
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 from app.tensors import Tensors
 
@@ -55,10 +56,9 @@ def served(models: Path, name: str, requests: list[Tensors]) -> list[Tensors]:
     async def ask() -> list[Tensors]:
         engine = LocalEngine(ModelRepository(models), Telemetry(), options=RuntimeOptions(device="cpu"))
         await engine.load(name)
-        deadline = asyncio.get_running_loop().time() + 60
-        inferences = await asyncio.gather(*(engine.infer(name, None, one, deadline) for one in requests))
+        inferences = await asyncio.gather(*(infer(engine, name, one) for one in requests))
         await engine.stop()
-        return [one.outputs for one in inferences]
+        return [tensors_of(one) for one in inferences]
 
     return asyncio.run(ask())
 

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from engines import infer, tensors_of
 from onnx import TensorProto, helper
 from torch.export import Dim, export
 
@@ -16,7 +17,7 @@ from app.repository.golden import difference
 from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from app.tasks import TASKS
 from app.tasks.view import predict_alone, to_json
 from app.telemetry import Telemetry
@@ -399,9 +400,9 @@ def served(models: Path, name: str, inputs: dict) -> list:
     async def ask() -> list:
         engine = LocalEngine(ModelRepository(models), Telemetry(), options=RuntimeOptions(device="cpu"))
         await engine.load(name)
-        inference = await engine.infer(name, None, inputs, asyncio.get_running_loop().time() + 60)
+        inference = await infer(engine, name, inputs)
         await engine.stop()
-        return inference.outputs["y"].tolist()
+        return tensors_of(inference)["y"].tolist()
 
     return asyncio.run(ask())
 

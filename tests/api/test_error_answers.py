@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 from app.api.errors import STATUS, status_of
 from app.api.v2.errors import V2_STATUS
 from app.errors import InvalidInput, Overloaded, ServiceError
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from tessera_client.errors import TesseraError, kind_of
 
 

@@ -12,6 +12,7 @@ from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, Overloa
 from app.runtimes.interrupt import Interrupted
 from app.serving.batcher import Batcher
 from app.serving.curve import LatencyCurve
+from app.serving.scheduler import Answers, Turn
 
 dying_on_purpose = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
@@ -71,8 +72,14 @@ def in_(seconds: float) -> float:
     return asyncio.get_running_loop().time() + seconds
 
 
+async def submit(
+    batcher: Batcher[Any, Any], rows: Sequence[Any], deadline: float, priority: int = 0, caller: str = ""
+) -> Answers[Any]:
+    return await batcher.submit(rows, Turn(deadline, priority, caller))
+
+
 async def ask(batcher: Batcher[Any, Any], *rows: Any, seconds: float = 5.0) -> list[Any]:
-    return (await batcher.submit(rows, in_(seconds))).values
+    return (await submit(batcher, rows, in_(seconds))).values
 
 
 def go(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -87,12 +94,12 @@ def test_an_idle_batcher_dispatches_a_single_row_without_waiting_for_company():
     async def main():
         async with make(echo) as batcher:
             await ask(batcher, "warm")
-            answers = await batcher.submit(["a"], in_(5))
+            answers = await submit(batcher, ["a"], in_(5))
         return answers
 
     answers = go(main())
     assert answers.values == ["a"]
-    assert answers.largest_batch == "1x1"
+    assert (answers.rows, answers.length) == (1, 1)
     # A window of any length would show here; a loop that merely is busy stays far below.
     assert answers.queue_s < 0.002
 
@@ -121,7 +128,7 @@ def test_of_those_that_wait_the_lower_priority_number_goes_first_and_0_is_2():
             await gate.wait_until_it_runs()
             others = []
             for priority in (99, 3, 0, 2, 1):
-                others.append(asyncio.create_task(batcher.submit([priority], in_(5), priority)))
+                others.append(asyncio.create_task(submit(batcher, [priority], in_(5), priority)))
                 await asyncio.sleep(0.001)
             gate.let(6)
             await asyncio.gather(first, *others)
@@ -134,10 +141,10 @@ def test_rows_of_lower_priority_do_not_ride_with_those_that_go_before_them():
     async def main():
         gate = Gate()
         async with make(gate) as batcher:
-            first = asyncio.create_task(batcher.submit(["first"], in_(5)))
+            first = asyncio.create_task(submit(batcher, ["first"], in_(5)))
             await gate.wait_until_it_runs()
-            later = asyncio.create_task(batcher.submit(["later"] * 3, in_(5), 10))
-            sooner = asyncio.create_task(batcher.submit(["sooner"], in_(5)))
+            later = asyncio.create_task(submit(batcher, ["later"] * 3, in_(5), 10))
+            sooner = asyncio.create_task(submit(batcher, ["sooner"], in_(5)))
             await asyncio.sleep(0)
             gate.let(3)
             await asyncio.gather(first, later, sooner)
@@ -147,16 +154,16 @@ def test_rows_of_lower_priority_do_not_ride_with_those_that_go_before_them():
 
 
 def test_a_row_that_has_waited_for_long_goes_before_newcomers_of_higher_priority(monkeypatch):
-    monkeypatch.setattr("app.serving.batcher.LEVEL_S", 0.02)
+    monkeypatch.setattr("app.serving.admission.LEVEL_S", 0.02)
 
     async def main():
         gate = Gate()
         async with make(gate, max_batch_size=1) as batcher:
             first = asyncio.create_task(ask(batcher, "first"))
             await gate.wait_until_it_runs()
-            low = asyncio.create_task(batcher.submit(["low"], in_(5), 3))
+            low = asyncio.create_task(submit(batcher, ["low"], in_(5), 3))
             await asyncio.sleep(0.06)
-            high = asyncio.create_task(batcher.submit(["high"], in_(5), 1))
+            high = asyncio.create_task(submit(batcher, ["high"], in_(5), 1))
             await asyncio.sleep(0)
             gate.let(3)
             await asyncio.gather(first, low, high)
@@ -388,7 +395,7 @@ def test_an_idle_model_tries_what_a_stale_estimate_calls_hopeless_and_learns():
         async with make(echo, curve=LatencyCurve({(1, 1): 10.0})) as batcher:
             for _ in range(60):
                 assert await ask(batcher, "quick", seconds=1) == ["quick"]
-            return batcher._state.speed
+            return batcher.slower
 
     assert go(main()) < 0.3
 
@@ -691,7 +698,7 @@ def test_a_request_of_many_rows_with_much_time_does_not_shut_out_those_with_litt
 def test_two_workers_answer_two_batches_at_a_time():
     async def main():
         gate = Gate()
-        async with make(gate, num_workers=2) as batcher:
+        async with make(gate, num_lanes=2) as batcher:
             first = asyncio.create_task(ask(batcher, "a"))
             await gate.wait_until_it_runs()
             second = asyncio.create_task(ask(batcher, "b"))
@@ -706,7 +713,7 @@ def test_two_workers_answer_two_batches_at_a_time():
 def test_what_waits_is_shared_among_the_workers_that_are_idle():
     async def main():
         gate = Gate()
-        async with make(gate, num_workers=2) as batcher:
+        async with make(gate, num_lanes=2) as batcher:
             answer = asyncio.create_task(ask(batcher, *"abcd"))
             await gate.wait_until_it_runs()
             await gate.wait_until_it_runs()
@@ -720,14 +727,14 @@ def test_what_waits_is_shared_among_the_workers_that_are_idle():
 def test_a_wait_is_estimated_for_all_workers_together():
     slow = LatencyCurve({(1, 1): 1.0})
 
-    async def refused(num_workers):
+    async def refused(num_lanes):
         gate = Gate()
-        async with make(gate, curve=slow, max_batch_size=1, num_workers=num_workers) as batcher:
-            running = [asyncio.create_task(ask(batcher, i, seconds=30)) for i in range(num_workers + 2)]
-            for _ in range(num_workers):
+        async with make(gate, curve=slow, max_batch_size=1, num_lanes=num_lanes) as batcher:
+            running = [asyncio.create_task(ask(batcher, i, seconds=30)) for i in range(num_lanes + 2)]
+            for _ in range(num_lanes):
                 await gate.wait_until_it_runs()
             try:
-                batcher.admit(1, 1.0, in_(7))
+                batcher.admit(in_(5))
                 return False
             except Overloaded:
                 return True
@@ -754,7 +761,7 @@ def test_while_one_worker_is_restored_the_other_goes_on():
         assert restored.wait(5)
 
     async def main():
-        async with make(run, num_workers=2, restore=restore) as batcher:
+        async with make(run, num_lanes=2, restore=restore) as batcher:
             dying = asyncio.create_task(ask(batcher, "poison"))
             await asyncio.to_thread(restoring.wait, 5)
             assert batcher.is_ready
@@ -776,7 +783,7 @@ def test_rows_that_are_tried_again_do_not_wait_for_the_next_request():
         raise Interrupted
 
     async def main():
-        async with make(run, num_workers=2) as batcher:
+        async with make(run, num_lanes=2) as batcher:
             return await ask(batcher, *range(4))
 
     assert go(main()) == list(range(4))
@@ -788,7 +795,7 @@ MANY = LatencyCurve({(n, 1): 0.01 * n for n in (1, 4)})
 async def flood(batcher: Batcher[Any, Any], number: int = 20, caller: str = "many", **more: Any) -> asyncio.Task[Any]:
     """A request of `number` rows, which wait."""
     asked = asyncio.create_task(
-        batcher.submit([f"{caller} {i}" for i in range(number)], in_(60), caller=caller, **more)
+        submit(batcher, [f"{caller} {i}" for i in range(number)], in_(60), caller=caller, **more)
     )
     await asyncio.sleep(0)
     return asked
@@ -801,11 +808,11 @@ def test_who_asks_for_little_does_not_wait_for_a_run_of_who_asks_for_much():
         def run(rows: Sequence[Any]) -> list[Any]:
             return echo(rows) if "few" in rows[0] else gate(rows)
 
-        async with make(run, curve=MANY, num_workers=2) as batcher:
+        async with make(run, curve=MANY, num_lanes=2) as batcher:
             many = await flood(batcher)
             for _ in range(2):
                 await gate.wait_until_it_runs()
-            few = await asyncio.wait_for(batcher.submit(["few"], in_(5), caller="few"), 5)
+            few = await asyncio.wait_for(submit(batcher, ["few"], in_(5), caller="few"), 5)
             gate.let(50)
             await many
             return few.values, gate.seen
@@ -822,11 +829,11 @@ def test_who_asks_for_little_does_not_wait_for_a_run_that_should_have_been_short
         def run(rows: Sequence[Any]) -> list[Any]:
             return echo(rows) if "few" in rows[0] else gate(rows)
 
-        async with make(run, curve=LatencyCurve({(1, 1): 0.001}), max_batch_size=1, num_workers=2) as batcher:
+        async with make(run, curve=LatencyCurve({(1, 1): 0.001}), max_batch_size=1, num_lanes=2) as batcher:
             many = await flood(batcher, 2)
             for _ in range(2):
                 await gate.wait_until_it_runs()
-            few = await asyncio.wait_for(batcher.submit(["few"], in_(5), caller="few"), 2)
+            few = await asyncio.wait_for(submit(batcher, ["few"], in_(5), caller="few"), 2)
             gate.let(2)
             await many
             return few.values
@@ -844,13 +851,13 @@ def test_who_asks_for_little_does_not_wait_behind_rows_of_which_others_run_longe
         def run(rows: Sequence[Any]) -> list[Any]:
             return echo(rows) if all("few" in row for row in rows) else gate(rows)
 
-        async with make(run, curve=curve, max_batch_size=max_batch_size, num_workers=2) as batcher:
+        async with make(run, curve=curve, max_batch_size=max_batch_size, num_lanes=2) as batcher:
             many = await flood(batcher, 3 * max_batch_size + 1)
             for _ in range(2):
                 await gate.wait_until_it_runs()
             assert batcher.queue_size
             await asyncio.sleep(0.02)  # until all that waits had its turn before the turn of whoever comes
-            few = await asyncio.wait_for(batcher.submit(["few", "few 2"], in_(5), caller="few"), 2)
+            few = await asyncio.wait_for(submit(batcher, ["few", "few 2"], in_(5), caller="few"), 2)
             gate.let(10)
             await many
             return few.values
@@ -862,9 +869,9 @@ def test_who_asks_for_as_little_as_the_others_waits_for_them():
     async def main():
         gate = Gate()
         async with make(gate, curve=MANY) as batcher:
-            first = asyncio.create_task(batcher.submit(["one"], in_(5), caller="one"))
+            first = asyncio.create_task(submit(batcher, ["one"], in_(5), caller="one"))
             await gate.wait_until_it_runs()
-            second = asyncio.create_task(batcher.submit(["another"], in_(5), caller="another"))
+            second = asyncio.create_task(submit(batcher, ["another"], in_(5), caller="another"))
             await asyncio.sleep(0.05)
             assert gate.seen == [["one"]]
             gate.let(2)
@@ -880,7 +887,7 @@ def test_rows_of_one_caller_are_next_though_another_has_hundreds_before_them():
             many = await flood(batcher, 300)
             await gate.wait_until_it_runs()
             rows = [f"few {i}" for i in range(100)]  # too many to go ahead
-            few = asyncio.create_task(batcher.submit(rows, in_(60), caller="few"))
+            few = asyncio.create_task(submit(batcher, rows, in_(60), caller="few"))
             await asyncio.sleep(0)
             gate.let(1000)
             await few
@@ -936,11 +943,11 @@ def test_a_newcomer_is_admitted_where_the_one_with_the_backlog_is_refused():
     async def main():
         gate = Gate()
         async with make(gate, curve=second, max_batch_size=1) as batcher:
-            many = [asyncio.create_task(batcher.submit([i], in_(600), caller="many")) for i in range(50)]
+            many = [asyncio.create_task(submit(batcher, [i], in_(600), caller="many")) for i in range(50)]
             await gate.wait_until_it_runs()
-            batcher.admit(1, 1.0, in_(10), caller="few")
+            batcher.admit(in_(10), caller="few")
             with pytest.raises(Overloaded) as refused:
-                batcher.admit(1, 1.0, in_(10), caller="many")
+                batcher.admit(in_(10), caller="many")
             for one in many:
                 one.cancel()
             gate.let(2)
@@ -955,9 +962,9 @@ class Row:
 
 def test_an_idle_batcher_keeps_no_row_in_memory():
     async def main() -> None:
-        async with make(lambda rows: [Row() for _ in rows], num_workers=2) as batcher:
+        async with make(lambda rows: [Row() for _ in rows], num_lanes=2) as batcher:
             rows = [Row() for _ in range(6)]
-            answers = await batcher.submit(rows, in_(10))
+            answers = await submit(batcher, rows, in_(10))
             seen = [weakref.ref(one) for one in (*rows, *answers.values)]
             del rows, answers
             await asyncio.to_thread(eventually, lambda: not any(one() for one in seen), 10)

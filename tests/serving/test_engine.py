@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import engines
 import pytest
 from conftest import POSITIVE, publish_sentiment
 
@@ -11,8 +12,8 @@ from app.errors import DeadlineExceeded, InvalidArtifact, InvalidInput, ModelNot
 from app.repository.manifest import Golden
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
-from app.serving.model import restore
+from app.serving.loading import load, restore
+from app.serving.local import LocalEngine
 from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
 
@@ -34,8 +35,7 @@ def go(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 async def predict(engine: LocalEngine, *texts: str, version: int | None = None) -> Any:
     items = [TextInput(text=text) for text in texts]
-    deadline = asyncio.get_running_loop().time() + 10
-    return await engine.predict(NAME, version, items, TextClassificationParameters(), deadline)
+    return await engines.predict(engine, NAME, items, TextClassificationParameters(), version=version)
 
 
 def states(engine: LocalEngine) -> dict[int, str]:
@@ -182,7 +182,7 @@ def test_a_version_that_fails_a_step_is_not_served_and_the_old_one_stays(
         assert states(engine) == {1: "ready", 2: "failed"}
         assert says in reason(engine, 2)
         assert engine.status().is_ready
-        assert (await predict(engine, "good")).manifest.version == 1
+        assert (await predict(engine, "good")).version == 1
         with pytest.raises(ModelNotReady):
             engine.find(NAME, 2)
         await engine.stop()
@@ -197,7 +197,7 @@ def test_a_start_with_a_damaged_newest_version_serves_the_one_before(new_engine,
     async def main():
         engine = new_engine()
         await engine.load()
-        assert (await predict(engine, "good")).manifest.version == 1
+        assert (await predict(engine, "good")).version == 1
         await engine.stop()
 
     go(main())
@@ -245,8 +245,8 @@ def test_only_the_newest_versions_stay_loaded(new_engine, models_dir, tmp_path):
             publish_sentiment(models_dir, tmp_path / str(number))
             await engine.load(NAME)
         assert states(engine) == {1: "unloaded", 2: "ready", 3: "ready"}
-        assert (await predict(engine, "good")).manifest.version == 3
-        assert (await predict(engine, "good", version=2)).manifest.version == 2
+        assert (await predict(engine, "good")).version == 3
+        assert (await predict(engine, "good", version=2)).version == 2
         with pytest.raises(ModelNotReady, match="version 1 is unloaded"):
             engine.find(NAME, 1)
         with pytest.raises(ModelNotFound, match="no version 9"):
@@ -264,7 +264,7 @@ def test_removing_the_newest_version_rolls_back(new_engine, models_dir, tmp_path
         await engine.load()
         (models_dir / NAME / "2").rename(tmp_path / "withdrawn")
         await engine.load(NAME)
-        assert (await predict(engine, "good")).manifest.version == 1
+        assert (await predict(engine, "good")).version == 1
         assert states(engine) == {1: "ready"}
         await engine.stop()
 
@@ -280,7 +280,7 @@ def test_a_switch_fails_no_request_that_is_under_way(new_engine, models_dir, tmp
         async def keep_asking() -> set[int]:
             seen = set()
             while not done.is_set():
-                seen.add((await predict(engine, "good", "bad")).manifest.version)
+                seen.add((await predict(engine, "good", "bad")).version)
             return seen
 
         asking = [asyncio.create_task(keep_asking()) for _ in range(4)]
@@ -305,7 +305,7 @@ def test_stopping_answers_what_was_admitted_and_refuses_the_rest(new_engine):
         await engine.stop()
         answers = await asyncio.gather(*asked)
         with pytest.raises(ModelNotReady, match="stopping"):
-            await engine.predict(NAME, None, [TextInput(text="good")], TextClassificationParameters(), 1e9)
+            await predict(engine, "good")
         return answers
 
     assert len(go(main())) == 20
@@ -396,29 +396,25 @@ def test_stopping_while_loading_leaves_nothing_live(new_engine, models_dir, tmp_
     go(main())
 
 
-def test_after_a_worker_died_the_files_are_checked_before_they_are_used_again(new_engine, models_dir):
-    async def main():
-        engine = new_engine()
-        await engine.load()
-        model = engine._find(NAME, None)
-        one_byte_changed(models_dir, 1)
-        with pytest.raises(InvalidArtifact, match=r"tokenizer\.json has sha256"):
-            restore(model.loaded)
-        await engine.stop()
-
-    go(main())
+def test_after_a_worker_died_the_files_are_checked_before_they_are_used_again(models_dir):
+    repository = ModelRepository(models_dir)
+    manifest = repository.read(NAME, 1)
+    loaded = load(manifest, lambda: repository.verify(manifest), RuntimeOptions(device="cpu"))
+    one_byte_changed(models_dir, 1)
+    with pytest.raises(InvalidArtifact, match=r"tokenizer\.json has sha256"):
+        restore(loaded)
 
 
 def test_a_request_that_began_before_a_switch_is_answered_by_whoever_is_live_then(new_engine, models_dir, tmp_path):
     async def main():
         engine = new_engine(keep_versions=1)
         await engine.load()
-        assert engine.find(NAME).version == 1
+        assert engine.find(NAME).manifest.version == 1
         publish_sentiment(models_dir, tmp_path / "2")
         await engine.load(NAME)
         answer = await predict(engine, "good")
         await engine.stop()
-        return answer.manifest.version
+        return answer.version
 
     assert go(main()) == 2
 
@@ -438,10 +434,9 @@ def test_a_request_nobody_waits_for_is_not_preprocessed_to_its_end(new_engine, m
         engine = new_engine()
         await engine.load()
         read.clear()
-        deadline = asyncio.get_running_loop().time() + 0.12
         items = [TextInput(text="good")] * 40
         with pytest.raises(DeadlineExceeded):
-            await engine.predict(NAME, None, items, TextClassificationParameters(), deadline)
+            await engines.predict(engine, NAME, items, TextClassificationParameters(), within_s=0.12)
         await engine.stop()
         await asyncio.sleep(0.2)
         return len(read)

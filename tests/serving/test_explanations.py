@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from conftest import publish_sentiment
+from engines import predict
 
 from app.errors import DeadlineExceeded, Overloaded, PayloadTooLarge
 from app.repository.manifest import Batching
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from app.tasks.explanations.text import MAX_ROWS, TextExplanationParameters
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
@@ -32,13 +33,11 @@ class Served:
         return found
 
     async def predict(self, text: str = "good") -> Any:
-        deadline = asyncio.get_running_loop().time() + 20
-        return await self.engine.predict(NAME, None, [TextInput(text=text)], TextClassificationParameters(), deadline)
+        return await predict(self.engine, NAME, [TextInput(text=text)], TextClassificationParameters(), within_s=20)
 
     async def explain(self, text: str = TEXT, count: int = 1, seconds: float = 20) -> Any:
-        deadline = asyncio.get_running_loop().time() + seconds
-        items = [TextInput(text=text)] * count
-        return await self.engine.predict(NAME, None, items, TextExplanationParameters(), deadline, "explanation")
+        asked = [TextInput(text=text)] * count, TextExplanationParameters()
+        return await predict(self.engine, NAME, *asked, view="explanation", within_s=seconds)
 
     async def until_waiting(self, rows: int) -> None:
         while self.waiting() < rows:  # noqa: ASYNC110

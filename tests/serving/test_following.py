@@ -4,14 +4,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 from conftest import eventually, publish_sentiment
+from engines import can_predict
 from starlette.testclient import TestClient
 
 from app.main import build
 from app.repository.manifest import Golden
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
 from app.serving.following import follow
+from app.serving.local import LocalEngine
 from app.settings import Settings
 from app.telemetry import Telemetry
 
@@ -91,7 +92,7 @@ def test_new_models_and_new_versions_are_taken_up(run, models_dir, tmp_path):
         publish_sentiment(models_dir, tmp_path / "b")
         await one.until("newcomer", {1: "ready"})
         await one.until("tiny-sentiment", {1: "ready", 2: "ready"})
-        assert one.engine.find("tiny-sentiment").version == 2
+        assert one.engine.find("tiny-sentiment").manifest.version == 2
 
     run(scenario)
 
@@ -114,7 +115,7 @@ def test_what_is_gone_or_cannot_be_read_stays_loaded_and_following_goes_on(run, 
         one.is_away = False
         shutil.rmtree(models_dir / "tiny-sentiment")
         await one.a_few_looks()
-        assert one.engine.is_ready("tiny-sentiment")
+        assert can_predict(one.engine, "tiny-sentiment")
         publish_sentiment(models_dir, tmp_path / "a", name="newcomer")
         await one.until("newcomer", {1: "ready"})
 

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 from conftest import publish_sentiment
+from engines import predict
 from graphs import publish_brightness
 from PIL import Image
 
 from app.errors import InvalidInput, PayloadTooLarge
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
 from app.serving.items import Items, Pools
+from app.serving.local import LocalEngine
 from app.serving.pool import Pool
+from app.serving.scheduler import Turn
 from app.tasks.explanations.image import ImageExplanation, ImageExplanationParameters
 from app.tasks.image_classification import (
     ImageClassificationConfig,
@@ -54,9 +56,8 @@ def engine(models_dir, tmp_path) -> LocalEngine:
 
 
 async def see(engine: LocalEngine, *pictures: ImageInput, caller: str = "") -> list[str]:
-    deadline = asyncio.get_running_loop().time() + 20
     parameters = ImageClassificationParameters()
-    prediction = await engine.predict("brightness", None, pictures, parameters, deadline, None, None, caller)
+    prediction = await predict(engine, "brightness", pictures, parameters, caller=caller)
     return [labels[0].label for labels in prediction.outputs]
 
 
@@ -81,10 +82,9 @@ def test_all_pixels_of_a_request_are_counted_by_the_headers_before_one_is_decode
         with pytest.raises(PayloadTooLarge, match=r"120,000 pixels, and those of a request may have 100,000") as error:
             await see(engine, cut, cut, whole)
         assert error.value.details[0]["loc"] == ["inputs", 2]
-        soon = asyncio.get_running_loop().time() + 20
         parameters = ImageExplanationParameters()
         with pytest.raises(PayloadTooLarge):
-            await engine.predict("brightness", None, [whole] * 3, parameters, soon, "explanation")
+            await predict(engine, "brightness", [whole] * 3, parameters, view="explanation")
         assert await see(engine, whole, whole) == ["red", "red"]
 
     run(engine, asking)
@@ -110,8 +110,8 @@ def test_many_texts_are_answered_in_their_order_and_the_first_fault_is_named(mod
         texts = ["good", "bad"] * 100
 
         async def ask(texts: list[str]) -> Any:
-            items, deadline = [TextInput(text=text) for text in texts], asyncio.get_running_loop().time() + 20
-            return await engine.predict("more", None, items, TextClassificationParameters(), deadline)
+            items = [TextInput(text=text) for text in texts]
+            return await predict(engine, "more", items, TextClassificationParameters())
 
         answer = await ask(texts)
         labels = [{"good": "positive", "bad": "negative"}[text] for text in texts]
@@ -144,10 +144,9 @@ def test_headers_of_pictures_to_be_explained_wait_for_what_somebody_waits_for(tm
         items = Items("brightness", Pools(pool, pool), max_rows=1000, max_pixels=10_000, refused=lambda *_: None)
         many = asyncio.create_task(pool.map(busy, [1], [1.0], caller="many"))
         await asyncio.to_thread(begun.wait, 10)
-        deadline, parameters = asyncio.get_running_loop().time() + 20, ImageExplanationParameters()
-        explained = asyncio.create_task(
-            items.prepare(Explained(kernel), [picture(24, 24)], parameters, deadline, "few")
-        )
+        parameters = ImageExplanationParameters()
+        turn = Turn(asyncio.get_running_loop().time() + 20, ImageExplanation.priority, "few")
+        explained = asyncio.create_task(items.prepare(Explained(kernel), [picture(24, 24)], parameters, turn))
         await asyncio.sleep(0)
         # What somebody waits for is done at once, by the thread that would have read the headers.
         await pool.map(read.append, ["now"], [0.0], caller="few")

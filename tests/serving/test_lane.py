@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import eventually, publish_sentiment
+from engines import can_predict, infer, predict, tensors_of
 from graphs import publish_counting
 
 from app.errors import DeadlineExceeded
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
 
@@ -31,19 +32,15 @@ class Served:
         return self._telemetry.registry.get_sample_value(name, {"model": "counting", "version": "1", **labels}) or 0.0
 
     async def count(self, *to: float, seconds: float = 30.0) -> list[float]:
-        deadline = asyncio.get_running_loop().time() + seconds
         x = np.array(to, np.float32)[:, np.newaxis]
-        inference = await self.engine.infer("counting", None, {"x": x}, deadline)
-        return inference.outputs["y"][:, 0].tolist()
+        return tensors_of(await infer(self.engine, "counting", {"x": x}, within_s=seconds))["y"][:, 0].tolist()
 
     def begin(self, *to: float, seconds: float = 30.0) -> asyncio.Task[list[float]]:
         return asyncio.create_task(self.count(*to, seconds=seconds))
 
     async def predict(self) -> Any:
-        deadline = asyncio.get_running_loop().time() + 5
-        return await self.engine.predict(
-            "tiny-sentiment", None, [TextInput(text="good")], TextClassificationParameters(), deadline
-        )
+        asked = [TextInput(text="good")], TextClassificationParameters()
+        return await predict(self.engine, "tiny-sentiment", *asked, within_s=5)
 
     def run(self, asking: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def main() -> None:
@@ -77,7 +74,7 @@ def test_a_row_that_never_ends_is_late_and_its_thread_is_free_for_the_next(servi
         assert await served.count(3.0) == [3.0]
         with pytest.raises(DeadlineExceeded):
             await served.count(ENDLESS, seconds=0.3)
-        assert served.engine.is_ready("counting")
+        assert can_predict(served.engine, "counting")
         assert await served.count(4.0, seconds=5) == [4.0]
         assert served.metric("tessera_worker_deaths_total") == 0
         assert served.metric("tessera_rows_dropped_total", reason="expired") == 1

@@ -8,7 +8,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes.hardware import hardware
 from app.runtimes.options import RuntimeOptions
 from app.serving.curve import LatencyCurve
-from app.serving.model import load
+from app.serving.loading import load
 from app.serving.plan import graph_hashes
 from app.serving.tune import Trial, choose, splits, tune
 
@@ -60,7 +60,7 @@ def test_every_variant_that_gives_the_known_answers_is_tried_on_every_split(repo
         manifest, lambda: repository.verify(manifest), ON_TWO_CORES,
         seconds=0.1, report=trials.append, complain=complaints.append,
     )  # fmt: skip
-    tried = [(one.variant, one.threads, one.instances) for one in trials]
+    tried = [(one.variant, one.threads, one.num_lanes) for one in trials]
     assert tried == [(None, 1, 2), (None, 2, 1), ("same", 1, 2), ("same", 2, 1)]
     assert len(complaints) == 1
     assert complaints[0].startswith("wrong: golden example 0 has another answer")
@@ -77,7 +77,7 @@ def test_a_plan_decides_variant_threads_and_instances_of_what_is_loaded(reposito
     loaded = load(manifest, lambda: repository.verify(manifest), ON_TWO_CORES, chosen)
     assert loaded.manifest.graphs == {"model": "same.onnx"}
     assert loaded.manifest.precision == "int8"
-    assert (loaded.options.threads, loaded.instances, loaded.is_tuned) == (2, 1, True)
+    assert (loaded.options.threads, loaded.num_lanes, loaded.is_tuned) == (2, 1, True)
     assert loaded.curve.points == plan.curve.points
     assert graph_hashes(manifest) == plan.graphs
 
@@ -86,7 +86,7 @@ def test_without_a_plan_every_core_works_at_a_batch_of_its_own(repository):
     manifest = repository.read("tiny-sentiment", 2)
     loaded = load(manifest, lambda: repository.verify(manifest), ON_TWO_CORES)
     assert loaded.manifest.graphs == {"model": "model.onnx"}
-    assert (loaded.options.threads, loaded.instances, loaded.is_tuned) == (1, 2, False)
+    assert (loaded.options.threads, loaded.num_lanes, loaded.is_tuned) == (1, 2, False)
 
 
 def test_a_version_that_cannot_run_here_is_not_planned_for(repository, tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import publish_sentiment
+from engines import asking, can_predict
 from graphs import doubled_and_summed
 from test_engine import NAME, broken_file, edit_manifest, go, predict, reason, states
 
@@ -22,8 +24,9 @@ from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
+from app.tasks.view import Prepared
 from app.telemetry import Telemetry
 from app.tensors import Tensors, TensorSpec
 
@@ -68,6 +71,30 @@ def new_engine(models_dir) -> Callable[..., LocalEngine]:
     return make
 
 
+class Held:
+    """Requests that wait for `go` before their item is read."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    """Texts that are "hold" are held."""
+    one, preprocess = Held(), TextClassification.preprocess
+
+    def wait(self: TextClassification, item: TextInput, parameters: TextClassificationParameters) -> Prepared:
+        if item.text == "hold":
+            one.begun.set()
+            one.go.wait(30)
+        return preprocess(self, item, parameters)
+
+    monkeypatch.setattr(TextClassification, "preprocess", wait)
+    monkeypatch.setattr(TextClassification, "is_quick", lambda self, item: item.text != "hold")
+    yield one
+    one.go.set()
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110
@@ -76,7 +103,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def is_live(engine: LocalEngine, name: str, version: int | None = None) -> bool:
     try:
-        return engine.is_ready(name, version)
+        return can_predict(engine, name, version)
     except ModelNotFound:
         return False
 
@@ -135,7 +162,7 @@ def test_a_load_fails_at_its_time_limit_and_says_which_setting_it_is(new_engine,
         await engine.load(NAME)
         assert states(engine) == {1: "ready", 2: "failed"}
         assert "TESSERA_LOAD_TIMEOUT_S" in reason(engine, 2)
-        assert (await predict(engine, "good")).manifest.version == 1
+        assert (await predict(engine, "good")).version == 1
         await engine.stop()
 
     go(main())
@@ -152,10 +179,10 @@ def test_while_the_newest_version_hangs_the_next_one_can_be_loaded(new_engine, g
         await until(lambda: bool(gate.opening))
         publish_sentiment(models_dir, tmp_path / "3")
         await engine.load(NAME)
-        assert (await predict(engine, "good")).manifest.version == 3
+        assert (await predict(engine, "good")).version == 3
         gate.event.set()
         await hanging
-        assert (await predict(engine, "good")).manifest.version == 3
+        assert (await predict(engine, "good")).version == 3
         await engine.stop()
 
     go(main())
@@ -169,10 +196,10 @@ def test_a_start_with_a_newest_version_that_hangs_serves_the_one_before(new_engi
         engine = new_engine()
         loading = asyncio.create_task(engine.load())
         await until(lambda: is_live(engine, NAME))
-        assert (await predict(engine, "good")).manifest.version == 1
+        assert (await predict(engine, "good")).version == 1
         gate.event.set()
         await loading
-        assert (await predict(engine, "good")).manifest.version == 2
+        assert (await predict(engine, "good")).version == 2
         await engine.stop()
 
     go(main())
@@ -212,9 +239,9 @@ def test_unloading_a_model_gives_up_its_load_and_it_can_be_loaded_again(new_engi
         gate.event.set()
         await asyncio.sleep(0.3)
         assert states(engine) == {1: "unloaded"}
-        assert not engine.is_ready(NAME)
+        assert not can_predict(engine, NAME)
         await engine.load(NAME)
-        assert engine.is_ready(NAME)
+        assert can_predict(engine, NAME)
         await engine.stop()
 
     go(main())
@@ -269,7 +296,7 @@ def test_two_loads_at_a_time_load_a_version_once(new_engine, gate):
         gate.event.set()
         await asyncio.gather(*loads)
         assert len(gate.opening) == 1
-        assert engine.is_ready(NAME)
+        assert can_predict(engine, NAME)
         await engine.stop()
 
     go(main())
@@ -483,7 +510,7 @@ def test_a_number_that_was_withdrawn_and_published_again_is_taken_up(new_engine,
         await engine.load(NAME)
         answer = await predict(engine, "good")
         await engine.stop()
-        return answer.manifest.version, answer.outputs[0][0].label
+        return answer.version, answer.outputs[0][0].label
 
     assert go(main()) == (2, "yes")
 
@@ -535,10 +562,10 @@ def test_a_withdrawn_version_answers_until_the_one_before_is_live_again(new_engi
         (models_dir / NAME / "2").rename(tmp_path / "withdrawn")
         loading = asyncio.create_task(engine.load(NAME))
         await until(lambda: bool(gate.opening))
-        assert (await predict(engine, "good")).manifest.version == 2
+        assert (await predict(engine, "good")).version == 2
         gate.event.set()
         await loading
-        assert (await predict(engine, "good")).manifest.version == 1
+        assert (await predict(engine, "good")).version == 1
         await engine.stop()
 
     go(main())
@@ -615,7 +642,7 @@ def gauges(telemetry: Telemetry) -> list[str]:
     return [line for line in lines if line.startswith(("tessera_model_ready{", "tessera_queue_rows{"))]
 
 
-def test_the_gauges_are_those_of_the_version_that_is_live_though_it_was_unloaded_while_draining(models_dir):
+def test_the_gauges_are_those_of_the_version_that_is_live_though_it_was_unloaded_while_draining(models_dir, held):
     telemetry = Telemetry()
     engine_of = LocalEngine(
         ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu"), drain_timeout_s=0.5
@@ -624,14 +651,12 @@ def test_the_gauges_are_those_of_the_version_that_is_live_though_it_was_unloaded
     async def main():
         await engine_of.load()
         before = gauges(telemetry)
-        busy = asyncio.Event()
-        draining = engine_of._find(NAME, None)
-        holding = asyncio.create_task(draining._counted(hold(busy)))
-        await asyncio.sleep(0)
+        holding = asyncio.create_task(predict(engine_of, "hold"))
+        await asyncio.to_thread(held.begun.wait, 10)
         unloading = asyncio.create_task(engine_of.unload(NAME))
         await asyncio.sleep(0.05)
         await engine_of.load(NAME)
-        busy.set()
+        held.go.set()
         await asyncio.gather(unloading, holding, return_exceptions=True)
         assert gauges(telemetry) == before
         assert len(before) == 2
@@ -640,11 +665,6 @@ def test_the_gauges_are_those_of_the_version_that_is_live_though_it_was_unloaded
         await engine_of.stop()
 
     go(main())
-
-
-async def hold(busy: asyncio.Event) -> Any:
-    await busy.wait()
-    raise ModelNotReady("held")
 
 
 def test_a_model_is_live_when_the_log_says_so(new_engine):
@@ -656,7 +676,7 @@ def test_a_model_is_live_when_the_log_says_so(new_engine):
         class Listener(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
                 if "is live" in record.getMessage():
-                    heard.append(engine.is_ready(NAME))
+                    heard.append(can_predict(engine, NAME))
 
         logger, listener = logging.getLogger("app.serving"), Listener()
         logger.addHandler(listener)
@@ -694,14 +714,12 @@ def test_items_are_answered_by_no_version_of_another_task_than_they_were_read_fo
     async def main():
         engine = new_engine(keep_versions=keep)
         await engine.load()
-        asked_of = engine.find(NAME)
+        asked = asking(engine, NAME, [TextInput(text="good")], TextClassificationParameters())
         publish_as_tensors(models_dir, tmp_path)
         await engine.load(NAME)
-        assert engine.find(NAME).task == "tensors"
-        deadline = asyncio.get_running_loop().time() + 10
-        asked = [TextInput(text="good")], TextClassificationParameters(), deadline
+        assert engine.find(NAME).manifest.task == "tensors"
         try:
-            return (await engine.predict(NAME, None, *asked, read_for=asked_of)).manifest.version
+            return (await engine.predict(asked)).version
         finally:
             await engine.stop()
 
@@ -719,12 +737,11 @@ def test_tensors_are_answered_by_no_version_whose_tensors_are_others(new_engine,
     async def main():
         engine = new_engine(keep_versions=keep)
         await engine.load()
-        asked_of = engine.find(NAME)
+        asked = asking(engine, NAME, [inputs], view="raw")
         publish_as_tensors(models_dir, tmp_path)
         await engine.load(NAME)
-        deadline = asyncio.get_running_loop().time() + 10
         try:
-            return (await engine.infer(NAME, None, inputs, deadline, read_for=asked_of)).manifest.version
+            return (await engine.predict(asked)).version
         finally:
             await engine.stop()
 
@@ -762,13 +779,11 @@ def test_what_is_unloaded_is_freed_without_the_garbage_collector(new_engine, mon
         if texts:
             with suppress(ServiceError):
                 await predict(engine, *texts)
-        task = weakref.ref(engine._find(NAME, None).task)
         gc.collect()
         gc.disable()
         try:
             await engine.unload(NAME)
-            await until(lambda: task() is None)
-            assert [session() for session in sessions] == [None]
+            await until(lambda: [session() for session in sessions] == [None])
         finally:
             gc.enable()
         await engine.stop()
@@ -779,7 +794,7 @@ def test_what_is_unloaded_is_freed_without_the_garbage_collector(new_engine, mon
 # Many models
 
 
-def test_stopping_many_models_collects_nothing_and_does_not_wait_for_one_after_another(models_dir, tmp_path):
+def test_stopping_many_models_collects_nothing_and_does_not_wait_for_one_after_another(models_dir, tmp_path, held):
     names = [f"model-{i}" for i in range(40)]
     for name in names:
         publish_sentiment(models_dir, tmp_path / "first", name=name)
@@ -795,9 +810,9 @@ def test_stopping_many_models_collects_nothing_and_does_not_wait_for_one_after_a
             drain_timeout_s=1.0, after_change=gc.collect,
         )  # fmt: skip
         await engine.load()
-        never = asyncio.Event()
-        held = [asyncio.create_task(engine._find(name, None)._counted(hold(never))) for name in names]
-        await asyncio.sleep(0)
+        asked = [asking(engine, name, [TextInput(text="hold")], TextClassificationParameters()) for name in names]
+        asking_all = [asyncio.create_task(engine.predict(one)) for one in asked]
+        await asyncio.to_thread(held.begun.wait, 10)
         gc.callbacks.append(count)
         started = monotonic()
         try:
@@ -805,9 +820,8 @@ def test_stopping_many_models_collects_nothing_and_does_not_wait_for_one_after_a
         finally:
             gc.callbacks.remove(count)
         took = monotonic() - started
-        for task in held:
-            task.cancel()
-        await asyncio.gather(*held, return_exceptions=True)
+        held.go.set()
+        await asyncio.gather(*asking_all, return_exceptions=True)
         return took
 
     assert asyncio.run(asyncio.wait_for(main(), 120)) < 20  # 40 if one waited for the other

@@ -11,24 +11,24 @@ from app.repository.manifest import Manifest
 
 
 async def describe(model: str, given: GivenDep) -> Info:
-    return _info(given.engine.find(model), given.limits)
+    return _info(given.engine.find(model).manifest, given.limits)
 
 
 async def describe_pipeline(model: str, task: str, given: GivenDep) -> Info:
-    manifest = given.engine.find(model)
+    manifest = given.engine.find(model).manifest
     require(manifest, task)
     return _info(manifest, given.limits).model_copy(update={"pipeline_tag": task})
 
 
 async def health(model: str, engine: EngineDep) -> Health:
     engine.find(model)
-    if not any(one.is_ready for one in engine.status().models if one.name == model):
+    if not engine.status(model).models[0].is_ready:
         raise ModelNotReady(f"model {model} hangs, or is being restarted")
     return Health()
 
 
 async def pipeline_health(model: str, task: str, engine: EngineDep) -> Health:
-    require(engine.find(model), task)
+    require(engine.find(model).manifest, task)
     return await health(model, engine)
 
 

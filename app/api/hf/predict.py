@@ -16,8 +16,7 @@ from app.api.http.aside import QUICK_BYTES, Aside
 from app.api.http.pieces import respond_with
 from app.api.http.routes import Handler
 from app.errors import ServiceError
-from app.repository.manifest import Manifest
-from app.serving.engine import Prediction
+from app.serving.engine import Prediction, Served
 from app.tasks.json_pieces import array_of
 
 LONGEST_IN_HEADER = 500
@@ -27,13 +26,12 @@ def predict(given: Given) -> Handler:
     """Without a task in its path a question is of the model's own, or of the one whose form its body has."""
 
     async def answer(request: Request, names: dict[str, str]) -> Response:
-        async def read(request: Request, body: bytes, manifest: Manifest, aside: Aside) -> Question:
+        async def read(request: Request, body: bytes, served: Served, aside: Aside) -> Question:
             task, items, parameters, is_single = await aside.read(
-                lambda: read_question(request, body, manifest, names.get("task"), given.limits),
-                is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, manifest),
+                lambda: read_question(request, body, served.manifest, names.get("task"), given.limits),
+                is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, served.manifest),
             )
-            view = None if task == manifest.task else task
-            return Question(items, parameters, partial(_respond, aside, WIRES[task], is_single), view)
+            return Question(task, items, parameters, partial(_respond, aside, WIRES[task], is_single))
 
         return await ask(given, read, request, names)
 

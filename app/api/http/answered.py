@@ -6,7 +6,7 @@ from random import Random
 
 from starlette.types import Scope
 
-from app.errors import ModelNotFound
+from app.errors import ModelNotFound, ModelNotReady
 from app.logs.lines import Access
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
@@ -67,7 +67,9 @@ class Report:
         if self._engine.is_stopping:  # and says so whatever model is asked
             return ""
         try:
-            self._engine.is_ready(name)
+            self._engine.find(name)
         except ModelNotFound:
             return ""
+        except ModelNotReady:  # it is there, all the same
+            return name
         return name

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.api.media.json_text import JsonLimits
 from app.tasks import TASKS
+from app.tasks.contract import Contract
 
 # For whatever asks no model, such as loading one.
 OTHER_BODY_BYTES = 64_000
@@ -46,7 +47,7 @@ class Limits:
         """Bytes that the body of a request may have that asks no model."""
         return min(OTHER_BODY_BYTES, self.max_body_bytes)
 
-    def body_bytes(self, task: str) -> int:
-        """Bytes that the body of a request to a model of this task may have."""
-        limit = self.task_body_bytes.get(task) or TASKS[task].contract.body_bytes
+    def body_bytes(self, contract: Contract) -> int:
+        """Bytes that the body of a request may have to a model whose own view has this contract."""
+        limit = self.task_body_bytes.get(contract.name) or contract.body_bytes
         return min(limit or self.max_body_bytes, self.max_body_bytes)

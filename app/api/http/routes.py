@@ -78,12 +78,12 @@ get, post = partial(typed, "GET"), partial(typed, "POST")
 class DirectRoute(Route):
     """A route past FastAPI, which only asks a model: while it works its request may be cancelled at any time.
 
-    `body_bytes` gives what a body may have, by the names in the path; without it, what bodies of other routes may.
+    `body_bytes` gives what a body may have, when it is about to be read; without it, what bodies of other routes may.
     """
 
     handler: Handler
     describe: Describe = undescribed
-    body_bytes: Callable[[Mapping[str, str]], int] | None = None
+    body_bytes: Callable[[Scope], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,6 @@ def body_limit(other_bytes: int) -> Callable[[Scope], int]:
     def limit_of(scope: Scope) -> int:
         route = scope.get("route")
         limit = route.body_bytes if isinstance(route, DirectRoute) else None
-        return other_bytes if limit is None else limit(scope["path_params"])
+        return other_bytes if limit is None else limit(scope)
 
     return limit_of

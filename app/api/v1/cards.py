@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 
 from app.api.v1 import paths
 from app.repository.manifest import Metric, Provenance, Verification
+from app.serving.engine import ModelStatus
 from app.serving.plan import Tuning
-from app.serving.versions import ModelStatus
 from app.tasks import TASKS
 from app.tasks.explanations.base import NAME as EXPLANATION
 from app.tensors import TensorSpec
@@ -106,7 +106,7 @@ def _tuned(tuning: Tuning) -> Tuned:
         by="tune" if plan else "load",
         variant=plan.variant if plan else None,
         threads=tuning.threads,
-        instances=tuning.instances,
+        instances=tuning.num_lanes,
         measured=measured,
         age_s=round((datetime.now(UTC) - measured).total_seconds(), 1) if measured else None,
         spread=plan.spread if plan else None,

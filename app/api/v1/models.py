@@ -2,14 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
-from app.api.given import EngineDep
+from app.api.given import EngineDep, GivenDep
+from app.api.http.callers import caller_of
 from app.api.loaded import load_newest, status_of
 from app.api.v1.cards import Card, ModelList, card, summary
-from app.serving.engine import Engine
-from app.tasks.recommendation import FoundItem
+from app.errors import InvalidInput, ModelNotFound
+from app.serving.engine import Ask, Engine
+from app.tasks.recommendation import CatalogueSearch, FoundItem, ItemQuery, ItemQueryParameters
 
 
 async def list_models(engine: EngineDep) -> ModelList:
@@ -33,17 +35,23 @@ class ItemList(BaseModel):
     items: list[FoundItem]
 
 
-# Not async: a search through a large catalogue belongs into a thread.
-def find_items(
+async def find_items(
     model: str,
-    engine: EngineDep,
+    request: Request,
+    given: GivenDep,
     query: Annotated[
         str, Query(max_length=200, description="words that begin words of the title; without any, the most popular")
     ] = "",
     limit: Annotated[int, Query(ge=1, le=100, description="how many to return at most")] = 20,
 ) -> ItemList:
     """Titles that begin with the words come first, and then the popular ones."""
-    return ItemList.model_construct(items=list(engine.find_items(model, query, limit)))
+    served, view = given.engine.find(model), CatalogueSearch.contract.name
+    if view not in served.contracts:
+        raise InvalidInput(f"a model for {served.manifest.task} has no items to list; only one that recommends has")
+    asked, parameters = [ItemQuery(query=query)], ItemQueryParameters(limit=limit)
+    ask = Ask(model, None, view, asked, parameters, given.limits.request_timeout_s, caller=caller_of(request))
+    prediction = await given.engine.predict(ask)
+    return ItemList.model_construct(items=prediction.outputs[0])
 
 
 async def load_model(model: str, engine: EngineDep) -> Card:
@@ -55,5 +63,11 @@ async def load_model(model: str, engine: EngineDep) -> Card:
 
 
 async def _card_file(engine: Engine, model: str, picture: str | None, media_type: str) -> Response:
-    manifest, content = await engine.read_card(model, picture)
-    return Response(content, media_type=media_type, headers={"X-Model-Version": str(manifest.version)})
+    served = engine.find(model)
+    card, version = served.manifest.card, served.manifest.version
+    if not card:
+        raise ModelNotFound(f"model {model} version {version} has no card")
+    file = card.markdown if picture is None else f"card/{picture}"
+    if picture is not None and file not in card.pictures:
+        raise ModelNotFound(f"the card of model {model} version {version} has no picture {picture!r}")
+    return Response(served.card[file], media_type=media_type, headers={"X-Model-Version": str(version)})

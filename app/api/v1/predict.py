@@ -14,8 +14,7 @@ from app.api.http.pieces import respond_with
 from app.api.http.routes import Handler
 from app.api.v1.bodies import is_raw, read_items
 from app.errors import InvalidInput
-from app.repository.manifest import Manifest
-from app.serving.engine import Prediction
+from app.serving.engine import Prediction, Served
 from app.tasks import TASKS
 from app.tasks.contract import Contract
 from app.tasks.explanations.base import NAME as EXPLANATION
@@ -23,26 +22,26 @@ from app.tasks.json_pieces import array_of
 
 
 def predict(given: Given) -> Handler:
-    async def read(request: Request, body: bytes, manifest: Manifest, aside: Aside) -> Question:
-        contract = TASKS[manifest.task].contract
+    async def read(request: Request, body: bytes, served: Served, aside: Aside) -> Question:
+        contract = served.contract
         items, parameters = await aside.read(
             lambda: read_items(request, body, contract, given.limits.max_items, given.limits.json),
             is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, contract),
         )
         if _wants_bytes(request, contract, len(items)):
-            return Question(items, parameters, _respond_bytes)
-        return Question(items, parameters, partial(_respond, aside, contract))
+            return Question(contract.name, items, parameters, partial(_respond_bytes, contract))
+        return Question(contract.name, items, parameters, partial(_respond, aside, contract))
 
     return partial(ask, given, read)
 
 
 def explain(given: Given) -> Handler:
-    async def read(request: Request, body: bytes, manifest: Manifest, aside: Aside) -> Question:
-        contract = TASKS[manifest.task].contracts.get(EXPLANATION)
+    async def read(request: Request, body: bytes, served: Served, aside: Aside) -> Question:
+        contract = served.contracts.get(EXPLANATION)
         if contract is None:
             explained = ", ".join(name for name, task in TASKS.items() if EXPLANATION in task.contracts)
             raise InvalidInput(
-                f"{manifest.name} is a {manifest.task} model, and this kind explains nothing; "
+                f"{served.manifest.name} is a {served.manifest.task} model, and this kind explains nothing; "
                 f"there are explanations for: {explained}"
             )
         max_items = contract.most_items(given.limits.max_items)
@@ -50,15 +49,14 @@ def explain(given: Given) -> Handler:
             lambda: read_items(request, body, contract, max_items, given.limits.json),
             is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, contract),
         )
-        return Question(items, parameters, partial(_respond, aside, contract), EXPLANATION)
+        return Question(EXPLANATION, items, parameters, partial(_respond, aside, contract))
 
     return partial(ask, given, read)
 
 
 async def _respond(aside: Aside, contract: Contract, prediction: Prediction) -> Response:
-    manifest = prediction.manifest
     pieces = chain(
-        [b'{"model":%b,"version":%d,"outputs":' % (to_json(manifest.name), manifest.version)],
+        [b'{"model":%b,"version":%d,"outputs":' % (to_json(prediction.model), prediction.version)],
         array_of(contract.written(output) for output in prediction.outputs),
         [b"}"],
     )
@@ -81,8 +79,7 @@ def _wants_bytes(request: Request, contract: Contract, num_items: int) -> bool:
     return True
 
 
-async def _respond_bytes(prediction: Prediction) -> Response:
-    binary_answer = TASKS[prediction.manifest.task].contract.binary_answer
-    assert binary_answer
-    field, media_type = binary_answer
+async def _respond_bytes(contract: Contract, prediction: Prediction) -> Response:
+    assert contract.binary_answer
+    field, media_type = contract.binary_answer
     return Response(getattr(prediction.outputs[0], field), media_type=media_type, headers=headers_of(prediction))

@@ -16,43 +16,44 @@ from app.api.http.routes import Handler
 from app.api.media.json_text import JsonLimits
 from app.api.v2 import reading, writing
 from app.api.v2.reading import HEADER_LENGTH
-from app.repository.manifest import Manifest
-from app.serving.engine import Inference
+from app.serving.engine import Prediction, Served
+from app.serving.raw import NAME as RAW
 
 QUICK_ELEMENTS = 20_000  # are put in order in less than a millisecond
 
 
 def infer(given: Given) -> Handler:
-    async def read(request: Request, body: bytes, manifest: Manifest, aside: Aside) -> asking.Question:
+    async def read(request: Request, body: bytes, served: Served, aside: Aside) -> asking.Question:
         """The body may be of any Content-Type, and with or without tensors after its JSON."""
         header_length = request.headers.get(HEADER_LENGTH)
         question = await aside.read(
-            lambda: reading.read(body, header_length, manifest.inputs, given.limits.json),
+            lambda: reading.read(body, header_length, served.manifest.inputs, given.limits.json),
             is_quick=reading.is_quick(body, header_length),
         )
-        reading.require_outputs(question, manifest.outputs)
+        reading.require_outputs(question, served.manifest.outputs)
         return asking.Question(
-            question.inputs,
+            RAW,
+            [question.inputs],
             None,
             partial(_respond, request, question, given.limits.json, aside),
             priority=question.priority,
             within_s=min(question.timeout_us / 1e6, LONGEST_MS / 1e3) if question.timeout_us else None,
-            is_tensors=True,
         )
 
     return partial(asking.ask, given, read)
 
 
 async def _respond(
-    request: Request, question: reading.Question, limits: JsonLimits, aside: Aside, inference: Inference
+    request: Request, question: reading.Question, limits: JsonLimits, aside: Aside, prediction: Prediction
 ) -> Response:
+    (answer,) = prediction.outputs
     outputs = await aside.make(
-        lambda: writing.outputs_of(question, inference, limits),
-        is_quick=sum(array.size for array in inference.outputs.values()) <= QUICK_ELEMENTS,
+        lambda: writing.outputs_of(question, answer, limits),
+        is_quick=sum(array.size for array in answer.tensors.values()) <= QUICK_ELEMENTS,
     )
-    headers = asking.headers_of(inference)
+    headers = asking.headers_of(prediction)
     headers["Vary"] = "Accept-Encoding"
-    pieces, media_type = writing.written(inference.manifest, question.id, outputs), "application/json"
+    pieces, media_type = writing.written(prediction.model, prediction.version, question.id, outputs), "application/json"
     binary = [output.binary for output in outputs if output.binary is not None]
     if binary:
         head = b"".join(await aside.write(pieces))

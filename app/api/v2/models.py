@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.api.errors import envelope, faults_of, invalid_input
 from app.api.given import EngineDep
-from app.api.loaded import load_newest
+from app.api.loaded import is_ready, load_newest
 from app.api.v2.config import ModelConfig, config_of
 from app.api.v2.schemas import (
     IndexEntry,
@@ -62,29 +62,29 @@ async def server_ready(request: Request, engine: EngineDep) -> Any:
 
 
 async def model_metadata(model: str, engine: EngineDep) -> ModelMetadata:
-    return _metadata(engine, engine.find(model))
+    return _metadata(engine, engine.find(model).manifest)
 
 
 async def version_metadata(model: str, version: int, engine: EngineDep) -> ModelMetadata:
-    return _metadata(engine, engine.find(model, version))
+    return _metadata(engine, engine.find(model, version).manifest)
 
 
 async def model_config(model: str, engine: EngineDep) -> ModelConfig:
-    return config_of(engine.find(model))
+    return config_of(engine.find(model).manifest)
 
 
 async def version_config(model: str, version: int, engine: EngineDep) -> ModelConfig:
-    return config_of(engine.find(model, version))
+    return config_of(engine.find(model, version).manifest)
 
 
 async def model_ready(model: str, request: Request, engine: EngineDep) -> Any:
-    if not engine.is_ready(model):
+    if not is_ready(engine, model):
         return _not_ready(request, f"model {model} is not ready")
     return ModelReady(name=model, ready=True)
 
 
 async def version_ready(model: str, version: int, request: Request, engine: EngineDep) -> Any:
-    if not engine.is_ready(model, version):
+    if not is_ready(engine, model, version):
         return _not_ready(request, f"model {model} version {version} is not ready")
     return ModelReady(name=model, ready=True)
 
@@ -121,8 +121,8 @@ def _not_ready(request: Request, reason: str) -> Response:
 
 
 def _metadata(engine: Engine, manifest: Manifest) -> ModelMetadata:
-    models = {model.name: model for model in engine.status().models}
-    ready = sorted(one.version for one in models[manifest.name].versions if one.state == "ready")
+    (status,) = engine.status(manifest.name).models
+    ready = sorted(one.version for one in status.versions if one.state == "ready")
     return ModelMetadata(
         name=manifest.name,
         versions=list(map(str, ready)),

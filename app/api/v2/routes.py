@@ -22,7 +22,7 @@ def inferring(given: Given) -> Section:
         handler=infer(given),
         statuses=(400, 404, 413, 415, 429, 500, 503, 504),
         tell=tell,
-        body_bytes=lambda names: given.limits.max_body_bytes,  # tensors may have all of it, whatever the task
+        body_bytes=lambda scope: given.limits.max_body_bytes,  # tensors may have all of it, whatever the task
     )
     routes = (route(paths.INFER, describe=described.infer), route(paths.VERSION_INFER), *OTHERS)
     return Section("open inference protocol", "Version 2, as Triton's and KServe's clients speak it: tensors", routes)

@@ -8,7 +8,6 @@ from app.api.v2.schemas import (
     ModelStatistics,
     StatisticsAnswer,
 )
-from app.repository.manifest import Manifest
 from app.serving.engine import Engine
 from app.telemetry import Statistics, Total
 
@@ -26,13 +25,23 @@ async def version_statistics(model: str, version: int, engine: EngineDep) -> Sta
 
 
 def _statistics(engine: Engine, model: str | None = None, version: int | None = None) -> StatisticsAnswer:
-    return StatisticsAnswer(model_stats=[_told(*one) for one in engine.statistics(model, version)])
+    """Raises ModelNotFound and ModelNotReady."""
+    if model is not None:
+        engine.find(model, version)
+    return StatisticsAnswer(
+        model_stats=[
+            _told(status.name, one.version, one.statistics)
+            for status in engine.status(model).models
+            for one in status.versions
+            if one.statistics is not None and version in (None, one.version)
+        ]
+    )
 
 
-def _told(manifest: Manifest, statistics: Statistics) -> ModelStatistics:
+def _told(name: str, version: int, statistics: Statistics) -> ModelStatistics:
     return ModelStatistics(
-        name=manifest.name,
-        version=str(manifest.version),
+        name=name,
+        version=str(version),
         last_inference=round(1000 * statistics.last_batch_at),
         inference_count=statistics.rows,
         execution_count=sum(total.count for total in statistics.batches.values()),

@@ -10,8 +10,7 @@ from pydantic_core import to_json
 from app.api.media.json_text import JsonLimits
 from app.api.v2.reading import DEFAULT_LIMITS, LENGTH, OutputForm, Question
 from app.errors import PayloadTooLarge
-from app.repository.manifest import Manifest
-from app.serving.engine import Inference
+from app.serving.raw import RawAnswer
 from app.tasks.json_pieces import array_of
 from app.tasks.nested_lists import json_of
 from app.tensors import NUMPY_TYPES, Array
@@ -30,31 +29,31 @@ class WrittenOutput:
     binary: bytes | memoryview | None
 
 
-def outputs_of(question: Question, inference: Inference, limits: JsonLimits = DEFAULT_LIMITS) -> list[WrittenOutput]:
+def outputs_of(question: Question, answer: RawAnswer, limits: JsonLimits = DEFAULT_LIMITS) -> list[WrittenOutput]:
     """Return the outputs of an answer, in the order and in the forms in which they are wanted.
 
     Raises PayloadTooLarge if more classes are asked for than `limits` allow values.
     """
     return [
-        _output(form, inference, limits.max_values)
-        for form in question.outputs or [OutputForm(name, question.is_binary) for name in inference.outputs]
+        _output(form, answer, limits.max_values)
+        for form in question.outputs or [OutputForm(name, question.is_binary) for name in answer.tensors]
     ]
 
 
-def written(manifest: Manifest, id: str | None, outputs: Sequence[WrittenOutput]) -> Iterator[bytes]:
+def written(model: str, version: int, id: str | None, outputs: Sequence[WrittenOutput]) -> Iterator[bytes]:
     """The JSON of the answer to the request `id`, in pieces of some thousand elements."""
-    answer: dict[str, Any] = {
-        "model_name": manifest.name,
-        "model_version": str(manifest.version),
+    head: dict[str, Any] = {
+        "model_name": model,
+        "model_version": str(version),
         **({} if id is None else {"id": id}),
     }
-    yield to_json(answer)[:-1] + b',"outputs":'
+    yield to_json(head)[:-1] + b',"outputs":'
     yield from array_of(map(_written_output, outputs))
     yield b"}"
 
 
-def _output(form: OutputForm, inference: Inference, max_values: int) -> WrittenOutput:
-    array = inference.outputs[form.name]
+def _output(form: OutputForm, answer: RawAnswer, max_values: int) -> WrittenOutput:
+    array = answer.tensors[form.name]
     if form.num_classes:
         num_rows = len(array) if array.ndim > 1 else 1
         num_texts = min(num_rows * form.num_classes, array.size)
@@ -62,7 +61,7 @@ def _output(form: OutputForm, inference: Inference, max_values: int) -> WrittenO
             raise PayloadTooLarge(f"these are {num_texts} classes, and an answer may have {max_values}").under(
                 "outputs", form.name
             )
-        array = classified(array, form.num_classes, inference.class_names.get(form.name, ()))
+        array = classified(array, form.num_classes, answer.class_names.get(form.name, ()))
     description: dict[str, Any] = {"name": form.name, "datatype": DATATYPES[array.dtype], "shape": list(array.shape)}
     if not form.is_binary:
         return WrittenOutput(description, array, None)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from conftest import eventually
+from engines import FarEngine
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as families_of_text
 from starlette.testclient import TestClient
@@ -13,7 +14,7 @@ from app.api.http.limits import Limits
 from app.keys import KeyRing, add_key
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from app.telemetry import OPEN_METRICS as OPEN_METRICS_TYPE
 from app.telemetry import Telemetry
 
@@ -25,7 +26,7 @@ SECRET_TEXT = "sesame-of-a-caller"
 
 def running(models_dir, **options):
     telemetry = Telemetry()
-    engine = LocalEngine(ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu"))
+    engine = FarEngine(LocalEngine(ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu")))
     return TestClient(create_app(engine, telemetry, Limits(max_body_bytes=100_000), **options))
 
 

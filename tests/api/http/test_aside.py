@@ -12,6 +12,7 @@ from time import thread_time
 from typing import Any
 
 import pytest
+from engines import FarEngine
 from graphs import cumulated
 from httpx import ASGITransport, AsyncClient
 
@@ -21,7 +22,7 @@ from app.api.http.limits import Limits
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 from app.tensors import TensorSpec
 
@@ -85,7 +86,9 @@ def test_no_request_waits_in_a_queue_that_all_callers_have_together(tmp_path: Pa
         config={"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "y", **tensor}], "batched": False},
     )  # fmt: skip
     telemetry, go = Telemetry(), threading.Event()
-    engine = LocalEngine(ModelRepository(tmp_path / "models"), telemetry, options=RuntimeOptions(device="cpu"))
+    engine = FarEngine(
+        LocalEngine(ModelRepository(tmp_path / "models"), telemetry, options=RuntimeOptions(device="cpu"))
+    )
     app = create_app(engine, telemetry, Limits(request_timeout_s=10))
 
     async def main() -> int:

@@ -13,7 +13,8 @@ from app.keys import KeyRing, add_key
 from app.main import Server
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.engine import Ask, Prediction
+from app.serving.local import LocalEngine
 from app.settings import Settings
 from app.telemetry import Telemetry
 
@@ -52,13 +53,9 @@ class Overheard(LocalEngine):
         super().__init__(*arguments, **settings)
         self.callers: list[str] = []
 
-    async def predict(self, *arguments: Any) -> Any:
-        self.callers.append(arguments[-1])
-        return await super().predict(*arguments)
-
-    async def infer(self, *arguments: Any) -> Any:
-        self.callers.append(arguments[-1])
-        return await super().infer(*arguments)
+    async def predict(self, ask: Ask) -> Prediction:
+        self.callers.append(ask.caller)
+        return await super().predict(ask)
 
 
 @pytest.fixture

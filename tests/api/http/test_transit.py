@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import eventually
+from engines import FarEngine
 from graphs import cumulated, publish_counting
 from sockets import Answer, answers, connected, listening, received, rest_of
 from starlette.requests import Request
@@ -30,7 +31,7 @@ from app.errors import DeadlineExceeded, ModelNotReady, Overloaded, PayloadTooLa
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 from app.tensors import TensorSpec
 
@@ -380,7 +381,9 @@ def test_every_route_waits_for_a_body_as_long_as_its_request_says_and_no_longer(
 
 
 def serving(models_dir: Path, **limits: int) -> RequestContext:
-    engine = LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu", threads=2))
+    engine = FarEngine(
+        LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu", threads=2))
+    )
     return create_app(engine, Telemetry(), Limits(request_timeout_s=30, **limits))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from conftest import eventually
+from engines import FarEngine
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from starlette.testclient import TestClient
@@ -17,7 +18,7 @@ from app.api.http.limits import Limits
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 from app.tensors import TensorSpec
 
@@ -61,7 +62,9 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
         config={"latent": 64, "labels": "labels.json"},
     )  # fmt: skip
     telemetry = Telemetry()
-    engine = LocalEngine(ModelRepository(tmp_path / "models"), telemetry, options=RuntimeOptions(device="cpu"))
+    engine = FarEngine(
+        LocalEngine(ModelRepository(tmp_path / "models"), telemetry, options=RuntimeOptions(device="cpu"))
+    )
     app = create_app(engine, telemetry, Limits(max_body_bytes=100_000, max_items=8, request_timeout_s=10))
     with TestClient(app) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)

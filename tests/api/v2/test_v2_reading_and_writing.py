@@ -14,9 +14,7 @@ from app.api.media.json_text import JsonLimits
 from app.api.v2.reading import OutputForm, Question, is_quick, read
 from app.api.v2.writing import classified, outputs_of, written
 from app.errors import InvalidInput, PayloadTooLarge
-from app.repository.manifest import Manifest
-from app.serving.engine import Inference
-from app.serving.model import Timing
+from app.serving.raw import RawAnswer
 from app.tensors import NUMPY_TYPES, TensorSpec
 
 SPECS = (TensorSpec(name="x", datatype="FP32", shape=(-1, 3)),)
@@ -27,17 +25,14 @@ def request(tensor: dict[str, Any], binary: bytes = b"", **more: Any) -> tuple[b
     return head + binary, str(len(head)) if binary or "parameters" in tensor else None
 
 
-def inference(**outputs: np.ndarray) -> Inference:
-    manifest = Manifest(
-        name="m", version=3, task="tensors", runtime="onnx", graphs={"model": "m"}, files={}, inputs=(), outputs=()
-    )
-    return Inference(manifest, outputs, {}, Timing(0, 0, 0, 0, "1x1"))
+def answered(**outputs: np.ndarray) -> RawAnswer:
+    return RawAnswer(outputs, {})
 
 
-def write(question: Question, inference: Inference) -> tuple[bytes, int | None]:
+def write(question: Question, answer: RawAnswer) -> tuple[bytes, int | None]:
     """The body of the answer, and how much of it is JSON if tensors follow."""
-    outputs = outputs_of(question, inference)
-    head = b"".join(written(inference.manifest, question.id, outputs))
+    outputs = outputs_of(question, answer)
+    head = b"".join(written("m", 3, question.id, outputs))
     chunks = [one.binary for one in outputs if one.binary is not None]
     return b"".join([head, *chunks]), len(head) if chunks else None
 
@@ -48,7 +43,7 @@ KINDS = [kind for name, kind in NUMPY_TYPES.items() if name != "BYTES"]
 @given(array=st.sampled_from(KINDS).flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(min_side=0))))
 def test_numbers_survive_both_ways_whatever_their_type_and_shape(array):
     name = next(name for name, kind in NUMPY_TYPES.items() if kind == array.dtype)
-    answer, length = write(Question({}, is_binary=True), inference(x=array))
+    answer, length = write(Question({}, is_binary=True), answered(x=array))
     head = json.loads(answer[:length])["outputs"][0]
     assert (head["datatype"], head["shape"]) == (name, list(array.shape))
     body, header = request(
@@ -62,7 +57,7 @@ def test_numbers_survive_both_ways_whatever_their_type_and_shape(array):
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=5))
 def test_texts_survive_both_ways(texts):
     array = np.array(texts, np.object_)
-    answer, length = write(Question({}, is_binary=True), inference(x=array))
+    answer, length = write(Question({}, is_binary=True), answered(x=array))
     size = len(answer) - length
     body, header = request(
         {"datatype": "BYTES", "shape": [len(texts)], "parameters": {"binary_data_size": size}}, answer[length:]
@@ -265,7 +260,7 @@ def test_bytes_alone_that_do_not_fit_are_refused(shape, body, message):
 
 
 def test_numbers_that_are_not_finite_are_texts_in_json():
-    answer, length = write(Question({}), inference(x=np.array([[np.nan, np.inf]], np.float32)))
+    answer, length = write(Question({}), answered(x=np.array([[np.nan, np.inf]], np.float32)))
     assert length is None
     assert json.loads(answer)["outputs"][0]["data"] == ["NaN", "Infinity"]
 
@@ -277,7 +272,7 @@ def test_classes_of_a_vector_are_one_row_and_names_of_another_number_are_left_ou
 
 def test_each_output_has_its_form():
     forms = [OutputForm("b", True), OutputForm("a", False)]
-    answer, length = write(Question({}, forms, id=""), inference(a=np.array([1]), b=np.array([2])))
+    answer, length = write(Question({}, forms, id=""), answered(a=np.array([1]), b=np.array([2])))
     head = json.loads(answer[:length])
     assert head["id"] == ""
     assert [one["name"] for one in head["outputs"]] == ["b", "a"]

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import publish_sentiment
+from engines import can_predict, infer, predict, tensors_of
 from graphs import cache, copied, cumulated, doubled_and_summed, filled, looked_up
 
 from app.adding.command import add_model
 from app.errors import InferenceFailed, InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import LocalEngine
+from app.serving.local import LocalEngine
 from app.tasks.tensors import RawTensorsParameters, TensorsInput
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
@@ -39,10 +40,6 @@ def go(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(asyncio.wait_for(coroutine, 30))
 
 
-def soon() -> float:
-    return asyncio.get_running_loop().time() + 10
-
-
 def text(*rows: list[int]) -> dict[str, np.ndarray]:
     """Rows of token ids, of which 0 is padding."""
     ids = np.array(rows, np.int64)
@@ -53,7 +50,7 @@ def run(engine: LocalEngine, name: str, **inputs: np.ndarray) -> dict[str, np.nd
     async def main():
         await engine.load()
         try:
-            return (await engine.infer(name, None, inputs, soon())).outputs
+            return tensors_of(await infer(engine, name, inputs))
         finally:
             await engine.stop()
 
@@ -91,14 +88,15 @@ def test_texts_may_be_utf_8(engine):
 def test_padding_at_the_end_of_a_text_costs_nothing_and_changes_nothing(engine):
     async def main():
         await engine.load()
-        inference = await engine.infer(NAME, None, text([5, 2, 4] + 13 * [0]), soon())
+        inference = await infer(engine, NAME, text([5, 2, 4] + 13 * [0]))
         await engine.stop()
         return inference
 
     inference = go(main())
-    assert inference.timing.batch == "1x3"
-    assert inference.outputs["logits"].tolist() == [[0, 2]]
-    assert inference.class_names == {"logits": ["negative", "positive"]}
+    (answer,) = inference.outputs
+    assert (inference.timing.rows, inference.timing.length) == (1, 3)
+    assert answer.tensors["logits"].tolist() == [[0, 2]]
+    assert answer.class_names == {"logits": ["negative", "positive"]}
 
 
 def test_padding_at_the_beginning_or_in_between_stays_where_it_is(engine):
@@ -114,9 +112,9 @@ def test_a_text_that_is_masked_altogether_is_a_row_like_any_other(engine):
 def test_tensors_and_typed_items_wait_in_one_queue_and_count_alike(engine):
     async def main():
         await engine.load()
-        typed = engine.predict(NAME, None, [TextInput(text="good")], TextClassificationParameters(), soon())
-        await asyncio.gather(typed, engine.infer(NAME, None, text([2], [3]), soon()))
-        ((_, statistics),) = engine.statistics(NAME)
+        typed = predict(engine, NAME, [TextInput(text="good")], TextClassificationParameters())
+        await asyncio.gather(typed, infer(engine, NAME, text([2], [3])))
+        (statistics,) = (one.statistics for one in engine.status(NAME).models[0].versions)
         await engine.stop()
         return statistics
 
@@ -164,7 +162,7 @@ def test_an_item_that_the_graph_cannot_compute_is_named_and_does_not_fail_others
         items = [[TensorsInput({"ids": id}) for id in ids] for ids in ((0, 1), (2, 0, 9))]
         try:
             return await asyncio.gather(
-                *(engine.predict("looked-up", None, one, RawTensorsParameters(), soon()) for one in items),
+                *(predict(engine, "looked-up", one, RawTensorsParameters()) for one in items),
                 return_exceptions=True,
             )
         finally:
@@ -198,17 +196,17 @@ def test_a_manifest_that_names_an_output_the_graph_has_not_is_our_fault(models_d
 def test_an_unloaded_model_is_not_missed_and_can_be_loaded_again(engine):
     async def main():
         await engine.load()
-        under_way = asyncio.create_task(engine.infer("two", None, {"x": np.ones((50, 3), np.float32)}, soon()))
+        under_way = asyncio.create_task(infer(engine, "two", {"x": np.ones((50, 3), np.float32)}))
         await asyncio.sleep(0)
         await engine.unload("two")
-        assert len((await under_way).outputs["sum"]) == 50
+        assert len(tensors_of(await under_way)["sum"]) == 50
         with pytest.raises(ModelNotReady, match="two is not ready: unloaded on request"):
             engine.find("two")
         with pytest.raises(ModelNotFound):
             await engine.unload("nobody")
-        states = [engine.status().is_ready, engine.is_ready("two"), engine.is_ready(NAME, 1)]
+        states = [engine.status().is_ready, can_predict(engine, "two"), can_predict(engine, NAME, 1)]
         await engine.load("two")
-        states.append(engine.is_ready("two"))
+        states.append(can_predict(engine, "two"))
         await engine.stop()
         return states
 
@@ -218,12 +216,12 @@ def test_an_unloaded_model_is_not_missed_and_can_be_loaded_again(engine):
 def test_a_model_is_unloaded_though_whoever_asked_for_it_has_gone(engine):
     async def main():
         await engine.load()
-        under_way = asyncio.create_task(engine.infer("two", None, {"x": np.ones((50, 3), np.float32)}, soon()))
+        under_way = asyncio.create_task(infer(engine, "two", {"x": np.ones((50, 3), np.float32)}))
         await asyncio.sleep(0)
         unloading = asyncio.create_task(engine.unload("two"))
         await asyncio.sleep(0)
         unloading.cancel()
-        outputs = (await under_way).outputs
+        outputs = tensors_of(await under_way)
         await engine.stop()
         return outputs
 

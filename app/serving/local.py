@@ -1,0 +1,222 @@
+"""Serve every model of a repository from this process."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+
+from app.errors import ModelNotReady, ServiceError
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.engine import Ask, EngineStatus, ModelStatus, Prediction, Servable, Served
+from app.serving.items import Pools
+from app.serving.loader import Loader, Opened
+from app.serving.model import Model
+from app.serving.names import no_such_model
+from app.serving.pool import Pool
+from app.serving.versions import Versions
+from app.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+MOST_DECODED_BYTES = 1_000_000_000  # of pictures at a time: one of the largest in the dearest format
+
+
+class LocalEngine:
+    """An engine in this process."""
+
+    def __init__(
+        self,
+        repository: ModelRepository,
+        telemetry: Telemetry,
+        *,
+        options: RuntimeOptions,
+        max_queue_size: int = 4096,
+        max_pixels: int = 250_000_000,
+        keep_versions: int = 2,
+        required: Collection[str] = (),
+        load_timeout_s: float = 300.0,
+        turn_s: float = 5.0,
+        suspense_s: float = 30.0,
+        drain_timeout_s: float = 30.0,
+        num_threads: int = 2,
+        after_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`required` models must be able to predict for the service to be ready.
+
+        A load that takes longer than `turn_s` no longer keeps the next one waiting, and after `suspense_s` more not the
+        readiness of a service that starts: most models are loaded within two seconds.
+        `after_change` is called when models have been loaded.
+        """
+        self._telemetry = telemetry
+        self._max_queue_size = max_queue_size
+        self._max_pixels = max_pixels
+        self._keep_versions = keep_versions
+        self._required = required
+        self._drain_timeout_s = drain_timeout_s
+        self._suspense_s = suspense_s
+        self._loader = Loader(repository, options, timeout_s=load_timeout_s, turn_s=turn_s)
+        self._models: dict[str, Versions] = {}
+        self._after_change = after_change
+        self._pools = Pools(before=Pool(num_threads, "before", MOST_DECODED_BYTES), after=Pool(num_threads, "after"))
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._is_listed = self._is_complete = False
+        self.is_stopping = False
+
+    async def load(self, name: str | None = None) -> None:
+        self._require_running()
+        published = await self._loader.published()
+        self._require_running()
+        if name is not None and name not in published.keys() | self._models.keys():
+            raise no_such_model(name, published.keys() | self._models.keys())
+        if name is None:
+            await self._load_all(published)
+        else:
+            try:
+                await self._expect(name, published.get(name, ())).load()
+            finally:
+                self._forget_empty(name)
+        self._after_change()
+
+    async def unload(self, name: str) -> None:
+        if name not in self._models:
+            raise no_such_model(name, self._models)
+        answering = self._models[name].unload("unloaded on request")
+        if answering:  # whoever asked may hang up; the models are unloaded all the same
+            await asyncio.wait(answering)
+
+    async def stop(self) -> None:
+        self.is_stopping = True
+        for versions in self._models.values():
+            versions.unload("the service is stopping")
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+        self._pools.before.close()
+        self._pools.after.close()
+
+    def status(self, name: str | None = None) -> EngineStatus:
+        if name is not None:
+            model = self._versions_of(name).status()
+            return EngineStatus(model.is_ready, "" if model.is_ready else f"model {name} is not ready", [model])
+        models = {name: self._models[name].status() for name in sorted(self._models)}
+        reason = self._why_not_ready(models)
+        return EngineStatus(not reason, reason, list(models.values()))
+
+    def find(self, name: str, version: int | None = None) -> Served:
+        return self._versions_of(name).find(version).model.served
+
+    async def predict(self, ask: Ask) -> Prediction:
+        return await self._servable(ask).predict(ask)
+
+    async def stream(self, ask: Ask) -> AsyncIterator[Prediction]:
+        async for piece in self._servable(ask).stream(ask):
+            yield piece
+
+    def _servable(self, ask: Ask) -> Servable:
+        versions = self._versions_of(ask.model)
+        if not ask.read_for:
+            return versions.find(ask.version).model
+        # Since the items were read, a newer version may have taken over that takes others.
+        return versions.find(ask.version, lambda served: served.forms.get(ask.view) == ask.read_for).model
+
+    def _require_running(self) -> None:
+        if self.is_stopping:
+            raise ModelNotReady("the service is stopping")
+
+    def _versions_of(self, name: str) -> Versions:
+        self._require_running()
+        versions = self._models.get(name)
+        if versions is None:
+            if not self._is_listed:
+                raise ModelNotReady("models are being loaded")
+            raise no_such_model(name, self._models)
+        return versions
+
+    def _why_not_ready(self, models: Mapping[str, ModelStatus]) -> str:
+        """Whoever was unloaded on request does not count, and whoever never was live only if it is required."""
+        wanted = [name for name in models if self._models[name].is_wanted]
+        live = [name for name in wanted if models[name].manifest]
+        lost = [name for name in live if models[name].is_lost]
+        lost += sorted({*self._required} - {*live} - (models.keys() - {*wanted}))
+        return (
+            "the service is stopping" if self.is_stopping
+            else f"not every model can predict that should: {', '.join(lost)}" if lost
+            else "models are being loaded" if not self._is_complete
+            else f"no model can predict: {', '.join(wanted)}" if wanted and not live
+            else ""
+        )  # fmt: skip
+
+    async def _load_all(self, published: Mapping[str, Sequence[int]]) -> None:
+        # All are listed before the first is loaded, so that "still loading" is not "no such model".
+        models = [self._expect(name, published.get(name, ())) for name in sorted({*published, *self._models})]
+        for versions in models:
+            versions.is_wanted = True
+        self._is_listed = True
+        loading = []
+        for versions in models:
+            self._require_running()
+            loading.append(asyncio.create_task(self._load_or_tell(versions)))
+            await asyncio.wait(loading[-1:], timeout=self._loader.patience_s)
+        if loading:
+            await asyncio.wait(loading, timeout=self._suspense_s)
+        self._is_complete = True
+        if loading:
+            self._after_change()
+            await asyncio.wait(loading)
+        self._require_running()
+
+    async def _load_or_tell(self, versions: Versions) -> None:
+        if self.is_stopping or not versions.is_wanted:  # unloaded before its turn came
+            return
+        try:
+            await versions.load()
+        except ServiceError as error:
+            log.error("%s: %s", versions.name, error)
+        self._forget_empty(versions.name)
+
+    def _expect(self, name: str, published: Iterable[int]) -> Versions:
+        if name not in self._models:
+            self._models[name] = Versions(
+                name,
+                self._loader,
+                keep=self._keep_versions,
+                go_live=self._go_live,
+                retire=self._retire_soon,
+                load_failed=lambda version: self._telemetry.observer(name, version).load_failed(),
+            )
+        self._models[name].expect(published)
+        return self._models[name]
+
+    def _forget_empty(self, name: str) -> None:
+        if name in self._models and self._models[name].is_empty:
+            del self._models[name]
+
+    async def _go_live(self, opened: Opened) -> Model:
+        manifest = opened.loaded.manifest
+        observer = self._telemetry.observer(manifest.name, manifest.version)
+        model = Model(
+            opened.loaded,
+            self._pools,
+            max_queue_size=self._max_queue_size,
+            max_pixels=self._max_pixels,
+            observer=observer,
+            card=opened.card,
+        )
+        return await model.__aenter__()
+
+    def _retire_soon(self, model: Model) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._retire(model))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+        return task
+
+    async def _retire(self, model: Model) -> None:
+        """Answer what the model has admitted, as far as the time for that goes, and unload it."""
+        manifest = model.served.manifest
+        name = f"{manifest.name} version {manifest.version}"
+        try:
+            async with asyncio.timeout(self._drain_timeout_s):
+                await model.drain()
+        except TimeoutError:
+            log.error("%s: not all requests were answered within %.0f s", name, self._drain_timeout_s)
+        await model.__aexit__()
+        log.info("%s is unloaded", name)
