@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 
 LOAD_AGAIN_S = 5.0
 
+Beside = Callable[[], Coroutine[Any, Any, None]]
+
 DESCRIPTION = """\
 Models behind batched, typed HTTP endpoints. Every model has an operation of its own, with an example that runs as it
 stands: open it and press *Execute*.
@@ -64,7 +67,7 @@ def create_app(
     hosts: Sequence[str] | None = None,
     write_line: WriteLine | None = None,
     line_share: float = 1.0,
-    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
+    beside: Sequence[Beside] = (),
 ) -> RequestContext:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
 
@@ -73,46 +76,10 @@ def create_app(
     `write_line` gets a line for each failure, and for this share of the other requests. What is `beside` runs
     as long as the service does.
     """
-
     given = Given(engine, telemetry, limits, Aside())
     sections = [section(given) for section in SECTIONS]
     routes = [route for section in sections for route in section.routes]
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        running = [asyncio.create_task(one) for one in (_load(engine), *(each() for each in beside))]
-        try:
-            yield
-        finally:
-            for task in running:
-                task.cancel()
-            if not engine.is_stopping:
-                await engine.stop()
-            given.aside.close()
-
-    # Its pages come from our own files: they must work without internet.
-    app = FastAPIOffline(
-        title="Tessera",
-        version=version("tessera"),
-        description=DESCRIPTION,
-        openapi_tags=[{"name": section.name, "description": section.about} for section in sections if section.name],
-        openapi_url=pages.DOCUMENT,
-        docs_url=pages.DOCS,
-        static_url=pages.ASSETS,
-        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        servers=[{"url": "/"}],
-        redoc_url=None,  # ours is in pages/routes.py
-        swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
-        redirect_slashes=False,  # a redirect has no envelope, and loses the body of a POST in some clients
-        lifespan=lifespan,
-    )
-    app.state.given = given
-    errors.install(app, {route.path: route.tell for route in routes})
-    for section in sections:
-        tags: list[str | Enum] = [section.name] if section.name else []
-        for route in section.routes:
-            if isinstance(route, TypedRoute):
-                app.add_api_route(route.path, route.handler, methods=[route.method], tags=tags, **route.options)
+    app = _typed(given, sections, beside)
     openapi.install(app, engine, sections, asks_for_keys=keys is not None)
     inside: ASGIApp = HeadToo(Direct(app, [route for route in routes if isinstance(route, DirectRoute)]))
     if keys is not None:
@@ -133,6 +100,47 @@ def create_app(
         headers=SecurityHeaders(app, pages.DOCS, pages.ASSETS),
         is_stopping=lambda: engine.is_stopping,
     )
+
+
+def _typed(given: Given, sections: Sequence[Section], beside: Sequence[Beside]) -> FastAPI:
+    """Return the application of the routes that FastAPI leads to, and of its own pages."""
+    # They come from our own files: they must work without internet.
+    app = FastAPIOffline(
+        title="Tessera",
+        version=version("tessera"),
+        description=DESCRIPTION,
+        openapi_tags=[{"name": section.name, "description": section.about} for section in sections if section.name],
+        openapi_url=pages.DOCUMENT,
+        docs_url=pages.DOCS,
+        static_url=pages.ASSETS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/"}],
+        redoc_url=None,  # ours is in pages/routes.py
+        swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
+        redirect_slashes=False,  # a redirect has no envelope, and loses the body of a POST in some clients
+        lifespan=partial(_lifespan, given, beside),
+    )
+    app.state.given = given
+    errors.install(app, {route.path: route.tell for section in sections for route in section.routes})
+    for section in sections:
+        tags: list[str | Enum] = [section.name] if section.name else []
+        for route in section.routes:
+            if isinstance(route, TypedRoute):
+                app.add_api_route(route.path, route.handler, methods=[route.method], tags=tags, **route.options)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(given: Given, beside: Sequence[Beside], app: FastAPI) -> AsyncIterator[None]:
+    running = [asyncio.create_task(one) for one in (_load(given.engine), *(each() for each in beside))]
+    try:
+        yield
+    finally:
+        for task in running:
+            task.cancel()
+        if not given.engine.is_stopping:
+            await given.engine.stop()
+        given.aside.close()
 
 
 async def _load(engine: Engine) -> None:

@@ -64,14 +64,13 @@ def document(
         for method, operation in operations.items():
             operation["responses"].pop("422", None)
             _add_failures(operation, routes[path, method.upper()], asks_for_keys)
+    direct = [(each.name, route) for each in sections for route in each.routes if isinstance(route, DirectRoute)]
     for manifest in manifests:
-        for section in sections:
-            for route in section.routes:
-                if isinstance(route, DirectRoute):
-                    for path, described in route.describe(manifest).items():
-                        operation = {"tags": [section.name], **described}
-                        _add_failures(operation, route, asks_for_keys)
-                        found["paths"].setdefault(path, {})[route.method.lower()] = operation
+        for tag, route in direct:
+            for path, described in route.describe(manifest).items():
+                operation = {"tags": [tag], **described}
+                _add_failures(operation, route, asks_for_keys)
+                found["paths"].setdefault(path, {})[route.method.lower()] = operation
     _refer(found)
     found["security"] = [{name: []} for name in SCHEMES] if asks_for_keys else []
     if asks_for_keys:
