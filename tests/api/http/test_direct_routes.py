@@ -40,7 +40,7 @@ def scopes():
 @pytest.fixture
 def client(scopes):
     routes = [
-        DirectRoute("POST", PLACE, say, body_bytes=lambda names: len(names["model"])),
+        DirectRoute("POST", PLACE, say, body_bytes=lambda scope: len(scope["path_params"]["model"])),
         DirectRoute("GET", PLACE, say),
         DirectRoute("POST", "/refused", refuse, tell=tell),
         DirectRoute("POST", "/failed", fail),
