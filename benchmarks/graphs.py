@@ -149,23 +149,26 @@ def _publish_text(graph: Graph) -> None:
 
 def _publish_image(graph: Graph) -> None:
     from app.repository.publish import publish
-    from app.tensors import TensorSpec
     from training.data import imagenet
-    from training.recipes import imagenet_efficientnet as recipe
+    from training.data.labels import write_labels
+    from training.data.photos import MARGIN, squares, tiny_photos
+    from training.graphs.export import exported
+    from training.graphs.photo_classifier import classifier
+    from training.recipes.imagenet_efficientnet import LITE0
 
-    side, names = recipe.LITE0.side, imagenet.class_names()
-    photos = recipe.squares(recipe.tiny_photos().calibration[:2], side)
-    file, _ = recipe.export(recipe.classifier(recipe.LITE0), photos, FOLDER / "image.onnx")
+    side, names = LITE0.side, imagenet.class_names()
+    photos = squares(tiny_photos().calibration[:2], side)
+    made = exported(classifier(LITE0), {"image": photos}, FOLDER / "image.onnx", ["probabilities"])
     publish(
         graph.repository,
         graph.model,
-        {"model.onnx": file, "labels.json": recipe.write_labels(names, FOLDER / "labels.json")},
+        {"model.onnx": made.path, "labels.json": write_labels(names, FOLDER / "labels.json")},
         task="image-classification",
         runtime="onnx",
         graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, side, side, 3)),),
-        outputs=(TensorSpec(name="probabilities", datatype="FP32", shape=(-1, len(names))),),
-        config={"labels": "labels.json", "image_size": side, "resize_margin": recipe.MARGIN},
+        inputs=made.inputs,
+        outputs=made.outputs,
+        config={"labels": "labels.json", "image_size": side, "resize_margin": MARGIN},
     )
 
 

@@ -9,13 +9,11 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule
 from torch import Tensor, nn
-from torch.export import Dim
 from torch.utils.data import DataLoader, TensorDataset
 
 from app.repository.manifest import Metric
-from app.tensors import TensorSpec
 from training.card.plots import learning_curves
-from training.graphs.export import to_onnx, verify_export
+from training.graphs.export import exported
 from training.loop.averaging import FinalAverage
 from training.loop.fit import fit
 from training.loop.schedule import adamw_with_cosine
@@ -57,27 +55,27 @@ def loader(**options: Any) -> DataLoader[Any]:
     return DataLoader(points(), **{"batch_size": 8, "shuffle": True, **options})
 
 
-def make(run: Run) -> Draft:
+def load(run: Run) -> TensorDataset:
+    return points()
+
+
+def make(known: TensorDataset, run: Run) -> Draft:
     module = Line()
     curve = fit(module, loader(), run, epochs=4, validation=loader(shuffle=False))
-    x, _ = points().tensors
-    graph = to_onnx(
-        module.net, [x[:2]], run.workdir / "model.onnx",
-        input_names=["x"], output_names=["y"], dynamic_shapes=[{0: Dim("batch")}],
-    )  # fmt: skip
+    x, _ = known.tensors
+    graph = exported(module.net, {"x": x[:5].numpy()}, run.workdir / "model.onnx", ["y"], tolerance=1e-5)
     loss = curve.rows[-1]["val_loss"]
     return Draft(
         description="Knows a line.",
         licence="CC0-1.0",
-        files={"model.onnx": graph},
+        files={"model.onnx": graph.path},
         graphs={"model": "model.onnx"},
         config={
             "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 1]}],
             "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 1]}],
             "batched": True,
         },
-        inputs=[TensorSpec(name="x", datatype="FP32", shape=(-1, 1))],
-        outputs=[TensorSpec(name="y", datatype="FP32", shape=(-1, 1))],
+        exported=graph,
         metrics=[
             Metric(name="loss", value=loss, dataset="a line", split="all", baselines={"zero | nothing": 4.0}),
             Metric(
@@ -88,13 +86,12 @@ def make(run: Run) -> Draft:
         sources=[],
         examples=[Example({"x": [0.5]})],
         limits=["It knows one line."],
-        verification=verify_export(module.net, graph, {"x": x[:5].numpy()}, tolerance=1e-5),
-        pictures={"Losses": learning_curves(curve.rows, {"loss": ["loss", "val_loss"]}, run.workdir / "losses.png")},
+        plots={"Losses": learning_curves(curve.rows, {"loss": ["loss", "val_loss"]}, run.workdir / "losses.png")},
         sections={"Why a line": "Because it is *short*."},
     )
 
 
-RECIPE = Recipe(name="line", task="tensors", make=make)
+RECIPE = Recipe(name="line", task="tensors", load=load, make=make)
 
 
 def leave_only_fits(workdir: Path) -> None:

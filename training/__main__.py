@@ -168,7 +168,7 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
             **settings,
         )
         if node:
-            recipe.make(run)
+            recipe.make(recipe.load(run), run)
             progress(f"{name}: node 0 publishes")
             return
         manifest = build(recipe, run, root)

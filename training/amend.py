@@ -70,7 +70,9 @@ def amend(root: Path, name: str, *, tiny: bool = False, source: str | None = Non
     task = kind.own(kind.open(manifest.config, files))
     options = RuntimeOptions(device="cpu", precision=manifest.precision)
     sessions = {graph: RUNTIMES[manifest.runtime](files[file], options) for graph, file in manifest.graphs.items()}
-    measured = faithfulness(task, sessions, recipe.held_out(Run(Path(), tiny=tiny, source=source or stated)))
+    run = Run(Path(), tiny=tiny, source=source or stated)
+    held_out = recipe.held_out(recipe.load(run), run)
+    measured = faithfulness(task, sessions, held_out)
     write(Published(root / name / str(manifest.version), manifest), measured)
     return measured
 

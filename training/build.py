@@ -4,7 +4,7 @@ import platform
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,19 +27,22 @@ from app.tensors import Session
 from training.card.markdown import MARKDOWN, card_files
 from training.data.own.names import public_name
 from training.errors import TrainingError, progress
-from training.loop.seeds import seed_generators
 from training.measures import verdict
 from training.measures.deletion import faithfulness
-from training.recipe import FULL_PRECISION, Draft, Recipe, Run
+from training.recipe import FULL_PRECISION, Data, Draft, Recipe, Run
+from training.seeds import seed_generators
 
+# What a draft says in the words of the manifest; its files are published, and stated with their hashes.
+STATED = {field.name for field in fields(Draft)} & Manifest.model_fields.keys() - {"files"}
 LIBRARIES = ("lightning", "numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
 
 
-def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
+def build(recipe: Recipe[Data], run: Run, models: Path) -> Manifest:
     """Make a version and publish it under `models`. Raises TrainingError if it is not good enough."""
     started = time.monotonic()
     seed_generators(run.seed)
-    draft = recipe.make(run)
+    data = recipe.load(run)
+    draft = recipe.make(data, run)
     if warning := judge(recipe, draft, run):
         progress(f"WARNING: {warning}")
         draft = replace(draft, warning=warning, limits=[warning, *draft.limits])
@@ -49,7 +52,7 @@ def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
         require_independent_rows(recipe, variant)
     if recipe.held_out:
         progress("judging the explanations")
-        judged = faithfulness(task, sessions, recipe.held_out(run))
+        judged = faithfulness(task, sessions, recipe.held_out(data, run))
         draft = replace(draft, metrics=[*draft.metrics, *judged])
     provenance = Provenance(
         recipe=recipe.name,
@@ -67,27 +70,18 @@ def build(recipe: Recipe, run: Run, models: Path) -> Manifest:
         models,
         name,
         {**draft.files, **card},
+        **{name: getattr(draft, name) for name in STATED},
         task=recipe.task,
-        description=draft.description,
-        licence=draft.licence,
-        runtime=draft.runtime,
-        precision=draft.precision,
-        graphs=dict(draft.graphs),
-        variants=dict(draft.variants),
-        inputs=tuple(draft.inputs),
-        outputs=tuple(draft.outputs),
-        config=dict(draft.config),
-        batching=draft.batching,
-        metrics=tuple(draft.metrics),
-        limits=tuple(draft.limits),
-        verification=draft.verification,
+        inputs=draft.exported.inputs,
+        outputs=draft.exported.outputs,
+        verification=draft.exported.verification,
         card=CardFiles(pictures=tuple(name for name in card if name != MARKDOWN)),
         provenance=provenance,
         golden=golden,
     )
 
 
-def command(recipe: Recipe, run: Run) -> str:
+def command(recipe: Recipe[Any], run: Run) -> str:
     """What makes this version again. How many devices made it changes nothing."""
     options = [f"--seed {run.seed}"]
     if run.tiny:
@@ -105,7 +99,7 @@ def command(recipe: Recipe, run: Run) -> str:
     return " ".join(["python -m training", recipe.name, *options])
 
 
-def judge(recipe: Recipe, draft: Draft, run: Run) -> str:
+def judge(recipe: Recipe[Any], draft: Draft, run: Run) -> str:
     """What whoever uses the version must be warned of; nothing if it is good enough.
 
     Raises TrainingError if it is not, unless it is to be published anyway.
@@ -143,7 +137,7 @@ def open_draft(name: str, draft: Draft) -> tuple[View[Any], dict[str, Session]]:
     return load_task(name, draft), {graph: load(draft.files[file], options) for graph, file in draft.graphs.items()}
 
 
-def require_independent_rows(recipe: Recipe, draft: Draft) -> None:
+def require_independent_rows(recipe: Recipe[Any], draft: Draft) -> None:
     """Raises TrainingError if rows that share a batch would change each other's answers."""
     task, sessions = open_draft(recipe.task, draft)
     graphs = {graph: draft.files[file] for graph, file in draft.graphs.items()}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from app.repository.manifest import (
     Batching,
@@ -16,6 +16,7 @@ from app.tensors import TensorSpec
 
 FULL_PRECISION = "32-true"
 Better = Literal["more", "less"]
+Data = TypeVar("Data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,21 @@ class HeldOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Exported:
+    """A graph that a module became: where it lies, its tensors as it states them, and how near it is to torch."""
+
+    path: Path
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+    verification: Verification
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """All that a recipe knows of the version it made. `files` maps artifact names to where they lie now.
 
-    For the card: `pictures` maps captions to PNG files, `sections` headings to Markdown, and it begins with `warning`.
+    Fields that are called as those of a manifest become these. `exported` is the graph that was compared with torch.
+    For the card: `plots` maps captions to PNG files, `sections` headings to Markdown, and it begins with `warning`.
     `has_own_data`: made and measured with other data than the recipe's own, so that what the recipe must reach says
     nothing of it.
     """
@@ -50,8 +62,7 @@ class Draft:
     files: Mapping[str, Path]
     graphs: Mapping[str, str]
     config: Mapping[str, Any]
-    inputs: Sequence[TensorSpec]
-    outputs: Sequence[TensorSpec]
+    exported: Exported
     metrics: Sequence[Metric]
     sources: Sequence[Source]
     examples: Sequence[Example]
@@ -61,8 +72,7 @@ class Draft:
     limits: Sequence[str] = ()
     notes: str = ""
     variants: Mapping[str, Variant] = field(default_factory=dict)
-    verification: Verification | None = None
-    pictures: Mapping[str, Path] = field(default_factory=dict)
+    plots: Mapping[str, Path] = field(default_factory=dict)
     sections: Mapping[str, str] = field(default_factory=dict)
     has_own_data: bool = False
     warning: str = ""
@@ -98,19 +108,20 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How one model is made. Below any figure of `must_reach` (metric name to value) nothing is published; of one's own
-    data nothing that is behind the best baseline, other than `may_trail`, in a figure of `must_lead`, of which more or
-    less is better.
+class Recipe(Generic[Data]):
+    """How one model is made: `make` turns what `load` gives into a draft, and explanations are judged on `held_out`.
 
-    `takes_source`: it can be made from `Run.source`. `held_out`: inputs on which its explanations are judged.
+    Below any figure of `must_reach` (metric name to value) nothing is published; of one's own data nothing that is
+    behind the best baseline, other than `may_trail`, in a figure of `must_lead`, of which more or less is better.
+    `takes_source`: it can be made from `Run.source`.
     """
 
     name: str
     task: str
-    make: Callable[[Run], Draft]
+    load: Callable[[Run], Data]
+    make: Callable[[Data, Run], Draft]
     must_reach: Mapping[str, float] = field(default_factory=dict)
     must_lead: Mapping[str, Better] = field(default_factory=dict)
     may_trail: Sequence[str] = ()
     takes_source: bool = False
-    held_out: Callable[[Run], HeldOut] | None = None
+    held_out: Callable[[Data, Run], HeldOut] | None = None

@@ -23,12 +23,13 @@ Files = Mapping[str, Path]
 
 
 def of_garments(files: Files, run: Run) -> str:
+    from training.baselines.garments import garment_baselines
     from training.data.fashion_mnist import garments_for
     from training.recipes import fashion_mnist as recipe
 
     garments = garments_for(run)
     answers = recipe.probabilities(files["model.onnx"], garments.test)
-    return recipe.sureness(answers, recipe.baselines(garments, run), garments.test.classes)
+    return recipe.sureness(answers, garment_baselines(garments, run), garments.test.classes)
 
 
 def of_sentiment(files: Files, run: Run) -> str:

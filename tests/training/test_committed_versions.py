@@ -48,9 +48,12 @@ def test_a_version_is_what_its_recipe_says(name: str, version: int) -> None:
 
 def phrases() -> list[str]:
     """Every piece of text in the sources of training, longest first."""
-    sources = (Path(__file__).parents[2] / "training").rglob("*.py")
-    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in sources)
+    sources = Path(__file__).parents[2] / "training"
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in sources.rglob("*.py"))
     found = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    for path in sources.rglob("*.md"):
+        paragraphs = path.read_text(encoding="utf-8").split("\n\n")
+        found |= {part for one in paragraphs for part in re.split(r"\{\w+\}", " ".join(one.split()))}
     return sorted((one.strip() for one in found if isinstance(one, str) and len(one) > 20), key=len, reverse=True)
 
 

@@ -12,6 +12,7 @@ import pytest
 from conftest import eventually, publish_sentiment
 from line_recipe import run_as_command
 from test_committed_versions import card_says
+from torch.utils.data import TensorDataset
 
 from app.repository.manifest import Manifest, Metric
 from app.repository.repository import ModelRepository
@@ -214,8 +215,8 @@ def own(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Makes the line one's own data, beside a baseline with such a loss."""
 
     def made(loss: float) -> None:
-        def make(run: Run) -> Draft:
-            draft = line_recipe.make(run)
+        def make(known: TensorDataset, run: Run) -> Draft:
+            draft = line_recipe.make(known, run)
             found = Metric(name="loss", value=0.5, dataset="a line", split="all", baselines={"mean": loss})
             return replace(draft, metrics=[found], has_own_data=True)
 

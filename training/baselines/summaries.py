@@ -31,7 +31,7 @@ from training.baselines.table import Table, libraries
 from training.data.minilm import load_bert, tokenizer_file
 from training.data.summarized_texts import DATA_SHA256, Summarized, load_articles, load_news, with_teaser
 from training.errors import progress
-from training.graphs.sentences import export, sentence_rows
+from training.graphs.sentences import export_sentences, sentence_rows
 from training.measures.rouge import NAMES, Rouge, Scores, mean_interval
 from training.networks.minilm import SentenceEncoder
 
@@ -112,7 +112,7 @@ def measure(workdir: Path) -> Table:
 
 def encoder(task: Summarization, workdir: Path) -> Path:
     rows = sentence_rows(task, [load_news().validation[0].text])
-    return export(task, SentenceEncoder(load_bert()), rows, workdir)[0]
+    return export_sentences(task, SentenceEncoder(load_bert()), rows, workdir).path
 
 
 def read_sets(task: Summarization, embed: "Embeddings", part: str) -> dict[str, list[Read]]:

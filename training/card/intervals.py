@@ -9,8 +9,6 @@ from training.card.markdown import table
 from training.measures.intervals import Figure, Values, interval, mean
 
 HEADING = "How sure these figures are"
-
-
 ABOUT = (
     "In brackets between what 95 of 100 other samples of this size would lie, by the bootstrap. The lead is over the "
     "best of what was measured beside it sample by sample, on the same samples. Neither says anything of other data or "

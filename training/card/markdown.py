@@ -13,10 +13,10 @@ FOLDER = "card"
 
 def card_files(name: str, task: str, draft: Draft, provenance: Provenance, folder: Path) -> dict[str, Path]:
     """Write the card into `folder`; the artifacts that it adds to the version, by name, the Markdown first."""
-    pictures = {f"{FOLDER}/{path.name}": path for path in draft.pictures.values()}
+    plots = {f"{FOLDER}/{path.name}": path for path in draft.plots.values()}
     text = render(name, task, draft, provenance)
     (folder / MARKDOWN).write_text(text, encoding="utf-8")
-    return {MARKDOWN: folder / MARKDOWN, **pictures}
+    return {MARKDOWN: folder / MARKDOWN, **plots}
 
 
 def render(name: str, task: str, draft: Draft, provenance: Provenance) -> str:
@@ -29,11 +29,11 @@ def render(name: str, task: str, draft: Draft, provenance: Provenance) -> str:
             [(task, draft.runtime, draft.precision, ", ".join(draft.variants) or "none", draft.licence)],
         ),
         _section("Quality", "\n\n".join(quality(draft.metrics))),
-        *(f"![{caption}]({FOLDER}/{path.name})\n\n*{caption}*" for caption, path in draft.pictures.items()),
+        *(f"![{caption}]({FOLDER}/{path.name})\n\n*{caption}*" for caption, path in draft.plots.items()),
         *(_section(heading, text) for heading, text in draft.sections.items()),
         _section("Limits", "\n".join(f"- {limit}" for limit in draft.limits)),
         _section("Data and weights", _sources(draft.sources)),
-        _section("Export", _verification(draft.verification)),
+        _section("Export", _verification(draft.exported.verification)),
         _section("How to make it again", _provenance(provenance)),
         _section("Notes", draft.notes),
     ]
@@ -72,9 +72,7 @@ def _sources(sources: Sequence[Source]) -> str:
     return table(("name", "version", "licence", "used for", "sha256"), rows) if rows else ""
 
 
-def _verification(found: Verification | None) -> str:
-    if found is None:
-        return ""
+def _verification(found: Verification) -> str:
     return (
         f"Over {found.inputs} real inputs the exported graph differs from torch by at most {found.batch_1:.1e}, one "
         f"input at a time, and by at most {found.batch_n:.1e} in a batch of {found.n}."

@@ -59,8 +59,6 @@ SHINGLE = 4  # characters
 MOST_SHARED = 60  # a piece of text in more reviews than that says nothing of copying
 FEW_SHINGLES = 12
 ALIKE = 0.7
-
-
 Key = tuple[str, int, str]
 """Kind, label and fingerprint, by which a paragraph is known again in another corpus."""
 

@@ -6,7 +6,6 @@ Paper: Xiao, Rasul & Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchma
 
 import gzip
 import hashlib
-import json
 import struct
 import zlib
 from dataclasses import dataclass, replace
@@ -46,6 +45,8 @@ IDX_UINT8 = 0x08
 
 Pixels = npt.NDArray[np.uint8]
 Classes = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.floating]
+"""Of shape [pictures, 10]; the highest is the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +128,6 @@ def batches(pictures: Pictures, size: int, *, shuffled: bool = False) -> DataLoa
     """`pixels` and `classes` as tensors; shuffled, for training, without what remains after the last full batch."""
     dataset = TensorDataset(torch.from_numpy(pictures.pixels), torch.from_numpy(pictures.classes))
     return DataLoader(dataset, size, shuffle=shuffled, drop_last=shuffled and len(pictures) > size)
-
-
-def write_labels(path: Path) -> Path:
-    """The names of the classes, as the service reads them."""
-    path.write_text(json.dumps(LABELS, indent=0) + "\n", encoding="utf-8")
-    return path
 
 
 def _pictures(folder: Path, part: str) -> Pictures:

@@ -1,5 +1,6 @@
 """Natural photographs: for calibrating what is quantized, and for measuring what is published."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from io import BytesIO
@@ -9,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import skimage
 import sklearn
-from PIL import Image
+from PIL import Image, ImageOps
 
 from app.repository.manifest import Source
+from app.tasks.images import read_square
 from training.data.fetch.debian import DebianPackage, fetch_debian
 from training.data.fetch.qt import read_resources
 
@@ -28,6 +30,7 @@ ACTIVITIES = (
     "explore_world_music",
 )
 MIN_SIDE = 200
+MARGIN = 32  # pixels that a resized photo is larger than the square that is read, as its networks were trained
 ALIKE = 0.95  # correlation of two thumbnails above which one is a copy of the other
 
 SCIKIT = {
@@ -112,3 +115,22 @@ def _thumbnail(file: bytes) -> npt.NDArray[np.float32]:
     vector -= vector.mean()
     vector /= np.linalg.norm(vector)
     return vector
+
+
+def tiny_photos() -> Photos:
+    """A few photos that need no download."""
+    few = list(scikit_photos().values())
+    return Photos(calibration=few[:3], validation=[], test=few[3:])
+
+
+def squares(files: Sequence[bytes], side: int) -> npt.NDArray[np.uint8]:
+    """Photos as the service would see them."""
+    return np.stack([read_square(file, side, MARGIN) for file in files])
+
+
+def thumbnail(photo: bytes) -> bytes:
+    """The central square of a photo as a JPEG of at most 4.5 kB."""
+    square = ImageOps.fit(Image.open(BytesIO(photo)).convert("RGB"), (160, 160), Image.Resampling.BICUBIC)
+    small = BytesIO()
+    square.save(small, "JPEG", quality=60, optimize=True)
+    return small.getvalue()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from app.repository.manifest import Variant, Verification
+from app.repository.manifest import Variant
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks.text_classification import TextClassification
@@ -16,10 +16,11 @@ from app.tensors import Session
 from training.data import minilm
 from training.data.reading import Scores, answers, encode
 from training.graphs.bert import write_bert
-from training.graphs.export import verify_export
+from training.graphs.export import proven
 from training.graphs.linear import Fp32Products, Int8Products, input_ranges
 from training.graphs.program import save_program
 from training.networks.minilm import TextClassifier
+from training.recipe import Exported
 
 LARGEST_DIFFERENCE = 1e-4
 LENGTHS = (16, 64, 128)
@@ -33,17 +34,17 @@ VARIANTS = {
 }
 
 
-def export(
+def export_classifier(
     task: TextClassification, network: TextClassifier, texts: Iterable[str], typical: Iterable[str], workdir: Path
-) -> tuple[dict[str, Path], Verification]:
-    """Files of all VARIANTS by name, and how near the fp32 graph is to `network` on `texts`. Raises TrainingError.
+) -> tuple[dict[str, Path], Exported]:
+    """Files of all VARIANTS by name, and the fp32 graph, compared with `network` on `texts`. Raises TrainingError.
 
     The scales of the int8 graph are those of `typical` texts.
     """
-    batch = task.kernel.collate(encode(task, texts))
+    batch = task.collate(encode(task, texts))
     graph = write_bert(network.bert, network.head, workdir / "fp32.onnx", Fp32Products())
-    verification = verify_export(network, graph, batch, tolerance=LARGEST_DIFFERENCE)
-    ranges = input_ranges(network.bert, (task.kernel.collate([row]) for row in encode(task, typical)))
+    fp32 = proven(network, graph, batch, tolerance=LARGEST_DIFFERENCE)
+    ranges = input_ranges(network.bert, (task.collate([row]) for row in encode(task, typical)))
     int8 = write_bert(network.bert, network.head, workdir / "model.onnx", Int8Products(ranges))
     inputs = [torch.from_numpy(array) for array in batch.values()]
     varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=2, max=minilm.MAX_TOKENS)}
@@ -53,7 +54,7 @@ def export(
         if node.target is torch.ops.aten.__and__.Tensor:
             node.target = torch.ops.aten.bitwise_and.Tensor
     save_program(program, workdir / "model.pt2")
-    return {"model.onnx": int8, "fp32.onnx": graph, "model.pt2": workdir / "model.pt2"}, verification
+    return {"model.onnx": int8, "fp32.onnx": graph, "model.pt2": workdir / "model.pt2"}, fp32
 
 
 class _Named(nn.Module):
@@ -75,18 +76,18 @@ def open_variant(name: str, files: Mapping[str, Path]) -> dict[str, Session]:
 
 def infer(task: TextClassification, sessions: Mapping[str, Session], texts: Iterable[str]) -> Scores:
     """Logits [texts, labels], in batches of similar length."""
-    return answers(task, texts, lambda batch: task.kernel.forward(sessions, batch)["logits"])
+    return answers(task, texts, lambda batch: task.forward(sessions, batch)["logits"])
 
 
 def latencies_ms(task: TextClassification, sessions: Mapping[str, Session], runs: int = TIMED_RUNS) -> dict[int, float]:
     """The least time of one text on one thread, of so many runs, by its length in tokens."""
     found = {}
     for length in LENGTHS:
-        batch = task.kernel.collate([task.kernel.probe(length)])
+        batch = task.collate([task.probe(length)])
         times = []
         for _ in range(runs):
             started = time.perf_counter()
-            task.kernel.forward(sessions, batch)
+            task.forward(sessions, batch)
             times.append(time.perf_counter() - started)
         found[length] = 1e3 * min(times)
     return found

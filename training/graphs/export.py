@@ -12,12 +12,47 @@ import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
+from torch.export import Dim
 
 from app.repository.manifest import Verification
+from app.runtimes.onnx import signature_of_onnx
 from app.tensors import Array, Tensors
 from training.errors import TrainingError
+from training.recipe import Exported
 
 OPSET = 18
+
+
+def exported(
+    module: nn.Module,
+    batch: Tensors,
+    path: Path,
+    outputs: Sequence[str],
+    *,
+    tolerance: float = 1e-4,
+    varying: Mapping[int, Dim] | None = None,
+) -> Exported:
+    """Write `module` as the graph at `path`, whose inputs are called as those of the real `batch`.
+
+    `outputs` are their names; `varying` the dimensions that vary of every input, by axis: the first, if not given.
+    Raises TrainingError if the graph answers `batch` otherwise than torch, by more than `tolerance`.
+    """
+    to_onnx(
+        module,
+        [torch.from_numpy(array) for array in batch.values()],
+        path,
+        input_names=list(batch),
+        output_names=outputs,
+        dynamic_shapes=[varying or {0: Dim("batch")}] * len(batch),
+    )
+    return proven(module, path, batch, tolerance=tolerance)
+
+
+def proven(module: nn.Module, path: Path, batch: Tensors, *, tolerance: float) -> Exported:
+    """The graph at `path`, written of `module` by other means, with its tensors as it states them and compared."""
+    signature = signature_of_onnx(path)
+    found = verify_export(module, path, batch, tolerance=tolerance)
+    return Exported(path, signature.inputs, signature.outputs, found)
 
 
 def to_onnx(

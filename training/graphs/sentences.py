@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.repository.manifest import Verification
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.summarization import ArticleInput, Summarization, SummarizationParameters
 from app.tensors import Tensors
 from training.graphs.bert import write_bert
-from training.graphs.export import verify_export
+from training.graphs.export import proven
 from training.graphs.linear import Fp32Products
 from training.networks.minilm import SentenceEncoder
+from training.recipe import Exported
 
 INPUTS = ("input_ids", "attention_mask")
 LARGEST_DIFFERENCE = 1e-5
@@ -28,13 +28,11 @@ def sentence_rows(task: Summarization, articles: Sequence[str]) -> list[Tensors]
     ]
 
 
-def export(
-    task: Summarization, network: SentenceEncoder, rows: Sequence[Tensors], workdir: Path
-) -> tuple[Path, Verification]:
+def export_sentences(task: Summarization, network: SentenceEncoder, rows: Sequence[Tensors], workdir: Path) -> Exported:
     """The graph of `network`, proven equal to it on `rows`. Raises TrainingError."""
     graph = write_bert(network.bert, None, workdir / "model.onnx", Fp32Products())
-    batch = task.kernel.collate(rows)
-    return graph, verify_export(network, graph, {name: batch[name] for name in INPUTS}, tolerance=LARGEST_DIFFERENCE)
+    batch = task.collate(rows)
+    return proven(network, graph, {name: batch[name] for name in INPUTS}, tolerance=LARGEST_DIFFERENCE)
 
 
 def smallest_cosine(task: Summarization, network: SentenceEncoder, graph: Path, rows: Sequence[Tensors]) -> float:
@@ -42,7 +40,7 @@ def smallest_cosine(task: Summarization, network: SentenceEncoder, graph: Path, 
     session = load_onnx(graph, RuntimeOptions(device="cpu"))
     smallest = 1.0
     for row in rows:
-        batch = task.kernel.collate([row])
+        batch = task.collate([row])
         with torch.inference_mode():
             expected = network(*(torch.from_numpy(batch[name]) for name in INPUTS)).numpy()
         smallest = min(smallest, float(np.sum(expected * session.run(batch)["embedding"])))

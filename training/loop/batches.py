@@ -8,7 +8,7 @@ import torch
 from lightning import Trainer
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.loop.seeds import seed_generators
+from training.seeds import seed_generators
 
 
 class EpochBatches:

@@ -21,8 +21,6 @@ from training.recipe import Run
 BATCH_SIZE = 48
 RATER_SPREAD = 0.5  # standard deviation that we give the mean rating of a snippet
 SMOOTHING = 0.03  # of every target, spread over the labels
-
-
 Lessons = Callable[[np.random.Generator], pd.DataFrame]
 """More texts, with `text` and `rating`, drawn anew for each epoch, as many each time."""
 

@@ -25,8 +25,8 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from training.errors import TrainingError, progress
 from training.loop.batches import EpochBatches
-from training.loop.seeds import seed_generators
 from training.recipe import Run
+from training.seeds import seed_generators
 
 SAVE_EVERY = timedelta(minutes=1)  # of an epoch that takes longer; what an interruption may cost
 RESULT_WITHIN_S = 300

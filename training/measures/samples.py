@@ -118,3 +118,10 @@ def _moments(features: Floats) -> tuple[Floats, Floats]:
     """The mean, and the symmetric root of the covariance."""
     values, vectors = np.linalg.eigh(np.cov(features, rowvar=False))
     return features.mean(0), (vectors * np.sqrt(values.clip(0))) @ vectors.T
+
+
+def nearest(sample: Pixels, pixels: Pixels) -> Pixels:
+    """Of `pixels` [pictures, height, width] the one at the smallest Euclidean distance."""
+    distances = [np.square(picture.astype(np.int32) - sample).sum() for picture in pixels]
+    found: Pixels = pixels[int(np.argmin(distances))]
+    return found

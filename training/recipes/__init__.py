@@ -1,7 +1,7 @@
 """Every recipe. A new model of a known kind adds one file and one line here."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
@@ -74,6 +74,6 @@ RECIPES = {
 }
 
 
-def load_recipe(name: str) -> "Recipe":
-    recipe: Recipe = import_module(RECIPES[name].module).RECIPE
+def load_recipe(name: str) -> "Recipe[Any]":
+    recipe: Recipe[Any] = import_module(RECIPES[name].module).RECIPE
     return recipe

@@ -5,13 +5,12 @@ puts another BERT into its place, such as one of sentence-transformers.
 """
 
 from app.repository.manifest import Metric
-from app.tasks.summarization import Summarization, SummarizationKernel
-from app.tensors import TensorSpec
+from app.tasks.summarization import Summarization
 from training.baselines.summarizer import CONFIG, KINDS, NAME, bars, beside_the_best, measured, quality
-from training.card import plots as pictures
-from training.data.encoder import load_encoder
+from training.card import plots
+from training.data.encoder import Encoder, load_encoder
 from training.data.summarized_texts import SOURCES
-from training.graphs.sentences import INPUTS, export, sentence_rows, smallest_cosine
+from training.graphs.sentences import export_sentences, sentence_rows, smallest_cosine
 from training.networks.minilm import SentenceEncoder
 from training.recipe import Draft, Example, Recipe, Run
 
@@ -76,23 +75,25 @@ NOTES = (
 )
 
 
-def make(run: Run) -> Draft:
-    encoder = load_encoder(run.source, CONFIG.max_tokens)
+def load(run: Run) -> Encoder:
+    return load_encoder(run.source, CONFIG.max_tokens)
+
+
+def make(encoder: Encoder, run: Run) -> Draft:
     figures = measured() if encoder.is_packaged else None
-    task = Summarization(SummarizationKernel(CONFIG, {CONFIG.tokenizer: encoder.tokenizer}))
+    task = Summarization(CONFIG, {CONFIG.tokenizer: encoder.tokenizer})
     rows = sentence_rows(task, [ARTICLE, CHINESE_ARTICLE])
     network = SentenceEncoder(encoder.load())
-    graph, verification = export(task, network, rows, run.workdir)
-    cosine = smallest_cosine(task, network, graph, rows)
+    graph = export_sentences(task, network, rows, run.workdir)
+    cosine = smallest_cosine(task, network, graph.path, rows)
     return Draft(
         description="Summarises an article by its own most telling sentences, word for word and with their places. "
         f"Sentences are compared by {encoder.name}, ranked by LexRank and chosen by maximal marginal relevance.",
         licence="Apache-2.0" if encoder.is_packaged else encoder.source.licence,
-        files={"model.onnx": graph, CONFIG.tokenizer: encoder.tokenizer},
+        files={"model.onnx": graph.path, CONFIG.tokenizer: encoder.tokenizer},
         graphs={"model": "model.onnx"},
         config=CONFIG.model_dump(),
-        inputs=[TensorSpec(name=name, datatype="INT64", shape=(-1, -1)) for name in INPUTS],
-        outputs=[TensorSpec(name="embedding", datatype="FP32", shape=(-1, network.bert.config.hidden_size))],
+        exported=graph,
         metrics=[
             Metric(
                 name="smallest_cosine_to_torch",
@@ -103,7 +104,6 @@ def make(run: Run) -> Draft:
             *(quality(figures) if figures else ()),
         ],
         sources=[encoder.source, *(SOURCES if figures else ())],
-        verification=verification,
         # The sentences must be the same; only their scores may differ with the processor.
         examples=[
             Example({"text": ARTICLE}, tolerance=1e-3),
@@ -111,8 +111,8 @@ def make(run: Run) -> Draft:
             Example({"text": CHINESE_ARTICLE}, {"max_sentences": 2}, tolerance=1e-3),
             Example({"text": SENTENCE}, tolerance=1e-3),
         ],
-        pictures={
-            "How near summaries come to what people wrote, by kind of text.": pictures.grouped_bars(
+        plots={
+            "How near summaries come to what people wrote, by kind of text.": plots.grouped_bars(
                 bars(figures), [*KINDS], "mean of ROUGE-1, -2, -L", run.workdir / "rouge.png"
             )
         }
@@ -128,6 +128,7 @@ def make(run: Run) -> Draft:
 RECIPE = Recipe(
     name=NAME,
     task="summarization",
+    load=load,
     make=make,
     # As good as the beginning on news, as far as can be told, and better where the point is not in front.
     must_reach={

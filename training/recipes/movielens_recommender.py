@@ -9,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-from torch.export import Dim
 
-from app.repository.manifest import Batching, Metric, Source, Verification
+from app.repository.manifest import Batching, Metric, Source
 from app.tasks.catalogue import CATALOGUE, CatalogueItem
-from app.tensors import Array, TensorSpec
+from app.tensors import Array
 from training.baselines.neighbours import ease, item_knn, popularity
 from training.baselines.table import read_table
 from training.card.groups import favour_table, group_table
@@ -25,7 +23,7 @@ from training.data.movielens import SOURCE, SPLIT, load_movielens
 from training.data.own.events import FETCHED, own_events
 from training.data.own.source import given
 from training.errors import say
-from training.graphs.export import to_onnx, verify_export
+from training.graphs.export import exported
 from training.loop.fit import LearningCurve
 from training.loop.next_event import EPOCHS, MAX_HISTORY, fit_next_event, left_pad, one_thread, score
 from training.measures.groups import FEW, Ranks, by_activity, by_target, recommended
@@ -82,16 +80,16 @@ class Events:
         return past, [past[i] for i in chosen], [last[i] for i in chosen]
 
 
-def make(run: Run) -> Draft:
+def make(events: Events, run: Run) -> Draft:
     """Train on all but each person's last event, and measure on that one, of at most MOST_JUDGED people."""
-    events = load_events(run)
     catalogue = events.log.catalogue
     past, asked, targets = events.questions()
     num_items = len(catalogue) - 1
     counts = popularity(past, num_items)
     sasrec, curve = learn(past, num_items, run, epochs=1 if run.tiny else EPOCHS)
     network = Blend(sasrec, ease_weights(past, num_items, EASE_PENALTY), MAX_HISTORY, EASE_RECENCY, EASE_SHARE).eval()
-    graph, verification = export(network, past, run.workdir)
+    rows = {"item_ids": left_pad(past[:32], MAX_HISTORY)}
+    graph = exported(network, rows, run.workdir / "model.onnx", ["scores"], tolerance=1e-3)
     scores = {
         OURS: score(network, asked),
         "SASRec": score(sasrec, asked),
@@ -108,13 +106,12 @@ def make(run: Run) -> Draft:
         description=events.description,
         licence=events.licence,
         files={
-            "model.onnx": graph,
+            "model.onnx": graph.path,
             "items.json": write_catalogue(catalogue, counts, run.workdir),
         },
         graphs={"model": "model.onnx"},
         config={"catalogue": "items.json", "max_history": MAX_HISTORY},
-        inputs=[TensorSpec(name="item_ids", datatype="INT64", shape=(-1, MAX_HISTORY))],
-        outputs=[TensorSpec(name="scores", datatype="FP32", shape=(-1, num_items + 1))],
+        exported=graph,
         batching=Batching(max_batch_size=128),
         metrics=[
             Metric(
@@ -130,8 +127,7 @@ def make(run: Run) -> Draft:
             for name, measure in (("hr@10", hit_rate), ("ndcg@10", ndcg))
         ],
         sources=[events.source],
-        verification=verification,
-        pictures={"Loss in training": learning_curves(curve.rows, {"loss": ["loss"]}, run.workdir / "loss.png")},
+        plots={"Loss in training": learning_curves(curve.rows, {"loss": ["loss"]}, run.workdir / "loss.png")},
         sections={HEADING: sureness(ranks)}
         | whom_and_what(
             {name: group[list(judged(len(past)))] for name, group in events.log.groups.items()},
@@ -271,18 +267,8 @@ def learn(histories: Sequence[History], num_items: int, run: Run, *, epochs: int
     return network, fit_next_event(network, histories, run, epochs=epochs)
 
 
-def export(network: nn.Module, histories: Sequence[History], folder: Path) -> tuple[Path, Verification]:
-    rows = left_pad(histories[:32], MAX_HISTORY)
-    path = to_onnx(
-        network, [torch.from_numpy(rows)], folder / "model.onnx",
-        input_names=["item_ids"], output_names=["scores"], dynamic_shapes=[{0: Dim("batch")}],
-    )  # fmt: skip
-    return path, verify_export(network, path, {"item_ids": rows}, tolerance=1e-3)
-
-
-def held_out(run: Run) -> HeldOut:
+def held_out(events: Events, run: Run) -> HeldOut:
     """Histories of some people, without the last event, on which explanations are judged."""
-    events = load_events(run)
     catalogue = events.log.catalogue
     past = [history for history, _ in events.log.test if history] or leave_last_out(events.log.histories)[0]
     few = past[: 2 if run.tiny else EXPLAINED_PEOPLE]
@@ -302,6 +288,7 @@ def write_catalogue(catalogue: Sequence[CatalogueItem], counts: Array, folder: P
 RECIPE = Recipe(
     name=NAME,
     task="recommendation",
+    load=load_events,
     make=make,
     takes_source=True,
     held_out=held_out,

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
-from torch.export import Dim
 
-from app.repository.manifest import Batching, Metric, Source, Verification
-from app.tensors import Array, TensorSpec
-from training.data.fashion_mnist import LABELS, SIZE, write_labels
-from training.graphs.export import to_onnx, verify_export
-from training.recipe import Draft, Example
+from app.repository.manifest import Batching, Metric, Source
+from app.tensors import Array
+from training.data.fashion_mnist import LABELS
+from training.data.labels import write_labels
+from training.graphs.export import exported
+from training.recipe import Draft, Example, Exported
 
 TOLERANCE = 2  # levels of 255: two roundings
 
@@ -27,31 +26,25 @@ NOTES = (
 )
 
 
-def export(sampler: nn.Module, latent: int, path: Path) -> tuple[Path, Verification]:
-    """A graph of `sampler` at `path`, and how near it is to it. Raises TrainingError if it paints otherwise.
+def export(sampler: nn.Module, latent: int, path: Path) -> Exported:
+    """`sampler` as a graph at `path`. Raises TrainingError if it paints otherwise.
 
     Inputs: `noise`, fp32 [batch, latent], and `class`, int64 [batch]. Output: `image`, uint8 [batch, SIZE, SIZE, 1].
     """
     random = np.random.default_rng(0)
     classes = np.arange(32) % len(LABELS)
     batch: dict[str, Array] = {"noise": random.standard_normal((32, latent), np.float32), "class": classes}
-    to_onnx(
-        sampler, [torch.from_numpy(array) for array in batch.values()], path,
-        input_names=list(batch), output_names=["image"],
-        dynamic_shapes=[{0: Dim("batch")}, {0: Dim("batch")}],
-    )  # fmt: skip
-    return path, verify_export(sampler, path, batch, tolerance=1)  # level of 255
+    return exported(sampler, batch, path, ["image"], tolerance=1)  # level of 255
 
 
 def draft(
-    graph: Path,
-    verification: Verification,
+    graph: Exported,
     latent: int,
     *,
     description: str,
     metrics: Sequence[Metric],
     sources: Sequence[Source],
-    pictures: Mapping[str, Path],
+    plots: Mapping[str, Path],
     limit: str,
     notes: str,
 ) -> Draft:
@@ -59,20 +52,15 @@ def draft(
     return Draft(
         description=f"Paints garments of ten kinds, 28 x 28 grey pixels, from a seed: {description} on Fashion-MNIST.",
         licence="MIT",
-        files={"model.onnx": graph, "labels.json": write_labels(graph.with_name("labels.json"))},
+        files={"model.onnx": graph.path, "labels.json": write_labels(LABELS, graph.path.with_name("labels.json"))},
         graphs={"model": "model.onnx"},
         config={"latent": latent, "labels": "labels.json"},
-        inputs=[
-            TensorSpec(name="noise", datatype="FP32", shape=(-1, latent)),
-            TensorSpec(name="class", datatype="INT64", shape=(-1,)),
-        ],
-        outputs=[TensorSpec(name="image", datatype="UINT8", shape=(-1, SIZE, SIZE, 1))],
+        exported=graph,
         batching=Batching(max_batch_size=32),
         metrics=metrics,
         sources=sources,
         examples=[Example({"class": LABELS[label], "seed": 7}, tolerance=TOLERANCE) for label in (7, 3, 8)],
-        verification=verification,
-        pictures=pictures,
+        plots=plots,
         limits=[limit, *LIMITS],
         notes=f"{NOTES} {notes}",
     )

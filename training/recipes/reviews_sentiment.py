@@ -52,8 +52,7 @@ GIVEN_NOTES = (
 )
 
 
-def make(run: Run) -> Draft:
-    texts = load_texts(run)
+def make(texts: Texts, run: Run) -> Draft:
     task = load_task(run)
     network, curve = fine_tune(task, texts, run)
     save_file(network.state_dict(), run.workdir / WEIGHTS)
@@ -118,7 +117,8 @@ def baselines(task: TextClassification, texts: Texts, run: Run) -> dict[str, Sco
 
 RECIPE = Recipe(
     name="reviews-sentiment",
-    task=TextClassification.contract.name,
+    task=TextClassification.name,
+    load=load_texts,
     make=make,
     held_out=held_out,
     must_reach={"accuracy_3class": 0.80, "accuracy_pos_neg": 0.906},

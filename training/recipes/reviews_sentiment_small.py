@@ -16,7 +16,7 @@ from app.tasks.text_classification import TextClassification
 from training.baselines.sentiment import majority_scores, tfidf_scores, vader_scores
 from training.data.sentiment_texts import Texts, load_texts
 from training.errors import say
-from training.graphs.classifier import export
+from training.graphs.classifier import export_classifier
 from training.loop.curriculum import Curriculum, curriculum_of
 from training.loop.fine_tuning import Distillation
 from training.loop.fit import LearningCurve, fit
@@ -32,14 +32,13 @@ LAYERS = (0, 5)  # of the teacher, from which the student's start
 NOTES = f"{EPOCHS} epochs of the teacher's curriculum. Its settings are first guesses."
 
 
-def make(run: Run) -> Draft:
-    texts = load_texts(run)
+def make(texts: Texts, run: Run) -> Draft:
     task = load_task(run)
     folder = run.workdir / "teacher"
     teacher, _ = fine_tune(task, texts, replace(run, workdir=folder))
     student, curve = distil(task, teacher, texts, run)
     folder.mkdir(exist_ok=True)
-    files, _ = export(task, teacher, texts.test.text[:VERIFIED_TEXTS], typical(texts), folder)
+    files, _ = export_classifier(task, teacher, texts.test.text[:VERIFIED_TEXTS], typical(texts), folder)
     taught = measure(task, files, texts.test.text, [SHIPPED])[SHIPPED]
     return make_draft(
         task,
@@ -86,7 +85,8 @@ def student_of(teacher: TextClassifier) -> TextClassifier:
 
 RECIPE = Recipe(
     name="reviews-sentiment-small",
-    task=TextClassification.contract.name,
+    task=TextClassification.name,
+    load=load_texts,
     make=make,
     held_out=held_out,
     must_reach={"accuracy_3class": 0.75, "accuracy_pos_neg": 0.88},

@@ -21,12 +21,11 @@ from sklearn.pipeline import make_pipeline
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch.export import Dim
 
-from app.repository.manifest import Metric, Source, Verification
+from app.repository.manifest import Metric, Source
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.text_classification import TextClassification, TextClassificationConfig, TextClassificationKernel
-from app.tensors import TensorSpec
-from training.card import plots as pictures
+from app.tasks.text_classification import TextClassification, TextClassificationConfig
+from training.card import plots
 from training.card.intervals import HEADING, intervals_table
 from training.card.markdown import table
 from training.data.chinese_reviews import KINDS, LABELS, SOURCE, in_splits_without_copies, load_chinese_reviews
@@ -36,7 +35,7 @@ from training.data.own.tables import FETCHED
 from training.data.own.texts import own_texts
 from training.data.reading import answers, encode
 from training.errors import TrainingError, say
-from training.graphs.export import to_onnx, verify_export
+from training.graphs.export import exported
 from training.measures.calibration import cannot_be_calibrated, expected_calibration_error, fit_temperature
 from training.measures.intervals import Figure, as_values
 from training.measures.verdict import MAJORITY
@@ -48,7 +47,7 @@ SPECIAL = ("[PAD]", "[UNK]", "[START]")
 FEWEST = 2  # occurrences of a character that gets a number
 
 STRENGTH = 20.0  # chosen by cross-validation on the training and validation texts
-TOLERANCE = 1e-4
+VARYING = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=1, max=CONFIG.max_tokens)}
 LENGTHS = (20, 50, 100)  # characters
 LEAST_TEXTS = 5  # of one's own, of each label and split
 TINY = 10  # texts of each kind, label and split
@@ -82,39 +81,35 @@ class Texts:
         return self.source is not SOURCE
 
 
-def make(run: Run) -> Draft:
-    texts = load_texts(run)
-    task = TextClassification(
-        TextClassificationKernel(CONFIG, {CONFIG.tokenizer: write_tokenizer(texts.train.text, run.workdir)})
-    )
+def make(texts: Texts, run: Run) -> Draft:
+    task = TextClassification(CONFIG, {CONFIG.tokenizer: write_tokenizer(texts.train.text, run.workdir)})
     network = fit_character_grams(encode(task, texts.train.text), texts.train.label.to_numpy(), STRENGTH)
     uncalibrated = probabilities(task, network, texts.test.text)
     chosen_by = logits(task, network, texts.validation.text), texts.validation.label.to_numpy()
     network.temperature = fit_temperature(*chosen_by)
     temperature = cannot_be_calibrated(*chosen_by) or f"Temperature: {network.temperature:.3f}."
-    graph, verification = export(task, network, texts.validation.text[:64], run.workdir)
-    found, truth = softmax(read(task, graph, texts.test.text)), texts.test.label.to_numpy()
+    batch = task.collate(encode(task, texts.validation.text[:64]))
+    graph = exported(network, batch, run.workdir / "model.onnx", ["logits"], varying=VARYING)
+    found, truth = softmax(read(task, graph.path, texts.test.text)), texts.test.label.to_numpy()
     baselines = {name: scores.argmax(1) == truth for name, scores in baseline_scores(texts).items()}
     return Draft(
         description=f"Sentiment of {texts.kind}: negative or positive. A linear model of runs of up to three "
         "characters.",
         licence=texts.licence,
-        files={"model.onnx": graph, CONFIG.tokenizer: run.workdir / CONFIG.tokenizer},
+        files={"model.onnx": graph.path, CONFIG.tokenizer: run.workdir / CONFIG.tokenizer},
         graphs={"model": "model.onnx"},
         config=CONFIG.model_dump(),
-        inputs=[TensorSpec(name=name, datatype="INT64", shape=(-1, -1)) for name in ("input_ids", "attention_mask")],
-        outputs=[TensorSpec(name="logits", datatype="FP32", shape=(-1, len(LABELS)))],
+        exported=graph,
         metrics=measure(texts, found, uncalibrated, baselines),
         sources=[texts.source],
         examples=[Example({"text": text}, tolerance=1e-3) for text in EXAMPLES],
-        verification=verification,
-        pictures={
-            "What was said of what was true, on the test texts.": pictures.confusion_matrix(
+        plots={
+            "What was said of what was true, on the test texts.": plots.confusion_matrix(
                 confusion_matrix(truth, found.argmax(1), labels=range(len(LABELS))),
                 LABELS,
                 run.workdir / "confusion.png",
             ),
-            "How often answers are right, by how sure they are, on the test texts.": pictures.calibration_plot(
+            "How often answers are right, by how sure they are, on the test texts.": plots.calibration_plot(
                 found, truth, run.workdir / "calibration.png"
             ),
         },
@@ -227,18 +222,6 @@ def softmax(scores: Scores) -> Scores:
     return torch.from_numpy(scores).softmax(1).numpy()
 
 
-def export(
-    task: TextClassification, network: CharacterGrams, texts: Iterable[str], folder: Path
-) -> tuple[Path, Verification]:
-    batch = task.kernel.collate(encode(task, texts))
-    varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=1, max=CONFIG.max_tokens)}
-    path = to_onnx(
-        network, [torch.from_numpy(array) for array in batch.values()], folder / "model.onnx",
-        input_names=list(batch), output_names=["logits"], dynamic_shapes=[varying, varying],
-    )  # fmt: skip
-    return path, verify_export(network, path, batch, tolerance=TOLERANCE)
-
-
 def read(task: TextClassification, graph: Path, texts: Iterable[str]) -> Scores:
     """Logits of the exported graph, [texts, labels]."""
     session = load_onnx(graph, RuntimeOptions(device="cpu", threads=1))
@@ -326,7 +309,8 @@ def by_size(task: TextClassification, texts: Texts) -> str:
 
 RECIPE = Recipe(
     name="reviews-sentiment-zh",
-    task=TextClassification.contract.name,
+    task=TextClassification.name,
+    load=load_texts,
     make=make,
     must_reach={"accuracy": 0.90},
     must_lead={"accuracy": "more"},

@@ -14,18 +14,18 @@ from app.runtimes.hardware import hardware
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.labels import softmax
-from app.tasks.text_classification import TextClassification, TextClassificationKernel
-from app.tensors import Array, TensorSpec
+from app.tasks.text_classification import TextClassification
+from app.tensors import Array
 from training.card.intervals import HEADING
 from training.card.plots import calibration_plot, confusion_matrix, learning_curves
 from training.card.sentiment import Candidate, domain_table, sureness, trade_off_table
 from training.data import minilm
 from training.data.reading import CONFIG, Scores, write_tokenizer
 from training.data.sentiment import LABELS
-from training.data.sentiment_texts import Texts, load_texts
+from training.data.sentiment_texts import Texts
 from training.errors import progress
 from training.graphs.bert import write_bert
-from training.graphs.classifier import TIMED_RUNS, VARIANTS, export, infer, latencies_ms, open_variant
+from training.graphs.classifier import TIMED_RUNS, VARIANTS, export_classifier, infer, latencies_ms, open_variant
 from training.graphs.linear import Fp32Products
 from training.loop.fit import LearningCurve
 from training.measures.calibration import cannot_be_calibrated, expected_calibration_error, fit_temperature
@@ -56,9 +56,8 @@ LIMITS = (
 )
 
 
-def held_out(run: Run) -> HeldOut:
+def held_out(texts: Texts, run: Run) -> HeldOut:
     """A few of the test texts of each domain, on which explanations are judged."""
-    texts = load_texts(run)
     few = (texts.test.head(2) if run.tiny else texts.test.groupby("domain").head(EXPLAINED_TEXTS)).text.tolist()
     return HeldOut([{"text": text} for text in few], f"English text of {texts.breadth}", f"test, {len(few)} texts")
 
@@ -70,7 +69,7 @@ def typical(texts: Texts) -> pd.Series:
 
 def load_task(run: Run) -> TextClassification:
     tokenizer = write_tokenizer(run.workdir / CONFIG.tokenizer)
-    return TextClassification(TextClassificationKernel(CONFIG, {CONFIG.tokenizer: tokenizer}))
+    return TextClassification(CONFIG, {CONFIG.tokenizer: tokenizer})
 
 
 def make_draft(
@@ -90,7 +89,7 @@ def make_draft(
     `baselines`: their scores of the test texts. `beside`: more rows of the table of trade-offs.
     """
     temperature, why_not = calibrate(task, network, texts.validation, run.workdir)
-    files, verification = export(task, network, texts.test.text[:VERIFIED_TEXTS], typical(texts), run.workdir)
+    files, exported = export_classifier(task, network, texts.test.text[:VERIFIED_TEXTS], typical(texts), run.workdir)
     progress("judging on the test split")
     timed = TINY_RUNS if run.tiny else TIMED_RUNS
     candidates = measure(task, files, texts.test.text, runs=timed)
@@ -107,8 +106,7 @@ def make_draft(
         },
         graphs=VARIANTS[SHIPPED].graphs,
         config=CONFIG.model_dump(),
-        inputs=[TensorSpec(name=name, datatype="INT64", shape=(-1, -1)) for name in ("input_ids", "attention_mask")],
-        outputs=[TensorSpec(name="logits", datatype="FP32", shape=(-1, len(LABELS)))],
+        exported=exported,
         metrics=[
             *quality(texts, scores, baselines, SHIPPED),
             *calibration(texts.test, scores[SHIPPED], temperature),
@@ -120,14 +118,13 @@ def make_draft(
         limits=LIMITS,
         notes=f"{notes} {why_not}".rstrip(),
         variants=wanted,
-        verification=verification,
         sections={
             HEADING: sureness(texts.test, scores[SHIPPED], baselines),
             "By domain": "Accuracy on the test texts, in three classes / of telling positive from negative.\n\n"
             + domain_table(texts.test, {SHIPPED: scores[SHIPPED], **baselines}),
             "What each variant costs": trade_offs(texts.test, {**candidates, **(beside or {})}, timed),
         },
-        pictures=pictures(curve, truth, probabilities, run.workdir),
+        plots=plotted(curve, truth, probabilities, run.workdir),
         has_own_data=texts.is_own,
     )
 
@@ -193,7 +190,7 @@ def trade_offs(test: pd.DataFrame, candidates: Mapping[str, Candidate], runs: in
     )
 
 
-def pictures(curve: LearningCurve, truth: Array, probabilities: Array, workdir: Path) -> dict[str, Path]:
+def plotted(curve: LearningCurve, truth: Array, probabilities: Array, workdir: Path) -> dict[str, Path]:
     found = {
         "What was said of what was true": confusion_matrix(
             metrics.confusion_matrix(truth, probabilities.argmax(1), labels=range(len(LABELS))),

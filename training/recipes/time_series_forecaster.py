@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,9 @@ import torch
 from lightning import Callback, LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.export import Dim
 from torch.utils.data import DataLoader, Dataset
 
-from app.repository.manifest import Batching, Metric, Source, Verification
+from app.repository.manifest import Batching, Metric, Source
 from app.tasks.time_series_forecasting import (
     AIRLINE_PASSENGERS,
     ForecastingConfig,
@@ -26,7 +24,7 @@ from app.tasks.time_series_forecasting import (
     SeriesInput,
     TimeSeriesForecasting,
 )
-from app.tensors import Array, Tensors, TensorSpec
+from app.tensors import Array, Tensors
 from training.baselines.table import Table, read_table
 from training.card.intervals import HEADING, intervals_table
 from training.card.plots import Fan, forecast_fans, learning_curves
@@ -36,7 +34,7 @@ from training.data.own.series import own_series
 from training.data.own.source import given
 from training.data.own.tables import FETCHED
 from training.errors import TrainingError, say
-from training.graphs.export import to_onnx, verify_export
+from training.graphs.export import exported
 from training.loop.averaging import FinalAverage
 from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
@@ -82,9 +80,12 @@ EL_NINO = [
 ]  # fmt: skip
 
 
-def make(run: Run) -> Draft:
+def load(run: Run) -> "Collected":
+    return own(run.source) if run.source else packaged()
+
+
+def make(collected: "Collected", run: Run) -> Draft:
     """Train on everything before the first test origin, and measure from there."""
-    collected = own(run.source) if run.source else packaged()
     table = None if run.tiny or run.source else read_table(NAME, data_sha256=SOURCE.sha256, split=TEST_SPLIT)
     windows = Windows([one.learned for one in collected.series], run.seed)
     network, curve = learn(windows, run)
@@ -96,19 +97,16 @@ def make(run: Run) -> Draft:
     found = answer(network, asked)
     textbook = answer(learn_textbook(windows, run), asked)
     metrics = measure(found, textbook, asked, collected, table)
-    path, verification = export(network, asked[:32], run.workdir)
+    graph = exported(network, batch(asked[:32]), run.workdir / "model.onnx", ["quantiles"])
     forecasts = forecast_fans(pictured(asked, found, run.seed), run.workdir / "forecasts.png")
     return Draft(
         description="Forecasts up to eighteen months from two to six years of any monthly series, with quantiles: "
         f"one network for all series, trained on {collected.title}.",
         licence=collected.licence,
-        files={"model.onnx": path},
+        files={"model.onnx": graph.path},
         graphs={"model": "model.onnx"},
         config=CONFIG.model_dump(),
-        inputs=[
-            TensorSpec(name=name, datatype="FP32", shape=(-1, CONFIG.max_history)) for name in ("values", "is_known")
-        ],
-        outputs=[TensorSpec(name="quantiles", datatype="FP32", shape=(-1, HORIZON, len(QUANTILES)))],
+        exported=graph,
         batching=Batching(max_batch_size=256),
         metrics=metrics,
         sources=[collected.source],
@@ -126,8 +124,7 @@ def make(run: Run) -> Draft:
         ],
         sections={HEADING: sureness(found[..., MIDDLE], {"SimpleRNN": textbook[..., 0]}, asked)},
         notes=f"{collected.notes} {say(collected.remarks)}".rstrip(),
-        verification=verification,
-        pictures={
+        plots={
             "Loss in training: one line for each of the networks whose mean it is": learning_curves(
                 curve.rows, {"pinball loss": ["loss"]}, run.workdir / "learning.png"
             ),
@@ -359,15 +356,6 @@ def sureness(middle: Array, others: Mapping[str, Array], asked: Sequence[Questio
     return intervals_table([Figure("mase", of_each_series(middle), beside, better="less")])
 
 
-def export(network: Ensemble, asked: Sequence[Question], folder: Path) -> tuple[Path, Verification]:
-    inputs = batch(asked)
-    path = to_onnx(
-        network, [torch.from_numpy(array) for array in inputs.values()], folder / "model.onnx",
-        input_names=list(inputs), output_names=["quantiles"], dynamic_shapes=[{0: Dim("batch")}] * 2,
-    )  # fmt: skip
-    return path, verify_export(network, path, inputs, tolerance=1e-4)
-
-
 def pictured(asked: Sequence[Question], found: Array, seed: int) -> list[Fan]:
     chosen = np.random.default_rng(seed).choice(len(asked), min(4, len(asked)), replace=False)
     return [
@@ -379,6 +367,7 @@ def pictured(asked: Sequence[Question], found: Array, seed: int) -> list[Fan]:
 RECIPE = Recipe(
     name=NAME,
     task="time-series-forecasting",
+    load=load,
     make=make,
     must_reach={"mase_saved": 0.02},
     must_lead={"mase": "less"},

@@ -8,8 +8,8 @@ from torch.export import Dim
 from training.errors import TrainingError
 from training.graphs.export import to_onnx
 from training.measures.samples import Judge, frechet_distance, newest_graph
+from training.networks.garment_classifier import GarmentClassifier
 from training.networks.picture_resnet import PictureResNet
-from training.recipes.fashion_mnist import GarmentClassifier
 
 
 def test_a_sample_is_at_no_distance_from_itself() -> None:

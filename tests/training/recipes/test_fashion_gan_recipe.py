@@ -24,11 +24,14 @@ from app.tensors import Session
 from training.build import build
 from training.data.fashion_mnist import LABELS, batches, tiny_fashion_mnist
 from training.errors import TrainingError
+from training.loop.adversarial import AdversarialTraining
 from training.loop.fit import fit
+from training.measures.samples import nearest
 from training.networks.picture_gan import Critic, Generator, Sampler
 from training.recipe import Run
 from training.recipes import fashion_gan as recipe
 from training.recipes import fashion_mnist, fashion_vae
+from training.recipes.painters import export
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +97,10 @@ def test_the_card_compares_samples_with_those_of_the_autoencoder_and_of_principa
 def test_the_exported_graph_paints_what_torch_paints(tmp_path: Path) -> None:
     torch.manual_seed(0)
     sampler = Sampler(Generator(len(LABELS), recipe.LATENT, width=16)).eval()
-    path, verification = recipe.export(sampler, recipe.LATENT, tmp_path / "model.onnx")
-    assert max(verification.batch_1, verification.batch_n) <= 1
+    graph = export(sampler, recipe.LATENT, tmp_path / "model.onnx")
+    assert max(graph.verification.batch_1, graph.verification.batch_n) <= 1
     noise, classes = torch.randn(5, recipe.LATENT), torch.tensor([9, 0, 3, 3, 1])
-    (found,) = ort.InferenceSession(path, providers=["CPUExecutionProvider"]).run(
+    (found,) = ort.InferenceSession(graph.path, providers=["CPUExecutionProvider"]).run(
         None, {"noise": noise.numpy(), "class": classes.numpy()}
     )
     with torch.inference_mode():
@@ -126,7 +129,7 @@ def test_a_resumed_run_is_judged_as_one_at_once(published: tuple[Path, Manifest]
     assert found.files["model.onnx"] == expected.files["model.onnx"]
 
 
-class Interrupted(recipe.AdversarialTraining):
+class Interrupted(AdversarialTraining):
     """Is interrupted at a batch, counted over all epochs."""
 
     def __init__(self, at: int | None = None) -> None:
@@ -140,7 +143,7 @@ class Interrupted(recipe.AdversarialTraining):
         super().training_step(batch, index)
 
 
-def train(module: recipe.AdversarialTraining, run: Run) -> dict[str, Tensor]:
+def train(module: AdversarialTraining, run: Run) -> dict[str, Tensor]:
     curve = fit(module, batches(tiny_fashion_mnist().train, 10, shuffled=True), run, epochs=3, name="gan", clip=None)
     assert [row["epoch"] for row in curve.rows] == [1, 2, 3]
     return module.state_dict()
@@ -208,6 +211,6 @@ def test_both_networks_learn(tmp_path: Path) -> None:
 
 def test_the_nearest_picture_to_one_of_them_is_itself() -> None:
     pixels = tiny_fashion_mnist().train.pixels
-    assert np.array_equal(recipe.nearest(pixels[17], pixels), pixels[17])
+    assert np.array_equal(nearest(pixels[17], pixels), pixels[17])
     darker = np.maximum(pixels[17].astype(int) - 9, 0).astype(np.uint8)
-    assert np.array_equal(recipe.nearest(darker, pixels), pixels[17])
+    assert np.array_equal(nearest(darker, pixels), pixels[17])

@@ -11,9 +11,12 @@ from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
-from app.tasks.view import predict_json
+from app.tasks.base import predict_json
+from training.baselines.garments import regression_scores
 from training.build import build
 from training.data.fashion_mnist import LABELS, tiny_fashion_mnist
+from training.measures.garments import accuracy
+from training.networks.garment_classifier import GarmentClassifier, mirrored_mean, normalised
 from training.networks.picture_resnet import PictureResNet
 from training.recipe import Run
 from training.recipes import fashion_mnist as recipe
@@ -31,7 +34,7 @@ def test_the_published_version_answers_its_golden_examples(published: tuple[Path
     root, manifest = published
     repository = ModelRepository(root)
     files = repository.verify(repository.read("fashion-mnist", 1))
-    task = TASKS[manifest.task].own(TASKS[manifest.task].open(manifest.config, files))
+    task = TASKS[manifest.task](TASKS[manifest.task].Config.model_validate(manifest.config), files)
     session = RUNTIMES[manifest.runtime](files[manifest.graphs["model"]], RuntimeOptions(device="cpu"))
     for golden in manifest.golden:
         found = predict_json(task, {"model": session}, golden.input, golden.parameters)
@@ -61,13 +64,13 @@ def test_a_resumed_run_is_judged_as_one_at_once(published: tuple[Path, Manifest]
 
 
 @pytest.fixture
-def classifier() -> recipe.GarmentClassifier:
+def classifier() -> GarmentClassifier:
     torch.manual_seed(0)
-    return recipe.GarmentClassifier(PictureResNet(len(LABELS), width=8), 1.0).eval()
+    return GarmentClassifier(PictureResNet(len(LABELS), width=8), 1.0).eval()
 
 
 @torch.inference_mode()
-def test_a_negative_and_a_mirror_image_get_the_same_answer(classifier: recipe.GarmentClassifier) -> None:
+def test_a_negative_and_a_mirror_image_get_the_same_answer(classifier: GarmentClassifier) -> None:
     pixels = tiny_fashion_mnist().test.pixels
     images = torch.from_numpy(recipe.rgb(pixels))
     expected = classifier(images)
@@ -77,7 +80,7 @@ def test_a_negative_and_a_mirror_image_get_the_same_answer(classifier: recipe.Ga
 
 
 @torch.inference_mode()
-def test_a_colour_is_read_as_its_brightness(classifier: recipe.GarmentClassifier) -> None:
+def test_a_colour_is_read_as_its_brightness(classifier: GarmentClassifier) -> None:
     colour = np.zeros((2, 28, 28, 3), np.uint8)
     colour[0, 8:20, 8:20] = (200, 100, 50)
     colour[1, 8:20, 8:20] = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
@@ -86,9 +89,9 @@ def test_a_colour_is_read_as_its_brightness(classifier: recipe.GarmentClassifier
 
 
 @torch.inference_mode()
-def test_the_graph_reads_light_on_dark_as_the_network_was_trained(classifier: recipe.GarmentClassifier) -> None:
+def test_the_graph_reads_light_on_dark_as_the_network_was_trained(classifier: GarmentClassifier) -> None:
     pixels = torch.from_numpy(tiny_fashion_mnist().test.pixels)
-    expected = recipe.mirrored_mean(classifier.network, recipe.normalised(pixels)).softmax(1)
+    expected = mirrored_mean(classifier.network, normalised(pixels)).softmax(1)
     found = classifier(torch.from_numpy(recipe.rgb(pixels.numpy())))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
@@ -106,4 +109,4 @@ def test_golden_pictures_are_ones_whose_first_labels_cannot_change_places() -> N
 
 def test_a_linear_model_learns_the_tiny_pictures() -> None:
     garments = tiny_fashion_mnist()
-    assert recipe.accuracy(recipe.regression_scores(garments), garments.test.classes) > 0.9
+    assert accuracy(regression_scores(garments), garments.test.classes) > 0.9

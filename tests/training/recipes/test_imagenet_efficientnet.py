@@ -22,20 +22,11 @@ from app.tasks.view import predict_alone, to_json
 from training.build import build
 from training.data.photos import Photos, scikit_photos
 from training.errors import TrainingError
+from training.graphs.photo_classifier import Graphs, Size, classifier, with_weights
+from training.measures.agreement import Answers, agreement
 from training.recipe import Recipe, Run
 from training.recipes import imagenet_efficientnet as recipe
-from training.recipes.imagenet_efficientnet import (
-    LITE0,
-    LITE2,
-    RECIPE,
-    TOLERANCE,
-    Answers,
-    Graphs,
-    Size,
-    agreement,
-    classifier,
-    with_weights,
-)
+from training.recipes.imagenet_efficientnet import LITE0, LITE2, RECIPE, TOLERANCE
 from training.recipes.imagenet_efficientnet_lite2 import RECIPE as LITE2_RECIPE
 
 COMMITTED = Path(__file__).parents[3] / "models" / RECIPE.name / "2"
@@ -62,7 +53,7 @@ def loaded(folder: Path) -> tuple[Manifest, Predict]:
 def _each_network_is_built_once() -> Iterator[None]:
     """Both recipes build both networks, which takes a while."""
     built: dict[str, Graphs] = {}
-    really_build = recipe.build
+    really_build = recipe.build_graphs
 
     def build_once(size: Size, used: Photos, folder: Path) -> Graphs:
         key = f"{size.title}, {size.weights.title}"
@@ -71,7 +62,7 @@ def _each_network_is_built_once() -> Iterator[None]:
         return replace(built[key], size=size)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "build", build_once)
+        patch.setattr(recipe, "build_graphs", build_once)
         yield
 
 
@@ -174,7 +165,7 @@ def test_agreement_is_with_the_float_graph_of_the_same_size() -> None:
         plain=np.array([[0.1, 0.9], [0.3, 0.4]], np.float32),
     )
     other = Answers(*[np.array([sure, unsure[::-1]], np.float32)] * 3)
-    best, gap, where_sure = agreement(mine, other, LITE2)
+    best, gap, where_sure = agreement(mine, other, LITE2.title)
     assert (best.value, *best.baselines.values()) == (0.5, 0.0, 1.0)
     assert (gap.value, *gap.baselines.values()) == pytest.approx((0.1, 0.45, 0.0))
     assert (where_sure.value, *where_sure.baselines.values()) == (1.0, 0.0)

@@ -1,0 +1,18 @@
+"""What is served of an EfficientNet-Lite: pixels in, probabilities out."""
+
+from torch import Tensor, nn
+
+from training.networks.efficientnet_lite import EfficientNetLite
+
+
+class PixelClassifier(nn.Module):
+    """Pixels, uint8 [batch, side, side, 3], to probabilities, float32 [batch, classes]."""
+
+    def __init__(self, network: EfficientNetLite) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        pixels = (image.permute(0, 3, 1, 2).float() - 127) / 128
+        logits: Tensor = self.network(pixels)
+        return logits.softmax(1)
