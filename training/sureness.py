@@ -54,16 +54,17 @@ def of_sentiment(files: Files, run: Run) -> str:
 
 
 def of_forecasts(files: Files, run: Run) -> str:
+    from training.card.forecasts import sureness
+    from training.data.month_windows import MIDDLE, batch_of, prepare
     from training.data.monthly_series import load_monthly_series
     from training.data.origins import TEST_ORIGINS, questions
-    from training.recipes import time_series_forecaster as recipe
 
     asked = questions([one.values for one in load_monthly_series()], TEST_ORIGINS)
     session = load_onnx(files["model.onnx"], RuntimeOptions(device="cpu"))
-    prepared = [recipe.prepare(question.known) for question in asked]
-    scaled = session.run(recipe.batch(asked))["quantiles"].astype(np.float64)
+    prepared = [prepare(question.known) for question in asked]
+    scaled = session.run(batch_of(asked))["quantiles"].astype(np.float64)
     middle = [scale.restore(one) for one, (_, scale) in zip(scaled, prepared, strict=True)]
-    return recipe.sureness(np.stack(middle)[..., recipe.MIDDLE], {}, asked)
+    return sureness(np.stack(middle)[..., MIDDLE], {}, asked)
 
 
 MEASURED: dict[str, Callable[[Files, Run], str]] = {

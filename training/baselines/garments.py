@@ -7,7 +7,7 @@ from lightning import LightningModule
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from training.data.fashion_mnist import LABELS, FashionMnist, Scores, batches
+from training.data.fashion_mnist import LABELS, FashionMnist, Scores, loader
 from training.loop.fit import fit
 from training.measures.verdict import MAJORITY
 from training.networks.garment_classifier import normalised
@@ -35,10 +35,10 @@ def textbook_scores(garments: FashionMnist, run: Run) -> Scores:
     network = TextbookCNN(len(LABELS))
     module = TextbookTraining(network)
     epochs = 1 if run.tiny else TEXTBOOK_EPOCHS
-    shown = batches(garments.train, BATCH_SIZE, shuffled=True)
+    shown = loader(garments.train, BATCH_SIZE, shuffled=True)
     fit(module, shown, run, epochs=epochs, name="textbook", clip=None)
     with torch.inference_mode():
-        scores = [network(normalised(pixels)).numpy() for pixels, _ in batches(garments.test, BATCH_SIZE)]
+        scores = [network(normalised(pixels)).numpy() for pixels, _ in loader(garments.test, BATCH_SIZE)]
     return np.concatenate(scores)
 
 

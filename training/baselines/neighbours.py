@@ -5,8 +5,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.tensors import Array
-from training.measures.ranking import History
+from training.data.event_log import History
+from training.measures.verdict import POPULARITY
 from training.networks.blend import ease_weights, seen_together
+
+# Each chosen on the last but one event, by itself.
+FADING_EASE, PLAIN_EASE_PENALTY = (0.9, 400.0), 150.0
+KNN_RECENCY = 0.7
+FADING = f"Where events fade, each counts {KNN_RECENCY} (item-kNN) or {FADING_EASE[0]} (EASE) of the one after it."
+
+
+def neighbour_scores(past: Sequence[History], asked: Sequence[History], num_items: int) -> dict[str, Array]:
+    """What each of them says of what follows, [asked, items + 1], learned from `past`."""
+    return {
+        POPULARITY: np.tile(popularity(past, num_items), (len(asked), 1)),
+        "item-kNN": item_knn(past, asked, num_items, 1.0),
+        "item-kNN, events fading": item_knn(past, asked, num_items, KNN_RECENCY),
+        "EASE": ease(past, asked, num_items, 1.0, PLAIN_EASE_PENALTY),
+        "EASE, events fading": ease(past, asked, num_items, *FADING_EASE),
+    }
 
 
 def popularity(histories: Sequence[History], num_items: int) -> Array:

@@ -19,11 +19,12 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from app.tensors import Array
 from training.baselines.table import Table, libraries
+from training.data.event_log import History, leave_last_out
 from training.data.movielens import SOURCE, SPLIT, load_movielens
 from training.errors import progress
 from training.loop.fit import fit
 from training.loop.next_event import EPOCHS, fit_next_event, one_thread, score
-from training.measures.ranking import History, hit_rate, leave_last_out, ndcg, target_ranks
+from training.measures.ranking import hit_rate, ndcg, target_ranks
 from training.networks.gru4rec import GRU4Rec
 from training.networks.matching import Embeddings, NeuMF
 from training.recipe import Run

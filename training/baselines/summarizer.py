@@ -2,7 +2,7 @@
 
 from app.repository.manifest import Metric
 from app.tasks.summarization import SummarizationConfig
-from training.baselines.table import Table, read_table
+from training.baselines.table import Table, kept_table
 from training.card.markdown import table
 from training.data.summarized_texts import DATA_SHA256
 from training.errors import TrainingError
@@ -32,7 +32,7 @@ def measured() -> Table:
 
     Raises TrainingError if the table is of other texts or settings.
     """
-    found = read_table(NAME, data_sha256=DATA_SHA256, split=SPLIT)
+    found = kept_table(NAME, data_sha256=DATA_SHA256, split=SPLIT)
     if found.settings[NAME] != settings(CONFIG):
         raise TrainingError(
             f"{NAME} was measured with other settings; measure it anew: python -m training.baselines {NAME}"

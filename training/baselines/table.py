@@ -27,7 +27,7 @@ class Table(BaseModel):
         return {name: found[metric] for name, found in self.figures.items() if metric in found}
 
 
-def read_table(recipe: str, *, data_sha256: str, split: str, folder: Path = FOLDER) -> Table:
+def kept_table(recipe: str, *, data_sha256: str, split: str, folder: Path = FOLDER) -> Table:
     """The committed table of a recipe. Raises TrainingError if it was measured on other data or another split."""
     table = Table.model_validate_json(path_of(recipe, folder).read_bytes())
     if (table.data_sha256, table.split) != (data_sha256, split):

@@ -1,14 +1,14 @@
 """For whom recommendations work, and which items they favour, as tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from app.tensors import Array
 from training.card.markdown import table
-from training.data.event_log import Group
-from training.measures.groups import FEW, HEAD, NONE, Ranks, popular
+from training.data.event_log import Group, History
+from training.measures.groups import FEW, HEAD, NONE, Ranks, by_activity, by_target, popular, recommended
 from training.measures.ranking import hit_rate
 
 
@@ -45,3 +45,24 @@ def favour_table(shown: Mapping[str, npt.NDArray[np.int64]], popularity: Array) 
     return table(
         ("method", "of all items, shown to anybody", f"of what is shown, among the {HEAD:.0%} most popular"), rows
     )
+
+
+def whom_and_what(
+    kinds: Mapping[str, Group],
+    asked: Sequence[History],
+    targets: Sequence[int],
+    counts: Array,
+    scores: Mapping[str, Array],
+    ranks: Mapping[str, Ranks],
+    k: int,
+) -> dict[str, str]:
+    """Sections of the card: for whom the `k` first recommendations work, and which items they favour."""
+    groups = {**kinds, **by_activity(asked), **by_target(targets, counts)}
+    shown = {name: recommended(found, asked, k) for name, found in scores.items()}
+    found = group_table(groups, ranks, k)
+    return {
+        "For whom it works": found
+        and f"HR@{k} of kinds of people, with one standard error; of fewer than {FEW} people none is given. The model "
+        f"knows nothing of a person but the events.\n\n{found}",
+        "What it favours": f"Over the {k} first recommendations to everybody above.\n\n{favour_table(shown, counts)}",
+    }

@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
+from sklearn import metrics
 
+from app.runtimes.hardware import hardware
+from app.tensors import Array
 from training.card.intervals import intervals_table
 from training.card.markdown import table
+from training.card.plots import calibration_plot, confusion_matrix, learning_curves
 from training.data.reading import Scores
+from training.data.sentiment import LABELS
 from training.data.sentiment_texts import MACRO
+from training.loop.fit import LearningCurve
 from training.measures.intervals import Figure
 from training.measures.sentiment import MEASURES, accuracies, right
 
@@ -68,3 +75,26 @@ def trade_off_table(test: pd.DataFrame, candidates: Mapping[str, Candidate]) -> 
         times = (f"{candidate.latencies_ms[length]:.1f}" for length in lengths)
         rows.append((name, *(f"{macro[measure]:.4f}" for measure in MEASURES), f"{candidate.megabytes:.1f}", *times))
     return table(("", "3 classes", "pos/neg", "MB", *(f"ms at {length} tokens" for length in lengths)), rows)
+
+
+def trade_offs(test: pd.DataFrame, candidates: Mapping[str, Candidate], runs: int) -> str:
+    machine = hardware("cpu", 1)
+    return (
+        f"{trade_off_table(test, candidates)}\n\nAccuracy: means over the domains of the test split. Times: one text, "
+        f"the least of {runs} runs on one thread of {machine['processor']}."
+    )
+
+
+def plotted(curve: LearningCurve, truth: Array, probabilities: Array, workdir: Path) -> dict[str, Path]:
+    found = {
+        "What was said of what was true": confusion_matrix(
+            metrics.confusion_matrix(truth, probabilities.argmax(1), labels=range(len(LABELS))),
+            LABELS,
+            workdir / "confusion.png",
+        ),
+        "How often it is right, by how sure it is": calibration_plot(probabilities, truth, workdir / "calibration.png"),
+    }
+    if curve.rows:
+        panels = {"loss": ["loss", "validation_loss"], "validation accuracy": ["validation_accuracy"]}
+        found["Learning"] = learning_curves(curve.rows, panels, workdir / "learning.png")
+    return found

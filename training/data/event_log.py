@@ -9,6 +9,7 @@ import numpy.typing as npt
 from app.tasks.catalogue import CatalogueItem
 
 Group = npt.NDArray[np.bool_]
+History = Sequence[int]
 PADDING = CatalogueItem(id=0, title="", genres=[])
 
 
@@ -24,3 +25,8 @@ class EventLog:
     histories: Sequence[Sequence[int]]
     groups: Mapping[str, Group] = field(default_factory=dict)
     test: Sequence[tuple[Sequence[int], int]] = ()
+
+
+def leave_last_out(histories: Sequence[History]) -> tuple[list[History], list[int]]:
+    """Each history without its last item, and these last items. Twice applied it makes a validation split."""
+    return [history[:-1] for history in histories], [history[-1] for history in histories]

@@ -124,7 +124,7 @@ def tiny_fashion_mnist(each: int = 4) -> FashionMnist:
     return FashionMnist(pictures(), pictures(), pictures())
 
 
-def batches(pictures: Pictures, size: int, *, shuffled: bool = False) -> DataLoader[tuple[Tensor, ...]]:
+def loader(pictures: Pictures, size: int, *, shuffled: bool = False) -> DataLoader[tuple[Tensor, ...]]:
     """`pixels` and `classes` as tensors; shuffled, for training, without what remains after the last full batch."""
     dataset = TensorDataset(torch.from_numpy(pictures.pixels), torch.from_numpy(pictures.classes))
     return DataLoader(dataset, size, shuffle=shuffled, drop_last=shuffled and len(pictures) > size)

@@ -4,12 +4,14 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
 from app.repository.manifest import Variant
 from app.runtimes import RUNTIMES
+from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.text_classification import TextClassification
 from app.tensors import Session
@@ -19,6 +21,7 @@ from training.graphs.bert import write_bert
 from training.graphs.export import proven
 from training.graphs.linear import Fp32Products, Int8Products, input_ranges
 from training.graphs.program import save_program
+from training.measures.calibration import cannot_be_calibrated, fit_temperature
 from training.networks.minilm import TextClassifier
 from training.recipe import Exported
 
@@ -91,3 +94,21 @@ def latencies_ms(task: TextClassification, sessions: Mapping[str, Session], runs
             times.append(time.perf_counter() - started)
         found[length] = 1e3 * min(times)
     return found
+
+
+def calibrate(
+    task: TextClassification, network: TextClassifier, validation: pd.DataFrame, workdir: Path
+) -> tuple[float, str]:
+    """Divide the answers of `network` by the temperature that `validation` asks for; return it, or 1 and why."""
+    graph = write_bert(network.bert, network.head, workdir / "uncalibrated.onnx", Fp32Products())
+    logits = infer(task, {"model": load_onnx(graph, RuntimeOptions(device="cpu", threads=2))}, validation.text)
+    truth = validation.label.to_numpy()
+    temperature = fit_temperature(logits, truth)
+    with torch.no_grad():
+        for parameter in network.head.parameters():
+            parameter.div_(temperature)
+    return temperature, cannot_be_calibrated(logits, truth)
+
+
+def size_mb(name: str, files: Mapping[str, Path]) -> float:
+    return sum(files[file].stat().st_size for file in VARIANTS[name].graphs.values()) / 1e6

@@ -165,7 +165,7 @@ class Steps(Callback):
     # steps, since the loader is then made first.
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.position:
-            batches(trainer).go_on_from(self.position)
+            epoch_batches(trainer).go_on_from(self.position)
         self._seed(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -175,7 +175,7 @@ class Steps(Callback):
         self._seed(trainer, has_batch=True)
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        self.position = batches(trainer).position
+        self.position = epoch_batches(trainer).position
         self._seed(trainer)
 
     def _seed(self, trainer: Trainer, has_batch: bool = False) -> None:
@@ -188,7 +188,7 @@ class Steps(Callback):
         self.position = state_dict["position"]
 
 
-def batches(trainer: Trainer) -> EpochBatches:
+def epoch_batches(trainer: Trainer) -> EpochBatches:
     loader = trainer.train_dataloader
     assert isinstance(loader, EpochBatches)
     return loader

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from app.tensors import Array
+from training.data.event_log import History
 from training.loop.averaging import FinalAverage
 from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
-from training.measures.ranking import History
 from training.recipe import Run
 
 MAX_HISTORY = 50

@@ -5,7 +5,7 @@ from lightning import Callback, LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from training.data.fashion_mnist import LABELS, Pictures, batches
+from training.data.fashion_mnist import LABELS, Pictures, loader
 from training.loop.augmentation import mirrored
 from training.loop.averaging import FinalAverage
 from training.loop.schedule import adamw_with_cosine
@@ -46,7 +46,7 @@ class VariationalTraining(LightningModule):
 def code_moments(network: PictureVAE, garments: Pictures, seed: int) -> tuple[Tensor, Tensor]:
     """Where codes of the pictures of each class lie: means [classes, latent], roots of covariances [… , latent]."""
     with seeded(seed):
-        codes = [network.encode(dequantised(pixels), classes) for pixels, classes in batches(garments, BATCH_SIZE)]
+        codes = [network.encode(dequantised(pixels), classes) for pixels, classes in loader(garments, BATCH_SIZE)]
     mean = torch.cat([code.mean for code in codes]).double()
     variance = torch.cat([code.log_variance for code in codes]).double().exp()
     classes = torch.from_numpy(garments.classes)

@@ -3,12 +3,16 @@
 Hyndman & Koehler, "Another look at measures of forecast accuracy", International Journal of Forecasting 2006.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from app.repository.manifest import Metric
 from app.tensors import Array
+from training.data.collected_series import Collected
+from training.data.month_windows import HIGHEST, LOWEST, MIDDLE
 from training.data.origins import HORIZON, SEASON, Question
+from training.measures.verdict import SEASONAL_NAIVE
 
 
 def seasonal_naive(known: Array) -> Array:
@@ -52,3 +56,42 @@ def summary(
 
 def _following(asked: Sequence[Question]) -> Array:
     return np.stack([question.following for question in asked])
+
+
+RIVAL = "ETS"  # the best of the baselines
+
+
+def quality(
+    found: Array,
+    textbook: Array,
+    asked: Sequence[Question],
+    collected: Collected,
+    kept: Mapping[str, Mapping[str, float]],
+) -> list[Metric]:
+    """MASE, and how often the 80 % interval holds what followed: over all series, and over each collection.
+
+    `kept`: figures of baselines that were measured before; with RIVAL among them also the share by which MASE is
+    smaller than its: the more the better.
+    """
+    collections = [collected.series[question.series].collection for question in asked]
+    naive = np.stack([seasonal_naive(question.known) for question in asked])
+    ours = summary(asked, collections, found[..., MIDDLE], found[..., LOWEST], found[..., HIGHEST])
+    others: dict[str, Mapping[str, float]] = {
+        SEASONAL_NAIVE: summary(asked, collections, naive),
+        "SimpleRNN": summary(asked, collections, textbook[..., 0]),
+        **kept,
+    }
+    if RIVAL in kept:
+        rival = kept[RIVAL]["mase"]
+        ours, *beside = ({**each, "mase_saved": 1 - each["mase"] / rival} for each in (ours, *others.values()))
+        others = dict(zip(others, beside, strict=True))
+    return [
+        Metric(
+            name=name,
+            value=value,
+            dataset=collected.dataset,
+            split=collected.split,
+            baselines={other: figures[name] for other, figures in others.items() if name in figures},
+        )
+        for name, value in ours.items()
+    ]

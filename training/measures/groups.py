@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.tensors import Array
-from training.data.event_log import Group
-from training.measures.ranking import History
+from training.data.event_log import Group, History
 
 Ranks = npt.NDArray[np.int64]
 NONE = -1

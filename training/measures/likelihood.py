@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from app.repository.manifest import Metric
-from training.data.fashion_mnist import SIZE, Pictures, batches
+from training.data.fashion_mnist import SIZE, Pictures, loader
 from training.networks.picture_vae import PictureVAE
 from training.seeds import seeded
 
@@ -42,7 +42,7 @@ def measure_codes(network: PictureVAE, garments: Pictures, seed: int, latent: in
     """The bound, and what is lost of pictures in `latent` numbers, beside principal components of each class."""
     bounds, errors = [], []
     with seeded(seed):
-        for pixels, classes in batches(garments, BATCH_SIZE):
+        for pixels, classes in loader(garments, BATCH_SIZE):
             shown = dequantised(pixels)
             bounds.append(torch.stack([network(shown, classes) for _ in range(DRAWS)]).mean(0))
             again = network.decode(network.encode(shown, classes).mean, classes)

@@ -9,13 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.tensors import Array
-
-History = Sequence[int]
-
-
-def leave_last_out(histories: Sequence[History]) -> tuple[list[History], list[int]]:
-    """Each history without its last item, and these last items. Twice applied it makes a validation split."""
-    return [history[:-1] for history in histories], [history[-1] for history in histories]
+from training.data.event_log import History
 
 
 def target_ranks(scores: Array, histories: Sequence[History], targets: Sequence[int]) -> npt.NDArray[np.int64]:

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 
 from app.repository.manifest import Metric
+from app.tasks.labels import softmax
+from app.tensors import Array
 from training.data.reading import Scores
 from training.data.sentiment import NEGATIVE, NEUTRAL, POSITIVE
 from training.data.sentiment_texts import MACRO, Texts
+from training.measures.calibration import expected_calibration_error
 
 MEASURES = ("accuracy_3class", "accuracy_pos_neg")
 
@@ -54,3 +57,25 @@ def quality(
             yield Metric(name=f"{measure}_of_{other}", value=value, dataset=mean, split=split)
         agree = float((scores[shipped].argmax(1) == scores[other].argmax(1)).mean())
         yield Metric(name=f"agreement_with_{other}", value=round(agree, 4), dataset="all texts", split=split)
+
+
+def calibration(test: pd.DataFrame, scores: Scores, temperature: float) -> list[Metric]:
+    """The expected calibration error as shipped and, as its baseline, of what the network said before."""
+    truth = test.label.to_numpy()
+    after = expected_calibration_error(softmax_rows(scores), truth)
+    before = expected_calibration_error(softmax_rows(scores * temperature), truth)
+    split = f"test, {len(test):,} texts"
+    return [
+        Metric(
+            name="expected_calibration_error",
+            value=round(after, 4),
+            dataset="all texts",
+            split=split,
+            baselines={"without temperature": round(before, 4)},
+        ),
+        Metric(name="temperature", value=round(temperature, 4), dataset="all texts", split="validation"),
+    ]
+
+
+def softmax_rows(scores: Scores) -> Array:
+    return np.stack([softmax(row) for row in scores])

@@ -13,7 +13,7 @@ import torch
 from training.baselines.class_pca import ClassPCA
 from training.card import plots
 from training.card.prose import Prose
-from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, batches, garments_for
+from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, garments_for, loader
 from training.loop.adversarial import AdversarialTraining
 from training.loop.fit import LearningCurve, fit
 from training.measures.samples import (
@@ -27,7 +27,7 @@ from training.measures.samples import (
 from training.networks.picture_gan import Critic, Generator, Sampler
 from training.recipe import Draft, Recipe, Run
 from training.recipes import fashion_vae
-from training.recipes.painters import draft, export
+from training.recipes.painters import export_painter, painter_draft
 
 PROSE = Prose(__name__)
 EPOCHS, BATCH_SIZE = 4, 64
@@ -47,13 +47,13 @@ def make(known: tuple[FashionMnist, Path, Path], run: Run) -> Draft:
     """Train on 54,000 pictures, choose the epoch on 6,000, judge as many samples as there are pictures in the test."""
     garments, judge, vae = known
     generator, curve = learn(garments, judge, run)
-    graph = export(Sampler(generator).eval(), LATENT, run.workdir / "model.onnx")
+    graph = export_painter(Sampler(generator).eval(), LATENT, run.workdir / "model.onnx")
     classes = garments.test.classes
     baselines = {
         VAE: paint(vae, fashion_vae.LATENT, classes, run.seed),
         fashion_vae.BASELINE: ClassPCA(garments.train, fashion_vae.LATENT, run.seed).paint(classes, run.seed),
     }
-    return draft(
+    return painter_draft(
         graph,
         LATENT,
         description="a conditional generative adversarial network",
@@ -70,11 +70,11 @@ def learn(garments: FashionMnist, judge: Path, run: Run) -> tuple[Generator, Lea
     module = AdversarialTraining(Generator(len(LABELS), LATENT), Critic(len(LABELS)), judge)
     curve = fit(
         module,
-        batches(garments.train, BATCH_SIZE, shuffled=True),
+        loader(garments.train, BATCH_SIZE, shuffled=True),
         run,
         epochs=2 if run.tiny else EPOCHS,
         name="gan",
-        validation=batches(garments.validation, BATCH_SIZE),
+        validation=loader(garments.validation, BATCH_SIZE),
         monitor="validation_distance",
         clip=None,
     )

@@ -23,7 +23,7 @@ from training.baselines.garments import garment_baselines
 from training.card import plots
 from training.card.intervals import HEADING, intervals_table
 from training.card.prose import Prose
-from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, Scores, batches, garments_for
+from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, Scores, garments_for, loader
 from training.data.labels import write_labels
 from training.graphs.export import exported
 from training.loop.fit import LearningCurve, fit
@@ -38,7 +38,6 @@ from training.recipe import Draft, Example, HeldOut, Recipe, Run
 PROSE = Prose(__name__)
 # Common values, not searched for; the temperature is set on the 6,000 validation pictures.
 EPOCHS, BATCH_SIZE = 36, 256
-
 EXPLAINED_PICTURES = 100
 TOLERANCE = 1e-3
 
@@ -57,6 +56,7 @@ def make(garments: FashionMnist, run: Run) -> Draft:
     answers, truth = probabilities(graph.path, garments.test), garments.test.classes
     uncalibrated = torch.from_numpy(logits(network, garments.test)).softmax(1).numpy()
     beside = garment_baselines(garments, run)
+    mean = f"Answers are the mean over a picture and its mirror image, calibrated by the temperature {temperature:.3f}."
     return Draft(
         description="Tells which of ten kinds of garment a picture shows: a small residual network on Fashion-MNIST.",
         licence="MIT",
@@ -87,17 +87,7 @@ def make(garments: FashionMnist, run: Run) -> Draft:
         },
         sections={HEADING: sureness(answers, beside, truth)},
         limits=PROSE.items("Limits", size=SIZE),
-        notes=" ".join(
-            filter(
-                None,
-                [
-                    "Answers are the mean over a picture and its mirror image, calibrated by the temperature "
-                    f"{temperature:.3f}.",
-                    cannot_be_calibrated(*chosen_by),
-                    PROSE.text("Notes"),
-                ],
-            )
-        ),
+        notes=" ".join(filter(None, [mean, cannot_be_calibrated(*chosen_by), PROSE.text("Notes")])),
     )
 
 
@@ -106,11 +96,11 @@ def learn(garments: FashionMnist, run: Run) -> tuple[PictureResNet, LearningCurv
     network = PictureResNet(len(LABELS))
     curve = fit(
         GarmentTraining(network),
-        batches(garments.train, BATCH_SIZE, shuffled=True),
+        loader(garments.train, BATCH_SIZE, shuffled=True),
         run,
         epochs=2 if run.tiny else EPOCHS,
         name="resnet",
-        validation=batches(garments.validation, BATCH_SIZE),
+        validation=loader(garments.validation, BATCH_SIZE),
         clip=None,
     )
     return network, curve
@@ -119,7 +109,7 @@ def learn(garments: FashionMnist, run: Run) -> tuple[PictureResNet, LearningCurv
 @torch.inference_mode()
 def logits(network: PictureResNet, pictures: Pictures) -> npt.NDArray[np.float32]:
     return np.concatenate(
-        [mirrored_mean(network, normalised(pixels)).numpy() for pixels, _ in batches(pictures, BATCH_SIZE)]
+        [mirrored_mean(network, normalised(pixels)).numpy() for pixels, _ in loader(pictures, BATCH_SIZE)]
     )
 
 

@@ -13,14 +13,14 @@ import torch
 from training.baselines.class_pca import ClassPCA
 from training.card import plots
 from training.card.prose import Prose
-from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, batches, garments_for
+from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, garments_for, loader
 from training.loop.fit import LearningCurve, fit
 from training.loop.variational import VariationalTraining, code_moments
 from training.measures.likelihood import dequantised, measure_codes
 from training.measures.samples import Judge, measure_samples, newest_graph, paint, published
 from training.networks.picture_vae import PictureVAE, Sampler
 from training.recipe import Draft, Recipe, Run
-from training.recipes.painters import draft, export
+from training.recipes.painters import export_painter, painter_draft
 from training.seeds import seeded
 
 PROSE = Prose(__name__)
@@ -43,9 +43,9 @@ def make(known: tuple[FashionMnist, Path], run: Run) -> Draft:
     garments, judge = known
     network, curve = learn(garments, run)
     sampler = Sampler(network, *code_moments(network, garments.train, run.seed)).eval()
-    graph = export(sampler, LATENT, run.workdir / "model.onnx")
+    graph = export_painter(sampler, LATENT, run.workdir / "model.onnx")
     baseline = ClassPCA(garments.train, LATENT, run.seed)
-    return draft(
+    return painter_draft(
         graph,
         LATENT,
         description="a conditional variational autoencoder",
@@ -70,11 +70,11 @@ def learn(garments: FashionMnist, run: Run) -> tuple[PictureVAE, LearningCurve]:
     network = PictureVAE(len(LABELS), LATENT)
     curve = fit(
         VariationalTraining(network),
-        batches(garments.train, BATCH_SIZE, shuffled=True),
+        loader(garments.train, BATCH_SIZE, shuffled=True),
         run,
         epochs=2 if run.tiny else EPOCHS,
         name="vae",
-        validation=batches(garments.validation, BATCH_SIZE),
+        validation=loader(garments.validation, BATCH_SIZE),
         clip=None,
     )
     return network, curve

@@ -26,7 +26,7 @@ NOTES = (
 )
 
 
-def export(sampler: nn.Module, latent: int, path: Path) -> Exported:
+def export_painter(sampler: nn.Module, latent: int, path: Path) -> Exported:
     """`sampler` as a graph at `path`. Raises TrainingError if it paints otherwise.
 
     Inputs: `noise`, fp32 [batch, latent], and `class`, int64 [batch]. Output: `image`, uint8 [batch, SIZE, SIZE, 1].
@@ -37,7 +37,7 @@ def export(sampler: nn.Module, latent: int, path: Path) -> Exported:
     return exported(sampler, batch, path, ["image"], tolerance=1)  # level of 255
 
 
-def draft(
+def painter_draft(
     graph: Exported,
     latent: int,
     *,

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from app.tasks.text_classification import TextClassification
 from training.baselines.sentiment import frozen_minilm_scores, lstm_scores, majority_scores, tfidf_scores, vader_scores
+from training.card.prose import Prose
 from training.data.minilm import load_bert
 from training.data.reading import Scores
 from training.data.sentiment import LABELS
@@ -27,36 +28,19 @@ from training.loop.fit import LearningCurve, fit
 from training.measures.verdict import MAJORITY
 from training.networks.minilm import TextClassifier
 from training.recipe import Draft, Recipe, Run
-from training.recipes.sentiment import held_out, load_task, make_draft
+from training.recipes.sentiment import held_out, load_task, sentiment_draft
 
 EPOCHS = 4
 
-NOTES = (
-    f"{EPOCHS} epochs; raters' means, stars and votes as soft targets; besides, the entries of VADER's lexicon and "
-    "tweets reworded with them, so the network learned from VADER's words and rules and is compared with VADER all the "
-    "same. The settings of version 1 were chosen on the validation split; what changed since (size of a batch, "
-    "learning rate, shares of the domains, the lexicon) was not tuned. None was chosen on the test split. The LSTM "
-    "learned from as many epochs of the same texts without the lexicon, the model of frozen MiniLM from at most 2,000 "
-    "texts of a domain."
-)
-
-OWN_NOTES = (
-    f"{EPOCHS} epochs of texts of one's own, with the settings that were found for the packaged ones; every label was "
-    "taken as certain. The LSTM learned from as many epochs of the same texts, the model of frozen MiniLM from at most "
-    "2,000 texts of a domain."
-)
-
-GIVEN_NOTES = (
-    "The weights were given, and only judged here, on the packaged texts; what they learned from is not known. The "
-    "LSTM learned from the packaged texts, the model of frozen MiniLM from at most 2,000 texts of a domain."
-)
+PROSE = Prose(__name__)
 
 
 def make(texts: Texts, run: Run) -> Draft:
     task = load_task(run)
     network, curve = fine_tune(task, texts, run)
     save_file(network.state_dict(), run.workdir / WEIGHTS)
-    return make_draft(
+    notes = "Notes of given weights" if texts.weights else "Notes of own texts" if texts.is_own else "Notes"
+    return sentiment_draft(
         task,
         network,
         curve,
@@ -65,7 +49,7 @@ def make(texts: Texts, run: Run) -> Draft:
         run,
         description=f"Sentiment of English {texts.kind}: negative, neutral or positive. MiniLM-L6 "
         f"{'with given weights' if texts.weights else f'fine-tuned on {texts.breadth}'}, with int8 weights.",
-        notes=GIVEN_NOTES if texts.weights else f"{OWN_NOTES} {say(texts.remarks)}" if texts.is_own else NOTES,
+        notes=f"{PROSE.text(notes, epochs=EPOCHS)} {say(texts.remarks)}".rstrip(),
     )
 
 

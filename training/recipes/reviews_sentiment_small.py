@@ -24,7 +24,15 @@ from training.measures.verdict import MAJORITY
 from training.networks.minilm import TextClassifier
 from training.recipe import Draft, Recipe, Run
 from training.recipes.reviews_sentiment import fine_tune
-from training.recipes.sentiment import SHIPPED, VERIFIED_TEXTS, held_out, load_task, make_draft, measure, typical
+from training.recipes.sentiment import (
+    SHIPPED,
+    VERIFIED_TEXTS,
+    held_out,
+    judge_variants,
+    load_task,
+    sentiment_draft,
+    typical,
+)
 
 EPOCHS = 4
 LAYERS = (0, 5)  # of the teacher, from which the student's start
@@ -39,8 +47,8 @@ def make(texts: Texts, run: Run) -> Draft:
     student, curve = distil(task, teacher, texts, run)
     folder.mkdir(exist_ok=True)
     files, _ = export_classifier(task, teacher, texts.test.text[:VERIFIED_TEXTS], typical(texts), folder)
-    taught = measure(task, files, texts.test.text, [SHIPPED])[SHIPPED]
-    return make_draft(
+    taught = judge_variants(task, files, texts.test.text, [SHIPPED])[SHIPPED]
+    return sentiment_draft(
         task,
         student,
         curve,

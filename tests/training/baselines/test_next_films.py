@@ -6,7 +6,7 @@ import pytest
 
 from app.tensors import Array
 from training.baselines import next_films
-from training.measures.ranking import History
+from training.data.event_log import History
 from training.networks.matching import Embeddings, NeuMF
 from training.recipe import Run
 

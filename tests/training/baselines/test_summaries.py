@@ -11,7 +11,7 @@ from app.tensors import Tensors
 from training.baselines import summaries
 from training.baselines.summaries import Embeddings, Read
 from training.baselines.summarizer import CONFIG, NAME, SPLIT, measured, settings
-from training.baselines.table import read_table
+from training.baselines.table import kept_table
 from training.data.summarized_texts import DATA_SHA256
 from training.errors import TrainingError
 
@@ -91,6 +91,6 @@ def test_of_configurations_that_lose_nothing_on_news_the_best_elsewhere_is_chose
 
 
 def test_the_committed_table_is_of_the_recipes_texts_and_settings() -> None:
-    table = read_table(NAME, data_sha256=DATA_SHA256, split=SPLIT)
+    table = kept_table(NAME, data_sha256=DATA_SHA256, split=SPLIT)
     assert table.settings[NAME] == settings(CONFIG)
     assert measured() == table

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from training.baselines.table import FOLDER, Table, read_table, write_table
+from training.baselines.table import FOLDER, Table, kept_table, write_table
 from training.errors import TrainingError
 
 TABLE = Table(
@@ -16,7 +16,7 @@ TABLE = Table(
 
 def test_a_written_table_is_read_as_it_was(tmp_path: Path) -> None:
     write_table("films", TABLE, tmp_path)
-    assert read_table("films", data_sha256="5" * 64, split="the last", folder=tmp_path) == TABLE
+    assert kept_table("films", data_sha256="5" * 64, split="the last", folder=tmp_path) == TABLE
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_a_table_of_something_else_is_refused_with_the_command_that_measures_ane
 ) -> None:
     write_table("films", TABLE, tmp_path)
     with pytest.raises(TrainingError, match=r"python -m training\.baselines films"):
-        read_table("films", data_sha256=data, split=split, folder=tmp_path)
+        kept_table("films", data_sha256=data, split=split, folder=tmp_path)
 
 
 def test_a_metric_has_the_value_of_every_baseline_that_was_measured_by_it() -> None:

@@ -9,14 +9,14 @@ import pytest
 from training.data import fashion_mnist
 from training.data.fashion_mnist import (
     LABELS,
-    batches,
     digest,
     garments_for,
     load_fashion_mnist,
+    loader,
     read_idx,
     tiny_fashion_mnist,
-    write_labels,
 )
+from training.data.labels import write_labels
 from training.errors import TrainingError
 from training.recipe import Run
 
@@ -129,10 +129,10 @@ def test_tiny_pictures_have_every_class_in_every_split() -> None:
 
 def test_batches_hold_every_picture_in_order_unless_they_are_shuffled() -> None:
     test = tiny_fashion_mnist().test
-    found = np.concatenate([classes.numpy() for _, classes in batches(test, 16)])
+    found = np.concatenate([classes.numpy() for _, classes in loader(test, 16)])
     assert found.tolist() == test.classes.tolist()
-    assert [len(classes) for _, classes in batches(test, 16, shuffled=True)] == [16, 16]
+    assert [len(classes) for _, classes in loader(test, 16, shuffled=True)] == [16, 16]
 
 
 def test_labels_are_written_as_the_service_reads_them(tmp_path: Path) -> None:
-    assert json.loads(write_labels(tmp_path / "labels.json").read_text()) == list(LABELS)
+    assert json.loads(write_labels(LABELS, tmp_path / "labels.json").read_text()) == list(LABELS)

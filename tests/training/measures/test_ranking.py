@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from training.measures.ranking import hit_rate, leave_last_out, ndcg, target_ranks
+from training.data.event_log import leave_last_out
+from training.measures.ranking import hit_rate, ndcg, target_ranks
 
 
 def test_leaving_the_last_out_twice_leaks_nothing() -> None:

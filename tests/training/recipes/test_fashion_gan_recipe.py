@@ -22,7 +22,7 @@ from app.tasks.image_classification import from_base64
 from app.tasks.view import View, predict_json
 from app.tensors import Session
 from training.build import build
-from training.data.fashion_mnist import LABELS, batches, tiny_fashion_mnist
+from training.data.fashion_mnist import LABELS, loader, tiny_fashion_mnist
 from training.errors import TrainingError
 from training.loop.adversarial import AdversarialTraining
 from training.loop.fit import fit
@@ -31,7 +31,7 @@ from training.networks.picture_gan import Critic, Generator, Sampler
 from training.recipe import Run
 from training.recipes import fashion_gan as recipe
 from training.recipes import fashion_mnist, fashion_vae
-from training.recipes.painters import export
+from training.recipes.painters import export_painter
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_the_card_compares_samples_with_those_of_the_autoencoder_and_of_principa
 def test_the_exported_graph_paints_what_torch_paints(tmp_path: Path) -> None:
     torch.manual_seed(0)
     sampler = Sampler(Generator(len(LABELS), recipe.LATENT, width=16)).eval()
-    graph = export(sampler, recipe.LATENT, tmp_path / "model.onnx")
+    graph = export_painter(sampler, recipe.LATENT, tmp_path / "model.onnx")
     assert max(graph.verification.batch_1, graph.verification.batch_n) <= 1
     noise, classes = torch.randn(5, recipe.LATENT), torch.tensor([9, 0, 3, 3, 1])
     (found,) = ort.InferenceSession(graph.path, providers=["CPUExecutionProvider"]).run(
@@ -144,7 +144,7 @@ class Interrupted(AdversarialTraining):
 
 
 def train(module: AdversarialTraining, run: Run) -> dict[str, Tensor]:
-    curve = fit(module, batches(tiny_fashion_mnist().train, 10, shuffled=True), run, epochs=3, name="gan", clip=None)
+    curve = fit(module, loader(tiny_fashion_mnist().train, 10, shuffled=True), run, epochs=3, name="gan", clip=None)
     assert [row["epoch"] for row in curve.rows] == [1, 2, 3]
     return module.state_dict()
 

@@ -18,9 +18,11 @@ from app.tasks.catalogue import CatalogueItem
 from app.tasks.recommendation import Recommendation, RecommendationConfig, RecommendationKernel
 from app.tasks.view import predict_json
 from training.build import build
-from training.data.event_log import PADDING, EventLog
+from training.data import events
+from training.data.event_log import PADDING, EventLog, leave_last_out
+from training.data.events import judged
 from training.loop.next_event import BATCH_SIZE, score
-from training.measures.ranking import hit_rate, leave_last_out, target_ranks
+from training.measures.ranking import hit_rate, target_ranks
 from training.recipe import Run
 from training.recipes import movielens_recommender as recipe
 
@@ -55,17 +57,17 @@ def test_a_batch_in_which_nothing_follows_anything_leaves_the_loss_a_number(tmp_
 
 
 def test_of_many_people_the_same_few_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "MOST_JUDGED", 5)
-    assert list(recipe.judged(5)) == [0, 1, 2, 3, 4]
-    few = recipe.judged(100)
-    assert (len(set(few)), list(few)) == (5, sorted(recipe.judged(100)))
+    monkeypatch.setattr(events, "MOST_JUDGED", 5)
+    assert list(judged(5)) == [0, 1, 2, 3, 4]
+    few = judged(100)
+    assert (len(set(few)), list(few)) == (5, sorted(judged(100)))
     assert max(few) > 5
 
 
 def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     half = np.arange(40) < 20
     people = replace(ring(40), groups={"women": half, "men": ~half, "nobody": half & ~half})
-    monkeypatch.setattr(recipe, "load_movielens", lambda: people)
+    monkeypatch.setattr(events, "load_movielens", lambda: people)
     monkeypatch.setattr("training.card.groups.FEW", 20)
     workdir = tmp_path / "work"
     workdir.mkdir()
@@ -96,7 +98,7 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch
 
 
 def test_a_resumed_run_is_judged_as_one_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "load_movielens", lambda: ring(40))
+    monkeypatch.setattr(events, "load_movielens", lambda: ring(40))
     (tmp_path / "work").mkdir()
     once = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True), tmp_path / "models")
     leave_only_fits(tmp_path / "work")
@@ -123,7 +125,7 @@ def of_the_shop(shop: Path) -> tuple[Manifest, Path]:
     workdir = shop.parent / "work"
     workdir.mkdir()
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(recipe, "MOST_JUDGED", 12)
+        monkeypatch.setattr(events, "MOST_JUDGED", 12)
         manifest = build(recipe.RECIPE, Run(workdir, tiny=True, source=str(shop)), shop.parent / "models")
     return manifest, shop.parent / "models" / manifest.name / "1"
 

@@ -22,9 +22,10 @@ from training.build import build
 from training.data import minilm
 from training.data.reading import encode
 from training.errors import TrainingError
+from training.measures.sentiment import softmax_rows
 from training.recipe import Run
 from training.recipes.reviews_sentiment import RECIPE, WEIGHTS
-from training.recipes.sentiment import EXAMPLES, softmax_rows
+from training.recipes.sentiment import PROSE
 
 TEXTS = ["good", "what a good film " * 20, "the parcel was late and nobody answered"]
 
@@ -81,7 +82,7 @@ def test_every_figure_it_must_reach_is_measured_beside_its_baselines(manifest: M
 
 
 def test_golden_examples_answer_all_three_labels(manifest: Manifest) -> None:
-    assert [golden.input["text"] for golden in manifest.golden] == list(EXAMPLES)
+    assert [golden.input["text"] for golden in manifest.golden] == PROSE.items("Examples")
     for golden in manifest.golden:
         assert sorted(one["label"] for one in golden.output) == ["negative", "neutral", "positive"]
 

@@ -166,4 +166,4 @@ def test_texts_without_letters_are_no_copies_of_each_other() -> None:
 def test_too_few_texts_of_ones_own_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\n很好,positive\n很差,negative\n", encoding="utf-8")
     with pytest.raises(TrainingError, match="too few texts: 2 without near duplicates"):
-        RECIPE.make(Run(tmp_path, source=str(tmp_path)))
+        RECIPE.load(Run(tmp_path, source=str(tmp_path)))

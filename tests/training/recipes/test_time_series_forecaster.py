@@ -12,9 +12,14 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks.time_series_forecasting import AIRLINE_PASSENGERS
 from app.tasks.view import predict_json
 from training.build import build
-from training.data.monthly_series import Series
-from training.data.origins import HORIZON, questions
+from training.card.forecasts import pictured
+from training.data import collected_series
+from training.data.collected_series import GIVEN_SPLIT
+from training.data.month_windows import CONFIG, LEAST_FOLLOWING, MOST_WINDOWS, QUANTILES, TASK, Windows
+from training.data.monthly_series import SOURCE, Series
+from training.data.origins import HORIZON, TEST_ORIGINS, questions
 from training.errors import TrainingError
+from training.loop.next_months import answer, learn_forecaster
 from training.recipe import Run
 from training.recipes import time_series_forecaster as recipe
 
@@ -32,9 +37,9 @@ def waves(count: int = 12, months: int = 120) -> list[Series]:
 
 def test_a_window_is_on_the_scale_of_its_past_and_weighs_nothing_where_nothing_follows() -> None:
     history = np.arange(100.0)
-    values, is_known, following, weight = (column.numpy() for column in recipe.Windows([history], 0).columns)
-    assert is_known.sum(1).min() >= recipe.CONFIG.min_history
-    assert ((weight > 0).sum(1) >= recipe.LEAST_FOLLOWING).all()
+    values, is_known, following, weight = (column.numpy() for column in Windows([history], 0).columns)
+    assert is_known.sum(1).min() >= CONFIG.min_history
+    assert ((weight > 0).sum(1) >= LEAST_FOLLOWING).all()
     step = values[:, -1] - values[:, -2]
     np.testing.assert_allclose(following[:, 0] - values[:, -1], step, rtol=1e-3)
     assert (following[weight == 0] == 0).all()
@@ -42,33 +47,33 @@ def test_a_window_is_on_the_scale_of_its_past_and_weighs_nothing_where_nothing_f
 
 def test_a_very_long_series_weighs_no_more_than_a_long_one() -> None:
     random = np.random.default_rng(1)
-    lengths = (recipe.MOST_WINDOWS + 29, 600)
-    windows = recipe.Windows([random.normal(size=length) for length in lengths], 0)
-    count = len(recipe.Windows([random.normal(size=lengths[0])], 0))
+    lengths = (MOST_WINDOWS + 29, 600)
+    windows = Windows([random.normal(size=length) for length in lengths], 0)
+    count = len(Windows([random.normal(size=lengths[0])], 0))
     weight = windows.columns[-1].sum(1)
     assert weight.mean() == pytest.approx(1)
     assert (weight[:count].sum() / weight.sum()).item() == pytest.approx(0.5, abs=0.12)
 
 
 def test_a_series_that_never_changes_teaches_nothing_and_breaks_nothing() -> None:
-    windows = recipe.Windows([np.full(90, 3.0), np.arange(90.0)], 0)
+    windows = Windows([np.full(90, 3.0), np.arange(90.0)], 0)
     assert torch.isfinite(windows.columns[2]).all()
 
 
 def test_the_network_learns_a_pattern_that_comes_again(tmp_path: Path) -> None:
     series = [one.values for one in waves(30)]
-    windows = recipe.Windows([values[:-24] for values in series], 0)
-    network, curve = recipe.learn(windows, Run(tmp_path, tiny=True))
+    windows = Windows([values[:-24] for values in series], 0)
+    network, curve = learn_forecaster(windows, Run(tmp_path, tiny=True))
     assert len(curve.rows) == 1
     asked = questions(series, (24,))
-    found = recipe.answer(network, asked)
-    assert found.shape == (30, HORIZON, len(recipe.QUANTILES))
+    found = answer(network, asked)
+    assert found.shape == (30, HORIZON, len(QUANTILES))
     assert np.isfinite(found).all()
     assert (np.diff(found, axis=-1) >= -1e-9 * np.abs(found[..., 1:])).all()
 
 
 def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "load_monthly_series", waves)
+    monkeypatch.setattr(collected_series, "load_monthly_series", waves)
     workdir = tmp_path / "work"
     workdir.mkdir()
     manifest = build(recipe.RECIPE, Run(workdir, seed=0, tiny=True), tmp_path / "models")
@@ -88,11 +93,11 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch
     assert "trained on the M1, M3 and tourism competitions" in manifest.description
     assert metrics["mase"].dataset == "12 monthly series of M1, M3 and the tourism competition"
     assert manifest.provenance
-    assert [source.sha256 for source in manifest.provenance.sources] == [recipe.SOURCE.sha256]
+    assert [source.sha256 for source in manifest.provenance.sources] == [SOURCE.sha256]
 
 
 def test_a_resumed_run_is_judged_as_one_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "load_monthly_series", waves)
+    monkeypatch.setattr(collected_series, "load_monthly_series", waves)
     (tmp_path / "work").mkdir()
     once = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True), tmp_path / "models")
     leave_only_fits(tmp_path / "work")
@@ -150,7 +155,7 @@ def test_a_version_of_ones_own_series_says_what_is_true_of_them(
         assert of_others not in manifest.model_dump_json()
         assert of_others not in card
 
-    task = recipe.TASK
+    task = TASK
     sessions = {"model": load_onnx(version / manifest.graphs["model"], RuntimeOptions(device="cpu"))}
     assert len(manifest.golden) == 3
     for golden in manifest.golden:
@@ -167,25 +172,25 @@ def test_a_test_of_twelve_months_that_is_given_is_what_it_is_measured_on(tmp_pat
         (own / f"{name}.csv").write_text("\n".join([head, *chosen]), encoding="utf-8")
     (tmp_path / "work").mkdir()
     manifest = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True, source=str(own)), tmp_path / "models")
-    assert {metric.split for metric in manifest.metrics} == {recipe.GIVEN_SPLIT}
+    assert {metric.split for metric in manifest.metrics} == {GIVEN_SPLIT}
     assert all(0 < metric.value < 10 for metric in manifest.metrics)
     assert manifest.provenance
     assert "The test split is as given." in manifest.provenance.notes
 
 
 def test_a_single_series_is_enough_for_a_picture() -> None:
-    asked = questions([waves(1)[0].values], recipe.TEST_ORIGINS)
-    found = np.zeros((len(asked), HORIZON, len(recipe.QUANTILES)))
-    assert len(recipe.pictured(asked, found, 0)) == 3
+    asked = questions([waves(1)[0].values], TEST_ORIGINS)
+    found = np.zeros((len(asked), HORIZON, len(QUANTILES)))
+    assert len(pictured(asked, found, 0)) == 3
 
 
 def test_what_is_wrong_with_ones_own_series_is_said_before_anything_is_learned(tmp_path: Path, shop: Path) -> None:
     lines = (shop / "sales.csv").read_text(encoding="utf-8").splitlines()
     (tmp_path / "sales.csv").write_text("\n".join(lines[:20] + lines[21:]), encoding="utf-8")
     with pytest.raises(TrainingError, match=r"line 21: the month before this one is missing .* \('2016-08'\)$"):
-        recipe.make(Run(tmp_path, tiny=True, source=str(tmp_path)))
+        recipe.RECIPE.load(Run(tmp_path, tiny=True, source=str(tmp_path)))
 
 
 def test_series_that_begin_to_change_too_late_teach_nothing() -> None:
     with pytest.raises(TrainingError, match="there is nothing to learn"):
-        recipe.Windows([np.array([7.0] * 43 + [1.0, 2.0, 3.0, 4.0, 5.0])], 0)
+        Windows([np.array([7.0] * 43 + [1.0, 2.0, 3.0, 4.0, 5.0])], 0)
