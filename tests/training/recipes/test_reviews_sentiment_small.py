@@ -37,8 +37,7 @@ def test_a_student_starts_from_layers_of_its_teacher_and_shares_no_weights(teach
 
 def test_a_source_with_neither_weights_nor_texts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"has no \*\.csv or \*\.parquet with the columns text, label"):
-        run = Run(tmp_path, tiny=True, source=str(tmp_path))
-        RECIPE.make(RECIPE.load(run), run)
+        RECIPE.load(Run(tmp_path, tiny=True, source=str(tmp_path)))
 
 
 def test_a_student_stands_beside_its_teacher(teacher: TextClassifier, tmp_path: Path) -> None:
