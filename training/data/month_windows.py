@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 
 from app.tasks.time_series_forecasting import (
     ForecastingConfig,
+    ForecastingKernel,
     ForecastParameters,
     Scale,
     SeriesInput,
@@ -25,7 +26,7 @@ CONFIG = ForecastingConfig(
 )
 
 
-TASK = TimeSeriesForecasting(CONFIG, {})
+TASK = TimeSeriesForecasting(ForecastingKernel(CONFIG, {}))
 KEPT = 0.35  # of all windows: neighbours differ by one month
 SHORTENED = 0.3  # of the windows lose a part of their past, so that short series are known, too
 MOST_WINDOWS = 60  # of a series, that count in full; more share the weight of these
@@ -88,5 +89,5 @@ def prepare(known: Array) -> tuple[Tensors | None, Scale]:
 
 
 def batch_of(asked: Sequence[Question]) -> Tensors:
-    rows = [prepare(question.known)[0] or TASK.probe(1) for question in asked]  # a still series reads nothing
-    return TASK.collate(rows)
+    rows = [prepare(question.known)[0] or TASK.kernel.probe(1) for question in asked]  # a still series reads nothing
+    return TASK.kernel.collate(rows)

@@ -44,10 +44,10 @@ def export_classifier(
 
     The scales of the int8 graph are those of `typical` texts.
     """
-    batch = task.collate(encode(task, texts))
+    batch = task.kernel.collate(encode(task, texts))
     graph = write_bert(network.bert, network.head, workdir / "fp32.onnx", Fp32Products())
     fp32 = proven(network, graph, batch, tolerance=LARGEST_DIFFERENCE)
-    ranges = input_ranges(network.bert, (task.collate([row]) for row in encode(task, typical)))
+    ranges = input_ranges(network.bert, (task.kernel.collate([row]) for row in encode(task, typical)))
     int8 = write_bert(network.bert, network.head, workdir / "model.onnx", Int8Products(ranges))
     inputs = [torch.from_numpy(array) for array in batch.values()]
     varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=2, max=minilm.MAX_TOKENS)}
@@ -79,18 +79,18 @@ def open_variant(name: str, files: Mapping[str, Path]) -> dict[str, Session]:
 
 def infer(task: TextClassification, sessions: Mapping[str, Session], texts: Iterable[str]) -> Scores:
     """Logits [texts, labels], in batches of similar length."""
-    return answers(task, texts, lambda batch: task.forward(sessions, batch)["logits"])
+    return answers(task, texts, lambda batch: task.kernel.forward(sessions, batch)["logits"])
 
 
 def latencies_ms(task: TextClassification, sessions: Mapping[str, Session], runs: int = TIMED_RUNS) -> dict[int, float]:
     """The least time of one text on one thread, of so many runs, by its length in tokens."""
     found = {}
     for length in LENGTHS:
-        batch = task.collate([task.probe(length)])
+        batch = task.kernel.collate([task.kernel.probe(length)])
         times = []
         for _ in range(runs):
             started = time.perf_counter()
-            task.forward(sessions, batch)
+            task.kernel.forward(sessions, batch)
             times.append(time.perf_counter() - started)
         found[length] = 1e3 * min(times)
     return found

@@ -31,7 +31,7 @@ def sentence_rows(task: Summarization, articles: Sequence[str]) -> list[Tensors]
 def export_sentences(task: Summarization, network: SentenceEncoder, rows: Sequence[Tensors], workdir: Path) -> Exported:
     """The graph of `network`, proven equal to it on `rows`. Raises TrainingError."""
     graph = write_bert(network.bert, None, workdir / "model.onnx", Fp32Products())
-    batch = task.collate(rows)
+    batch = task.kernel.collate(rows)
     return proven(network, graph, {name: batch[name] for name in INPUTS}, tolerance=LARGEST_DIFFERENCE)
 
 
@@ -40,7 +40,7 @@ def smallest_cosine(task: Summarization, network: SentenceEncoder, graph: Path, 
     session = load_onnx(graph, RuntimeOptions(device="cpu"))
     smallest = 1.0
     for row in rows:
-        batch = task.collate([row])
+        batch = task.kernel.collate([row])
         with torch.inference_mode():
             expected = network(*(torch.from_numpy(batch[name]) for name in INPUTS)).numpy()
         smallest = min(smallest, float(np.sum(expected * session.run(batch)["embedding"])))

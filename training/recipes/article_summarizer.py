@@ -5,7 +5,7 @@ puts another BERT into its place, such as one of sentence-transformers.
 """
 
 from app.repository.manifest import Metric
-from app.tasks.summarization import Summarization
+from app.tasks.summarization import Summarization, SummarizationKernel
 from training.baselines.summarizer import CONFIG, KINDS, NAME, bars, beside_the_best, measured, quality
 from training.card import plots
 from training.card.prose import Prose
@@ -25,7 +25,7 @@ def load(run: Run) -> Encoder:
 
 def make(encoder: Encoder, run: Run) -> Draft:
     figures = measured() if encoder.is_packaged else None
-    task = Summarization(CONFIG, {CONFIG.tokenizer: encoder.tokenizer})
+    task = Summarization(SummarizationKernel(CONFIG, {CONFIG.tokenizer: encoder.tokenizer}))
     rows = sentence_rows(task, [ARTICLE, CHINESE_ARTICLE])
     network = SentenceEncoder(encoder.load())
     graph = export_sentences(task, network, rows, run.workdir)

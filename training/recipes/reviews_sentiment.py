@@ -101,7 +101,7 @@ def baselines(task: TextClassification, texts: Texts, run: Run) -> dict[str, Sco
 
 RECIPE = Recipe(
     name="reviews-sentiment",
-    task=TextClassification.name,
+    task=TextClassification.contract.name,
     load=load_texts,
     make=make,
     held_out=held_out,

@@ -93,7 +93,7 @@ def student_of(teacher: TextClassifier) -> TextClassifier:
 
 RECIPE = Recipe(
     name="reviews-sentiment-small",
-    task=TextClassification.name,
+    task=TextClassification.contract.name,
     load=load_texts,
     make=make,
     held_out=held_out,

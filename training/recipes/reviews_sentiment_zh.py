@@ -13,7 +13,7 @@ from torch.export import Dim
 
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.text_classification import TextClassification
+from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from training.baselines.chinese import baseline_scores
 from training.card import plots
 from training.card.chinese import by_group
@@ -38,13 +38,15 @@ VARYING = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=1, max=CONFIG.
 
 
 def make(texts: Texts, run: Run) -> Draft:
-    task = TextClassification(CONFIG, {CONFIG.tokenizer: write_tokenizer(texts.train.text, run.workdir)})
+    task = TextClassification(
+        TextClassificationKernel(CONFIG, {CONFIG.tokenizer: write_tokenizer(texts.train.text, run.workdir)})
+    )
     network = fit_character_grams(encode(task, texts.train.text), texts.train.label.to_numpy(), STRENGTH)
     uncalibrated = probabilities(task, network, texts.test.text)
     chosen_by = logits(task, network, texts.validation.text), texts.validation.label.to_numpy()
     network.temperature = fit_temperature(*chosen_by)
     temperature = cannot_be_calibrated(*chosen_by) or f"Temperature: {network.temperature:.3f}."
-    batch = task.collate(encode(task, texts.validation.text[:64]))
+    batch = task.kernel.collate(encode(task, texts.validation.text[:64]))
     graph = exported(network, batch, run.workdir / "model.onnx", ["logits"], varying=VARYING)
     found, truth = softmax(read(task, graph.path, texts.test.text)), texts.test.label.to_numpy()
     baselines = {name: scores.argmax(1) == truth for name, scores in baseline_scores(texts).items()}
@@ -121,7 +123,7 @@ def by_size(task: TextClassification, texts: Texts) -> str:
 
 RECIPE = Recipe(
     name="reviews-sentiment-zh",
-    task=TextClassification.name,
+    task=TextClassification.contract.name,
     load=load_texts,
     make=make,
     must_reach={"accuracy": 0.90},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from app.tasks.text_classification import TextClassification
+from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from training.card.intervals import HEADING
 from training.card.prose import Prose
 from training.card.sentiment import Candidate, domain_table, plotted, sureness, trade_offs
@@ -52,7 +52,7 @@ def typical(texts: Texts) -> pd.Series:
 
 def load_task(run: Run) -> TextClassification:
     tokenizer = write_tokenizer(run.workdir / CONFIG.tokenizer)
-    return TextClassification(CONFIG, {CONFIG.tokenizer: tokenizer})
+    return TextClassification(TextClassificationKernel(CONFIG, {CONFIG.tokenizer: tokenizer}))
 
 
 def sentiment_draft(

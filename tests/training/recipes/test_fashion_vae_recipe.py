@@ -11,7 +11,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
-from app.tasks.base import predict_json
+from app.tasks.view import predict_json
 from training.baselines.class_pca import ClassPCA
 from training.build import build
 from training.data.fashion_mnist import LABELS, Pictures, tiny_fashion_mnist
@@ -39,7 +39,7 @@ def test_the_published_version_paints_its_golden_pictures(published: tuple[Path,
     root, manifest = published
     repository = ModelRepository(root)
     files = repository.verify(repository.read("fashion-vae", 1))
-    task = TASKS[manifest.task](TASKS[manifest.task].Config.model_validate(manifest.config), files)
+    task = TASKS[manifest.task].own(TASKS[manifest.task].open(manifest.config, files))
     session = RUNTIMES[manifest.runtime](files[manifest.graphs["model"]], RuntimeOptions(device="cpu"))
     assert len(manifest.golden) == 3
     for golden in manifest.golden:
