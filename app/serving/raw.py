@@ -35,10 +35,11 @@ class RawView(View[Kernel]):
         self._manifest, self._max_rows = manifest, max_rows
 
     def is_quick(self, item: Tensors) -> bool:
+        if sum(array.nbytes for array in item.values()) > FEW_BYTES:
+            return False
         texts = [array for array in item.values() if array.dtype == np.object_]
-        return (
-            sum(array.nbytes for array in item.values()) <= FEW_BYTES
-            and sum(array.size for array in texts) <= FEW_TEXTS
+        return not texts or (
+            sum(array.size for array in texts) <= FEW_TEXTS
             and sum(len(one) for array in texts for one in array.flat) <= FEW_CHARACTERS
         )
 

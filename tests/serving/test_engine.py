@@ -8,11 +8,10 @@ import engines
 import pytest
 from conftest import POSITIVE, publish_sentiment
 
-from app.errors import DeadlineExceeded, InvalidArtifact, InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge
+from app.errors import DeadlineExceeded, InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge
 from app.repository.manifest import Golden
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.loading import load, restore
 from app.serving.local import LocalEngine
 from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
@@ -394,15 +393,6 @@ def test_stopping_while_loading_leaves_nothing_live(new_engine, models_dir, tmp_
         assert engine.status().models[0].manifest is None
 
     go(main())
-
-
-def test_after_a_worker_died_the_files_are_checked_before_they_are_used_again(models_dir):
-    repository = ModelRepository(models_dir)
-    manifest = repository.read(NAME, 1)
-    loaded = load(manifest, lambda: repository.verify(manifest), RuntimeOptions(device="cpu"))
-    one_byte_changed(models_dir, 1)
-    with pytest.raises(InvalidArtifact, match=r"tokenizer\.json has sha256"):
-        restore(loaded)
 
 
 def test_a_request_that_began_before_a_switch_is_answered_by_whoever_is_live_then(new_engine, models_dir, tmp_path):
