@@ -1,5 +1,6 @@
 """Small graphs for the tests of tensors: each does what its name says."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -149,4 +150,31 @@ def publish_brightness(root: Path, scratch: Path, size: int = 8) -> Manifest:
         inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, size, size, 3)),),
         outputs=(TensorSpec(name="probabilities", datatype="FP32", shape=(-1, 3)),),
         config={"labels": "labels.json", "image_size": size},
+    )  # fmt: skip
+
+
+def publish_recommender(root: Path, scratch: Path, titles: Sequence[str]) -> Manifest:
+    """A recommender that scores each item of a catalogue by how late it stands in it, whatever the history is."""
+    nodes = [
+        helper.make_node("Cast", ["item_ids"], ["history"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["history", "entries"], ["sum"], keepdims=1),
+        helper.make_node("Mul", ["sum", "nothing"], ["zero"]),
+        helper.make_node("Add", ["zero", "places"], ["scores"]),
+    ]
+    items = [{"id": i, "title": title, "genres": [], "popularity": i} for i, title in enumerate(["", *titles])]
+    files = {
+        "model.onnx": save(
+            scratch / "places.onnx", nodes, [("item_ids", "INT64", ["n", 4])], [("scores", "FP32", ["n", len(items)])],
+            entries=np.array([1], np.int64), nothing=np.zeros(1, np.float32),
+            places=np.arange(len(items), dtype=np.float32)[np.newaxis],
+        ),
+        "items.json": scratch / "items.json",
+    }  # fmt: skip
+    files["items.json"].write_text(json.dumps(items))
+    return publish(
+        root, "places", files,
+        task="recommendation", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=(TensorSpec(name="item_ids", datatype="INT64", shape=(-1, 4)),),
+        outputs=(TensorSpec(name="scores", datatype="FP32", shape=(-1, len(items))),),
+        config={"catalogue": "items.json", "max_history": 4},
     )  # fmt: skip

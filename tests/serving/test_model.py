@@ -1,0 +1,90 @@
+"""A version that is live: each of its views is answered, what it does is counted, and it can be drained."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import numpy as np
+import pytest
+from engines import asking, infer, predict, tensors_of
+from graphs import publish_recommender
+
+from app.errors import InvalidInput
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.local import LocalEngine
+from app.tasks.recommendation import HistoryInput, ItemQuery, ItemQueryParameters, RecommendationParameters
+from app.telemetry import Statistics, Telemetry
+
+NAME = "places"
+TITLES = ["Alien (1979)", "Aliens (1986)", "Brazil (1985)"]
+
+
+@pytest.fixture
+def engine(tmp_path) -> LocalEngine:
+    publish_recommender(tmp_path / "models", tmp_path, TITLES)
+    return LocalEngine(ModelRepository(tmp_path / "models"), Telemetry(), options=RuntimeOptions(device="cpu"))
+
+
+def run(engine: LocalEngine, asking: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    async def main() -> Any:
+        await engine.load()
+        try:
+            return await asking()
+        finally:
+            await engine.stop()
+
+    return asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def statistics(engine: LocalEngine) -> Statistics:
+    found = engine.status(NAME).models[0].versions[0].statistics
+    assert found is not None
+    return found
+
+
+def test_one_graph_answers_all_views_of_a_model(engine):
+    history = [HistoryInput(history=["Alien (1979)"])]
+
+    async def ask():
+        own = await predict(engine, NAME, history, RecommendationParameters(top_k=1))
+        reasons = engine.find(NAME).contracts["explanation"]
+        why = await predict(engine, NAME, history, reasons.Parameters(top_k=1), view="explanation")
+        raw = await infer(engine, NAME, {"item_ids": np.array([[0, 0, 0, 1]])})
+        return own.outputs[0], why.outputs[0].items, tensors_of(raw)["scores"]
+
+    (best,), (reasoned,), scores = run(engine, ask)
+    assert best.title == reasoned.title == "Brazil (1985)"
+    assert scores.tolist() == [[0, 1, 2, 3]]
+
+
+def test_a_search_is_answered_by_what_the_model_holds_and_is_no_prediction(engine):
+    async def ask():
+        found = await predict(engine, NAME, [ItemQuery(query="alien")], ItemQueryParameters(limit=5), view="items")
+        return found.outputs, statistics(engine)
+
+    (found,), counted = run(engine, ask)
+    assert [one.title for one in found] == ["Aliens (1986)", "Alien (1979)"]
+    assert (counted.succeeded.count, counted.failed.count, counted.rows) == (0, 0, 0)
+
+
+def test_what_is_refused_or_fails_is_counted_as_not_answered(engine):
+    async def ask():
+        with pytest.raises(InvalidInput) as refused:
+            await predict(engine, NAME, [HistoryInput(history=["Nobody"])], RecommendationParameters())
+        return refused.value.details[0]["loc"], statistics(engine)
+
+    loc, counted = run(engine, ask)
+    assert loc == ["inputs", 0, "history", 0]
+    assert (counted.succeeded.count, counted.failed.count) == (0, 1)
+
+
+def test_what_was_admitted_is_answered_while_a_model_is_unloaded(engine):
+    async def ask():
+        question = asking(engine, NAME, [HistoryInput(history=[])] * 300, RecommendationParameters())
+        answering = asyncio.create_task(engine.predict(question))
+        await asyncio.sleep(0)
+        await engine.unload(NAME)
+        return await answering
+
+    assert len(run(engine, ask).outputs) == 300
