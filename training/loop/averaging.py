@@ -23,4 +23,6 @@ class FinalAverage(WeightAveraging):
             for mean, last in zip(average, current, strict=True):
                 mean.copy_(last)
             return
-        get_ema_multi_avg_fn(self._decay)(average, current, num_averaged)  # type: ignore[no-untyped-call]
+        # Where weights are trained in another precision, their mean stays in the one that they had before.
+        alike = [last.to(mean.dtype) for mean, last in zip(average, current, strict=True)]
+        get_ema_multi_avg_fn(self._decay)(average, alike, num_averaged)  # type: ignore[no-untyped-call]

@@ -19,13 +19,14 @@ from typing import Any, Literal
 
 import torch
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.errors import TrainingError, progress
+from training.errors import TrainingError, first_line, progress
 from training.loop.batches import EpochBatches
-from training.recipe import Run
+from training.recipe import FULL_PRECISION, Run
 from training.seeds import seed_generators
 
 SAVE_EVERY = timedelta(minutes=1)  # of an epoch that takes longer; what an interruption may cost
@@ -87,7 +88,7 @@ def fit(
         resumed = checkpoint if run.resume and checkpoint.exists() else None
         if resumed:
             progress(f"{name}: going on from {resumed}")
-        with _quiet():
+        with _quiet(), _precise(run):
             trainer = _trainer(run, epochs, clip, callbacks, takes_turns=not module.automatic_optimization)
             with _interruptible(trainer):
                 loaders = Loaders(train, validation, run.seed)
@@ -97,8 +98,8 @@ def fit(
         else:
             _wait_for(folder / RESULT)
     result = torch.load(folder / RESULT, map_location="cpu", weights_only=True)
+    module.cpu().float().eval()  # a true precision leaves its own type
     module.load_state_dict(result["weights"])
-    module.cpu().eval()
     seed_generators(run.seed, zlib.crc32(name.encode()))  # or what is drawn next would tell whether it was resumed
     return LearningCurve(tuple(result["rows"]))
 
@@ -258,6 +259,17 @@ def _interruptible(trainer: Trainer) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _precise(run: Run) -> Iterator[None]:
+    """A precision that Lightning, or a layer of this recipe, does not take is a sentence."""
+    try:
+        yield
+    except (RuntimeError, TypeError, ValueError, MisconfigurationException) as error:
+        if run.precision == FULL_PRECISION:
+            raise
+        raise TrainingError(f"--precision {run.precision} does not do for this recipe: {first_line(error)}") from error
 
 
 @contextmanager

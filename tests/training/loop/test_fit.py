@@ -169,3 +169,15 @@ def test_an_iterable_data_set_is_trained_alone_and_not_shared(tmp_path: Path) ->
     assert len(fit(Line(), stream, Run(tmp_path / "1"), epochs=2).rows) == 2
     with pytest.raises(TrainingError, match="no indices to share"):
         fit(Line(), stream, Run(tmp_path / "2", devices=2), epochs=1)
+
+
+class OfOneType(Line):
+    """Makes its inputs fp32, whatever its weights are."""
+
+    def training_step(self, batch: list[Tensor], number: int) -> Tensor:
+        return super().training_step([part.float() for part in batch], number)
+
+
+def test_a_precision_that_a_recipe_does_not_take_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"^--precision 64-true does not do for this recipe: [^\n]+$"):
+        fit(OfOneType(), loader(), Run(tmp_path, precision="64-true"), epochs=1)
