@@ -38,9 +38,16 @@ Check = Callable[[Manifest, Mapping[str, Path]], object]
 
 
 def publish(
-    root: Path, name: str, files: Mapping[str, Path], *, check: Check = lambda manifest, files: None, **fields: Any
+    root: Path,
+    name: str,
+    files: Mapping[str, Path],
+    *,
+    kind: type[Manifest] = Manifest,
+    check: Check = lambda manifest, files: None,
+    **fields: Any,
 ) -> Manifest:
-    """Publish the next version of model `name` from `files` (artifact name to file) and the manifest's other fields.
+    """Publish the next version of model `name` from `files` (artifact name to file) and the other fields of its
+    `kind` of manifest.
 
     Everything is written to a temporary folder beside the version, the manifest last, and then renamed,
     so that a reader never sees half a version. What `check` raises of the manifest and the written files keeps the
@@ -62,7 +69,7 @@ def publish(
             artifact: Artifact(sha256=sha256_of(folder / artifact), size=(folder / artifact).stat().st_size)
             for artifact in files
         }
-        manifest = Manifest(name=name, version=max(version_numbers(model), default=0) + 1, files=artifacts, **fields)
+        manifest = kind(name=name, version=max(version_numbers(model), default=0) + 1, files=artifacts, **fields)
         check(manifest, {artifact: folder / artifact for artifact in files})
         folder.chmod(0o755)
         while True:

@@ -5,9 +5,11 @@ import re
 from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from app.errors import InvalidArtifact
 from app.repository.manifest import MODEL_NAME, Manifest
+from app.repository.pipeline import PIPELINE, PipelineManifest
 from app.repository.publish import MANIFEST, sha256_of, version_numbers
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class ModelRepository:
                 content = file.read(MOST_BYTES + 1)
             if len(content) > MOST_BYTES:
                 raise InvalidArtifact(f"{MANIFEST} has {path.stat().st_size} bytes, and may have {MOST_BYTES}")
-            manifest = Manifest.model_validate_json(content)
+            manifest = _parsed(content)
         except OSError as error:
             raise InvalidArtifact(f"{MANIFEST} cannot be read: {error.strerror}") from error
         except ValidationError as error:
@@ -97,6 +99,15 @@ class ModelRepository:
         """The content of one artifact. Raises InvalidArtifact if it is no longer what the manifest says."""
         folder = (self.root / manifest.name / str(manifest.version)).resolve()
         return _verified(folder, manifest, name).read_bytes()
+
+
+def _parsed(content: bytes) -> Manifest:
+    """Raises ValidationError."""
+    try:
+        is_pipeline = from_json(content).get("task") == PIPELINE
+    except (AttributeError, ValueError):
+        is_pipeline = False
+    return (PipelineManifest if is_pipeline else Manifest).model_validate_json(content)
 
 
 def _verified(folder: Path, manifest: Manifest, name: str) -> Path:

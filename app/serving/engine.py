@@ -48,12 +48,16 @@ class Timing(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """Outputs of one request, in the order of its items, and which model and version gave them."""
+    """Outputs of one request, in the order of its items, and which model and version gave them.
+
+    `steps` has the name and timing of each step of a pipeline, whose sums are `timing`.
+    """
 
     model: str
     version: int
     outputs: list[Any]
     timing: Timing
+    steps: tuple[tuple[str, Timing], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

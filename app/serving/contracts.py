@@ -1,0 +1,46 @@
+"""What may be asked of a version, by its manifest alone: it need not be loaded."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+
+from app.repository.manifest import Manifest
+from app.repository.pipeline import PIPELINE, PipelineManifest, Step
+from app.tasks import TASKS
+from app.tasks.contract import Contract
+from app.tasks.schema import Schema
+
+
+class PipelineParameters(Schema):
+    """There are none: the manifest of the pipeline sets those of its steps."""
+
+
+def contracts_of(manifest: Manifest) -> Mapping[str, Contract]:
+    """Those of its views by name, its own first. Raises KeyError for a task, or a view of a step, that is not known."""
+    if isinstance(manifest, PipelineManifest):
+        return {PIPELINE: _pipeline(contract_of(manifest.steps[0]), contract_of(manifest.steps[-1]))}
+    return TASKS[manifest.task].contracts
+
+
+def own_contract(manifest: Manifest) -> Contract:
+    return contracts_of(manifest)[manifest.task]
+
+
+def contract_of(step: Step) -> Contract:
+    """That of the view which a step asks. Raises KeyError."""
+    return TASKS[step.task].contracts[step.view or step.task]
+
+
+@cache
+def _pipeline(first: Contract, last: Contract) -> Contract:
+    """A pipeline takes what its first step takes, and gives what its last one gives."""
+    return replace(
+        first,
+        name=PIPELINE,
+        title=f"{first.title}To{last.title}",
+        about="Models in a row: each gets what the one before it gave.",
+        Parameters=PipelineParameters,
+        Output=last.Output,
+        binary_answer=last.binary_answer,
+        write=last.write,
+    )
