@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from app.errors import ModelNotFound, ServiceError
+from app.repository.pipeline import PipelineManifest
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.names import no_such_model
@@ -37,6 +38,8 @@ def _tune_model(
 ) -> None:
     manifest = repository.read(name, repository.versions(name)[0])
     folder = repository.root / name
+    if isinstance(manifest, PipelineManifest):  # its steps are tuned, each by itself
+        return
     if if_missing and read_plan(folder, manifest, hardware_of(manifest, options)):
         return
     print(f"{name} version {manifest.version}, on {options.threads} cores\n  {HEADER}", flush=True)

@@ -98,4 +98,7 @@ def headers_of(prediction: Prediction) -> dict[str, str]:
         f'batch;desc="{timing.rows}x{timing.length}", inference;dur={1000 * timing.inference_s:.2f}, '
         f"postprocess;dur={1000 * timing.postprocess_s:.2f}"
     )
+    for step, took in prediction.steps:
+        whole_s = took.preprocess_s + took.queue_s + took.inference_s + took.postprocess_s
+        spent += f", {step};dur={1000 * whole_s:.2f}"
     return {"X-Model-Version": str(prediction.version), "Server-Timing": spent}

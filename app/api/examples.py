@@ -5,7 +5,7 @@ from typing import Any
 
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
-from app.tasks import TASKS
+from app.serving.contracts import own_contract
 from app.tasks.nested_lists import as_lists
 from app.tasks.tensors import RawTensors, RawTensorsConfig, example_item
 
@@ -22,7 +22,7 @@ def example_request(manifest: Manifest) -> dict[str, Any] | None:
         item = item_of(manifest)
         return None if item is None else {"inputs": [item]}
     if golden is None:
-        return {"inputs": [TASKS[manifest.task].contract.example]}
+        return {"inputs": [own_contract(manifest).example]}
     return {"inputs": [golden.input], "parameters": golden.parameters}
 
 

@@ -176,10 +176,26 @@ class Servable(Protocol):
     """What answers as one version of one model, whatever it is made of."""
 
     served: Served
+    statistics: Statistics
 
     @property
     def is_ready(self) -> bool:
         """Whether it can predict now."""
+        ...
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it cannot predict until its files are mended."""
+        ...
+
+    @property
+    def placements(self) -> dict[str, dict[str, str]]:
+        """Where each of its graphs runs, and why there."""
+        ...
+
+    @property
+    def tuning(self) -> Tuning | None:
+        """How it uses this machine; None if it has no graphs."""
         ...
 
     async def predict(self, ask: Ask) -> Prediction:
@@ -192,4 +208,8 @@ class Servable(Protocol):
 
     async def drain(self) -> None:
         """Refuse requests from now on; return when those that were admitted are answered."""
+        ...
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Free it, whatever it still answers."""
         ...

@@ -9,6 +9,8 @@ from functools import partial
 from typing import TypeVar
 
 from app.errors import InvalidArtifact, ModelNotReady
+from app.repository.manifest import Manifest
+from app.repository.pipeline import PipelineManifest
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.loading import Loaded, load
@@ -24,9 +26,11 @@ log = logging.getLogger(__name__)
 class Opened:
     """A version in memory, with the fingerprint of its manifest and what people read of it, by file."""
 
-    loaded: Loaded
+    manifest: Manifest
     fingerprint: str
     card: Mapping[str, bytes]
+    loaded: Loaded | None
+    """None of a pipeline, which is made of versions that are in memory."""
 
 
 class Loader:
@@ -75,10 +79,17 @@ class Loader:
     def _load(self, name: str, version: int) -> Opened:
         # The fingerprint first: whatever changes after it is seen at the next load.
         fingerprint, manifest = self._repository.fingerprint(name, version), self._repository.read(name, version)
-        plan = read_plan(self._repository.root / name, manifest, hardware_of(manifest, self._options))
-        loaded = load(manifest, lambda: self._repository.verify(manifest), self._options, plan)
+        loaded = self._open(manifest)
         card = (manifest.card.markdown, *manifest.card.pictures) if manifest.card else ()
-        return Opened(loaded, fingerprint, {file: self._repository.read_file(manifest, file) for file in card})
+        files = {file: self._repository.read_file(manifest, file) for file in card}
+        return Opened(manifest, fingerprint, files, loaded)
+
+    def _open(self, manifest: Manifest) -> Loaded | None:
+        if isinstance(manifest, PipelineManifest):
+            self._repository.verify(manifest)
+            return None
+        plan = read_plan(self._repository.root / manifest.name, manifest, hardware_of(manifest, self._options))
+        return load(manifest, lambda: self._repository.verify(manifest), self._options, plan)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

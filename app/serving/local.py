@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
-from app.errors import ModelNotReady, ServiceError
+from app.errors import InvalidArtifact, ModelNotReady, ServiceError
+from app.repository.pipeline import PipelineManifest, Step
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Ask, EngineStatus, ModelStatus, Prediction, Servable, Served
@@ -12,6 +13,7 @@ from app.serving.items import Pools
 from app.serving.loader import Loader, Opened
 from app.serving.model import Model
 from app.serving.names import no_such_model
+from app.serving.pipeline import Pipeline
 from app.serving.pool import Pool
 from app.serving.versions import Versions
 from app.telemetry import Telemetry
@@ -190,9 +192,18 @@ class LocalEngine:
         if name in self._models and self._models[name].is_empty:
             del self._models[name]
 
-    async def _go_live(self, opened: Opened) -> Model:
-        manifest = opened.loaded.manifest
+    async def _go_live(self, opened: Opened) -> Servable:
+        manifest = opened.manifest
         observer = self._telemetry.observer(manifest.name, manifest.version)
+        if isinstance(manifest, PipelineManifest):
+            pipeline = Pipeline(manifest, self, observer, opened.card)
+            await self._pin_steps(manifest)
+            try:
+                return await pipeline.__aenter__()
+            except BaseException:
+                self._unpin(manifest.steps)
+                raise
+        assert opened.loaded is not None
         model = Model(
             opened.loaded,
             self._pools,
@@ -203,13 +214,30 @@ class LocalEngine:
         )
         return await model.__aenter__()
 
-    def _retire_soon(self, model: Model) -> asyncio.Task[None]:
+    async def _pin_steps(self, manifest: PipelineManifest) -> None:
+        """Load the versions that a pipeline asks, and keep them. Raises InvalidArtifact if one does not come alive."""
+        pinned = []
+        try:
+            for step in manifest.steps:
+                pinned.append(step)
+                await self._expect(step.model, ()).pin(step.version)
+        except ServiceError as error:
+            self._unpin(pinned)
+            raise InvalidArtifact(f"step {pinned[-1].name}: {error}") from None
+
+    def _unpin(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if step.model in self._models:
+                self._models[step.model].unpin(step.version)
+                self._forget_empty(step.model)
+
+    def _retire_soon(self, model: Servable) -> asyncio.Task[None]:
         task = asyncio.create_task(self._retire(model))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
         return task
 
-    async def _retire(self, model: Model) -> None:
+    async def _retire(self, model: Servable) -> None:
         """Answer what the model has admitted, as far as the time for that goes, and unload it."""
         manifest = model.served.manifest
         name = f"{manifest.name} version {manifest.version}"
@@ -219,4 +247,6 @@ class LocalEngine:
         except TimeoutError:
             log.error("%s: not all requests were answered within %.0f s", name, self._drain_timeout_s)
         await model.__aexit__()
+        if isinstance(manifest, PipelineManifest):
+            self._unpin(manifest.steps)
         log.info("%s is unloaded", name)

@@ -7,9 +7,10 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Self
 
-from app.errors import InferenceFailed, InvalidInput, ModelNotReady
+from app.errors import InferenceFailed, InvalidInput
 from app.serving.batcher import Batcher
 from app.serving.engine import Ask, Prediction, Served, Timing
+from app.serving.in_flight import InFlight
 from app.serving.items import Items, Pools
 from app.serving.loading import Loaded, restore, warm_up
 from app.serving.plan import Tuning
@@ -63,10 +64,7 @@ class Model:
             name=self._name,
         )
         self._scheduler: Scheduler[Tensors, Tensors] = self._batcher
-        self._accepts = True
-        self._in_flight = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._in_flight = InFlight(manifest)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -77,17 +75,21 @@ class Model:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._accepts = False
+        self._in_flight.accepts = False
         await self._stack.aclose()
 
     @property
     def is_ready(self) -> bool:
-        return self._accepts and self._scheduler.is_ready
+        return self._in_flight.accepts and self._scheduler.is_ready
 
     @property
     def is_lost(self) -> bool:
         """Whether it cannot predict until its files are mended: no worker could be restored."""
         return self._batcher.is_lost
+
+    @property
+    def placements(self) -> dict[str, dict[str, str]]:
+        return self.loaded.placements
 
     @property
     def tuning(self) -> Tuning:
@@ -98,8 +100,7 @@ class Model:
         return Tuning(loaded.plan, loaded.options.threads, loaded.num_lanes, measured, alone_s, self._batcher.slower)
 
     async def drain(self) -> None:
-        self._accepts = False
-        await self._idle.wait()
+        await self._in_flight.drain()
 
     async def stream(self, ask: Ask) -> AsyncIterator[Prediction]:
         yield await self.predict(ask)
@@ -107,27 +108,20 @@ class Model:
     async def predict(self, ask: Ask) -> Prediction:
         """Answer items, unless the version is being unloaded; `drain` waits for it, and the statistics tell of it."""
         manifest = self.served.manifest
-        if not self._accepts:
-            raise ModelNotReady(f"{manifest.name} version {manifest.version} is being unloaded")
         view = self._views.get(ask.view)
         if view is None:
             raise InvalidInput(f"{manifest.name} has no {ask.view!r:.60}; it has: {', '.join(self._views)}")
         deadline = self._loop.time() + ask.within_s
-        if view.asks_nothing:
-            told = await self._items.tell(view, ask.items, ask.parameters, deadline, ask.caller)
-            return Prediction(manifest.name, manifest.version, told, Timing(0, 0, 0, 0, 0, 0))
-        self._in_flight += 1
-        self._idle.clear()
-        started = perf_counter()
-        try:
-            outputs, timing = await self._answer(view, ask, deadline)
-        except Exception:
-            self._observer.not_answered(perf_counter() - started)
-            raise
-        finally:
-            self._in_flight -= 1
-            if not self._in_flight:
-                self._idle.set()
+        with self._in_flight:
+            if view.asks_nothing:
+                told = await self._items.tell(view, ask.items, ask.parameters, deadline, ask.caller)
+                return Prediction(manifest.name, manifest.version, told, Timing(0, 0, 0, 0, 0, 0))
+            started = perf_counter()
+            try:
+                outputs, timing = await self._answer(view, ask, deadline)
+            except Exception:
+                self._observer.not_answered(perf_counter() - started)
+                raise
         self._observer.answered(
             perf_counter() - started,
             timing.preprocess_s, timing.queue_s, timing.inference_s, timing.postprocess_s,

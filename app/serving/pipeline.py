@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel, RootModel, ValidationError
 
@@ -21,6 +21,7 @@ from app.repository.pipeline import INPUT, PipelineManifest, Step
 from app.serving.contracts import contract_of, contracts_of
 from app.serving.engine import Ask, Prediction, Served, Timing
 from app.serving.in_flight import InFlight
+from app.tasks.contract import Contract
 from app.tasks.view import to_json
 from app.telemetry import ModelObserver, Statistics
 
@@ -36,16 +37,26 @@ class Models(Protocol):
     async def predict(self, ask: Ask) -> Prediction: ...
 
 
+class Asking(NamedTuple):
+    """A step, and the view that it asks with these parameters."""
+
+    step: Step
+    contract: Contract
+    parameters: Any
+
+
 class Pipeline:
     """A version that is live: it asks its steps one after another, each for all items of a request.
 
-    Each step has a queue of its own, so rows of many requests share batches there, as those of other callers do. All
-    have the one deadline of the request.
+    Each step has a queue of its own, so that rows of many requests share batches there, as those of other callers do.
+    All steps have the one deadline of the request.
     """
 
     def __init__(
         self, manifest: PipelineManifest, models: Models, observer: ModelObserver, card: Mapping[str, bytes]
     ) -> None:
+        """Raises InvalidArtifact for a step that asks what its task does not answer."""
+        self._asked = [_asking(step) for step in manifest.steps]
         contracts = contracts_of(manifest)
         self.served = Served(
             manifest,
@@ -55,14 +66,17 @@ class Pipeline:
             card=card,
         )
         self.statistics: Statistics = observer.statistics
-        self._steps = manifest.steps
         self._models = models
         self._observer = observer
         self._in_flight = InFlight(manifest)
 
     async def __aenter__(self) -> "Pipeline":
-        """Raises InvalidArtifact unless its steps can be asked and it answers its golden examples."""
-        await self._require_golden()
+        """Raises InvalidArtifact unless its steps are live and it answers its golden examples as it should."""
+        for step, *_ in self._asked:
+            found = self._models.find(step.model, step.version).manifest.task
+            if found != step.task:
+                raise InvalidArtifact(f"step {step.name}: {step.model} is a model for {found}, not for {step.task}")
+        await self._check_golden()
         self._observer.watch(lambda: 0, lambda: self.is_ready)
         return self
 
@@ -72,12 +86,20 @@ class Pipeline:
 
     @property
     def is_ready(self) -> bool:
-        return self._in_flight.accepts and all(map(self._is_live, self._steps))
+        return self._in_flight.accepts and all(self._is_live(one.step) for one in self._asked)
 
     @property
     def is_lost(self) -> bool:
         """Never: it is ready again as soon as its steps are."""
         return False
+
+    @property
+    def placements(self) -> dict[str, dict[str, str]]:
+        return {}
+
+    @property
+    def tuning(self) -> None:
+        return None
 
     async def drain(self) -> None:
         await self._in_flight.drain()
@@ -86,60 +108,50 @@ class Pipeline:
         yield await self.predict(ask)
 
     async def predict(self, ask: Ask) -> Prediction:
-        """Answer items. Besides what a model raises, ModelNotReady that names the step which is not."""
+        """Answer items. Raises what its steps raise, and ModelNotReady that names the step which is not."""
         manifest = self.served.manifest
         if ask.view not in self.served.contracts:
             raise InvalidInput(f"{manifest.name} has no {ask.view!r:.60}; it has: {', '.join(self.served.contracts)}")
+        started = perf_counter()
         with self._in_flight:
-            started = perf_counter()
             try:
                 outputs, timings = await self._go_through(ask)
             except Exception:
                 self._observer.not_answered(perf_counter() - started)
                 raise
-        whole = _sum(timings)
+        took = _sum(timings)
         self._observer.answered(
-            perf_counter() - started, whole.preprocess_s, whole.queue_s, whole.inference_s, whole.postprocess_s
+            perf_counter() - started, took.preprocess_s, took.queue_s, took.inference_s, took.postprocess_s
         )
-        steps = tuple((step.name, timing) for step, timing in zip(self._steps, timings, strict=True))
-        return Prediction(manifest.name, manifest.version, outputs, whole, steps)
+        steps = tuple((one.step.name, timing) for one, timing in zip(self._asked, timings, strict=True))
+        return Prediction(manifest.name, manifest.version, outputs, took, steps)
 
     async def _go_through(self, ask: Ask) -> tuple[list[Any], list[Timing]]:
-        clock, given = asyncio.get_running_loop().time, {INPUT: ask.items}
-        deadline, timings = clock() + ask.within_s, []
-        for step in self._steps:
-            items = await self._items(step, given, len(ask.items))
+        clock, given, timings = asyncio.get_running_loop().time, {INPUT: ask.items}, []
+        deadline = clock() + ask.within_s
+        for one in self._asked:
+            items = await _items(one, given)
             left = deadline - clock()
             if left <= 0:
-                raise DeadlineExceeded(f"the deadline passed before step {step.name} began")
-            prediction = await self._ask(step, items, left, ask)
-            given[step.name] = prediction.outputs
+                raise DeadlineExceeded(f"the deadline passed before step {one.step.name} began")
+            prediction = await self._ask(one, ask._replace(items=items, within_s=left))
+            given[one.step.name] = prediction.outputs
             timings.append(prediction.timing)
-        return list(given[self._steps[-1].name]), timings
+        return prediction.outputs, timings
 
-    async def _ask(self, step: Step, items: Sequence[Any], within_s: float, ask: Ask) -> Prediction:
-        contract = contract_of(step)
-        parameters = contract.Parameters.model_validate(step.parameters)
+    async def _ask(self, one: Asking, ask: Ask) -> Prediction:
+        step = one.step
+        asked = ask._replace(
+            model=step.model, version=step.version, view=one.contract.name, parameters=one.parameters, read_for=""
+        )
         try:
-            return await self._models.predict(
-                Ask(
-                    step.model, step.version, contract.name, items, parameters, within_s,
-                    ask.priority, ask.caller, ask.request_id,
-                )
-            )  # fmt: skip
+            return await self._models.predict(asked)
         except (ModelNotFound, ModelNotReady) as error:
             raise ModelNotReady(f"step {step.name}: {error}") from None
         except InvalidInput as error:
-            if step is self._steps[0]:
-                raise
-            raise _not_taken(step, str(error)) from None
-
-    async def _items(self, step: Step, given: Mapping[str, Sequence[Any]], number: int) -> Sequence[Any]:
-        if not step.inputs:
-            return given[INPUT]
-        if number <= FEW_ITEMS:
-            return [_item(step, given, i) for i in range(number)]
-        return await asyncio.to_thread(lambda: [_item(step, given, i) for i in range(number)])
+            if step.inputs:  # it is not the caller's: he gave the first step its items
+                raise _not_taken(step, str(error)) from None
+            raise
 
     def _is_live(self, step: Step) -> bool:
         try:
@@ -148,22 +160,12 @@ class Pipeline:
             return False
         return True
 
-    async def _require_golden(self) -> None:
+    async def _check_golden(self) -> None:
         manifest, contract = self.served.manifest, self.served.contract
-        for step in self._steps:
-            try:
-                contract_of(step).Parameters.model_validate(step.parameters)
-                found = self._models.find(step.model, step.version).manifest.task
-            except ValidationError as error:
-                raise InvalidArtifact(f"step {step.name}: parameters: {error.errors()[0]['msg']}") from None
-            except (ModelNotFound, ModelNotReady) as error:
-                raise InvalidArtifact(f"step {step.name}: {error}") from None
-            if found != step.task:
-                raise InvalidArtifact(f"step {step.name}: {step.model} is a {found} model, not one for {step.task}")
         for i, golden in enumerate(manifest.golden):
             try:
-                item, parameters = contract.Input.model_validate(golden.input), contract.Parameters()
-                ask = Ask(manifest.name, manifest.version, contract.name, [item], parameters, GOLDEN_S)
+                item = contract.Input.model_validate(golden.input)
+                ask = Ask(manifest.name, manifest.version, contract.name, [item], None, GOLDEN_S)
                 outputs, _ = await self._go_through(ask)
             except (ServiceError, ValidationError) as error:
                 raise InvalidArtifact(f"golden example {i} fails: {error}") from error
@@ -171,29 +173,56 @@ class Pipeline:
                 raise InvalidArtifact(f"golden example {i} has another answer on this machine: {where}")
 
 
-def _item(step: Step, given: Mapping[str, Sequence[Any]], position: int) -> Any:
-    """The item of a step, of what the steps before it gave for the item at `position` of the request."""
+def _asking(step: Step) -> Asking:
     try:
-        fields = {field: _found(reference, given, position) for field, reference in step.inputs.items()}
-        return contract_of(step).Input.model_validate(fields)
+        contract = contract_of(step)
+        return Asking(step, contract, contract.Parameters.model_validate(step.parameters))
+    except KeyError as error:
+        raise InvalidArtifact(f"step {step.name}: a model for {step.task} does not answer {error}") from None
     except ValidationError as error:
-        raise _not_taken(step, f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}") from None
+        raise InvalidArtifact(f"step {step.name}: parameters: {_first(error)}") from None
+
+
+async def _items(one: Asking, given: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+    """What a step is asked, made of what the caller and the steps before it gave for each item."""
+    if not one.step.inputs:
+        return given[INPUT]
+    number = len(given[INPUT])
+    if number <= FEW_ITEMS:
+        return [_item(one, given, i) for i in range(number)]
+    return await asyncio.to_thread(lambda: [_item(one, given, i) for i in range(number)])
+
+
+def _item(one: Asking, given: Mapping[str, Sequence[Any]], position: int) -> Any:
+    fields = {field: _found(reference, given, position) for field, reference in one.step.inputs.items()}
+    try:
+        return one.contract.Input.model_validate(fields)
+    except ValidationError as error:
+        raise _not_taken(one.step, _first(error)) from None
 
 
 def _found(reference: str, given: Mapping[str, Sequence[Any]], position: int) -> Any:
     name, *path = reference.split(".")
-    value = given[name][position]
+    value = _bare(given[name][position])
     for at in path:
-        value = value.root if isinstance(value, RootModel) else value
         try:
-            value = (
-                getattr(value, at) if isinstance(value, BaseModel)
-                else value[at] if isinstance(value, Mapping)
-                else value[int(at)]
-            )  # fmt: skip
+            value = _bare(getattr(value, at) if isinstance(value, BaseModel) else _at(value, at))
         except (AttributeError, LookupError, TypeError, ValueError):
             raise InferenceFailed(f"step {name} gave no {'.'.join(path)}") from None
+    return value
+
+
+def _at(value: Any, name: str) -> Any:
+    return value[name] if isinstance(value, Mapping) else value[int(name)]
+
+
+def _bare(value: Any) -> Any:
     return value.root if isinstance(value, RootModel) else value
+
+
+def _first(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
 def _not_taken(step: Step, why: str) -> InferenceFailed:

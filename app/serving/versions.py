@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from app.errors import InvalidArtifact, ModelNotReady
-from app.serving.engine import ModelStatus, Served, VersionStatus
+from app.serving.engine import ModelStatus, Servable, Served, VersionStatus
 from app.serving.loader import Loader, Opened
-from app.serving.loading import Loaded
-from app.serving.model import Model
 from app.serving.names import no_such_version
 
 log = logging.getLogger(__name__)
@@ -19,7 +18,7 @@ log = logging.getLogger(__name__)
 class Live:
     """A version that answers, and what it was made of."""
 
-    model: Model
+    model: Servable
     opened: Opened
 
 
@@ -36,8 +35,8 @@ class Versions:
         loader: Loader,
         *,
         keep: int,
-        go_live: Callable[[Opened], Awaitable[Model]],
-        retire: Callable[[Model], asyncio.Task[None]],
+        go_live: Callable[[Opened], Awaitable[Servable]],
+        retire: Callable[[Servable], asyncio.Task[None]],
         load_failed: Callable[[int], None],
     ) -> None:
         """`go_live` lets a version answer; `retire` lets it finish what it has admitted, and frees it."""
@@ -55,6 +54,7 @@ class Versions:
         self._status: dict[int, VersionStatus] = {}
         self._loading: dict[int, tuple[str, asyncio.Task[bool]]] = {}
         self._published: dict[int, str] = {}
+        self._pinned: Counter[int] = Counter()
         self._one_reads_at_a_time = asyncio.Lock()
 
     @property
@@ -69,7 +69,7 @@ class Versions:
         model, is_ready = live[0].model, any(one.model.is_ready for one in live)
         is_lost = all(one.model.is_lost for one in live)
         manifest = model.served.manifest
-        return ModelStatus(self.name, versions, manifest, is_ready, is_lost, model.loaded.placements, model.tuning)
+        return ModelStatus(self.name, versions, manifest, is_ready, is_lost, model.placements, model.tuning)
 
     def _told(self, status: VersionStatus) -> VersionStatus:
         if (live := self._live.get(status.version)) is None:
@@ -135,7 +135,29 @@ class Versions:
             raise ModelNotReady(next((one.reason for one in self._status.values()), "the model was unloaded"))
         self._forget_withdrawn()
         for version in self._status.keys() & set(left) - self._live.keys():
-            self._status[version] = self._superseded(version)
+            if version in self._pinned:
+                await asyncio.wait([self._loading_of(version, published[version])])
+            else:
+                self._status[version] = self._superseded(version)
+
+    async def pin(self, version: int) -> None:
+        """Load a version, and keep it, however many newer ones there are; `unpin` as often as this was called.
+
+        Raises ModelNotFound and ModelNotReady if it does not come alive.
+        """
+        self._pinned[version] += 1
+        if version not in self._live and self.is_wanted:
+            published = await self._loader.fingerprints(self.name)
+            if version in published:
+                await asyncio.wait([self._loading_of(version, published[version])])
+            else:
+                self._status.pop(version, None)
+        self.find(version)
+
+    def unpin(self, version: int) -> None:
+        self._pinned[version] -= 1
+        self._pinned += Counter()  # forget those that are 0
+        self._let_old_ones_go()
 
     def unload(self, reason: str) -> list[asyncio.Task[None]]:
         """Refuse requests from now on, and give up what is being loaded; return what is still being answered."""
@@ -175,20 +197,24 @@ class Versions:
             self._status[version] = VersionStatus(version, "loading")
         try:
             opened = await self._loader.load(self.name, version)
+            model = await self._go_live(opened)
         except Exception as error:  # a version that cannot be loaded must not take the service with it
             self._tell_failure(version, error)
             return version in self._live
-        model = await self._go_live(opened)
         replaced = self._live.get(version)
         self._let_live({**self._live, version: Live(model, opened)})
         self._status[version] = VersionStatus(version, "ready")
-        _log_live(opened.loaded)
+        _log_live(opened)
         if replaced:
             self._retire(replaced.model)
-        for old in sorted(self._live.keys() & self._published.keys(), reverse=True)[self._keep :]:
-            self._status[old] = self._superseded(old)
-            self._let_go(old)
+        self._let_old_ones_go()
         return True
+
+    def _let_old_ones_go(self) -> None:
+        for old in sorted(self._live.keys() & self._published.keys(), reverse=True)[self._keep :]:
+            if old not in self._pinned:
+                self._status[old] = self._superseded(old)
+                self._let_go(old)
 
     def _let_live(self, live: dict[int, Live]) -> None:
         self._live = live
@@ -224,8 +250,17 @@ def _newest(status: VersionStatus) -> int:
     return -status.version
 
 
-def _log_live(loaded: Loaded) -> None:
-    manifest, curve, length = loaded.manifest, loaded.curve, loaded.kernel.lengths[0]
+def _log_live(opened: Opened) -> None:
+    manifest, loaded = opened.manifest, opened.loaded
+    if loaded is None:
+        log.info(
+            "%s version %d is live: a pipeline, %d golden examples",
+            manifest.name,
+            manifest.version,
+            len(manifest.golden),
+        )
+        return
+    curve, length = loaded.curve, loaded.kernel.lengths[0]
     log.info(
         "%s version %d is live: %s, %d golden examples, %d x %d threads, best batch %d, %.1f ms%s",
         manifest.name, manifest.version,

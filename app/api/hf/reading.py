@@ -15,6 +15,7 @@ from app.api.media.surrogates import not_unicode
 from app.api.v1 import paths
 from app.errors import InvalidInput, ModelNotFound, PayloadTooLarge
 from app.repository.manifest import Manifest
+from app.serving.contracts import contracts_of, own_contract
 from app.tasks import TASKS
 from app.tasks.embeddings import FeatureExtraction, SentenceSimilarity
 
@@ -32,7 +33,7 @@ class Asked(NamedTuple):
 
 def tasks_of(manifest: Manifest) -> list[str]:
     """What a model answers in this dialect: its own task first; nothing, if the client has no method for it."""
-    return [view for view in TASKS[manifest.task].contracts if view in WIRES]
+    return [view for view in contracts_of(manifest) if view in WIRES]
 
 
 def require(manifest: Manifest, task: str | None) -> None:
@@ -63,7 +64,7 @@ def read_question(request: Request, content: bytes, manifest: Manifest, asked: s
 
 def is_raw(request: Request, content: bytes, manifest: Manifest) -> bool:
     """Whether it is one picture as it is: the client names no type for bytes, and curl names one of its own."""
-    if TASKS[manifest.task].contract.binary_field is None:
+    if own_contract(manifest).binary_field is None:
         return False
     content_type = request.headers.get("content-type", "").strip().lower()
     if is_file(content, content_type):

@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 
 from app.api.v1 import paths
 from app.repository.manifest import Metric, Provenance, Verification
+from app.serving.contracts import contracts_of
 from app.serving.engine import ModelStatus
 from app.serving.plan import Tuning
-from app.tasks import TASKS
 from app.tasks.explanations.base import NAME as EXPLANATION
 from app.tensors import TensorSpec
 
@@ -118,7 +118,7 @@ def _tuned(tuning: Tuning) -> Tuned:
 
 def _summary(status: ModelStatus) -> dict[str, Any]:
     manifest = status.manifest
-    is_explained = manifest and EXPLANATION in TASKS[manifest.task].contracts
+    is_explained = manifest and EXPLANATION in contracts_of(manifest)
     return {
         "name": status.name,
         "task": manifest and manifest.task,

@@ -10,12 +10,12 @@ from app.api.http.routes import Operation
 from app.api.v1 import paths
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
-from app.tasks import TASKS
+from app.serving.contracts import contracts_of, own_contract
 from app.tasks.explanations.base import NAME as EXPLANATION
 
 
 def predict(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
-    contract = TASKS[manifest.task].contract
+    contract = own_contract(manifest)
     bodies = bodies_of(contract, max_items)
     answer: dict[str, Any] = {"schema": Schema(bodies.Response, "serialization")}
     if golden := shown_golden(manifest):
@@ -41,7 +41,7 @@ def predict(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
 
 
 def explain(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
-    contract = TASKS[manifest.task].contracts.get(EXPLANATION)
+    contract = contracts_of(manifest).get(EXPLANATION)
     if contract is None:
         return {}
     bodies = bodies_of(contract, contract.most_items(max_items))
@@ -70,7 +70,7 @@ def _bodies(manifest: Manifest, bodies: Bodies) -> dict[str, Any]:
     if (example := example_request(manifest)) is not None:
         body["example"] = example
     content = {"application/json": body}
-    if TASKS[manifest.task].contract.binary_field:
+    if own_contract(manifest).binary_field:
         properties = {"file": {"type": "array", "items": FILE}}
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
         content[OCTETS] = {"schema": FILE}
