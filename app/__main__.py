@@ -10,7 +10,10 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from app.adding.command import Wishes, add
-from app.adding.report import report
+from app.adding.photos import SCALES
+from app.adding.pipeline import SUFFIX as STEPS
+from app.adding.pipeline import add_pipeline
+from app.adding.report import report, report_pipeline
 from app.errors import ServiceError
 from app.keys import add_key, read_keys, revoke_key
 from app.logs.lines import FORMS
@@ -58,12 +61,16 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     tune.set_defaults(run=_tune)
 
     models = commands.add_parser("models", help="work on the model repository").add_subparsers(required=True)
-    add = models.add_parser("add", help="publish an ONNX graph or a torch.export program as a model of task `tensors`")
+    add = models.add_parser(
+        "add",
+        help="publish an ONNX graph or a torch.export program as it is, or a JSON file of steps as a pipeline",
+    )
     add.add_argument("file", type=Path)
     add.add_argument("--name", required=True, help="lower case with hyphens")
     add.add_argument("--size", type=_size, action="append", default=[], metavar="NAME=N", help="of a varying dimension")
     add.add_argument("--example", type=Path, metavar="FILE", help=".npz of valid inputs, as numpy.savez writes it")
     add.add_argument("--labels", type=Path, metavar="FILE", help="names of the classes, one a line or as a JSON list")
+    add.add_argument("--photos", choices=SCALES, help="it reads photos, of pixels scaled so, and gives vectors")
     add.set_defaults(run=_add)
 
     keys = commands.add_parser("keys", help="work on the keys of callers").add_subparsers(required=True)
@@ -95,8 +102,11 @@ def _tune(chosen: argparse.Namespace, settings: Settings) -> int:
 
 
 def _add(chosen: argparse.Namespace, settings: Settings) -> int:
-    wishes = Wishes(dict(chosen.size), chosen.example, chosen.labels)
+    wishes = Wishes(dict(chosen.size), chosen.example, chosen.labels, chosen.photos)
     try:
+        if chosen.file.suffix == STEPS:
+            print(report_pipeline(add_pipeline(chosen.file, chosen.name, settings.models_dir)))
+            return 0
         added = add(chosen.file, chosen.name, settings.models_dir, wishes)
     except (ServiceError, ValueError, OSError) as error:
         return _failed(error)

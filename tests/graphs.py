@@ -178,3 +178,38 @@ def publish_recommender(root: Path, scratch: Path, titles: Sequence[str]) -> Man
         outputs=(TensorSpec(name="scores", datatype="FP32", shape=(-1, len(items))),),
         config={"catalogue": "items.json", "max_history": 4},
     )  # fmt: skip
+
+
+def publish_features(root: Path, scratch: Path, size: int = 8) -> Manifest:
+    """A photo to its mean red, green and blue, as a model of the task image-feature-extraction."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["pixels", "sides"], ["features"], keepdims=0),
+    ]
+    graph = save(
+        scratch / "features.onnx", nodes, [("image", "UINT8", ["n", size, size, 3])],
+        [("features", "FP32", ["n", 3])], sides=np.array([1, 2], np.int64),
+    )  # fmt: skip
+    return publish(
+        root, "photo-features", {"model.onnx": graph},
+        task="image-feature-extraction", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, size, size, 3)),),
+        outputs=(TensorSpec(name="features", datatype="FP32", shape=(-1, 3)),),
+        config={"image_size": size},
+    )  # fmt: skip
+
+
+def publish_head(root: Path, scratch: Path, weights: Sequence[Sequence[float]] = ((1, 0), (0, 1), (0, 0))) -> Manifest:
+    """Features [rows, 3] to scores [rows, 2], a model of the task tensors."""
+    nodes = [helper.make_node("MatMul", ["features", "weights"], ["scores"])]
+    features, scores = ("features", "FP32", ["n", 3]), ("scores", "FP32", ["n", 2])
+    graph = save(scratch / "head.onnx", nodes, [features], [scores], weights=np.array(weights, np.float32))
+    tensors = [
+        {"name": name, "datatype": datatype, "shape": (-1, size[1])} for name, datatype, size in (features, scores)
+    ]
+    return publish(
+        root, "head", {"model.onnx": graph},
+        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=(TensorSpec(**tensors[0]),), outputs=(TensorSpec(**tensors[1]),),
+        config={"inputs": tensors[:1], "outputs": tensors[1:], "batched": True},
+    )  # fmt: skip

@@ -9,16 +9,18 @@ from shlex import quote
 
 from app.adding.examples import golden_example, read_example, write_example
 from app.adding.files import copied, files_of
-from app.adding.finding import find
+from app.adding.finding import Finding, find
+from app.adding.form import Form
 from app.adding.graph import FORMATS, ON_CPU, Graph
 from app.adding.labels import class_names, read_labels
+from app.adding.photos import as_photos
 from app.adding.sizes import Sizes
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.manifest import Batching, Manifest, Provenance, is_model_name
 from app.repository.publish import publish
 from app.runtimes.refusals import sentence
 from app.serving.loading import load
-from app.tasks.tensors import EXAMPLE, RawTensors, TensorsKernel
+from app.tasks.tensors import EXAMPLE, RawTensors, RawTensorsConfig, TensorsKernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,14 @@ class Wishes:
     sizes: Sizes = field(default_factory=dict)
     example: Path | None = None
     labels: Path | None = None
+    photos: str | None = None
+    """How the graph reads photos, by one of SCALES; None if it is served tensors."""
 
     def __str__(self) -> str:
         options = [f"--size {quote(f'{name}={size}')}" for name, size in self.sizes.items()]
         options += [f"--example {quote(self.example.name)}"] if self.example else []
         options += [f"--labels {quote(self.labels.name)}"] if self.labels else []
+        options += [f"--photos {self.photos}"] if self.photos else []
         return "".join(f" {option}" for option in options)
 
 
@@ -82,22 +87,22 @@ def _publish(files: dict[str, Path], file: str, name: str, models: Path, wishes:
     if config.probe == "example" and finding.row is not None:
         files[EXAMPLE] = files[file].parent / EXAMPLE
         write_example(files[EXAMPLE], finding.row)
-    golden, limits = golden_example(RawTensors(TensorsKernel(config, files)), graph.session, finding.row, finding.fault)
+    form = as_photos(graph, config, wishes.photos) if wishes.photos else _as_tensors(graph, config, finding, files)
     manifest = publish(
         models,
         name,
         files,
         check=lambda manifest, published: load(manifest, lambda: published, ON_CPU),
-        task=RawTensors.contract.name,
-        description=f"{file}, served as it is: tensors in, tensors out.",
+        task=form.task,
+        config=form.config.model_dump(mode="json"),
+        description=f"{file}, served as it is: {form.about}.",
         runtime=graph.runtime,
         graphs={"model": file},
         inputs=tuple(config.inputs),
         outputs=tuple(config.outputs),
-        config=config.model_dump(mode="json"),
         batching=Batching(max_batch_size=finding.largest),
-        limits=limits,
-        golden=golden,
+        limits=form.limits,
+        golden=form.golden,
         provenance=Provenance(
             recipe="models add",
             command=f"python -m app models add {quote(file)} --name {name}{wishes}",
@@ -106,3 +111,9 @@ def _publish(files: dict[str, Path], file: str, name: str, models: Path, wishes:
         ),
     )
     return Added(manifest, finding.unbatched)
+
+
+def _as_tensors(graph: Graph, config: RawTensorsConfig, finding: Finding, files: dict[str, Path]) -> Form:
+    view = RawTensors(TensorsKernel(config, files))
+    golden, limits = golden_example(view, graph.session, finding.row, finding.fault)
+    return Form(RawTensors.contract.name, config, golden, limits, "tensors in, tensors out")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.adding.command import Added
+from app.repository.pipeline import PipelineManifest
 from app.tensors import TensorSpec
 
 
@@ -18,6 +19,11 @@ def report(added: Added) -> str:
         *manifest.limits,
     ]
     return "\n".join(lines)
+
+
+def report_pipeline(manifest: PipelineManifest) -> str:
+    steps = [f"  {step.name}: {step.model} version {step.version}, {step.view or step.task}" for step in manifest.steps]
+    return "\n".join([f"published {manifest.name} version {manifest.version}", *steps])
 
 
 def _listed(what: str, tensors: Sequence[TensorSpec]) -> list[str]:

@@ -61,6 +61,12 @@ class ModelList(BaseModel):
     models: list[ModelSummary]
 
 
+class StepOfPipeline(BaseModel):
+    name: Annotated[str, Field(description="names its time in Server-Timing")]
+    model: str
+    version: int
+
+
 class Card(ModelSummary):
     """All that the manifest of the live version says for people; `card` leads to the same with pictures."""
 
@@ -70,6 +76,7 @@ class Card(ModelSummary):
     precision: str | None = None
     placements: dict[str, Placement] = {}
     tuning: Tuned | None = None
+    steps: Annotated[list[StepOfPipeline], Field(description="of a pipeline, in their order")] = []
     inputs: list[TensorSpec] = []
     outputs: list[TensorSpec] = []
     metrics: list[Metric] = []
@@ -87,7 +94,8 @@ def card(status: ModelStatus) -> Card:
     if manifest is None:
         return Card.model_validate(_summary(status))
     fields = {
-        "licence", "runtime", "precision", "inputs", "outputs", "metrics", "limits", "verification", "provenance",
+        "licence", "runtime", "precision", "steps", "inputs", "outputs", "metrics", "limits", "verification",
+        "provenance",
     }  # fmt: skip
     return Card.model_validate(
         {

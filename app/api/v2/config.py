@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from app.repository.manifest import Manifest
 from app.tensors import TensorSpec
 
-BACKENDS = {"onnx": "onnxruntime", "pytorch": "pytorch"}
-PLATFORMS = {"onnx": "onnxruntime_onnx", "pytorch": "pytorch_libtorch"}
+BACKENDS = {"onnx": "onnxruntime", "pytorch": "pytorch", "pipeline": ""}
+PLATFORMS = {"onnx": "onnxruntime_onnx", "pytorch": "pytorch_libtorch", "pipeline": "ensemble"}
 CHANNELS = (1, 3)  # of a picture: grey, or red, green and blue
 
 Format = Literal["FORMAT_NONE", "FORMAT_NHWC", "FORMAT_NCHW"]
@@ -55,7 +55,9 @@ class ModelConfig(BaseModel):
 
 def config_of(manifest: Manifest) -> ModelConfig:
     specs = [*manifest.inputs, *manifest.outputs]
-    has_batches = all(spec.shape[:1] == (-1,) for spec in specs) and manifest.config.get("batched", True)
+    has_batches = (
+        bool(specs) and all(spec.shape[:1] == (-1,) for spec in specs) and manifest.config.get("batched", True)
+    )
     return ModelConfig(
         name=manifest.name,
         platform=PLATFORMS[manifest.runtime],
@@ -63,7 +65,7 @@ def config_of(manifest: Manifest) -> ModelConfig:
         max_batch_size=manifest.batching.max_batch_size if has_batches else 0,
         input=[ConfigInput(**_tensor(spec, has_batches), format=_format(spec)) for spec in manifest.inputs],
         output=[ConfigTensor(**_tensor(spec, has_batches)) for spec in manifest.outputs],
-        default_model_filename=next(iter(manifest.graphs.values())),
+        default_model_filename=next(iter(manifest.graphs.values()), ""),
     )
 
 

@@ -21,6 +21,8 @@ MOST_ELEMENTS = 1000  # in an example on a page
 
 
 def infer(manifest: Manifest) -> Mapping[str, Operation]:
+    if not manifest.inputs:  # a pipeline, which takes items
+        return {}
     content: dict[str, Any] = {"schema": Schema(InferenceRequest, "validation")}
     if (example := example_request(manifest)) is not None:
         content["example"] = example

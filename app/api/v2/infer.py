@@ -14,8 +14,10 @@ from app.api.http.deadline import LONGEST_MS
 from app.api.http.pieces import WHOLE_BYTES, Sized, respond_with
 from app.api.http.routes import Handler
 from app.api.media.json_text import JsonLimits
+from app.api.v1 import paths as v1
 from app.api.v2 import reading, writing
 from app.api.v2.reading import HEADER_LENGTH
+from app.errors import InvalidInput
 from app.serving.engine import Prediction, Served
 from app.serving.raw import NAME as RAW
 
@@ -25,6 +27,11 @@ QUICK_ELEMENTS = 20_000  # are put in order in less than a millisecond
 def infer(given: Given) -> Handler:
     async def read(request: Request, body: bytes, served: Served, aside: Aside) -> asking.Question:
         """The body may be of any Content-Type, and with or without tensors after its JSON."""
+        if RAW not in served.forms:
+            name = served.manifest.name
+            raise InvalidInput(
+                f"{name} is a {served.manifest.task} and has no tensors; ask it at {v1.of(v1.PREDICT, name)}"
+            )
         header_length = request.headers.get(HEADER_LENGTH)
         question = await aside.read(
             lambda: reading.read(body, header_length, served.manifest.inputs, given.limits.json),

@@ -37,7 +37,7 @@ EXTENSIONS = [
     "schedule_policy",
     "statistics",
 ]
-PLATFORMS = {"onnx": "onnx_onnxv1", "pytorch": "pytorch_pt2"}
+PLATFORMS = {"onnx": "onnx_onnxv1", "pytorch": "pytorch_pt2", "pipeline": "ensemble"}
 STATES: dict[str, Any] = {"loading": "LOADING", "ready": "READY", "failed": "UNAVAILABLE", "unloaded": "UNAVAILABLE"}
 
 

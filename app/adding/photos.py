@@ -1,0 +1,66 @@
+"""A graph that reads photos, as a model of the task image-feature-extraction."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.adding.form import Form
+from app.adding.graph import Graph
+from app.errors import InvalidArtifact, InvalidInput
+from app.repository.manifest import Golden
+from app.tasks.image_features import ImageFeatureExtraction, ImageFeaturesConfig, ImageFeaturesKernel
+from app.tasks.tensors import RawTensorsConfig
+from app.tasks.view import predict_json
+from app.tensors import TensorSpec
+
+SCALES: Mapping[str, dict[str, Any]] = {
+    "uint8": {},
+    "unit": {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)},
+    "signed": {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
+    "imagenet": {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
+}
+"""Pixels as a graph reads them: whole numbers to 255, from 0 to 1, from -1 to 1, or scaled as torchvision does."""
+USUAL_SIZE = 224  # where the graph takes any
+
+
+def as_photos(graph: Graph, found: RawTensorsConfig, scale: str) -> Form:
+    """Raises InvalidInput if the graph of these tensors cannot be given photos, InvalidArtifact if it answers none."""
+    config = _config(found, scale)
+    return Form(ImageFeatureExtraction.contract.name, config, (_golden(config, graph),), (), "photos in, vectors out")
+
+
+def _config(found: RawTensorsConfig, scale: str) -> ImageFeaturesConfig:
+    if len(found.inputs) != 1:
+        raise InvalidInput(f"--photos: the graph has {len(found.inputs)} inputs, and a photo is one")
+    (image,) = found.inputs
+    layout, size = _form_of(image)
+    wanted = "FP32" if SCALES[scale] else "UINT8"
+    if image.datatype != wanted:
+        raise InvalidInput(f"--photos {scale}: {image.name} would have to be {wanted}, and is {image.datatype}")
+    return ImageFeaturesConfig(
+        input=image.name,
+        output=found.outputs[0].name,
+        image_size=size,
+        resize_margin=size // 7,  # 32 of 224
+        layout=layout,
+        **SCALES[scale],
+    )
+
+
+def _golden(config: ImageFeaturesConfig, graph: Graph) -> Golden:
+    view = ImageFeatureExtraction(ImageFeaturesKernel(config, {}))
+    try:
+        output = predict_json(view, {"model": graph.session}, dict(view.contract.example), {})
+    except Exception as error:
+        raise InvalidArtifact(f"--photos: the graph does not answer a photo: {error}") from error
+    return Golden(input=dict(view.contract.example), output=output, tolerance=1e-3 * max(1.0, *map(abs, output)))
+
+
+def _form_of(image: TensorSpec) -> tuple[Any, int]:
+    shape = image.shape
+    if len(shape) == 4 and 3 in (shape[1], shape[3]):
+        layout, sides = ("nchw", shape[2:]) if shape[1] == 3 else ("nhwc", shape[1:3])
+        if sides[0] == sides[1]:
+            return layout, sides[0] if sides[0] > 0 else USUAL_SIZE
+    raise InvalidInput(
+        f"--photos: {image.name} has shape {list(shape)}; photos are [n, 3, size, size] or [n, size, size, 3]"
+    )
