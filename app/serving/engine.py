@@ -86,12 +86,14 @@ class VersionStatus:
     """State of one version on disk.
 
     `reason` says why it is not served or, of one that is ready, why what lies on disk now is not what is served.
+    `may_pass` says that the reason is none of its own, a disk that cannot be read, say: it is worth another try.
     `is_ready` says whether it can predict now; `statistics` what it has done, if it is live.
     """
 
     version: int
     state: State
     reason: str = ""
+    may_pass: bool = False
     is_ready: bool = False
     statistics: Statistics | None = None
 

@@ -15,8 +15,8 @@ READ_TIMEOUT_S = 60.0
 async def follow(published: Callable[[], Mapping[str, Sequence[int]]], engine: Engine, every_s: float) -> None:
     """Look every so many seconds at the versions that are `published`, by model, and load models with new ones.
 
-    Runs until it is cancelled. A version that failed its checks is not tried again, and one that is gone stays loaded:
-    a disk that is away for a moment must not unload a model.
+    Runs until it is cancelled. A version that failed its checks is not tried again, but one that could not be read is.
+    One that is gone stays loaded: a disk that is away for a moment must not unload a model.
     """
     worker = Worker("following")
     async with asyncio.TaskGroup() as loads:
@@ -34,13 +34,15 @@ async def follow(published: Callable[[], Mapping[str, Sequence[int]]], engine: E
 
 
 def with_news(published: Mapping[str, Sequence[int]], engine: Engine) -> list[str]:
-    """Return the models of which a version is published that the engine has never seen."""
-    seen = {status.name: {one.version for one in status.versions} for status in engine.status().models}
+    """Return the models of which a version is published that the engine has never seen, or could not read."""
+    seen = {
+        status.name: {one.version for one in status.versions if not one.may_pass} for status in engine.status().models
+    }
     return [name for name, versions in published.items() if not seen.get(name, set()).issuperset(versions)]
 
 
 async def _take_up(engine: Engine, name: str) -> None:
-    log.info("%s has a new version", name)
+    log.info("%s has a version that is new, or may be read by now", name)
     try:
         await engine.load(name)
     except Exception as error:  # the others are followed all the same

@@ -223,7 +223,7 @@ class LocalEngine:
                 await self._expect(step.model, ()).pin(step.version)
         except ServiceError as error:
             self._unpin(pinned)
-            raise InvalidArtifact(f"step {pinned[-1].name}: {error}") from None
+            raise InvalidArtifact(f"step {pinned[-1].name}: {error}") from error
 
     def _unpin(self, steps: Sequence[Step]) -> None:
         for step in steps:

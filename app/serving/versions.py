@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
-from app.errors import InvalidArtifact, ModelNotReady
+from app.errors import InvalidArtifact, ModelNotFound, ModelNotReady
 from app.serving.engine import ModelStatus, Servable, Served, VersionStatus
 from app.serving.loader import Loader, Opened
 from app.serving.names import no_such_version
@@ -114,7 +114,7 @@ class Versions:
         except ModelNotReady as error:
             for version in [one.version for one in self._status.values() if one.state == "loading"]:
                 if version not in self._loading:
-                    self._status[version] = VersionStatus(version, "failed", str(error))
+                    self._status[version] = VersionStatus(version, "failed", str(error), may_pass=True)
             raise
         left, kept, slow = list(published), set[int](), dict[asyncio.Task[bool], int]()
         while self.is_wanted and (left or slow):
@@ -234,9 +234,9 @@ class Versions:
         self._load_failed(version)
         if version in self._live:
             reason = f"the files were changed, and cannot be served as they are now: {reason}"
-            self._status[version] = VersionStatus(version, "ready", reason)
+            self._status[version] = VersionStatus(version, "ready", reason, _may_pass(error))
         else:
-            self._status[version] = VersionStatus(version, "failed", reason)
+            self._status[version] = VersionStatus(version, "failed", reason, _may_pass(error))
 
     def _forget_withdrawn(self) -> None:
         """Retire what is no longer on disk. Its requests may take as long as their deadlines."""
@@ -244,6 +244,11 @@ class Versions:
             del self._status[version]
             if version in self._live:
                 self._let_go(version)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether it was the disk, or a step of a pipeline that was not there yet."""
+    return isinstance(error, OSError) or isinstance(error.__cause__, OSError | ModelNotFound | ModelNotReady)
 
 
 def _newest(status: VersionStatus) -> int:

@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 import pytest
 from conftest import eventually, publish_sentiment
 from engines import can_predict
+from graphs import publish_features, publish_head
 from starlette.testclient import TestClient
 
 from app.main import build
 from app.repository.manifest import Golden
+from app.repository.pipeline import PipelineManifest, Step
+from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.following import follow
@@ -144,3 +147,35 @@ def test_the_service_follows_if_it_is_set_to(models_dir, tmp_path, follow_s):
             eventually(lambda: client.post(ask, json={"inputs": ["good"]}).status_code == 200)
         else:
             assert client.post(ask, json={"inputs": ["good"]}).status_code == 404
+
+
+def test_a_version_that_could_not_be_read_is_tried_again(run, models_dir, tmp_path, monkeypatch):
+    async def scenario(following):
+        with monkeypatch.context() as broken:
+
+            def fails(manifest):
+                raise OSError("input/output error")
+
+            broken.setattr(following.repository, "verify", fails)
+            publish_sentiment(models_dir, tmp_path / "second")
+            await following.until("tiny-sentiment", {1: "ready", 2: "failed"})
+            await following.a_few_looks()
+            assert can_predict(following.engine, "tiny-sentiment")
+        await following.until("tiny-sentiment", {1: "ready", 2: "ready"})
+
+    run(scenario)
+
+
+def test_a_pipeline_comes_alive_once_its_steps_are_there(run, models_dir, tmp_path):
+    async def scenario(following):
+        publish_features(models_dir, tmp_path)
+        steps = (
+            Step(name="sees", model="photo-features", version=1, task="image-feature-extraction"),
+            Step(name="says", model="head", version=1, task="tensors", inputs={"features": "sees"}),
+        )
+        publish(models_dir, "quality", {}, kind=PipelineManifest, steps=steps)
+        await following.until("quality", {1: "failed"})
+        publish_head(models_dir, tmp_path)
+        await following.until("quality", {1: "ready"})
+
+    run(scenario)
