@@ -34,6 +34,8 @@ SHIPPED = "int8"
 VERIFIED_TEXTS = 16
 TINY_RUNS = 3  # by which each variant is timed in a tiny run
 EXPLAINED_TEXTS = 10  # of each domain
+# A tiny run explains three texts of about a sentence, in characters: an explanation asks for each word.
+TINY_TEXTS, SENTENCE = 3, 60
 TYPICAL_TEXTS = 60  # of each domain, from whose activations the int8 graph gets its scales
 
 PROSE = Prose(__name__)
@@ -41,7 +43,13 @@ PROSE = Prose(__name__)
 
 def held_out(texts: Texts, run: Run) -> HeldOut:
     """A few of the test texts of each domain, on which explanations are judged."""
-    few = (texts.test.head(2) if run.tiny else texts.test.groupby("domain").head(EXPLAINED_TEXTS)).text.tolist()
+    lengths = texts.test.text.str.len()
+    shown = (
+        texts.test.loc[(lengths - SENTENCE).abs().nsmallest(TINY_TEXTS).index]
+        if run.tiny
+        else texts.test.groupby("domain").head(EXPLAINED_TEXTS)
+    )
+    few = shown.text.tolist()
     return HeldOut([{"text": text} for text in few], f"English text of {texts.breadth}", f"test, {len(few)} texts")
 
 

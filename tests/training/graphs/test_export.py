@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from app.tensors import TensorSpec
 from training.errors import TrainingError
-from training.graphs.export import to_onnx, verify_export
+from training.graphs.export import exported, to_onnx, verify_export
 
 
 class Pooled(nn.Module):
@@ -108,3 +109,11 @@ def test_a_graph_that_answers_nan_is_refused(network: Pooled, graph: Path) -> No
         next(changed.parameters()).fill_(float("nan"))
     with pytest.raises(TrainingError, match="differs from torch by nan"):
         verify_export(changed, graph, token_ids(3, 5), tolerance=1e-5)
+
+
+def test_what_is_exported_states_its_tensors_and_how_near_it_is(network: Pooled, tmp_path: Path) -> None:
+    varying = {0: Dim("batch", min=1, max=64), 1: Dim("tokens", min=2, max=64)}
+    found = exported(network, token_ids(4, 7), tmp_path / "model.onnx", ["logits"], varying=varying)
+    assert found.inputs == (TensorSpec(name="ids", datatype="INT64", shape=(-1, -1)),)
+    assert found.outputs == (TensorSpec(name="logits", datatype="FP32", shape=(-1, 3)),)
+    assert (found.path.name, found.verification.inputs) == ("model.onnx", 4)
