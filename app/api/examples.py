@@ -5,24 +5,25 @@ from typing import Any
 
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
-from app.serving.contracts import own_contract
+from app.serving.engine import Served
 from app.tasks.nested_lists import as_lists
 from app.tasks.tensors import RawTensors, RawTensorsConfig, example_item
 
 MOST_ELEMENTS = 10_000  # of an example on a page
 
 
-def example_request(manifest: Manifest) -> dict[str, Any] | None:
+def example_request(served: Served) -> dict[str, Any] | None:
     """Return a request that this very model answers: its first golden example, else one by its signature or its task.
 
     None if it would be too long to read.
     """
+    manifest = served.manifest
     golden = shown_golden(manifest)
     if golden is None and manifest.task == RawTensors.contract.name:
         item = item_of(manifest)
         return None if item is None else {"inputs": [item]}
     if golden is None:
-        return {"inputs": [own_contract(manifest).example]}
+        return {"inputs": [served.contract.example]}
     return {"inputs": [golden.input], "parameters": golden.parameters}
 
 

@@ -11,8 +11,7 @@ from app.api.documented import Schema
 from app.api.errors import ErrorEnvelope
 from app.api.http.access import SCHEMES
 from app.api.http.routes import DirectRoute, Operation, Route, Section
-from app.repository.manifest import Manifest
-from app.serving.engine import Engine
+from app.serving.engine import Engine, Served
 
 FAILURES = {
     401: "no key, or not a known one",
@@ -34,21 +33,21 @@ UNUSED = ("HTTPValidationError", "ValidationError")  # a body that FastAPI lists
 
 def install(app: FastAPI, engine: Engine, sections: Sequence[Section], *, asks_for_keys: bool) -> None:
     """Make `app.openapi()` describe what is loaded at the moment."""
-    cached: tuple[list[Manifest], dict[str, Any]] | None = None
+    cached: tuple[list[Served], dict[str, Any]] | None = None
 
     def openapi() -> dict[str, Any]:
         nonlocal cached
-        manifests = [status.manifest for status in engine.status().models if status.manifest]
-        # The manifests themselves: a version may be loaded again with another content.
-        if cached is None or cached[0] != manifests:
-            cached = manifests, document(app, sections, manifests, asks_for_keys)
+        served = [engine.find(status.name) for status in engine.status().models if status.manifest]
+        # With their manifests: a version may be loaded again with another content.
+        if cached is None or cached[0] != served:
+            cached = served, document(app, sections, served, asks_for_keys)
         return cached[1]
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
 def document(
-    app: FastAPI, sections: Sequence[Section], manifests: Sequence[Manifest], asks_for_keys: bool
+    app: FastAPI, sections: Sequence[Section], models: Sequence[Served], asks_for_keys: bool
 ) -> dict[str, Any]:
     found = get_openapi(
         title=app.title,
@@ -65,9 +64,9 @@ def document(
             operation["responses"].pop("422", None)
             _add_failures(operation, routes[path, method.upper()], asks_for_keys)
     direct = [(each.name, route) for each in sections for route in each.routes if isinstance(route, DirectRoute)]
-    for manifest in manifests:
+    for served in models:
         for tag, route in direct:
-            for path, described in route.describe(manifest).items():
+            for path, described in route.describe(served).items():
                 operation = {"tags": [tag], **described}
                 _add_failures(operation, route, asks_for_keys)
                 found["paths"].setdefault(path, {})[route.method.lower()] = operation

@@ -107,13 +107,14 @@ class VersionStatus:
 class ModelStatus:
     """State of one model: `manifest` is that of the version which answers by default, None if there is none.
 
-    `versions` are newest first. `is_ready` says whether a version can predict now; `is_lost` that none can until its
-    files are mended.
+    `versions` are newest first; `views` are what that version can be asked for, by name. `is_ready` says whether a
+    version can predict now; `is_lost` that none can until its files are mended.
     """
 
     name: str
     versions: list[VersionStatus]
     manifest: Manifest | None = None
+    views: tuple[str, ...] = ()
     is_ready: bool = False
     is_lost: bool = False
     placements: dict[str, dict[str, str]] = field(default_factory=dict)

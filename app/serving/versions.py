@@ -68,8 +68,17 @@ class Versions:
             return ModelStatus(self.name, versions)
         model, is_ready = live[0].model, any(one.model.is_ready for one in live)
         is_lost = all(one.model.is_lost for one in live)
-        manifest = model.served.manifest
-        return ModelStatus(self.name, versions, manifest, is_ready, is_lost, model.placements, model.tuning)
+        served = model.served
+        return ModelStatus(
+            self.name,
+            versions,
+            served.manifest,
+            tuple(served.contracts),
+            is_ready,
+            is_lost,
+            model.placements,
+            model.tuning,
+        )
 
     def _told(self, status: VersionStatus) -> VersionStatus:
         if (live := self._live.get(status.version)) is None:

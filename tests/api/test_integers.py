@@ -14,7 +14,7 @@ from app.tasks import TASKS
 
 REQUESTS: list[type[BaseModel]] = [
     *(bodies_of(contract, 8).Request for task in TASKS.values() for contract in task.contracts.values()),
-    *(bodies_of_hf(name, 8).Request for name in WIRES),
+    *(bodies_of_hf(TASKS[name].contract, 8).Request for name in WIRES),
     InferenceRequest, IndexRequest, LoadRequest,
 ]  # fmt: skip
 

@@ -7,17 +7,17 @@ from app.api.hf.reading import require, tasks_of
 from app.api.hf.schemas import Health, Info
 from app.api.http.limits import Limits
 from app.errors import ModelNotReady
-from app.repository.manifest import Manifest
+from app.serving.engine import Served
 
 
 async def describe(model: str, given: GivenDep) -> Info:
-    return _info(given.engine.find(model).manifest, given.limits)
+    return _info(given.engine.find(model), given.limits)
 
 
 async def describe_pipeline(model: str, task: str, given: GivenDep) -> Info:
-    manifest = given.engine.find(model).manifest
-    require(manifest, task)
-    return _info(manifest, given.limits).model_copy(update={"pipeline_tag": task})
+    served = given.engine.find(model)
+    require(served, task)
+    return _info(served, given.limits).model_copy(update={"pipeline_tag": task})
 
 
 async def health(model: str, engine: EngineDep) -> Health:
@@ -28,18 +28,19 @@ async def health(model: str, engine: EngineDep) -> Health:
 
 
 async def pipeline_health(model: str, task: str, engine: EngineDep) -> Health:
-    require(engine.find(model).manifest, task)
+    require(engine.find(model), task)
     return await health(model, engine)
 
 
-def _info(manifest: Manifest, limits: Limits) -> Info:
+def _info(served: Served, limits: Limits) -> Info:
+    manifest = served.manifest
     listing = "".join(f"{file.sha256}  {name}\n" for name, file in sorted(manifest.files.items()))
     return Info(
         model_id=manifest.name,
         model_sha=sha256(listing.encode()).hexdigest(),
         model_dtype=manifest.precision,
         pipeline_tag=manifest.task,
-        tasks=tasks_of(manifest),
+        tasks=tasks_of(served),
         version=manifest.version,
         description=manifest.description,
         licence=manifest.licence,

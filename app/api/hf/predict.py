@@ -28,8 +28,8 @@ def predict(given: Given) -> Handler:
     async def answer(request: Request, names: dict[str, str]) -> Response:
         async def read(request: Request, body: bytes, served: Served, aside: Aside) -> Question:
             task, items, parameters, is_single = await aside.read(
-                lambda: read_question(request, body, served.manifest, names.get("task"), given.limits),
-                is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, served.manifest),
+                lambda: read_question(request, body, served, names.get("task"), given.limits),
+                is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, served),
             )
             return Question(task, items, parameters, partial(_respond, aside, WIRES[task], is_single))
 

@@ -14,9 +14,8 @@ from app.api.media.raw import is_file
 from app.api.media.surrogates import not_unicode
 from app.api.v1 import paths
 from app.errors import InvalidInput, ModelNotFound, PayloadTooLarge
-from app.repository.manifest import Manifest
-from app.serving.contracts import contracts_of, own_contract
-from app.tasks import TASKS
+from app.serving.engine import Served
+from app.tasks.contract import Contract
 from app.tasks.embeddings import FeatureExtraction, SentenceSimilarity
 
 BESIDE_INPUTS = ("parameters", "options")
@@ -31,40 +30,42 @@ class Asked(NamedTuple):
     is_single: bool
 
 
-def tasks_of(manifest: Manifest) -> list[str]:
+def tasks_of(served: Served) -> list[str]:
     """What a model answers in this dialect: its own task first; nothing, if the client has no method for it."""
-    return [view for view in contracts_of(manifest) if view in WIRES]
+    return [view for view in served.contracts if view in WIRES]
 
 
-def require(manifest: Manifest, task: str | None) -> None:
-    tasks = tasks_of(manifest)
+def require(served: Served, task: str | None) -> None:
+    tasks = tasks_of(served)
     if not tasks:
         raise InvalidInput(
-            f"{manifest.name} is a {manifest.task} model, for which this dialect has no form; "
-            f"ask it at {paths.of(paths.PREDICT, manifest.name)}"
+            f"{served.manifest.name} is a {served.manifest.task} model, for which this dialect has no form; "
+            f"ask it at {paths.of(paths.PREDICT, served.manifest.name)}"
         )
     if task is not None and task not in tasks:
-        raise ModelNotFound(f"model {manifest.name} does not answer {task!r:.60}; it answers: {', '.join(tasks)}")
+        raise ModelNotFound(
+            f"model {served.manifest.name} does not answer {task!r:.60}; it answers: {', '.join(tasks)}"
+        )
 
 
-def read_question(request: Request, content: bytes, manifest: Manifest, asked: str | None, limits: Limits) -> Asked:
+def read_question(request: Request, content: bytes, served: Served, asked: str | None, limits: Limits) -> Asked:
     """Raises InvalidInput, PayloadTooLarge, and ModelNotFound for a task that the model does not answer."""
-    require(manifest, asked)
-    task = asked or manifest.task
-    if is_raw(request, content, manifest):
+    require(served, asked)
+    task = asked or served.manifest.task
+    if is_raw(request, content, served):
         body: dict[str, Any] = {"inputs": content}
     else:
-        body = _json_object(content, manifest, limits)
-        task = asked or _meant_task(request, body, manifest)
+        body = _json_object(content, served, limits)
+        task = asked or _meant_task(request, body, served)
     wire = WIRES[task]
-    items = _items(task, body, limits.max_items)
+    items = _items(served.contracts[task], body, limits.max_items)
     parameters = wire.native(_validated(wire.Parameters, _parameters(request, body, wire), "parameters"))
     return Asked(task, items, parameters, not isinstance(body.get("inputs"), list))
 
 
-def is_raw(request: Request, content: bytes, manifest: Manifest) -> bool:
+def is_raw(request: Request, content: bytes, served: Served) -> bool:
     """Whether it is one picture as it is: the client names no type for bytes, and curl names one of its own."""
-    if own_contract(manifest).binary_field is None:
+    if served.contract.binary_field is None:
         return False
     content_type = request.headers.get("content-type", "").strip().lower()
     if is_file(content, content_type):
@@ -74,13 +75,15 @@ def is_raw(request: Request, content: bytes, manifest: Manifest) -> bool:
     return not content_type.startswith("application/json") and content.lstrip()[:1] != b"{"
 
 
-def _json_object(content: bytes, manifest: Manifest, limits: Limits) -> dict[str, Any]:
+def _json_object(content: bytes, served: Served, limits: Limits) -> dict[str, Any]:
     try:
         body = parse(content, limits.json)
     except ValueError as error:
         if fault := not_unicode(content, str(error)):
             raise fault from None
-        raise InvalidInput(f"{manifest.name} is a {manifest.task} model and reads JSON; this is not: {error}") from None
+        raise InvalidInput(
+            f"{served.manifest.name} is a {served.manifest.task} model and reads JSON; this is not: {error}"
+        ) from None
     if not isinstance(body, dict):
         raise InvalidInput('the body must be a JSON object: {"inputs": …, "parameters": {…}}')
     if "inputs" not in body:
@@ -88,9 +91,9 @@ def _json_object(content: bytes, manifest: Manifest, limits: Limits) -> dict[str
     return body
 
 
-def _meant_task(request: Request, body: dict[str, Any], manifest: Manifest) -> str:
+def _meant_task(request: Request, body: dict[str, Any], served: Served) -> str:
     """Of the tasks that the model answers, the one whose form the body has; its own if it could be that."""
-    tasks, inputs = tasks_of(manifest), body["inputs"]
+    tasks, inputs = tasks_of(served), body["inputs"]
     first = inputs[0] if isinstance(inputs, list) and inputs else inputs
     if SentenceSimilarity.contract.name in tasks and isinstance(first, dict) and "source_sentence" in first:
         return SentenceSimilarity.contract.name
@@ -99,14 +102,14 @@ def _meant_task(request: Request, body: dict[str, Any], manifest: Manifest) -> s
         is_client = "hf_hub/" in request.headers.get("user-agent", "")
         if is_client or body.keys() & HfFeatureExtractionParameters.model_fields.keys():
             return FeatureExtraction.contract.name
-    return manifest.task
+    return served.manifest.task
 
 
-def _items(task: str, body: dict[str, Any], max_items: int) -> list[Any]:
+def _items(contract: Contract, body: dict[str, Any], max_items: int) -> list[Any]:
     inputs = body["inputs"] if isinstance(body["inputs"], list) else [body["inputs"]]
     if len(inputs) > max_items:
         raise PayloadTooLarge(f"{len(inputs)} inputs; a request may have {max_items}")
-    question: Any = _validated(bodies_of(TASKS[task].contract, max_items).Request, {"inputs": inputs})
+    question: Any = _validated(bodies_of(contract, max_items).Request, {"inputs": inputs})
     items: list[Any] = question.inputs
     return items
 

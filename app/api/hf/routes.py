@@ -12,8 +12,7 @@ from app.api.hf.predict import predict, tell
 from app.api.hf.reading import tasks_of
 from app.api.hf.wires import WIRES, bodies_of_hf
 from app.api.http.routes import DirectRoute, Operation, Section, get
-from app.repository.manifest import Manifest
-from app.tasks import TASKS
+from app.serving.engine import Served
 
 MODEL = "/hf/models/{model}"  # answers the task of the model
 PIPELINE = MODEL + "/pipeline/{task}"  # names one of those that it answers, as on the Hub
@@ -35,20 +34,22 @@ def predicting(given: Given) -> Section:
     return Section("hugging face", "The same models, as huggingface_hub's InferenceClient asks them", routes)
 
 
-def _own(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
-    if manifest.task not in tasks_of(manifest):
+def _own(max_items: int, served: Served) -> Mapping[str, Operation]:
+    if served.manifest.task not in tasks_of(served):
         return {}
-    return {MODEL.format(model=manifest.name): _operation(max_items, manifest, manifest.task)}
+    return {MODEL.format(model=served.manifest.name): _operation(max_items, served, served.manifest.task)}
 
 
-def _others(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
-    tasks = [task for task in tasks_of(manifest) if task != manifest.task]
-    return {PIPELINE.format(model=manifest.name, task=task): _operation(max_items, manifest, task) for task in tasks}
+def _others(max_items: int, served: Served) -> Mapping[str, Operation]:
+    tasks = [task for task in tasks_of(served) if task != served.manifest.task]
+    name = served.manifest.name
+    return {PIPELINE.format(model=name, task=task): _operation(max_items, served, task) for task in tasks}
 
 
-def _operation(max_items: int, manifest: Manifest, task: str) -> Operation:
-    contract, bodies = TASKS[task].contract, bodies_of_hf(task, max_items)
-    example = (task == manifest.task and example_request(manifest)) or {"inputs": [contract.example]}
+def _operation(max_items: int, served: Served, task: str) -> Operation:
+    manifest, contract = served.manifest, served.contracts[task]
+    bodies = bodies_of_hf(contract, max_items)
+    example = (task == manifest.task and example_request(served)) or {"inputs": [contract.example]}
     item, fields = example["inputs"][0], contract.Input.model_fields
     if isinstance(item, dict) and len(fields) == 1:
         (item,) = item.values()

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, RootModel, create_model, field_validator, model_validator
 
 from app.api.contracts import Bodies, bare
-from app.tasks import TASKS
+from app.tasks.contract import Contract
 from app.tasks.embeddings import (
     FeatureExtraction,
     FeatureExtractionParameters,
@@ -170,9 +170,9 @@ class HfOptions(Schema):
 
 
 @cache
-def bodies_of_hf(task_name: str, max_items: int) -> Bodies:
+def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
     """The bodies as they are documented."""
-    contract, wire = TASKS[task_name].contract, WIRES[task_name]
+    wire = WIRES[contract.name]
     first = next(iter(contract.Input.model_fields.values()))
     item: Any = contract.Input if len(contract.Input.model_fields) > 1 else bare(first)
     some: Any = Annotated[list[item], Field(min_length=1, max_length=max_items)]

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.errors import Tell, named, on_bug, on_http_error, on_service_error
 from app.errors import ServiceError
-from app.repository.manifest import Manifest
+from app.serving.engine import Served
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +27,11 @@ Handler = Callable[[Request, dict[str, str]], Awaitable[Response]]
 """Answers a request, given the names in its path."""
 Operation = dict[str, Any]
 """As OpenAPI has it, but for a documented.Schema where that has a reference to one."""
-Describe = Callable[[Manifest], Mapping[str, Operation]]
+Describe = Callable[[Served], Mapping[str, Operation]]
 """The operations of one loaded model, by their paths."""
 
 
-def undescribed(manifest: Manifest) -> Mapping[str, Operation]:
+def undescribed(served: Served) -> Mapping[str, Operation]:
     return {}
 
 

@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field
 
 from app.api.v1 import paths
 from app.repository.manifest import Metric, Provenance, Verification
-from app.serving.contracts import contracts_of
 from app.serving.engine import ModelStatus
 from app.serving.plan import Tuning
 from app.tasks.explanations.base import NAME as EXPLANATION
@@ -126,7 +125,6 @@ def _tuned(tuning: Tuning) -> Tuned:
 
 def _summary(status: ModelStatus) -> dict[str, Any]:
     manifest = status.manifest
-    is_explained = manifest and EXPLANATION in contracts_of(manifest)
     return {
         "name": status.name,
         "task": manifest and manifest.task,
@@ -134,6 +132,6 @@ def _summary(status: ModelStatus) -> dict[str, Any]:
         "state": "ready" if manifest else status.versions[0].state if status.versions else "unloaded",
         "description": manifest.description if manifest else "",
         "predict": paths.of(paths.PREDICT, status.name),
-        "explain": paths.of(paths.EXPLAIN, status.name) if is_explained else None,
+        "explain": paths.of(paths.EXPLAIN, status.name) if EXPLANATION in status.views else None,
         "versions": [VersionState(version=one.version, state=one.state, reason=one.reason) for one in status.versions],
     }

@@ -9,13 +9,12 @@ from app.api.examples import example_request, item_in_words
 from app.api.http.routes import Operation
 from app.api.v1 import paths
 from app.api.verbatim import shown_golden, verbatim
-from app.repository.manifest import Manifest
-from app.serving.contracts import contracts_of, own_contract
+from app.serving.engine import Served
 from app.tasks.explanations.base import NAME as EXPLANATION
 
 
-def predict(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
-    contract = own_contract(manifest)
+def predict(max_items: int, served: Served) -> Mapping[str, Operation]:
+    manifest, contract = served.manifest, served.contract
     bodies = bodies_of(contract, max_items)
     answer: dict[str, Any] = {"schema": Schema(bodies.Response, "serialization")}
     if golden := shown_golden(manifest):
@@ -33,15 +32,15 @@ def predict(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
         f"now this is version {manifest.version}.",
         "operationId": f"predict_{manifest.name}",
         "parameters": [DEADLINE],
-        "requestBody": {"required": True, "content": _bodies(manifest, bodies)},
+        "requestBody": {"required": True, "content": _bodies(served, bodies)},
         "responses": {"200": {"description": described, "content": answers}},
         **({"x-class-names": names} if (names := manifest.config.get("class_names")) else {}),
     }
     return {paths.of(paths.PREDICT, manifest.name): operation}
 
 
-def explain(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
-    contract = contracts_of(manifest).get(EXPLANATION)
+def explain(max_items: int, served: Served) -> Mapping[str, Operation]:
+    manifest, contract = served.manifest, served.contracts.get(EXPLANATION)
     if contract is None:
         return {}
     bodies = bodies_of(contract, contract.most_items(max_items))
@@ -53,7 +52,7 @@ def explain(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
         f"that is loaded answers at `{paths.of(paths.EXPLAIN_VERSION, manifest.name)}`.",
         "operationId": f"explain_{manifest.name}",
         "parameters": [DEADLINE],
-        "requestBody": {"required": True, "content": _bodies(manifest, bodies)},
+        "requestBody": {"required": True, "content": _bodies(served, bodies)},
         "responses": {
             "200": {
                 "description": "one output for each input",
@@ -64,13 +63,13 @@ def explain(max_items: int, manifest: Manifest) -> Mapping[str, Operation]:
     return {paths.of(paths.EXPLAIN, manifest.name): operation}
 
 
-def _bodies(manifest: Manifest, bodies: Bodies) -> dict[str, Any]:
+def _bodies(served: Served, bodies: Bodies) -> dict[str, Any]:
     """The forms in which a request may come, with an example in JSON."""
     body: dict[str, Any] = {"schema": Schema(bodies.Request, "validation")}
-    if (example := example_request(manifest)) is not None:
+    if (example := example_request(served)) is not None:
         body["example"] = example
     content = {"application/json": body}
-    if own_contract(manifest).binary_field:
+    if served.contract.binary_field:
         properties = {"file": {"type": "array", "items": FILE}}
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
         content[OCTETS] = {"schema": FILE}

@@ -14,13 +14,15 @@ from app.api.v2.reading import HEADER_LENGTH
 from app.api.v2.schemas import InferenceRequest, InferenceResponse
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
+from app.serving.engine import Served
 from app.tensors import NUMPY_TYPES, TensorSpec
 
 VARYING_SIZE = 4
 MOST_ELEMENTS = 1000  # in an example on a page
 
 
-def infer(manifest: Manifest) -> Mapping[str, Operation]:
+def infer(served: Served) -> Mapping[str, Operation]:
+    manifest = served.manifest
     if not manifest.inputs:  # a pipeline, which takes items
         return {}
     content: dict[str, Any] = {"schema": Schema(InferenceRequest, "validation")}
