@@ -8,11 +8,13 @@ from typing import Any
 import onnx
 import pytest
 from conftest import eventually, publish_sentiment
+from graphs import publish_features, publish_head
 from onnx import TensorProto, helper
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from test_server import Service
 
 from app.repository.manifest import Golden
+from app.repository.pipeline import PipelineManifest, Step
 from app.repository.publish import publish
 from app.tensors import TensorSpec
 
@@ -22,7 +24,7 @@ needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not ins
 
 IMAGENET, REVIEWS = "imagenet-efficientnet", "reviews-sentiment"
 ARTICLES, FILMS = "article-summarizer", "movielens-recommender"
-TRIPLER, HOSTILE = "tripler", "hostile-labels"
+TRIPLER, HOSTILE, PIPELINE = "tripler", "hostile-labels", "photo-quality"
 
 # What a browser must only show, and never run.
 MARKUP = '<img src=x onerror="document.title=\'run\'"><script>document.title="run"</script>'
@@ -75,14 +77,25 @@ def publish_hostile(root: Path, scratch: Path) -> None:
     )  # fmt: skip
 
 
+def publish_pipeline(root: Path, scratch: Path) -> None:
+    publish_features(root, scratch)
+    publish_head(root, scratch)
+    steps = (
+        Step(name="sees", model="photo-features", version=1, task="image-feature-extraction"),
+        Step(name="says", model="head", version=1, task="tensors", inputs={"features": "sees"}),
+    )
+    publish(root, PIPELINE, {}, kind=PipelineManifest, steps=steps)
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Every default model, and the two small ones."""
+    """Every default model, the two small ones, and two more in a row."""
     root, scratch = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("scratch")
     for model in MODELS.iterdir():
         (root / model.name).symlink_to(model)
     publish_tripler(root, scratch)
     publish_hostile(root, scratch)
+    publish_pipeline(root, scratch)
     service = Service(root)
     try:
         eventually(service.is_ready, 90)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 
@@ -15,6 +16,7 @@ from browser import (
     IMAGENET,
     MARKUP,
     MODELS,
+    PIPELINE,
     REVIEWS,
     TRIPLER,
     Visit,
@@ -48,6 +50,17 @@ def test_a_sample_photo_is_named_at_once_and_another_when_it_is_chosen(visit: Vi
     expect(page.locator(".bars li").first).to_contain_text("espresso")
     expect(page.get_by_role("status").last).to_contain_text("espresso")
     assert page.locator(".drop img").evaluate("(image) => image.naturalWidth") > 100
+
+
+def test_a_pipeline_that_begins_with_a_photo_takes_one_and_tells_the_time_of_each_step(visit: Visit):
+    page = visit.open(PIPELINE)
+    expect(page.locator(".shown h4")).to_have_text("scores")
+    before = page.locator(".shown").inner_text()
+    page.get_by_role("button", name="Sample: a cup of espresso").click()
+    expect(page.locator(".shown")).not_to_have_text(before)
+    expect(page.locator(".latency")).to_contain_text("By step: sees")
+    whole, inside = (float(one) for one in re.findall(r"([0-9.]+) ms", page.locator(".latency p").first.inner_text()))
+    assert inside <= whole
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])

@@ -23,7 +23,9 @@ export function parsed(header) {
 }
 
 export function latency({ ms, timing }) {
-  const { parts, batch } = parsed(timing);
+  const { parts: told, batch } = parsed(timing);
+  const parts = told.filter((part) => part.name in NAMES);
+  const steps = told.filter((part) => !(part.name in NAMES)); // of a pipeline: the same time, told another way
   const inside = parts.reduce((sum, part) => sum + part.ms, 0);
   const all = [...parts, { name: "outside", ms: Math.max(0, ms - inside) }];
   return element("div.latency", {},
@@ -33,7 +35,8 @@ export function latency({ ms, timing }) {
       element("span", { class: `part-${part.name}`, css: { "flex-grow": String(part.ms) } }))),
     element("ul.legend", {}, all.map((part) => element("li", {},
       element("i", { class: `part-${part.name}`, "aria-hidden": "true" }),
-      part.name === "outside" ? (parts.length > 0 ? "HTTP, network, browser" : "the whole request; the service gave no parts") : NAMES[part.name] ?? part.name,
+      part.name === "outside" ? (parts.length > 0 ? "HTTP, network, browser" : "the whole request; the service gave no parts") : NAMES[part.name],
       element("b", {}, part.ms.toFixed(1))))),
+    steps.length > 0 && element("p.quiet", {}, `By step: ${steps.map((step) => `${step.name} ${step.ms.toFixed(1)} ms`).join(", ")}`),
   );
 }

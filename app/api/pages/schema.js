@@ -1,9 +1,10 @@
 /** What a model takes, out of the OpenAPI document. */
 
-/** `{item, parameters, example, classNames}`: two schemas without references, a request that runs as it stands, names by output. */
+/** `{item, parameters, example, classNames, readsFiles}`: two schemas without references, a request that runs as it stands, names by output. */
 export function contractOf(openapi, model) {
   const operation = openapi.paths[`/v1/models/${model}/predict`]?.post;
-  const content = operation?.requestBody?.content?.["application/json"];
+  const bodies = operation?.requestBody?.content ?? {};
+  const content = bodies["application/json"];
   if (!content) return null;
   const request = resolved(content.schema, openapi);
   return {
@@ -11,6 +12,7 @@ export function contractOf(openapi, model) {
     parameters: request.properties.parameters ?? { properties: {} },
     example: content.example ?? { inputs: [{}] },
     classNames: operation["x-class-names"] ?? {},
+    readsFiles: "multipart/form-data" in bodies,
   };
 }
 

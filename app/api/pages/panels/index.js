@@ -1,7 +1,8 @@
-/** Which panel a task has; every other task has the generic one. */
+/** Which panel a task has; every other task has that of photos, if it reads them, or the generic one. */
 
 import { generic } from "./generic.js";
 import { image } from "./image.js";
+import { photo } from "./photo.js";
 import { films } from "./recommendation.js";
 import { summary } from "./summarization.js";
 import { text } from "./text.js";
@@ -14,5 +15,5 @@ const PANELS = {
 };
 
 export function panelOf(model, contract) {
-  return (PANELS[model.task] ?? generic)(model, contract);
+  return (PANELS[model.task] ?? (contract.readsFiles ? photo : generic))(model, contract);
 }
