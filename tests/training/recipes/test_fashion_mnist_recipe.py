@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from line_recipe import leave_only_fits
 
 from app.repository.golden import difference
@@ -12,12 +11,8 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
 from app.tasks.view import predict_json
-from training.baselines.garments import regression_scores
 from training.build import build
 from training.data.fashion_mnist import LABELS, tiny_fashion_mnist
-from training.measures.garments import accuracy
-from training.networks.garment_classifier import GarmentClassifier, mirrored_mean, normalised
-from training.networks.picture_resnet import PictureResNet
 from training.recipe import Run
 from training.recipes import fashion_mnist as recipe
 
@@ -63,39 +58,6 @@ def test_a_resumed_run_is_judged_as_one_at_once(published: tuple[Path, Manifest]
     assert found.files["model.onnx"] == expected.files["model.onnx"]
 
 
-@pytest.fixture
-def classifier() -> GarmentClassifier:
-    torch.manual_seed(0)
-    return GarmentClassifier(PictureResNet(len(LABELS), width=8), 1.0).eval()
-
-
-@torch.inference_mode()
-def test_a_negative_and_a_mirror_image_get_the_same_answer(classifier: GarmentClassifier) -> None:
-    pixels = tiny_fashion_mnist().test.pixels
-    images = torch.from_numpy(recipe.rgb(pixels))
-    expected = classifier(images)
-    torch.testing.assert_close(classifier(255 - images), expected, rtol=0, atol=1e-5)
-    torch.testing.assert_close(classifier(images.flip(2)), expected, rtol=0, atol=1e-5)
-    torch.testing.assert_close(expected.sum(1), torch.ones(len(pixels)))
-
-
-@torch.inference_mode()
-def test_a_colour_is_read_as_its_brightness(classifier: GarmentClassifier) -> None:
-    colour = np.zeros((2, 28, 28, 3), np.uint8)
-    colour[0, 8:20, 8:20] = (200, 100, 50)
-    colour[1, 8:20, 8:20] = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
-    one, other = classifier(torch.from_numpy(colour))
-    torch.testing.assert_close(one, other, rtol=0, atol=1e-3)
-
-
-@torch.inference_mode()
-def test_the_graph_reads_light_on_dark_as_the_network_was_trained(classifier: GarmentClassifier) -> None:
-    pixels = torch.from_numpy(tiny_fashion_mnist().test.pixels)
-    expected = mirrored_mean(classifier.network, normalised(pixels)).softmax(1)
-    found = classifier(torch.from_numpy(recipe.rgb(pixels.numpy())))
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
-
-
 def test_golden_pictures_are_ones_whose_first_labels_cannot_change_places() -> None:
     test = tiny_fashion_mnist(1).test
     answers = np.full((len(test), len(LABELS)), 0.01, np.float32)
@@ -105,8 +67,3 @@ def test_golden_pictures_are_ones_whose_first_labels_cannot_change_places() -> N
     assert len(recipe.golden(answers, test)) == 4
     answers[0, 1] = answers[0, 2]
     assert len(recipe.golden(answers, test)) == 3
-
-
-def test_a_linear_model_learns_the_tiny_pictures() -> None:
-    garments = tiny_fashion_mnist()
-    assert accuracy(regression_scores(garments), garments.test.classes) > 0.9

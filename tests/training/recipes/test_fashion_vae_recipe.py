@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from line_recipe import leave_only_fits
@@ -12,13 +11,8 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
 from app.tasks.view import predict_json
-from training.baselines.class_pca import ClassPCA
 from training.build import build
-from training.data.fashion_mnist import LABELS, Pictures, tiny_fashion_mnist
 from training.errors import TrainingError
-from training.loop.variational import code_moments
-from training.measures.likelihood import bits_per_pixel, dequantised
-from training.networks.picture_vae import PictureVAE
 from training.recipe import Run
 from training.recipes import fashion_mnist
 from training.recipes import fashion_vae as recipe
@@ -78,59 +72,3 @@ def test_a_resumed_run_is_judged_as_one_at_once(published: tuple[Path, Manifest]
     assert found.metrics == expected.metrics
     assert found.files["model.onnx"] == expected.files["model.onnx"]
     assert {file.name: file.read_bytes() for file in work.glob("*.png")} == pictures
-
-
-def test_another_seed_is_judged_with_other_random_numbers() -> None:
-    garments = tiny_fashion_mnist().train
-    network = PictureVAE(len(LABELS), latent=3, width=4).eval()
-    one, again, other = (code_moments(network, garments, seed)[0] for seed in (0, 0, 1))
-    assert torch.equal(one, again)
-    assert not torch.equal(one, other)
-    one, again, other = (ClassPCA(garments, 2, seed).squared_error(garments) for seed in (0, 0, 1))
-    assert one == again != other
-
-
-def test_bits_per_pixel_are_eight_where_every_level_is_as_likely() -> None:
-    assert bits_per_pixel(torch.tensor(0.0)).item() == 8
-
-
-def test_dequantised_pixels_stay_within_their_level() -> None:
-    pixels = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
-    found = dequantised(pixels)
-    assert found.shape == (3, 1, 28, 28)
-    assert torch.equal((found[:, 0] * 256).floor().to(torch.uint8), pixels)
-
-
-def test_noise_that_is_moved_by_the_moments_of_a_class_has_them() -> None:
-    torch.manual_seed(0)
-    network = PictureVAE(len(LABELS), latent=3, width=4).eval()
-    garments = tiny_fashion_mnist(50).train
-    means, factors = code_moments(network, garments, 0)
-    with torch.inference_mode():
-        code = network.encode(dequantised(torch.from_numpy(garments.pixels)), torch.from_numpy(garments.classes))
-    mine = torch.from_numpy(garments.classes == 4)
-    torch.testing.assert_close(means[4], code.mean[mine].mean(0), rtol=0, atol=0.05)
-    expected = code.mean[mine].T.cov() + code.log_variance[mine].exp().mean(0).diag()
-    torch.testing.assert_close(factors[4] @ factors[4].T, expected, rtol=0, atol=0.05)
-
-
-@pytest.fixture(scope="module")
-def garments() -> Pictures:
-    return tiny_fashion_mnist(100).train
-
-
-def test_principal_components_give_back_what_they_can_say(garments: Pictures) -> None:
-    """Noise of 60 levels has a variance of .0046; sixteen directions of 784 can say little of it."""
-    few, many = ClassPCA(garments, 1, 0), ClassPCA(garments, 90, 0)
-    assert 0.003 < few.squared_error(garments) < 0.0047
-    assert many.squared_error(garments) < few.squared_error(garments) / 2
-    assert 4 < few.bits_per_pixel(garments) < 8
-
-
-def test_principal_components_paint_the_class_that_is_asked_for(garments: Pictures) -> None:
-    baseline = ClassPCA(garments, 4, 0)
-    painted = baseline.paint(np.array([0, 9, 0]), seed=1)
-    assert painted.shape == (3, 28, 28)
-    assert painted[0, 2:5, 6:-6].mean() > 150 > painted[1, 2:5, 6:-6].mean()
-    assert painted[1, 20:23, 6:-6].mean() > 150 > painted[2, 20:23, 6:-6].mean()
-    assert np.array_equal(painted, baseline.paint(np.array([0, 9, 0]), seed=1))

@@ -23,7 +23,6 @@ from training.build import build
 from training.data.photos import Photos, scikit_photos
 from training.errors import TrainingError
 from training.graphs.photo_classifier import Graphs, Size, classifier, with_weights
-from training.measures.agreement import Answers, agreement
 from training.recipe import Recipe, Run
 from training.recipes import imagenet_efficientnet as recipe
 from training.recipes.imagenet_efficientnet import LITE0, LITE2, RECIPE, TOLERANCE
@@ -155,20 +154,6 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, recipe: Rec
     card = (folder / "card.md").read_text(encoding="utf-8")
     assert all(f"| {size} in {precision} |" in card for size in ("Lite0", "Lite2") for precision in ("int8", "fp32"))
     assert card.count("(card/") == 3
-
-
-def test_agreement_is_with_the_float_graph_of_the_same_size() -> None:
-    sure, unsure = [0.9, 0.1], [0.4, 0.3]
-    mine = Answers(
-        fp32=np.array([sure, unsure], np.float32),
-        served=np.array([[0.8, 0.2], [0.3, 0.4]], np.float32),
-        plain=np.array([[0.1, 0.9], [0.3, 0.4]], np.float32),
-    )
-    other = Answers(*[np.array([sure, unsure[::-1]], np.float32)] * 3)
-    best, gap, where_sure = agreement(mine, other, LITE2.title)
-    assert (best.value, *best.baselines.values()) == (0.5, 0.0, 1.0)
-    assert (gap.value, *gap.baselines.values()) == pytest.approx((0.1, 0.45, 0.0))
-    assert (where_sure.value, *where_sure.baselines.values()) == (1.0, 0.0)
 
 
 State = dict[str, Tensor]

@@ -20,7 +20,6 @@ from app.tasks.view import predict_json
 from training.build import build
 from training.data import events
 from training.data.event_log import PADDING, EventLog, leave_last_out
-from training.data.events import judged
 from training.loop.next_event import BATCH_SIZE, score
 from training.measures.ranking import hit_rate, target_ranks
 from training.recipe import Run
@@ -54,14 +53,6 @@ def test_a_batch_in_which_nothing_follows_anything_leaves_the_loss_a_number(tmp_
     network, curve = recipe.learn(histories, 20, Run(tmp_path), epochs=2)
     assert all(0 < row["loss"] < 10 for row in curve.rows)
     assert all(weights.isfinite().all() for weights in network.parameters())
-
-
-def test_of_many_people_the_same_few_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MOST_JUDGED", 5)
-    assert list(judged(5)) == [0, 1, 2, 3, 4]
-    few = judged(100)
-    assert (len(set(few)), list(few)) == (5, sorted(judged(100)))
-    assert max(few) > 5
 
 
 def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from line_recipe import leave_only_fits, names
 
 from app.repository.golden import difference
@@ -15,7 +14,7 @@ from training.build import build
 from training.card.forecasts import pictured
 from training.data import collected_series
 from training.data.collected_series import GIVEN_SPLIT
-from training.data.month_windows import CONFIG, LEAST_FOLLOWING, MOST_WINDOWS, QUANTILES, TASK, Windows
+from training.data.month_windows import QUANTILES, TASK, Windows
 from training.data.monthly_series import SOURCE, Series
 from training.data.origins import HORIZON, TEST_ORIGINS, questions
 from training.errors import TrainingError
@@ -33,31 +32,6 @@ def waves(count: int = 12, months: int = 120) -> list[Series]:
         values = 10 ** random.uniform(-3, 6) * (pattern + 0.02 * np.arange(months) + random.normal(0, 0.1, months) + 9)
         series.append(Series(f"wave {number}", ("M1", "M3", "tourism")[number % 3], values))
     return series
-
-
-def test_a_window_is_on_the_scale_of_its_past_and_weighs_nothing_where_nothing_follows() -> None:
-    history = np.arange(100.0)
-    values, is_known, following, weight = (column.numpy() for column in Windows([history], 0).columns)
-    assert is_known.sum(1).min() >= CONFIG.min_history
-    assert ((weight > 0).sum(1) >= LEAST_FOLLOWING).all()
-    step = values[:, -1] - values[:, -2]
-    np.testing.assert_allclose(following[:, 0] - values[:, -1], step, rtol=1e-3)
-    assert (following[weight == 0] == 0).all()
-
-
-def test_a_very_long_series_weighs_no_more_than_a_long_one() -> None:
-    random = np.random.default_rng(1)
-    lengths = (MOST_WINDOWS + 29, 600)
-    windows = Windows([random.normal(size=length) for length in lengths], 0)
-    count = len(Windows([random.normal(size=lengths[0])], 0))
-    weight = windows.columns[-1].sum(1)
-    assert weight.mean() == pytest.approx(1)
-    assert (weight[:count].sum() / weight.sum()).item() == pytest.approx(0.5, abs=0.12)
-
-
-def test_a_series_that_never_changes_teaches_nothing_and_breaks_nothing() -> None:
-    windows = Windows([np.full(90, 3.0), np.arange(90.0)], 0)
-    assert torch.isfinite(windows.columns[2]).all()
 
 
 def test_the_network_learns_a_pattern_that_comes_again(tmp_path: Path) -> None:
@@ -189,8 +163,3 @@ def test_what_is_wrong_with_ones_own_series_is_said_before_anything_is_learned(t
     (tmp_path / "sales.csv").write_text("\n".join(lines[:20] + lines[21:]), encoding="utf-8")
     with pytest.raises(TrainingError, match=r"line 21: the month before this one is missing .* \('2016-08'\)$"):
         recipe.RECIPE.load(Run(tmp_path, tiny=True, source=str(tmp_path)))
-
-
-def test_series_that_begin_to_change_too_late_teach_nothing() -> None:
-    with pytest.raises(TrainingError, match="there is nothing to learn"):
-        Windows([np.array([7.0] * 43 + [1.0, 2.0, 3.0, 4.0, 5.0])], 0)
