@@ -22,7 +22,7 @@ __all__ = ["service"]
 
 
 def send(command: str, url: str) -> httpx.Response:
-    """What curl would send for the few options that the README uses."""
+    """What curl would send for the few options that our documents use."""
     words = iter(shlex.split(command.replace("\\\n", ""))[1:])
     address, headers, body = "", {}, b""
     for word in words:
@@ -35,6 +35,8 @@ def send(command: str, url: str) -> httpx.Response:
             body = next(words).encode()
         elif word == "-X":
             assert next(words) == "POST"
+        elif word == "-i":  # shows headers, too
+            continue
         else:
             address = word
     return httpx.post(address.replace("127.0.0.1:8000", url), content=body, headers=headers, timeout=30)

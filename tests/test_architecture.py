@@ -1,0 +1,53 @@
+"""What docs/architecture.md shows, asked of the models that it names, its pipeline among them."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+from conftest import eventually
+from test_default_models import MODELS, differences
+from test_readme import send
+from test_server import Service
+
+from app.adding.pipeline import add_pipeline
+
+PAGE = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text()
+(STEPS,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+EXCHANGES = re.findall(r"```console\n\$ (.*?)\nHTTP/1.1 200 OK\n(.*?)\n\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    root = tmp_path_factory.mktemp("architecture")
+    for name in ("reviews-sentiment", "imagenet-efficientnet", "article-summarizer"):
+        copytree(MODELS / name, root / "models" / name)
+    steps = root / "story-mood.json"
+    steps.write_text(STEPS)
+    add_pipeline(steps, "story-mood", root / "models")
+    service = Service(root / "models")
+    try:
+        eventually(service.is_ready, 90)
+        yield service
+    finally:
+        service.close()
+
+
+def stages(server_timing: str) -> list[str]:
+    return [one.partition(";")[0] for one in server_timing.split(", ")]
+
+
+@pytest.mark.parametrize(
+    ("command", "headers", "answer"), EXCHANGES, ids=re.findall(r"models/([\w-]+/?\w*) ", "".join(map(str, EXCHANGES)))
+)
+def test_every_request_gets_the_answer_that_is_shown(service: Service, command: str, headers: str, answer: str):
+    reply = send(command, service.url)
+    assert reply.status_code == 200, reply.text
+    shown = dict(line.split(": ", 1) for line in headers.splitlines())
+    assert shown.keys() <= reply.headers.keys()
+    assert shown["x-model-version"] == reply.headers["x-model-version"]
+    assert stages(shown["server-timing"]) == stages(reply.headers["server-timing"])
+    # Scores are shown with four decimals, and int8 kernels differ between processors.
+    assert differences(json.loads(answer.replace("\n", "")), reply.json()) < 0.05
