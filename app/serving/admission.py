@@ -43,26 +43,20 @@ class Admission(Generic[Row, Answer]):
         self._loop = asyncio.get_running_loop()
         self._requests: dict[Share, dict[int, Sequence[Waiting[Row, Any]]]] = {}
 
-    def require_ready(self) -> None:
-        """Raises ModelNotReady if no lane computes."""
-        if not self._lanes.own:
-            raise ModelNotReady("the model was unloaded")
-        if not self._lanes.is_ready:
-            raise ModelNotReady("the model hangs" if self._lanes.own[0].is_alive else "the model is being restarted")
-
     def require_time(self, num_rows: int, seconds: float, turn: Turn, share: Share) -> None:
         """Raise unless `num_rows` rows, which cost `seconds` by the curve, would be answered when they must be.
 
         An idle model tries whatever fits its queue: only work shows whether the estimate is still right.
-        Raises Overloaded, or DeadlineExceeded if even without the others it would be too late.
+        Raises ModelNotReady, Overloaded, or DeadlineExceeded if even without the others it would be too late.
         """
+        if not self._queue and num_rows <= self._max_rows and self._lanes.can_begin:
+            return
+        self._require_ready()
         missing = len(self._queue) + num_rows - self._max_rows
         if missing > 0 and not self._make_room(missing, num_rows, share):
             self._observer.refused("queue", num_rows)
             wait = self._wait(self._queue.seconds, share)
             raise Overloaded(f"{len(self._queue)} rows are waiting, the queue holds {self._max_rows}", wait)
-        if not self._queue and self._lanes.can_begin:
-            return
         # Rows of one request are shared out among the lanes like any others.
         at_once = min(max(num_rows, 1), len(self._lanes.own))
         own, left = seconds * self._answering.cost / at_once, turn.deadline - self._loop.time()
@@ -90,6 +84,12 @@ class Admission(Generic[Row, Answer]):
         del self._requests[share][id(request)]
         if not self._requests[share]:
             del self._requests[share]
+
+    def _require_ready(self) -> None:
+        if not self._lanes.own:
+            raise ModelNotReady("the model was unloaded")
+        if not self._lanes.is_ready:
+            raise ModelNotReady("the model hangs" if self._lanes.own[0].is_alive else "the model is being restarted")
 
     def _wait(self, queued_s: float, share: Share) -> float:
         """Seconds until `queued_s` more, by the curve, are done, and what runs now."""

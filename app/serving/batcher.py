@@ -146,7 +146,6 @@ class Batcher(Generic[Row, Answer]):
         others while others ask.
         """
         turn = Turn(deadline, priority, caller)
-        self._admission.require_ready()
         self._admission.require_time(1, 0.0, turn, self._share_of(turn))
         return turn
 
@@ -161,7 +160,6 @@ class Batcher(Generic[Row, Answer]):
         lengths = [self._length(row) for row in rows]
         costs = [self._curve.row_seconds(length) for length in lengths]
         share = self._share_of(turn)
-        self._admission.require_ready()  # it may have been unloaded while the rows were made
         self._admission.require_time(len(rows), sum(costs), turn, share)
         waiting = self._enqueue(rows, lengths, costs, turn, share)
         futures = [one.future for one in waiting]

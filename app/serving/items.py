@@ -49,22 +49,25 @@ class Items:
         require_parameters(view, parameters)
         num_rows = 0
 
-        def prepare_one(item: tuple[int, Any, float]) -> Prepared:
+        def prepare_one(position: int, value: Any) -> Prepared:
             nonlocal num_rows
-            position, value, effort = item
-            started = perf_counter()
             try:
                 prepared = view.preprocess(value, parameters)
             except InvalidInput as error:
                 raise view.located(error, position) from None
-            self._learn(view, (perf_counter() - started) / effort)
             num_rows += len(prepared.rows)
             if num_rows > self._max_rows:  # all before this one have been begun; so no more are than need be
                 raise self._too_many(position, num_rows)
             return prepared
 
+        def prepare_and_learn(item: tuple[int, Any, float]) -> Prepared:
+            started = perf_counter()
+            prepared = prepare_one(*item[:2])
+            self._learn(view, (perf_counter() - started) / item[2])
+            return prepared
+
         if len(items) <= FEW_ITEMS and all(map(view.is_quick, items)):
-            prepared = [prepare_one((i, item, 1.0)) for i, item in enumerate(items)]
+            prepared = [prepare_one(i, item) for i, item in enumerate(items)]
         else:
             async with answer_by(turn.deadline):
                 needs = await self._needs(view, items, turn)
@@ -72,7 +75,7 @@ class Items:
                 item_s = [self._effort_s.get(view.contract.name, 0.0) * effort for effort in efforts]
                 self._admit(item_s, turn)
                 prepared = await self._pools.before.map(
-                    prepare_one,
+                    prepare_and_learn,
                     list(zip(range(len(items)), items, efforts, strict=True)),
                     item_s,
                     [one.num_bytes if one.num_bytes >= LARGE_BYTES else 0 for one in needs],
