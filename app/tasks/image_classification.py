@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote
 
+import numpy as np
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -16,6 +17,7 @@ from app.tasks.contract import Contract
 from app.tasks.images import needs_of, read_square
 from app.tasks.kernel import Kernel
 from app.tasks.labels import Label, best_labels, read_labels
+from app.tasks.occlusion import shown
 from app.tasks.schema import Schema
 from app.tasks.view import Needs, Prepared, View
 from app.tensors import Tensors
@@ -87,6 +89,9 @@ class ImageClassificationKernel(Kernel):
 
     def probe(self, length: int) -> Tensors:
         return self.row(CAT)
+
+    def collate(self, rows: Sequence[Tensors]) -> Tensors:
+        return {"image": np.stack([shown(row) for row in rows])}
 
 
 class ImageClassification(View[ImageClassificationKernel]):

@@ -15,6 +15,7 @@ from app.tasks.explanations.recommendation import RecommendationExplanation
 from app.tasks.explanations.text import TextExplanation
 from app.tasks.kernel import Kernel
 from app.tasks.labels import softmax
+from app.tasks.occlusion import without
 from app.tasks.view import View, predict_alone
 from app.tensors import Session, Tensors
 from training.recipe import HeldOut
@@ -51,7 +52,7 @@ def of_picture(explanation: ImageExplanation, run: Run, item: Any, reasons: Any)
     label = int(np.argmax(scores))
 
     def score(kept: Kept) -> float:
-        row = {"image": explanation.without(square, fill, ~kept.reshape(heat.shape))}
+        row = without(square, fill, ~kept.reshape(heat.shape))
         return float(run(row)["probabilities"][label])
 
     return Explained(heat.ravel(), score)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, Field
 
 from app.tasks.contract import Contract
@@ -18,12 +17,11 @@ from app.tasks.image_classification import (
     ImageClassificationParameters,
     ImageInput,
 )
+from app.tasks.occlusion import GRID, Pixels, cells, without
 from app.tasks.view import Needs, Prepared
 from app.tensors import Tensors
 
-GRID = 12  # cells on a side
 WINDOW = 3  # cells on the side of what is hidden at a time
-Pixels = npt.NDArray[np.uint8]
 
 
 class ImageExplanationParameters(ImageClassificationParameters):
@@ -74,8 +72,7 @@ class ImageExplanation(Explanation[ImageClassificationKernel]):
     def __init__(self, kernel: ImageClassificationKernel) -> None:
         super().__init__(kernel)
         self._own = ImageClassification(kernel)
-        self._cells = cells(kernel.image_size)
-        self._hidden = windows(int(self._cells.max()) + 1)
+        self._hidden = windows(int(cells(kernel.image_size).max()) + 1)
 
     def check(self, parameters: ImageExplanationParameters) -> None:
         require_label(parameters.label, self.kernel.class_names)
@@ -86,17 +83,12 @@ class ImageExplanation(Explanation[ImageClassificationKernel]):
     def preprocess(self, item: ImageInput, parameters: ImageExplanationParameters) -> Prepared:
         square = self.square(item)
         fill = filling(square)
-        hidden = ({"image": self.without(square, fill, each)} for each in self._hidden)
+        hidden = (without(square, fill, each) for each in self._hidden)
         return Prepared([{"image": square}, *hidden], context=square)
 
     def square(self, item: ImageInput) -> Pixels:
         """What the model sees of a picture, [side, side, 3]. Raises InvalidInput as a prediction does."""
         return self._own.preprocess(item, ImageClassificationParameters()).rows[0]["image"]
-
-    def without(self, square: Pixels, fill: Pixels, hidden: Kept) -> Pixels:
-        """`square` with the colour `fill` [3] where its cells are `hidden` [rows, columns]."""
-        is_hidden = hidden[self._cells[:, np.newaxis], self._cells]
-        return np.where(is_hidden[..., np.newaxis], fill, square)
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: ImageExplanationParameters
@@ -110,11 +102,6 @@ class ImageExplanation(Explanation[ImageClassificationKernel]):
             heatmap=HeatMap(shape=(heat.shape[0], heat.shape[1]), values=rounded(heat)),
             overlay=overlay(prepared.context, heat),
         )
-
-
-def cells(size: int) -> npt.NDArray[np.int64]:
-    """In which of at most GRID rows of cells each row of pixels is, [size]; of columns likewise."""
-    return np.arange(size) * min(GRID, size) // size
 
 
 def windows(num_cells: int) -> Kept:
