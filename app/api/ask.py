@@ -69,7 +69,9 @@ async def ask(given: Given, read: Read, request: Request, names: dict[str, str])
                     )
                 )
                 timer.reschedule(deadline)
-                return await question.respond(prediction)
+                respond = question.respond
+                del question  # what was asked may be as large as the answer, which is now written
+                return await respond(prediction)
     except TimeoutError:
         raise DeadlineExceeded(f"the deadline passed before {missing}") from None
     except (ClientGone, ClientDisconnect):

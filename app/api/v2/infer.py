@@ -1,5 +1,6 @@
 """Inference: tensors in, tensors out."""
 
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 
@@ -42,7 +43,7 @@ def infer(given: Given) -> Handler:
             RAW,
             [question.inputs],
             None,
-            partial(_respond, request, question, given.limits.json, aside),
+            partial(_respond, request, replace(question, inputs={}), given.limits.json, aside),
             priority=question.priority,
             within_s=min(question.timeout_us / 1e6, LONGEST_MS / 1e3) if question.timeout_us else None,
         )
