@@ -61,6 +61,7 @@ class LocalEngine:
         self._after_change = after_change
         self._pools = Pools(before=Pool(num_threads, "before", MOST_DECODED_BYTES), after=Pool(num_threads, "after"))
         self._retiring: set[asyncio.Task[None]] = set()
+        self._drained_by = float("inf")
         self._is_listed = self._is_complete = False
         self.is_stopping = False
 
@@ -88,10 +89,14 @@ class LocalEngine:
 
     async def stop(self) -> None:
         self.is_stopping = True
-        for versions in self._models.values():
-            versions.unload("the service is stopping")
-        if self._retiring:
-            await asyncio.wait(self._retiring)
+        self._drained_by = asyncio.get_running_loop().time() + self._drain_timeout_s
+        # What a pipeline has admitted still needs its steps.
+        for are_pipelines in (True, False):
+            for versions in self._models.values():
+                if not are_pipelines or any(isinstance(one.model, Pipeline) for one in versions.live):
+                    versions.unload("the service is stopping")
+            if self._retiring:
+                await asyncio.wait(self._retiring)
         self._pools.before.close()
         self._pools.after.close()
 
@@ -124,8 +129,15 @@ class LocalEngine:
         if self.is_stopping:
             raise ModelNotReady("the service is stopping")
 
+    def _live(self, name: str, version: int) -> Servable:
+        """What answers as a step of a pipeline, which goes on while the service stops."""
+        return self._known(name).find(version).model
+
     def _versions_of(self, name: str) -> Versions:
         self._require_running()
+        return self._known(name)
+
+    def _known(self, name: str) -> Versions:
         versions = self._models.get(name)
         if versions is None:
             if not self._is_listed:
@@ -196,7 +208,7 @@ class LocalEngine:
         manifest = opened.manifest
         observer = self._telemetry.observer(manifest.name, manifest.version)
         if isinstance(manifest, PipelineManifest):
-            pipeline = Pipeline(manifest, self, observer, opened.card)
+            pipeline = Pipeline(manifest, self._live, observer, opened.card)
             await self._pin_steps(manifest)
             try:
                 return await pipeline.__aenter__()
@@ -221,8 +233,10 @@ class LocalEngine:
             for step in manifest.steps:
                 pinned.append(step)
                 await self._expect(step.model, ()).pin(step.version)
-        except ServiceError as error:
+        except BaseException as error:
             self._unpin(pinned)
+            if not isinstance(error, ServiceError):
+                raise
             raise InvalidArtifact(f"step {pinned[-1].name}: {error}") from error
 
     def _unpin(self, steps: Sequence[Step]) -> None:
@@ -241,8 +255,9 @@ class LocalEngine:
         """Answer what the model has admitted, as far as the time for that goes, and unload it."""
         manifest = model.served.manifest
         name = f"{manifest.name} version {manifest.version}"
+        drained_by = asyncio.get_running_loop().time() + self._drain_timeout_s
         try:
-            async with asyncio.timeout(self._drain_timeout_s):
+            async with asyncio.timeout_at(min(drained_by, self._drained_by)):
                 await model.drain()
         except TimeoutError:
             log.error("%s: not all requests were answered within %.0f s", name, self._drain_timeout_s)

@@ -1,9 +1,9 @@
 """Models in a row, served as one: a version whose steps are versions of other models."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, RootModel, ValidationError
 
@@ -19,7 +19,7 @@ from app.errors import (
 from app.repository.golden import difference
 from app.repository.pipeline import INPUT, PipelineManifest, Step
 from app.serving.contracts import contract_of, contracts_of
-from app.serving.engine import Ask, Prediction, Served, Timing
+from app.serving.engine import Ask, Prediction, Servable, Served, Timing
 from app.serving.in_flight import InFlight
 from app.tasks.contract import Contract
 from app.tasks.view import to_json
@@ -27,14 +27,6 @@ from app.telemetry import ModelObserver, Statistics
 
 FEW_ITEMS = 4  # whose fields are put together on the event loop
 GOLDEN_S = 60.0  # for a golden example, with all its steps
-
-
-class Models(Protocol):
-    """What a pipeline needs of the engine that it is in."""
-
-    def find(self, name: str, version: int | None = None) -> Served: ...
-
-    async def predict(self, ask: Ask) -> Prediction: ...
 
 
 class Asking(NamedTuple):
@@ -53,9 +45,16 @@ class Pipeline:
     """
 
     def __init__(
-        self, manifest: PipelineManifest, models: Models, observer: ModelObserver, card: Mapping[str, bytes]
+        self,
+        manifest: PipelineManifest,
+        find: Callable[[str, int], Servable],
+        observer: ModelObserver,
+        card: Mapping[str, bytes],
     ) -> None:
-        """Raises InvalidArtifact for a step that asks what its task does not answer."""
+        """`find` gives what answers as a version of a model. It raises ModelNotFound and ModelNotReady.
+
+        Raises InvalidArtifact for a step that asks what its task does not answer.
+        """
         self._asked = [_asking(step) for step in manifest.steps]
         contracts = contracts_of(manifest)
         self.served = Served(
@@ -66,15 +65,20 @@ class Pipeline:
             card=card,
         )
         self.statistics: Statistics = observer.statistics
-        self._models = models
+        self._find = find
+        self._forms: dict[str, str | None] = {}  # by step, of the versions that it was made of
         self._observer = observer
         self._in_flight = InFlight(manifest)
 
     async def __aenter__(self) -> "Pipeline":
         """Raises InvalidArtifact unless its steps are live and it answers its golden examples as it should."""
-        for step, *_ in self._asked:
-            found = self._models.find(step.model, step.version).manifest.task
-            if found != step.task:
+        for one in self._asked:
+            step = one.step
+            try:
+                served = self._model(one).served
+            except ServiceError as error:
+                raise InvalidArtifact(f"step {step.name}: {error}") from error
+            if (found := served.manifest.task) != step.task:
                 raise InvalidArtifact(f"step {step.name}: {step.model} is a model for {found}, not for {step.task}")
         await self._check_golden()
         self._observer.watch(lambda: 0, lambda: self.is_ready)
@@ -86,7 +90,7 @@ class Pipeline:
 
     @property
     def is_ready(self) -> bool:
-        return self._in_flight.accepts and all(self._is_live(one.step) for one in self._asked)
+        return self._in_flight.accepts and all(self._can_answer(one) for one in self._asked)
 
     @property
     def is_lost(self) -> bool:
@@ -145,7 +149,7 @@ class Pipeline:
             model=step.model, version=step.version, view=one.contract.name, parameters=one.parameters, read_for=""
         )
         try:
-            return await self._models.predict(asked)
+            return await self._model(one).predict(asked)
         except (ModelNotFound, ModelNotReady) as error:
             raise ModelNotReady(f"step {step.name}: {error}") from None
         except InvalidInput as error:
@@ -153,12 +157,20 @@ class Pipeline:
                 raise _not_taken(step, str(error)) from None
             raise
 
-    def _is_live(self, step: Step) -> bool:
+    def _model(self, one: Asking) -> Servable:
+        """What answers a step. Raises ModelNotReady if its version was replaced by one that takes other inputs."""
+        name, version = one.step.model, one.step.version
+        model = self._find(name, version)
+        form = model.served.forms.get(one.contract.name)
+        if self._forms.setdefault(one.step.name, form) != form:
+            raise ModelNotReady(f"version {version} of {name} was replaced by one that takes other inputs")
+        return model
+
+    def _can_answer(self, one: Asking) -> bool:
         try:
-            self._models.find(step.model, step.version)
+            return self._model(one).is_ready
         except (ModelNotFound, ModelNotReady):
             return False
-        return True
 
     async def _check_golden(self) -> None:
         manifest, contract = self.served.manifest, self.served.contract

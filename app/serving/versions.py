@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
-from app.errors import InvalidArtifact, ModelNotFound, ModelNotReady
+from app.errors import InvalidArtifact, ModelNotFound, ModelNotReady, Overloaded
 from app.serving.engine import ModelStatus, Servable, Served, VersionStatus
 from app.serving.loader import Loader, Opened
 from app.serving.names import no_such_version
 
 log = logging.getLogger(__name__)
+
+MAY_PASS = (OSError, ModelNotFound, ModelNotReady, Overloaded)  # as causes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,8 @@ class Versions:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no version of it is known any more."""
-        return not self._status
+        """Whether no version of it is known any more, nor wanted by a pipeline."""
+        return not self._status and not self._pinned
 
     def status(self) -> ModelStatus:
         versions, live = [self._told(one) for one in sorted(self._status.values(), key=_newest)], self.live
@@ -144,6 +146,8 @@ class Versions:
             raise ModelNotReady(next((one.reason for one in self._status.values()), "the model was unloaded"))
         self._forget_withdrawn()
         for version in self._status.keys() & set(left) - self._live.keys():
+            if not self.is_wanted:  # it was unloaded while the one before was loaded
+                break
             if version in self._pinned:
                 await asyncio.wait([self._loading_of(version, published[version])])
             else:
@@ -157,10 +161,14 @@ class Versions:
         self._pinned[version] += 1
         if version not in self._live and self.is_wanted:
             published = await self._loader.fingerprints(self.name)
-            if version in published:
-                await asyncio.wait([self._loading_of(version, published[version])])
-            else:
-                self._status.pop(version, None)
+            if version not in published:
+                raise no_such_version(self.name, version, published)
+            running: asyncio.Task[bool] | None = None
+            if self.is_wanted:
+                running = self._loading_of(version, published[version])
+            while running:  # another load may take over from it
+                await asyncio.wait([running])
+                _, running = self._loading.get(version, ("", None))
         self.find(version)
 
     def unpin(self, version: int) -> None:
@@ -256,8 +264,8 @@ class Versions:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether it was the disk, or a step of a pipeline that was not there yet."""
-    return isinstance(error, OSError) or isinstance(error.__cause__, OSError | ModelNotFound | ModelNotReady)
+    """Whether it was the disk, or a step of a pipeline that was not there yet, or had too much to do."""
+    return isinstance(error, OSError) or isinstance(error.__cause__, MAY_PASS)
 
 
 def _newest(status: VersionStatus) -> int:
