@@ -1,19 +1,15 @@
 """Label what a picture shows."""
 
-import base64
-import binascii
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import unquote
+from typing import Annotated
 
 import numpy as np
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from app.errors import InvalidInput
 from app.tasks.contract import Contract
+from app.tasks.image_input import CAT, ImageInput, to_base64
 from app.tasks.images import needs_of, read_square
 from app.tasks.kernel import Kernel
 from app.tasks.labels import Label, best_labels, read_labels
@@ -21,37 +17,6 @@ from app.tasks.occlusion import shown
 from app.tasks.schema import Schema
 from app.tasks.view import Needs, Prepared, View
 from app.tensors import Tensors
-
-DATA_URL = re.compile(r"\s*data:[^,]{0,200};\s*base64\s*,", re.IGNORECASE)  # of whatever type it says (RFC 2397)
-CAT = Path(__file__).with_name("cat.jpg").read_bytes()
-TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-
-
-def from_base64(value: Any) -> Any:
-    """Text of either base64 alphabet, wrapped or not, as bytes; what is not text stays as it is."""
-    if not isinstance(value, str):
-        return value
-    start = DATA_URL.match(value)
-    text = unquote(value[start.end() :]) if start else value
-    try:
-        digits = text.encode("ascii").translate(TO_STANDARD, delete=b" \t\r\n")
-        return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4), strict_mode=True)
-    except ValueError as error:
-        raise PydanticCustomError(
-            "base64", "not valid base64; send the bytes of an image file in base64 (an address is not fetched)"
-        ) from error
-
-
-def to_base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
-
-
-ImageBytes = Annotated[
-    bytes,
-    BeforeValidator(from_base64),
-    PlainSerializer(to_base64, when_used="json"),
-    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
-]
 
 
 class ImageClassificationConfig(Schema):
@@ -62,13 +27,6 @@ class ImageClassificationConfig(Schema):
     resize_margin: Annotated[
         int, Field(ge=0, description="how many pixels the shorter side of the picture has more than the square in it")
     ] = 32
-
-
-class ImageInput(Schema):
-    image: Annotated[
-        ImageBytes,
-        Field(repr=False, description="a JPEG, PNG, WebP or GIF file in base64, with or without a data: URL's prefix"),
-    ]
 
 
 class ImageClassificationParameters(Schema):

@@ -9,7 +9,7 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.contract import Contract
-from app.tasks.image_classification import CAT, ImageInput, to_base64
+from app.tasks.image_input import CAT, ImageInput, to_base64
 from app.tasks.images import needs_of, read_square
 from app.tasks.kernel import Kernel
 from app.tasks.schema import Schema

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.characters import find_alike
 from app.tasks.contract import Contract
-from app.tasks.image_classification import ImageBytes, from_base64
+from app.tasks.image_input import ImageBytes, from_base64
 from app.tasks.kernel import Kernel
 from app.tasks.labels import read_labels
 from app.tasks.schema import Schema

@@ -9,9 +9,9 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from app.errors import InvalidInput
+from app.tasks.ascii_bert import ascii_bert_of
 from app.tasks.characters import is_blank
 from app.tasks.kernel import Kernel, require_within
-from app.tasks.words import words_of
 from app.tensors import Array, Session, Tensors
 
 # Where the cost of a batch is measured, and what a GPU sees.
@@ -36,14 +36,14 @@ class TextEncoder:
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._words = words_of(self._tokenizer)
+        self._ascii_bert = ascii_bert_of(self._tokenizer)
         self.max_tokens = max_tokens
         self._num_special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         self.num_tokens_known = max(self._tokenizer.get_vocab().values(), default=0) + 1
 
     def encode(self, text: str, *, truncate: bool, cut: Literal["left", "right"] = "right") -> Tensors:
         """Return a row of the text. Raises InvalidInput as `tokens` does."""
-        ids = self._words.ids(text) if self._words and len(text) <= MAX_CHARACTERS else None
+        ids = self._ascii_bert.ids(text) if self._ascii_bert and len(text) <= MAX_CHARACTERS else None
         if ids is not None and self._num_special < len(ids) <= self.max_tokens:
             return self.row(ids)
         return self.row(self.tokens(text, truncate=truncate, cut=cut).ids)

@@ -24,8 +24,8 @@ from app.tasks.image_classification import (
     ImageClassificationConfig,
     ImageClassificationKernel,
     ImageClassificationParameters,
-    ImageInput,
 )
+from app.tasks.image_input import ImageInput
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.tasks.view import Needs
 from app.telemetry import Telemetry

@@ -21,7 +21,7 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.contracts import PipelineParameters
 from app.serving.engine import Ask, Prediction
 from app.serving.local import LocalEngine
-from app.tasks.image_classification import ImageInput
+from app.tasks.image_input import ImageInput
 from app.telemetry import Telemetry
 
 SEES = Step(name="sees", model="photo-features", version=1, task="image-feature-extraction")

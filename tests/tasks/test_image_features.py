@@ -6,8 +6,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tasks.image_classification import CAT, ImageInput
 from app.tasks.image_features import ImageFeatureExtraction, ImageFeaturesKernel
+from app.tasks.image_input import CAT, ImageInput
 from app.tasks.images import read_square
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.api.ask import Question, ask, headers_of
 from app.api.errors import on_service_error
 from app.api.given import Given
-from app.api.hf.reading import is_raw, read_question
+from app.api.hf import reading
 from app.api.hf.wires import WIRES, Wire
 from app.api.http.aside import QUICK_BYTES, Aside
 from app.api.http.pieces import respond_with
@@ -28,8 +28,8 @@ def predict(given: Given) -> Handler:
     async def answer(request: Request, names: dict[str, str]) -> Response:
         async def read(request: Request, body: bytes, served: Served, aside: Aside) -> Question:
             task, items, parameters, is_single = await aside.read(
-                lambda: read_question(request, body, served, names.get("task"), given.limits),
-                is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, served),
+                lambda: reading.read(request, body, served, names.get("task"), given.limits),
+                is_quick=len(body) <= QUICK_BYTES or reading.is_raw(request, body, served),
             )
             return Question(task, items, parameters, partial(_respond, aside, WIRES[task], is_single))
 

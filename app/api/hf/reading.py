@@ -1,4 +1,4 @@
-"""What `huggingface_hub.InferenceClient(model=url)` sends, as a question to the model."""
+"""What `huggingface_hub.InferenceClient(model=url)` sends, as items of a task."""
 
 from typing import Any, NamedTuple
 
@@ -48,7 +48,7 @@ def require(served: Served, task: str | None) -> None:
         )
 
 
-def read_question(request: Request, content: bytes, served: Served, asked: str | None, limits: Limits) -> Asked:
+def read(request: Request, content: bytes, served: Served, asked: str | None, limits: Limits) -> Asked:
     """Raises InvalidInput, PayloadTooLarge, and ModelNotFound for a task that the model does not answer."""
     require(served, asked)
     task = asked or served.manifest.task
@@ -109,8 +109,8 @@ def _items(contract: Contract, body: dict[str, Any], max_items: int) -> list[Any
     inputs = body["inputs"] if isinstance(body["inputs"], list) else [body["inputs"]]
     if len(inputs) > max_items:
         raise PayloadTooLarge(f"{len(inputs)} inputs; a request may have {max_items}")
-    question: Any = _validated(bodies_of(contract, max_items).Request, {"inputs": inputs})
-    items: list[Any] = question.inputs
+    sent: Any = _validated(bodies_of(contract, max_items).Request, {"inputs": inputs})
+    items: list[Any] = sent.inputs
     return items
 
 

@@ -50,7 +50,7 @@ def _from_json(
     if request.scope["query_string"] and request.query_params:
         raise InvalidInput(f"parameters of a JSON request belong in its body: {', '.join(request.query_params):.200}")
     try:
-        question: Any = bodies_of(contract, max_items).Request.model_validate(parse(body, limits))
+        sent: Any = bodies_of(contract, max_items).Request.model_validate(parse(body, limits))
     except ValidationError as error:
         faults = faults_of(error)
         if faults[0]["type"] == "too_long" and faults[0]["loc"] == ("inputs",):
@@ -60,7 +60,7 @@ def _from_json(
         if fault := not_unicode(body, str(error)):
             raise fault from None
         raise InvalidInput(f"the body is not valid JSON: {error}{_hint(contract)}") from None
-    return question.inputs, question.parameters
+    return sent.inputs, sent.parameters
 
 
 def _hint(contract: Contract) -> str:

@@ -34,34 +34,34 @@ def infer(given: Given) -> Handler:
                 f"{name} is a {served.manifest.task} and has no tensors; ask it at {v1.of(v1.PREDICT, name)}"
             )
         header_length = request.headers.get(HEADER_LENGTH)
-        question = await aside.read(
+        asked = await aside.read(
             lambda: reading.read(body, header_length, served.manifest.inputs, given.limits.json),
             is_quick=reading.is_quick(body, header_length),
         )
-        reading.require_outputs(question, served.manifest.outputs)
+        reading.require_outputs(asked, served.manifest.outputs)
         return asking.Question(
             RAW,
-            [question.inputs],
+            [asked.inputs],
             None,
-            partial(_respond, request, replace(question, inputs={}), given.limits.json, aside),
-            priority=question.priority,
-            within_s=min(question.timeout_us / 1e6, LONGEST_MS / 1e3) if question.timeout_us else None,
+            partial(_respond, request, replace(asked, inputs={}), given.limits.json, aside),
+            priority=asked.priority,
+            within_s=min(asked.timeout_us / 1e6, LONGEST_MS / 1e3) if asked.timeout_us else None,
         )
 
     return partial(asking.ask, given, read)
 
 
 async def _respond(
-    request: Request, question: reading.Question, limits: JsonLimits, aside: Aside, prediction: Prediction
+    request: Request, asked: reading.Asked, limits: JsonLimits, aside: Aside, prediction: Prediction
 ) -> Response:
     (answer,) = prediction.outputs
     outputs = await aside.make(
-        lambda: writing.outputs_of(question, answer, limits),
+        lambda: writing.outputs_of(asked, answer, limits),
         is_quick=sum(array.size for array in answer.tensors.values()) <= QUICK_ELEMENTS,
     )
     headers = asking.headers_of(prediction)
     headers["Vary"] = "Accept-Encoding"
-    pieces, media_type = writing.written(prediction.model, prediction.version, question.id, outputs), "application/json"
+    pieces, media_type = writing.written(prediction.model, prediction.version, asked.id, outputs), "application/json"
     binary = [output.binary for output in outputs if output.binary is not None]
     if binary:
         head = b"".join(await aside.write(pieces))

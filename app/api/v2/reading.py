@@ -37,7 +37,7 @@ class OutputForm:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Asked:
     """What a request asks; `outputs` is None if it leaves them to us."""
 
     inputs: Tensors
@@ -50,7 +50,7 @@ class Question:
 
 def read(
     body: bytes, header_length: str | None, specs: Sequence[TensorSpec], limits: JsonLimits = DEFAULT_LIMITS
-) -> Question:
+) -> Asked:
     """What a request asks. `specs` are the model's inputs, which a request without JSON says nothing of.
 
     Names, types and shapes are as the request says: whether they are the model's is not looked at here.
@@ -61,7 +61,7 @@ def read(
     if header_length is not None and not length:
         if specs[0].datatype == "BYTES":
             _require_few_texts(1, len(body), limits)
-        return Question({specs[0].name: _raw_tensor(body, specs)}, is_binary=True)
+        return Asked({specs[0].name: _raw_tensor(body, specs)}, is_binary=True)
     request = _parse(body if header_length is None else body[:length], limits)
     outputs = [
         OutputForm(
@@ -73,7 +73,7 @@ def read(
     ]
     if len({one.name for one in outputs}) < len(outputs):
         raise InvalidInput("an output is asked for more than once").under("outputs")
-    return Question(
+    return Asked(
         _tensors(request.inputs, memoryview(body)[length:], limits),
         outputs or None,
         request.parameters.binary_data_output,
@@ -102,10 +102,10 @@ def is_quick(body: bytes, header_length: str | None) -> bool:
     return length <= QUICK_BYTES and b"BYTES" not in body[:length]
 
 
-def require_outputs(question: Question, specs: Sequence[TensorSpec]) -> None:
+def require_outputs(asked: Asked, specs: Sequence[TensorSpec]) -> None:
     """Raises InvalidInput if outputs are asked for that are not among the model's, `specs`."""
     known = {spec.name: spec for spec in specs}
-    for one in question.outputs or []:
+    for one in asked.outputs or []:
         if one.name not in known:
             raise InvalidInput(f"the model has no such output; it has: {', '.join(known)}").under("outputs", one.name)
         if one.num_classes and known[one.name].datatype in ("BYTES", "BOOL"):

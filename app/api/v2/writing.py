@@ -8,7 +8,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from app.api.media.json_text import JsonLimits
-from app.api.v2.reading import DEFAULT_LIMITS, LENGTH, OutputForm, Question
+from app.api.v2.reading import DEFAULT_LIMITS, LENGTH, Asked, OutputForm
 from app.errors import PayloadTooLarge
 from app.serving.raw import RawAnswer
 from app.tasks.json_pieces import array_of
@@ -29,14 +29,14 @@ class WrittenOutput:
     binary: bytes | memoryview | None
 
 
-def outputs_of(question: Question, answer: RawAnswer, limits: JsonLimits = DEFAULT_LIMITS) -> list[WrittenOutput]:
+def outputs_of(asked: Asked, answer: RawAnswer, limits: JsonLimits = DEFAULT_LIMITS) -> list[WrittenOutput]:
     """Return the outputs of an answer, in the order and in the forms in which they are wanted.
 
     Raises PayloadTooLarge if more classes are asked for than `limits` allow values.
     """
     return [
         _output(form, answer, limits.max_values)
-        for form in question.outputs or [OutputForm(name, question.is_binary) for name in answer.tensors]
+        for form in asked.outputs or [OutputForm(name, asked.is_binary) for name in answer.tensors]
     ]
 
 

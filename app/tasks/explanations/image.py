@@ -10,13 +10,8 @@ from app.tasks.contract import Contract
 from app.tasks.explanations.base import NAME, Explanation, one_label, require_label, rounded
 from app.tasks.explanations.coalitions import Floats, Kept
 from app.tasks.explanations.heat import overlay
-from app.tasks.image_classification import (
-    ImageBytes,
-    ImageClassification,
-    ImageClassificationKernel,
-    ImageClassificationParameters,
-    ImageInput,
-)
+from app.tasks.image_classification import ImageClassification, ImageClassificationKernel, ImageClassificationParameters
+from app.tasks.image_input import ImageBytes, ImageInput
 from app.tasks.occlusion import GRID, Pixels, cells, without
 from app.tasks.view import Needs, Prepared
 from app.tensors import Tensors

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from app.repository.pipeline import PipelineManifest, Step
 from app.repository.publish import publish
-from app.tasks.image_classification import CAT
+from app.tasks.image_input import CAT
 
 STEPS = (
     Step(name="sees", model="photo-features", version=1, task="image-feature-extraction"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from app.api.media.json_text import JsonLimits
-from app.api.v2.reading import OutputForm, Question, is_quick, read
+from app.api.v2.reading import Asked, OutputForm, is_quick, read
 from app.api.v2.writing import classified, outputs_of, written
 from app.errors import InvalidInput, PayloadTooLarge
 from app.serving.raw import RawAnswer
@@ -29,10 +29,10 @@ def answered(**outputs: np.ndarray) -> RawAnswer:
     return RawAnswer(outputs, {})
 
 
-def write(question: Question, answer: RawAnswer) -> tuple[bytes, int | None]:
+def write(asked: Asked, answer: RawAnswer) -> tuple[bytes, int | None]:
     """The body of the answer, and how much of it is JSON if tensors follow."""
-    outputs = outputs_of(question, answer)
-    head = b"".join(written("m", 3, question.id, outputs))
+    outputs = outputs_of(asked, answer)
+    head = b"".join(written("m", 3, asked.id, outputs))
     chunks = [one.binary for one in outputs if one.binary is not None]
     return b"".join([head, *chunks]), len(head) if chunks else None
 
@@ -43,7 +43,7 @@ KINDS = [kind for name, kind in NUMPY_TYPES.items() if name != "BYTES"]
 @given(array=st.sampled_from(KINDS).flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(min_side=0))))
 def test_numbers_survive_both_ways_whatever_their_type_and_shape(array):
     name = next(name for name, kind in NUMPY_TYPES.items() if kind == array.dtype)
-    answer, length = write(Question({}, is_binary=True), answered(x=array))
+    answer, length = write(Asked({}, is_binary=True), answered(x=array))
     head = json.loads(answer[:length])["outputs"][0]
     assert (head["datatype"], head["shape"]) == (name, list(array.shape))
     body, header = request(
@@ -57,7 +57,7 @@ def test_numbers_survive_both_ways_whatever_their_type_and_shape(array):
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=5))
 def test_texts_survive_both_ways(texts):
     array = np.array(texts, np.object_)
-    answer, length = write(Question({}, is_binary=True), answered(x=array))
+    answer, length = write(Asked({}, is_binary=True), answered(x=array))
     size = len(answer) - length
     body, header = request(
         {"datatype": "BYTES", "shape": [len(texts)], "parameters": {"binary_data_size": size}}, answer[length:]
@@ -167,10 +167,10 @@ VALID = request({"shape": [2, 3], "parameters": {"binary_data_size": 24}}, bytes
 )
 def test_whatever_arrives_is_read_or_refused(body, header):
     try:
-        question = read(body, header, SPECS)
+        asked = read(body, header, SPECS)
     except InvalidInput:
         return
-    assert all(isinstance(array, np.ndarray) for array in question.inputs.values())
+    assert all(isinstance(array, np.ndarray) for array in asked.inputs.values())
 
 
 JSON = st.recursive(
@@ -194,10 +194,10 @@ def test_whatever_the_json_says_is_read_or_refused(datatype, shape, data, parame
         tensor["parameters"] = parameters
     body, header = request(tensor, **more)
     try:
-        question = read(body, header, SPECS)
+        asked = read(body, header, SPECS)
     except InvalidInput:
         return
-    assert list(question.inputs["x"].shape) == shape
+    assert list(asked.inputs["x"].shape) == shape
 
 
 def test_numbers_of_thousands_of_digits_are_refused():
@@ -240,9 +240,9 @@ def test_a_shape_without_bounds_costs_neither_time_nor_memory():
     ],
 )
 def test_bytes_alone_are_the_only_input(shape, datatype, body, expected):
-    question = read(body, "0", (TensorSpec(name="x", datatype=datatype, shape=shape),))
-    assert question.is_binary
-    assert question.inputs["x"].tolist() == expected
+    asked = read(body, "0", (TensorSpec(name="x", datatype=datatype, shape=shape),))
+    assert asked.is_binary
+    assert asked.inputs["x"].tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_bytes_alone_that_do_not_fit_are_refused(shape, body, message):
 
 
 def test_numbers_that_are_not_finite_are_texts_in_json():
-    answer, length = write(Question({}), answered(x=np.array([[np.nan, np.inf]], np.float32)))
+    answer, length = write(Asked({}), answered(x=np.array([[np.nan, np.inf]], np.float32)))
     assert length is None
     assert json.loads(answer)["outputs"][0]["data"] == ["NaN", "Infinity"]
 
@@ -272,7 +272,7 @@ def test_classes_of_a_vector_are_one_row_and_names_of_another_number_are_left_ou
 
 def test_each_output_has_its_form():
     forms = [OutputForm("b", True), OutputForm("a", False)]
-    answer, length = write(Question({}, forms, id=""), answered(a=np.array([1]), b=np.array([2])))
+    answer, length = write(Asked({}, forms, id=""), answered(a=np.array([1]), b=np.array([2])))
     head = json.loads(answer[:length])
     assert head["id"] == ""
     assert [one["name"] for one in head["outputs"]] == ["b", "a"]

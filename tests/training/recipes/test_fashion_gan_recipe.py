@@ -16,7 +16,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
-from app.tasks.image_classification import from_base64
+from app.tasks.image_input import from_base64
 from app.tasks.view import View, predict_json
 from app.tensors import Session
 from training.build import build

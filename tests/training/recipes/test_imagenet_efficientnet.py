@@ -17,7 +17,8 @@ from app.repository.manifest import Manifest
 from app.repository.publish import MANIFEST, sha256_of
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.image_classification import ImageClassification, ImageClassificationKernel, ImageInput
+from app.tasks.image_classification import ImageClassification, ImageClassificationKernel
+from app.tasks.image_input import ImageInput
 from app.tasks.view import predict_alone, to_json
 from training.build import build
 from training.data.photos import Photos, scikit_photos

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from app.errors import InvalidInput
+from app.tasks.ascii_bert import LONGEST_KEPT, AsciiBert, ascii_bert_of
 from app.tasks.text import TextEncoder
-from app.tasks.words import LONGEST_KEPT, Words, words_of
 
 PLAIN = string.printable.replace("\x0b", "").replace("\x0c", "")
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *string.ascii_letters, *string.digits, *string.punctuation]
@@ -27,8 +27,8 @@ def bert(**options: bool) -> Tokenizer:
     return tokenizer
 
 
-def words(tokenizer: Tokenizer) -> Words:
-    found = words_of(tokenizer)
+def words(tokenizer: Tokenizer) -> AsciiBert:
+    found = ascii_bert_of(tokenizer)
     assert found
     return found
 
@@ -82,7 +82,7 @@ def without(**parts: object) -> Tokenizer:
 
 def test_steps_that_touch_no_ascii_are_no_hindrance() -> None:
     moods, skin_tones = normalizers.Replace(Regex("[😀😃]"), " happy "), normalizers.Replace(Regex("[🏻-🏿]"), "")
-    assert words_of(with_steps(moods, skin_tones))
+    assert ascii_bert_of(with_steps(moods, skin_tones))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_steps_that_touch_no_ascii_are_no_hindrance() -> None:
     ],
 )
 def test_any_other_tokenizer_is_asked_itself(tokenizer: Tokenizer) -> None:
-    assert words_of(tokenizer) is None
+    assert ascii_bert_of(tokenizer) is None
 
 
 @pytest.mark.parametrize("text", ["", " ", "\t\r\n ", "\x01", "\u200b", "\ufeff \u200d", "\u0301"])

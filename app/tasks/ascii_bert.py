@@ -14,7 +14,7 @@ NO_ASCII = re.compile(r"\[[^\x00-\x7f]+(-[^\x00-\x7f]+)*\]")  # a class of chara
 MOST_KEPT, LONGEST_KEPT = 4096, 40
 
 
-class Words:
+class AsciiBert:
     """Ids of a text, with those that the model adds: what `tokenizer` says, in a fraction of the time.
 
     BERT lowers the case, removes accents, cuts at spaces and around every punctuation mark, and looks each word up by
@@ -48,7 +48,7 @@ class Words:
         return ids
 
 
-def words_of(tokenizer: Tokenizer) -> Words | None:
+def ascii_bert_of(tokenizer: Tokenizer) -> AsciiBert | None:
     """None for a tokenizer that is not BERT's, or does more to ASCII than BERT's does."""
     described = json.loads(tokenizer.to_str())
     *before, last = _steps(described["normalizer"])
@@ -61,7 +61,7 @@ def words_of(tokenizer: Tokenizer) -> Words | None:
         and tokenizer.token_to_id("a") is not None
         and tokenizer.encode("a").special_tokens_mask.count(0) == 1  # what is added stands around the text
     ):
-        return Words(tokenizer, lowers_case=last["lowercase"])
+        return AsciiBert(tokenizer, lowers_case=last["lowercase"])
     return None
 
 
