@@ -47,9 +47,9 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two at a time: a file's tests stay together, so that what they share is made once.
+# In two processes, for two cores; tests/conftest.py says which tests share one.
 test: .venv/dev models
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --cov --cov-report=term
 
 .PHONY: models
 models: .venv/serve

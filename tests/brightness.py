@@ -5,10 +5,10 @@ import io
 import numpy as np
 import onnx
 import pytest
-from conftest import eventually
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from starlette.testclient import TestClient
+from waiting import eventually
 
 from app.repository.publish import publish
 from app.tensors import TensorSpec

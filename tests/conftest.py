@@ -1,8 +1,8 @@
 """Tiny real models, and the real application around them. Nothing here is faked but the size."""
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from time import monotonic, sleep
 from types import MappingProxyType
 from typing import Any
 
@@ -11,9 +11,12 @@ import onnx
 import pytest
 from engines import FarEngine
 from onnx import TensorProto, helper, numpy_helper
+from services import MODELS, Service, running
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 from tokenizers import Tokenizer, models, pre_tokenizers
+from waiting import eventually
+from xdist.scheduler import LoadScopeScheduling
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
@@ -115,16 +118,41 @@ def app(models_dir: Path) -> ASGIApp:
     return create_app(engine, telemetry, Limits(max_body_bytes=100_000, max_items=8, request_timeout_s=10))
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 15) -> None:
-    """Wait until `condition` holds; fail if it does not in time."""
-    end = monotonic() + seconds
-    while not condition():
-        assert monotonic() < end, "it did not come true in time"
-        sleep(0.01)
-
-
 @pytest.fixture
 def client(app: ASGIApp) -> Iterator[TestClient]:
     with TestClient(app) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)
         yield client
+
+
+@pytest.fixture(scope="session")
+def default_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Every default model, and the small ones that pages show. It is asked by many tests, and changed by none."""
+    from shown import publish_hostile, publish_pipeline, publish_tripler
+
+    root, scratch = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("scratch")
+    for model in MODELS.iterdir():
+        (root / model.name).symlink_to(model)
+    publish_tripler(root, scratch)
+    publish_hostile(root, scratch)
+    publish_pipeline(root, scratch)
+    with running(root) as service:
+        yield service
+
+
+class ByWhatTheyShare(LoadScopeScheduling):
+    """Tests of one file run in one worker, and so do those of files that share what is dear to make."""
+
+    SHARED = (
+        ("default_service", re.compile(r"tests/test_(default_models|hf_client|readme|clients|playground_\w+)\.py")),
+        ("tiny_fashion", re.compile(r"tests/training/recipes/test_fashion_\w+\.py")),
+    )
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, *_ = nodeid.split("::")
+        return next((name for name, files in self.SHARED if files.fullmatch(file)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByWhatTheyShare(config, log)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from time import sleep
 
 import uvicorn
-from conftest import eventually
 from starlette.types import ASGIApp
+from waiting import eventually
 
 from app.api.http.bounds import Bounds
 from app.api.http.connections import Connections

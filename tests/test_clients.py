@@ -8,11 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from test_default_models import differences, service
+from services import Service
+from test_default_models import differences
 from test_readme import ROOT, send
-from test_server import Service
-
-__all__ = ["service"]
 
 PAGE = (ROOT / "docs" / "clients.md").read_text()
 (CONSOLE,) = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
@@ -25,22 +23,24 @@ def test_every_python_snippet_has_an_output():
 
 
 @pytest.mark.parametrize(("code", "output"), SNIPPETS)
-def test_every_snippet_prints_what_is_shown(service: Service, monkeypatch: pytest.MonkeyPatch, code: str, output: str):
+def test_every_snippet_prints_what_is_shown(
+    default_service: Service, monkeypatch: pytest.MonkeyPatch, code: str, output: str
+):
     monkeypatch.chdir(ROOT)
     with redirect_stdout(io.StringIO()) as printed:
-        exec(code.replace("127.0.0.1:8000", service.url.removeprefix("http://")), {})
+        exec(code.replace("127.0.0.1:8000", default_service.url.removeprefix("http://")), {})
     assert printed.getvalue() == output
 
 
 @pytest.mark.parametrize(("command", "answer"), EXCHANGES)
-def test_every_command_gets_the_answer_that_is_shown(service: Service, command: str, answer: str):
-    reply = send(command, service.url)
+def test_every_command_gets_the_answer_that_is_shown(default_service: Service, command: str, answer: str):
+    reply = send(command, default_service.url)
     assert reply.status_code == 200, reply.text
     assert differences(json.loads("{" + answer)["outputs"], reply.json()["outputs"]) < 0.05
 
 
-def test_every_route_of_the_open_inference_protocol_is_in_the_table(service: Service):
-    documented = httpx.get(f"{service.url}/openapi.json").json()["paths"]
+def test_every_route_of_the_open_inference_protocol_is_in_the_table(default_service: Service):
+    documented = httpx.get(f"{default_service.url}/openapi.json").json()["paths"]
     for path in documented:
         if path.startswith("/v2"):
             assert re.sub(r"/v2/models/[a-z-]+/infer", "/v2/models/{model}/infer", path) in PAGE

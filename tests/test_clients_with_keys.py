@@ -11,12 +11,13 @@ import pytest
 import tritonclient.http as triton
 import tritonclient.http.aio as triton_aio
 from browser import CHROMIUM, SWITCHES, Visit, needs_browser
-from conftest import eventually, publish_sentiment
+from conftest import publish_sentiment
 from huggingface_hub import AsyncInferenceClient, InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 from playwright.sync_api import expect, sync_playwright
-from test_server import Service
+from services import running
 from tritonclient.utils import InferenceServerException
+from waiting import eventually
 
 from app.keys import add_key, revoke_key
 from tessera_client import Client, Unauthorized, classify_texts
@@ -40,12 +41,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     publish_sentiment(folder / "models", folder / "scratch")
     keys = folder / "keys.json"
     secret = add_key(keys, "laptop")
-    service = Service(folder / "models", TESSERA_KEYS="on", TESSERA_KEYS_FILE=str(keys))
-    try:
-        eventually(service.is_ready, 30)
+    with running(folder / "models", TESSERA_KEYS="on", TESSERA_KEYS_FILE=str(keys)) as service:
         yield Guarded(service.url, keys, secret)
-    finally:
-        service.close()
 
 
 def ids() -> triton.InferInput:

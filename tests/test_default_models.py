@@ -6,8 +6,6 @@ import io
 import json
 import struct
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,11 +13,9 @@ import numpy as np
 import pytest
 import skimage.data
 import sklearn.datasets
-from conftest import eventually
 from PIL import Image
-from test_server import Service
+from services import Service
 
-MODELS = Path(__file__).parents[1] / "models"
 IMAGENET, REVIEWS = "/v1/models/imagenet-efficientnet/predict", "/v1/models/reviews-sentiment/predict"
 SERIES = "/v1/models/time-series-forecaster/predict"
 ARTICLES, FILMS = "/v1/models/article-summarizer/predict", "/v1/models/movielens-recommender/predict"
@@ -54,36 +50,26 @@ def item(content: bytes) -> dict[str, str]:
     return {"image": base64.b64encode(content).decode()}
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    service = Service(MODELS)
-    try:
-        eventually(service.is_ready, 90)
-        yield service
-    finally:
-        service.close()
-
-
-def post(service: Service, path: str, inputs: list[Any], **parameters: Any) -> list[Any]:
-    reply = httpx.post(service.url + path, json={"inputs": inputs, "parameters": parameters}, timeout=60)
+def post(default_service: Service, path: str, inputs: list[Any], **parameters: Any) -> list[Any]:
+    reply = httpx.post(default_service.url + path, json={"inputs": inputs, "parameters": parameters}, timeout=60)
     assert reply.status_code == 200, reply.text
     outputs: list[Any] = reply.json()["outputs"]
     return outputs
 
 
-def test_photos_get_the_right_class(service):
-    cat, coffee, temple = post(service, IMAGENET, [item(CAT), item(COFFEE), item(TEMPLE)], top_k=3)
+def test_photos_get_the_right_class(default_service):
+    cat, coffee, temple = post(default_service, IMAGENET, [item(CAT), item(COFFEE), item(TEMPLE)], top_k=3)
     assert cat[0]["label"] in {"tabby, tabby cat", "tiger cat", "Egyptian cat"}
     assert coffee[0]["label"] in {"espresso", "cup", "coffee mug"}
     assert any(word in temple[0]["label"] for word in ("palace", "temple", "monastery", "bell cote", "stupa"))
 
 
-def test_a_photo_may_come_as_json_as_a_file_or_as_it_is(service):
-    (as_json,) = post(service, IMAGENET, [item(CAT)], top_k=2)
-    raw = httpx.post(f"{service.url}{IMAGENET}?top_k=2", content=CAT, headers={"Content-Type": "image/jpeg"})
+def test_a_photo_may_come_as_json_as_a_file_or_as_it_is(default_service):
+    (as_json,) = post(default_service, IMAGENET, [item(CAT)], top_k=2)
+    raw = httpx.post(f"{default_service.url}{IMAGENET}?top_k=2", content=CAT, headers={"Content-Type": "image/jpeg"})
     files = [("file", ("cat.jpg", CAT, "image/jpeg")), ("file", ("cup.jpg", COFFEE, "image/jpeg"))]
-    uploaded = httpx.post(service.url + IMAGENET, files=files, data={"top_k": "2"})
-    in_json = httpx.post(service.url + IMAGENET, files=files[:1], data={"parameters": '{"top_k": 2}'})
+    uploaded = httpx.post(default_service.url + IMAGENET, files=files, data={"top_k": "2"})
+    in_json = httpx.post(default_service.url + IMAGENET, files=files[:1], data={"parameters": '{"top_k": 2}'})
     assert raw.json()["outputs"] == [as_json]
     assert uploaded.json()["outputs"][0] == as_json
     assert len(uploaded.json()["outputs"]) == 2
@@ -94,25 +80,26 @@ def test_a_photo_may_come_as_json_as_a_file_or_as_it_is(service):
     ("text", "label"),
     [
         ("An absolutely wonderful film, I loved every minute of it.", "positive"),
-        ("Terrible service, cold food, and nobody apologised.", "negative"),
+        ("Terrible default_service, cold food, and nobody apologised.", "negative"),
         ("The plot is not good at all and the acting is worse.", "negative"),
         ("Not bad at all, I would happily buy it again.", "positive"),
         ("I expected to love it, but it broke after two days and support ignored me.", "negative"),
     ],
 )
-def test_reviews_get_the_right_sentiment(service, text, label):
-    (labels,) = post(service, REVIEWS, [text])
+def test_reviews_get_the_right_sentiment(default_service, text, label):
+    (labels,) = post(default_service, REVIEWS, [text])
     assert labels[0]["label"] == label
     assert sum(each["score"] for each in labels) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_review_of_mixed_feelings_is_not_surely_positive_or_negative(service):
-    (labels,) = post(service, REVIEWS, ["The food was great but the service was terribly slow and the room was loud."])
+def test_a_review_of_mixed_feelings_is_not_surely_positive_or_negative(default_service):
+    text = "The food was great but the service was terribly slow and the room was loud."
+    (labels,) = post(default_service, REVIEWS, [text])
     assert labels[0]["score"] < 0.97
 
 
-def test_an_article_is_summed_up_by_its_own_sentences(service):
-    (summary,) = post(service, ARTICLES, [ARTICLE], max_sentences=3)
+def test_an_article_is_summed_up_by_its_own_sentences(default_service):
+    (summary,) = post(default_service, ARTICLES, [ARTICLE], max_sentences=3)
     assert len(summary["sentences"]) == 3
     for sentence in summary["sentences"]:
         assert ARTICLE[sentence["start"] : sentence["end"]] == sentence["text"]
@@ -120,30 +107,30 @@ def test_an_article_is_summed_up_by_its_own_sentences(service):
     assert "path" in summary["summary_text"]
 
 
-def test_five_science_fiction_films_lead_to_more_of_them(service):
-    (films,) = post(service, FILMS, [{"history": SCIENCE_FICTION}], top_k=10)
+def test_five_science_fiction_films_lead_to_more_of_them(default_service):
+    (films,) = post(default_service, FILMS, [{"history": SCIENCE_FICTION}], top_k=10)
     assert len(films) == 10
     assert not {film["title"] for film in films} & set(SCIENCE_FICTION)
     assert sum("Sci-Fi" in film["genres"] for film in films) >= 4
     assert [film["score"] for film in films] == sorted((film["score"] for film in films), reverse=True)
 
 
-def test_an_event_of_a_second_ago_changes_the_recommendations(service):
+def test_an_event_of_a_second_ago_changes_the_recommendations(default_service):
     before, after = post(
-        service, FILMS, [{"history": SCIENCE_FICTION}, {"history": [*SCIENCE_FICTION, "Lion King, The (1994)"]}]
+        default_service, FILMS, [{"history": SCIENCE_FICTION}, {"history": [*SCIENCE_FICTION, "Lion King, The (1994)"]}]
     )
     assert [film["item"] for film in before] != [film["item"] for film in after]
 
 
-def test_a_newcomer_gets_what_is_popular_and_an_unknown_film_is_named(service):
-    (popular,) = post(service, FILMS, [{"history": []}])
+def test_a_newcomer_gets_what_is_popular_and_an_unknown_film_is_named(default_service):
+    (popular,) = post(default_service, FILMS, [{"history": []}])
     assert len(popular) == 10
     unknown = {"inputs": [{"history": ["Star Wars (1977)", "No Such Film (1999)"]}]}
-    reply = httpx.post(service.url + FILMS, json=unknown)
+    reply = httpx.post(default_service.url + FILMS, json=unknown)
     assert reply.status_code == 422
     assert "No Such Film (1999)" in reply.json()["error"]
     assert reply.json()["details"][0]["loc"] == ["inputs", 0, "history", 1]
-    ignored = httpx.post(service.url + FILMS, json={**unknown, "parameters": {"unknown": "ignore"}})
+    ignored = httpx.post(default_service.url + FILMS, json={**unknown, "parameters": {"unknown": "ignore"}})
     assert ignored.status_code == 200
 
 
@@ -185,17 +172,17 @@ def differences(alone: Any, together: Any) -> float:
     return 0.0
 
 
-def test_two_hundred_mixed_requests_at_once_get_the_answers_they_get_alone(service):
+def test_two_hundred_mixed_requests_at_once_get_the_answers_they_get_alone(default_service):
     requests = mixed_requests()
     distinct = {json.dumps(request): request for request in requests}
     alone = {
-        key: httpx.post(service.url + path, json=body, timeout=60).json()["outputs"]
+        key: httpx.post(default_service.url + path, json=body, timeout=60).json()["outputs"]
         for key, (path, body) in distinct.items()
     }
 
     async def all_at_once() -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=200)
-        async with httpx.AsyncClient(base_url=service.url, timeout=60, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=default_service.url, timeout=60, limits=limits) as client:
             return await asyncio.gather(*(client.post(path, json=body) for path, body in requests))
 
     replies = asyncio.run(all_at_once())
@@ -204,9 +191,9 @@ def test_two_hundred_mixed_requests_at_once_get_the_answers_they_get_alone(servi
         assert differences(alone[json.dumps(request)], reply.json()["outputs"]) <= TOLERANCE[request[0]], request[0]
 
 
-def test_a_forecast_has_the_season_and_the_trend_of_its_series(service):
+def test_a_forecast_has_the_season_and_the_trend_of_its_series(default_service):
     six_years = [100 + month / 2 + 20 * (month % 12 == 11) for month in range(72)]
-    (forecast,) = post(service, SERIES, [six_years], horizon=12, quantiles=[0.1, 0.9])
+    (forecast,) = post(default_service, SERIES, [six_years], horizon=12, quantiles=[0.1, 0.9])
     assert np.argmax(forecast["median"]) == 11
     assert np.mean(forecast["median"]) == pytest.approx(100 + (72 + 5.5) / 2 + 20 / 12, rel=0.03)
     assert all(
@@ -254,11 +241,11 @@ BAD = [
 
 
 @pytest.mark.parametrize(("path", "body", "status", "says"), BAD)
-def test_a_bad_request_gets_its_own_clear_error_and_its_neighbour_its_answer(service, path, body, status, says):
+def test_a_bad_request_gets_its_own_clear_error_and_its_neighbour_its_answer(default_service, path, body, status, says):
     headers = {"Content-Type": "image/jpeg"} if path == IMAGENET and "content" in body else {}
 
     async def both() -> tuple[httpx.Response, httpx.Response]:
-        async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=default_service.url, timeout=60) as client:
             good = client.post(IMAGENET, json={"inputs": [item(COFFEE)]})
             bad = client.post(path, **body, headers=headers)
             return await asyncio.gather(good, bad)
@@ -269,19 +256,20 @@ def test_a_bad_request_gets_its_own_clear_error_and_its_neighbour_its_answer(ser
     assert good.status_code == 200
 
 
-def test_every_example_of_the_openapi_page_runs_as_it_stands(service):
-    document = httpx.get(f"{service.url}/openapi.json").json()
+def test_every_example_of_the_openapi_page_runs_as_it_stands(default_service):
+    document = httpx.get(f"{default_service.url}/openapi.json").json()
     paths = [path for path in document["paths"] if path.endswith("/predict")]
-    assert len(paths) == len(httpx.get(f"{service.url}/v1/models").json()["models"])
+    assert len(paths) == len(httpx.get(f"{default_service.url}/v1/models").json()["models"])
     for path in paths:
         example = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
-        reply = httpx.post(service.url + path, json=example, timeout=60)
+        reply = httpx.post(default_service.url + path, json=example, timeout=60)
         assert reply.status_code == 200, reply.text
 
 
-def test_titles_are_searched_for_and_what_is_found_can_be_asked_about(service: Service):
-    reply = httpx.get(f"{service.url}{FILMS.replace('predict', 'items')}", params={"query": "star w", "limit": 3})
+def test_titles_are_searched_for_and_what_is_found_can_be_asked_about(default_service: Service):
+    items = f"{default_service.url}{FILMS.replace('predict', 'items')}"
+    reply = httpx.get(items, params={"query": "star w", "limit": 3})
     titles = [each["title"] for each in reply.json()["items"]]
     assert titles[0] == "Star Wars (1977)"
     picks = [each["item"] for each in reply.json()["items"]]
-    assert httpx.post(f"{service.url}{FILMS}", json={"inputs": [picks]}).status_code == 200
+    assert httpx.post(f"{default_service.url}{FILMS}", json={"inputs": [picks]}).status_code == 200

@@ -14,7 +14,6 @@ import jsonschema
 import numpy as np
 import onnxruntime
 import pytest
-from conftest import eventually
 from huggingface_hub import (
     AsyncInferenceClient,
     ImageClassificationOutputElement,
@@ -24,11 +23,10 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import HfHubHTTPError
 from PIL import Image
-from test_default_models import ARTICLE, CAT, COFFEE, MODELS, TEMPLE, service
-from test_server import Service, publish_slow
+from services import MODELS, Service, publish_slow
+from test_default_models import ARTICLE, CAT, COFFEE, TEMPLE
 from tokenizers import Tokenizer
-
-__all__ = ["service"]
+from waiting import eventually
 
 CATS = {"tabby, tabby cat", "tiger cat", "Egyptian cat"}
 PHOTOS, REVIEWS, ARTICLES = "imagenet-efficientnet", "reviews-sentiment", "article-summarizer"
@@ -37,8 +35,8 @@ GLAD = "An absolutely wonderful film, I loved every minute of it."
 
 
 @pytest.fixture
-def client(service: Service) -> Callable[..., InferenceClient]:
-    return lambda name, **options: InferenceClient(model=f"{service.url}/hf/models/{name}", **options)
+def client(default_service: Service) -> Callable[..., InferenceClient]:
+    return lambda name, **options: InferenceClient(model=f"{default_service.url}/hf/models/{name}", **options)
 
 
 def test_a_photo_may_be_bytes_a_path_or_an_open_file(client, tmp_path):
@@ -146,17 +144,17 @@ def test_the_sentence_that_means_the_same_is_the_most_similar(client, name):
     assert violin < boat < same == pytest.approx(1)
 
 
-def test_a_bare_text_is_summed_up_for_everyone_but_the_client_that_means_features(service):
-    url, bare = f"{service.url}/hf/models/{ARTICLES}", {"inputs": ARTICLE}
+def test_a_bare_text_is_summed_up_for_everyone_but_the_client_that_means_features(default_service):
+    url, bare = f"{default_service.url}/hf/models/{ARTICLES}", {"inputs": ARTICLE}
     assert "summary_text" in httpx.post(url, json=bare).json()[0]
-    assert len(httpx.post(f"{service.url}/hf/models/{FEATURES}", json={"inputs": "a text"}).json()) == 384
+    assert len(httpx.post(f"{default_service.url}/hf/models/{FEATURES}", json={"inputs": "a text"}).json()) == 384
     assert len(httpx.post(url, json={"inputs": "a text", "truncate": True}).json()) == 384
 
 
-def test_lists_are_answered_item_by_item(service):
+def test_lists_are_answered_item_by_item(default_service):
     comparison = {"source_sentence": "a cat", "sentences": ["a dog", "a kitten"]}
     replies = {
-        name: httpx.post(f"{service.url}/hf/models/{name}", json={"inputs": inputs, "parameters": {}}).json()
+        name: httpx.post(f"{default_service.url}/hf/models/{name}", json={"inputs": inputs, "parameters": {}}).json()
         for name, inputs in [(REVIEWS, [GLAD, GLAD]), (ARTICLES, [ARTICLE, ARTICLE]), (SIMILARITY, [comparison] * 2)]
     }
     assert [labels[0]["label"] for labels in replies[REVIEWS]] == ["positive"] * 2
@@ -228,13 +226,13 @@ def test_a_model_that_is_not_there_is_not_healthy(client):
 
 # The client's own way to send bytes, when it is asynchronous.
 @pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-def test_many_at_once_get_the_answers_they_get_alone(service):
+def test_many_at_once_get_the_answers_they_get_alone(default_service):
     texts = ["A cat sleeps.", "The ferry leaves at seven, and not a minute later than that.", ARTICLE[:200]]
 
     async def alone_and_together() -> tuple[list[Any], list[Any]]:
         async with AsyncExitStack() as stack:
             photos, reviews, articles = [
-                await stack.enter_async_context(AsyncInferenceClient(model=f"{service.url}/hf/models/{name}"))
+                await stack.enter_async_context(AsyncInferenceClient(model=f"{default_service.url}/hf/models/{name}"))
                 for name in (PHOTOS, REVIEWS, ARTICLES)
             ]
             asks: list[Callable[[], Awaitable[Any]]] = [
@@ -257,17 +255,17 @@ def test_many_at_once_get_the_answers_they_get_alone(service):
             assert together == pytest.approx(alone, abs=1e-5)
 
 
-def test_errors_reach_async_callers_too(service):
+def test_errors_reach_async_callers_too(default_service):
     async def ask() -> None:
-        async with AsyncInferenceClient(model=f"{service.url}/hf/models/{REVIEWS}") as asked:
+        async with AsyncInferenceClient(model=f"{default_service.url}/hf/models/{REVIEWS}") as asked:
             await asked.text_classification("")
 
     with pytest.raises(HfHubHTTPError, match="the text is empty"):
         asyncio.run(ask())
 
 
-def test_every_example_of_the_openapi_page_runs_as_it_stands(service):
-    document = httpx.get(f"{service.url}/openapi.json").json()
+def test_every_example_of_the_openapi_page_runs_as_it_stands(default_service):
+    document = httpx.get(f"{default_service.url}/openapi.json").json()
     operations = {
         path: each["post"] for path, each in document["paths"].items() if path[:3] == "/hf" and "post" in each
     }
@@ -276,7 +274,7 @@ def test_every_example_of_the_openapi_page_runs_as_it_stands(service):
     for path, operation in operations.items():
         body = operation["requestBody"]["content"]["application/json"]
         answer = operation["responses"]["200"]["content"]["application/json"]
-        reply = httpx.post(service.url + path, json=body["example"], timeout=60)
+        reply = httpx.post(default_service.url + path, json=body["example"], timeout=60)
         assert reply.status_code == 200, reply.text
         for value, schema in ((body["example"], body["schema"]), (reply.json(), answer["schema"])):
             jsonschema.validate(value, {**schema, "components": document["components"]})

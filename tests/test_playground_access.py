@@ -4,13 +4,14 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import ARTICLES, FILMS, HOSTILE, IMAGENET, REVIEWS, TRIPLER, Visit, browser, needs_browser, served, visit
+from browser import ARTICLES, FILMS, IMAGENET, REVIEWS, Visit, browser, needs_browser, visit
 from playwright.sync_api import expect
-from test_server import Service
+from services import Service
+from shown import HOSTILE, TRIPLER
 
 pytestmark = needs_browser
 
-__all__ = ["browser", "served", "visit"]
+__all__ = ["browser", "visit"]
 
 PANELS = [IMAGENET, REVIEWS, ARTICLES, FILMS, TRIPLER, HOSTILE]
 FOCUSED = "document.activeElement.textContent.trim() || document.activeElement.id"
@@ -18,9 +19,9 @@ FOCUSED = "document.activeElement.textContent.trim() || document.activeElement.i
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("model", PANELS)
-def test_axe_finds_nothing(browser, served: Service, model: str, scheme: str):
+def test_axe_finds_nothing(browser, default_service: Service, model: str, scheme: str):
     context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")
-    visit = Visit(context, served.url)
+    visit = Visit(context, default_service.url)
     page = visit.open(model)
     page.locator("section.card").wait_for()
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
@@ -31,9 +32,9 @@ def test_axe_finds_nothing(browser, served: Service, model: str, scheme: str):
 
 
 @pytest.mark.parametrize("model", PANELS)
-def test_nothing_is_wider_than_a_phone(browser, served: Service, model: str):
+def test_nothing_is_wider_than_a_phone(browser, default_service: Service, model: str):
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    visit = Visit(context, served.url)
+    visit = Visit(context, default_service.url)
     page = visit.open(model)
     page.locator("section.card").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

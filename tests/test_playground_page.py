@@ -4,16 +4,17 @@ from typing import Any
 
 import httpx
 import pytest
-from browser import DESCRIPTION, FILMS, HOSTILE, IMAGENET, MODELS, REVIEWS, Visit, browser, needs_browser, served, visit
-from conftest import eventually
+from browser import FILMS, IMAGENET, REVIEWS, Visit, browser, needs_browser, visit
 from playwright.sync_api import Browser, Route, expect
-from test_server import Service
+from services import MODELS, Service
+from shown import DESCRIPTION, HOSTILE
+from waiting import eventually
 
 from app.repository.repository import ModelRepository
 
 pytestmark = needs_browser
 
-__all__ = ["browser", "served", "visit"]
+__all__ = ["browser", "visit"]
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
 

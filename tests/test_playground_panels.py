@@ -10,26 +10,21 @@ import httpx
 import pytest
 from browser import (
     ARTICLES,
-    DESCRIPTION,
     FILMS,
-    HOSTILE,
     IMAGENET,
-    MARKUP,
-    MODELS,
-    PIPELINE,
     REVIEWS,
-    TRIPLER,
     Visit,
     browser,
     needs_browser,
-    served,
     visit,
 )
 from playwright.sync_api import expect
+from services import MODELS
+from shown import DESCRIPTION, HOSTILE, MARKUP, PIPELINE, TRIPLER
 
 pytestmark = needs_browser
 
-__all__ = ["browser", "served", "visit"]
+__all__ = ["browser", "visit"]
 
 SAMPLES = MODELS.parent / "app" / "api" / "pages" / "samples"
 

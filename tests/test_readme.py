@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from test_default_models import differences, service
-from test_server import Service
+from services import Service
+from test_default_models import differences
 
 from app.settings import Settings
 
@@ -17,8 +17,6 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 (CONSOLE,) = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 EXCHANGES = [exchange.split("\n{", 1) for exchange in CONSOLE.split("$ ")[1:]]
-
-__all__ = ["service"]
 
 
 def send(command: str, url: str) -> httpx.Response:
@@ -43,8 +41,8 @@ def send(command: str, url: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize(("command", "answer"), EXCHANGES, ids=re.findall(r"models/([\w-]+)/predict", CONSOLE))
-def test_every_command_gets_the_answer_that_is_shown(service: Service, command: str, answer: str):
-    reply = send(command, service.url)
+def test_every_command_gets_the_answer_that_is_shown(default_service: Service, command: str, answer: str):
+    reply = send(command, default_service.url)
     assert reply.status_code == 200, reply.text
     shown: dict[str, Any] = json.loads("{" + answer.replace("\n", ""))
     if "movielens" in command:  # trained on this machine, so not to the last film the same
@@ -57,8 +55,8 @@ def test_every_setting_is_named():
     assert {f"TESSERA_{name.upper()}" for name in Settings.model_fields} <= set(re.findall(r"TESSERA_\w+", README))
 
 
-def test_every_route_is_in_the_table(service: Service):
-    documented = httpx.get(f"{service.url}/openapi.json").json()["paths"]
+def test_every_route_is_in_the_table(default_service: Service):
+    documented = httpx.get(f"{default_service.url}/openapi.json").json()["paths"]
     for path in (path for path in documented if not path.startswith("/v2")):  # those are in docs/clients.md
         generic = re.sub(r"/v1/models/[\w-]+/(predict|explain)", r"/v1/models/{model}/\1", path)
         generic = re.sub(r"/hf/models/[\w-]+(/pipeline/[\w-]+)?$", r"/hf/models/{model}", generic)

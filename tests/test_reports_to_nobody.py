@@ -9,8 +9,8 @@ from time import monotonic, sleep
 
 import httpx
 import pytest
-from conftest import eventually
-from test_server import PREDICT, Service
+from services import PREDICT, Service
+from waiting import eventually
 
 REPORTS_AFTER_S = 12.0  # ONNX Runtime looks up its maker's address some 8 s after the first session
 STRACE = shutil.which("strace")

@@ -14,9 +14,9 @@ from time import monotonic, sleep
 
 import httpx
 import pytest
-from conftest import eventually
 from graphs import publish_counting
-from test_server import PREDICT, Service
+from services import PREDICT, Service, free_port, running
+from waiting import eventually
 
 FOR_EVER = 10**12
 LIMIT_S = 4.0
@@ -33,12 +33,8 @@ def limit_s() -> float:
 def counting_service(models_dir: Path, tmp_path: Path, limit_s: float) -> Iterator[Service]:
     """One more model, whose item says how long it takes."""
     publish_counting(models_dir, tmp_path)
-    service = Service(models_dir, TESSERA_THREADS="1", TESSERA_DRAIN_TIMEOUT_S=str(limit_s))
-    try:
-        eventually(service.is_ready, 30)
+    with running(models_dir, TESSERA_THREADS="1", TESSERA_DRAIN_TIMEOUT_S=str(limit_s)) as service:
         yield service
-    finally:
-        service.close()
 
 
 def ended_after_sigterm(service: Service) -> tuple[int, float]:
@@ -162,9 +158,7 @@ def test_the_process_ends_though_its_event_loop_never_comes_back(models_dir, sig
 
 def test_the_process_ends_though_nobody_reads_its_log(models_dir):
     environment = {**os.environ, "TESSERA_MODELS_DIR": str(models_dir), "TESSERA_DEVICE": "cpu"}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     read, write = os.pipe()
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "serve", "--port", str(port)],

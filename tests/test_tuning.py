@@ -1,6 +1,7 @@
 import pytest
-from conftest import eventually, publish_sentiment
+from conftest import publish_sentiment
 from starlette.testclient import TestClient
+from waiting import eventually
 
 from app.__main__ import main
 from app.main import build

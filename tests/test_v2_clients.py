@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 import tritonclient.http.aio as triton_aio
-from conftest import eventually, publish_sentiment
+from conftest import publish_sentiment
 from graphs import copied, cumulated, doubled_and_summed, publish_brightness
-from test_server import Service, publish_slow
+from services import Service, publish_slow, running
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+from waiting import eventually
 
 from app.adding.command import add_model
 
@@ -50,12 +51,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     add_model(copied(scratch / "copied.onnx", *NUMBERS), "copied", root)
     add_model(copied(scratch / "texts.onnx", "BYTES"), "texts", root)
     add_model(cumulated(scratch / "cumulated.onnx"), "cumulated", root)
-    service = Service(root, TESSERA_THREADS="1", TESSERA_MAX_BODY_BYTES="4000000")
-    try:
-        eventually(service.is_ready, 60)
+    with running(root, TESSERA_THREADS="1", TESSERA_MAX_BODY_BYTES="4000000") as service:
         yield service
-    finally:
-        service.close()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
-from conftest import eventually
 from graphs import publish_counting
 from starlette.testclient import TestClient
+from waiting import eventually
 
 STEPS = 3e7  # far more than in 0.1 s
 TENSOR = {"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [STEPS]}

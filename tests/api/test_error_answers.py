@@ -1,9 +1,9 @@
 """Errors become HTTP in one place, whatever the core raises."""
 
 import pytest
-from conftest import eventually
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
+from waiting import eventually
 
 from app.api.errors import STATUS, status_of
 from app.api.v2.errors import V2_STATUS

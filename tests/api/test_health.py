@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import eventually, publish_sentiment
+from conftest import publish_sentiment
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
+from waiting import eventually
 
 
 def test_a_version_that_fails_is_told_and_does_not_make_the_service_unready(

@@ -1,6 +1,7 @@
 import pytest
-from conftest import eventually, publish_sentiment
+from conftest import publish_sentiment
 from starlette.testclient import TestClient
+from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits

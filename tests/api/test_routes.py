@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import eventually
+from waiting import eventually
 
 import app.api
 from app.api.app import SECTIONS

@@ -5,8 +5,8 @@ import json
 
 import httpx
 import pytest
-from conftest import eventually
-from test_server import Service
+from services import Service
+from waiting import eventually
 
 from benchmarks.fuzz.__main__ import fuzz, spoilt
 from benchmarks.fuzz.asked import Answer, Asked

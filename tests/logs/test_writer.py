@@ -10,7 +10,7 @@ from contextlib import suppress
 from time import monotonic, sleep
 
 import pytest
-from conftest import eventually
+from waiting import eventually
 
 from app.logs.lines import FORMS, Access
 from app.logs.writer import LAST_WORDS_S, MOST_LINES, LogWriter

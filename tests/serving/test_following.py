@@ -3,10 +3,11 @@ import shutil
 from contextlib import asynccontextmanager
 
 import pytest
-from conftest import eventually, publish_sentiment
+from conftest import publish_sentiment
 from engines import can_predict
 from graphs import publish_features, publish_head
 from starlette.testclient import TestClient
+from waiting import eventually
 
 from app.main import build
 from app.repository.manifest import Golden

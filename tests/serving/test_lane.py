@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import eventually, publish_sentiment
+from conftest import publish_sentiment
 from engines import can_predict, infer, predict, tensors_of
 from graphs import publish_counting
+from waiting import eventually
 
 from app.errors import DeadlineExceeded
 from app.repository.repository import ModelRepository

@@ -8,9 +8,9 @@ from time import sleep
 from typing import Any
 
 import pytest
-from conftest import eventually
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import eventually
 
 from app.serving.pool import Pool
 

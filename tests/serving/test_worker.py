@@ -7,7 +7,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from conftest import eventually
+from waiting import eventually
 
 from app.serving.worker import Worker, WorkerDied
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import line_recipe
 import pytest
-from conftest import eventually, publish_sentiment
+from conftest import publish_sentiment
 from line_recipe import run_as_command
 from test_committed_versions import card_says
 from torch.utils.data import TensorDataset
+from waiting import eventually
 
 from app.repository.manifest import Manifest, Metric
 from app.repository.repository import ModelRepository

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import jsonschema
 import pytest
-from conftest import eventually
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
+from waiting import eventually
 
 import app.keys
 from app.api.app import create_app

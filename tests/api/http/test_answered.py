@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from conftest import eventually
 from engines import FarEngine
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as families_of_text
 from starlette.testclient import TestClient
+from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits

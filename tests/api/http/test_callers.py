@@ -1,10 +1,10 @@
 from typing import Any
 
 import pytest
-from conftest import eventually
 from starlette.requests import Request
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
+from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.callers import caller_of

@@ -3,8 +3,8 @@ from base64 import b64encode
 from hashlib import sha256
 
 import pytest
-from conftest import eventually
 from starlette.testclient import TestClient
+from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits

@@ -1,6 +1,6 @@
 import pytest
-from conftest import eventually
 from starlette.testclient import TestClient
+from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import OTHER_BODY_BYTES, Limits

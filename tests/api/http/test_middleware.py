@@ -1,5 +1,5 @@
-from conftest import eventually
 from starlette.testclient import TestClient
+from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits

@@ -7,10 +7,11 @@ from contextlib import ExitStack, suppress
 from time import monotonic, sleep
 
 import pytest
-from conftest import eventually, publish_sentiment
+from conftest import publish_sentiment
 from engines import FarEngine
 from sockets import answers, connected, listening, received, rest_of
 from starlette.responses import PlainTextResponse, Response
+from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits

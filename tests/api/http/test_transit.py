@@ -13,13 +13,13 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from conftest import eventually
 from engines import FarEngine
 from graphs import cumulated, publish_counting
 from sockets import Answer, answers, connected, listening, received, rest_of
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
+from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.aside import Aside

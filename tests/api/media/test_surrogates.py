@@ -4,11 +4,11 @@
 import json
 
 import pytest
-from conftest import eventually
 from graphs import copied
 from growth import require_growth
 from pydantic_core import from_json
 from starlette.testclient import TestClient
+from waiting import eventually
 
 from app.adding.command import add_model
 from app.api.media.surrogates import not_unicode

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from conftest import eventually
 from engines import FarEngine
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from starlette.testclient import TestClient
+from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits

@@ -1,11 +1,11 @@
 """Two nodes that share a folder, here two processes which find each other over loopback."""
 
 import os
-import socket
 from multiprocessing import get_context
 from pathlib import Path
 
 import torch
+from services import free_port
 from test_fit import Plain, numbered, weights
 
 from training.loop.fit import fit
@@ -20,9 +20,7 @@ def train(node: int, folder: Path, port: int) -> None:
 
 
 def test_each_node_ends_with_what_one_machine_would_have_learned(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     spawn = get_context("spawn")
     nodes = [spawn.Process(target=train, args=(node, tmp_path, port)) for node in (0, 1)]
     for node in nodes:

@@ -7,11 +7,10 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
-from line_recipe import leave_only_fits
 from PIL import Image
+from tiny_fashion import Made, made, resumed
 
 from app.repository.golden import difference
-from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
@@ -26,25 +25,18 @@ from training.measures.samples import nearest
 from training.networks.picture_gan import Critic, Generator, Sampler
 from training.recipe import Run
 from training.recipes import fashion_gan as recipe
-from training.recipes import fashion_mnist, fashion_vae
+from training.recipes import fashion_vae
 from training.recipes.painters import export_painter
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
-    """The whole way from a tiny slice to a published version; the judge and the rival are tiny, too."""
-    root = tmp_path_factory.mktemp("fashion")
-    for name in ("judge", "vae", "gan"):
-        (root / name).mkdir()
-    models = root / "models"
-    build(fashion_mnist.RECIPE, Run(root / "judge", tiny=True), models)
-    build(fashion_vae.RECIPE, Run(root / "vae", tiny=True, models=models), models)
-    return models, build(recipe.RECIPE, Run(root / "gan", tiny=True, models=models), models)
+def published(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return made(recipe.RECIPE, tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="module")
-def served(published: tuple[Path, Manifest]) -> tuple[View[Any], dict[str, Session]]:
-    root, manifest = published
+def served(published: Made) -> tuple[View[Any], dict[str, Session]]:
+    root, _, manifest = published
     repository = ModelRepository(root)
     files = repository.verify(repository.read("fashion-gan", 1))
     task = TASKS[manifest.task].own(TASKS[manifest.task].open(manifest.config, files))
@@ -53,11 +45,11 @@ def served(published: tuple[Path, Manifest]) -> tuple[View[Any], dict[str, Sessi
 
 
 def test_the_published_version_paints_its_golden_pictures(
-    published: tuple[Path, Manifest], served: tuple[View[Any], dict[str, Session]]
+    published: Made, served: tuple[View[Any], dict[str, Session]]
 ) -> None:
     task, sessions = served
-    assert len(published[1].golden) == 3
-    for golden in published[1].golden:
+    assert len(published.manifest.golden) == 3
+    for golden in published.manifest.golden:
         found = predict_json(task, sessions, golden.input, golden.parameters)
         assert difference(task.comparable(golden.output), task.comparable(found), golden.tolerance) is None
 
@@ -75,9 +67,9 @@ def test_a_seed_gives_the_same_picture_again_and_another_seed_or_class_another(
 
 
 def test_the_card_compares_samples_with_those_of_the_autoencoder_and_of_principal_components(
-    published: tuple[Path, Manifest],
+    published: Made,
 ) -> None:
-    _, manifest = published
+    manifest = published.manifest
     metrics = {metric.name: metric for metric in manifest.metrics}
     assert set(metrics) == {"accuracy_of_samples", "frechet_distance", "frechet_distance_saved"}
     assert all({"fashion-vae", fashion_vae.BASELINE} <= set(metric.baselines) for metric in metrics.values())
@@ -105,22 +97,17 @@ def test_the_exported_graph_paints_what_torch_paints(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["fashion-mnist", "fashion-vae"])
-def test_without_its_judge_or_its_rival_it_trains_nothing(
-    missing: str, published: tuple[Path, Manifest], tmp_path: Path
-) -> None:
+def test_without_its_judge_or_its_rival_it_trains_nothing(missing: str, published: Made, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     for name in {"fashion-mnist", "fashion-vae"} - {missing}:
-        (tmp_path / "models" / name).symlink_to(published[0] / name)
+        (tmp_path / "models" / name).symlink_to(published.models / name)
     with pytest.raises(TrainingError, match=f"python -m training {missing}"):
         build(recipe.RECIPE, Run(tmp_path, tiny=True, models=tmp_path / "models"), tmp_path / "models")
     assert not (tmp_path / "gan").exists()
 
 
-def test_a_resumed_run_is_judged_as_one_at_once(published: tuple[Path, Manifest]) -> None:
-    models, expected = published
-    work = models.parent / "gan"
-    leave_only_fits(work)
-    found = build(recipe.RECIPE, Run(work, tiny=True, models=models, resume=True), models)
+def test_a_resumed_run_is_judged_as_one_at_once(published: Made, tmp_path: Path) -> None:
+    found, expected = resumed(recipe.RECIPE, published, tmp_path).manifest, published.manifest
     assert found.metrics == expected.metrics
     assert found.files["model.onnx"] == expected.files["model.onnx"]
 

@@ -2,31 +2,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from line_recipe import leave_only_fits
+from tiny_fashion import Made, made, resumed
 
 from app.repository.golden import difference
-from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import TASKS
 from app.tasks.view import predict_json
-from training.build import build
 from training.data.fashion_mnist import LABELS, tiny_fashion_mnist
-from training.recipe import Run
 from training.recipes import fashion_mnist as recipe
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
-    """The whole way from a tiny slice to a published version."""
-    root = tmp_path_factory.mktemp("fashion")
-    (root / "work").mkdir()
-    return root / "models", build(recipe.RECIPE, Run(root / "work", tiny=True), root / "models")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return made(recipe.RECIPE, tmp_path_factory.getbasetemp())
 
 
-def test_the_published_version_answers_its_golden_examples(published: tuple[Path, Manifest]) -> None:
-    root, manifest = published
+def test_the_published_version_answers_its_golden_examples(published: Made) -> None:
+    root, _, manifest = published
     repository = ModelRepository(root)
     files = repository.verify(repository.read("fashion-mnist", 1))
     task = TASKS[manifest.task].own(TASKS[manifest.task].open(manifest.config, files))
@@ -36,8 +30,8 @@ def test_the_published_version_answers_its_golden_examples(published: tuple[Path
         assert difference(golden.output, found, golden.tolerance) is None
 
 
-def test_the_card_has_both_baselines_the_calibration_and_three_pictures(published: tuple[Path, Manifest]) -> None:
-    root, manifest = published
+def test_the_card_has_both_baselines_the_calibration_and_three_pictures(published: Made) -> None:
+    root, _, manifest = published
     metrics = {metric.name: metric for metric in manifest.metrics}
     assert set(metrics["accuracy"].baselines) == {"textbook CNN", "logistic regression", "majority class"}
     assert 0 <= metrics["expected_calibration_error"].value <= 1
@@ -50,10 +44,8 @@ def test_the_card_has_both_baselines_the_calibration_and_three_pictures(publishe
     assert "light garments on black" in card
 
 
-def test_a_resumed_run_is_judged_as_one_at_once(published: tuple[Path, Manifest]) -> None:
-    models, expected = published
-    leave_only_fits(models.parent / "work")
-    found = build(recipe.RECIPE, Run(models.parent / "work", tiny=True, resume=True), models)
+def test_a_resumed_run_is_judged_as_one_at_once(published: Made, tmp_path: Path) -> None:
+    found, expected = resumed(recipe.RECIPE, published, tmp_path).manifest, published.manifest
     assert found.metrics == expected.metrics
     assert found.files["model.onnx"] == expected.files["model.onnx"]
 
