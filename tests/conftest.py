@@ -1,5 +1,6 @@
 """Tiny real models, and the real application around them. Nothing here is faked but the size."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,9 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 from app.tensors import TensorSpec
+
+# Threads of OpenMP that wait for work in a loop would take the processor from the tests beside them.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 WORDS = ("[PAD]", "[UNK]", "good", "bad", "film", "a", "what")
 LOGITS = {"good": (0.0, 2.0), "bad": (2.0, 0.0)}  # negative, positive
