@@ -3,9 +3,9 @@
 from functools import partial
 
 import pytest
-from conftest import eventually
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
+from waiting import eventually
 
 import app.api.app
 from app.api.app import SECTIONS, create_app
