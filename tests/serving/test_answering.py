@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from batching import Gate, Recorder, ask, echo, go, make
-from conftest import eventually
+from waiting import eventually
 
 from app.errors import InferenceFailed
 from app.runtimes.interrupt import Interrupted

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from batching import MANY, Gate, Recorder, ask, echo, flood, go, in_, make, submit
-from conftest import eventually
+from waiting import eventually
 
 from app.errors import InferenceFailed, ModelNotReady
 from app.serving.curve import LatencyCurve
