@@ -7,10 +7,9 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
-from conftest import eventually
-from test_default_models import MODELS, differences
+from services import MODELS, Service, running
+from test_default_models import differences
 from test_readme import send
-from test_server import Service
 
 from app.adding.pipeline import add_pipeline
 
@@ -27,12 +26,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     steps = root / "story-mood.json"
     steps.write_text(STEPS)
     add_pipeline(steps, "story-mood", root / "models")
-    service = Service(root / "models")
-    try:
-        eventually(service.is_ready, 90)
+    with running(root / "models") as service:
         yield service
-    finally:
-        service.close()
 
 
 def stages(server_timing: str) -> list[str]:
