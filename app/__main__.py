@@ -24,10 +24,6 @@ from app.runtimes.options import RuntimeOptions
 from app.settings import Settings
 from app.tuning import tune_models
 
-# So long a thread that computes in Python keeps the interpreter while others wait. By default it is ten times as long,
-# and a request, which needs the interpreter several times, took twice as long beside threads that read long texts.
-SWITCH_S = 0.0005
-
 
 def main(arguments: list[str] | None = None) -> int:
     try:
@@ -90,7 +86,6 @@ def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
         server = Server(*build(settings, start(settings.log_format)), settings)
     except (ValueError, OSError) as error:
         return _failed(error, 2)
-    sys.setswitchinterval(SWITCH_S)
     server.run()
     end_process(0 if server.started else 1)
 

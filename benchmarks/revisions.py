@@ -36,29 +36,7 @@ MODELS = TREE / "models"
 FOLDER = TREE / "build" / "bench" / "revisions"
 CORE = 0
 START_S, WARM_S = 120.0, 2.0
-WORDS = [
-    "the",
-    "film",
-    "was",
-    "a",
-    "slow",
-    "and",
-    "quiet",
-    "story",
-    "of",
-    "two",
-    "people",
-    "who",
-    "meet",
-    "on",
-    "a",
-    "train",
-    "and",
-    "talk",
-    "all",
-    "night",
-    "long",
-]
+REVIEW = "the film was a slow and quiet story of two people who meet by chance on a train"
 MIXED_WORDS = (3, 5, 8, 12, 20, 40, 80, 150)
 
 
@@ -79,7 +57,7 @@ def cases() -> Mapping[str, Case]:
     review = {"inputs": ["A great film with a fine cast."]}
     short = _written("short.json", json.dumps(review))
     rng = np.random.default_rng(0)
-    texts = [" ".join(rng.choice(WORDS, rng.choice(MIXED_WORDS))) for _ in range(64)]
+    texts = [" ".join(rng.choice(REVIEW.split(), rng.choice(MIXED_WORDS))) for _ in range(64)]
     mixed = _written("mixed.jsonl", "\n".join(json.dumps({"inputs": [text]}) for text in texts))
     forecast = _written("forecast.json", json.dumps({"inputs": [_golden("time-series-forecaster")]}))
     pixels = rng.integers(0, 256, 8 * 28 * 28 * 3).tolist()

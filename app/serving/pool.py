@@ -9,6 +9,7 @@ from time import perf_counter, thread_time
 from typing import Any, TypeVar
 
 from app.abandoned import wanted_while
+from app.serving.interpreter import shared
 from app.serving.shares import HEAVY_S, NOBODY, Line, Share, Shares, new_ticket
 
 Item = TypeVar("Item")
@@ -229,7 +230,7 @@ class Pool:
 
 def _run(job: _Job, part: range) -> tuple[int, BaseException] | None:
     """Put the results of a part where they belong. Returns its first fault."""
-    with wanted_while(lambda: job.is_wanted):
+    with shared(), wanted_while(lambda: job.is_wanted):
         for position in part:
             if not job.is_wanted:
                 break
