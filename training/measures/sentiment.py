@@ -51,7 +51,7 @@ def quality(
                 split=split,
                 baselines={name: round(table.loc[domain, measure], 4) for name, table in beside.items()},
             )
-    for other in scores.keys() - {shipped}:
+    for other in (name for name in scores if name != shipped):
         for measure in MEASURES:
             value = round(found[other][measure][MACRO], 4)
             yield Metric(name=f"{measure}_of_{other}", value=value, dataset=mean, split=split)
