@@ -16,6 +16,7 @@ from app.tasks.view import predict_alone, to_json
 from app.tensors import NUMPY_TYPES, Array, Session, Tensors
 
 MAX_GOLDEN_NUMBERS = 10_000  # a manifest and a page of documentation hold them
+ROUNDING = 1e-4  # of the largest number: what processors may differ by
 
 
 def read_example(path: Path) -> Tensors:
@@ -77,9 +78,8 @@ def golden_example(
     count = sum(array.size for array in arrays)
     if count > MAX_GOLDEN_NUMBERS:
         return (), (f"Has no golden example: it would be {count} numbers.",)
-    # Rounding differs between processors in proportion to the numbers.
     numbers = [np.abs(array[np.isfinite(array)]) for array in arrays if array.dtype.kind in "fiu"]
-    tolerance = 1e-4 * max([1.0, *(float(array.max(initial=0)) for array in numbers)])
+    tolerance = ROUNDING * max([1.0, *(float(array.max(initial=0)) for array in numbers)])
     if difference(to_json(first), to_json(second), tolerance):
         return (), ("Has no golden example: it gives another answer each time.",)
     return (Golden(input=item.root, output=to_json(first), tolerance=tolerance),), ()

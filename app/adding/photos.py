@@ -20,6 +20,7 @@ SCALES: Mapping[str, dict[str, Any]] = {
 }
 """Pixels as a graph reads them: whole numbers to 255, from 0 to 1, from -1 to 1, or scaled as torchvision does."""
 USUAL_SIZE = 224  # where the graph takes any
+ROUNDING = 1e-3  # of the largest number: what processors may differ by, in a deep network
 
 
 def as_photos(graph: Graph, found: RawTensorsConfig, scale: str) -> Form:
@@ -52,7 +53,7 @@ def _golden(config: ImageFeaturesConfig, graph: Graph) -> Golden:
         output = predict_json(view, {"model": graph.session}, dict(view.contract.example), {})
     except Exception as error:
         raise InvalidArtifact(f"--photos: the graph does not answer a photo: {error}") from error
-    return Golden(input=dict(view.contract.example), output=output, tolerance=1e-3 * max(1.0, *map(abs, output)))
+    return Golden(input=dict(view.contract.example), output=output, tolerance=ROUNDING * max(1.0, *map(abs, output)))
 
 
 def _form_of(image: TensorSpec) -> tuple[Any, int]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from app.api.errors import CLIENT_GONE
 from app.api.given import Given
 from app.api.http.aside import Aside
 from app.api.http.callers import caller_of
@@ -14,6 +15,8 @@ from app.api.http.deadline import deadline_of
 from app.api.http.disconnect import ClientGone, while_connected
 from app.errors import DeadlineExceeded, InvalidInput
 from app.serving.engine import Ask, Prediction, Served
+
+MOST_DIGITS = 18  # of a version: as many as always fit 64 bits
 
 
 class Question(NamedTuple):
@@ -75,7 +78,7 @@ async def ask(given: Given, read: Read, request: Request, names: dict[str, str])
     except TimeoutError:
         raise DeadlineExceeded(f"the deadline passed before {missing}") from None
     except (ClientGone, ClientDisconnect):
-        return Response(status_code=499)  # for the metrics; nobody reads it
+        return Response(status_code=CLIENT_GONE)
 
 
 async def _whole_body(request: Request) -> bytes:
@@ -87,7 +90,7 @@ def version_of(names: dict[str, str]) -> int | None:
     version = names.get("version")
     if version is None:
         return None
-    if not version.isascii() or not version.isdecimal() or len(version) > 18:
+    if not version.isascii() or not version.isdecimal() or len(version) > MOST_DIGITS:
         raise InvalidInput(f"a version is a positive whole number, not {version!r:.40}").under("path", "version")
     return int(version)
 

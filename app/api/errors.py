@@ -36,6 +36,7 @@ Tell = Callable[[Request, errors.ServiceError], Awaitable[Response]]
 MODELS = "/v1/models"  # where whoever asked for none that there is finds all
 
 MOST_DETAILS = 20
+CLIENT_GONE = 499  # nginx's word for it: for the log and the metrics; nobody reads the answer
 LONGEST_MESSAGE = 2000  # what a caller sent is repeated in some, and may be long
 
 
@@ -154,8 +155,8 @@ async def on_bug(request: Request, error: BaseException) -> JSONResponse:
 
 
 async def on_client_gone(request: Request, error: Exception) -> Response:
-    """Whoever asked hung up while the body arrived: for the log and the metrics; nobody reads it."""
-    return Response(status_code=499)
+    """Whoever asked hung up while the body arrived."""
+    return Response(status_code=CLIENT_GONE)
 
 
 def install(app: FastAPI, tells: Mapping[str, Tell]) -> None:

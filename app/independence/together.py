@@ -12,6 +12,8 @@ Answer = Callable[[Sequence[Tensors]], Sequence[Tensors]]
 """Answers rows as one batch."""
 
 FIRST_SIZES = (2, 3)
+# How far two answers to one row may be apart: by rounding alone, since a kernel may add up in another order.
+ROUNDING, ROUNDING_OF_LARGEST = 1e-2, 1e-3  # of the number itself, of the largest number
 MOST_SECONDS = 2.0  # for the sizes that are left, after the first and the largest
 
 
@@ -71,4 +73,4 @@ def alike(a: Array, b: Array) -> bool:
         return bool((np.maximum(a, b) - np.minimum(a, b) <= most).all())
     a, b = a.astype(np.float64), b.astype(np.float64)
     largest = float(np.abs(a[np.isfinite(a)]).max(initial=0))
-    return np.allclose(a, b, rtol=1e-2, atol=1e-3 * largest, equal_nan=True)
+    return np.allclose(a, b, rtol=ROUNDING, atol=ROUNDING_OF_LARGEST * largest, equal_nan=True)

@@ -13,6 +13,8 @@ from app.tasks.schema import Schema
 from app.tasks.titles import natural_order, natural_order_without_year, plain_name, without_year, words_of_title
 
 MAX_SUGGESTED = 5  # unknown items that get a "did you mean"; each costs a search through the catalogue
+MOST_SIMILAR = 3  # titles in one "did you mean"
+SPELT_ALIKE = 0.7  # of 1, by difflib: a letter or two of a short title
 MAX_QUOTED = 80  # characters of a caller's own text that an error repeats
 _WAYS: Sequence[Callable[[str], str]] = (str, natural_order, without_year, natural_order_without_year)
 _MIXABLE = {"LATIN", "GREEK", "CYRILLIC"}  # scripts whose letters look like each other's
@@ -93,12 +95,12 @@ class ItemFinder:
         return [self._items[index] for index in found[:limit]]
 
     def similar(self, title: str) -> list[str]:
-        """Up to three titles that begin like this one or are spelt nearly like it."""
+        """Return up to MOST_SIMILAR titles that begin like this one or are spelt nearly like it."""
         wanted = plain_name(title[: 2 * MAX_QUOTED])  # comparing costs the length squared, and no title is as long
         beginning = [name for name in self._by_plain_name if name.startswith(wanted) and len(wanted) > 2]
-        near = get_close_matches(wanted, self._by_plain_name, n=3, cutoff=0.7)
+        near = get_close_matches(wanted, self._by_plain_name, n=MOST_SIMILAR, cutoff=SPELT_ALIKE)
         names = dict.fromkeys([*sorted(beginning, key=len), *near])
-        return [self._items[index].title for name in names for index in self._by_plain_name[name]][:3]
+        return [self._items[index].title for name in names for index in self._by_plain_name[name]][:MOST_SIMILAR]
 
     def _unknown(self, reference: int | str, *, suggest: bool) -> str:
         titles = self.similar(reference) if suggest and isinstance(reference, str) else []

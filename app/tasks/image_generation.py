@@ -83,7 +83,7 @@ class ImageGenerationKernel(Kernel):
         return row
 
     def probe(self, length: int) -> Tensors:
-        return self.row(7, None)
+        return self.row(0, None)  # any seed costs the same
 
     def forward(self, sessions: Mapping[str, Session], batch: Tensors) -> Tensors:
         # One by one: beside other rows a kernel may add up in another order, and a pixel round to its neighbour.

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
+MOST_STEPS = 100  # of the random walk: at a damping of .85 a step changes less than STILL by then
+STILL = 1e-6  # what ranks, which sum to 1, may still change
+
 
 class Choice(NamedTuple):
     """A chosen sentence, by its index, and its largest similarity to those that were chosen before it."""
@@ -37,10 +40,10 @@ def lexrank(cosines: Floats, damping: float) -> Floats:
     isolated = degrees == 0
     weights = np.where(isolated, 0, 1 / np.where(isolated, 1, degrees)).astype(np.float32)
     ranks = np.full(size, 1 / size, np.float32)
-    for _ in range(100):
+    for _ in range(MOST_STEPS):
         walked = (ranks * weights) @ cosines + ranks[isolated].sum() / size
         moved = (1 - damping) / size + damping * walked
-        if np.abs(moved - ranks).sum() < 1e-6:
+        if np.abs(moved - ranks).sum() < STILL:
             break
         ranks = moved
     return np.asarray(ranks / ranks.max(), np.float32)

@@ -12,13 +12,14 @@ Floats = npt.NDArray[np.float32]
 
 # So many rows or columns are made by one small matrix product. With more, most of the matrix would be zeros.
 BLOCK = 8
+WORKSPACE_FLOATS = 2**20  # 4 MB a thread; for a larger picture memory is fetched
 
 
 class Workspace(threading.local):
     """Memory for numbers between the steps, of each thread its own: to map fresh pages takes as long as to use them."""
 
     def __init__(self) -> None:
-        self.floats = np.empty(2**20, np.float32)
+        self.floats = np.empty(WORKSPACE_FLOATS, np.float32)
 
     def two(self, first: tuple[int, int], second: tuple[int, int]) -> tuple[Floats, Floats]:
         """Two arrays of these shapes, of arbitrary content, until the next call."""
@@ -62,7 +63,7 @@ def _round(levels: Floats) -> None:
     np.clip(levels, 0, 255, out=levels)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=32)  # photos of one camera, or one site, have few sizes
 def _weights(length: int, start: float, side: float, size: int) -> tuple[list[int], Floats]:
     """For each block of positions in the result, the first one it reads, and its weights: [blocks, BLOCK, window]."""
     scale = side / size
@@ -81,6 +82,7 @@ def _weights(length: int, start: float, side: float, size: int) -> tuple[list[in
 
 
 def _bicubic(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the weights of Keys' cubic convolution with a = -0.5, as Pillow has it."""
     x = np.abs(distance)
     near = (1.5 * x - 2.5) * x * x + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2

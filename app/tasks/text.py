@@ -23,9 +23,9 @@ _SHORT_CHARACTERS = 2_000  # are tokenized in about 2 ms
 
 
 def bucket(length: int) -> int:
-    """The padded length of a text of `length` tokens: the next of BUCKETS, or the next multiple of 512."""
+    """The padded length of a text of `length` tokens: the next of BUCKETS, or the next multiple of the last."""
     if length > BUCKETS[-1]:
-        return -(-length // 512) * 512
+        return -(-length // BUCKETS[-1]) * BUCKETS[-1]
     return BUCKETS[bisect_left(BUCKETS, length)]
 
 

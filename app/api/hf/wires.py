@@ -23,6 +23,8 @@ from app.tasks.schema import Schema
 from app.tasks.summarization import MAX_CHARACTERS, Summarization, SummarizationParameters
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
 
+MOST_QUOTED = 5  # unknown names that an error repeats
+
 
 class KnownOnly(Schema):
     """An unknown name is refused together with those that are known."""
@@ -32,7 +34,7 @@ class KnownOnly(Schema):
     def _are_known(cls, values: Any) -> Any:
         unknown = [name for name in values if name not in cls.model_fields] if isinstance(values, dict) else []
         if unknown:
-            quoted = ", ".join(f"{name:.40}" for name in unknown[:5])
+            quoted = ", ".join(f"{name:.40}" for name in unknown[:MOST_QUOTED])
             raise ValueError(f"{quoted} would have no effect here; what has: {', '.join(cls.model_fields)}")
         return values
 

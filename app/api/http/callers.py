@@ -17,7 +17,7 @@ def caller_of(request: Request) -> str:
     return _subscriber(client[0]) if client else ""
 
 
-@lru_cache(4096)
+@lru_cache(4096)  # more addresses than ask within a moment; each entry is some hundred bytes
 def _subscriber(host: str) -> str:
     try:
         address = ip_address(host)

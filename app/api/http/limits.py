@@ -9,13 +9,14 @@ from app.tasks.contract import Contract
 
 # For whatever asks no model, such as loading one.
 OTHER_BODY_BYTES = 64_000
+LARGEST_AT_A_TIME = 8  # bodies for which there is room, unless a setting says how many bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """`task_body_bytes` replaces what the contracts of tasks say. Raises ValueError for one that would have no effect.
 
-    `bodies_bytes` are those of all requests at once; without it, eight of the largest.
+    `bodies_bytes` are those of all requests at once; without it, LARGEST_AT_A_TIME of the largest.
 
     Items have one limit for all tasks: work is bounded by the time that it would take, not by counting it.
     """
@@ -40,7 +41,7 @@ class Limits:
 
     @property
     def all_bodies_bytes(self) -> int:
-        return 8 * self.max_body_bytes if self.bodies_bytes is None else self.bodies_bytes
+        return LARGEST_AT_A_TIME * self.max_body_bytes if self.bodies_bytes is None else self.bodies_bytes
 
     @property
     def other_body_bytes(self) -> int:

@@ -22,6 +22,7 @@ SMALL_SHARE = 1 / 4096  # of the room for all bodies, which one may have whateve
 LARGEST_SHARE = 1 / 2  # of it, which a caller may have while others need room
 # From its first byte on, an answer keeps the place of its body; a client that reads longer may lose it to others.
 READ_WITHIN_S = 60.0
+JUST_NOW_S = 1e-9  # not 0, which says that an answer has not begun
 NO_ROOM = "there is no room for more bytes of requests, and "
 
 
@@ -169,7 +170,7 @@ class Body:
 
     def read_for_s(self) -> float:
         """For how long its answer has been sent; 0 if that has not begun."""
-        return 0.0 if self._answered_at is None else max(1e-9, get_running_loop().time() - self._answered_at)
+        return 0.0 if self._answered_at is None else max(JUST_NOW_S, get_running_loop().time() - self._answered_at)
 
     def refuse(self, why: ServiceError) -> None:
         """Raise `why` to whoever reads the body or, if it has been read, cancel the task that did."""

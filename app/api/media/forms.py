@@ -17,6 +17,9 @@ MAX_HEAD_BYTES = 4096  # of a part: its name, that of its file, and their like
 MAX_FIELD_BYTES = 1_000_000  # of what is no file
 MAX_PARAMETERS = 40  # of a Content-Disposition, whose reader takes time that grows with their square
 STEP_BYTES = 1_000_000
+HEAD_END = b"\r\n\r\n"
+MOST_EPILOGUE = 1000  # bytes after the closing boundary, in which it is looked for
+LONGEST_QUOTED = 80  # characters of a name that an error repeats
 MAX_CONTENT_TYPE = 1024  # characters; a boundary has 70 at most
 ENCODED_FILE_NAME = re.compile(rb";\s*filename\*\s*=", re.IGNORECASE)  # of RFC 5987, which browsers do not write
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
@@ -35,20 +38,21 @@ def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ())
     Raises InvalidInput if it is cut or cannot be read, and PayloadTooLarge.
     """
     boundary = _boundary(content_type)
-    if b"--" + boundary + b"--" not in body[-1000 - len(boundary) :]:  # or it would be read as one with fewer files
+    # Without it, a form that was cut would be read as one with fewer files.
+    if b"--" + boundary + b"--" not in body[-MOST_EPILOGUE - len(boundary) :]:
         raise InvalidInput("the form is cut: its closing boundary is missing")
     form = Form([], {})
     for start, end in _extents(body, b"\r\n--" + boundary):
-        head_end = body.find(b"\r\n\r\n", start, min(end, start + MAX_HEAD_BYTES))
+        head_end = body.find(HEAD_END, start, min(end, start + MAX_HEAD_BYTES))
         if head_end < 0:
             raise InvalidInput(f"the form cannot be read: a part's headers do not end within {MAX_HEAD_BYTES} bytes")
         name, says_file = _named(body[start:head_end])
         if says_file or name.removesuffix("[]") in file_fields:
-            form.files.append(body[head_end + 4 : end])
+            form.files.append(body[head_end + len(HEAD_END) : end])
         elif end - head_end > MAX_FIELD_BYTES:
             raise InvalidInput(f"the form cannot be read: field {name!r:.40} has more than {MAX_FIELD_BYTES} bytes")
         else:
-            form.fields[name] = _field(body[head_end + 4 : end], name)
+            form.fields[name] = _field(body[head_end + len(HEAD_END) : end], name)
     return form
 
 
@@ -125,7 +129,7 @@ def _field(content: bytes, name: str) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        place = [name[:80]] if name != "parameters" else []
+        place = [name[:LONGEST_QUOTED]] if name != "parameters" else []
         raise InvalidInput("must be Unicode; it holds bytes that are not UTF-8").under("parameters", *place) from None
 
 

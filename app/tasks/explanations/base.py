@@ -12,7 +12,8 @@ from app.tasks.view import AnyKernel, View
 
 NAME = "explanation"
 MOST_ITEMS = 16  # of one request: an item makes as many rows as a hundred predictions
-_SUREST = 1e-6
+SURE_DIGITS = 6
+_SUREST = 1e-6  # or the log-odds of a certain answer would be infinite
 
 
 class Explanation(View[AnyKernel]):
@@ -52,5 +53,5 @@ def log_odds(probabilities: Floats) -> Floats:
 
 
 def rounded(values: Any) -> Any:
-    """Weights are estimates: what comes behind the sixth digit is noise."""
-    return np.round(values, 6).tolist()
+    """Return weights as numbers. They are estimates: what comes behind the sixth digit is noise."""
+    return np.round(values, SURE_DIGITS).tolist()

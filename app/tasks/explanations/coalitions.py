@@ -11,6 +11,7 @@ Kept = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 SEED = 0  # the same item has the same explanation, whoever asks
+MANY_PARTS = 30  # of which all subsets would be more than any row limit, and need not be counted
 _RIDGE = 1e-6  # for parts that were never apart
 
 
@@ -20,7 +21,7 @@ def subsets(num_parts: int, num_rows: int) -> Kept:
     All there are, if they are so few; or else drawn in pairs of a subset and the rest, of sizes as Shapley's kernel
     weighs them.
     """
-    if num_parts < 30 and 2**num_parts <= num_rows:
+    if num_parts < MANY_PARTS and 2**num_parts <= num_rows:
         numbers = np.arange(2**num_parts)[::-1, np.newaxis]
         every = (numbers >> np.arange(num_parts) & 1).astype(np.bool_)
         return np.concatenate([every[:1], every[-1:], every[1:-1]])
@@ -45,7 +46,7 @@ def shapley_values(kept: Kept, values: Floats) -> Floats:
         return np.asarray([whole - nothing])
     inner, sizes = kept[2:].astype(np.float64), kept[2:].sum(axis=1)
     # Drawn subsets have the kernel in how often they come; of all subsets each has it as its weight.
-    is_drawn = num_parts >= 30 or num_rows < 2**num_parts
+    is_drawn = num_parts >= MANY_PARTS or num_rows < 2**num_parts
     weights = np.ones(len(inner)) if is_drawn else _kernel(num_parts)[sizes]
     weights = weights / weights.sum()
     gram = (inner * weights[:, np.newaxis]).T @ inner + _RIDGE * np.eye(num_parts)

@@ -43,6 +43,7 @@ _CHINESE_AGENCY = (
     r"(?:[ \t]*+[（(][^（()）\n]{0,40}+[）)])?[ \t]*+"
 )
 TITLE = r"(?<![^\n]\n)^(?P<title>[^\n]{1,80})\n(?=(?P<below>[^\n]*+))"
+MUCH_MORE = 30  # characters: some words that a wrapped line would have had room for
 _UNFINISHED = ",;:，；：、-"
 
 
@@ -50,7 +51,7 @@ def _without_title(match: re.Match[str]) -> str:
     """Drop a line above a paragraph that ends though much more of the paragraph would have fitted on it."""
     title, below = match["title"].strip(), match["below"]
     starts_anew = below[:1].isupper() or below[:1] > "\u2e7f"
-    is_title = title and title.rstrip(CLOSING)[-1:] not in FINAL + _UNFINISHED and len(below) > len(title) + 30
+    is_title = title and title.rstrip(CLOSING)[-1:] not in FINAL + _UNFINISHED and len(below) > len(title) + MUCH_MORE
     return drop(match)[:-1] + "\n" if is_title and starts_anew else match[0]
 
 
