@@ -38,7 +38,9 @@ def _tune_model(
 ) -> None:
     manifest = repository.read(name, repository.versions(name)[0])
     folder = repository.root / name
-    if isinstance(manifest, PipelineManifest):  # its steps are tuned, each by itself
+    if isinstance(manifest, PipelineManifest):
+        if not if_missing:
+            print(f"{name} is a pipeline: its steps are tuned, each by itself", flush=True)
         return
     if if_missing and read_plan(folder, manifest, hardware_of(manifest, options)):
         return

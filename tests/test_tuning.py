@@ -5,6 +5,8 @@ from waiting import eventually
 
 from app.__main__ import main
 from app.main import build
+from app.repository.pipeline import PipelineManifest, Step
+from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.settings import Settings
 
@@ -72,3 +74,15 @@ def test_a_card_tells_how_old_and_how_sure_the_plan_is(models_dir):
     assert planned["others"] is None or 0 <= planned["others"] <= 1
     assert planned["slower"] == 1
     assert not any("half a second" in doubt for doubt in planned["doubts"])
+
+
+def test_of_a_pipeline_the_steps_are_tuned(models_dir, capsys):
+    task = "text-classification"
+    first = Step(name="first", model="tiny-sentiment", version=1, task=task)
+    publish(
+        models_dir, "twice", {}, kind=PipelineManifest,
+        steps=(first, first.model_copy(update={"name": "second", "inputs": {"text": "first.0.label"}})),
+    )  # fmt: skip
+    assert main(["tune", "--seconds", "0.1", "twice"]) == 0
+    assert capsys.readouterr().out == "twice is a pipeline: its steps are tuned, each by itself\n"
+    assert not plans(models_dir)

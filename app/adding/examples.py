@@ -1,5 +1,6 @@
 """Inputs that are known to be valid: given by whoever adds a graph, or found; and the golden example made of them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -16,7 +17,7 @@ from app.tasks.view import predict_alone, to_json
 from app.tensors import NUMPY_TYPES, Array, Session, Tensors
 
 MAX_GOLDEN_NUMBERS = 10_000  # a manifest and a page of documentation hold them
-ROUNDING = 1e-4  # of the largest number: what processors may differ by
+ROUNDING = 1e-4  # of the largest number
 
 
 def read_example(path: Path) -> Tensors:
@@ -63,6 +64,11 @@ def _cast(name: str, array: Array, kind: np.dtype[np.generic]) -> Array:
     return found
 
 
+def tolerance_of(numbers: Iterable[float]) -> float:
+    """Return by how much numbers of an answer may differ on another processor."""
+    return ROUNDING * max([1.0, *map(abs, numbers)])
+
+
 def golden_example(
     view: RawTensors, session: Session, row: Tensors | None, fault: str
 ) -> tuple[tuple[Golden, ...], tuple[str, ...]]:
@@ -78,8 +84,8 @@ def golden_example(
     count = sum(array.size for array in arrays)
     if count > MAX_GOLDEN_NUMBERS:
         return (), (f"Has no golden example: it would be {count} numbers.",)
-    numbers = [np.abs(array[np.isfinite(array)]) for array in arrays if array.dtype.kind in "fiu"]
-    tolerance = ROUNDING * max([1.0, *(float(array.max(initial=0)) for array in numbers)])
+    numbers = [array[np.isfinite(array)] for array in arrays if array.dtype.kind in "fiu"]
+    tolerance = tolerance_of([float(np.abs(array).max(initial=0)) for array in numbers])
     if difference(to_json(first), to_json(second), tolerance):
         return (), ("Has no golden example: it gives another answer each time.",)
     return (Golden(input=item.root, output=to_json(first), tolerance=tolerance),), ()

@@ -3,15 +3,18 @@
 import asyncio
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
+from app.adding.examples import MAX_GOLDEN_NUMBERS, tolerance_of
 from app.errors import InvalidArtifact, InvalidInput, ServiceError
+from app.repository.golden import difference
 from app.repository.manifest import Golden, Provenance, is_model_name
 from app.repository.pipeline import PipelineManifest, Step
 from app.repository.publish import publish
@@ -49,8 +52,9 @@ class PipelineWish(Schema):
 def add_pipeline(file: Path, name: str, models: Path) -> PipelineManifest:
     """Publish the steps that `file` names under `models`, as the next version of `name`.
 
-    The whole is run once on the example, and what it answers is its golden example. Raises InvalidInput for a bad name
-    and InvalidArtifact for steps that are not there or do not fit; nothing is published then.
+    The whole is run on the example, and what it answers is its golden example, if it answers the same again. Raises
+    InvalidInput for a bad name and InvalidArtifact for steps that are not there or do not fit; nothing is published
+    then.
     """
     if not is_model_name(name):
         raise InvalidInput(f"{name!r} is not a model's name: lower-case letters and digits, joined by - _ or .")
@@ -74,8 +78,8 @@ def add_pipeline(file: Path, name: str, models: Path) -> PipelineManifest:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InvalidArtifact(f"{file.name}: {where}{': ' if where else ''}{first['msg']}") from None
-    golden = asyncio.run(_golden(manifest, models, wish.example))
-    published = publish(models, name, {}, kind=PipelineManifest, golden=(golden,), **fields)
+    golden, limits = asyncio.run(_golden(manifest, models, wish.example))
+    published = publish(models, name, {}, kind=PipelineManifest, golden=golden, limits=limits, **fields)
     assert isinstance(published, PipelineManifest)
     return published
 
@@ -91,7 +95,7 @@ def _pinned(wish: StepWish, repository: ModelRepository) -> Step:
     return Step(version=version, task=task, **wish.model_dump(exclude={"version"}))
 
 
-async def _golden(manifest: PipelineManifest, models: Path, example: Any) -> Golden:
+async def _golden(manifest: PipelineManifest, models: Path, example: Any) -> tuple[Sequence[Golden], Sequence[str]]:
     """What the pipeline answers here, served from a folder of its own beside the models that it asks."""
     with tempfile.TemporaryDirectory(prefix="tessera-") as folder:
         for step in manifest.steps:
@@ -114,7 +118,10 @@ def _write(root: Path, manifest: PipelineManifest) -> None:
     (folder / "manifest.json").write_text(manifest.model_dump_json())
 
 
-async def _answered(engine: LocalEngine, manifest: PipelineManifest, example: Any) -> Golden:
+async def _answered(
+    engine: LocalEngine, manifest: PipelineManifest, example: Any
+) -> tuple[Sequence[Golden], Sequence[str]]:
+    """A golden example; or none, and in words why not."""
     (status,) = engine.status(manifest.name).models
     if reason := next((one.reason for one in status.versions if one.reason), ""):
         raise InvalidArtifact(reason)
@@ -123,14 +130,29 @@ async def _answered(engine: LocalEngine, manifest: PipelineManifest, example: An
     try:
         asked = contract.Input.model_validate(item)
         ask = Ask(manifest.name, None, contract.name, [asked], PipelineParameters(), ANSWER_S)
-        prediction = await engine.predict(ask)
+        first, second = [to_json((await engine.predict(ask)).outputs[0]) for _ in range(2)]
     except ValidationError as error:
         raise InvalidArtifact(f"example: {error.errors()[0]['msg']}") from None
     except ServiceError as error:
         raise InvalidArtifact(f"the example is not answered: {error}") from None
-    return Golden(input=item, output=to_json(prediction.outputs[0]))
+    numbers = list(_numbers(contract.comparable(first)))
+    if len(numbers) > MAX_GOLDEN_NUMBERS:
+        return (), (f"Has no golden example: it would be {len(numbers)} numbers.",)
+    tolerance = tolerance_of(numbers)
+    if difference(contract.comparable(first), contract.comparable(second), tolerance):
+        return (), ("Has no golden example: it gives another answer each time.",)
+    return (Golden(input=item, output=first, tolerance=tolerance),), ()
+
+
+def _numbers(output: Any) -> Iterator[float]:
+    if isinstance(output, dict | list):
+        for one in output.values() if isinstance(output, dict) else output:
+            yield from _numbers(one)
+    elif isinstance(output, int | float) and isfinite(output):
+        yield output
 
 
 def _named(schema: type[BaseModel], example: Any) -> Mapping[str, Any]:
     """An item, of which the first field may be given bare."""
-    return example if isinstance(example, dict) else {next(iter(schema.model_fields)): example}
+    name, field = next(iter(schema.model_fields.items()))
+    return example if isinstance(example, dict) else {field.alias or name: example}

@@ -43,4 +43,5 @@ def _pipeline(first: Contract, last: Contract) -> Contract:
         Output=last.Output,
         binary_answer=last.binary_answer,
         write=last.write,
+        comparable=last.comparable,
     )

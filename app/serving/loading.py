@@ -131,7 +131,7 @@ def check_golden(loaded: Loaded) -> None:
     for i, golden in enumerate(loaded.manifest.golden):
         try:
             output = predict_json(own, loaded.sessions, golden.input, golden.parameters)
-            expected, found = own.comparable(golden.output), own.comparable(output)
+            expected, found = own.contract.comparable(golden.output), own.contract.comparable(output)
         except Exception as error:
             raise InvalidArtifact(f"golden example {i} fails: {error}") from error
         if where := difference(expected, found, golden.tolerance):

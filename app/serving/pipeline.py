@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import is_dataclass
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -181,7 +182,8 @@ class Pipeline:
                 outputs, _ = await self._go_through(ask)
             except (ServiceError, ValidationError) as error:
                 raise InvalidArtifact(f"golden example {i} fails: {error}") from error
-            if where := difference(golden.output, to_json(outputs[0]), golden.tolerance):
+            expected, found = contract.comparable(golden.output), contract.comparable(to_json(outputs[0]))
+            if where := difference(expected, found, golden.tolerance):
                 raise InvalidArtifact(f"golden example {i} has another answer on this machine: {where}")
 
 
@@ -218,13 +220,19 @@ def _found(reference: str, given: Mapping[str, Sequence[Any]], position: int) ->
     value = _bare(given[name][position])
     for at in path:
         try:
-            value = _bare(getattr(value, at) if isinstance(value, BaseModel) else _at(value, at))
+            value = _bare(_part(value, at))
         except (AttributeError, LookupError, TypeError, ValueError):
             raise InferenceFailed(f"step {name} gave no {'.'.join(path)}") from None
     return value
 
 
-def _at(value: Any, name: str) -> Any:
+def _part(value: Any, name: str) -> Any:
+    """What has this name or position in `value` when it is written as JSON."""
+    if isinstance(value, BaseModel):
+        fields = {field.alias or known: known for known, field in type(value).model_fields.items()}
+        return getattr(value, fields[name])
+    if is_dataclass(value):
+        return getattr(value, name)
     return value[name] if isinstance(value, Mapping) else value[int(name)]
 
 

@@ -8,6 +8,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 
+def all_of_it(output: Any) -> Any:
+    return output
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Contract:
     """Schemas of an item, of the parameters of a request, and of an output; and all else that callers must know.
@@ -37,6 +41,8 @@ class Contract:
     """What the body of a whole request has at most, with room. Without it, it may have all that any body may have."""
     write: Callable[[Any], Iterable[bytes]] | None = None
     """An output as JSON, in pieces of which none takes more than some milliseconds to write, if outputs are large."""
+    comparable: Callable[[Any], Any] = all_of_it
+    """What of an output, as JSON, must equal a known one: numbers within a tolerance, the rest exactly."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Contract) and self.title == other.title

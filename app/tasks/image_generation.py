@@ -94,6 +94,11 @@ class ImageGenerationKernel(Kernel):
         return {"image": np.concatenate(images)}
 
 
+def pixels(output: Any) -> Any:
+    """An output with its pixels instead of the file: two PNG encoders make different files of one picture."""
+    return {**output, "image": np.asarray(Image.open(BytesIO(from_base64(output["image"])))).tolist()}
+
+
 class ImageGeneration(View[ImageGenerationKernel]):
     """Paint one picture for each input. A seed gives the same picture, bit for bit, whatever else is asked for;
     another version of the model, or another kind of processor, may round a pixel otherwise."""
@@ -107,6 +112,7 @@ class ImageGeneration(View[ImageGenerationKernel]):
         Output=GeneratedImage,
         example={"seed": 7},
         binary_answer=("image", "image/png"),
+        comparable=pixels,
     )
 
     def is_quick(self, item: SeedInput) -> bool:
@@ -123,11 +129,6 @@ class ImageGeneration(View[ImageGenerationKernel]):
         label = self.kernel.labels[int(prepared.rows[0]["class"])] if self.kernel.labels else None
         image = to_png(answers[0]["image"], parameters.scale)
         return GeneratedImage.model_validate({"image": image, "class": label, "seed": prepared.context})
-
-    def comparable(self, output: Any) -> Any:
-        """Pixels instead of the file: two PNG encoders make different files of one picture."""
-        pixels = np.asarray(Image.open(BytesIO(from_base64(output["image"]))))
-        return {**output, "image": pixels.tolist()}
 
     def _index(self, label: str | None) -> int | None:
         if label is None:

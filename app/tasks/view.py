@@ -80,10 +80,6 @@ class View(ABC, Generic[AnyKernel]):
         """Whether `postprocess` takes less of these than handing them to another thread would."""
         return False
 
-    def comparable(self, output: Any) -> Any:
-        """What of an output, as JSON, must equal a known one: numbers within a tolerance, the rest exactly."""
-        return output
-
     def located(self, error: InvalidInput, position: int) -> InvalidInput:
         """The fault of the item at `position` of a request, as a fault of the request."""
         return error.under("inputs", position)

@@ -82,3 +82,32 @@ def test_the_command_says_what_it_has_pinned(models: Path, tmp_path: Path, monke
         "  sees: photo-features version 1, image-feature-extraction",
         "  says: head version 2, tensors",
     ]
+
+
+PAINTS = {"name": "paints", "model": "fashion-gan"}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "limits"),
+    [
+        ({"class": "paints.class", "seed": "paints.seed"}, ()),
+        ({"class": "paints.class"}, ("Has no golden example: it gives another answer each time.",)),
+    ],
+    ids=["seed", "chance"],
+)
+def test_what_is_answered_otherwise_each_time_is_no_golden_example(tmp_path: Path, inputs, limits):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "fashion-gan").symlink_to(Path(__file__).parents[2] / "models" / "fashion-gan")
+    steps = steps_file(tmp_path, PAINTS, {**PAINTS, "name": "again", "inputs": inputs}, example={"seed": 7})
+    manifest = add_pipeline(steps, "again", models)
+    assert manifest.limits == limits
+    assert len(manifest.golden) == 1 - len(limits)
+
+
+def test_the_first_field_of_an_example_may_be_given_bare_by_its_name_in_json(tmp_path: Path):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "fashion-gan").symlink_to(Path(__file__).parents[2] / "models" / "fashion-gan")
+    again = {**PAINTS, "name": "again", "inputs": {"class": "paints.class", "seed": "paints.seed"}}
+    assert add_pipeline(steps_file(tmp_path, PAINTS, again, example="sneaker"), "again", models).limits

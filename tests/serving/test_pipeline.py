@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphs import publish_features, publish_head
+from conftest import publish_sentiment
+from graphs import publish_brightness, publish_features, publish_head
 from PIL import Image
 
 from app.errors import DeadlineExceeded, InferenceFailed, InvalidInput, ModelNotReady
@@ -88,6 +89,16 @@ def test_each_step_gets_what_the_one_before_it_gave(root: Path, number: int) -> 
     assert [name for name, _ in prediction.steps] == ["sees", "says"]
     took = sum(timing.inference_s for _, timing in prediction.steps)
     assert prediction.timing.inference_s == took > 0
+
+
+def test_a_step_reads_what_came_before_it_by_the_names_and_positions_of_its_json(root: Path, tmp_path: Path) -> None:
+    publish_brightness(root, tmp_path)
+    publish_sentiment(root, tmp_path / "words", name="words", golden=())
+    sees = Step(name="sees", model="brightness", version=1, task="image-classification")
+    judges = Step(name="judges", model="words", version=1, task="text-classification", inputs={"text": "sees.0.label"})
+    publish_pipeline(root, sees, judges)
+    (output,) = with_engine(root, lambda engine: ask(engine, photo())).outputs
+    assert {one.label for one in output} == {"negative", "positive"}
 
 
 def test_it_tells_what_it_takes_and_gives(root: Path) -> None:

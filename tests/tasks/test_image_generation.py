@@ -155,9 +155,9 @@ def test_golden_pictures_are_compared_by_their_pixels_within_the_tolerance(task:
     file = BytesIO()
     Image.fromarray(image).save(file, "PNG", compress_level=0)
     rounded = {**output, "image": base64.b64encode(file.getvalue()).decode()}
-    assert difference(task.comparable(output), task.comparable(rounded), 2) is None
-    assert difference(task.comparable(output), task.comparable(rounded), 1) is not None
-    assert difference(task.comparable(output), task.comparable({**output, "seed": 9}), 2) is not None
+    assert difference(task.contract.comparable(output), task.contract.comparable(rounded), 2) is None
+    assert difference(task.contract.comparable(output), task.contract.comparable(rounded), 1) is not None
+    assert difference(task.contract.comparable(output), task.contract.comparable({**output, "seed": 9}), 2) is not None
 
 
 def test_colours_are_painted_as_they_are() -> None:

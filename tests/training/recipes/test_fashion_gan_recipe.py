@@ -51,7 +51,10 @@ def test_the_published_version_paints_its_golden_pictures(
     assert len(published.manifest.golden) == 3
     for golden in published.manifest.golden:
         found = predict_json(task, sessions, golden.input, golden.parameters)
-        assert difference(task.comparable(golden.output), task.comparable(found), golden.tolerance) is None
+        assert (
+            difference(task.contract.comparable(golden.output), task.contract.comparable(found), golden.tolerance)
+            is None
+        )
 
 
 def test_a_seed_gives_the_same_picture_again_and_another_seed_or_class_another(

@@ -30,7 +30,10 @@ def test_the_published_version_paints_its_golden_pictures(published: Made) -> No
     assert len(manifest.golden) == 3
     for golden in manifest.golden:
         found = predict_json(task, {"model": session}, golden.input, golden.parameters)
-        assert difference(task.comparable(golden.output), task.comparable(found), golden.tolerance) is None
+        assert (
+            difference(task.contract.comparable(golden.output), task.contract.comparable(found), golden.tolerance)
+            is None
+        )
 
 
 def test_the_card_compares_samples_and_reconstructions_with_principal_components(
