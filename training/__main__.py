@@ -20,6 +20,8 @@ LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 MOST_PROCESSES = 64  # of one machine without GPUs; more would only wait for each other
 TRIED = "tried"  # the folder, in a tiny run's own, that it publishes to
 
+INTERRUPTED = 130  # the status that shells give for SIGINT
+
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
@@ -122,7 +124,7 @@ def _run(chosen: argparse.Namespace) -> int:
         return 1
     except KeyboardInterrupt:
         progress("interrupted; nothing half made was published, and --resume goes on")
-        return 130
+        return INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0

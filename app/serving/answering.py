@@ -20,7 +20,9 @@ Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
-LEARNING_RATE = 0.1
+LEARNING_RATE = 0.1  # of the last batch: some tens of batches make up what is believed
+# One batch says no more than this of how much slower or faster than the curve batches are: the machine may have slept.
+LEAST_TOLD, MOST_TOLD = 0.2, 5.0
 
 
 class Observer(Protocol):
@@ -149,11 +151,15 @@ class Answering(Generic[Row, Answer]):
         if len(answers) != len(rows):
             raise InferenceFailed(f"{len(rows)} rows gave {len(answers)} answers")
         ideal = sum(self._curve.row_seconds(one.length) for one in live)
-        self.speed += LEARNING_RATE * (min(max((ended - started) / expected, 0.2), 5.0) - self.speed)
-        self.cost += LEARNING_RATE * (min(max((ended - started) / ideal, 0.2), 5.0) - self.cost)
+        self.speed += LEARNING_RATE * (_told((ended - started) / expected) - self.speed)
+        self.cost += LEARNING_RATE * (_told((ended - started) / ideal) - self.cost)
         useful = sum(one.length for one in live) / (len(live) * length)
         self._observer.batch(len(rows), length, useful, ended - started, [started - one.submitted for one in live])
         return answers, Ran(started, ended, len(rows), length)
+
+
+def _told(times: float) -> float:
+    return min(max(times, LEAST_TOLD), MOST_TOLD)
 
 
 def count_dropped(observer: Observer, rows: Sequence[Waiting[Any, Any]], now: float) -> None:

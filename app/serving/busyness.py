@@ -9,6 +9,8 @@ STAT = Path("/proc/stat")
 IDLE = (3, 4)  # columns of proc(5): idle, and idle while a disk is waited for
 COLUMNS = 8  # those after are counted in the first two as well
 
+LEAST_S = 0.1  # of all processors together: ticks are of 10 ms
+
 
 def watch_others(stat: Path = STAT) -> Callable[[], float | None]:
     """Begin to watch. What is returned tells the share of the processors, from 0 to 1, that other processes have used.
@@ -19,7 +21,7 @@ def watch_others(stat: Path = STAT) -> Callable[[], float | None]:
 
     def others() -> float | None:
         now = _seconds(stat)
-        if before is None or now is None or now[0] - before[0] < 0.1:
+        if before is None or now is None or now[0] - before[0] < LEAST_S:
             return None
         busy = now[1] - before[1] - (time.process_time() - own)
         return min(1.0, max(0.0, busy / (now[0] - before[0])))

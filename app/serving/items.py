@@ -14,7 +14,7 @@ from app.tasks.view import Needs, Prepared, View, require_parameters
 from app.tensors import Tensors
 
 FEW_ITEMS = 4  # that a request may have to be prepared on the event loop, if they are quick
-LEARNING_RATE = 0.1
+LEARNING_RATE = 0.1  # of the last item
 PIXELS_OF_AN_ITEM = 250_000  # take about as long as all else that is done with a picture
 LARGE_BYTES = 16_000_000  # from which on the memory that an item needs is counted
 

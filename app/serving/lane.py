@@ -17,14 +17,15 @@ Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
-LONGEST_REST_S = 30.0
-LONGEST_GOODBYE_S = 5.0
+LONGEST_REST_S = 30.0  # between two tries to restore what was computed with
+LONGEST_GOODBYE_S = 5.0  # for which a stopped thread is waited for
 SUSPICIOUS_FAILURES = 8  # in a row: enough that chance poison is unlikely
 
 # A run is stuck that takes this many times what is expected, and at least STUCK_AFTER_S: neither a busy machine nor
 # memory that must be fetched first delays a batch for so long.
 STUCK_FACTOR = 20
 STUCK_AFTER_S = 2.0
+HANGS_SHARE = 1 / 6  # of the patience with a run, after which it is said to hang if it cannot be interrupted
 HEARD_WITHIN_S = 1.0  # an interrupt, by most kernels within a millisecond
 GRACE_S = 5.0  # from an interrupt until the thread is given up
 
@@ -90,12 +91,12 @@ class Lane(Generic[Row, Answer]):
         patience = max(self._hang_after_s, STUCK_FACTOR * expected_s)
         is_stuck_after = max(STUCK_AFTER_S, STUCK_FACTOR * expected_s)
         self.busy_since, self.busy_until = started, started + expected_s
-        self._hangs_at, self._stuck_at = started + patience / 6, started + is_stuck_after
+        self._hangs_at, self._stuck_at = started + HANGS_SHARE * patience, started + is_stuck_after
         now = self._loop.time()
         self._ends_at = now + patience
         self._overdue.set(now + min(is_stuck_after, patience))
         try:
-            return await self._worker.call(lambda: self._timed(rows), patience + min(GRACE_S, patience / 6))
+            return await self._worker.call(lambda: self._timed(rows), patience + min(GRACE_S, HANGS_SHARE * patience))
         finally:
             self._overdue.set(NEVER)
             self._stuck_at = self._hangs_at = NEVER

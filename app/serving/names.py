@@ -10,6 +10,7 @@ from app.errors import ModelNotFound
 
 MOST_LISTED = 5
 MOST_NEAR = 3
+LONGEST_COMPARED = 80  # characters of a name: no model's is longer
 MOST_COMPARED = 50  # by difflib, which takes some 10 microseconds a name
 
 
@@ -17,7 +18,7 @@ def no_such_model(name: str, known: Collection[str]) -> ModelNotFound:
     """An error that names the models that there are, or of many the few whose names are nearest to `name`."""
     if len(known) <= MOST_LISTED:
         return ModelNotFound(f"no model {name!r:.80}; there are: {', '.join(sorted(known)) or 'none'}")
-    near = _nearest(name[:80], known)
+    near = _nearest(name[:LONGEST_COMPARED], known)
     among = f"; of {len(known)} the nearest: {', '.join(near)}" if near else f" among {len(known)}"
     return ModelNotFound(f"no model {name!r:.80}{among}", has_more=True)
 

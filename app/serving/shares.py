@@ -18,6 +18,7 @@ HEAVY_S = 0.05
 # Callers who have had the same but for this are equals, served as they come: the finer it is, the longer waits whoever
 # happened to ask for more than his equals the last time. Whoever comes back after a while goes before them.
 QUANTUM_S = 0.1
+FEW_ENTRIES = 16  # of a line, which are not worth sweeping
 LEAST_KEPT = 64  # shares of callers who want nothing just now
 
 
@@ -191,7 +192,7 @@ class Line(Generic[AnyPlace]):
 
     def sweep(self, num_waiting: int) -> None:
         """Drop what waits no more, once it is most of the line: its turn may be far off. `num_waiting` still wait."""
-        if self._num_entries <= 2 * num_waiting + 16:
+        if self._num_entries <= 2 * num_waiting + FEW_ENTRIES:
             return
         waiting = [place for share in self._places for place in self.of(share)]
         self._clear()

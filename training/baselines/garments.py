@@ -15,7 +15,7 @@ from training.networks.textbook_cnn import TextbookCNN
 from training.recipe import Run
 
 # Common values, not searched for; the regularisation is set on the 6,000 validation pictures.
-TEXTBOOK_EPOCHS, BATCH_SIZE = 10, 256
+TEXTBOOK_EPOCHS, BATCH_SIZE, LEARNING_RATE = 10, 256, 1e-3
 REGRESSION_C = 1.0
 
 
@@ -52,7 +52,7 @@ class TextbookTraining(LightningModule):
         return F.cross_entropy(self.network(normalised(pixels)).float(), classes)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.network.parameters(), 1e-3)
+        return torch.optim.Adam(self.network.parameters(), LEARNING_RATE)
 
 
 def regression_scores(garments: FashionMnist) -> Scores:

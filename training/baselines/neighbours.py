@@ -37,7 +37,7 @@ def item_knn(histories: Sequence[History], asked: Sequence[History], num_items: 
     Learned from `histories`; [asked, items + 1].
     """
     together = seen_together(histories, num_items)
-    size = np.sqrt(np.diag(together)) + 1e-9
+    size = np.sqrt(np.diag(together)) + 1e-9  # an item that nobody saw is like none
     similarity = together / size / size[:, None]
     np.fill_diagonal(similarity, 0)
     return np.asarray(faded(asked, num_items, recency) @ similarity)

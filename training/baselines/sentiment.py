@@ -29,7 +29,10 @@ from training.loop.text_batches import TextBatch
 from training.networks.minilm import SentenceEncoder
 from training.recipe import Run
 
-LSTM_EPOCHS = 4
+LSTM_EPOCHS, LSTM_WIDTH, LSTM_LEARNING_RATE, LSTM_WEIGHT_DECAY = 4, 128, 2e-3, 0.01
+TFIDF_C, EMBEDDINGS_C = 5.0, 0.1
+VADER_NEUTRAL = 0.05  # what is nearer to 0 its authors call neutral
+BERT_TOKENS = 30_522  # in the vocabulary of BERT without capitals
 MOST_EMBEDDED = 2_000
 FEW_TEXTS = 1_000  # among which a word may come once
 
@@ -44,14 +47,14 @@ def vader_scores(texts: Iterable[str]) -> Scores:
     """The rules of Hutto and Gilbert, with the thresholds they recommend."""
     analyzer = SentimentIntensityAnalyzer()
     compound = np.array([analyzer.polarity_scores(text)["compound"] for text in texts])
-    return np.stack([-compound, np.full(len(compound), 0.05), compound], 1)
+    return np.stack([-compound, np.full(len(compound), VADER_NEUTRAL), compound], 1)
 
 
 def tfidf_scores(train: pd.DataFrame, texts: Sequence[str] | pd.Series) -> Scores:
     """Words and pairs of words, weighed by rarity, in a linear model: what a day's work would give."""
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2 if len(train) > FEW_TEXTS else 1, sublinear_tf=True),
-        LogisticRegression(C=5.0, max_iter=1000),
+        LogisticRegression(C=TFIDF_C, max_iter=1000),
     )
     return _of_all_labels(model.fit(train.text, train.label), texts)
 
@@ -69,7 +72,7 @@ def frozen_minilm_scores(task: TextClassification, train: pd.DataFrame, texts: I
             embeddings: Array = encoder(*(torch.from_numpy(array) for array in batch.values())).float().numpy()
         return embeddings
 
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=EMBEDDINGS_C, max_iter=300))
     model.fit(answers(task, shown.text, embed), shown.label)
     return _of_all_labels(model, answers(task, texts, embed))
 
@@ -84,7 +87,7 @@ def _of_all_labels(model: Pipeline, asked: Any) -> Scores:
 class LSTMClassifier(LightningModule):
     """The textbook: a table of embeddings, an LSTM over the tokens, and a layer on its last state."""
 
-    def __init__(self, num_tokens: int, width: int = 128) -> None:
+    def __init__(self, num_tokens: int, width: int = LSTM_WIDTH) -> None:
         super().__init__()
         self.embedding = nn.Embedding(num_tokens, width, padding_idx=0)
         self.lstm = nn.LSTM(width, width, batch_first=True)
@@ -103,13 +106,14 @@ class LSTMClassifier(LightningModule):
         return loss
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        return adamw_with_cosine(self, [{"params": list(self.parameters()), "lr": 2e-3, "weight_decay": 0.01}])
+        group = {"params": list(self.parameters()), "lr": LSTM_LEARNING_RATE, "weight_decay": LSTM_WEIGHT_DECAY}
+        return adamw_with_cosine(self, [group])
 
 
 def lstm_scores(task: TextClassification, curriculum: Curriculum, texts: Iterable[str], run: Run) -> Scores:
     """The textbook's network, trained from nothing on the same texts and targets."""
     torch.manual_seed(run.seed)
-    network = LSTMClassifier(30_522)
+    network = LSTMClassifier(BERT_TOKENS)
     fit(network, curriculum.loader(), run, epochs=1 if run.tiny else LSTM_EPOCHS, name="lstm")
 
     def read(batch: Tensors) -> Array:

@@ -31,6 +31,7 @@ KEPT = 0.35  # of all windows: neighbours differ by one month
 SHORTENED = 0.3  # of the windows lose a part of their past, so that short series are known, too
 MOST_WINDOWS = 60  # of a series, that count in full; more share the weight of these
 LEAST_FOLLOWING = 6  # months after a window, or it is not learned from
+NAIVE_ERRORS = 0.1, 3.0  # units of scale: beyond these a series would weigh far more, or far less, than others
 FARTHEST = 20.0  # units of scale from the level; what lies beyond is learned as if it were there
 
 
@@ -77,7 +78,7 @@ def _windows(history: Array, random: np.random.Generator) -> Sequence[tuple[Arra
         after = history[end : end + HORIZON]
         following[: len(after)] = scale.remove(after).clip(-FARTHEST, FARTHEST)
         naive_error = np.abs(known[SEASON:] - known[:-SEASON]).mean() / scale.unit
-        weight[: len(after)] = share / len(after) / np.clip(naive_error, 0.1, 3.0)
+        weight[: len(after)] = share / len(after) / np.clip(naive_error, *NAIVE_ERRORS)
         windows.append((row["values"], row["is_known"], following, weight))
     return windows
 

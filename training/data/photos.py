@@ -31,6 +31,10 @@ ACTIVITIES = (
 )
 MIN_SIDE = 200
 MARGIN = 32  # pixels that a resized photo is larger than the square that is read, as its networks were trained
+# Places among the shuffled photos of GCompris. The others, and those of two libraries, are for the test.
+CALIBRATION, VALIDATION = slice(0, 60), slice(100, 165)
+THUMBNAIL_SIDE = 16  # pixels, by which copies in other sizes are found
+PREVIEW_SIDE, PREVIEW_QUALITY = 160, 60  # of a golden example: some kilobytes of the manifest
 ALIKE = 0.95  # correlation of two thumbnails above which one is a copy of the other
 
 SCIKIT = {
@@ -80,8 +84,9 @@ def load_photos() -> Photos:
     photos = _gcompris()
     order = np.random.default_rng(0).permutation(len(photos))
     shuffled = [photos[i] for i in order]
-    test = shuffled[60:100] + shuffled[165:] + list(scikit_photos().values())
-    return Photos(calibration=shuffled[:60], validation=shuffled[100:165], test=test)
+    others = shuffled[CALIBRATION.stop : VALIDATION.start] + shuffled[VALIDATION.stop :]
+    test = others + list(scikit_photos().values())
+    return Photos(calibration=shuffled[CALIBRATION], validation=shuffled[VALIDATION], test=test)
 
 
 def scikit_photos() -> dict[str, bytes]:
@@ -110,7 +115,7 @@ def _without_copies(files: list[bytes]) -> list[bytes]:
 
 def _thumbnail(file: bytes) -> npt.NDArray[np.float32]:
     """A tiny version of a photo as a vector of mean 0 and length 1."""
-    pixels = Image.open(BytesIO(file)).convert("RGB").resize((16, 16), Image.Resampling.BOX)
+    pixels = Image.open(BytesIO(file)).convert("RGB").resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
     vector = np.asarray(pixels, np.float32).ravel()
     vector -= vector.mean()
     vector /= np.linalg.norm(vector)
@@ -130,7 +135,8 @@ def squares(files: Sequence[bytes], side: int) -> npt.NDArray[np.uint8]:
 
 def thumbnail(photo: bytes) -> bytes:
     """The central square of a photo as a JPEG of at most 4.5 kB."""
-    square = ImageOps.fit(Image.open(BytesIO(photo)).convert("RGB"), (160, 160), Image.Resampling.BICUBIC)
+    size = PREVIEW_SIDE, PREVIEW_SIDE
+    square = ImageOps.fit(Image.open(BytesIO(photo)).convert("RGB"), size, Image.Resampling.BICUBIC)
     small = BytesIO()
-    square.save(small, "JPEG", quality=60, optimize=True)
+    square.save(small, "JPEG", quality=PREVIEW_QUALITY, optimize=True)
     return small.getvalue()

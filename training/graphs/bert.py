@@ -16,6 +16,7 @@ from transformers import BertModel
 from training.graphs.linear import Fp32Products, Products
 from training.graphs.writer import GraphWriter
 
+SHORTEST = 1e-12  # of a vector that is divided by its length
 MASKED = -1e4  # added to the scores of what is not there; its softmax is zero
 
 
@@ -31,7 +32,7 @@ def write_bert(bert: BertModel, head: nn.Linear | None, path: Path, products: Pr
     if head is None:
         name = "embedding"
         length = graph.add("ReduceL2", [pooled, graph.constant([-1])], keepdims=1)
-        length = graph.add("Max", [length, graph.constant(np.float32(1e-12))])
+        length = graph.add("Max", [length, graph.constant(np.float32(SHORTEST))])
         graph.add("Div", [pooled, length], output=name)
     else:
         name, outputs = "logits", head.out_features

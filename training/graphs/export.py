@@ -21,6 +21,8 @@ from training.errors import TrainingError
 from training.recipe import Exported
 
 OPSET = 18
+NUM_COMPARED = 64  # real inputs, or fewer, that are enough to compare a graph with torch
+TOLERANCE = 1e-4  # of fp32, whose sums may be added up in another order
 
 
 def exported(
@@ -29,7 +31,7 @@ def exported(
     path: Path,
     outputs: Sequence[str],
     *,
-    tolerance: float = 1e-4,
+    tolerance: float = TOLERANCE,
     varying: Mapping[int, Dim] | None = None,
 ) -> Exported:
     """Write `module` as the graph at `path`, whose inputs are called as those of the real `batch`.

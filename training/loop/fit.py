@@ -30,7 +30,8 @@ from training.recipe import FULL_PRECISION, Run
 from training.seeds import seed_generators
 
 SAVE_EVERY = timedelta(minutes=1)  # of an epoch that takes longer; what an interruption may cost
-RESULT_WITHIN_S = 300
+RESULT_WITHIN_S = 300  # of node 0, which writes it after the last step, on a disk that all nodes share
+LOOK_EVERY_S = 0.2
 LIGHTNING = "lightning.pytorch"
 LAST, BEST, RESULT, CURVE = "last", "best", "result.pt", "metrics.csv"
 
@@ -240,7 +241,7 @@ def _wait_for(result: Path) -> None:
     while not result.exists():
         if time.monotonic() > end:
             raise TrainingError(f"node 0 left no {result}; is this folder shared by all nodes?")
-        time.sleep(0.2)
+        time.sleep(LOOK_EVERY_S)
 
 
 @contextmanager

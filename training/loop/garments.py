@@ -14,6 +14,7 @@ from training.networks.garment_classifier import normalised
 
 # Common values, not searched for.
 LEARNING_RATE, WEIGHT_DECAY, SMOOTHING = 0.2, 5e-4, 0.1
+MOMENTUM, WARM_UP = 0.9, 0.2  # the second is a fraction of the steps
 SHIFT, ERASED = 2, 0.5
 
 
@@ -44,8 +45,8 @@ class GarmentTraining(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = torch.optim.SGD(
-            self.network.parameters(), LEARNING_RATE, momentum=0.9, nesterov=True, weight_decay=WEIGHT_DECAY
+            self.network.parameters(), LEARNING_RATE, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
         )
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=WARM_UP)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

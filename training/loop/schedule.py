@@ -9,6 +9,7 @@ from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
 WARM_UP = 0.06  # of the steps; then the learning rate falls along a cosine to zero
+FIRST_STEP = 1e-3  # or the first step would learn nothing
 
 
 def adamw_with_cosine(module: LightningModule, groups: Sequence[dict[str, Any]]) -> OptimizerLRScheduler:
@@ -25,4 +26,4 @@ def adamw_with_cosine(module: LightningModule, groups: Sequence[dict[str, Any]])
 
 def learning_rate_at(done: float) -> float:
     """The fraction of the peak learning rate when the fraction `done` of the steps lies behind."""
-    return min((done + 1e-3) / WARM_UP, 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    return min((done + FIRST_STEP) / WARM_UP, 0.5 * (1 + math.cos(math.pi * min(1.0, done))))

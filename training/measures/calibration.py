@@ -12,13 +12,16 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 LEAST_SAMPLES = 20
 LEAST_ERRORS = 2  # where nothing is wrong the likeliest temperature is zero
+TEMPERATURES = (0.05, 20)  # among which one is looked for: far beyond what the prior lets through
 PRIOR_DEVIATION = 0.3  # of the logarithm: most networks are between 0.55 and 1.8
+
+BINS = 15  # as in Guo et al. 2017, so that figures can be compared
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
 
 
-def expected_calibration_error(probabilities: Floats, truth: Labels, *, bins: int = 15) -> float:
+def expected_calibration_error(probabilities: Floats, truth: Labels, *, bins: int = BINS) -> float:
     """Mean gap, over samples, between the best class's probability and how often it is right, in bins of equal width.
 
     `probabilities` [samples, labels], `truth` int [samples].
@@ -29,7 +32,7 @@ def expected_calibration_error(probabilities: Floats, truth: Labels, *, bins: in
     return float(error)
 
 
-def calibration_bins(probabilities: Floats, truth: Labels, *, bins: int = 15) -> tuple[Floats, Floats, Labels]:
+def calibration_bins(probabilities: Floats, truth: Labels, *, bins: int = BINS) -> tuple[Floats, Floats, Labels]:
     """For each bin that holds a sample: mean probability of the best class, how often it is right, and samples."""
     sure = probabilities.max(1).astype(float)
     right = (probabilities.argmax(1) == truth).astype(float)
@@ -57,7 +60,7 @@ def fit_temperature(logits: Floats, truth: Labels) -> float:
         likelihood = log_softmax(wide / np.exp(log_temperature), axis=1)[rows, truth].sum()
         return float(0.5 * (log_temperature / PRIOR_DEVIATION) ** 2 - likelihood)
 
-    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
 
 
 def cannot_be_calibrated(logits: Floats, truth: Labels) -> str:

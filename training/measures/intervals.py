@@ -10,6 +10,7 @@ import numpy.typing as npt
 Values = npt.NDArray[np.float64]
 RESAMPLES = 2_000
 ENDS = (0.025, 0.975)
+NORMAL_END = 1.959964  # where the normal distribution has its upper end of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def mean(values: Values, strata: npt.NDArray[np.integer] | None = None) -> float
 
 def share_interval(count: int, total: int) -> tuple[float, float]:
     """Between which a share lies of which `count` of `total` samples are, at 95 % (Wilson 1927): for shares near 1."""
-    z = 1.959964
+    z = NORMAL_END
     middle = (count + z * z / 2) / (total + z * z)
     reach = z / (total + z * z) * np.sqrt(count * (total - count) / total + z * z / 4)
     return float(middle - reach), float(middle + reach)

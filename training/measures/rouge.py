@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Scores = npt.NDArray[np.float64]
+ENDS = (0.025, 0.975)
 NAMES = ("rouge1", "rouge2", "rougeL")
 
 
@@ -33,5 +34,5 @@ class Rouge:
 def mean_interval(values: Scores, *, resamples: int = 10_000) -> tuple[float, float]:
     """Between which the mean of such `values` lies, at 95 %: percentiles over resampled sets (Efron 1979)."""
     drawn = np.random.default_rng(0).integers(len(values), size=(resamples, len(values)))
-    low, high = np.quantile(values[drawn].mean(axis=1), (0.025, 0.975))
+    low, high = np.quantile(values[drawn].mean(axis=1), ENDS)
     return float(low), float(high)

@@ -25,7 +25,7 @@ from training.card.intervals import HEADING, intervals_table
 from training.card.prose import Prose
 from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, Scores, garments_for, loader
 from training.data.labels import write_labels
-from training.graphs.export import exported
+from training.graphs.export import NUM_COMPARED, exported
 from training.loop.fit import LearningCurve, fit
 from training.loop.garments import GarmentTraining
 from training.measures.calibration import cannot_be_calibrated, fit_temperature
@@ -39,7 +39,9 @@ PROSE = Prose(__name__)
 # Common values, not searched for; the temperature is set on the 6,000 validation pictures.
 EPOCHS, BATCH_SIZE = 36, 256
 EXPLAINED_PICTURES = 100
+ASKED_AT_A_TIME = 64  # pictures, of the exported graph
 TOLERANCE = 1e-3
+PLAIN = 4 * TOLERANCE  # between two labels that change places on no processor
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -50,9 +52,8 @@ def make(garments: FashionMnist, run: Run) -> Draft:
     chosen_by = logits(network, garments.validation), garments.validation.classes
     temperature = fit_temperature(*chosen_by)
     classifier = GarmentClassifier(network, temperature).eval()
-    graph = exported(
-        classifier, {"image": rgb(garments.validation.pixels[:64])}, run.workdir / "model.onnx", ["probabilities"]
-    )
+    compared = {"image": rgb(garments.validation.pixels[:NUM_COMPARED])}
+    graph = exported(classifier, compared, run.workdir / "model.onnx", ["probabilities"])
     answers, truth = probabilities(graph.path, garments.test), garments.test.classes
     uncalibrated = torch.from_numpy(logits(network, garments.test)).softmax(1).numpy()
     beside = garment_baselines(garments, run)
@@ -126,7 +127,8 @@ def negated(garments: Pictures) -> Pictures:
 def probabilities(graph: Path, garments: Pictures) -> Probabilities:
     """Answers of the exported graph, [pictures, 10]."""
     session = load_onnx(graph, RuntimeOptions(device="cpu", threads=1))
-    parts = [session.run({"image": rgb(garments.pixels[i : i + 64])}) for i in range(0, len(garments), 64)]
+    starts = range(0, len(garments), ASKED_AT_A_TIME)
+    parts = [session.run({"image": rgb(garments.pixels[i : i + ASKED_AT_A_TIME])}) for i in starts]
     return np.concatenate([part["probabilities"] for part in parts])
 
 
@@ -141,7 +143,7 @@ def golden(answers: Probabilities, garments: Pictures) -> list[Example]:
     for kind in range(0, len(LABELS), 3):
         for picture, scores in zip(garments.pixels, answers, strict=True):
             best = best_labels(scores, LABELS, 4)
-            is_plain = all(better.score - worse.score > 4 * TOLERANCE for better, worse in pairwise(best))
+            is_plain = all(better.score - worse.score > PLAIN for better, worse in pairwise(best))
             if best[0].label == LABELS[kind] and is_plain:
                 examples.append(Example({"image": to_base64(png(picture))}, {"top_k": 3}, TOLERANCE))
                 break

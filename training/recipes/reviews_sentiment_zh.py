@@ -25,7 +25,7 @@ from training.data.chinese_reviews import LABELS
 from training.data.chinese_texts import Texts, load_texts
 from training.data.reading import Scores, answers, encode
 from training.errors import say
-from training.graphs.export import exported
+from training.graphs.export import NUM_COMPARED, exported
 from training.measures.calibration import cannot_be_calibrated, fit_temperature
 from training.measures.chinese import quality
 from training.measures.intervals import Figure, as_values
@@ -46,7 +46,7 @@ def make(texts: Texts, run: Run) -> Draft:
     chosen_by = logits(task, network, texts.validation.text), texts.validation.label.to_numpy()
     network.temperature = fit_temperature(*chosen_by)
     temperature = cannot_be_calibrated(*chosen_by) or f"Temperature: {network.temperature:.3f}."
-    batch = task.kernel.collate(encode(task, texts.validation.text[:64]))
+    batch = task.kernel.collate(encode(task, texts.validation.text[:NUM_COMPARED]))
     graph = exported(network, batch, run.workdir / "model.onnx", ["logits"], varying=VARYING)
     found, truth = softmax(read(task, graph.path, texts.test.text)), texts.test.label.to_numpy()
     baselines = {name: scores.argmax(1) == truth for name, scores in baseline_scores(texts).items()}

@@ -8,6 +8,8 @@ HEADER = struct.Struct(">4sIIII")  # magic, version, where the tree, the content
 DIRECTORY = struct.Struct(">IHII")  # name, flags, number of children, first child
 FILE = struct.Struct(">IHHHI")  # name, flags, country, language, content
 NODE_SIZE = 22
+NAME_HEAD = 6  # bytes before a name: its length, two, and its hash, four
+SIZE = struct.Struct(">I")  # before the content of a file
 COMPRESSED, IS_DIRECTORY = 0b101, 0b010
 
 
@@ -26,7 +28,7 @@ def read_resources(path: Path) -> Iterator[tuple[str, bytes]]:
         at = tree + node * NODE_SIZE
         name, flags, *where = DIRECTORY.unpack_from(content, at)
         (length,) = struct.unpack_from(">H", content, names + name)
-        start = names + name + 6
+        start = names + name + NAME_HEAD
         own = folder + (content[start : start + 2 * length].decode("utf-16-be") if node else "")
         if flags & IS_DIRECTORY:
             children, first = where
@@ -36,6 +38,6 @@ def read_resources(path: Path) -> Iterator[tuple[str, bytes]]:
             yield FILE.unpack_from(content, at)[4], own
 
     for offset, name in sorted(files(0, "")):
-        start = contents + offset + 4
-        (size,) = struct.unpack_from(">I", content, start - 4)
+        (size,) = SIZE.unpack_from(content, contents + offset)
+        start = contents + offset + SIZE.size
         yield name, content[start : start + size]
