@@ -221,6 +221,11 @@ class ModelObserver:
         statistics.inference.add(inference_s)
         statistics.postprocess.add(postprocess_s)
 
+    def items_answered(self, number: int) -> None:
+        """Items were answered without a batch of this version's own."""
+        self.statistics.rows += number
+        self.statistics.last_batch_at = time.time()
+
     def not_answered(self, seconds: float) -> None:
         """A request failed, or was refused."""
         self.statistics.failed.add(seconds)

@@ -18,7 +18,7 @@ class PipelineParameters(Schema):
 def contracts_of(manifest: Manifest) -> Mapping[str, Contract]:
     """Those of its views by name, its own first. Raises KeyError for a task, or a view of a step, that is not known."""
     if isinstance(manifest, PipelineManifest):
-        return {PIPELINE: _pipeline(contract_of(manifest.steps[0]), contract_of(manifest.steps[-1]))}
+        return {PIPELINE: _pipeline(tuple(map(contract_of, manifest.steps)))}
     return TASKS[manifest.task].contracts
 
 
@@ -32,8 +32,9 @@ def contract_of(step: Step) -> Contract:
 
 
 @cache
-def _pipeline(first: Contract, last: Contract) -> Contract:
-    """A pipeline takes what its first step takes, and gives what its last one gives."""
+def _pipeline(steps: tuple[Contract, ...]) -> Contract:
+    """A pipeline takes what its first step takes, as many as each of them does, and gives what its last one gives."""
+    first, last = steps[0], steps[-1]
     return replace(
         first,
         name=PIPELINE,
@@ -41,6 +42,7 @@ def _pipeline(first: Contract, last: Contract) -> Contract:
         about="Models in a row: each gets what the one before it gave.",
         Parameters=PipelineParameters,
         Output=last.Output,
+        max_items=min((one.max_items for one in steps if one.max_items is not None), default=None),
         binary_answer=last.binary_answer,
         write=last.write,
         comparable=last.comparable,

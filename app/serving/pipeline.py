@@ -10,11 +10,13 @@ from pydantic import BaseModel, RootModel, ValidationError
 
 from app.errors import (
     DeadlineExceeded,
+    Detail,
     InferenceFailed,
     InvalidArtifact,
     InvalidInput,
     ModelNotFound,
     ModelNotReady,
+    PayloadTooLarge,
     ServiceError,
 )
 from app.repository.golden import difference
@@ -125,6 +127,7 @@ class Pipeline:
                 self._observer.not_answered(perf_counter() - started)
                 raise
         took = _sum(timings)
+        self._observer.items_answered(len(outputs))
         self._observer.answered(
             perf_counter() - started, took.preprocess_s, took.queue_s, took.inference_s, took.postprocess_s
         )
@@ -154,9 +157,10 @@ class Pipeline:
         except (ModelNotFound, ModelNotReady) as error:
             raise ModelNotReady(f"step {step.name}: {error}") from None
         except InvalidInput as error:
-            if step.inputs:  # it is not the caller's: he gave the first step its items
-                raise _not_taken(step, str(error)) from None
-            raise
+            # The first step has the caller's items as they are, and of too many in all he can send fewer.
+            if not step.inputs or (isinstance(error, PayloadTooLarge) and len(ask.items) > 1):
+                raise
+            raise _not_taken(step, error.details[0] if error.details else {"loc": [], "msg": str(error)}) from None
 
     def _model(self, one: Asking) -> Servable:
         """What answers a step. Raises ModelNotReady if its version was replaced by one that takes other inputs."""
@@ -212,16 +216,20 @@ def _item(one: Asking, given: Mapping[str, Sequence[Any]], position: int) -> Any
     try:
         return one.contract.Input.model_validate(fields)
     except ValidationError as error:
-        raise _not_taken(one.step, _first(error)) from None
+        fault = error.errors()[0]
+        raise _not_taken(one.step, {"loc": ["inputs", position, *fault["loc"]], "msg": fault["msg"]}) from None
 
 
 def _found(reference: str, given: Mapping[str, Sequence[Any]], position: int) -> Any:
+    """Raises InvalidInput for what the caller did not give, and InferenceFailed for what a step did not."""
     name, *path = reference.split(".")
     value = _bare(given[name][position])
     for at in path:
         try:
             value = _bare(_part(value, at))
         except (AttributeError, LookupError, TypeError, ValueError):
+            if name == INPUT:
+                raise InvalidInput("this is not there, and a step needs it").under("inputs", position, *path) from None
             raise InferenceFailed(f"step {name} gave no {'.'.join(path)}") from None
     return value
 
@@ -245,8 +253,15 @@ def _first(error: ValidationError) -> str:
     return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
-def _not_taken(step: Step, why: str) -> InferenceFailed:
-    return InferenceFailed(f"step {step.name} does not take what came before it: {why}")
+def _not_taken(step: Step, fault: Detail) -> ServiceError:
+    """The fault of an item that was made for a step: the caller's, in what he gave, else ours."""
+    loc = fault["loc"]
+    if len(loc) > 2 and loc[0] == "inputs":
+        name, *path = step.inputs.get(str(loc[2]), "").split(".")
+        if name == INPUT:
+            return InvalidInput(f"step {step.name}: {fault['msg']}").under("inputs", loc[1], *path, *loc[3:])
+    where = ".".join(map(str, loc))
+    return InferenceFailed(f"step {step.name} does not take what came before it: {where}: {fault['msg']}")
 
 
 def _sum(timings: Sequence[Timing]) -> Timing:

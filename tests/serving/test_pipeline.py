@@ -23,6 +23,7 @@ from app.serving.contracts import PipelineParameters
 from app.serving.engine import Ask, Prediction
 from app.serving.local import LocalEngine
 from app.tasks.image_input import ImageInput
+from app.tasks.text_classification import TextInput
 from app.telemetry import Telemetry
 
 SEES = Step(name="sees", model="photo-features", version=1, task="image-feature-extraction")
@@ -179,6 +180,50 @@ def test_a_bad_item_is_the_callers_and_what_steps_do_not_take_of_one_another_is_
         assert found.value.details[0]["loc"][:2] == ["inputs", 1]
         with pytest.raises(InferenceFailed, match="step says does not take what came before it"):
             await ask(engine, photo())
+
+    with_engine(root, main)
+
+
+def test_what_a_later_step_refuses_of_the_callers_item_is_the_callers_fault(root: Path, tmp_path: Path) -> None:
+    publish_sentiment(root, tmp_path / "words", name="words", golden=())
+    first = Step(name="first", model="words", version=1, task="text-classification")
+    publish_pipeline(root, first, SAYS.model_copy(update={"inputs": {"features": "input.text"}}))
+
+    async def main(engine: LocalEngine) -> None:
+        items = [TextInput(text="good"), TextInput(text="bad")]
+        with pytest.raises(InvalidInput, match="step says: ") as found:
+            await engine.predict(Ask("quality", None, "pipeline", items, PipelineParameters(), 20.0))
+        assert found.value.details[0]["loc"] == ["inputs", 0, "text"]
+
+    with_engine(root, main)
+
+
+def test_it_counts_what_it_has_answered(root: Path) -> None:
+    publish_pipeline(root)
+
+    async def main(engine: LocalEngine) -> None:
+        await ask(engine, photo(), photo())
+        with pytest.raises(InvalidInput):
+            await ask(engine, b"no photo")
+        statistics = engine.status("quality").models[0].versions[0].statistics
+        assert statistics is not None
+        assert (statistics.rows, statistics.succeeded.count, statistics.failed.count) == (2, 1, 1)
+        assert statistics.last_batch_at > 0
+
+    with_engine(root, main)
+
+
+def test_a_request_may_have_as_many_items_as_the_step_that_takes_fewest(root: Path, tmp_path: Path) -> None:
+    publish_brightness(root, tmp_path)
+    publish_sentiment(root, tmp_path / "words", name="words", golden=())
+    sees = Step(name="sees", model="brightness", version=1, task="image-classification")
+    why = {"view": "explanation", "inputs": {"text": "sees.0.label"}}
+    publish_pipeline(root, sees, Step(name="why", model="words", version=1, task="text-classification", **why))
+
+    async def main(engine: LocalEngine) -> None:
+        explanation = engine.find("words").contracts["explanation"]
+        assert explanation.max_items is not None
+        assert engine.find("quality").contract.max_items == explanation.max_items
 
     with_engine(root, main)
 
