@@ -2,6 +2,7 @@
 
 Each case is tried as it is, with its first dimension symbolic, and with all of them symbolic; alone, and in the company
 of eleven strangers, who must not change its answer. Ends with 1 if anything is wrong. Needs the package onnx.
+Long, since it is one command: what a case is, how it is tried, what counts as wrong, and the report.
 """
 
 import argparse

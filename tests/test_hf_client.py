@@ -1,5 +1,8 @@
 # ruff: noqa: E501  (a table reads better in one line a case)
-"""The default models, asked by the real `huggingface_hub` over real sockets."""
+"""The default models, asked by the real `huggingface_hub` over real sockets.
+
+Long, since it is a table of what the client can ask.
+"""
 
 import asyncio
 import io

@@ -1,4 +1,7 @@
-"""Ways to spoil a request. Each takes a source of randomness and a good request, and gives another one."""
+"""Ways to spoil a request. Each takes a source of randomness and a good request, and gives another one.
+
+Long, since it is a list: one short function a way.
+"""
 
 import gzip
 import json

@@ -1,4 +1,7 @@
-"""Requests that nobody sends who wants an answer: each as bad as we could make it, and as large as is read."""
+"""Requests that nobody sends who wants an answer: each as bad as we could make it, and as large as is read.
+
+Long, since it is a table: one entry a request.
+"""
 
 import gzip
 import json

@@ -1,4 +1,7 @@
-"""Graphs whose rows influence each other, openly or far from anything that a trial of the whole graph reaches."""
+"""Graphs whose rows influence each other, openly or far from anything that a trial of the whole graph reaches.
+
+Long, since it is two tables of graphs.
+"""
 
 from pathlib import Path
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from app.api.media.json_text import JsonLimits
-from app.api.v2.reading import Asked, OutputForm, is_quick, read
-from app.api.v2.writing import classified, outputs_of, written
+from app.api.v2.reading import Asked, is_quick, read
+from app.api.v2.writing import outputs_of, written
 from app.errors import InvalidInput, PayloadTooLarge
 from app.serving.raw import RawAnswer
 from app.tensors import NUMPY_TYPES, TensorSpec
@@ -257,26 +257,6 @@ def test_bytes_alone_are_the_only_input(shape, datatype, body, expected):
 def test_bytes_alone_that_do_not_fit_are_refused(shape, body, message):
     with pytest.raises(InvalidInput, match=message):
         read(body, "0", (TensorSpec(name="x", datatype="FP32", shape=shape),))
-
-
-def test_numbers_that_are_not_finite_are_texts_in_json():
-    answer, length = write(Asked({}), answered(x=np.array([[np.nan, np.inf]], np.float32)))
-    assert length is None
-    assert json.loads(answer)["outputs"][0]["data"] == ["NaN", "Infinity"]
-
-
-def test_classes_of_a_vector_are_one_row_and_names_of_another_number_are_left_out():
-    assert classified(np.array([1, 3, 2]), 2, ["a", "b"]).tolist() == ["3:1", "2:2"]
-    assert classified(np.array([[0.5, 0.5]], np.float16), 5, ["a", "b"]).tolist() == [["0.500000:0:a", "0.500000:1:b"]]
-
-
-def test_each_output_has_its_form():
-    forms = [OutputForm("b", True), OutputForm("a", False)]
-    answer, length = write(Asked({}, forms, id=""), answered(a=np.array([1]), b=np.array([2])))
-    head = json.loads(answer[:length])
-    assert head["id"] == ""
-    assert [one["name"] for one in head["outputs"]] == ["b", "a"]
-    assert answer[length:] == struct.pack("<q", 2)
 
 
 def test_small_bodies_and_numbers_in_binary_are_quick_to_read():

@@ -1,3 +1,8 @@
+"""The photo classifier: its committed version as the service asks it, and the recipe that makes it.
+
+Long, since both are asked with the same functions.
+"""
+
 import hashlib
 import pickle
 from collections.abc import Callable, Iterator, Mapping
