@@ -149,7 +149,8 @@ class Versions:
             if not self.is_wanted:  # it was unloaded while the one before was loaded
                 break
             if version in self._pinned:
-                await asyncio.wait([self._loading_of(version, published[version])])
+                loading = self._loading_of(version, published[version])
+                await asyncio.wait([loading], timeout=self._loader.patience_s)
             else:
                 self._status[version] = self._superseded(version)
 

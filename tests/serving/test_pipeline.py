@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import publish_sentiment
+from engines import FarEngine, predict
 from graphs import publish_brightness, publish_features, publish_head
 from PIL import Image
 
@@ -194,6 +195,25 @@ def test_what_a_later_step_refuses_of_the_callers_item_is_the_callers_fault(root
         with pytest.raises(InvalidInput, match="step says: ") as found:
             await engine.predict(Ask("quality", None, "pipeline", items, PipelineParameters(), 20.0))
         assert found.value.details[0]["loc"] == ["inputs", 0, "text"]
+
+    with_engine(root, main)
+
+
+def test_all_of_it_passes_to_another_process_and_back(root: Path) -> None:
+    publish_pipeline(root)
+
+    async def main(engine: LocalEngine) -> None:
+        far = FarEngine(engine)
+        assert far.find("quality") == engine.find("quality")
+        assert far.status("quality") == engine.status("quality")
+        prediction = await predict(far, "quality", [ImageInput(image=photo())], PipelineParameters())
+        assert [name for name, _ in prediction.steps] == ["sees", "says"]
+        with pytest.raises(InvalidInput) as found:
+            await predict(far, "quality", [ImageInput(image=b"no photo")], PipelineParameters())
+        assert found.value.details[0]["loc"][:2] == ["inputs", 0]
+        await engine.unload("head")
+        with pytest.raises(ModelNotReady, match="step says"):
+            await predict(far, "quality", [ImageInput(image=photo())], PipelineParameters())
 
     with_engine(root, main)
 
