@@ -26,6 +26,9 @@ class Alarm:
         if when < self._fires_at or (self._loop is not asyncio.get_running_loop() and when < NEVER):
             self._fire_at(when)
 
+    def set_in(self, seconds: float) -> None:
+        self.set(asyncio.get_running_loop().time() + seconds)
+
     def close(self) -> None:
         """Never ring again; let the loop forget this, and this forget whom it rang for."""
         self.when = NEVER
@@ -35,9 +38,10 @@ class Alarm:
     def _fire_at(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._loop = asyncio.get_running_loop()
-        self._fires_at = when
-        self._timer = None if when == NEVER else self._loop.call_at(when, self._fire)
+        self._timer, self._fires_at = None, when
+        if when < NEVER:
+            self._loop = asyncio.get_running_loop()
+            self._timer = self._loop.call_at(when, self._fire)
 
     def _fire(self) -> None:
         self._timer, self._fires_at = None, NEVER

@@ -1,35 +1,57 @@
 """How long a thread keeps the interpreter while others wait for it.
 
-Python asks a thread for it after 5 ms. A request needs the interpreter several times, so beside a thread that reads a
-long text in Python it would take several times as long. Asked ten times as often, threads cost a tenth more where each
-needs it for a moment only; so they are while some thread works on an item, and not otherwise.
+Python asks a thread for it after 5 ms. A request needs the interpreter several times, so beside a thread that reads
+long texts in Python it takes several times as long. Asked ten times as often, a thread that needs it for a moment only
+is disturbed for nothing, which costs short requests up to a fifth; so threads are while one has been busy for a while.
 """
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from time import perf_counter
+
+from app.serving.alarm import NEVER, Alarm
 
 USUAL_S = 0.005
-WHILE_SHARED_S = 0.0005
+HURRIED_S = 0.0005
+BUSY_S = 0.1  # without a pause: longer than a batch of photos or of tensors takes
+LOOK_S = 0.01
 
 _lock = threading.Lock()
-_sharing = 0
+_hurrying = 0
 
 
-@contextmanager
-def shared() -> Iterator[None]:
-    """What the calling thread does inside may keep the interpreter for long: others get it sooner."""
-    _change(1)
-    try:
-        yield
-    finally:
-        _change(-1)
+class Hurry:
+    """Lets threads have shorter turns while those of one pool have been busy for BUSY_S.
 
+    `busy_since` tells since when, by `perf_counter`; None while they rest. Knows by looking, from the event loop.
+    """
 
-def _change(by: int) -> None:
-    global _sharing
-    with _lock:
-        was_shared, _sharing = _sharing > 0, _sharing + by
-        if was_shared != (_sharing > 0):
-            sys.setswitchinterval(WHILE_SHARED_S if _sharing else USUAL_S)
+    def __init__(self, busy_since: Callable[[], float | None]) -> None:
+        self._busy_since = busy_since
+        self._alarm = Alarm(self._look)
+        self._is_on = False
+
+    def begins(self, now: float) -> None:
+        """Something was given to the pool; `now` is the event loop's."""
+        if self._alarm.when == NEVER:
+            self._alarm.set(now + BUSY_S)
+
+    def close(self) -> None:
+        self._alarm.close()
+        self._turn(False)
+
+    def _look(self) -> None:
+        since = self._busy_since()
+        self._turn(since is not None and perf_counter() - since >= BUSY_S)
+        if since is not None:
+            self._alarm.set_in(LOOK_S)
+
+    def _turn(self, is_on: bool) -> None:
+        global _hurrying
+        if is_on == self._is_on:
+            return
+        self._is_on = is_on
+        with _lock:
+            _hurrying += 1 if is_on else -1
+            sys.setswitchinterval(HURRIED_S if _hurrying else USUAL_S)

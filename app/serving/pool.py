@@ -9,7 +9,7 @@ from time import perf_counter, thread_time
 from typing import Any, TypeVar
 
 from app.abandoned import wanted_while
-from app.serving.interpreter import shared
+from app.serving.interpreter import Hurry
 from app.serving.shares import HEAVY_S, NOBODY, Line, Share, Shares, new_ticket
 
 Item = TypeVar("Item")
@@ -68,6 +68,8 @@ class Pool:
         self._bytes = 0
         self._is_open = True
         self._changed = threading.Condition()
+        self._busy_since: float | None = None
+        self._hurry = Hurry(lambda: self._busy_since)
         for number in range(num_threads + 1):
             # Daemons, because whatever hangs there must not keep the process from ending.
             threading.Thread(target=self._work, args=(number,), name=f"{name}-{number}", daemon=True).start()
@@ -90,7 +92,9 @@ class Pool:
         """
         if not items:
             return []
-        future: asyncio.Future[list[Result]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._hurry.begins(loop.time())
+        future: asyncio.Future[list[Result]] = loop.create_future()
         seconds = [max(LEAST_S, one) for one in item_s]
         with self._changed:
             share = self._shares.of(caller, weight)
@@ -130,6 +134,7 @@ class Pool:
         """Let the threads end when they have finished what they do now; cancel what waits."""
         with self._changed:
             self._is_open = False
+            self._hurry.close()
             for job in self._jobs:
                 if job.future:
                     _tell(job.future, None, None)
@@ -152,6 +157,8 @@ class Pool:
         if job is None:
             return False
         running = self._running[number] = self._begin(job)
+        if self._busy_since is None:
+            self._busy_since = running.since
         self._changed.release()
         used_s = thread_time()
         try:
@@ -160,6 +167,8 @@ class Pool:
             used_s = thread_time() - used_s  # of a core: a thread that waits for one takes nothing from others
             self._changed.acquire()
             del self._running[number]
+            if not self._running and not self._next():
+                self._busy_since = None
         self._end(running, used_s, fault)
         del fault  # or the error, its traceback and this frame would hold each other
         return True
@@ -230,7 +239,7 @@ class Pool:
 
 def _run(job: _Job, part: range) -> tuple[int, BaseException] | None:
     """Put the results of a part where they belong. Returns its first fault."""
-    with shared(), wanted_while(lambda: job.is_wanted):
+    with wanted_while(lambda: job.is_wanted):
         for position in part:
             if not job.is_wanted:
                 break
