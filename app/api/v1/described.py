@@ -15,7 +15,7 @@ from app.tasks.explanations.base import NAME as EXPLANATION
 
 def predict(max_items: int, served: Served) -> Mapping[str, Operation]:
     manifest, contract = served.manifest, served.contract
-    bodies = bodies_of(contract, max_items)
+    bodies = bodies_of(contract, contract.most_items(max_items))
     answer: dict[str, Any] = {"schema": Schema(bodies.Response, "serialization")}
     if golden := shown_golden(manifest):
         answer["example"] = {"model": manifest.name, "version": manifest.version, "outputs": [golden.output]}

@@ -24,8 +24,9 @@ from app.tasks.json_pieces import array_of
 def predict(given: Given) -> Handler:
     async def read(request: Request, body: bytes, served: Served, aside: Aside) -> Question:
         contract = served.contract
+        max_items = contract.most_items(given.limits.max_items)
         items, parameters = await aside.read(
-            lambda: read_items(request, body, contract, given.limits.max_items, given.limits.json),
+            lambda: read_items(request, body, contract, max_items, given.limits.json),
             is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, contract),
         )
         if _wants_bytes(request, contract, len(items)):

@@ -3,17 +3,26 @@
 from pathlib import Path
 
 import pytest
-from graphs import publish_features, publish_head
+from graphs import publish_brightness, publish_features, publish_head
 from starlette.testclient import TestClient
 
 from app.repository.pipeline import PipelineManifest, Step
 from app.repository.publish import publish
+from app.tasks.explanations.image import ImageExplanation
 from app.tasks.image_input import CAT
 
 STEPS = (
     Step(name="sees", model="photo-features", version=1, task="image-feature-extraction"),
     Step(name="says", model="head", version=1, task="tensors", inputs={"features": "sees"}),
 )
+
+REASONS = (
+    STEPS[0],
+    Step(
+        name="why", model="brightness", version=1, task="image-classification", view="explanation",
+        inputs={"image": "input.image"},
+    ),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -22,6 +31,8 @@ def models_dir(tmp_path: Path) -> Path:
     publish_features(root, tmp_path)
     publish_head(root, tmp_path)
     publish(root, "quality", {}, kind=PipelineManifest, steps=STEPS, description="How red and green a photo is.")
+    publish_brightness(root, tmp_path)
+    publish(root, "reasons", {}, kind=PipelineManifest, steps=REASONS)
     return root
 
 
@@ -45,6 +56,19 @@ def test_its_operation_is_that_of_the_first_and_the_last_step(client: TestClient
     example = operation["requestBody"]["content"]["application/json"]["example"]
     assert client.post("/v1/models/quality/predict", json=example).status_code == 200
     assert not [path for path in document["paths"] if "quality" in path and path != "/v1/models/quality/predict"]
+
+
+def test_it_takes_as_many_items_as_each_of_its_steps_takes(client: TestClient) -> None:
+    path = "/v1/models/reasons/predict"
+    most = ImageExplanation.contract.max_items
+    assert most is not None
+    assert client.post(path, files=[("file", CAT)] * most).status_code == 200
+    refused = client.post(path, files=[("file", CAT)] * (most + 1))
+    assert refused.status_code == 413
+    assert f"a request may have {most}" in refused.text
+    document = client.get("/openapi.json").json()
+    schema = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    assert document["components"]["schemas"][schema.rpartition("/")[2]]["properties"]["inputs"]["maxItems"] == most
 
 
 def test_it_is_listed_and_has_a_card(client: TestClient) -> None:
