@@ -2,16 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import is_dataclass
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import ValidationError
 
 from app.errors import (
     DeadlineExceeded,
-    Detail,
-    InferenceFailed,
     InvalidArtifact,
     InvalidInput,
     ModelNotFound,
@@ -20,24 +17,15 @@ from app.errors import (
     ServiceError,
 )
 from app.repository.golden import difference
-from app.repository.pipeline import INPUT, PipelineManifest, Step
-from app.serving.contracts import contract_of, contracts_of
+from app.repository.pipeline import INPUT, PipelineManifest
+from app.serving.contracts import contracts_of
 from app.serving.engine import Ask, Prediction, Servable, Served, Timing
 from app.serving.in_flight import InFlight
-from app.tasks.contract import Contract
+from app.serving.steps import Asking, asking_of, items_of, not_taken
 from app.tasks.view import to_json
 from app.telemetry import ModelObserver, Statistics
 
-FEW_ITEMS = 4  # whose fields are put together on the event loop
 GOLDEN_S = 60.0  # for a golden example, with all its steps
-
-
-class Asking(NamedTuple):
-    """A step, and the view that it asks with these parameters."""
-
-    step: Step
-    contract: Contract
-    parameters: Any
 
 
 class Pipeline:
@@ -58,7 +46,7 @@ class Pipeline:
 
         Raises InvalidArtifact for a step that asks what its task does not answer.
         """
-        self._asked = [_asking(step) for step in manifest.steps]
+        self._asked = [asking_of(step) for step in manifest.steps]
         contracts = contracts_of(manifest)
         self.served = Served(
             manifest,
@@ -138,7 +126,7 @@ class Pipeline:
         clock, given, timings = asyncio.get_running_loop().time, {INPUT: ask.items}, []
         deadline = clock() + ask.within_s
         for one in self._asked:
-            items = await _items(one, given)
+            items = await items_of(one, given)
             left = deadline - clock()
             if left <= 0:
                 raise DeadlineExceeded(f"the deadline passed before step {one.step.name} began")
@@ -160,7 +148,7 @@ class Pipeline:
             # The first step has the caller's items as they are, and of too many in all he can send fewer.
             if not step.inputs or (isinstance(error, PayloadTooLarge) and len(ask.items) > 1):
                 raise
-            raise _not_taken(step, error.details[0] if error.details else {"loc": [], "msg": str(error)}) from None
+            raise not_taken(step, error.details[0] if error.details else {"loc": [], "msg": str(error)}) from None
 
     def _model(self, one: Asking) -> Servable:
         """What answers a step. Raises ModelNotReady if its version was replaced by one that takes other inputs."""
@@ -189,79 +177,6 @@ class Pipeline:
             expected, found = contract.comparable(golden.output), contract.comparable(to_json(outputs[0]))
             if where := difference(expected, found, golden.tolerance):
                 raise InvalidArtifact(f"golden example {i} has another answer on this machine: {where}")
-
-
-def _asking(step: Step) -> Asking:
-    try:
-        contract = contract_of(step)
-        return Asking(step, contract, contract.Parameters.model_validate(step.parameters))
-    except KeyError as error:
-        raise InvalidArtifact(f"step {step.name}: a model for {step.task} does not answer {error}") from None
-    except ValidationError as error:
-        raise InvalidArtifact(f"step {step.name}: parameters: {_first(error)}") from None
-
-
-async def _items(one: Asking, given: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
-    """What a step is asked, made of what the caller and the steps before it gave for each item."""
-    if not one.step.inputs:
-        return given[INPUT]
-    number = len(given[INPUT])
-    if number <= FEW_ITEMS:
-        return [_item(one, given, i) for i in range(number)]
-    return await asyncio.to_thread(lambda: [_item(one, given, i) for i in range(number)])
-
-
-def _item(one: Asking, given: Mapping[str, Sequence[Any]], position: int) -> Any:
-    fields = {field: _found(reference, given, position) for field, reference in one.step.inputs.items()}
-    try:
-        return one.contract.Input.model_validate(fields)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise _not_taken(one.step, {"loc": ["inputs", position, *fault["loc"]], "msg": fault["msg"]}) from None
-
-
-def _found(reference: str, given: Mapping[str, Sequence[Any]], position: int) -> Any:
-    """Raises InvalidInput for what the caller did not give, and InferenceFailed for what a step did not."""
-    name, *path = reference.split(".")
-    value = _bare(given[name][position])
-    for at in path:
-        try:
-            value = _bare(_part(value, at))
-        except (AttributeError, LookupError, TypeError, ValueError):
-            if name == INPUT:
-                raise InvalidInput("this is not there, and a step needs it").under("inputs", position, *path) from None
-            raise InferenceFailed(f"step {name} gave no {'.'.join(path)}") from None
-    return value
-
-
-def _part(value: Any, name: str) -> Any:
-    """What has this name or position in `value` when it is written as JSON."""
-    if isinstance(value, BaseModel):
-        fields = {field.alias or known: known for known, field in type(value).model_fields.items()}
-        return getattr(value, fields[name])
-    if is_dataclass(value):
-        return getattr(value, name)
-    return value[name] if isinstance(value, Mapping) else value[int(name)]
-
-
-def _bare(value: Any) -> Any:
-    return value.root if isinstance(value, RootModel) else value
-
-
-def _first(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-
-
-def _not_taken(step: Step, fault: Detail) -> ServiceError:
-    """The fault of an item that was made for a step: the caller's, in what he gave, else ours."""
-    loc = fault["loc"]
-    if len(loc) > 2 and loc[0] == "inputs":
-        name, *path = step.inputs.get(str(loc[2]), "").split(".")
-        if name == INPUT:
-            return InvalidInput(f"step {step.name}: {fault['msg']}").under("inputs", loc[1], *path, *loc[3:])
-    where = ".".join(map(str, loc))
-    return InferenceFailed(f"step {step.name} does not take what came before it: {where}: {fault['msg']}")
 
 
 def _sum(timings: Sequence[Timing]) -> Timing:

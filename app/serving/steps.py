@@ -1,0 +1,97 @@
+"""What each step of a pipeline is asked: items that are made of what the caller and the steps before it gave."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, RootModel, ValidationError
+
+from app.errors import Detail, InferenceFailed, InvalidArtifact, InvalidInput, ServiceError
+from app.repository.pipeline import INPUT, Step
+from app.serving.contracts import contract_of
+from app.tasks.contract import Contract
+
+FEW_ITEMS = 4  # whose fields are put together on the event loop
+
+
+class Asking(NamedTuple):
+    """A step, and the view that it asks with these parameters."""
+
+    step: Step
+    contract: Contract
+    parameters: Any
+
+
+def asking_of(step: Step) -> Asking:
+    """Raises InvalidArtifact for what the task of a step does not answer."""
+    try:
+        contract = contract_of(step)
+        return Asking(step, contract, contract.Parameters.model_validate(step.parameters))
+    except KeyError as error:
+        raise InvalidArtifact(f"step {step.name}: a model for {step.task} does not answer {error}") from None
+    except ValidationError as error:
+        raise InvalidArtifact(f"step {step.name}: parameters: {_first(error)}") from None
+
+
+async def items_of(one: Asking, given: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+    """What a step is asked, made of what the caller and the steps before it gave for each item."""
+    if not one.step.inputs:
+        return given[INPUT]
+    number = len(given[INPUT])
+    if number <= FEW_ITEMS:
+        return [_item(one, given, i) for i in range(number)]
+    return await asyncio.to_thread(lambda: [_item(one, given, i) for i in range(number)])
+
+
+def _item(one: Asking, given: Mapping[str, Sequence[Any]], position: int) -> Any:
+    item = {field: _found(reference, given, position) for field, reference in one.step.inputs.items()}
+    try:
+        return one.contract.Input.model_validate(item)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise not_taken(one.step, {"loc": ["inputs", position, *fault["loc"]], "msg": fault["msg"]}) from None
+
+
+def _found(reference: str, given: Mapping[str, Sequence[Any]], position: int) -> Any:
+    """Raises InvalidInput for what the caller did not give, and InferenceFailed for what a step did not."""
+    name, *path = reference.split(".")
+    value = _bare(given[name][position])
+    for at in path:
+        try:
+            value = _bare(_part(value, at))
+        except (AttributeError, LookupError, TypeError, ValueError):
+            if name == INPUT:
+                raise InvalidInput("this is not there, and a step needs it").under("inputs", position, *path) from None
+            raise InferenceFailed(f"step {name} gave no {'.'.join(path)}") from None
+    return value
+
+
+def _part(value: Any, name: str) -> Any:
+    """What has this name or position in `value` when it is written as JSON."""
+    if isinstance(value, BaseModel):
+        names = {field.alias or known: known for known, field in type(value).model_fields.items()}
+        return getattr(value, names[name])
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}[name]
+    return value[name] if isinstance(value, Mapping) else value[int(name)]
+
+
+def _bare(value: Any) -> Any:
+    return value.root if isinstance(value, RootModel) else value
+
+
+def _first(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+
+
+def not_taken(step: Step, fault: Detail) -> ServiceError:
+    """The fault of an item that was made for a step: the caller's, in what he gave, else ours."""
+    loc = fault["loc"]
+    if len(loc) > 2 and loc[0] == "inputs":
+        name, *path = step.inputs.get(str(loc[2]), "").split(".")
+        if name == INPUT:
+            return InvalidInput(f"step {step.name}: {fault['msg']}").under("inputs", loc[1], *path, *loc[3:])
+    where = ".".join(map(str, loc))
+    return InferenceFailed(f"step {step.name} does not take what came before it: {where}: {fault['msg']}")
