@@ -67,7 +67,8 @@ class RequestContext:
                 own = [one for one in self._headers.of(scope["path"]) if one[0] not in names]
                 own.append((b"x-request-id", request_id.encode()))
                 # Whoever is not told to send its body may send it, or the next request: nobody could tell which.
-                if self._is_stopping() or body.is_held_back():
+                # And bodies are refused a moment before the engine knows that it is to stop.
+                if self._is_stopping() or self._transit.is_stopping or body.is_held_back():
                     own.append((b"connection", b"close"))
                 message["headers"] = [*given, *own]
             else:
