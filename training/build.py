@@ -82,7 +82,7 @@ def build(recipe: Recipe[Data], run: Run, models: Path) -> Manifest:
 
 
 def command(recipe: Recipe[Any], run: Run) -> str:
-    """What makes this version again. How many devices made it changes nothing."""
+    """Return the command that makes this version again. It names no devices: they change nothing."""
     options = [f"--seed {run.seed}"]
     if run.tiny:
         options.append("--tiny")
@@ -100,7 +100,7 @@ def command(recipe: Recipe[Any], run: Run) -> str:
 
 
 def judge(recipe: Recipe[Any], draft: Draft, run: Run) -> str:
-    """What whoever uses the version must be warned of; nothing if it is good enough.
+    """Return a warning for users of the version; "" if it is good enough.
 
     Raises TrainingError if it is not, unless it is to be published anyway.
     """

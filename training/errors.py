@@ -9,7 +9,7 @@ class TrainingError(Exception):
 
 
 def first_line(error: Exception) -> str:
-    """Of what other libraries say in many."""
+    """Return the first line of an error; other libraries write many."""
     return str(error).strip().partition("\n")[0]
 
 

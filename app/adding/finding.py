@@ -67,7 +67,7 @@ def _unknown(graph: Graph, fault: str) -> Finding:
 
 
 def _answer_to(graph: Graph, given: Sizes, example: Tensors) -> Answered:
-    """Of the first row of the example, if its first dimension counts rows and the graph runs on one."""
+    """Return the answer to the example's first row, if its first dimension counts rows and one row runs."""
     sizes, inputs = inputs_of(graph, given, example)
     batch = graph.dimensions.batch()
     first = {name: array[:1] for name, array in inputs.items()}

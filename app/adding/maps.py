@@ -48,7 +48,7 @@ def without_maps(path: Path) -> dict[str, list[str]]:
 
 
 def _class_names(zipmap: Message) -> list[str]:
-    """Of integers or texts: which, the operator's attributes tell."""
+    """Return the class names, integers or texts, that the operator's attributes hold."""
     attributes = {one.text(ATTRIBUTE_NAME): one for one in zipmap.messages(ATTRIBUTES)}
     if texts := attributes.get("classlabels_strings"):
         return texts.texts(STRINGS)

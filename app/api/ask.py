@@ -96,7 +96,7 @@ def version_of(names: dict[str, str]) -> int | None:
 
 
 def headers_of(prediction: Prediction) -> dict[str, str]:
-    """Which version answered, and where the time went, in milliseconds; browsers show it (W3C Server Timing)."""
+    """Return headers that tell which version answered, and the milliseconds of each stage (W3C Server Timing)."""
     timing = prediction.timing
     spent = (
         f"preprocess;dur={1000 * timing.preprocess_s:.2f}, queue;dur={1000 * timing.queue_s:.2f}, "

@@ -135,7 +135,7 @@ def _native_words(error: errors.ServiceError) -> str:
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
-    """What the router refused: an unknown path, a method that is not allowed."""
+    """Answer what the router refused: an unknown path, or a method that is not allowed."""
     assert isinstance(error, HTTPException)
     status, message = error.status_code, str(error.detail)
     headers = dict(error.headers or {})
@@ -170,7 +170,7 @@ def install(app: FastAPI, tells: Mapping[str, Tell]) -> None:
         return await tell_of(request)(request, error)
 
     async def on_validation_error(request: Request, error: Exception) -> Response:
-        """What FastAPI itself refused, such as a version in the path that is no number."""
+        """Answer what FastAPI itself refused, such as a version in the path that is no number."""
         assert isinstance(error, RequestValidationError)
         return await tell_of(request)(request, invalid_input(error.errors()))
 

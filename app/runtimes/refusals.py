@@ -33,7 +33,7 @@ def refusals() -> Iterator[None]:
 
 
 def sentence(text: str) -> str:
-    """What a runtime says, without places in its source, codes and stack: "Gather: indices element out of …"."""
+    """Return what a runtime says, without codes, stack and places in its source: "Gather: indices element out of …"."""
     text = text[:MOST_READ]
     operators = FAILED_NODE.findall(text)
     text = CODE.sub("", FAILED_NODE.split(text)[-1])

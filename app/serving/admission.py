@@ -92,7 +92,7 @@ class Admission(Generic[Row, Answer]):
             raise ModelNotReady("the model hangs" if self._lanes.own[0].is_alive else "the model is being restarted")
 
     def _wait(self, queued_s: float, share: Share) -> float:
-        """Seconds until `queued_s` more, by the curve, are done, and what runs now."""
+        """Return the seconds until what runs now is done, and then `queued_s` of work by the curve."""
         return self._lanes.wait_s(queued_s * self._answering.cost, share)
 
     def _make_room(self, missing: int, num_rows: int, share: Share) -> bool:

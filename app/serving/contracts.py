@@ -27,7 +27,7 @@ def own_contract(manifest: Manifest) -> Contract:
 
 
 def contract_of(step: Step) -> Contract:
-    """That of the view which a step asks. Raises KeyError."""
+    """Return the contract of the view that a step asks. Raises KeyError."""
     return TASKS[step.task].contracts[step.view or step.task]
 
 

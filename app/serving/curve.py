@@ -25,7 +25,7 @@ class LatencyCurve:
         self.row_seconds = cache(self._row_seconds)
 
     def _seconds(self, rows: int, length: int) -> float:
-        """Seconds of a batch of `rows` rows padded to `length`."""
+        """Return the seconds of a batch of `rows` rows padded to `length`."""
         edge = self._lengths[-1]
         if length >= edge:
             return _interpolate(self._by_length[edge], rows) * length / edge
@@ -39,7 +39,7 @@ class LatencyCurve:
         )
 
     def _row_seconds(self, length: int) -> float:
-        """Seconds that a row of this length costs in the best batch we could make of its like."""
+        """Return the seconds that a row of this length costs in the best batch of rows like it."""
         sizes = {rows for points in self._by_length.values() for rows, _ in points}
         return min(self._seconds(rows, length) / rows for rows in sizes)
 

@@ -77,7 +77,7 @@ class Served:
 
     @property
     def contract(self) -> Contract:
-        """That of its own view."""
+        """The contract of its own view."""
         return self.contracts[self.manifest.task]
 
 

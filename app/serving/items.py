@@ -126,7 +126,7 @@ class Items:
             )
 
     async def _needs(self, view: View[Any], items: Sequence[Any], turn: Turn) -> Sequence[Needs]:
-        """What each item needs. Raises PayloadTooLarge where that is too much for one request."""
+        """Return what each item needs. Raises PayloadTooLarge where that is too much for one request."""
         if not view.has_needs:
             return [Needs()] * len(items)
 

@@ -253,7 +253,7 @@ def _run(job: _Job, part: range) -> tuple[int, BaseException] | None:
 
 
 def _tell(future: asyncio.Future[list[Any]], results: list[Any] | None, error: BaseException | None) -> None:
-    """From any thread; without results or an error, it is cancelled."""
+    """Settle a future, from any thread: with results, with an error or, without either, by cancelling it."""
 
     def tell() -> None:
         if future.done():  # nobody waits any more

@@ -187,7 +187,7 @@ class Line(Generic[AnyPlace]):
         return None
 
     def of(self, share: Share) -> Iterator[AnyPlace]:
-        """What is his, in no order."""
+        """Return what waits of this share, in no order."""
         return (place for _, ticket, place in self._places.get(share, ()) if place.ticket == ticket)
 
     def sweep(self, num_waiting: int) -> None:

@@ -33,7 +33,7 @@ class Kernel:
         """`config` is a validated `Config`; `files` maps the manifest's artifact names to verified paths."""
 
     def length(self, row: Tensors) -> int:
-        """What a row is padded to, where lengths differ; a batch is as long as its longest row."""
+        """Return the padded length of a row, 1 where all are alike; a batch is as long as its longest row."""
         return 1
 
     def group(self, row: Tensors) -> Hashable:
@@ -60,7 +60,7 @@ class Kernel:
         return [{name: array[i, ...] for name, array in outputs.items()} for i in range(len(rows))]
 
     def num_rows(self, batch: Tensors) -> int:
-        """How many rows `rows_of` will make. Raises InvalidInput if the tensors disagree."""
+        """Return how many rows `rows_of` will make. Raises InvalidInput if the tensors disagree."""
         counts = {name: len(array) for name, array in batch.items()}
         if len(set(counts.values())) > 1:
             raise InvalidInput(f"the first dimension counts rows, and must be the same for every input, not {counts}")

@@ -37,7 +37,7 @@ def softmax(logits: Array) -> Array:
 
 
 def sigmoid(logits: Array) -> Array:
-    """Of each logit by itself, whatever the others are."""
+    """Return the score of each logit by itself, whatever the others are."""
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits))  # exp() would overflow
 
 

@@ -30,7 +30,7 @@ def similarities(embeddings: Floats) -> Floats:
 
 
 def lexrank(cosines: Floats, damping: float) -> Floats:
-    """How central each sentence is, the most central being 1.
+    """Return how central each sentence is; the most central has 1.
 
     Continuous LexRank (Erkan and Radev 2004): the stationary distribution of a random walk along similarities,
     that with probability 1 - `damping` jumps anywhere.
@@ -50,7 +50,7 @@ def lexrank(cosines: Floats, damping: float) -> Floats:
 
 
 def word_centrality(sentences: Sequence[Sequence[str]]) -> Floats:
-    """How much the words of each sentence are those of the whole text, the most central being 1.
+    """Return how much each sentence has the words of the whole text; the most central has 1.
 
     Cosine of tf-idf to the centroid (Radev et al. 2004, "Centroid-based summarization of multiple documents"). It needs
     no embeddings and linear time.
@@ -119,7 +119,7 @@ def choose(
     lengths: Sequence[int] = (),
     max_length: int | None = None,
 ) -> list[Choice]:
-    """In the order in which they are chosen: as many sentences as the limits admit, at least one.
+    """Choose as many sentences as the limits admit, at least one; return them in the order of choice.
 
     Maximal marginal relevance (Carbonell and Goldstein 1998): each next choice has the best of
     `mmr_lambda` x score - (1 - `mmr_lambda`) x its largest similarity to what is chosen. If no sentence is

@@ -5,7 +5,7 @@ from app.tensors import GraphRefused
 
 
 def refusal_of(error: InferenceFailed, *, by_item: bool) -> ServiceError:
-    """What the graph has against the row that it could not compute; `error` itself where that has another cause.
+    """Return what is told of a row that the graph refused or had no memory for; else `error` itself.
 
     `by_item` names the row as an item, else as a row of the tensors. Where memory ran out on the row alone it is
     PayloadTooLarge.

@@ -84,7 +84,7 @@ class TensorsKernel(Kernel):
         return tuple(row[name].shape for name in self.shapes)
 
     def length(self, row: Tensors) -> int:
-        """How many times as large as the probe a row is, as a power of two: what is larger should take longer."""
+        """Return how many times the probe's size a row has, as a power of two: a larger row should take longer."""
         size, probe = sum(array.size for array in row.values()), sum(map(prod, map(self._probe_shape, self.shapes)))
         return 1 << (-(-size // max(1, probe)) - 1).bit_length() if size else 1
 

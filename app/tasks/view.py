@@ -61,7 +61,7 @@ class View(ABC, Generic[AnyKernel]):
         return None
 
     def needs(self, item: Any) -> Needs:
-        """What is known of an item before anything is decoded. Raises InvalidInput as `preprocess` does."""
+        """Return what an item needs, known before anything is decoded. Raises InvalidInput as `preprocess` does."""
         return Needs()
 
     def is_quick(self, item: Any) -> bool:
@@ -85,7 +85,7 @@ class View(ABC, Generic[AnyKernel]):
         return error.under("inputs", position)
 
     def refused(self, error: InferenceFailed) -> Exception:
-        """What a caller is told whose row the graph could not compute: that it is our fault, unless it is his."""
+        """Return what a caller is told whose row the graph could not compute: our fault, unless it is his."""
         return error
 
 

@@ -51,7 +51,7 @@ def ease(
 
 
 def faded(histories: Sequence[History], num_items: int, recency: float) -> Array:
-    """Who saw what, each event counting `recency` of the one after it; fp32 [histories, items + 1]."""
+    """Return who saw what, fp32 [histories, items + 1]; each event counts `recency` times the one after it."""
     weight = np.zeros((len(histories), num_items + 1), np.float32)
     for row, history in enumerate(histories):
         weight[row, list(history)] = recency ** np.arange(len(history))[::-1]

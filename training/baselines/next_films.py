@@ -68,14 +68,14 @@ def measure(workdir: Path) -> Table:
 
 
 def best(candidates: dict[str, Scores], histories: Sequence[History]) -> str:
-    """Which has the best NDCG@10 on the last event of each history; not asked where there is no choice."""
+    """Return the candidate with the best NDCG@10 on the last event of each history. One alone is not tried."""
     if len(candidates) == 1:
         return next(iter(candidates))
     return max(candidates, key=lambda setting: judged(candidates[setting], histories)["ndcg@10"])
 
 
 def judged(scores: Scores, histories: Sequence[History]) -> dict[str, float]:
-    """How well the last event of each history is foreseen by what learned from those before it."""
+    """Return how well `scores`, learned from all earlier events, foresees the last event of each history."""
     past, targets = leave_last_out(histories)
     ranks = target_ranks(scores(past), past, targets)
     return {"hr@10": hit_rate(ranks, 10), "ndcg@10": ndcg(ranks, 10)}

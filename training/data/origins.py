@@ -43,7 +43,7 @@ def questions_of(number: int, values: Array, origins: Sequence[int]) -> list[Que
 
 
 def origins_within(months: int) -> tuple[int, ...]:
-    """As TEST_ORIGINS, where only the last `months` of a series are the test; one origin if they are few."""
+    """Return origins like TEST_ORIGINS within the last `months` of a series, its test; one if they are few."""
     first = min(months, max(TEST_ORIGINS))
     steps = (max(TEST_ORIGINS) - origin for origin in TEST_ORIGINS)
     return tuple(origin for step in steps if (origin := first - step) >= min(first, HORIZON) > 0)

@@ -85,7 +85,7 @@ class Int8Products:
         return graph.add("Mul", [found, graph.add("Gather", [graph.constant(scales), indices])])
 
     def _steps(self, layer: nn.Linear, weights: Sequence[Array]) -> Array:
-        """What one code of each input channel stands for, fp32 [inputs]."""
+        """Return the value that one code of each input channel stands for, fp32 [inputs]."""
         activations = np.maximum(self._ranges[layer], TINY)
         largest = np.maximum(np.abs(np.concatenate(weights)).max(0), TINY)
         factors = activations**SMOOTHING / largest ** (1 - SMOOTHING)

@@ -54,7 +54,7 @@ def with_weights(size: Size, source: str) -> Size:
 
 
 def classifier(size: Size) -> PixelClassifier:
-    """In float. Raises TrainingError if the weights are not of such a network."""
+    """Return the network in float. Raises TrainingError if the weights are not of such a network."""
     made = PixelClassifier(EfficientNetLite(size.variant)).eval()
     try:
         load_weights(made.network, size.weights.load())

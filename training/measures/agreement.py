@@ -34,7 +34,7 @@ def same_best(found: Probabilities, expected: Probabilities) -> npt.NDArray[np.b
 
 
 def agreement(mine: Answers, others: Answers, other: str) -> list[Metric]:
-    """How like the float graph's answers those of the served one are, and of one with every layer in 8 bits.
+    """Compare the served graph's answers, and those of one with every layer in 8 bits, with the float graph's.
 
     `others` are the answers of the size that is called `other`.
     """

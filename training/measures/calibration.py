@@ -33,7 +33,7 @@ def expected_calibration_error(probabilities: Floats, truth: Labels, *, bins: in
 
 
 def calibration_bins(probabilities: Floats, truth: Labels, *, bins: int = BINS) -> tuple[Floats, Floats, Labels]:
-    """For each bin that holds a sample: mean probability of the best class, how often it is right, and samples."""
+    """Return for each bin with samples the best class's mean probability, how often it is right, and their number."""
     sure = probabilities.max(1).astype(float)
     right = (probabilities.argmax(1) == truth).astype(float)
     place = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)  # each bin holds its upper end, as in the paper

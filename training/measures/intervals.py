@@ -28,7 +28,7 @@ class Figure:
 
 
 def interval(values: Values, strata: npt.NDArray[np.integer] | None = None) -> tuple[float, float]:
-    """Between which the mean of such `values` [samples] lies, at 95 %; the same each time."""
+    """Return the ends of the 95 % interval of the mean of `values` [samples]; the same each time."""
     random = np.random.default_rng(0)
     parts = [values] if strata is None else [values[strata == one] for one in np.unique(strata)]
     means = np.mean([_resampled(part, random) for part in parts], axis=0)
@@ -52,7 +52,7 @@ def mean(values: Values, strata: npt.NDArray[np.integer] | None = None) -> float
 
 
 def share_interval(count: int, total: int) -> tuple[float, float]:
-    """Between which a share lies of which `count` of `total` samples are, at 95 % (Wilson 1927): for shares near 1."""
+    """Return the ends of the 95 % interval of the share `count` / `total` (Wilson 1927): for shares near 1."""
     z = NORMAL_END
     middle = (count + z * z / 2) / (total + z * z)
     reach = z / (total + z * z) * np.sqrt(count * (total - count) / total + z * z / 4)

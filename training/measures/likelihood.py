@@ -26,7 +26,7 @@ def dequantised(pixels: Tensor) -> Tensor:
 
 
 def bits_per_pixel(nats: Tensor) -> Tensor:
-    """Of a picture whose log-density, between 0 and 1 for each pixel of 256 levels, is `nats`."""
+    """Return the bits per pixel of a picture of 256 levels, scaled to 0 to 1, whose log-density is `nats`."""
     return 8 - nats / (PIXELS * math.log(2))
 
 

@@ -32,7 +32,7 @@ class Rouge:
 
 
 def mean_interval(values: Scores, *, resamples: int = 10_000) -> tuple[float, float]:
-    """Between which the mean of such `values` lies, at 95 %: percentiles over resampled sets (Efron 1979)."""
+    """Return the ends of the 95 % interval of the mean of `values`: percentiles of resampled sets (Efron 1979)."""
     drawn = np.random.default_rng(0).integers(len(values), size=(resamples, len(values)))
     low, high = np.quantile(values[drawn].mean(axis=1), ENDS)
     return float(low), float(high)

@@ -107,7 +107,7 @@ def measure_samples(
 
 
 def frechet_distance(one: Floats, other: Floats) -> float:
-    """Between two samples [pictures, width], each taken as normally distributed; zero if they are alike."""
+    """Return the distance of two samples [pictures, width], each taken as normally distributed; 0 if alike."""
     (mean, root), (other_mean, other_root) = (_moments(features) for features in (one, other))
     shared = np.linalg.svd(root @ other_root, compute_uv=False).sum()  # the trace of the root of the product
     spread = np.square(root).sum() + np.square(other_root).sum() - 2 * shared
@@ -121,7 +121,7 @@ def _moments(features: Floats) -> tuple[Floats, Floats]:
 
 
 def nearest(sample: Pixels, pixels: Pixels) -> Pixels:
-    """Of `pixels` [pictures, height, width] the one at the smallest Euclidean distance."""
+    """Return the picture of `pixels` [pictures, height, width] with the smallest Euclidean distance to `sample`."""
     distances = [np.square(picture.astype(np.int32) - sample).sum() for picture in pixels]
     found: Pixels = pixels[int(np.argmin(distances))]
     return found

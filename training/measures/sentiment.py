@@ -24,7 +24,7 @@ def accuracies(texts: pd.DataFrame, scores: Scores) -> pd.DataFrame:
 
 
 def right(texts: pd.DataFrame, scores: Scores) -> pd.DataFrame:
-    """Of each text, by each of MEASURES: 1 if the answer is right, 0 if not, nan where it does not count."""
+    """Return for each text and each of MEASURES: 1 if the answer is right, 0 if not, nan where it does not count."""
     best = pd.Series(scores.argmax(1) == texts.label, dtype=float)
     side = scores[:, POSITIVE] - scores[:, NEGATIVE]
     right_side = pd.Series((side > 0) == (texts.label == POSITIVE), dtype=float).where(side != 0, 0.5)

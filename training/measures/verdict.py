@@ -15,7 +15,7 @@ NOT_COMPARED = "How good it is was not measured: it was compared with nothing."
 
 
 def short_of(metrics: Sequence[Metric], must_reach: Mapping[str, float]) -> list[str]:
-    """Which figures are below what they must reach."""
+    """Return, in words, the figures that are below what they must reach."""
     reached = {metric.name: metric.value for metric in metrics}
     return [
         f"{name} is {reached[name]:.4f} and must be {least:.4f} ({least - reached[name]:.4f} short)"
@@ -25,7 +25,7 @@ def short_of(metrics: Sequence[Metric], must_reach: Mapping[str, float]) -> list
 
 
 def behind(metrics: Sequence[Metric], must_lead: Mapping[str, Better], but: Sequence[str] = ()) -> list[str]:
-    """Which figures are worse than the best baseline's `but` of those, or no better than one of TRIVIAL."""
+    """Return, in words, the figures worse than the best baseline but for `but`, or no better than a TRIVIAL one."""
     found = []
     for metric, lead, name, value in _beside_the_best(metrics, must_lead, but):
         trivial = [other for other in TRIVIAL if metric.baselines.get(other) == metric.value]
@@ -41,7 +41,7 @@ def is_compared(metrics: Sequence[Metric], must_lead: Mapping[str, Better]) -> b
 
 
 def level(metrics: Sequence[Metric], must_lead: Mapping[str, Better], but: Sequence[str] = ()) -> list[str]:
-    """Which figures are just the best baseline's, `but` of those."""
+    """Return, in words, the figures that equal the best baseline's; the baselines in `but` do not count."""
     return [
         f"{metric.name} is {metric.value:.4g}, and {name} has as much"
         for metric, lead, name, _ in _beside_the_best(metrics, must_lead, but)

@@ -36,7 +36,7 @@ class Blend(nn.Module):
 
 
 def ease_weights(histories: Sequence[Sequence[int]], num_items: int, penalty: float) -> Array:
-    """What having seen one item says of each other, fp32 [items + 1, items + 1]; nothing of itself and of padding."""
+    """Return what having seen one item says of each other, fp32 [items + 1, items + 1]; 0 for itself and padding."""
     counts = seen_together(histories, num_items)
     inverse = np.linalg.inv(counts + penalty * np.eye(num_items + 1, dtype=np.float32))
     weights = inverse / -np.diag(inverse)

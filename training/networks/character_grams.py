@@ -73,7 +73,7 @@ def fit_character_grams(rows: Sequence[Tensors], labels: npt.NDArray[np.integer]
 
 
 def run_counts(rows: Sequence[Tensors]) -> csr_array:
-    """How often each text has a run of each bucket, [texts, LONGEST * BUCKETS]."""
+    """Return how often each text has a run of each bucket, [texts, LONGEST * BUCKETS]."""
     texts, columns = [], []
     for text, row in enumerate(rows):
         ids, mask = (torch.from_numpy(row[name])[None] for name in ("input_ids", "attention_mask"))

@@ -29,7 +29,7 @@ class Code(NamedTuple):
         return self.mean + torch.randn_like(self.mean) * (0.5 * self.log_variance).exp()
 
     def divergence(self) -> Tensor:
-        """From a standard normal distribution, in nats, [batch]."""
+        """Return the divergence from a standard normal distribution, in nats, [batch]."""
         return 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance).sum(1)
 
 

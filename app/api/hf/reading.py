@@ -92,7 +92,7 @@ def _json_object(content: bytes, served: Served, limits: Limits) -> dict[str, An
 
 
 def _meant_task(request: Request, body: dict[str, Any], served: Served) -> str:
-    """Of the tasks that the model answers, the one whose form the body has; its own if it could be that."""
+    """Return the task whose form the body has: the model's own, if it could be that."""
     tasks, inputs = tasks_of(served), body["inputs"]
     first = inputs[0] if isinstance(inputs, list) and inputs else inputs
     if SentenceSimilarity.contract.name in tasks and isinstance(first, dict) and "source_sentence" in first:

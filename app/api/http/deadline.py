@@ -11,7 +11,7 @@ LONGEST_MS = 600_000
 
 
 def deadline_of(request: Request, default_s: float) -> float:
-    """Seconds from now until the answer is of no use any more. Raises InvalidInput."""
+    """Return in how many seconds the answer is of no use any more. Raises InvalidInput."""
     given = request.headers.get(HEADER)
     if given is None:
         return default_s

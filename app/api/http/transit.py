@@ -75,7 +75,7 @@ class Transit:
             self._let_go(one, Overloaded(why, 1.0))
 
     def _first_to_go(self, comer: "Body") -> tuple["Body", str]:
-        """Which body makes room for `comer`, maybe itself, and why."""
+        """Return the body that makes room for `comer`, maybe itself, and the reason in words."""
         large = [one for one in self._holding if one.held > self._small_bytes]
         held: Counter[str] = Counter()
         for one in large:

@@ -59,7 +59,7 @@ def example_request(manifest: Manifest) -> dict[str, Any] | None:
 
 
 def _example_tensor(spec: TensorSpec, item: Any) -> dict[str, Any]:
-    """Of ones, which are valid token ids and mask nothing, unless the golden example has better."""
+    """Return a tensor of the golden example or, without one, of ones: valid token ids that mask nothing."""
     if item is not None:
         array = np.array(item, np.object_)
         shape = list(array.shape) if array.ndim == len(spec.shape) else [1, *array.shape]

@@ -47,7 +47,7 @@ def require_label(label: str | None, class_names: Mapping[str, Sequence[str]]) -
 
 
 def log_odds(probabilities: Floats) -> Floats:
-    """In which effects add up better than in probabilities, which change little near 0 and 1."""
+    """Return log-odds: effects add up in them, while probabilities change little near 0 and 1."""
     sure = np.clip(probabilities, _SUREST, 1 - _SUREST)
     return np.asarray(np.log(sure) - np.log1p(-sure))
 

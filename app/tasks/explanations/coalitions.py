@@ -16,7 +16,7 @@ _RIDGE = 1e-6  # for parts that were never apart
 
 
 def subsets(num_parts: int, num_rows: int) -> Kept:
-    """At most `num_rows` (four or more) subsets of `num_parts` parts, [rows, parts]; the first is all, the second none.
+    """Return up to `num_rows` (at least 4) subsets of `num_parts` parts, [rows, parts]: all, none, then others.
 
     All there are, if they are so few; or else drawn in pairs of a subset and the rest, of sizes as Shapley's kernel
     weighs them.

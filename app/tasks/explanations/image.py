@@ -112,10 +112,10 @@ def windows(num_cells: int) -> Kept:
 
 
 def mean_loss(hidden: Kept, lost: Floats) -> Floats:
-    """For each cell the mean of `lost` [windows] over the windows that hide it."""
+    """Return for each cell the mean of `lost` [windows] over the windows that hide it."""
     return np.asarray(np.tensordot(lost, hidden, axes=1) / hidden.sum(axis=0))
 
 
 def filling(square: Pixels) -> Pixels:
-    """What is shown in place of what is hidden, [3]: the mean colour of the picture."""
+    """Return the colour, [3], that covers what is hidden: the mean of the picture."""
     return np.asarray(square.mean(axis=(0, 1)).round(), np.uint8)
