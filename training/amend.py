@@ -67,12 +67,12 @@ def amend(root: Path, name: str, *, tiny: bool = False, source: str | None = Non
     if stated and not source and not HUB_ID.fullmatch(stated):
         raise TrainingError(f"{name} was made of data of one's own, {stated!r}; say with --source where that lies")
     files, kind = repository.verify(manifest), TASKS[manifest.task]
-    task = kind.own(kind.open(manifest.config, files))
+    view = kind.own(kind.open(manifest.config, files))
     options = RuntimeOptions(device="cpu", precision=manifest.precision)
     sessions = {graph: RUNTIMES[manifest.runtime](files[file], options) for graph, file in manifest.graphs.items()}
     run = Run(Path(), tiny=tiny, source=source or stated)
     held_out = recipe.held_out(recipe.load(run), run)
-    measured = faithfulness(task, sessions, held_out)
+    measured = faithfulness(view, sessions, held_out)
     write(Published(root / name / str(manifest.version), manifest), measured)
     return measured
 

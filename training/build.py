@@ -46,13 +46,13 @@ def build(recipe: Recipe[Data], run: Run, models: Path) -> Manifest:
     if warning := judge(recipe, draft, run):
         progress(f"WARNING: {warning}")
         draft = replace(draft, warning=warning, limits=[warning, *draft.limits])
-    task, sessions = open_draft(recipe.task, draft)
-    golden = golden_examples(task, sessions, draft)
+    view, sessions = open_draft(recipe.task, draft)
+    golden = golden_examples(view, sessions, draft)
     for variant in (draft, *(replace(draft, **dict(one)) for one in draft.variants.values())):
         require_independent_rows(recipe, variant)
     if recipe.held_out:
         progress("judging the explanations")
-        judged = faithfulness(task, sessions, recipe.held_out(data, run))
+        judged = faithfulness(view, sessions, recipe.held_out(data, run))
         draft = replace(draft, metrics=[*draft.metrics, *judged])
     provenance = Provenance(
         recipe=recipe.name,
@@ -125,34 +125,34 @@ def judge(recipe: Recipe[Any], draft: Draft, run: Run) -> str:
     return f"It is no better than a simpler way: {'; '.join(is_level)}." if is_level else ""
 
 
-def load_task(task: str, draft: Draft) -> View[Any]:
+def open_view(task: str, draft: Draft) -> View[Any]:
     kind = TASKS[task]
     return kind.own(kind.open(dict(draft.config), draft.files))
 
 
 def open_draft(name: str, draft: Draft) -> tuple[View[Any], dict[str, Session]]:
-    """The very task and runtime that will serve it."""
+    """Return the view and the sessions that will serve it, by the very runtime."""
     load = RUNTIMES[draft.runtime]
     options = RuntimeOptions(device="cpu", precision=draft.precision)
-    return load_task(name, draft), {graph: load(draft.files[file], options) for graph, file in draft.graphs.items()}
+    return open_view(name, draft), {graph: load(draft.files[file], options) for graph, file in draft.graphs.items()}
 
 
 def require_independent_rows(recipe: Recipe[Any], draft: Draft) -> None:
     """Raises TrainingError if rows that share a batch would change each other's answers."""
-    task, sessions = open_draft(recipe.task, draft)
+    view, sessions = open_draft(recipe.task, draft)
     graphs = {graph: draft.files[file] for graph, file in draft.graphs.items()}
     examples = [(example.input, example.parameters) for example in draft.examples]
     try:
-        prove(task, sessions, draft.runtime, graphs, examples, draft.batching.max_batch_size)
+        prove(view, sessions, draft.runtime, graphs, examples, draft.batching.max_batch_size)
     except InvalidArtifact as error:
         raise TrainingError(f"{recipe.name} is not published: {error}") from error
 
 
-def golden_examples(task: View[Any], sessions: Mapping[str, Session], draft: Draft) -> tuple[Golden, ...]:
+def golden_examples(view: View[Any], sessions: Mapping[str, Session], draft: Draft) -> tuple[Golden, ...]:
     """Answer the draft's examples."""
     golden = []
     for example in draft.examples:
-        output = predict_json(task, sessions, example.input, example.parameters)
+        output = predict_json(view, sessions, example.input, example.parameters)
         golden.append(
             Golden(input=example.input, parameters=example.parameters, output=output, tolerance=example.tolerance)
         )

@@ -83,21 +83,20 @@ KINDS: Mapping[type[View[Any]], tuple[Callable[[Any, Run, Any, Any], Explained],
 """How the parts of an item are left out, and with which parameters it is explained. A summary leaves out none."""
 
 
-def faithfulness(task: View[Any], sessions: Mapping[str, Session], held_out: HeldOut) -> list[Metric]:
-    """The mean area under the deletion curves of the explanations of `task` beside that of random orders.
+def faithfulness(view: View[Any], sessions: Mapping[str, Session], held_out: HeldOut) -> list[Metric]:
+    """Return the mean area under the deletion curves of the explanations beside `view`, and that of random orders.
 
     A curve is the score of the best label, or of the first recommended item, while an item loses a tenth of its parts
     at a time, the most telling first; the area is the mean of its eleven points, and the less the better.
     """
 
-    kernel: Kernel = task.kernel
+    kernel: Kernel = view.kernel
 
     def run(row: Tensors) -> Tensors:
         (answer,) = kernel.run(sessions, [row])
         return answer
 
-    views = TASKS[task.contract.name].views(kernel)
-    (explanation,) = [view for view in views if view.contract.name == EXPLANATION]
+    (explanation,) = [one for one in TASKS[view.contract.name].views(kernel) if one.contract.name == EXPLANATION]
     explained_by, given = KINDS[type(explanation)]
     random, areas, chance = np.random.default_rng(0), [], []
     for each in held_out.items:
