@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from graphs import publish_features, publish_head, publish_recommender
-from test_pipeline import SAYS, SEES, ask, photo, publish_pipeline, root, with_engine
+from test_pipeline import SAYS, SEES, ask, golden, photo, publish_pipeline, root, with_engine
 
 from app.errors import InvalidInput, ModelNotFound, ModelNotReady
 from app.repository.pipeline import PipelineManifest
@@ -254,6 +254,18 @@ def test_a_step_whose_files_take_other_inputs_now_is_not_asked(root: Path, tmp_p
             await ask(engine, photo())
 
     with_engine(root, main)
+
+
+def test_a_pipeline_whose_steps_have_too_much_to_do_is_tried_again(root: Path) -> None:
+    publish_pipeline(root, golden=(golden([255, 128]),))
+
+    async def main(engine: LocalEngine) -> None:
+        (version,) = engine.status("quality").models[0].versions
+        assert version.state == "failed"
+        assert "golden example 0 fails" in version.reason
+        assert version.may_pass
+
+    with_engine(root, main, max_queue_size=0)  # which is full
 
 
 def num_pipelines() -> int:
