@@ -11,6 +11,8 @@ from app.tensors import TensorSpec
 PIPELINE: Final = "pipeline"
 INPUT = "input"
 MOST_STEPS = 16
+STAGES = ("preprocess", "queue", "batch", "inference", "postprocess")
+"""What Server-Timing tells of every request, beside the time of each step."""
 _REFERENCE = re.compile(r"(?P<step>[a-z][a-z0-9_-]*)(?:\.[^.]+)*")
 
 
@@ -46,6 +48,8 @@ class PipelineManifest(Manifest):
     def _steps_follow_one_another(self) -> Self:
         known = {INPUT}
         for step in self.steps:
+            if step.name in STAGES:
+                raise ValueError(f"steps.{step.name}: this names a stage of every request; call the step otherwise")
             if step.name in known:
                 raise ValueError(f"steps.{step.name}: another one has this name already")
             if step.model == self.name or step.task == PIPELINE:

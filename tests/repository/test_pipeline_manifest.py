@@ -31,6 +31,7 @@ def test_a_pipeline_is_published_and_read_again_as_it_was(tmp_path: Path):
         ([SEES] * 17, "at most 16 items"),
         ([SEES, SAYS | {"name": "sees"}], "another one has this name"),
         ([SEES, SAYS | {"name": "input"}], "another one has this name"),
+        ([SEES, SAYS | {"name": "queue"}], "names a stage of every request"),
         ([SEES, SAYS | {"inputs": {}}], "each step but the first says"),
         ([SEES | {"inputs": {"image": "input.image"}}, SAYS], "each step but the first says"),
         ([SEES, SAYS | {"inputs": {"features": "says"}}], "'says' begins with none of: input, sees"),
