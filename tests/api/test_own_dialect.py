@@ -35,10 +35,10 @@ async def respond(prediction):
     return PlainTextResponse(prediction.outputs[0][0].label, headers=headers_of(prediction))
 
 
-def describe(manifest):
+def describe(served):
     text = {"text/plain": {"schema": {"type": "string"}}}
     operation = {"requestBody": {"content": text}, "responses": {"200": {"description": "the label", "content": text}}}
-    return {LABEL.format(model=manifest.name): operation}
+    return {LABEL.format(model=served.manifest.name): operation}
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def test_it_tries_again_after_the_time_that_the_service_asks_for(ask, url, scrip
 
 
 def test_retry_after_may_be_a_date(ask, url, script):
-    script.will_refuse(429, Retry_After=format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True))
+    script.will_refuse(429, Retry_After=format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True))
     script.will(200)
     ask(url)
     assert 0.9 < script.pauses_s[0] < 10
