@@ -1,5 +1,6 @@
 import asyncio
 import random
+import weakref
 
 import pytest
 
@@ -9,6 +10,10 @@ from app.serving.shares import Share
 
 # Cost in proportion to the padded cells, plus a fixed part that a batch shares.
 CELLS = LatencyCurve({(n, length): 0.004 + 0.0001 * n * length for n in (1, 2, 4, 8, 16) for length in (8, 64, 128)})
+
+
+class Group:
+    """Rows of one may share a batch."""
 
 
 @pytest.fixture
@@ -109,7 +114,16 @@ def test_discarded_rows_are_not_taken_and_leave_nothing_behind(loop):
     assert queue.discard(rows[2])
     assert queue.take(8, {}) == []
     assert queue.seconds == 0
-    assert queue._buckets == {} == queue._counts
+
+
+def test_groups_that_nobody_waits_in_are_forgotten(loop):
+    queue, seen = RowQueue(CELLS), weakref.WeakSet()
+    for turn in range(500):
+        group = Group()
+        seen.add(group)
+        queue.push(waiting(loop, 8, turn, group=group))
+        assert len(queue.take(8, {})) == 1
+    assert len(seen) < 50
 
 
 def test_every_row_is_taken_exactly_once_whatever_the_order(loop):
@@ -144,13 +158,15 @@ def test_batches_come_near_to_the_work_of_length_sorted_ones(loop):
 
 
 def test_what_was_discarded_is_dropped_though_its_turn_is_far_off(loop):
-    queue = RowQueue(CELLS)
+    queue, seen = RowQueue(CELLS), weakref.WeakSet()
     queue.push(waiting(loop, 8, 0))
     for turn in range(1, 1000):
         row = waiting(loop, 8, turn)
+        row.row = Group()  # something whose end can be seen
+        seen.add(row.row)
         queue.push(row)
         queue.discard(row)
-    assert len(queue._buckets[None][8]) < 50
+    assert len(seen) < 100
     assert len(queue.take(8, {})) == 1
 
 
