@@ -26,6 +26,10 @@ class Alarm:
         if when < self._fires_at or (self._loop is not asyncio.get_running_loop() and when < NEVER):
             self._fire_at(when)
 
+    def no_later_than(self, when: float) -> None:
+        """Ring at `when` unless it was set to earlier. Call it even if it was: the loop may be another."""
+        self.set(min(when, self.when))
+
     def set_in(self, seconds: float) -> None:
         self.set(asyncio.get_running_loop().time() + seconds)
 

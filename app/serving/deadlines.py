@@ -22,7 +22,7 @@ class Deadlines:
     def add(self, token: object, when: float, late: Callable[[], object]) -> None:
         """Call `late` when the event loop's clock reaches `when`, unless `token` is discarded before."""
         self._waiting[token] = when, late
-        self._alarm.set(min(when, self._alarm.when))  # also if that is no news: the loop may be another
+        self._alarm.no_later_than(when)
 
     def discard(self, token: object) -> None:
         self._waiting.pop(token, None)

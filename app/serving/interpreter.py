@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from time import perf_counter
 
-from app.serving.alarm import NEVER, Alarm
+from app.serving.alarm import Alarm
 
 USUAL_S = 0.005
 HURRIED_S = 0.0005
@@ -34,8 +34,7 @@ class Hurry:
 
     def begins(self, now: float) -> None:
         """Something was given to the pool; `now` is the event loop's."""
-        if self._alarm.when == NEVER:
-            self._alarm.set(now + BUSY_S)
+        self._alarm.no_later_than(now + BUSY_S)
 
     def close(self) -> None:
         self._alarm.close()

@@ -73,7 +73,7 @@ class Worker:
         """
         self._interrupt.set()
         if grace_s is not None and self._asked is not None:
-            self._patience.set(min(self._patience.when, self._loop.time() + grace_s))
+            self._patience.no_later_than(self._loop.time() + grace_s)
 
     def stop(self) -> None:
         """Let the thread end when it has finished what it does now, and make that soon."""

@@ -7,12 +7,13 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import FailFast, Field, model_validator
 
-from app.errors import InferenceFailed, InvalidInput
+from app.errors import InvalidInput
 from app.tasks.contract import Contract
 from app.tasks.schema import Schema
 from app.tasks.text import MAX_CHARACTERS, TextEncoder, TextKernel
+from app.tasks.vectors import finite, normalized
 from app.tasks.view import Prepared, View
-from app.tensors import Array, Tensors
+from app.tensors import Tensors
 
 MAX_SENTENCES = 4_000
 END = Literal["left", "right"]
@@ -114,7 +115,7 @@ class SentenceSimilarity(View[EmbeddingKernel]):
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: SentenceSimilarityParameters
     ) -> list[float]:
-        vectors = np.stack([_normalized(_embedding(answer)) for answer in answers])
+        vectors = np.stack([normalized(finite(answer["embedding"])) for answer in answers])
         cosines: list[float] = (vectors[1:] @ vectors[0]).clip(-1, 1).tolist()
         return cosines
 
@@ -150,13 +151,13 @@ class FeatureExtraction(View[EmbeddingKernel]):
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: FeatureExtractionParameters
     ) -> list[float]:
-        vector = _embedding(answers[0])
+        vector = finite(answers[0]["embedding"])
         if parameters.dimensions is not None:
             if parameters.dimensions > len(vector):
                 reason = f"the model's vectors have {len(vector)} numbers"
                 raise InvalidInput(reason).under("parameters", "dimensions")
             vector = vector[: parameters.dimensions]
-        numbers: list[float] = (_normalized(vector) if parameters.normalize else vector).tolist()
+        numbers: list[float] = (normalized(vector) if parameters.normalize else vector).tolist()
         return numbers
 
 
@@ -169,16 +170,3 @@ def _row(
         return encoder.encode(prompt + text, truncate=truncate, cut=cut)
     except InvalidInput as error:
         raise error.under(*loc) from None
-
-
-def _embedding(answer: Tensors) -> Array:
-    vector = answer["embedding"].astype(np.float32)
-    if not np.isfinite(vector).all():
-        raise InferenceFailed("the model gave a vector that holds no numbers")
-    return vector
-
-
-def _normalized(vector: Array) -> Array:
-    """Zero stays zero."""
-    length = np.linalg.norm(vector)
-    return np.asarray(vector / length if length else vector)

@@ -7,15 +7,14 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from app.errors import InvalidInput
 from app.tasks.contract import Contract
 from app.tasks.image_input import CAT, ImageInput, to_base64
-from app.tasks.images import needs_of, read_square
-from app.tasks.kernel import Kernel
+from app.tasks.image_view import ImageKernel, ImageView
+from app.tasks.images import read_square
 from app.tasks.labels import Label, best_labels, read_labels
 from app.tasks.occlusion import shown
 from app.tasks.schema import Schema
-from app.tasks.view import Needs, Prepared, View
+from app.tasks.view import Prepared
 from app.tensors import Tensors
 
 
@@ -33,7 +32,7 @@ class ImageClassificationParameters(Schema):
     top_k: Annotated[int, Field(ge=1, le=10_000, description="how many labels to return")] = 5
 
 
-class ImageClassificationKernel(Kernel):
+class ImageClassificationKernel(ImageKernel):
     Config = ImageClassificationConfig
 
     def __init__(self, config: ImageClassificationConfig, files: Mapping[str, Path]) -> None:
@@ -45,14 +44,11 @@ class ImageClassificationKernel(Kernel):
         """What the model sees of a file. Raises InvalidInput."""
         return {"image": read_square(picture, self.image_size, self.resize_margin)}
 
-    def probe(self, length: int) -> Tensors:
-        return self.row(CAT)
-
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
         return {"image": np.stack([shown(row) for row in rows])}
 
 
-class ImageClassification(View[ImageClassificationKernel]):
+class ImageClassification(ImageView[ImageClassificationKernel]):
     """Label what each picture shows; every label comes with its probability, best first."""
 
     contract = Contract(
@@ -65,19 +61,6 @@ class ImageClassification(View[ImageClassificationKernel]):
         example={"image": to_base64(CAT)},
         binary_field="image",
     )
-    has_needs = True
-
-    def needs(self, item: ImageInput) -> Needs:
-        try:
-            return needs_of(item.image)
-        except InvalidInput as error:
-            raise error.under("image") from None
-
-    def preprocess(self, item: ImageInput, parameters: ImageClassificationParameters) -> Prepared:
-        try:
-            return Prepared([self.kernel.row(item.image)])
-        except InvalidInput as error:
-            raise error.under("image") from None
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: ImageClassificationParameters

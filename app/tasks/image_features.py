@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, FiniteFloat, model_validator
 
-from app.errors import InferenceFailed, InvalidInput
 from app.tasks.contract import Contract
 from app.tasks.image_input import CAT, ImageInput, to_base64
-from app.tasks.images import needs_of, read_square
-from app.tasks.kernel import Kernel
+from app.tasks.image_view import ImageKernel, ImageView
+from app.tasks.images import read_square
 from app.tasks.schema import Schema
-from app.tasks.view import Needs, Prepared, View
+from app.tasks.vectors import finite, normalized
+from app.tasks.view import Prepared
 from app.tensors import Tensors
 
 PerColour = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
@@ -49,7 +49,7 @@ class ImageFeaturesParameters(Schema):
     normalize: Annotated[bool, Field(description="scale the vector to length one")] = False
 
 
-class ImageFeaturesKernel(Kernel):
+class ImageFeaturesKernel(ImageKernel):
     Config = ImageFeaturesConfig
 
     def __init__(self, config: ImageFeaturesConfig, files: Mapping[str, Path]) -> None:
@@ -68,11 +68,8 @@ class ImageFeaturesKernel(Kernel):
             row = np.ascontiguousarray(row.transpose(2, 0, 1))
         return {self.config.input: row}
 
-    def probe(self, length: int) -> Tensors:
-        return self.row(CAT)
 
-
-class ImageFeatureExtraction(View[ImageFeaturesKernel]):
+class ImageFeatureExtraction(ImageView[ImageFeaturesKernel]):
     """Turn each picture into a vector, for a model of your own behind it, or to find pictures that are alike."""
 
     contract = Contract(
@@ -85,26 +82,10 @@ class ImageFeatureExtraction(View[ImageFeaturesKernel]):
         example={"image": to_base64(CAT)},
         binary_field="image",
     )
-    has_needs = True
-
-    def needs(self, item: ImageInput) -> Needs:
-        try:
-            return needs_of(item.image)
-        except InvalidInput as error:
-            raise error.under("image") from None
-
-    def preprocess(self, item: ImageInput, parameters: ImageFeaturesParameters) -> Prepared:
-        try:
-            return Prepared([self.kernel.row(item.image)])
-        except InvalidInput as error:
-            raise error.under("image") from None
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: ImageFeaturesParameters
     ) -> list[float]:
-        vector = answers[0][self.kernel.config.output].ravel().astype(np.float32)
-        if not np.isfinite(vector).all():
-            raise InferenceFailed("the model gave a vector that holds no numbers")
-        length = np.linalg.norm(vector) if parameters.normalize else 0.0
-        numbers: list[float] = (vector / length if length else vector).tolist()
+        vector = finite(answers[0][self.kernel.config.output].ravel())
+        numbers: list[float] = (normalized(vector) if parameters.normalize else vector).tolist()
         return numbers

@@ -1,0 +1,39 @@
+"""What all views have in common that are asked with one picture, of which they make one row."""
+
+from abc import abstractmethod
+from typing import Any, TypeVar
+
+from app.errors import InvalidInput
+from app.tasks.image_input import CAT, ImageInput
+from app.tasks.images import needs_of
+from app.tasks.kernel import Kernel
+from app.tasks.view import Needs, Prepared, View
+from app.tensors import Tensors
+
+
+class ImageKernel(Kernel):
+    @abstractmethod
+    def row(self, picture: bytes) -> Tensors:
+        """What the model sees of a file. Raises InvalidInput."""
+
+    def probe(self, length: int) -> Tensors:
+        return self.row(CAT)
+
+
+AnyImageKernel = TypeVar("AnyImageKernel", bound=ImageKernel)
+
+
+class ImageView(View[AnyImageKernel]):
+    has_needs = True
+
+    def needs(self, item: ImageInput) -> Needs:
+        try:
+            return needs_of(item.image)
+        except InvalidInput as error:
+            raise error.under("image") from None
+
+    def preprocess(self, item: ImageInput, parameters: Any) -> Prepared:
+        try:
+            return Prepared([self.kernel.row(item.image)])
+        except InvalidInput as error:
+            raise error.under("image") from None
