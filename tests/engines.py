@@ -2,7 +2,7 @@
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +13,19 @@ from app.serving.raw import NAME as RAW
 from app.serving.raw import RawAnswer
 
 Thing = TypeVar("Thing")
+
+
+async def loaded(engine: Engine, asking: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """What is asked of an engine between its loading and its end."""
+    await engine.load()
+    try:
+        return await asking()
+    finally:
+        await engine.stop()
+
+
+def run(engine: Engine, asking: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    return asyncio.run(asyncio.wait_for(loaded(engine, asking), 30))
 
 
 def asking(engine: Engine, name: str, items: Sequence[Any], parameters: Any = None, **terms: Any) -> Ask:

@@ -2,13 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
 from io import BytesIO
 from typing import Any
 
 import pytest
 from conftest import publish_sentiment
-from engines import predict
+from engines import predict, run
 from graphs import publish_brightness
 from PIL import Image
 
@@ -35,17 +34,6 @@ def picture(width: int, height: int, colour: str = "red", format: str = "PNG") -
     file = BytesIO()
     Image.new("RGB", (width, height), colour).save(file, format)
     return ImageInput(image=file.getvalue())
-
-
-def run(engine: LocalEngine, asking: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    async def main() -> Any:
-        await engine.load()
-        try:
-            return await asking()
-        finally:
-            await engine.stop()
-
-    return asyncio.run(asyncio.wait_for(main(), 30))
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """A version that is live: each of its views is answered, what it does is counted, and it can be drained."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 import numpy as np
 import pytest
-from engines import asking, infer, predict, tensors_of
+from engines import asking, infer, predict, run, tensors_of
 from graphs import publish_recommender
 
 from app.errors import InvalidInput
@@ -24,17 +22,6 @@ TITLES = ["Alien (1979)", "Aliens (1986)", "Brazil (1985)"]
 def engine(tmp_path) -> LocalEngine:
     publish_recommender(tmp_path / "models", tmp_path, TITLES)
     return LocalEngine(ModelRepository(tmp_path / "models"), Telemetry(), options=RuntimeOptions(device="cpu"))
-
-
-def run(engine: LocalEngine, asking: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    async def main() -> Any:
-        await engine.load()
-        try:
-            return await asking()
-        finally:
-            await engine.stop()
-
-    return asyncio.run(asyncio.wait_for(main(), 30))
 
 
 def statistics(engine: LocalEngine) -> Statistics:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import publish_sentiment
-from engines import FarEngine, predict
+from engines import FarEngine, loaded, predict
 from graphs import publish_brightness, publish_features, publish_head
 from PIL import Image
 
@@ -59,11 +59,7 @@ def root(tmp_path: Path) -> Path:
 def with_engine(root: Path, test: Callable[[LocalEngine], Coroutine[Any, Any, Any]], **options: Any) -> Any:
     async def main() -> Any:
         engine = LocalEngine(ModelRepository(root), Telemetry(), options=RuntimeOptions(threads=1), **options)
-        await engine.load()
-        try:
-            return await test(engine)
-        finally:
-            await engine.stop()
+        return await loaded(engine, lambda: test(engine))
 
     return asyncio.run(asyncio.wait_for(main(), 60))
 
