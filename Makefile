@@ -28,15 +28,15 @@ help:
 	@touch $@
 
 .venv/runtime: .venv/python pyproject.toml
-	$(INSTALL) -e '.[cpu]'
+	$(INSTALL) -e '.[cpu,generation]'
 	@touch $@
 
 .venv/serve: .venv/python pyproject.toml
-	$(INSTALL) -e '.[cpu,train]'
+	$(INSTALL) -e '.[cpu,generation,train]'
 	@touch $@
 
 .venv/dev: .venv/serve pyproject.toml
-	$(INSTALL) -e '.[cpu,train,dev]'
+	$(INSTALL) -e '.[cpu,generation,train,dev]'
 	@touch $@
 
 install: .venv/dev

@@ -1,0 +1,1 @@
+"""Text that is written token by token: prompts, choices, templates. Knows neither graphs nor who asks."""
