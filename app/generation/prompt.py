@@ -41,7 +41,7 @@ class Sampling:
     top_k: int = 0
     """Of the likeliest tokens, how many may be drawn; 0 for all."""
     top_p: float = 1.0
-    """Of the likeliest, those may be drawn that reach this share of the probability together (Holtzman et al., 2020)."""
+    """The likeliest may be drawn that together reach this share of the probability (Holtzman et al., 2020)."""
     min_p: float = 0.0
     """Tokens may be drawn whose probability is at least this share of the likeliest one's (Nguyen et al., 2024)."""
     repetition_penalty: float = 1.0
@@ -84,8 +84,8 @@ class Token(NamedTuple):
 class Progress(NamedTuple):
     """Tokens of one answer that are new, in order.
 
-    `cached_tokens` of its prompt were known from an earlier one. `queue_s` is what it waited before its prompt was read,
-    `first_s` what passed until its first token: both seconds since it was submitted.
+    `cached_tokens` of its prompt were known from an earlier one. `queue_s` is what it waited until its prompt began to
+    be read, `first_s` what passed until its first token: both seconds since it was submitted.
     """
 
     tokens: tuple[Token, ...]
