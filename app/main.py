@@ -15,7 +15,7 @@ from typing import NoReturn
 import uvicorn
 
 from app.api.app import create_app
-from app.api.http.bounds import Bounds
+from app.api.http.bounds import ConnectionLimits
 from app.api.http.connections import Connections
 from app.api.http.limits import Limits
 from app.api.http.middleware import RequestContext
@@ -121,7 +121,7 @@ class Server(uvicorn.Server):
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=[*settings.trusted_proxies],
                 server_header=False,
-                http=bounded(Bounds(Connections(settings.num_connections), settings.max_header_bytes)),
+                http=bounded(ConnectionLimits(Connections(settings.num_connections), settings.max_header_bytes)),
                 ws="none",  # no route speaks it, and what asks for it is answered as HTTP
             )
         )

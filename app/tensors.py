@@ -47,9 +47,10 @@ NUMPY_TYPES: dict[str, np.dtype[np.generic]] = {
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a session runs, and why there: `device` is "cpu" or "cuda"."""
+    """Where a graph runs, and why there."""
 
     device: str
+    """"cpu" or "cuda"."""
     reason: str
 
 

@@ -9,7 +9,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.names import no_such_model
 from app.serving.plan import Plan, hardware_of, read_plan, write_plan
-from app.serving.tune import Trial, tune
+from app.serving.tune import TuningTrial, tune
 
 HEADER = f"{'variant':<12} {'at a time':>9} {'cores each':>10} {'rows/s':>9} {'one row alone':>14}"
 
@@ -59,7 +59,7 @@ def _tune_model(
         print(f"  doubtful: {doubt}", flush=True)
 
 
-def _row(trial: Trial, default: str) -> str:
+def _row(trial: TuningTrial, default: str) -> str:
     return (
         f"{trial.variant or default:<12} {trial.num_lanes:>9} {trial.threads:>10} {trial.rows_per_s:>9.1f} "
         f"{1000 * trial.alone_s:>11.2f} ms"

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from waiting import eventually
 
-from app.api.http.bounds import Bounds
+from app.api.http.bounds import ConnectionLimits
 from app.api.http.connections import Connections
 from app.api.http.protocol import bounded
 
@@ -26,7 +26,7 @@ class Answer:
 @contextmanager
 def listening(app: ASGIApp, most_connections: int = 100, **bounds: float) -> Iterator[int]:
     """Serve `app` as `python -m app serve` does, but for the bounds. Gives the port."""
-    protocol = bounded(Bounds(Connections(most_connections), **bounds))
+    protocol = bounded(ConnectionLimits(Connections(most_connections), **bounds))
     config = uvicorn.Config(
         app, port=0, http=protocol, ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )

@@ -1,7 +1,8 @@
-"""Pages that explain the code name only what is there."""
+"""Pages that explain the code name only what is there, and a name of a class says which one."""
 
 import ast
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = ("docs/architecture.md", "docs/vocabulary.md")
 SOURCES = ("app", "training")
+
+SAME_NAME = {"Asked": "what a dialect reads from a body; each has its own, and none knows another's"}
+"""Names that several classes have, and why one word serves them all."""
 
 
 @cache
@@ -92,3 +96,10 @@ def test_what_is_not_there_is_found_out():
     assert not is_there("Kernel.fly")
     assert not is_there("Predictor")
     assert not is_there("predict_everything()")
+
+
+def test_no_two_classes_share_a_name_without_a_reason():
+    classes = [node.name for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    public = [name for name in classes if not name.startswith("_")]
+    assert public
+    assert {name for name, count in Counter(public).items() if count > 1} == set(SAME_NAME)

@@ -10,10 +10,10 @@ from shlex import quote
 from app.adding.examples import golden_example, read_example, write_example
 from app.adding.files import copied, files_of
 from app.adding.finding import Finding, find
-from app.adding.form import Form
 from app.adding.graph import FORMATS, ON_CPU, Graph
 from app.adding.labels import class_names, read_labels
 from app.adding.photos import as_photos
+from app.adding.served_as import ServedAs
 from app.adding.sizes import Sizes
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.manifest import Batching, Manifest, Provenance, is_model_name
@@ -113,7 +113,7 @@ def _publish(files: dict[str, Path], file: str, name: str, models: Path, wishes:
     return Added(manifest, finding.unbatched)
 
 
-def _as_tensors(graph: Graph, config: RawTensorsConfig, finding: Finding, files: dict[str, Path]) -> Form:
+def _as_tensors(graph: Graph, config: RawTensorsConfig, finding: Finding, files: dict[str, Path]) -> ServedAs:
     view = RawTensors(TensorsKernel(config, files))
     golden, limits = golden_example(view, graph.session, finding.row, finding.fault)
-    return Form(RawTensors.contract.name, config, golden, limits, "tensors in, tensors out")
+    return ServedAs(RawTensors.contract.name, config, golden, limits, "tensors in, tensors out")

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.adding.form import Form
 from app.adding.graph import Graph
+from app.adding.served_as import ServedAs
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.manifest import Golden
 from app.tasks.image_features import ImageFeatureExtraction, ImageFeaturesConfig, ImageFeaturesKernel
@@ -23,10 +23,12 @@ USUAL_SIZE = 224  # where the graph takes any
 ROUNDING = 1e-3  # of the largest number: what processors may differ by, in a deep network
 
 
-def as_photos(graph: Graph, found: RawTensorsConfig, scale: str) -> Form:
+def as_photos(graph: Graph, found: RawTensorsConfig, scale: str) -> ServedAs:
     """Raises InvalidInput if the graph of these tensors cannot be given photos, InvalidArtifact if it answers none."""
     config = _config(found, scale)
-    return Form(ImageFeatureExtraction.contract.name, config, (_golden(config, graph),), (), "photos in, vectors out")
+    return ServedAs(
+        ImageFeatureExtraction.contract.name, config, (_golden(config, graph),), (), "photos in, vectors out"
+    )
 
 
 def _config(found: RawTensorsConfig, scale: str) -> ImageFeaturesConfig:

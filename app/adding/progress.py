@@ -19,16 +19,16 @@ class Progress:
     def of(self, inputs: Tensors) -> int:
         """Return how many operators can be run before one fails."""
         program, values = self._graph.program, dict[str, Value](inputs)
-        for i, step in enumerate(program.steps):
-            reads = {name: values[name] for name in step.reads if name in values}
+        for i, operator in enumerate(program.operators):
+            reads = {name: values[name] for name in operator.reads if name in values}
             key = (i, *(getattr(value, "shape", None) for value in reads.values()))
             try:
                 if key not in self._prepared:
-                    fixed = {name: program.constant(name) for name in step.reads if name not in reads}
-                    self._prepared[key] = program.prepare([step], fixed, reads, step.writes)
+                    fixed = {name: program.constant(name) for name in operator.reads if name not in reads}
+                    self._prepared[key] = program.prepare([operator], fixed, reads, operator.writes)
                 values.update(self._prepared[key](reads))
             except MemoryError:
                 raise
             except Exception:
                 return i
-        return len(program.steps)
+        return len(program.operators)

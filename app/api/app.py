@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from app.api import errors, health, openapi
 from app.api.given import Given
 from app.api.hf import routes as hf
-from app.api.http.access import Access, Open
+from app.api.http.access import Access, OpenPaths
 from app.api.http.answered import Report, WriteLine
 from app.api.http.aside import Aside
 from app.api.http.cross_site import OwnPagesOnly
@@ -83,7 +83,7 @@ def create_app(
     openapi.install(app, engine, sections, asks_for_keys=keys is not None)
     inside: ASGIApp = HeadToo(Direct(app, [route for route in routes if isinstance(route, DirectRoute)]))
     if keys is not None:
-        is_open = Open([*(route.path for route in routes if route.is_open), *pages.OPEN_BESIDE])
+        is_open = OpenPaths([*(route.path for route in routes if route.is_open), *pages.OPEN_BESIDE])
         inside = Access(inside, keys, telemetry, is_open)
     else:
         inside = OwnPagesOnly(inside, cors_origins)

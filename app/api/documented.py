@@ -18,7 +18,7 @@ DEADLINE = {
 }
 
 
-class Schema(NamedTuple):
+class BodySchema(NamedTuple):
     """Stands in an operation for the schema of a body: openapi.py puts a reference to it there."""
 
     model: type[BaseModel]

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from app.api.documented import Schema
+from app.api.documented import BodySchema
 from app.api.errors import ErrorEnvelope
 from app.api.http.access import SCHEMES
 from app.api.http.routes import DirectRoute, Operation, Route, Section
@@ -27,7 +27,7 @@ FAILURES = {
     503: "the model is not ready, or the service is stopping",
     504: "the deadline passed",
 }
-ENVELOPE = Schema(ErrorEnvelope, "serialization")
+ENVELOPE = BodySchema(ErrorEnvelope, "serialization")
 UNUSED = ("HTTPValidationError", "ValidationError")  # a body that FastAPI lists, and we never send
 
 
@@ -90,7 +90,7 @@ def _add_failures(operation: Operation, route: Route, asks_for_keys: bool) -> No
 
 
 def _refer(found: dict[str, Any]) -> None:
-    """Put references in place of each Schema in a document, and what they lead to among its components."""
+    """Put references in place of each BodySchema in a document, and what they lead to among its components."""
     places = list(_places_of_schemas(found["paths"]))
     schemas = list(dict.fromkeys([ENVELOPE, *(place["schema"] for place in places)]))
     references, definitions = models_json_schema(schemas, ref_template="#/components/schemas/{model}")
@@ -103,9 +103,9 @@ def _refer(found: dict[str, Any]) -> None:
 
 
 def _places_of_schemas(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object inside a document whose `schema` is a Schema."""
+    """Every object inside a document whose `schema` is a BodySchema."""
     if isinstance(value, dict):
-        if isinstance(value.get("schema"), Schema):
+        if isinstance(value.get("schema"), BodySchema):
             yield value
         for one in value.values():
             yield from _places_of_schemas(one)

@@ -15,10 +15,10 @@ import numpy as np
 
 from app.independence.layout import Layout
 from app.independence.trial import COUNT, FEWER, Trial
-from app.runtimes.program import Program, Step, Value
+from app.runtimes.program import Operator, Program, Value
 from app.tensors import Array, Tensors
 
-MOST_STEPS = 40  # that are looked at as one
+MOST_OPERATORS = 40  # that are looked at as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Fixed:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowTensor:
     """A tensor in which every number belongs to one row."""
 
     value: Array
@@ -38,10 +38,10 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """What cannot be judged by itself: whatever reads it is judged together with the `steps` that make it."""
+class Deferred:
+    """What cannot be judged by itself: whatever reads it is judged together with the `operators` that make it."""
 
-    steps: tuple[Step, ...]
+    operators: tuple[Operator, ...]
     why: str
 
 
@@ -52,7 +52,7 @@ class Joined:
     why: str
 
 
-State = Fixed | Rows | Open | Joined
+State = Fixed | RowTensor | Deferred | Joined
 
 
 class Late(Exception):
@@ -66,18 +66,20 @@ def fault_of_operators(program: Program, batch: Tensors, end: float = inf) -> st
     `end` of the monotonic clock.
     """
     states: dict[str, State] = {name: _given(batch[name]) for name in program.inputs}
-    places: dict[Step, int] = {}
-    waiting = deque(program.steps)
+    places: dict[Operator, int] = {}
+    waiting = deque(program.operators)
     while waiting:
         if monotonic() > end:
             raise Late
-        step = waiting.popleft()
-        if inside := _inside(program, states, step):
+        operator = waiting.popleft()
+        if inside := _inside(program, states, operator):
             waiting.extendleft(reversed(inside))
             continue
-        places[step] = len(places)
-        earlier = {one for name in step.reads if isinstance(state := states.get(name), Open) for one in state.steps}
-        states.update(_judged(program, states, (*sorted(earlier, key=places.__getitem__), step)))
+        places[operator] = len(places)
+        earlier = {
+            one for name in operator.reads if isinstance(state := states.get(name), Deferred) for one in state.operators
+        }
+        states.update(_judged(program, states, (*sorted(earlier, key=places.__getitem__), operator)))
     for name in program.outputs:
         if fault := _fault_of_output(name, states[name] if name in states else _constant(program, name)):
             return fault
@@ -86,88 +88,88 @@ def fault_of_operators(program: Program, batch: Tensors, end: float = inf) -> st
 
 def _given(array: Array) -> State:
     if array.shape[:1] == (COUNT,):
-        return Rows(np.ascontiguousarray(array), Layout(0))
+        return RowTensor(np.ascontiguousarray(array), Layout(0))
     return Fixed(array, array)  # the same for all rows
 
 
-def _inside(program: Program, states: Mapping[str, State], step: Step) -> Sequence[Step] | None:
+def _inside(program: Program, states: Mapping[str, State], operator: Operator) -> Sequence[Operator] | None:
     """The operators inside one that conceals them, if what it reads is known."""
-    if not step.conceals:
+    if not operator.conceals:
         return None
     values = {}
-    for name in step.reads:
+    for name in operator.reads:
         match states[name] if name in states else _constant(program, name):
             case Fixed(value, fewer):
                 values[name] = value, fewer
-            case Rows(array, layout):
+            case RowTensor(array, layout):
                 values[name] = array, layout.chosen(array, COUNT, FEWER)
             case _:
                 return None
-    return program.inside(step, values)
+    return program.inside(operator, values)
 
 
 def _fault_of_output(name: str, state: State) -> str | None:
     match state:
-        case Joined(why) | Open(_, why):
+        case Joined(why) | Deferred(_, why):
             return why
-        case Rows(value, layout) if layout != Layout(0) or len(value) != COUNT:
+        case RowTensor(value, layout) if layout != Layout(0) or len(value) != COUNT:
             return f"the first dimension of output {name} does not count rows"
         case Fixed(value, _) if np.shape(value)[:1] != (COUNT,):
             return f"output {name} has no row of its own for each row"
     return None
 
 
-def _judged(program: Program, states: Mapping[str, State], steps: Sequence[Step]) -> dict[str, State]:
-    """The states of what the last of `steps` writes; the others make what only it can read."""
-    last = steps[-1]
-    written = {name for one in steps for name in one.writes}
-    reads = {name: None for one in steps for name in one.reads if name not in written}
+def _judged(program: Program, states: Mapping[str, State], operators: Sequence[Operator]) -> dict[str, State]:
+    """The states of what the last of `operators` writes; the others make what only it can read."""
+    last = operators[-1]
+    written = {name for one in operators for name in one.writes}
+    reads = {name: None for one in operators for name in one.reads if name not in written}
     known = {name: states[name] if name in states else _constant(program, name) for name in reads}
     joined = next((state for state in known.values() if isinstance(state, Joined)), None)
-    rows = {name: state for name, state in known.items() if isinstance(state, Rows)}
-    reads_rows = any(name not in one.shapes for one in steps for name in one.reads if name in rows)
-    concealing = next((one for one in steps if one.conceals), None)
+    rows = {name: state for name, state in known.items() if isinstance(state, RowTensor)}
+    reads_rows = any(name not in one.shapes for one in operators for name in one.reads if name in rows)
+    concealing = next((one for one in operators if one.conceals), None)
     if joined is None and reads_rows and concealing:
-        joined = Joined(f"{concealing.operator} {concealing.conceals}")
-    if joined is None and len(steps) > MOST_STEPS:
-        joined = Joined(f"the operators before {last.operator} cannot be looked at one by one")
+        joined = Joined(f"{concealing.kind} {concealing.conceals}")
+    if joined is None and len(operators) > MOST_OPERATORS:
+        joined = Joined(f"the operators before {last.kind} cannot be looked at one by one")
     if joined is not None:
         return dict.fromkeys(last.writes, joined)
     fixed = {name: (state.value, state.fewer) for name, state in known.items() if isinstance(state, Fixed)}
     try:
-        trial = Trial(program, steps, fixed, {name: (state.value, state.layout) for name, state in rows.items()})
+        trial = Trial(program, operators, fixed, {name: (state.value, state.layout) for name, state in rows.items()})
         if not reads_rows:
-            return {name: _fixed(program, steps, *pair) for name, pair in trial.values().items()}
+            return {name: _fixed(program, operators, *pair) for name, pair in trial.values().items()}
         trial.exchange()
         if last.shapes.issuperset(last.reads) and not any(map(trial.changes, last.writes)):
-            return {name: _fixed(program, steps, *pair) for name, pair in trial.values().items()}
+            return {name: _fixed(program, operators, *pair) for name, pair in trial.values().items()}
     except MemoryError:
         raise
     except Exception as error:
-        return dict.fromkeys(last.writes, Open(tuple(steps), f"{last.operator} cannot be run by itself: {error}"))
-    return {name: _of_rows(steps, trial, name) for name in last.writes}
+        return dict.fromkeys(last.writes, Deferred(tuple(operators), f"{last.kind} cannot be run by itself: {error}"))
+    return {name: _of_rows(operators, trial, name) for name in last.writes}
 
 
-def _fixed(program: Program, steps: Sequence[Step], value: Value, fewer: Value) -> State:
+def _fixed(program: Program, operators: Sequence[Operator], value: Value, fewer: Value) -> State:
     if program.is_known(value):
         return Fixed(value, fewer)
-    return Open(tuple(steps), f"{steps[-1].operator} gives what is no tensor")
+    return Deferred(tuple(operators), f"{operators[-1].kind} gives what is no tensor")
 
 
-def _of_rows(steps: Sequence[Step], trial: Trial, name: str) -> State:
-    operator, value = steps[-1].operator, trial.value(name)
+def _of_rows(operators: Sequence[Operator], trial: Trial, name: str) -> State:
+    kind, value = operators[-1].kind, trial.value(name)
     if not isinstance(value, np.ndarray):
-        return Open(tuple(steps), f"{operator} gives what is no tensor")
+        return Deferred(tuple(operators), f"{kind} gives what is no tensor")
     if fault := trial.fault(name):
-        return Joined(f"{operator} {fault}, in its output {name}")
+        return Joined(f"{kind} {fault}, in its output {name}")
     layout = trial.layout(name)
     if layout is None:
-        return Joined(f"{operator} mixes rows, in its output {name}")
+        return Joined(f"{kind} mixes rows, in its output {name}")
     if not trial.is_placeless(name, layout):
-        return Open(
-            tuple(steps), f"{operator} answers a row by its place or by the number of rows, in its output {name}"
+        return Deferred(
+            tuple(operators), f"{kind} answers a row by its place or by the number of rows, in its output {name}"
         )
-    return Rows(value, layout)
+    return RowTensor(value, layout)
 
 
 def _constant(program: Program, name: str) -> Fixed:

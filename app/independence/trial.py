@@ -7,7 +7,7 @@ import numpy as np
 from app.independence.layout import Layout, layouts
 from app.independence.rows import exchanges
 from app.independence.together import alike
-from app.runtimes.program import Program, Step, Value
+from app.runtimes.program import Operator, Program, Value
 from app.tensors import Array
 
 COUNT = 3
@@ -20,18 +20,20 @@ class Trial:
     def __init__(
         self,
         program: Program,
-        steps: Sequence[Step],
+        operators: Sequence[Operator],
         fixed: Mapping[str, tuple[Value, Value]],
         rows: Mapping[str, tuple[Array, Layout]],
     ) -> None:
         self._rows = rows
-        self._names = steps[-1].writes
+        self._names = operators[-1].writes
         self._known = [value for value, _ in fixed.values() if isinstance(value, np.ndarray)]
-        texts = [text for step in steps for text in step.texts]
+        texts = [text for operator in operators for text in operator.texts]
         self._known.append(np.array([*texts, *(f"a{text}b{text}" for text in texts)], np.object_))
         batch, fewer = {name: value for name, (value, _) in rows.items()}, self._fewer(rows)
-        self._run = program.prepare(steps, {name: one for name, (one, _) in fixed.items()}, batch, self._names)
-        self._run_fewer = program.prepare(steps, {name: one for name, (_, one) in fixed.items()}, fewer, self._names)
+        self._run = program.prepare(operators, {name: one for name, (one, _) in fixed.items()}, batch, self._names)
+        self._run_fewer = program.prepare(
+            operators, {name: one for name, (_, one) in fixed.items()}, fewer, self._names
+        )
         self._given, self._given_fewer = self._run(batch), self._run_fewer(fewer)
         self._pairs = [(self._given, self._given_fewer)]
         self._faults: dict[str, str] = {}

@@ -16,7 +16,7 @@ ACCESS = "app.access"
 MOST_CHARACTERS = 16_000  # of one line: the lines that wait for a slow reader are held in memory
 
 
-class Access(NamedTuple):
+class AccessRecord(NamedTuple):
     """One request that was answered. `route` is its pattern, and nothing in here is what a caller invented."""
 
     at: float
@@ -37,12 +37,12 @@ class Access(NamedTuple):
     """The name of the caller's key, empty without one."""
 
 
-class Form(Protocol):
+class LineFormatter(Protocol):
     """How lines are written; each ends with a line feed."""
 
     def format(self, record: LogRecord) -> str: ...
 
-    def access(self, one: Access) -> str: ...
+    def access(self, one: AccessRecord) -> str: ...
 
 
 class TextLines(logging.Formatter):
@@ -53,7 +53,7 @@ class TextLines(logging.Formatter):
         lines = [head[:MOST_CHARACTERS], *(f"    {printable(line)}" for line in _trace(record).splitlines())]
         return "\n".join(lines) + "\n"
 
-    def access(self, one: Access) -> str:
+    def access(self, one: AccessRecord) -> str:
         named = f" model={one.model}" if one.model else ""
         if one.version:
             named += f" version={one.version}"
@@ -79,7 +79,7 @@ class JsonLines(logging.Formatter):
             line["trace"] = trace
         return _dumps({name: without_surrogates(value) for name, value in line.items()})
 
-    def access(self, one: Access) -> str:
+    def access(self, one: AccessRecord) -> str:
         # Not by way of a dictionary, which takes twice as long; an id has no character that JSON escapes.
         return (
             f'{{"time": "{_utc(one.at)}", "level": "INFO", "logger": "{ACCESS}", "request_id": "{one.request_id}", '

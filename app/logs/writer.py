@@ -9,7 +9,7 @@ from collections import deque
 from time import sleep
 from typing import Any
 
-from app.logs.lines import FORMS, Access, Form, LogFormat
+from app.logs.lines import FORMS, AccessRecord, LineFormatter, LogFormat
 
 STDERR = 2
 MOST_LINES = 4096  # that wait to be written; more are dropped, and counted
@@ -27,12 +27,12 @@ class LogWriter(logging.Handler):
     `dropped` counts the lines that were never written, since whatever reads the descriptor was too slow or is gone.
     """
 
-    def __init__(self, form: Form, descriptor: int = STDERR) -> None:
+    def __init__(self, form: LineFormatter, descriptor: int = STDERR) -> None:
         super().__init__()
         self.dropped = 0
         self._form = form
         self._descriptor = descriptor
-        self._waiting: deque[str | Access] = deque()
+        self._waiting: deque[str | AccessRecord] = deque()
         self._has_lines = threading.Event()
         self._hurries = threading.Event()
         self._ends = False
@@ -44,7 +44,7 @@ class LogWriter(logging.Handler):
         self._put(self._form.format(record))
         self._hurries.set()
 
-    def access(self, one: Access) -> None:
+    def access(self, one: AccessRecord) -> None:
         """Tell of a request. It becomes a line on the thread, since this is called for each."""
         self._put(one)
 
@@ -56,7 +56,7 @@ class LogWriter(logging.Handler):
         self._thread.join(LAST_WORDS_S)
         super().close()
 
-    def _put(self, line: str | Access) -> None:
+    def _put(self, line: str | AccessRecord) -> None:
         if len(self._waiting) >= MOST_LINES:
             self._drop(1)
             return

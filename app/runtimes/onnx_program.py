@@ -29,7 +29,7 @@ from app.runtimes.onnx_file import (
     node_of,
 )
 from app.runtimes.onnx_subgraphs import scan_rounds, taken_branch
-from app.runtimes.program import Step, Value
+from app.runtimes.program import Operator, Value
 from app.runtimes.protobuf import Message, field
 from app.tensors import Array
 
@@ -65,7 +65,7 @@ class OnnxProgram:
         self._add_weights(file.graph)
         self.inputs = [name for one in file.graph.messages(INPUTS) if (name := one.text(1)) not in self._weights]
         self.outputs = [one.text(1) for one in file.graph.messages(OUTPUTS)]
-        self.steps = [_step(node) for node in file.nodes()]
+        self.operators = [_operator(node) for node in file.nodes()]
         self.sizes = file.sizes()
 
     def _add_weights(self, graph: Message) -> None:
@@ -84,14 +84,14 @@ class OnnxProgram:
         except Exception:  # of a type that numpy lacks
             return weight
 
-    def inside(self, step: Step, values: Mapping[str, tuple[Value, Value]]) -> Sequence[Step] | None:
-        if step.operator == "If":
-            value, fewer = values[step.node.texts(NODE_INPUTS)[0]]
+    def inside(self, operator: Operator, values: Mapping[str, tuple[Value, Value]]) -> Sequence[Operator] | None:
+        if operator.kind == "If":
+            value, fewer = values[operator.node.texts(NODE_INPUTS)[0]]
             if not np.array_equal(value, fewer):
                 return None
-            graph, nodes = taken_branch(step.node, value)
-        elif step.operator == "Scan" and self._opset >= SCAN_OPSET:
-            rounds = scan_rounds(step.node, values)
+            graph, nodes = taken_branch(operator.node, value)
+        elif operator.kind == "Scan" and self._opset >= SCAN_OPSET:
+            rounds = scan_rounds(operator.node, values)
             if rounds is None:
                 return None
             graph, (nodes, numbers) = rounds
@@ -100,19 +100,23 @@ class OnnxProgram:
         else:
             return None
         self._add_weights(graph)
-        return [_step(node_of(one)) for one in nodes]
+        return [_operator(node_of(one)) for one in nodes]
 
     def is_known(self, value: Value) -> bool:
         return isinstance(value, bytes) or (isinstance(value, np.ndarray) and value.dtype.name in ELEMENTS)
 
     def prepare(
-        self, steps: Sequence[Step], fixed: Mapping[str, Value], free: Mapping[str, Value], wanted: Sequence[str]
+        self,
+        operators: Sequence[Operator],
+        fixed: Mapping[str, Value],
+        free: Mapping[str, Value],
+        wanted: Sequence[str],
     ) -> Callable[[Mapping[str, Value]], dict[str, Value]]:
         weights = [
             value if isinstance(value, bytes) else field(WEIGHTS, _tensor(name, value)) for name, value in fixed.items()
         ]
         inputs = [_described(name, value) for name, value in free.items()]
-        run = open_part(self._model([step.node for step in steps], weights, inputs, wanted), self._folder)
+        run = open_part(self._model([operator.node for operator in operators], weights, inputs, wanted), self._folder)
         return lambda values: dict(zip(wanted, run(wanted, {name: values[name] for name in free}), strict=True))
 
     def _model(
@@ -124,8 +128,8 @@ class OnnxProgram:
         return field(IR_VERSION, self._ir_version) + self._opsets + field(GRAPH, b"".join(graph))
 
 
-def _step(node: Node) -> Step:
-    return Step(
+def _operator(node: Node) -> Operator:
+    return Operator(
         node.operator,
         node.reads,
         node.writes,

@@ -9,14 +9,14 @@ Value = Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class Operator:
     """One operator. `node` is the runtime's own. Of what is in `shapes` it reads no numbers, only types and shapes.
 
     `texts` are those that it was made with, which it may look for. `conceals` says in words what it does that no trial
     shows, as running other operators inside.
     """
 
-    operator: str
+    kind: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     node: Any
@@ -26,7 +26,7 @@ class Step:
 
 
 class Program(Protocol):
-    """The operators in the order in which they run. What no step writes and is no input is a constant."""
+    """The operators in the order in which they run. A constant is what no operator writes and is no input."""
 
     @property
     def inputs(self) -> Sequence[str]: ...
@@ -35,7 +35,7 @@ class Program(Protocol):
     def outputs(self) -> Sequence[str]: ...
 
     @property
-    def steps(self) -> Sequence[Step]: ...
+    def operators(self) -> Sequence[Operator]: ...
 
     @property
     def sizes(self) -> Collection[int]:
@@ -46,7 +46,7 @@ class Program(Protocol):
         """Return a weight: an array if it is small enough to be looked at."""
         ...
 
-    def inside(self, step: Step, values: Mapping[str, tuple[Value, Value]]) -> "Sequence[Step] | None":
+    def inside(self, operator: Operator, values: Mapping[str, tuple[Value, Value]]) -> "Sequence[Operator] | None":
         """Return the operators that run inside one that conceals them; None if they are not always the same.
 
         `values` are what it reads, in a batch and in a smaller one.
@@ -58,10 +58,14 @@ class Program(Protocol):
         ...
 
     def prepare(
-        self, steps: Sequence[Step], fixed: Mapping[str, Value], free: Mapping[str, Value], wanted: Sequence[str]
+        self,
+        operators: Sequence[Operator],
+        fixed: Mapping[str, Value],
+        free: Mapping[str, Value],
+        wanted: Sequence[str],
     ) -> Callable[[Mapping[str, Value]], dict[str, Value]]:
-        """Return a function that runs `steps` on values with the types and shapes of `free`, and gives the `wanted`.
+        """Return a function that runs `operators` on values typed and shaped like `free`, and gives the `wanted`.
 
-        `fixed` and `free` are all that the steps read from outside. Raises what the runtime raises, then or now.
+        `fixed` and `free` are all that the operators read from outside. Raises what the runtime raises, then or now.
         """
         ...

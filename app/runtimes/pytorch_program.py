@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.runtimes.memory import memory_errors
-from app.runtimes.program import Step, Value
+from app.runtimes.program import Operator, Value
 from app.runtimes.pytorch import as_array, open_program
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class PytorchProgram:
             node.name: getattr(program.graph_module, node.target) for node in program.graph.find_nodes(op="get_attr")
         }
         self.sizes = {size for one in state.values() for size in getattr(one, "shape", ())}
-        self.steps = [_step(node) for node in program.graph.nodes if node.op == "call_function"]
+        self.operators = [_operator(node) for node in program.graph.nodes if node.op == "call_function"]
 
     def constant(self, name: str) -> Value:
         value = self._constants[name]
@@ -59,20 +59,26 @@ class PytorchProgram:
     def is_known(self, value: Value) -> bool:
         return True
 
-    def inside(self, step: Step, values: Mapping[str, tuple[Value, Value]]) -> list[Step] | None:
+    def inside(self, operator: Operator, values: Mapping[str, tuple[Value, Value]]) -> list[Operator] | None:
         return None
 
     def prepare(
-        self, steps: Sequence[Step], fixed: Mapping[str, Value], free: Mapping[str, Value], wanted: Sequence[str]
+        self,
+        operators: Sequence[Operator],
+        fixed: Mapping[str, Value],
+        free: Mapping[str, Value],
+        wanted: Sequence[str],
     ) -> Callable[[Mapping[str, Value]], dict[str, Value]]:
         torch = self._torch
 
         def run(values: Mapping[str, Value]) -> dict[str, Value]:
             known = {name: self._tensor(name, value) for name, value in {**fixed, **values}.items()}
             with memory_errors(), torch.inference_mode():
-                for step in steps:
-                    args, kwargs = torch.fx.map_arg((step.node.args, step.node.kwargs), lambda one: known[one.name])
-                    known[step.node.name] = step.node.target(*args, **kwargs)
+                for operator in operators:
+                    args, kwargs = torch.fx.map_arg(
+                        (operator.node.args, operator.node.kwargs), lambda one: known[one.name]
+                    )
+                    known[operator.node.name] = operator.node.target(*args, **kwargs)
             return {name: self._value(known[name]) for name in wanted}
 
         return run
@@ -88,15 +94,15 @@ class PytorchProgram:
         return as_array(self._torch, value) if isinstance(value, self._torch.Tensor) else value
 
 
-def _step(node: "torch.fx.Node") -> Step:
+def _operator(node: "torch.fx.Node") -> Operator:
     reads = tuple(one.name for one in node.all_input_nodes)
-    operator = str(getattr(node.target, "_opname", getattr(node.target, "__name__", node.target)))
-    return Step(
-        operator,
+    kind = str(getattr(node.target, "_opname", getattr(node.target, "__name__", node.target)))
+    return Operator(
+        kind,
         reads,
         (node.name,),
         node,
-        shapes=frozenset(reads) if operator in ONLY_SHAPES else frozenset(),
+        shapes=frozenset(reads) if kind in ONLY_SHAPES else frozenset(),
         conceals="runs other operators on what rows hold"
         if any(one.op == "get_attr" for one in node.all_input_nodes)
         else "",

@@ -30,7 +30,7 @@ MOST_LATENCY = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TuningTrial:
     """One way to run a model. Figures are geometric means over the padded lengths that were measured."""
 
     variant: str | None
@@ -51,7 +51,7 @@ def tune(
     options: RuntimeOptions,
     *,
     seconds: float,
-    report: Callable[[Trial], None] = lambda trial: None,
+    report: Callable[[TuningTrial], None] = lambda trial: None,
     complain: Callable[[str], None] = lambda reason: None,
 ) -> Plan:
     """Try every variant on every split of `options.threads` cores, for about `seconds` each, and choose.
@@ -101,7 +101,7 @@ def splits(cores: int) -> Iterator[int]:
     yield cores
 
 
-def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
+def try_out(loaded: Loaded, variant: str | None, seconds: float) -> TuningTrial:
     run, others = partial(run_probe, loaded), watch_others()
     repeats: dict[tuple[int, int], list[float]] = {}
     alone = measure(run, loaded.kernel.lengths, 1, budget_s=ALONE_SHARE * seconds, num_lengths=NUM_LENGTHS)
@@ -121,7 +121,7 @@ def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
             num_lengths=NUM_LENGTHS,
         )
     lengths = sorted({length for _, length in curve.points})
-    return Trial(
+    return TuningTrial(
         variant,
         loaded.options.threads,
         loaded.num_lanes,
@@ -133,7 +133,7 @@ def try_out(loaded: Loaded, variant: str | None, seconds: float) -> Trial:
     )
 
 
-def choose(trials: list[Trial]) -> Trial:
+def choose(trials: list[TuningTrial]) -> TuningTrial:
     """Most rows per second, among those that do not keep a lone caller waiting for it."""
     fastest = min(trial.alone_s for trial in trials)
     return max((trial for trial in trials if trial.alone_s <= MOST_LATENCY * fastest), key=lambda one: one.rows_per_s)

@@ -17,7 +17,7 @@ MAY_PASS = (OSError, ModelNotFound, ModelNotReady, Overloaded)  # as causes
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveVersion:
     """A version that answers, and what it was made of."""
 
     model: Servable
@@ -50,8 +50,8 @@ class Versions:
         self._go_live = go_live
         self._retire = retire
         self._load_failed = load_failed
-        self._live: dict[int, Live] = {}
-        self.live: list[Live] = []
+        self._live: dict[int, LiveVersion] = {}
+        self.live: list[LiveVersion] = []
         """Those that answer, newest first."""
         self._status: dict[int, VersionStatus] = {}
         self._loading: dict[int, tuple[str, asyncio.Task[bool]]] = {}
@@ -87,7 +87,7 @@ class Versions:
             return status
         return replace(status, is_ready=live.model.is_ready, statistics=live.model.statistics.copy())
 
-    def find(self, version: int | None, fits: Callable[[Served], bool] = lambda served: True) -> Live:
+    def find(self, version: int | None, fits: Callable[[Served], bool] = lambda served: True) -> LiveVersion:
         """Return the asked version or, without one, the newest that is live and fits.
 
         Raises ModelNotFound and ModelNotReady.
@@ -220,7 +220,7 @@ class Versions:
             self._tell_failure(version, error)
             return version in self._live
         replaced = self._live.get(version)
-        self._let_live({**self._live, version: Live(model, opened)})
+        self._let_live({**self._live, version: LiveVersion(model, opened)})
         self._status[version] = VersionStatus(version, "ready")
         _log_live(opened)
         if replaced:
@@ -234,7 +234,7 @@ class Versions:
                 self._status[old] = self._superseded(old)
                 self._let_go(old)
 
-    def _let_live(self, live: dict[int, Live]) -> None:
+    def _let_live(self, live: dict[int, LiveVersion]) -> None:
         self._live = live
         self.live = [one for _, one in sorted(live.items(), reverse=True)]
 

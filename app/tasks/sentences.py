@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.tasks.characters import has_letter
 from app.tasks.markup.around import BOILERPLATE
-from app.tasks.markup.prose import Prose
+from app.tasks.markup.prose import PlainText
 from app.tasks.markup.reading import ARTICLE, AS_WRITTEN, EVERYTHING, Reading
 from app.tasks.markup.transcripts import is_subtitles, is_turn
 from app.tasks.segmentation.marks import ENDING
@@ -41,7 +41,7 @@ def sentences(source: str, limit: int) -> tuple[list[Sentence], int]:
     return [], 0
 
 
-def _sentence(source: str, text: Prose, start: int, end: int) -> Sentence:
+def _sentence(source: str, text: PlainText, start: int, end: int) -> Sentence:
     read = text.text[start:end]
     start += len(read) - len(read.lstrip())
     end -= len(read) - len(read.rstrip())

@@ -3,12 +3,12 @@ import logging
 
 import pytest
 
-from app.logs.lines import FORMS, MOST_CHARACTERS, Access
+from app.logs.lines import FORMS, MOST_CHARACTERS, AccessRecord
 
-ANSWERED = Access(
+ANSWERED = AccessRecord(
     1_700_000_000.25, "abc-1", "POST", "/v1/models/{model}/predict", "tiny", "3", 200, 0.01234, 31, 120, "laptop"
 )
-NOTHING_KNOWN = Access(1_700_000_000.25, "abc-2", "GET", "none", "", "", 404, 0.0005, 0, 80, "")
+NOTHING_KNOWN = AccessRecord(1_700_000_000.25, "abc-2", "GET", "none", "", "", 404, 0.0005, 0, 80, "")
 
 HOSTILE = [
     pytest.param("two\nlines", id="line feed"),

@@ -12,10 +12,10 @@ from time import monotonic, sleep
 import pytest
 from waiting import eventually
 
-from app.logs.lines import FORMS, Access
+from app.logs.lines import FORMS, AccessRecord
 from app.logs.writer import LAST_WORDS_S, MOST_LINES, LogWriter
 
-REQUEST = Access(1_700_000_000.0, "abc-1", "GET", "/health/live", "", "", 200, 0.001, 0, 13, "")
+REQUEST = AccessRecord(1_700_000_000.0, "abc-1", "GET", "/health/live", "", "", 200, 0.001, 0, 13, "")
 MANY = 3 * MOST_LINES
 
 

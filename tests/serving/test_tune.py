@@ -10,13 +10,13 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.curve import LatencyCurve
 from app.serving.loading import load
 from app.serving.plan import graph_hashes
-from app.serving.tune import Trial, choose, splits, tune
+from app.serving.tune import TuningTrial, choose, splits, tune
 
 ON_TWO_CORES = RuntimeOptions(device="cpu", threads=2)
 
 
 def trial(rows_per_s, alone_s, name):
-    return Trial(name, 1, 1, LatencyCurve({(1, 1): 1.0}), rows_per_s, alone_s)
+    return TuningTrial(name, 1, 1, LatencyCurve({(1, 1): 1.0}), rows_per_s, alone_s)
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])])

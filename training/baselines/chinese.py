@@ -9,12 +9,12 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
 from training.data.chinese_reviews import LABELS
-from training.data.chinese_texts import Texts
+from training.data.chinese_texts import ChineseTexts
 from training.data.reading import Scores
 from training.measures.verdict import MAJORITY
 
 
-def baseline_scores(texts: Texts) -> Mapping[str, Scores]:
+def baseline_scores(texts: ChineseTexts) -> Mapping[str, Scores]:
     """What a day's work would give; the settings were chosen on the validation texts."""
     learners = {
         "TF-IDF of characters + logistic regression": make_pipeline(

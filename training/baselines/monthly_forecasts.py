@@ -16,7 +16,7 @@ from tqdm import tqdm
 from app.tensors import Array
 from training.baselines.table import Table, libraries
 from training.data.monthly_series import SOURCE, load_monthly_series
-from training.data.origins import HORIZON, SEASON, TEST_ORIGINS, TEST_SPLIT, Question, questions
+from training.data.origins import HORIZON, SEASON, TEST_ORIGINS, TEST_SPLIT, ForecastOrigin, questions
 from training.measures.forecasting import summary
 
 INTERVAL = 80  # per cent
@@ -51,7 +51,7 @@ def measure(workdir: Path) -> Table:
     )
 
 
-def forecasts(name: str, method: Method, asked: Sequence[Question], workdir: Path) -> Array:
+def forecasts(name: str, method: Method, asked: Sequence[ForecastOrigin], workdir: Path) -> Array:
     """Lower end, middle and upper end of the interval, [3, questions, HORIZON]."""
     path = workdir / f"{name}.npy"
     made = np.load(path) if path.exists() else np.zeros((0, 3, HORIZON))

@@ -26,7 +26,7 @@ from training.loop.fit import fit
 from training.loop.next_event import EPOCHS, fit_next_event, one_thread, score
 from training.measures.ranking import hit_rate, ndcg, target_ranks
 from training.networks.gru4rec import GRU4Rec
-from training.networks.matching import Embeddings, NeuMF
+from training.networks.matching import EmbeddingMLP, NeuMF
 from training.recipe import Run
 
 NEGATIVES = 4  # pairs that were not seen, for each that was
@@ -48,7 +48,7 @@ def measure(workdir: Path) -> Table:
             for factors, strength, alpha in product((32, 64), (0.1, 1.0), (1, 5))
         },
         "user and item embeddings": {
-            f"{epochs} epochs": pairs(Embeddings, epochs, num_items, run) for epochs in PAIR_EPOCHS
+            f"{epochs} epochs": pairs(EmbeddingMLP, epochs, num_items, run) for epochs in PAIR_EPOCHS
         },
         "NeuMF": {f"{epochs} epochs": pairs(NeuMF, epochs, num_items, run) for epochs in PAIR_EPOCHS[:2]},
         "GRU4Rec": {f"{EPOCHS} epochs": gru4rec(num_items, run)},

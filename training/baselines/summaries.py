@@ -70,7 +70,7 @@ def measure(workdir: Path) -> Table:
     """Embeddings are kept in `workdir`, so that an interrupted measurement goes on."""
     task = summarizer(CONFIG)
     session = load_onnx(encoder(task, workdir), RuntimeOptions(device="cpu", threads=1))
-    embed = Embeddings(task.kernel, session, workdir / "embeddings.npz")
+    embed = KeptEmbeddings(task.kernel, session, workdir / "embeddings.npz")
     validation, test = (read_sets(task, embed, part) for part in ("validation", "test"))
     chosen = best(CHOICES, validation)
     ours = by_config(chosen)
@@ -115,13 +115,13 @@ def encoder(task: Summarization, workdir: Path) -> Path:
     return export_sentences(task, SentenceEncoder(load_bert()), rows, workdir).path
 
 
-def read_sets(task: Summarization, embed: "Embeddings", part: str) -> dict[str, list[Read]]:
+def read_sets(task: Summarization, embed: "KeptEmbeddings", part: str) -> dict[str, list[Read]]:
     news: list[Summarized] = getattr(load_news(), part)
     sets = {"news": news, "articles": getattr(load_articles(), part), "teasers": with_teaser(news)}
     return {kind: read(task, embed, texts) for kind, texts in sets.items()}
 
 
-def read(task: Summarization, embed: "Embeddings", texts: Sequence[Summarized]) -> list[Read]:
+def read(task: Summarization, embed: "KeptEmbeddings", texts: Sequence[Summarized]) -> list[Read]:
     prepared = [task.preprocess(ArticleInput(text=one.text), DEFAULTS) for one in texts]
     embed.learn([row for one in prepared for row in one.rows])
     return [
@@ -130,7 +130,7 @@ def read(task: Summarization, embed: "Embeddings", texts: Sequence[Summarized]) 
     ]
 
 
-class Embeddings:
+class KeptEmbeddings:
     """Sentences as the encoder sees them, each read once and kept in a file."""
 
     def __init__(self, kernel: SummarizationKernel, session: Session, path: Path) -> None:

@@ -9,12 +9,12 @@ from training.card.markdown import table
 from training.card.plots import agreement_plot, grouped_bars, image_grid
 from training.data.photos import scikit_photos, squares
 from training.graphs.photo_classifier import Graphs, Size
-from training.measures.agreement import Answers, probabilities, same_best
+from training.measures.agreement import GraphAnswers, probabilities, same_best
 from training.measures.intervals import share_interval
 from training.measures.speed import BATCHES, Times, megabytes
 
 
-def sureness(mine: Answers) -> str:
+def sureness(mine: GraphAnswers) -> str:
     """Markdown: the share of photos with the same best class, with its interval."""
     right, total = int(same_best(mine.served, mine.fp32).sum()), len(mine.fp32)
     low, high = share_interval(right, total)
@@ -24,7 +24,7 @@ def sureness(mine: Answers) -> str:
     )
 
 
-def comparison(graphs: Sequence[Graphs], answers: Sequence[Answers], times: Times) -> str:
+def comparison(graphs: Sequence[Graphs], answers: Sequence[GraphAnswers], times: Times) -> str:
     """Both sizes in one table, for those who have to choose."""
     rows = [
         (
@@ -69,7 +69,7 @@ def quoted(size: Size) -> tuple[str, str]:
 
 
 def plotted(
-    graphs: Sequence[Graphs], answers: Sequence[Answers], times: Times, names: Sequence[str], folder: Path
+    graphs: Sequence[Graphs], answers: Sequence[GraphAnswers], times: Times, names: Sequence[str], folder: Path
 ) -> dict[str, Path]:
     mine = answers[0]
     ways = {

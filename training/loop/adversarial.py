@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from training.loop.averaging import FinalAverage
 from training.loop.schedule import learning_rate_at
 from training.measures.samples import Judge, Opinion, frechet_distance
-from training.networks.picture_gan import Critic, Generator, Sampler
+from training.networks.picture_gan import Critic, GANSampler, Generator
 
 LEARNING_RATE, BETAS = 1e-3, (0.0, 0.99)
 Pixels = npt.NDArray[np.uint8]
@@ -68,7 +68,7 @@ class AdversarialTraining(LightningModule):
         noise = torch.randn(len(classes), self.generator.latent, generator=torch.Generator().manual_seed(index)).to(
             classes.device
         )
-        painted = Sampler(self.generator)(noise, classes)[..., 0]
+        painted = GANSampler(self.generator)(noise, classes)[..., 0]
         self._shown.append((pixels.cpu().numpy(), painted.cpu().numpy(), classes.cpu().numpy()))
 
     def on_validation_epoch_end(self) -> None:

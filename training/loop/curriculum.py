@@ -14,7 +14,7 @@ from app.tensors import Tensors
 from training.data.lexicon import Rewording, in_templates
 from training.data.reading import encode
 from training.data.sentiment import LABELS
-from training.data.sentiment_texts import MOST_TEXTS, Texts
+from training.data.sentiment_texts import MOST_TEXTS, SentimentTexts
 from training.loop.text_batches import LengthSorted, Row, padded
 from training.recipe import Run
 
@@ -88,7 +88,7 @@ class LexiconLessons:
         return pd.concat([self._tweets, self._rewording.draw(rng), in_templates(entries, rng)], ignore_index=True)
 
 
-def curriculum_of(texts: Texts, task: TextClassification, run: Run) -> Curriculum:
+def curriculum_of(texts: SentimentTexts, task: TextClassification, run: Run) -> Curriculum:
     """What a run shows of `texts`, and of their lexicon where they have one."""
     lessons = None if texts.lexicon is None else LexiconLessons(texts.train, texts.lexicon)
     return Curriculum(task, texts.train, lessons, seed=run.seed, most=texts.most)

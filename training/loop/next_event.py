@@ -50,7 +50,7 @@ class NextEventNetwork(Protocol):
 def fit_next_event(
     network: NextEventNetwork, histories: Sequence[History], run: Run, *, epochs: int, name: str = "fit"
 ) -> LearningCurve:
-    windows = DataLoader(Windows(histories, run.seed), BATCH_SIZE, shuffle=True, collate_fn=collate)
+    windows = DataLoader(EventWindows(histories, run.seed), BATCH_SIZE, shuffle=True, collate_fn=collate)
     return fit(NextEvent(network), windows, run, epochs=epochs, name=name)
 
 
@@ -80,7 +80,7 @@ class NextEvent(LightningModule):
         return [FinalAverage()]
 
 
-class Windows(Dataset[History]):
+class EventWindows(Dataset[History]):
     """Histories as windows of MAX_HISTORY + 1 events, cut anew in each epoch.
 
     A history has as many places as it may need; one that is not needed this time holds an empty window.

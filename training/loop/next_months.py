@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from app.tensors import Array
-from training.data.month_windows import CONFIG, QUANTILES, Windows, batch_of, prepare
-from training.data.origins import HORIZON, SEASON, Question
+from training.data.month_windows import CONFIG, QUANTILES, MonthWindows, batch_of, prepare
+from training.data.origins import HORIZON, SEASON, ForecastOrigin
 from training.loop.averaging import FinalAverage
 from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
@@ -60,7 +60,7 @@ def squared_error(answers: Tensor, following: Tensor) -> Tensor:
     return (answers.squeeze(-1) - following).square()
 
 
-def learn_forecaster(windows: Windows, run: Run) -> tuple[Ensemble, LearningCurve]:
+def learn_forecaster(windows: MonthWindows, run: Run) -> tuple[Ensemble, LearningCurve]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         network = Ensemble(
@@ -69,7 +69,7 @@ def learn_forecaster(windows: Windows, run: Run) -> tuple[Ensemble, LearningCurv
     return network, _fit(network, pinball_loss, windows, run, "forecaster")
 
 
-def learn_textbook_rnn(windows: Windows, run: Run) -> Ensemble:
+def learn_textbook_rnn(windows: MonthWindows, run: Run) -> Ensemble:
     """The baseline of every introduction, on the same windows for as many steps."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
@@ -78,14 +78,14 @@ def learn_textbook_rnn(windows: Windows, run: Run) -> Ensemble:
     return network
 
 
-def _fit(network: Ensemble, loss: Loss, windows: Windows, run: Run, name: str) -> LearningCurve:
+def _fit(network: Ensemble, loss: Loss, windows: MonthWindows, run: Run, name: str) -> LearningCurve:
     loader = DataLoader(windows, BATCH_SIZE, shuffle=True, collate_fn=_as_it_is)
     epochs = 1 if run.tiny else max(EPOCHS, -(-LEAST_STEPS // len(loader)))
     return fit(Forecaster(network, loss), loader, run, epochs=epochs, name=name)
 
 
 @torch.inference_mode()
-def answer(network: nn.Module, asked: Sequence[Question]) -> Array:
+def answer(network: nn.Module, asked: Sequence[ForecastOrigin]) -> Array:
     """What the service would answer to each question, fp64 [questions, HORIZON, quantiles]."""
     prepared = [prepare(question.known) for question in asked]
     scaled = network(*(torch.from_numpy(array) for array in batch_of(asked).values())).double().numpy()

@@ -14,7 +14,7 @@ Probabilities = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class GraphAnswers:
     """Of the graphs of one size to the test photos, fp32 [photos, classes] each."""
 
     fp32: Probabilities
@@ -33,7 +33,7 @@ def same_best(found: Probabilities, expected: Probabilities) -> npt.NDArray[np.b
     return np.asarray(found.argmax(1) == expected.argmax(1))
 
 
-def agreement(mine: Answers, others: Answers, other: str) -> list[Metric]:
+def agreement(mine: GraphAnswers, others: GraphAnswers, other: str) -> list[Metric]:
     """Compare the served graph's answers, and those of one with every layer in 8 bits, with the float graph's.
 
     `others` are the answers of the size that is called `other`.

@@ -8,7 +8,7 @@ import pandas as pd
 
 from app.repository.manifest import Metric
 from training.data.chinese_reviews import KINDS
-from training.data.chinese_texts import Texts
+from training.data.chinese_texts import ChineseTexts
 from training.data.reading import Scores
 from training.measures.calibration import expected_calibration_error
 
@@ -16,7 +16,7 @@ LENGTHS = (20, 50, 100)  # characters
 
 
 def quality(
-    texts: Texts, found: Scores, uncalibrated: Scores, baselines: Mapping[str, npt.NDArray[np.bool_]]
+    texts: ChineseTexts, found: Scores, uncalibrated: Scores, baselines: Mapping[str, npt.NDArray[np.bool_]]
 ) -> list[Metric]:
     """Accuracy beside the baselines', of all texts and of those known to be a whole review; and calibration."""
     test = texts.test

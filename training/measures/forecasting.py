@@ -11,7 +11,7 @@ from app.repository.manifest import Metric
 from app.tensors import Array
 from training.data.collected_series import Collected
 from training.data.month_windows import HIGHEST, LOWEST, MIDDLE
-from training.data.origins import HORIZON, SEASON, Question
+from training.data.origins import HORIZON, SEASON, ForecastOrigin
 from training.measures.verdict import SEASONAL_NAIVE
 
 
@@ -20,12 +20,12 @@ def seasonal_naive(known: Array) -> Array:
     return np.resize(known[-SEASON:], HORIZON)
 
 
-def mase(forecasts: Array, asked: Sequence[Question]) -> Array:
+def mase(forecasts: Array, asked: Sequence[ForecastOrigin]) -> Array:
     """Mean absolute scaled error of each forecast [questions, HORIZON]: 1 is the naive error of what was known."""
     return np.asarray(np.nanmean(np.abs(forecasts - _following(asked)), axis=1) / [one.naive_error for one in asked])
 
 
-def coverage(lower: Array, upper: Array, asked: Sequence[Question]) -> Array:
+def coverage(lower: Array, upper: Array, asked: Sequence[ForecastOrigin]) -> Array:
     """Share of months inside the interval, for each question."""
     following = _following(asked)
     is_inside = np.where(np.isnan(following), np.nan, (lower <= following) & (following <= upper))
@@ -33,7 +33,7 @@ def coverage(lower: Array, upper: Array, asked: Sequence[Question]) -> Array:
 
 
 def summary(
-    asked: Sequence[Question],
+    asked: Sequence[ForecastOrigin],
     collections: Sequence[str],
     middle: Array,
     lower: Array | None = None,
@@ -54,7 +54,7 @@ def summary(
     return figures
 
 
-def _following(asked: Sequence[Question]) -> Array:
+def _following(asked: Sequence[ForecastOrigin]) -> Array:
     return np.stack([question.following for question in asked])
 
 
@@ -64,7 +64,7 @@ RIVAL = "ETS"  # the best of the baselines
 def quality(
     found: Array,
     textbook: Array,
-    asked: Sequence[Question],
+    asked: Sequence[ForecastOrigin],
     collected: Collected,
     kept: Mapping[str, Mapping[str, float]],
 ) -> list[Metric]:

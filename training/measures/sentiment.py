@@ -10,7 +10,7 @@ from app.tasks.labels import softmax
 from app.tensors import Array
 from training.data.reading import Scores
 from training.data.sentiment import NEGATIVE, NEUTRAL, POSITIVE
-from training.data.sentiment_texts import MACRO, Texts
+from training.data.sentiment_texts import MACRO, SentimentTexts
 from training.measures.calibration import expected_calibration_error
 
 MEASURES = ("accuracy_3class", "accuracy_pos_neg")
@@ -33,7 +33,7 @@ def right(texts: pd.DataFrame, scores: Scores) -> pd.DataFrame:
 
 
 def quality(
-    texts: Texts, scores: Mapping[str, Scores], baselines: Mapping[str, Scores], shipped: str = "int8"
+    texts: SentimentTexts, scores: Mapping[str, Scores], baselines: Mapping[str, Scores], shipped: str = "int8"
 ) -> Iterator[Metric]:
     """All figures of the `shipped` scores beside the baselines, the means of the others, and how often they agree."""
     test, mean = texts.test, f"mean of {texts.breadth} of English text"

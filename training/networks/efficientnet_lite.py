@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class Scaling:
     """How wide and deep the network is, and the side in pixels of the square that it was trained on."""
 
     width: float
@@ -23,12 +23,12 @@ class Variant:
     image_size: int
 
 
-VARIANTS = {
-    "lite0": Variant(1.0, 1.0, 224),
-    "lite1": Variant(1.0, 1.1, 240),
-    "lite2": Variant(1.1, 1.2, 260),
-    "lite3": Variant(1.2, 1.4, 280),
-    "lite4": Variant(1.4, 1.8, 300),
+SCALINGS = {
+    "lite0": Scaling(1.0, 1.0, 224),
+    "lite1": Scaling(1.0, 1.1, 240),
+    "lite2": Scaling(1.1, 1.2, 260),
+    "lite3": Scaling(1.2, 1.4, 280),
+    "lite4": Scaling(1.4, 1.8, 300),
 }
 
 
@@ -58,16 +58,16 @@ STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
 class EfficientNetLite(nn.Module):
     """Normalised pixels [batch, 3, side, side] to logits [batch, classes]; `side` is the variant's `image_size`."""
 
-    def __init__(self, variant: Variant, num_classes: int = 1000) -> None:
+    def __init__(self, scaling: Scaling, num_classes: int = 1000) -> None:
         super().__init__()
-        self.stem = ConvNorm(3, STEM_CHANNELS, kernel=3, stride=2, side=variant.image_size)
+        self.stem = ConvNorm(3, STEM_CHANNELS, kernel=3, stride=2, side=scaling.image_size)
         side, channels = self.stem.out_side, STEM_CHANNELS
         blocks: list[InvertedResidual] = []
         for stage in STAGES:
             # The blocks beside stem and head are not repeated more often in deeper variants, as those are fixed.
             is_outer = stage in (STAGES[0], STAGES[-1])
-            for i in range(stage.blocks if is_outer else ceil(stage.blocks * variant.depth)):
-                out_channels = scaled_channels(stage.channels, variant.width)
+            for i in range(stage.blocks if is_outer else ceil(stage.blocks * scaling.depth)):
+                out_channels = scaled_channels(stage.channels, scaling.width)
                 stride = stage.stride if i == 0 else 1
                 block = InvertedResidual(channels, out_channels, stage.expansion, stage.kernel, stride, side)
                 blocks.append(block)

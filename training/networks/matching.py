@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Embeddings(nn.Module):
+class EmbeddingMLP(nn.Module):
     """The textbook: `people` and `items` int64 [pairs] as embeddings, side by side through linear layers to a logit."""
 
     def __init__(self, num_people: int, num_items: int, width: int = 50) -> None:

@@ -88,7 +88,7 @@ def _critic(num_classes: int, width: int, weights: dict[str, Tensor]) -> Critic:
     return critic
 
 
-class Sampler(nn.Module):
+class GANSampler(nn.Module):
     """What is served: `noise` fp32 [batch, latent] and `class` int64 [batch] to `image` uint8 [batch, 28, 28, 1]."""
 
     def __init__(self, generator: Generator) -> None:

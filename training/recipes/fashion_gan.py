@@ -24,7 +24,7 @@ from training.measures.samples import (
     paint,
     published,
 )
-from training.networks.picture_gan import Critic, Generator, Sampler
+from training.networks.picture_gan import Critic, GANSampler, Generator
 from training.recipe import Draft, Recipe, Run
 from training.recipes import fashion_vae
 from training.recipes.painters import export_painter, painter_draft
@@ -47,7 +47,7 @@ def make(known: tuple[FashionMnist, Path, Path], run: Run) -> Draft:
     """Train on 54,000 pictures, choose the epoch on 6,000, judge as many samples as there are pictures in the test."""
     garments, judge, vae = known
     generator, curve = learn(garments, judge, run)
-    graph = export_painter(Sampler(generator).eval(), LATENT, run.workdir / "model.onnx")
+    graph = export_painter(GANSampler(generator).eval(), LATENT, run.workdir / "model.onnx")
     classes = garments.test.classes
     baselines = {
         VAE: paint(vae, fashion_vae.LATENT, classes, run.seed),

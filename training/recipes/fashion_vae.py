@@ -18,7 +18,7 @@ from training.loop.fit import LearningCurve, fit
 from training.loop.variational import VariationalTraining, code_moments
 from training.measures.likelihood import dequantised, measure_codes
 from training.measures.samples import Judge, measure_samples, newest_graph, paint, published
-from training.networks.picture_vae import PictureVAE, Sampler
+from training.networks.picture_vae import PictureVAE, VAESampler
 from training.recipe import Draft, Recipe, Run
 from training.recipes.painters import export_painter, painter_draft
 from training.seeds import seeded
@@ -42,7 +42,7 @@ def make(known: tuple[FashionMnist, Path], run: Run) -> Draft:
     """Train on 54,000 pictures; judge reconstructions of the 10,000 of the test, and as many samples."""
     garments, judge = known
     network, curve = learn(garments, run)
-    sampler = Sampler(network, *code_moments(network, garments.train, run.seed)).eval()
+    sampler = VAESampler(network, *code_moments(network, garments.train, run.seed)).eval()
     graph = export_painter(sampler, LATENT, run.workdir / "model.onnx")
     baseline = ClassPCA(garments.train, LATENT, run.seed)
     return painter_draft(

@@ -21,17 +21,17 @@ from training.data import imagenet, photos
 from training.data.labels import write_labels
 from training.data.photos import squares, thumbnail
 from training.graphs.photo_classifier import Graphs, Size, build_graphs, with_weights
-from training.measures.agreement import Answers, agreement, probabilities
+from training.measures.agreement import GraphAnswers, agreement, probabilities
 from training.measures.speed import milliseconds, speed
-from training.networks.efficientnet_lite import VARIANTS
+from training.networks.efficientnet_lite import SCALINGS
 from training.recipe import Draft, Example, HeldOut, Recipe, Run
 
 PROSE = Prose(__name__)
 # Of Lite0, .923 of the validation photos had the same best class as in float with 0, .954 with 3, .969 with 6 and with
 # 9, .985 with 12 layers left in float; each three cost about a tenth of the speed. Of Lite2 it was .938 with 0 and with
 # 3, and .954 with 6, 9 and 12.
-LITE0 = Size("Lite0", VARIANTS["lite0"], imagenet.LITE0, float_layers=6, published=(75.1, 74.4))
-LITE2 = Size("Lite2", VARIANTS["lite2"], imagenet.LITE2, float_layers=6, published=(77.6, 77.0))
+LITE0 = Size("Lite0", SCALINGS["lite0"], imagenet.LITE0, float_layers=6, published=(75.1, 74.4))
+LITE2 = Size("Lite2", SCALINGS["lite2"], imagenet.LITE2, float_layers=6, published=(77.6, 77.0))
 EXPLAINED_PHOTOS = 40
 TOLERANCE = 0.05  # of a probability: int8 kernels differ between processors
 ROUNDS = 60
@@ -86,8 +86,8 @@ def held_out(known: tuple[Size, Size, photos.Photos], run: Run) -> HeldOut:
     )
 
 
-def answer(graphs: Graphs, images: npt.NDArray[np.uint8]) -> Answers:
-    return Answers(*(probabilities(graph, images) for graph in (graphs.fp32, graphs.served, graphs.plain)))
+def answer(graphs: Graphs, images: npt.NDArray[np.uint8]) -> GraphAnswers:
+    return GraphAnswers(*(probabilities(graph, images) for graph in (graphs.fp32, graphs.served, graphs.plain)))
 
 
 def golden(graphs: Graphs, names: Sequence[str]) -> list[Example]:

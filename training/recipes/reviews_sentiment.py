@@ -20,7 +20,7 @@ from training.card.prose import Prose
 from training.data.minilm import load_bert
 from training.data.reading import Scores
 from training.data.sentiment import LABELS
-from training.data.sentiment_texts import WEIGHTS, Texts, load_texts
+from training.data.sentiment_texts import WEIGHTS, SentimentTexts, load_texts
 from training.errors import TrainingError, first_line, progress, say
 from training.loop.curriculum import Curriculum, curriculum_of
 from training.loop.fine_tuning import FineTuning
@@ -35,7 +35,7 @@ EPOCHS = 4
 PROSE = Prose(__name__)
 
 
-def make(texts: Texts, run: Run) -> Draft:
+def make(texts: SentimentTexts, run: Run) -> Draft:
     task = load_task(run)
     network, curve = fine_tune(task, texts, run)
     save_file(network.state_dict(), run.workdir / WEIGHTS)
@@ -53,7 +53,7 @@ def make(texts: Texts, run: Run) -> Draft:
     )
 
 
-def fine_tune(task: TextClassification, texts: Texts, run: Run) -> tuple[TextClassifier, LearningCurve]:
+def fine_tune(task: TextClassification, texts: SentimentTexts, run: Run) -> tuple[TextClassifier, LearningCurve]:
     """The network, trained, or with the weights that are given. Raises TrainingError."""
     torch.manual_seed(run.seed)
     network = TextClassifier(load_bert(), len(LABELS))
@@ -79,7 +79,7 @@ def load_weights(network: TextClassifier, path: Path) -> TextClassifier:
     return network.eval()
 
 
-def baselines(task: TextClassification, texts: Texts, run: Run) -> dict[str, Scores]:
+def baselines(task: TextClassification, texts: SentimentTexts, run: Run) -> dict[str, Scores]:
     """What they say of the test texts, kept for a resumed run; none has learned from more than the training texts."""
     train, asked = texts.train, texts.test.text
     learners: dict[str, Callable[[], Scores]] = {

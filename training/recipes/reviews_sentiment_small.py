@@ -14,7 +14,7 @@ from torch import nn
 
 from app.tasks.text_classification import TextClassification
 from training.baselines.sentiment import majority_scores, tfidf_scores, vader_scores
-from training.data.sentiment_texts import Texts, load_texts
+from training.data.sentiment_texts import SentimentTexts, load_texts
 from training.errors import say
 from training.graphs.classifier import export_classifier
 from training.loop.curriculum import Curriculum, curriculum_of
@@ -40,7 +40,7 @@ LAYERS = (0, 5)  # of the teacher, from which the student's start
 NOTES = f"{EPOCHS} epochs of the teacher's curriculum. Its settings are first guesses."
 
 
-def make(texts: Texts, run: Run) -> Draft:
+def make(texts: SentimentTexts, run: Run) -> Draft:
     task = load_task(run)
     folder = run.workdir / "teacher"
     teacher, _ = fine_tune(task, texts, replace(run, workdir=folder))
@@ -68,7 +68,7 @@ def make(texts: Texts, run: Run) -> Draft:
 
 
 def distil(
-    task: TextClassification, teacher: TextClassifier, texts: Texts, run: Run
+    task: TextClassification, teacher: TextClassifier, texts: SentimentTexts, run: Run
 ) -> tuple[TextClassifier, LearningCurve]:
     torch.manual_seed(run.seed)
     module = Distillation(student_of(teacher), teacher)

@@ -22,7 +22,7 @@ from training.card.markdown import table
 from training.card.prose import Prose
 from training.data.characters import CONFIG, write_tokenizer
 from training.data.chinese_reviews import LABELS
-from training.data.chinese_texts import Texts, load_texts
+from training.data.chinese_texts import ChineseTexts, load_texts
 from training.data.reading import Scores, answers, encode
 from training.errors import say
 from training.graphs.export import NUM_COMPARED, exported
@@ -37,7 +37,7 @@ STRENGTH = 20.0  # chosen by cross-validation on the training and validation tex
 VARYING = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=1, max=CONFIG.max_tokens)}
 
 
-def make(texts: Texts, run: Run) -> Draft:
+def make(texts: ChineseTexts, run: Run) -> Draft:
     task = TextClassification(
         TextClassificationKernel(CONFIG, {CONFIG.tokenizer: write_tokenizer(texts.train.text, run.workdir)})
     )
@@ -110,7 +110,7 @@ def read(task: TextClassification, graph: Path, texts: Iterable[str]) -> Scores:
     return answers(task, texts, lambda batch: session.run(batch)["logits"])
 
 
-def by_size(task: TextClassification, texts: Texts) -> str:
+def by_size(task: TextClassification, texts: ChineseTexts) -> str:
     """How accuracy on the validation texts grows with the training texts."""
     rows = []
     for share in (0.125, 0.25, 0.5, 1.0):

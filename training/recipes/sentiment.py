@@ -13,7 +13,7 @@ from training.card.sentiment import Candidate, domain_table, plotted, sureness, 
 from training.data import minilm
 from training.data.reading import CONFIG, Scores, write_tokenizer
 from training.data.sentiment import LABELS
-from training.data.sentiment_texts import Texts
+from training.data.sentiment_texts import SentimentTexts
 from training.errors import progress
 from training.graphs.classifier import (
     TIMED_RUNS,
@@ -41,7 +41,7 @@ TYPICAL_TEXTS = 60  # of each domain, from whose activations the int8 graph gets
 PROSE = Prose(__name__)
 
 
-def held_out(texts: Texts, run: Run) -> HeldOut:
+def held_out(texts: SentimentTexts, run: Run) -> HeldOut:
     """A few of the test texts of each domain, on which explanations are judged."""
     lengths = texts.test.text.str.len()
     shown = (
@@ -53,7 +53,7 @@ def held_out(texts: Texts, run: Run) -> HeldOut:
     return HeldOut([{"text": text} for text in few], f"English text of {texts.breadth}", f"test, {len(few)} texts")
 
 
-def typical(texts: Texts) -> pd.Series:
+def typical(texts: SentimentTexts) -> pd.Series:
     """Texts whose activations are like those of any."""
     return texts.train.groupby("domain").head(TYPICAL_TEXTS).text
 
@@ -67,7 +67,7 @@ def sentiment_draft(
     task: TextClassification,
     network: TextClassifier,
     curve: LearningCurve,
-    texts: Texts,
+    texts: SentimentTexts,
     baselines: Mapping[str, Scores],
     run: Run,
     *,

@@ -13,7 +13,7 @@ from training.card.intervals import HEADING
 from training.card.plots import forecast_fans, learning_curves
 from training.card.prose import Prose
 from training.data.collected_series import Collected, load_series
-from training.data.month_windows import CONFIG, MIDDLE, Windows, batch_of
+from training.data.month_windows import CONFIG, MIDDLE, MonthWindows, batch_of
 from training.data.monthly_series import SOURCE
 from training.data.origins import TEST_SPLIT, questions_of
 from training.errors import say
@@ -40,7 +40,7 @@ EL_NINO = [
 def make(collected: Collected, run: Run) -> Draft:
     """Train on everything before the first test origin, and measure from there."""
     table = None if run.tiny or run.source else kept_table(NAME, data_sha256=SOURCE.sha256, split=TEST_SPLIT)
-    windows = Windows([one.learned for one in collected.series], run.seed)
+    windows = MonthWindows([one.learned for one in collected.series], run.seed)
     network, curve = learn_forecaster(windows, run)
     asked = [
         question

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from app.api.documented import DEADLINE, FILE, OCTETS, Schema
+from app.api.documented import DEADLINE, FILE, OCTETS, BodySchema
 from app.api.examples import example_request
 from app.api.given import Given
 from app.api.hf import models
@@ -54,7 +54,7 @@ def _operation(max_items: int, served: Served, task: str) -> Operation:
     if isinstance(item, dict) and len(fields) == 1:
         (item,) = item.values()
     beside: dict[str, Any] = {} if WIRES[task].at_root else {"parameters": example.get("parameters", {})}
-    body = {"schema": Schema(bodies.Request, "validation"), "example": {"inputs": item, **beside}}
+    body = {"schema": BodySchema(bodies.Request, "validation"), "example": {"inputs": item, **beside}}
     content: dict[str, Any] = {"application/json": body}
     if contract.binary_field:
         content[OCTETS] = {"schema": FILE}
@@ -68,7 +68,7 @@ def _operation(max_items: int, served: Served, task: str) -> Operation:
         "responses": {
             "200": {
                 "description": "what the client parses",
-                "content": {"application/json": {"schema": Schema(bodies.Response, "serialization")}},
+                "content": {"application/json": {"schema": BodySchema(bodies.Response, "serialization")}},
             }
         },
     }

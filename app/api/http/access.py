@@ -18,7 +18,7 @@ SCHEMES = {
 }
 
 
-class Open:
+class OpenPaths:
     """What may be read without a key: these paths, and no other.
 
     A path whose last part is `{path:path}` stands for its whole folder.
@@ -39,7 +39,7 @@ class Access:
     What is `open` is so by name: a route is closed unless it says otherwise.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, telemetry: Telemetry, open: Open) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyRing, telemetry: Telemetry, open: OpenPaths) -> None:
         self._app = app
         self._open = open
         self._keys = keys

@@ -7,11 +7,11 @@ from random import Random
 from starlette.types import Scope
 
 from app.errors import ModelNotFound, ModelNotReady
-from app.logs.lines import Access
+from app.logs.lines import AccessRecord
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
 
-WriteLine = Callable[[Access], None]
+WriteLine = Callable[[AccessRecord], None]
 
 
 class Report:
@@ -45,7 +45,7 @@ class Report:
         if self._write is not None and (status >= 400 or self._share == 1 or self._random.random() < self._share):
             key = state.get("key", "")
             self._write(
-                Access(
+                AccessRecord(
                     time.time(),
                     state["request_id"],
                     method,

@@ -10,7 +10,7 @@ LEAST_READ_BYTES = 1_000_000  # of a large answer, in `reading_timeout_s`
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ConnectionLimits:
     """What a connection may ask of us.
 
     `head_timeout_s`: for the line and headers of a request, and for what is left of a body when its answer was sent.

@@ -11,7 +11,7 @@ from typing import Any
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.api.http.bounds import LEAST_READ_BYTES, Bounds, HeldFlow
+from app.api.http.bounds import LEAST_READ_BYTES, ConnectionLimits, HeldFlow
 from app.api.http.refusals import refusal
 
 MOST_UNANSWERED = 16  # requests in a row on one connection; then no more of it is read for a while
@@ -19,7 +19,7 @@ PIECE_BYTES = 4096  # parsed at a time: some 200 requests, each of which takes s
 RETRY = (b"retry-after", b"1")
 
 
-def bounded(bounds: Bounds) -> type[HttpToolsProtocol]:
+def bounded(bounds: ConnectionLimits) -> type[HttpToolsProtocol]:
     """The protocol as uvicorn wants it: as a class."""
 
     class WithBounds(BoundedProtocol):
@@ -32,7 +32,7 @@ def bounded(bounds: Bounds) -> type[HttpToolsProtocol]:
 class BoundedProtocol(HttpToolsProtocol):
     flow: HeldFlow
 
-    def __init__(self, bounds: Bounds, *arguments: Any, **options: Any) -> None:
+    def __init__(self, bounds: ConnectionLimits, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._bounds = bounds
         self._connections = bounds.connections

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Request, dict[str, str]], Awaitable[Response]]
 """Answers a request, given the names in its path."""
 Operation = dict[str, Any]
-"""As OpenAPI has it, but for a documented.Schema where that has a reference to one."""
+"""As OpenAPI has it, but for a documented.BodySchema where that has a reference to one."""
 Describe = Callable[[Served], Mapping[str, Operation]]
 """The operations of one loaded model, by their paths."""
 

@@ -25,14 +25,14 @@ ENCODED_FILE_NAME = re.compile(rb";\s*filename\*\s*=", re.IGNORECASE)  # of RFC 
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
 
-class Form(NamedTuple):
+class FormData(NamedTuple):
     """The contents of files, in order, and fields by name; of two fields with one name the last counts."""
 
     files: list[bytes]
     fields: dict[str, str]
 
 
-def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ()) -> Form:
+def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ()) -> FormData:
     """Return the parts of a form. What has a file name, or the type of a file, is one, and so is each of `file_fields`.
 
     Raises InvalidInput if it is cut or cannot be read, and PayloadTooLarge.
@@ -41,7 +41,7 @@ def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ())
     # Without it, a form that was cut would be read as one with fewer files.
     if b"--" + boundary + b"--" not in body[-MOST_EPILOGUE - len(boundary) :]:
         raise InvalidInput("the form is cut: its closing boundary is missing")
-    form = Form([], {})
+    form = FormData([], {})
     for start, end in _extents(body, b"\r\n--" + boundary):
         head_end = body.find(HEAD_END, start, min(end, start + MAX_HEAD_BYTES))
         if head_end < 0:

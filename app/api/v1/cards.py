@@ -10,7 +10,7 @@ from app.repository.manifest import Metric, Provenance, Verification
 from app.serving.engine import ModelStatus
 from app.serving.plan import Tuning
 from app.tasks.explanations.base import NAME as EXPLANATION
-from app.tensors import TensorSpec
+from app.tensors import Placement, TensorSpec
 
 
 class VersionState(BaseModel):
@@ -19,13 +19,6 @@ class VersionState(BaseModel):
     version: int
     state: Literal["loading", "ready", "failed", "unloaded"]
     reason: str = ""
-
-
-class Placement(BaseModel):
-    """Where a graph runs, and why there."""
-
-    device: str
-    reason: str
 
 
 class Tuned(BaseModel):

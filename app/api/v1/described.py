@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.api.contracts import Bodies, bodies_of
-from app.api.documented import DEADLINE, FILE, OCTETS, Schema
+from app.api.documented import DEADLINE, FILE, OCTETS, BodySchema
 from app.api.examples import example_request, item_in_words
 from app.api.http.routes import Operation
 from app.api.v1 import paths
@@ -16,7 +16,7 @@ from app.tasks.explanations.base import NAME as EXPLANATION
 def predict(max_items: int, served: Served) -> Mapping[str, Operation]:
     manifest, contract = served.manifest, served.contract
     bodies = bodies_of(contract, contract.most_items(max_items))
-    answer: dict[str, Any] = {"schema": Schema(bodies.Response, "serialization")}
+    answer: dict[str, Any] = {"schema": BodySchema(bodies.Response, "serialization")}
     if golden := shown_golden(manifest):
         answer["example"] = {"model": manifest.name, "version": manifest.version, "outputs": [golden.output]}
     answers = {"application/json": answer}
@@ -56,7 +56,7 @@ def explain(max_items: int, served: Served) -> Mapping[str, Operation]:
         "responses": {
             "200": {
                 "description": "one output for each input",
-                "content": {"application/json": {"schema": Schema(bodies.Response, "serialization")}},
+                "content": {"application/json": {"schema": BodySchema(bodies.Response, "serialization")}},
             }
         },
     }
@@ -65,7 +65,7 @@ def explain(max_items: int, served: Served) -> Mapping[str, Operation]:
 
 def _bodies(served: Served, bodies: Bodies) -> dict[str, Any]:
     """The forms in which a request may come, with an example in JSON."""
-    body: dict[str, Any] = {"schema": Schema(bodies.Request, "validation")}
+    body: dict[str, Any] = {"schema": BodySchema(bodies.Request, "validation")}
     if (example := example_request(served)) is not None:
         body["example"] = example
     content = {"application/json": body}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.api.documented import FILE, OCTETS, Schema
+from app.api.documented import FILE, OCTETS, BodySchema
 from app.api.examples import item_of
 from app.api.http.routes import Operation
 from app.api.v2 import paths
@@ -25,7 +25,7 @@ def infer(served: Served) -> Mapping[str, Operation]:
     manifest = served.manifest
     if not manifest.inputs:  # a pipeline, which takes items
         return {}
-    content: dict[str, Any] = {"schema": Schema(InferenceRequest, "validation")}
+    content: dict[str, Any] = {"schema": BodySchema(InferenceRequest, "validation")}
     if (example := example_request(manifest)) is not None:
         content["example"] = example
     operation = {
@@ -40,7 +40,7 @@ def infer(served: Served) -> Mapping[str, Operation]:
                 "description": f"the output tensors; those that are asked for as bytes follow the JSON, and header "
                 f"`{HEADER_LENGTH}` says where it ends",
                 "content": {
-                    "application/json": {"schema": Schema(InferenceResponse, "serialization")},
+                    "application/json": {"schema": BodySchema(InferenceResponse, "serialization")},
                     OCTETS: {"schema": FILE},
                 },
             }

@@ -22,14 +22,14 @@ Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Prose:
+class PlainText:
     """Readable text. Character `i` of `text` stands at `starts[i]` to `ends[i]` of the source; both int64."""
 
     text: str
     starts: Indices
     ends: Indices
 
-    def after(self, stage: Stage) -> "Prose":
+    def after(self, stage: Stage) -> "PlainText":
         marked = stage(self.text)
         if marked == self.text:
             return self
@@ -39,18 +39,18 @@ class Prose:
         ends = self.ends.copy()
         owners = np.maximum.accumulate(np.where(kept, np.arange(len(codes)), 0))
         ends[owners[tail]] = self.ends[tail]  # of several tails the last one wins
-        return Prose(codes[kept].tobytes().decode("utf-32-le"), self.starts[kept], ends[kept])
+        return PlainText(codes[kept].tobytes().decode("utf-32-le"), self.starts[kept], ends[kept])
 
-    def with_blank_lines(self, places: Sequence[int]) -> "Prose":
+    def with_blank_lines(self, places: Sequence[int]) -> "PlainText":
         """Put an empty line before each of `places`, which increase; it covers nothing of the source."""
         if not places:
             return self
         borders = [0, *places, len(self.text)]
         text = "\n".join(self.text[start:end] for start, end in pairwise(borders))
         at = self.starts[list(places)]
-        return Prose(text, np.insert(self.starts, places, at), np.insert(self.ends, places, at))
+        return PlainText(text, np.insert(self.starts, places, at), np.insert(self.ends, places, at))
 
-    def pieces(self) -> Iterator[tuple["Prose", bool]]:
+    def pieces(self) -> Iterator[tuple["PlainText", bool]]:
         """Parts that follow one another, and whether each begins a line.
 
         Each begins a paragraph if it can. Of a line that is longer than a piece, a part goes no further than the line.
@@ -59,11 +59,11 @@ class Prose:
         while start < len(self.text):
             begins_line = start == 0 or self.text[start - 1] == "\n"
             end = _border(self.text, start, begins_line=begins_line)
-            yield Prose(self.text[start:end], self.starts[start:end], self.ends[start:end]), begins_line
+            yield PlainText(self.text[start:end], self.starts[start:end], self.ends[start:end]), begins_line
             start = end
 
 
-def prose(source: str) -> Prose:
+def prose(source: str) -> PlainText:
     """Return `source` with "\\n" for every line break, and U+FFFD for unpaired surrogates and our own marks."""
     text = source.replace("\r\n", " \n")
     for line_break in "\r\v\f\x85\u2028\u2029":
@@ -72,12 +72,12 @@ def prose(source: str) -> Prose:
         text = text.replace(mark, "\ufffd")
     text = re.sub("[\ud800-\udfff]", "\ufffd", text)
     starts = np.arange(len(text), dtype=np.int64)
-    return Prose(text, starts, starts + 1)
+    return PlainText(text, starts, starts + 1)
 
 
-def together(pieces: Sequence[Prose]) -> Prose:
-    """Undo `Prose.pieces`."""
-    return Prose(
+def together(pieces: Sequence[PlainText]) -> PlainText:
+    """Undo `PlainText.pieces`."""
+    return PlainText(
         "".join(piece.text for piece in pieces),
         np.concatenate([piece.starts for piece in pieces]),
         np.concatenate([piece.ends for piece in pieces]),

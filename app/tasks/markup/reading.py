@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.tasks.markup import around, html, lists, markdown, transcripts
-from app.tasks.markup.prose import BLANK_LINES, Prose, Stage, drop, end_block, prose, substitute, together
+from app.tasks.markup.prose import BLANK_LINES, PlainText, Stage, drop, end_block, prose, substitute, together
 
 _SIGNS: Stage = substitute(r"^[^\w\n]++$", drop)
 _ITEM_MARKS: Stage = substitute(lists.ITEM, end_block)
@@ -18,7 +18,7 @@ class Reading:
     whole: tuple[Stage, ...] = ()
     paragraphs: tuple[Stage, ...] = ()
 
-    def of(self, source: str) -> Prose:
+    def of(self, source: str) -> PlainText:
         """Return what is read of `source`."""
         text = prose(source)
         for stage in self.whole:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from app.tasks.markup.prose import BLANK_LINE, Prose, drop, end_block
+from app.tasks.markup.prose import BLANK_LINE, PlainText, drop, end_block
 
 _CLOCK = r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:[.,]\d{1,6})?(?:[ \u202f]?[AaPp]\.?[Mm]\.?)?"
 _DATE = (
@@ -59,7 +59,7 @@ def without_timings(text: str) -> str:
     return _CUE_MARKS.sub(drop, _TIMING.sub(end_block, text))
 
 
-def with_own_paragraphs(prose: Prose) -> Prose:
+def with_own_paragraphs(prose: PlainText) -> PlainText:
     """Put turns of a chat, lines of a log, and quotes of other depth than their neighbours into paragraphs."""
     return prose.with_blank_lines(sorted({*_turns(prose.text), *_changes_of_depth(prose.text)}))
 

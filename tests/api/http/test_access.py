@@ -11,7 +11,7 @@ from waiting import eventually
 
 import app.keys
 from app.api.app import create_app
-from app.api.http.access import Access, Open
+from app.api.http.access import Access, OpenPaths
 from app.api.http.limits import Limits
 from app.keys import KeyRing, add_key, revoke_key
 from app.telemetry import Telemetry
@@ -157,7 +157,7 @@ def test_a_later_route_is_closed_without_being_named(keys_file, secret):
         scope.setdefault("state", {})["request_id"] = "id"
         await access(scope, receive, send)
 
-    access = Access(later, KeyRing(keys_file), Telemetry(), Open(["/open", "/folder/{path:path}"]))
+    access = Access(later, KeyRing(keys_file), Telemetry(), OpenPaths(["/open", "/folder/{path:path}"]))
     client = TestClient(with_id)
     assert client.get("/v3/anything").status_code == 401
     for path in ("/open", "/folder/", "/folder/of/more"):

@@ -7,7 +7,7 @@ import pytest
 from app.tensors import Array
 from training.baselines import next_films
 from training.data.event_log import History
-from training.networks.matching import Embeddings, NeuMF
+from training.networks.matching import EmbeddingMLP, NeuMF
 from training.recipe import Run
 
 NUM_ITEMS = 12
@@ -40,8 +40,8 @@ def test_settings_are_chosen_without_the_last_events() -> None:
     assert next_films.best({"four": always(4), "five": always(5)}, past) == "five"
 
 
-@pytest.mark.parametrize("network", [Embeddings, NeuMF])
-def test_a_matching_network_learns_who_likes_what(tmp_path: Path, network: type[Embeddings | NeuMF]) -> None:
+@pytest.mark.parametrize("network", [EmbeddingMLP, NeuMF])
+def test_a_matching_network_learns_who_likes_what(tmp_path: Path, network: type[EmbeddingMLP | NeuMF]) -> None:
     past = [history[:-1] for history in two_tastes()]
     scores = next_films.pairs(network, 150, NUM_ITEMS, Run(tmp_path))(past)
     assert scores.shape == (24, NUM_ITEMS + 1)

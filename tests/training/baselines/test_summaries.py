@@ -9,7 +9,7 @@ from app.tasks.summarization import SummarizationConfig
 from app.tasks.view import Prepared
 from app.tensors import Tensors
 from training.baselines import summaries
-from training.baselines.summaries import Embeddings, Read
+from training.baselines.summaries import KeptEmbeddings, Read
 from training.baselines.summarizer import CONFIG, NAME, SPLIT, measured, settings
 from training.baselines.table import kept_table
 from training.data.summarized_texts import DATA_SHA256
@@ -39,11 +39,11 @@ def row(*ids: int) -> Tensors:
 
 def test_a_sentence_is_read_once_whichever_texts_it_is_in(tmp_path: Path) -> None:
     task = CountRuns()
-    embed = Embeddings(task, None, tmp_path / "kept.npz")  # type: ignore[arg-type]
+    embed = KeptEmbeddings(task, None, tmp_path / "kept.npz")  # type: ignore[arg-type]
     embed.learn([row(7, 1), row(9), row(7, 1)])
     embed.learn([row(9)])
     assert task.num_rows == 2
-    again = Embeddings(task, None, tmp_path / "kept.npz")  # type: ignore[arg-type]
+    again = KeptEmbeddings(task, None, tmp_path / "kept.npz")  # type: ignore[arg-type]
     again.learn([row(7, 1)])
     assert task.num_rows == 2
     assert [again[row(7, 1)][0], again[row(9)][0]] == [7, 9]

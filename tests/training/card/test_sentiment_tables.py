@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 
 from training.card.sentiment import Candidate, domain_table, sureness, trade_off_table
-from training.data.sentiment_texts import Texts
+from training.data.sentiment_texts import SentimentTexts
 
 TEXTS = pd.DataFrame({"domain": ["a", "a", "a", "b"], "label": [0, 1, 2, 2]})
 SCORES = np.array([[0.5, 0.2, 0.3], [0.5, 0.2, 0.3], [0.1, 0.6, 0.3], [0.6, 0.1, 0.3]])
 PERFECT = np.eye(3)[TEXTS.label]
-GIVEN = Texts(TEXTS, TEXTS, TEXTS, lexicon=None, breadth="2 domains")
+GIVEN = SentimentTexts(TEXTS, TEXTS, TEXTS, lexicon=None, breadth="2 domains")
 
 
 def test_the_table_of_domains_marks_the_best_of_each_row() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.loop.next_event import MAX_HISTORY, Windows, left_pad
+from training.loop.next_event import MAX_HISTORY, EventWindows, left_pad
 
 
 def test_windows_are_padded_from_the_left_and_keep_the_newest() -> None:
@@ -12,8 +12,8 @@ def test_windows_are_padded_from_the_left_and_keep_the_newest() -> None:
 def test_every_event_but_the_first_is_predicted_in_each_epoch(length: int) -> None:
     history = list(range(length))
     for seed in range(20):
-        dataset = Windows([history], seed)
-        assert len(dataset) == len(Windows([history], 0))
+        dataset = EventWindows([history], seed)
+        assert len(dataset) == len(EventWindows([history], 0))
         windows = [window for window in dataset.windows if window]
         assert max(map(len, windows)) <= MAX_HISTORY + 1
         assert {event for window in windows for event in window[1:]} == set(history[1:])
@@ -21,7 +21,7 @@ def test_every_event_but_the_first_is_predicted_in_each_epoch(length: int) -> No
 
 
 def test_each_epoch_cuts_elsewhere_and_the_same_one_alike() -> None:
-    dataset = Windows([list(range(200))], seed=0)
+    dataset = EventWindows([list(range(200))], seed=0)
     first = list(dataset.windows)
     dataset.set_epoch(1)
     assert dataset.windows != first

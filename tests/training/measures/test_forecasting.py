@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.data.origins import HORIZON, Question, questions
+from training.data.origins import HORIZON, ForecastOrigin, questions
 from training.measures.forecasting import coverage, mase, seasonal_naive, summary
 
 
@@ -22,23 +22,23 @@ def test_seasonal_naive_says_the_last_year_again() -> None:
 
 
 @pytest.fixture
-def question() -> Question:
+def question() -> ForecastOrigin:
     known = np.repeat([0.0, 2.0, 4.0], 12)  # "as a year ago" errs by 2
-    return Question(0, known, np.full(HORIZON, 10.0))
+    return ForecastOrigin(0, known, np.full(HORIZON, 10.0))
 
 
-def test_an_error_counts_in_units_of_that_of_as_a_year_ago(question: Question) -> None:
+def test_an_error_counts_in_units_of_that_of_as_a_year_ago(question: ForecastOrigin) -> None:
     assert question.naive_error == 2
     assert mase(np.full((1, HORIZON), 7.0), [question]).tolist() == [1.5]
 
 
-def test_coverage_is_the_share_of_months_inside_the_interval(question: Question) -> None:
+def test_coverage_is_the_share_of_months_inside_the_interval(question: ForecastOrigin) -> None:
     lower, upper = np.full((1, HORIZON), 9.0), np.full((1, HORIZON), 11.0)
     upper[0, :9] = 9.5
     assert coverage(lower, upper, [question]).tolist() == [0.5]
 
 
-def test_figures_are_means_over_all_and_over_each_collection(question: Question) -> None:
+def test_figures_are_means_over_all_and_over_each_collection(question: ForecastOrigin) -> None:
     middle = np.stack([np.full(HORIZON, 7.0), np.full(HORIZON, 10.0)])
     figures = summary([question, question], ["a", "b"], middle)
     assert figures == {"mase": 0.75, "mase, a": 1.5, "mase, b": 0.0}

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.data.sentiment_texts import Texts
+from training.data.sentiment_texts import SentimentTexts
 from training.measures.sentiment import accuracies, quality
 
 TEXTS = pd.DataFrame({"domain": ["a", "a", "a", "b"], "label": [0, 1, 2, 2]})
 SCORES = np.array([[0.5, 0.2, 0.3], [0.5, 0.2, 0.3], [0.1, 0.6, 0.3], [0.6, 0.1, 0.3]])
 PERFECT = np.eye(3)[TEXTS.label]
-GIVEN = Texts(TEXTS, TEXTS, TEXTS, lexicon=None, breadth="2 domains")
+GIVEN = SentimentTexts(TEXTS, TEXTS, TEXTS, lexicon=None, breadth="2 domains")
 
 
 def test_accuracy_is_the_mean_of_the_domains_and_leaves_neutral_texts_out_of_pos_neg() -> None:

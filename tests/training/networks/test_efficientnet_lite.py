@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from training.networks.efficientnet_lite import (
-    VARIANTS,
+    SCALINGS,
     ConvNorm,
     EfficientNetLite,
     InvertedResidual,
@@ -14,7 +14,7 @@ from training.networks.efficientnet_lite import (
 
 def num_parameters(name: str, num_classes: int = 1000) -> int:
     with torch.device("meta"):  # shapes without numbers
-        return sum(each.numel() for each in EfficientNetLite(VARIANTS[name], num_classes).parameters())
+        return sum(each.numel() for each in EfficientNetLite(SCALINGS[name], num_classes).parameters())
 
 
 @pytest.mark.parametrize(
@@ -31,20 +31,20 @@ def test_a_variant_has_as_many_parameters_as_its_channels_make() -> None:
 
 @pytest.mark.parametrize("name", ["lite0", "lite2"])
 def test_it_halves_the_sides_five_times_and_answers_logits(name: str) -> None:
-    variant = VARIANTS[name]
-    network = EfficientNetLite(variant, num_classes=7).eval()
-    pixels = torch.zeros(2, 3, variant.image_size, variant.image_size)
+    scaling = SCALINGS[name]
+    network = EfficientNetLite(scaling, num_classes=7).eval()
+    pixels = torch.zeros(2, 3, scaling.image_size, scaling.image_size)
     with torch.inference_mode():
         assert network.head(network.blocks(network.stem(pixels))).shape == (
             2,
             1280,
-            *(2 * [-(-variant.image_size // 32)]),
+            *(2 * [-(-scaling.image_size // 32)]),
         )
         assert network(pixels).shape == (2, 7)
 
 
 def test_an_answer_does_not_depend_on_its_neighbours_in_the_batch() -> None:
-    network = EfficientNetLite(VARIANTS["lite0"]).eval()
+    network = EfficientNetLite(SCALINGS["lite0"]).eval()
     pixels = torch.randn(3, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert torch.allclose(network(pixels)[1:2], network(pixels[1:2]), atol=1e-5)
@@ -83,7 +83,7 @@ def test_channels_are_multiples_of_eight_that_lose_at_most_a_tenth(channels: int
 
 
 def test_weights_with_other_names_in_the_same_order_are_loaded() -> None:
-    source, target = EfficientNetLite(VARIANTS["lite0"]).eval(), EfficientNetLite(VARIANTS["lite0"]).eval()
+    source, target = EfficientNetLite(SCALINGS["lite0"]).eval(), EfficientNetLite(SCALINGS["lite0"]).eval()
     load_weights(target, {f"module.{name}": tensor for name, tensor in source.state_dict().items()})
     pixels = torch.ones(1, 3, 224, 224)
     with torch.inference_mode():
@@ -91,8 +91,8 @@ def test_weights_with_other_names_in_the_same_order_are_loaded() -> None:
 
 
 def test_weights_of_another_network_are_refused() -> None:
-    network = EfficientNetLite(VARIANTS["lite0"])
+    network = EfficientNetLite(SCALINGS["lite0"])
     with pytest.raises(ValueError, match="not the weights of such a network"):
         load_weights(network, nn.Linear(2, 2).state_dict())
     with pytest.raises(ValueError, match=r"classifier.weight must have the shape \[1000, 1280\], and has \[10, 1280\]"):
-        load_weights(network, EfficientNetLite(VARIANTS["lite0"], num_classes=10).state_dict())
+        load_weights(network, EfficientNetLite(SCALINGS["lite0"], num_classes=10).state_dict())

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.networks.picture_gan import Critic, Generator, ModulatedNorm, Sampler
+from training.networks.picture_gan import Critic, GANSampler, Generator, ModulatedNorm
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_the_critic_judges_a_picture_as_a_member_of_its_class(critic: Critic) ->
 @torch.inference_mode()
 def test_what_is_served_are_the_painted_pixels_in_bytes(generator: Generator) -> None:
     noise, classes = torch.randn(3, 4), torch.tensor([7, 0, 7])
-    painted = Sampler(generator)(noise, classes)
+    painted = GANSampler(generator)(noise, classes)
     assert (painted.dtype, painted.shape) == (torch.uint8, (3, 28, 28, 1))
     expected = (255 * generator(noise, classes)).round()
     assert (painted[..., 0] - expected[:, 0]).abs().max() == 0

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from training.networks.picture_vae import Code, PictureVAE, Sampler
+from training.networks.picture_vae import Code, PictureVAE, VAESampler
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_few_steps_raise_the_bound(network: PictureVAE) -> None:
 def test_noise_is_moved_to_where_the_codes_of_the_class_lie(network: PictureVAE) -> None:
     means, factors = torch.randn(10, 4), torch.randn(10, 4, 4)
     noise, classes = torch.randn(3, 4), torch.tensor([7, 0, 7])
-    painted = Sampler(network, means, factors)(noise, classes)
+    painted = VAESampler(network, means, factors)(noise, classes)
     assert (painted.dtype, painted.shape) == (torch.uint8, (3, 28, 28, 1))
     latent = torch.stack([means[label] + factors[label] @ row for label, row in zip(classes, noise, strict=True)])
     expected = (255 * network.decode(latent, classes)).round()

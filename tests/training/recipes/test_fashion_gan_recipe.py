@@ -22,7 +22,7 @@ from training.build import build
 from training.data.fashion_mnist import LABELS, tiny_fashion_mnist
 from training.errors import TrainingError
 from training.measures.samples import nearest
-from training.networks.picture_gan import Critic, Generator, Sampler
+from training.networks.picture_gan import Critic, GANSampler, Generator
 from training.recipe import Run
 from training.recipes import fashion_gan as recipe
 from training.recipes import fashion_vae
@@ -87,7 +87,7 @@ def test_the_card_compares_samples_with_those_of_the_autoencoder_and_of_principa
 
 def test_the_exported_graph_paints_what_torch_paints(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    sampler = Sampler(Generator(len(LABELS), recipe.LATENT, width=16)).eval()
+    sampler = GANSampler(Generator(len(LABELS), recipe.LATENT, width=16)).eval()
     graph = export_painter(sampler, recipe.LATENT, tmp_path / "model.onnx")
     assert max(graph.verification.batch_1, graph.verification.batch_n) <= 1
     noise, classes = torch.randn(5, recipe.LATENT), torch.tensor([9, 0, 3, 3, 1])

@@ -14,7 +14,7 @@ from training.build import build
 from training.card.forecasts import pictured
 from training.data import collected_series
 from training.data.collected_series import GIVEN_SPLIT
-from training.data.month_windows import QUANTILES, TASK, Windows
+from training.data.month_windows import QUANTILES, TASK, MonthWindows
 from training.data.monthly_series import SOURCE, Series
 from training.data.origins import HORIZON, TEST_ORIGINS, questions
 from training.errors import TrainingError
@@ -36,7 +36,7 @@ def waves(count: int = 12, months: int = 120) -> list[Series]:
 
 def test_the_network_learns_a_pattern_that_comes_again(tmp_path: Path) -> None:
     series = [one.values for one in waves(30)]
-    windows = Windows([values[:-24] for values in series], 0)
+    windows = MonthWindows([values[:-24] for values in series], 0)
     network, curve = learn_forecaster(windows, Run(tmp_path, tiny=True))
     assert len(curve.rows) == 1
     asked = questions(series, (24,))

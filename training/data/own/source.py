@@ -24,7 +24,7 @@ LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class SourceFolder:
     """A folder, what everybody may read of its name, and its version: the hub's commit, or LOCAL."""
 
     folder: Path
@@ -45,7 +45,7 @@ class Given:
         )
 
 
-def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) -> Given:
+def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) -> SourceFolder:
     """The folder `source`, or of the hub's repository of that id the `files` (patterns of names).
 
     Of a model these are in the top folder, of a dataset anywhere. An id may end with "@" and a branch, tag or commit.
@@ -53,7 +53,7 @@ def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) 
     """
     folder = Path(source)
     if folder.is_dir():
-        return Given(folder, public_name(source))
+        return SourceFolder(folder, public_name(source))
     if folder.exists():
         raise TrainingError(f"--source {source} is a file; a folder is needed")
     if not (named := HUB_ID.fullmatch(source)):
@@ -83,4 +83,4 @@ def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) 
         raise TrainingError(
             f"--source {source}: there is no such folder, and the hub says: {redacted(first_line(error))}"
         ) from error
-    return Given(snapshot, source, version=snapshot.name)
+    return SourceFolder(snapshot, source, version=snapshot.name)

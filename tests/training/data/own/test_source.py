@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from training.data.own.source import LOCAL, Given, given
+from training.data.own.source import LOCAL, SourceFolder, given
 from training.errors import TrainingError
 
 
@@ -33,7 +33,7 @@ def hub(tmp_path, monkeypatch) -> Path:
 
 
 def test_a_folder_is_taken_as_it_is(tmp_path):
-    assert given(str(tmp_path), "dataset", ["*.csv"]) == Given(tmp_path, tmp_path.name, LOCAL)
+    assert given(str(tmp_path), "dataset", ["*.csv"]) == SourceFolder(tmp_path, tmp_path.name, LOCAL)
 
 
 def test_a_secret_in_a_source_is_not_said_again(capsys):
@@ -145,6 +145,6 @@ def test_a_hub_that_does_not_answer_is_one_sentence(monkeypatch, tmp_path):
 def test_a_source_is_vouched_for_by_the_content_of_its_files(tmp_path):
     (tmp_path / "a.csv").write_text("one")
     (tmp_path / "b.csv").write_text("two")
-    source = Given(tmp_path, "mine").source(tmp_path.glob("*.csv"), "training")
+    source = SourceFolder(tmp_path, "mine").source(tmp_path.glob("*.csv"), "training")
     assert source.sha256 == hashlib.sha256(b"onetwo").hexdigest()
     assert (source.name, source.version, source.used_for) == ("mine", "local", "training")

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from app.repository.manifest import Golden
 
 
-class Form(NamedTuple):
+class ServedAs(NamedTuple):
     """`config` is that of the task; `about` says in a few words what goes in and what comes out."""
 
     task: str
