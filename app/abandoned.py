@@ -14,7 +14,7 @@ _of_thread = threading.local()
 
 @contextmanager
 def wanted_while(is_wanted: Callable[[], bool]) -> Iterator[None]:
-    """What the calling thread does inside is wanted for as long as `is_wanted` says so."""
+    """While `is_wanted` says so, somebody waits for what the calling thread does inside."""
     _of_thread.is_wanted = is_wanted
     try:
         yield

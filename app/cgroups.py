@@ -1,4 +1,4 @@
-"""What control groups allow this process, of version 1 or 2: processor time and memory."""
+"""The limits that control groups set this process, of version 1 or 2: processor time and memory."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

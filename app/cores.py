@@ -1,4 +1,4 @@
-"""How many cores this process may use: those it may run on, and the time that its control groups give it there."""
+"""The number of cores this process may use: those it may run on, and the time that its control groups give it there."""
 
 import os
 

@@ -35,7 +35,7 @@ class ServiceError(Exception):
 
     @property
     def cause(self) -> str:
-        """What led to it, in words, for whoever looks after the service; "" if nothing else did."""
+        """The reason it happened, in words, for whoever looks after the service; "" if nothing else led to it."""
         return repr(self.__cause__) if self.__cause__ else self.__dict__.get("_cause", "")
 
     def __reduce__(self) -> tuple[Any, ...]:

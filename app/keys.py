@@ -32,7 +32,7 @@ MOST_BYTES = 16_000_000  # some 80,000 keys
 
 
 class Key(BaseModel):
-    """What is kept of a key: enough to know its secret again, too little to find it.
+    """The record of a key: enough to know its secret again, too little to find it.
 
     `start` is the secret's first characters, no secret themselves: they tell keys apart and find the one to compare
     with. The rest are 256 random bits, which nobody guesses; so one round of SHA-256 protects them as well as a

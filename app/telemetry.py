@@ -81,7 +81,7 @@ class Telemetry:
         self.waiting = Gauge("tessera_queue_rows", "Rows waiting", one, registry=registry)
         self.ready = Gauge("tessera_model_ready", "1 if the version can predict", one, registry=registry)
         self.watched: dict[tuple[str, str], ModelObserver] = {}
-        """Whose rows and readiness the gauges tell, by model and version."""
+        """The models whose rows and readiness the gauges tell, by name and version."""
         self.load_failures = Counter("tessera_load_failures", "Versions that were not put live", one, registry=registry)
         # Looking up what has these labels costs as much as counting, so what every request and batch counts is kept.
         self._of_request = cache(
@@ -148,7 +148,7 @@ def _versions() -> dict[str, str]:
 
 @dataclass(slots=True)
 class Total:
-    """How often something was done, and the seconds that it took in all."""
+    """A count of what was done, and the seconds that it took in all."""
 
     count: int = 0
     seconds: float = 0.0
@@ -160,7 +160,7 @@ class Total:
 
 @dataclass(slots=True)
 class Statistics:
-    """What a version has done since it was loaded. Stages and requests count requests, `batches` those of each size."""
+    """Counts of a version since it was loaded. Stages and requests count requests, `batches` those of each size."""
 
     rows: int = 0
     last_batch_at: float = 0.0
@@ -180,7 +180,7 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class ModelObserver:
-    """What one model version reports."""
+    """The counts that one model version reports."""
 
     telemetry: Telemetry
     model: str

@@ -75,7 +75,7 @@ def recommend(
     unknown: Literal["error", "ignore"] | None = None,
     version: int | None = None,
 ) -> Call[Prediction[list[RecommendedItem]]]:
-    """What is likely to come next after each history of ids or exact titles, oldest first."""
+    """Recommend what is likely to come next after each history of ids or exact titles, oldest first."""
     items = [{"history": list(history)} for history in histories]
     parameters = {"top_k": top_k, "unknown": unknown}
     return predict(model, items, list[RecommendedItem], parameters=parameters, version=version)

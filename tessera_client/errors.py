@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""Everything that can go wrong, as one tree.
 
 TesseraError
 ├── BadRequest           400, and whatever 4xx has no class of its own: the request cannot be used as it was sent
@@ -143,7 +143,7 @@ class _Envelope(BaseModel):
 
 
 def error_of(response: httpx.Response) -> TesseraError:
-    """What an answer that is no success says; if it is not from the service, such as a proxy's page, its beginning."""
+    """Return what a failed answer says; if it is not from the service, such as a proxy's page, its beginning."""
     kind = kind_of(response.status_code)
     try:
         said = _Envelope.model_validate_json(response.content)

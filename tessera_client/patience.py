@@ -1,4 +1,4 @@
-"""How long one call may take, and when it is tried again."""
+"""The time that one call may take, and the moments at which it is tried again."""
 
 import random
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ class Patience:
 
 
 def lost(error: httpx.RequestError) -> TesseraError:
-    """What a call that got no answer tells its caller."""
+    """Return the error of a call that got no answer."""
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return DeadlineExceeded("the service gave no answer in time")
     return Unreachable(f"the service cannot be reached: {error or type(error).__name__}")

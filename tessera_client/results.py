@@ -1,4 +1,4 @@
-"""What a service answers. Fields that a newer service adds are passed over."""
+"""The answers of a service. Fields that a newer service adds are passed over."""
 
 from typing import Generic, Literal, TypeVar
 

@@ -186,7 +186,7 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
 
 
 def _rank(nodes: int) -> int:
-    """Which of the nodes this is. Raises TrainingError if $NODE_RANK is none of theirs."""
+    """Return which of the nodes this is. Raises TrainingError if $NODE_RANK is none of theirs."""
     from training.errors import TrainingError
 
     if nodes == 1:

@@ -1,4 +1,4 @@
-"""What a recipe is: what it is given, and the draft that it makes. Knows no runtime and no library of training."""
+"""Recipes: their input, and the draft that they make. Knows no runtime and no library of training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,7 +109,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Recipe(Generic[Data]):
-    """How one model is made: `make` turns what `load` gives into a draft, and explanations are judged on `held_out`.
+    """The way to make one model: `make` turns what `load` gives into a draft; explanations are judged on `held_out`.
 
     Below any figure of `must_reach` (metric name to value) nothing is published; of one's own data nothing that is
     behind the best baseline, other than `may_trail`, in a figure of `must_lead`, of which more or less is better.

@@ -25,13 +25,13 @@ from app.tasks.tensors import EXAMPLE, RawTensors, RawTensorsConfig, TensorsKern
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a file does not tell, and whoever adds it may: files of an example and of class names, sizes by name."""
+    """Facts that a file does not tell: files of an example and of class names, sizes by name."""
 
     sizes: Sizes = field(default_factory=dict)
     example: Path | None = None
     labels: Path | None = None
     photos: str | None = None
-    """How the graph reads photos, by one of SCALES; None if it is served tensors."""
+    """The scale in which the graph reads photos, one of SCALES; None if it is served tensors."""
 
     def __str__(self) -> str:
         options = [f"--size {quote(f'{name}={size}')}" for name, size in self.sizes.items()]
@@ -43,7 +43,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What was published; `unbatched` says why rows share no batch, and is empty if they do."""
+    """A published version; `unbatched` says why rows share no batch, and is empty if they do."""
 
     manifest: Manifest
     unbatched: str

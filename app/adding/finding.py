@@ -19,7 +19,7 @@ SEARCH_S = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How a graph is served. `row` is one that it answers, if any is known; `unbatched` says why it has no batches."""
+    """A way to serve a graph. `row` is one that it answers, if any is known; `unbatched` says why it has no batches."""
 
     config: RawTensorsConfig
     row: Tensors | None
@@ -141,6 +141,6 @@ def _config(graph: Graph, answered: Answered, *, batched: bool) -> RawTensorsCon
 
 
 def _described(tensor: TensorSpec, ndim: int, batched: bool) -> TensorSpec:
-    """What the file says of an output, corrected by what came out: a file may leave the shape open."""
+    """Return the file's own word on an output, corrected by what came out: a file may leave the shape open."""
     shape = tensor.shape if len(tensor.shape) == ndim else (-1,) * ndim
     return tensor.model_copy(update={"shape": (-1, *shape[1:]) if batched else shape})

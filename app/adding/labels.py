@@ -1,4 +1,4 @@
-"""What the classes are called that the last dimension of an output is over."""
+"""Names of the classes that the last dimension of an output is over."""
 
 import json
 from collections.abc import Mapping

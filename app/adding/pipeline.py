@@ -96,7 +96,7 @@ def _pinned(wish: StepWish, repository: ModelRepository) -> Step:
 
 
 async def _golden(manifest: PipelineManifest, models: Path, example: Any) -> tuple[Sequence[Golden], Sequence[str]]:
-    """What the pipeline answers here, served from a folder of its own beside the models that it asks."""
+    """Return the pipeline's answer here, served from a folder of its own beside the models that it asks."""
     with tempfile.TemporaryDirectory(prefix="tessera-") as folder:
         for step in manifest.steps:
             (Path(folder) / step.model).mkdir(exist_ok=True)

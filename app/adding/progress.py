@@ -1,4 +1,4 @@
-"""How far a graph comes before it refuses its inputs: what a search for the right ones goes by."""
+"""A count of operators that run before a graph refuses its inputs: a search for the right ones goes by it."""
 
 from collections.abc import Callable, Mapping
 

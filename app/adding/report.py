@@ -1,4 +1,4 @@
-"""What `models add` says of what it has published."""
+"""The words in which `models add` tells of a version that it has published."""
 
 from collections.abc import Sequence
 

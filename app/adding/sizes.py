@@ -71,7 +71,7 @@ class SizeSearch(Generic[Found]):
         self._said: dict[tuple[int, ...], str] = {}
         self.found: list[Found] = []
         self.fault = ""
-        """What the graph said first."""
+        """The first thing that the graph said."""
 
     def alike(self) -> Iterator[Found]:
         """Yield what is found with all sizes the same."""
@@ -156,7 +156,7 @@ def _numbers(said: str) -> list[int]:
 
 
 def _unlike_halves(said: str) -> int:
-    """How many numbers of the first half of a sentence are others than those of the second."""
+    """Return how many numbers of the first half of a sentence are others than those of the second."""
     numbers = ALL_NUMBERS.findall(said)
     half = len(numbers) // 2
     return sum(a != b for a, b in zip(numbers[:half], numbers[-half:], strict=True)) if half else 0

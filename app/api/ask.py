@@ -20,7 +20,7 @@ MOST_DIGITS = 18  # of a version: as many as always fit 64 bits
 
 
 class Question(NamedTuple):
-    """What a request asks, and how the answer is written.
+    """A request for one view, and the way in which its answer is written.
 
     `items` are what the view of that name takes. `within_s` counts from when the request arrived, where its body says
     that and not its headers.

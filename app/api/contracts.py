@@ -14,7 +14,7 @@ from app.tasks.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class Bodies:
-    """What `POST …/predict` takes and gives for a model of one task, or `…/explain` for its explanation."""
+    """The bodies of `POST …/predict` for a model of one task, or of `…/explain` for its explanation."""
 
     Request: type[BaseModel]
     Response: type[BaseModel]
@@ -57,7 +57,7 @@ def _bare(schema: type[BaseModel]) -> Callable[[Any], Any]:
 
 
 def bare(field: FieldInfo) -> Any:
-    """What a field holds, as it is documented where it stands for its whole item."""
+    """Return the type of a field, documented for where it stands for its whole item."""
     about = Field(description=field.description, examples=field.examples)
     constraints = [one for one in field.metadata if not isinstance(one, FailFast)]  # it is nothing to document
     return Annotated[field.annotation, *constraints, about]

@@ -1,4 +1,4 @@
-"""What operations have in common, as dialects write them for the OpenAPI document."""
+"""The parts that operations have in common, as dialects write them for the OpenAPI document."""
 
 from typing import NamedTuple
 

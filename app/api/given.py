@@ -1,4 +1,4 @@
-"""What every dialect is given: the engine, and what bounds and counts requests."""
+"""The things that every dialect is given: the engine, and what bounds and counts requests."""
 
 from dataclasses import dataclass, field
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What dialects share that tell of models, and load them."""
+"""The steps that dialects share in telling of models and loading them."""
 
 from app.errors import InvalidArtifact, ModelNotReady
 from app.serving.engine import Engine, ModelStatus

@@ -1,4 +1,4 @@
-"""What manifests say, where pages make HTML of it: as text, and as nothing else."""
+"""Texts of manifests where pages make HTML of them: shown as text, and as nothing else."""
 
 import re
 

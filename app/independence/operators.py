@@ -23,7 +23,7 @@ MOST_OPERATORS = 40  # that are looked at as one
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """What no row can change: its value beside COUNT rows, and beside the FEWER."""
+    """A value that no row can change: beside COUNT rows, and beside the FEWER."""
 
     value: Value
     fewer: Value
@@ -39,7 +39,7 @@ class RowTensor:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """What cannot be judged by itself: whatever reads it is judged together with the `operators` that make it."""
+    """A value that cannot be judged by itself: whatever reads it is judged together with the `operators` behind it."""
 
     operators: tuple[Operator, ...]
     why: str
@@ -47,7 +47,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What more than one row has a part in."""
+    """A value that more than one row has a part in."""
 
     why: str
 

@@ -15,7 +15,7 @@ from app.tensors import Session, Tensors
 
 
 class Runs(Protocol):
-    """What is needed of a kernel."""
+    """The part of a kernel that a proof needs."""
 
     def run(self, sessions: Mapping[str, Session], rows: Sequence[Tensors]) -> list[Tensors]: ...
 

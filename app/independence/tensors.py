@@ -13,7 +13,7 @@ from app.tasks.tensors import TensorsKernel
 from app.tensors import NUMPY_TYPES, Array, Session, Tensors, TensorSpec
 
 PROOF = 1
-"""Which proof this is: a version that an earlier one let pass is proved again when it is loaded."""
+"""The number of this proof: a version that an earlier one let pass is proved again when it is loaded."""
 
 NUM_ROWS = 5
 SEEDS = (0, 1, 2)  # so that each row is once the largest, the smallest, the negative one
@@ -52,7 +52,7 @@ def why_unbatched(
 
 
 def _choices(inputs: Sequence[TensorSpec], valid: Tensors) -> Iterator[dict[str, Array]]:
-    """What inputs other than floating-point numbers may hold; the last resort is what the graph has answered before."""
+    """Yield values for inputs that are no floats; the last resort is what the graph has answered before."""
     kinds = {one.name: NUMPY_TYPES[one.datatype] for one in inputs}
     whole = {name: kind for name, kind in kinds.items() if kind.kind in "biu"}
     for values in INTEGERS if whole else ():

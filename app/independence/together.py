@@ -44,7 +44,7 @@ def fault_together(answer: Answer, rows: Sequence[Tensors], alone: Sequence[Tens
 
 
 def _orders(count: int, size: int) -> list[list[int]]:
-    """Which rows are in the batch, in which order; each of a few is once in each place."""
+    """Return which rows are in the batch, in which order; each of a few is once in each place."""
     forward = [i % count for i in range(size)]
     return [forward, [(count - 1 - i) % count for i in range(size)]] if size <= count else [forward]
 

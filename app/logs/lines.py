@@ -38,7 +38,7 @@ class AccessRecord(NamedTuple):
 
 
 class LineFormatter(Protocol):
-    """How lines are written; each ends with a line feed."""
+    """The way lines are written; each ends with a line feed."""
 
     def format(self, record: LogRecord) -> str: ...
 

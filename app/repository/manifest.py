@@ -58,7 +58,7 @@ class Source(Frozen):
 
 
 class Provenance(Frozen):
-    """How this version was made."""
+    """The origin of this version: how it was made."""
 
     recipe: str
     command: str

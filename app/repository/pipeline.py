@@ -12,7 +12,7 @@ PIPELINE: Final = "pipeline"
 INPUT = "input"
 MOST_STEPS = 16
 STAGES = ("preprocess", "queue", "batch", "inference", "postprocess")
-"""What Server-Timing tells of every request, beside the time of each step."""
+"""The names that Server-Timing has for every request, beside those of steps."""
 _REFERENCE = re.compile(r"(?P<step>[a-z][a-z0-9_-]*)(?:\.[^.]+)*")
 
 

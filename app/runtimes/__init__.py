@@ -1,4 +1,4 @@
-"""How each artifact format is loaded: the table of runtimes."""
+"""The table of runtimes: each loads one artifact format."""
 
 from collections.abc import Callable
 from pathlib import Path

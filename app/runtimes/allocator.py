@@ -1,4 +1,4 @@
-"""How the memory of large arrays and bodies goes back to the system."""
+"""The memory of large arrays and bodies goes back to the system."""
 
 import ctypes
 

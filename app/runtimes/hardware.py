@@ -1,4 +1,4 @@
-"""What decides how fast a graph runs here, in words that can be compared."""
+"""The hardware that decides how fast a graph runs here, in words that can be compared."""
 
 import platform
 from collections.abc import Iterable

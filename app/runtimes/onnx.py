@@ -123,7 +123,7 @@ def open_on_cuda(path: Path, threads: int) -> tuple[ort.InferenceSession | None,
 
 
 def signature_of_onnx(path: Path) -> Signature:
-    """What the graph says of itself. Raises InvalidArtifact for tensors that have no V2 datatype."""
+    """Return the graph's own word on its tensors. Raises InvalidArtifact for tensors that have no V2 datatype."""
     session = _open(path, 1, [CPU], ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
     inputs = session.get_inputs()
     return Signature(

@@ -1,4 +1,4 @@
-"""What stands in an ONNX file, read without running it. Needs no library of ONNX's."""
+"""ONNX files, read without running them. Needs no library of ONNX's."""
 
 import mmap
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a runtime may be told."""
+"""The options that a runtime may be given."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Which device a session runs on, and why: the same rule for every runtime."""
+"""The rule for the device that a session runs on: the same for every runtime."""
 
 import logging
 from collections.abc import Callable

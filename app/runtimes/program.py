@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 Value = Any
-"""What an operator reads or writes: an array; or whatever else the runtime has, which only it understands."""
+"""A value that an operator reads or writes: an array; or whatever else the runtime has, which only it understands."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -88,7 +88,7 @@ def load_pytorch(path: Path, options: RuntimeOptions) -> PytorchSession:
 
 
 def signature_of_pytorch(path: Path) -> Signature:
-    """What the program says of itself. Raises InvalidArtifact for tensors that have no V2 datatype."""
+    """Return the program's own word on its tensors. Raises InvalidArtifact for tensors that have no V2 datatype."""
     import torch
 
     program = open_program(path)

@@ -1,4 +1,4 @@
-"""What a runtime has against the tensors it was given, told apart from what is wrong with the runtime itself."""
+"""Refusals of tensors by a runtime, told apart from faults of the runtime itself."""
 
 import re
 from collections.abc import Iterator

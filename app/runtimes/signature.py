@@ -1,4 +1,4 @@
-"""What a graph says of its own inputs and outputs."""
+"""A graph's own word on its inputs and outputs."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

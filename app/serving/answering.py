@@ -70,9 +70,9 @@ class Answering(Generic[Row, Answer]):
         self._again, self._begun, self._name = again, begun, name
         self._loop = asyncio.get_running_loop()
         self.speed = 1.0
-        """How many times longer batches take of late than by the curve."""
+        """The factor by which batches take longer of late than by the curve."""
         self.cost = 1.0
-        """What rows take, in times of what they would in the best batches of their likes."""
+        """The factor by which rows take longer than they would in the best batches of their likes."""
         self.max_cells: dict[Hashable, float] = {}
         """Of a group: rows x length that fit into memory, where less than a batch did."""
 
@@ -175,7 +175,7 @@ def fail(future: asyncio.Future[Any], error: ServiceError) -> None:
 
 
 def failure_of(error: Exception) -> InferenceFailed:
-    """What a kernel says may quote paths or inputs; the log has it, and the error as the cause of this one."""
+    """Return the error for a kernel's. Its words may quote paths or inputs: the log has them, and the error's cause."""
     if isinstance(error, MemoryError):
         failure = InferenceFailed("the model ran out of memory on this input alone")
     else:

@@ -131,7 +131,7 @@ class Batcher(Generic[Row, Answer]):
 
     @property
     def slower(self) -> float:
-        """How many times longer batches take of late than by the curve."""
+        """Return how many times longer batches take of late than by the curve."""
         return self._answering.speed
 
     @property

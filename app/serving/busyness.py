@@ -1,4 +1,4 @@
-"""How much of this machine others use while something is measured here."""
+"""The share of this machine that others use while something is measured here."""
 
 import os
 import time
@@ -30,7 +30,7 @@ def watch_others(stat: Path = STAT) -> Callable[[], float | None]:
 
 
 def _seconds(stat: Path) -> tuple[float, float] | None:
-    """What all processors have spent since the start of the machine: in all, and not idle."""
+    """Return what all processors have spent since the start of the machine: seconds in all, and not idle."""
     try:
         ticks = [int(one) for one in stat.read_text().split("\n", 1)[0].split()[1 : 1 + COLUMNS]]
         idle = sum(ticks[i] for i in IDLE)

@@ -1,4 +1,4 @@
-"""How many rows may share a batch: what a manifest says is believed only if it says by which proof."""
+"""The number of rows that may share a batch: a manifest's word counts only if it says by which proof."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What may be asked of a version, by its manifest alone: it need not be loaded."""
+"""The contracts of a version, by its manifest alone: it need not be loaded."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""How long a batch takes, by measurement. Knows nothing of models or threads."""
+"""The time a batch takes, by measurement. Knows nothing of models or threads."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence

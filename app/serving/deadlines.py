@@ -43,7 +43,7 @@ class Deadlines:
 
 
 class Until:
-    """What runs inside is cancelled, and TimeoutError raised, at its deadline: `asyncio.timeout_at` without a timer."""
+    """At its deadline cancel what runs inside and raise TimeoutError: `asyncio.timeout_at` without a timer."""
 
     __slots__ = ("_cancelling", "_deadlines", "_is_late", "_task", "_when")
 

@@ -131,7 +131,7 @@ class EngineStatus:
 
 
 class Engine(Protocol):
-    """What the API may ask of the serving side; local and remote engines answer it."""
+    """The serving side as the API knows it; local and remote engines are this."""
 
     is_stopping: bool
     """No part of `status`, since every request reads it: a remote engine knows by itself that it was told to stop."""
@@ -176,7 +176,7 @@ class Engine(Protocol):
 
 
 class Servable(Protocol):
-    """What answers as one version of one model, whatever it is made of."""
+    """One version of one model, whatever it is made of: it answers."""
 
     served: Served
     statistics: Statistics
@@ -198,7 +198,7 @@ class Servable(Protocol):
 
     @property
     def tuning(self) -> Tuning | None:
-        """How it uses this machine; None if it has no graphs."""
+        """Return how it uses this machine; None if it has no graphs."""
         ...
 
     async def predict(self, ask: Ask) -> Prediction:

@@ -1,4 +1,4 @@
-"""How long a thread keeps the interpreter while others wait for it.
+"""The time for which a thread keeps the interpreter while others wait for it.
 
 Python asks a thread for it after 5 ms. A request needs the interpreter several times, so beside a thread that reads
 long texts in Python it takes several times as long. Asked ten times as often, a thread that needs it for a moment only

@@ -1,4 +1,4 @@
-"""What comes before and after a batch: from items to rows, and from answered rows to outputs."""
+"""The steps before and after a batch: from items to rows, and from answered rows to outputs."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -52,7 +52,7 @@ class Loader:
 
     @property
     def patience_s(self) -> float:
-        """How long a load that begins now keeps the next one waiting."""
+        """Return how many seconds a load that begins now keeps the next one waiting."""
         return self._turn_s / (1 + self._num_overdue)
 
     async def published(self) -> dict[str, list[int]]:

@@ -145,7 +145,7 @@ def run_probe(loaded: Loaded, rows: int, length: int) -> None:
 
 
 def warm_up(loaded: Loaded) -> None:
-    """What is allocated or compiled on first use is so after this."""
+    """Predict once, so that whatever is allocated or compiled on first use is so."""
     run_probe(loaded, 1, loaded.kernel.lengths[0])
 
 

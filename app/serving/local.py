@@ -130,7 +130,7 @@ class LocalEngine:
             raise ModelNotReady("the service is stopping")
 
     def _live(self, name: str, version: int) -> Servable:
-        """What answers as a step of a pipeline, which goes on while the service stops."""
+        """Return the version that answers as a step of a pipeline, which goes on while the service stops."""
         return self._known(name).find(version).model
 
     def _versions_of(self, name: str) -> Versions:

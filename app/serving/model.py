@@ -93,7 +93,7 @@ class Model:
 
     @property
     def tuning(self) -> Tuning:
-        """How it uses this machine."""
+        """Return how it uses this machine."""
         loaded = self.loaded
         measured = loaded.plan.measured if loaded.plan else loaded.loaded
         alone_s = loaded.curve.seconds(1, loaded.kernel.lengths[0])

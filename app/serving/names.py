@@ -1,4 +1,4 @@
-"""Which models are meant by a name that none has."""
+"""Suggestions for a name that no model has."""
 
 from collections.abc import Collection
 from difflib import get_close_matches

@@ -151,7 +151,7 @@ class Pipeline:
             raise not_taken(step, error.details[0] if error.details else {"loc": [], "msg": str(error)}) from None
 
     def _model(self, one: Asking) -> Servable:
-        """What answers a step. Raises ModelNotReady if its version was replaced by one that takes other inputs."""
+        """Return the version that answers a step. Raises ModelNotReady if one replaced it that takes other inputs."""
         name, version = one.step.model, one.step.version
         model = self._find(name, version)
         form = model.served.forms.get(one.contract.name)
@@ -180,7 +180,7 @@ class Pipeline:
 
 
 def _sum(timings: Sequence[Timing]) -> Timing:
-    """What all steps took; rows and length are of the largest batch of all."""
+    """Return the timing of all steps together; rows and length are of the largest batch of all."""
     largest = max(timings, key=lambda timing: timing.rows * timing.length)
     return Timing(
         preprocess_s=sum(one.preprocess_s for one in timings),

@@ -1,4 +1,4 @@
-"""How a model uses this hardware: chosen by measurement, and stored beside its versions."""
+"""The way a model uses this hardware: chosen by measurement, and stored beside its versions."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ class Plan(BaseModel):
     """Lanes, in the word that stored plans have for them."""
     measured: AwareDatetime | None = None
     spread: Annotated[float, Field(ge=0)] | None = None
-    """How much longer a batch took in the median of its repeats than in the fastest, which counts; the mean of all."""
+    """The excess of a batch's median time over its fastest, which counts; the mean over all batches."""
     others: Annotated[float, Field(ge=0, le=1)] | None = None
     """The share of the machine's processors that other processes used meanwhile."""
     points: Annotated[list[tuple[PositiveInt, PositiveInt, Seconds]], Field(min_length=1)]
@@ -63,7 +63,7 @@ class Plan(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How a version uses this machine just now. `plan` is None if that was measured quickly, when it was loaded.
+    """The way a version uses this machine now. `plan` is None if that was measured quickly, when it was loaded.
 
     `alone_s` is what the shortest row takes by itself; `slower` how many times longer batches take of late than was
     measured.

@@ -52,7 +52,7 @@ class RowQueue(Generic[Row, Answer]):
         self._size = 0
         self.shares = Shares()
         self.seconds = 0.0
-        """What all that waits will cost, by the curve."""
+        """The cost of all that waits, by the curve."""
 
     def __len__(self) -> int:
         return self._size

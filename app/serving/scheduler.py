@@ -1,4 +1,4 @@
-"""What decides when rows are computed: the promise of all schedulers. Knows nothing of models, tensors or HTTP."""
+"""Schedulers decide when rows are computed: the promise of all. Knows nothing of models, tensors or HTTP."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Scheduler(Protocol[RowIn, AnswerOut]):
 
     @property
     def queue_size(self) -> int:
-        """How many rows wait."""
+        """Return how many rows wait."""
         ...
 
     def admit(self, deadline: float, priority: int = 0, caller: Hashable = "") -> Turn:

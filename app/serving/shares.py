@@ -24,10 +24,10 @@ LEAST_KEPT = 64  # shares of callers who want nothing just now
 
 @dataclass(slots=True, eq=False)
 class Share:
-    """What one caller has had, in virtual seconds, and what he wants: seconds of work that waits, and that runs."""
+    """The seconds of one caller: virtual ones that he has had, those of his work that waits, and of what runs."""
 
     weight: float = 1.0
-    """How many seconds a second of this work counts as."""
+    """The seconds that one second of this work counts as."""
     had: float = float("-inf")  # he has never been here
     waiting: int = 0
     waiting_s: float = 0.0
@@ -118,7 +118,7 @@ class Shares:
 
 
 class Place(Protocol):
-    """What waits in a line, and whose it is; `turn` orders what is his. Without a ticket it does not wait any more."""
+    """A place in a line, and whose it is; `turn` orders what is his. Without a ticket it does not wait any more."""
 
     share: Share
     turn: float
@@ -146,7 +146,7 @@ class Line(Generic[AnyPlace]):
         self._num_entries = 0
 
     def __len__(self) -> int:
-        """What waits, and what has not been swept out."""
+        """Return the number of places that wait and have not been swept out."""
         return self._num_entries
 
     def push(self, place: AnyPlace) -> None:

@@ -1,4 +1,4 @@
-"""What each step of a pipeline is asked: items that are made of what the caller and the steps before it gave."""
+"""The questions of a pipeline's steps: items made of what the caller and the steps before gave."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ def asking_of(step: Step) -> Asking:
 
 
 async def items_of(one: Asking, given: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
-    """What a step is asked, made of what the caller and the steps before it gave for each item."""
+    """Return the items a step is asked, made of what the caller and the steps before it gave for each item."""
     if not one.step.inputs:
         return given[INPUT]
     number = len(given[INPUT])
@@ -68,7 +68,7 @@ def _found(reference: str, given: Mapping[str, Sequence[Any]], position: int) ->
 
 
 def _part(value: Any, name: str) -> Any:
-    """What has this name or position in `value` when it is written as JSON."""
+    """Return the part of this name or position in `value` when it is written as JSON."""
     if isinstance(value, BaseModel):
         names = {field.alias or known: known for known, field in type(value).model_fields.items()}
         return getattr(value, names[name])

@@ -1,4 +1,4 @@
-"""What a person sees of a text: whether anything, and whether two texts look the same. Knows nothing of tasks."""
+"""A text as a person sees it: whether anything, and whether two look the same. Knows nothing of tasks."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""What one way of asking a model promises its callers. Known without any model."""
+"""The promise of one way of asking a model to its callers. Known without any model."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Contract:
     name: str
     """Of the view: a model has one view of each name."""
     title: str
-    """How the names of its schemas begin."""
+    """The beginning of the names of its schemas."""
     about: str | None
     """For people, in Markdown."""
     Input: Any
@@ -38,11 +38,11 @@ class Contract:
     max_items: int | None = None
     """Of one request, where an item takes far more than others do."""
     body_bytes: int | None = None
-    """What the body of a whole request has at most, with room. Without it, it may have all that any body may have."""
+    """The most bytes that the body of a whole request has, with room. Without it, as many as any body may have."""
     write: Callable[[Any], Iterable[bytes]] | None = None
     """An output as JSON, in pieces of which none takes more than some milliseconds to write, if outputs are large."""
     comparable: Callable[[Any], Any] = all_of_it
-    """What of an output, as JSON, must equal a known one: numbers within a tolerance, the rest exactly."""
+    """The part of an output, as JSON, that must equal a known one: numbers within a tolerance, the rest exactly."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Contract) and self.title == other.title
@@ -55,7 +55,7 @@ class Contract:
         return self.write(output) if self.write else [_adapter(self).serializer.to_json(output)]
 
     def most_items(self, limit: int) -> int:
-        """How many items a request may have, where any may have `limit`."""
+        """Return how many items a request may have, where any may have `limit`."""
         return limit if self.max_items is None else min(limit, self.max_items)
 
 

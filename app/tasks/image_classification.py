@@ -41,7 +41,7 @@ class ImageClassificationKernel(ImageKernel):
         self.class_names = {"probabilities": self.labels}
 
     def row(self, picture: bytes) -> Tensors:
-        """What the model sees of a file. Raises InvalidInput."""
+        """Return what the model sees of a file. Raises InvalidInput."""
         return {"image": read_square(picture, self.image_size, self.resize_margin)}
 
     def collate(self, rows: Sequence[Tensors]) -> Tensors:

@@ -61,7 +61,7 @@ class ImageFeaturesKernel(ImageKernel):
             self._shift = -np.array(config.mean, np.float32) / std
 
     def row(self, picture: bytes) -> Tensors:
-        """What the model sees of a file. Raises InvalidInput."""
+        """Return what the model sees of a file. Raises InvalidInput."""
         pixels = read_square(picture, self.config.image_size, self.config.resize_margin)
         row = pixels if self.config.mean is None else pixels * self._scale + self._shift
         if self.config.layout == "nchw":

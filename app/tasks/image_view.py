@@ -1,4 +1,4 @@
-"""What all views have in common that are asked with one picture, of which they make one row."""
+"""The view that is asked with one picture, of which it makes one row: all such views have it in common."""
 
 from abc import abstractmethod
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from app.tensors import Tensors
 class ImageKernel(Kernel):
     @abstractmethod
     def row(self, picture: bytes) -> Tensors:
-        """What the model sees of a file. Raises InvalidInput."""
+        """Return what the model sees of a file. Raises InvalidInput."""
 
     def probe(self, length: int) -> Tensors:
         return self.row(CAT)

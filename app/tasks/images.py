@@ -75,7 +75,7 @@ def read_square(content: bytes, size: int, margin: int) -> npt.NDArray[np.uint8]
 
 
 def needs_of(content: bytes) -> Needs:
-    """What `read_square` will need for this picture, by its header. Raises InvalidInput as that does."""
+    """Return the needs of `read_square` for this picture, by its header. Raises InvalidInput as that does."""
     image = _open(content)
     pixels = image.width * image.height
     return Needs(pixels, pixels * BYTES_OF_A_PIXEL.get(image.format or "", MOST_BYTES_OF_A_PIXEL))

@@ -12,13 +12,13 @@ from app.tensors import Array, Session, Tensors
 
 
 class Kernel:
-    """What is in memory of a model besides its graphs, and how rows are answered: here, stacked as they are.
+    """The memory of a model besides its graphs, and the way rows are answered: here, stacked as they are.
 
     Methods are pure and thread-safe: they await nothing, lock nothing and read no files after construction.
     """
 
     Config: ClassVar[type[BaseModel]]
-    """What the manifest must tell of a model."""
+    """The part of the manifest that must tell of a model."""
 
     takes_any_tensors: ClassVar[bool] = False
     """Whether rows are whatever a caller likes: of any size, 0 included, and his to answer for."""

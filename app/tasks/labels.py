@@ -1,4 +1,4 @@
-"""What every classifier answers: labels with scores, best first."""
+"""The answer of every classifier: labels with scores, best first."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

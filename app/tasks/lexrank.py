@@ -106,7 +106,7 @@ def relevance(centrality: Floats, position_weight: float, *, start: int = 0, rea
 
 
 def prior_weight(size: int, position_weight: float, reach: int | None) -> float:
-    """How much the prior of `relevance` weighs in a text of `size` sentences, beside a centrality of 1."""
+    """Return the weight of the prior of `relevance` in a text of `size` sentences, beside a centrality of 1."""
     return position_weight if reach is None else position_weight * min(1, reach / size)
 
 

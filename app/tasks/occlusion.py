@@ -20,7 +20,7 @@ def without(square: Pixels, fill: Pixels, hidden: Array) -> Tensors:
 
 
 def shown(row: Tensors) -> Pixels:
-    """What a graph is to see of a row, [side, side, 3]."""
+    """Return what a graph is to see of a row, [side, side, 3]."""
     if "hidden" not in row:
         return row["image"]
     place = cells(len(row["image"]))

@@ -1,4 +1,4 @@
-"""Whose fault is it that a graph failed on a row? Of tensors that a caller chose himself, the caller's."""
+"""A graph that failed on a row is the caller's fault where he chose the tensors himself."""
 
 from app.errors import InferenceFailed, InvalidInput, PayloadTooLarge, ServiceError
 from app.tensors import GraphRefused

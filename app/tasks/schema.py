@@ -1,4 +1,4 @@
-"""What all that a caller may send has in common."""
+"""The base of all that a caller may send."""
 
 from copy import deepcopy
 from typing import Any

@@ -64,7 +64,7 @@ def _whole_sentences(text: str, source: str) -> Iterator[Span]:
 
 
 def _standing_alone(text: str, source: str) -> Callable[[str], bool]:
-    """Which paragraphs say something even if they are short: of subtitles all, of a chat or a log every turn."""
+    """Return a rule for short paragraphs that say something all the same: all of subtitles, turns of chats and logs."""
     if is_subtitles(source):
         return lambda block: True
     num_characters = sum(end - start for start, end in blocks(text) if is_turn(text[start:end]))

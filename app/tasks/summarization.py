@@ -107,7 +107,7 @@ class SummarizationParameters(Schema):
 
     @property
     def fewest_sentences(self) -> int:
-        """How many candidates are needed, if the text has them."""
+        """Return how many candidates are needed, if the text has them."""
         return self.max_sentences if self.max_words is None and self.max_tokens is None else 1
 
 

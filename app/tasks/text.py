@@ -1,4 +1,4 @@
-"""What all kernels that read text share: tokens, padded lengths, padding."""
+"""The parts that all kernels that read text share: tokens, padded lengths, padding."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ class TextEncoder:
         return encoding
 
     def num_tokens(self, text: str) -> int:
-        """How many tokens a text has, of whatever length, without those that the model adds."""
+        """Return how many tokens a text has, of whatever length, without those that the model adds."""
         return len(self._encode(text).ids)
 
     def token_id(self, token: str) -> int | None:

@@ -216,7 +216,7 @@ class TimeSeriesForecasting(View[ForecastingKernel]):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What makes series of any unit and level alike: the mean of the last season, and the mean distance from it.
+    """The scale that makes series of any unit and level alike: last season's mean, and the mean distance from it.
 
     `unit` is 0 where all values are the same.
     """

@@ -29,7 +29,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What `preprocess` will need for an item: pixels to decode, and bytes of memory while it runs."""
+    """The needs of `preprocess` for an item: pixels to decode, and bytes of memory while it runs."""
 
     pixels: int = 0
     num_bytes: int = 0

@@ -1,4 +1,4 @@
-"""What a day's work makes of the same Chinese texts."""
+"""The result of a day's work on the same Chinese texts."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from training.measures.verdict import MAJORITY
 
 
 def baseline_scores(texts: ChineseTexts) -> Mapping[str, Scores]:
-    """What a day's work would give; the settings were chosen on the validation texts."""
+    """Return what a day's work would give; the settings were chosen on the validation texts."""
     learners = {
         "TF-IDF of characters + logistic regression": make_pipeline(
             TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True),

@@ -1,4 +1,4 @@
-"""What simpler ways say of the garments of the test."""
+"""Simpler ways to tell the garments of the test."""
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ REGRESSION_C = 1.0
 
 
 def garment_baselines(garments: FashionMnist, run: Run) -> dict[str, Scores]:
-    """What simpler ways say of the test pictures, [pictures, 10]; each learned from all training pictures."""
+    """Return the answers of simpler ways to the test, [pictures, 10]; each learned from all training pictures."""
     counts = np.bincount(garments.train.classes, minlength=len(LABELS))
     return {
         "textbook CNN": textbook_scores(garments, run),

@@ -16,7 +16,7 @@ FADING = f"Where events fade, each counts {KNN_RECENCY} (item-kNN) or {FADING_EA
 
 
 def neighbour_scores(past: Sequence[History], asked: Sequence[History], num_items: int) -> dict[str, Array]:
-    """What each of them says of what follows, [asked, items + 1], learned from `past`."""
+    """Return each one's scores of what follows, [asked, items + 1], learned from `past`."""
     return {
         POPULARITY: np.tile(popularity(past, num_items), (len(asked), 1)),
         "item-kNN": item_knn(past, asked, num_items, 1.0),

@@ -1,4 +1,4 @@
-"""What the recommender is compared with, and takes longer than it: on its data, its split and by its measures.
+"""The recommenders that ours is compared with, slower than it: on its data, its split and by its measures.
 
 ALS: Hu, Koren & Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (ICDM 2008), as implicit has it.
 Settings are chosen on the last but one event of each person, training on what came before.

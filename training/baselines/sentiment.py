@@ -1,4 +1,4 @@
-"""What simpler models make of the same texts."""
+"""Simpler models on the same texts."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

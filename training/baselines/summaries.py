@@ -1,5 +1,6 @@
-"""How near the summarizer and simpler ways come to what people wrote: on news, on articles without introduction, and
-on news behind the beginning of other news.
+"""The summarizer and simpler ways against what people wrote.
+
+On news, on articles without introduction, and on news behind the beginning of other news.
 
 Settings are chosen on the validation part of the three sets.
 """
@@ -194,7 +195,7 @@ def summarizer(config: SummarizationConfig) -> Summarization:
 
 
 def by_config(config: SummarizationConfig) -> Method:
-    """What the service answers with this configuration."""
+    """Return what the service answers with this configuration."""
     task = summarizer(config)
 
     def summary(text: Read) -> str:

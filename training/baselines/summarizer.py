@@ -1,4 +1,4 @@
-"""What the summarizer's table says: how near its summaries and simpler ones come to what people wrote."""
+"""The summarizer's table: how near its summaries and simpler ones come to what people wrote."""
 
 from app.repository.manifest import Metric
 from app.tasks.summarization import SummarizationConfig
@@ -28,7 +28,7 @@ SPLIT = "test; three sentences each"
 
 
 def measured() -> Table:
-    """How good summaries are, from the table in the repository: measuring takes longer than all the rest.
+    """Return the figures from the table in the repository: measuring takes longer than all the rest.
 
     Raises TrainingError if the table is of other texts or settings.
     """

@@ -1,4 +1,4 @@
-"""What the card of a forecaster shows."""
+"""The figures and pictures on the card of a forecaster."""
 
 from collections.abc import Mapping, Sequence
 

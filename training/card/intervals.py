@@ -1,4 +1,4 @@
-"""How sure the figures of a card are, as a table."""
+"""The intervals of a card's figures, as a table."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the card of a photo classifier shows: two sizes side by side."""
+"""The card of a photo classifier: two sizes side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,7 +61,7 @@ def comparison(graphs: Sequence[Graphs], answers: Sequence[GraphAnswers], times:
 
 
 def quoted(size: Size) -> tuple[str, str]:
-    """How often it is right in float and in 8 bits, as the card says it."""
+    """Return how often it is right in float and in 8 bits, as the card says it."""
     if size.published is None:
         return "not stated", "not stated"
     in_float, in_int8 = size.published

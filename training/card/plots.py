@@ -46,7 +46,7 @@ def confusion_matrix(counts: npt.NDArray[np.integer], labels: Sequence[str], pat
 def calibration_plot(
     probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.integer], path: Path, *, bins: int = 15
 ) -> Path:
-    """How often answers are right, by how sure they are. `probabilities` [samples, labels], `truth` int [samples]."""
+    """Plot how often answers are right by how sure: `probabilities` [samples, labels], `truth` int [samples]."""
     sure, right, count = calibration_bins(probabilities, truth, bins=bins)
     figure = Figure(figsize=(WIDTH * 0.6, WIDTH * 0.6), layout="constrained")
     axes = figure.add_subplot()
@@ -58,7 +58,7 @@ def calibration_plot(
 
 
 def agreement_plot(expected: npt.NDArray[np.floating], found: npt.NDArray[np.floating], path: Path) -> Path:
-    """How sure two classifiers are of the best class of the first. Probabilities [samples, labels] of both."""
+    """Plot how sure two classifiers are of the first one's best class: probabilities [samples, labels] of both."""
     best = expected.argmax(1)
     rows = np.arange(len(best))
     agrees = found.argmax(1) == best

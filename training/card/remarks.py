@@ -1,4 +1,4 @@
-"""What is true of one committed version only, so that no run of its recipe says it again. It stands in its notes."""
+"""Remarks on one committed version only, so that no run of its recipe says them again. They stand in its notes."""
 
 REMARKS = {
     ("reviews-sentiment", 3): "Version 3 was trained for forty minutes on two busy cores; the time given is that of "

@@ -1,4 +1,4 @@
-"""How a text is read character by character."""
+"""A text is read character by character."""
 
 from collections import Counter
 from collections.abc import Iterable

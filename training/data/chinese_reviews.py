@@ -200,7 +200,7 @@ def number_of(text: str) -> int:
 
 
 def fingerprint(text: str) -> str:
-    """What copies have in common: letters and digits, of one width and case."""
+    """Return the part that copies have in common: letters and digits, of one width and case."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).lower())
 
 

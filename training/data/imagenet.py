@@ -1,4 +1,4 @@
-"""What there is of ImageNet here: weights that were trained on it, and the names of its 1,000 classes."""
+"""The parts of ImageNet that are here: weights trained on it, and the names of its 1,000 classes."""
 
 import json
 from collections.abc import Sequence

@@ -89,7 +89,7 @@ class Rewording:
         return [self._entries[i] for i in chosen]
 
     def _entry(self, word: str) -> str:
-        """What of `word` would be looked up: an emoticon as it is, a word without the punctuation around it."""
+        """Return the part of `word` to look up: an emoticon as it is, a word without punctuation around it."""
         word = word.lower()
         return word if word in self._known else word.strip(PUNCTUATION)
 

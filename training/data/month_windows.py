@@ -1,4 +1,4 @@
-"""How months are read: rows as the service prepares them, and windows of series to learn from."""
+"""Months as they are read: rows as the service prepares them, and windows of series to learn from."""
 
 from collections.abc import Sequence
 
@@ -36,7 +36,7 @@ FARTHEST = 20.0  # units of scale from the level; what lies beyond is learned as
 
 
 class MonthWindows(Dataset[tuple[Tensor, ...]]):
-    """What was known and what followed, at many months of each series, prepared as the service prepares an item.
+    """Known months and those that followed, at many points of each series, prepared as the service prepares an item.
 
     A sample is `values`, `is_known` [max_history], `following` [HORIZON], on the same scale, and `weight` [HORIZON],
     0 where nothing follows. A series does not weigh more because it is very long, nor because it is hard to forecast:

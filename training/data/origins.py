@@ -17,7 +17,7 @@ TEST_SPLIT = "the last 24 months of each series, 18 months forecast from 24, 21 
 
 @dataclass(frozen=True, slots=True)
 class ForecastOrigin:
-    """What was known of series number `series`, fp64 [months], and what followed, fp64 [HORIZON]: nan after its end."""
+    """Series number `series`, `known` fp64 [months], and the months `following`, fp64 [HORIZON]: nan after its end."""
 
     series: int
     known: Array

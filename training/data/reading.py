@@ -1,4 +1,4 @@
-"""How the sentiment models read a text: MiniLM's tokens, and emoji as words of their mood."""
+"""Texts as the sentiment models read them: MiniLM's tokens, and emoji as words of their mood."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -59,7 +59,7 @@ def encode(task: TextClassification, texts: Iterable[str]) -> list[Tensors]:
 
 
 def answers(task: TextClassification, texts: Iterable[str], answer: Callable[[Tensors], Array]) -> Array:
-    """What `answer` makes of batches [batch, …], for all texts in their order; batches are of similar length."""
+    """Return what `answer` makes of batches [batch, …], for all texts in their order; batches are of similar length."""
     rows = encode(task, texts)
     order = np.argsort([task.kernel.length(row) for row in rows], kind="stable")
     batches = np.array_split(order, range(BATCH_SIZE, len(order), BATCH_SIZE))

@@ -95,7 +95,7 @@ def split_of(group: str) -> Split:
 
 
 def fingerprint(text: str) -> str:
-    """What near duplicates have in common: retweet marks, links, case and punctuation are left out."""
+    """Return the part that near duplicates have in common: without retweet marks, links, case and punctuation."""
     text = re.sub(r"^(rt )?@\w+:? ?", "", text.lower())
     text = re.sub(r"[^a-z0-9 ]", "", re.sub(r"http\S+", "", text))
     return " ".join(text.split())

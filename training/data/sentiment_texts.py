@@ -1,4 +1,4 @@
-"""What a sentiment model learns from and is judged on: the packaged texts, or one's own."""
+"""The texts of a sentiment model, to learn from and be judged on: the packaged ones, or one's own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,1 +1,1 @@
-"""What a trained module becomes: graphs and programs that the service runs, proven equal to it."""
+"""Trained modules become graphs and programs that the service runs, proven equal to them."""

@@ -28,7 +28,7 @@ TINY = 1e-6
 
 
 class Products(Protocol):
-    """How a graph multiplies with weights and looks up embeddings."""
+    """The way a graph multiplies with weights and looks up embeddings."""
 
     def linear(
         self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False

@@ -36,7 +36,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Graphs:
-    """What a network becomes: in float, in 8 bits as it is served, and with every layer in 8 bits."""
+    """The graphs of a network: in float, in 8 bits as it is served, and with every layer in 8 bits."""
 
     size: Size
     fp32: Path

@@ -36,7 +36,7 @@ def export_sentences(task: Summarization, network: SentenceEncoder, rows: Sequen
 
 
 def smallest_cosine(task: Summarization, network: SentenceEncoder, graph: Path, rows: Sequence[Tensors]) -> float:
-    """How alike torch and the served graph see a sentence at worst, each sentence alone."""
+    """Return the least cosine between torch's and the served graph's vectors, each sentence alone."""
     session = load_onnx(graph, RuntimeOptions(device="cpu"))
     smallest = 1.0
     for row in rows:

@@ -1,1 +1,1 @@
-"""How modules are trained: the loop, what an epoch shows, and how steps are taken."""
+"""Modules are trained here: the loop, what an epoch shows, and how steps are taken."""

@@ -12,7 +12,7 @@ from training.seeds import seed_generators
 
 
 class EpochBatches:
-    """What one process sees of `loader` in the trainer's current epoch.
+    """The part of `loader` that one process sees in the trainer's current epoch.
 
     The order depends on nothing but the seed and the epoch: the loader's samplers draw from torch's global generator
     or from the loader's own, which are set, and numpy's; whatever of the dataset, sampler and batch sampler has

@@ -1,4 +1,4 @@
-"""What an epoch shows of the texts, and how sure it is of them."""
+"""The texts that an epoch shows, and how sure it is of them."""
 
 from collections.abc import Callable, Mapping
 
@@ -76,7 +76,7 @@ class Curriculum(Dataset[Row]):
 
 
 class LexiconLessons:
-    """What an epoch shows besides: the rated tweets once more and once reworded, and a half of the lexicon."""
+    """Extra lessons of an epoch: the rated tweets once more and once reworded, and a half of the lexicon."""
 
     def __init__(self, texts: pd.DataFrame, lexicon: pd.DataFrame) -> None:
         self._tweets = texts.loc[texts.domain == "tweets", ["text", "rating"]]
@@ -89,7 +89,7 @@ class LexiconLessons:
 
 
 def curriculum_of(texts: SentimentTexts, task: TextClassification, run: Run) -> Curriculum:
-    """What a run shows of `texts`, and of their lexicon where they have one."""
+    """Return what a run shows of `texts`, and of their lexicon where they have one."""
     lessons = None if texts.lexicon is None else LexiconLessons(texts.train, texts.lexicon)
     return Curriculum(task, texts.train, lessons, seed=run.seed, most=texts.most)
 
@@ -115,7 +115,7 @@ def soft_targets(texts: pd.DataFrame) -> Tensor:
 
 
 def rated(ratings: pd.Series) -> Tensor:
-    """What another panel might have said where the mean of one was this, -4 to 4: probabilities [texts, labels]."""
+    """Return what another panel might have said where the mean was this, -4 to 4: probabilities [texts, labels]."""
     mean = torch.tensor(ratings.to_numpy(np.float32))
     negative = torch.special.ndtr((-0.5 - mean) / RATER_SPREAD)
     positive = torch.special.ndtr((mean - 0.5) / RATER_SPREAD)

@@ -40,7 +40,7 @@ Row = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """What was logged in each epoch: metric name to value, the epoch itself as "epoch"."""
+    """The log of each epoch: metric name to value, the epoch itself as "epoch"."""
 
     rows: tuple[Row, ...] = ()
 
@@ -223,7 +223,7 @@ class Rows(Callback):
 
 
 def _finish(folder: Path, chosen: str) -> None:
-    """What remains of a finished fit: the chosen weights and the curve, all or nothing."""
+    """Keep the rest of a finished fit: the chosen weights and the curve, all or nothing."""
     last = torch.load(folder / f"{LAST}.ckpt", map_location="cpu", weights_only=True)
     kept = last if chosen == LAST else torch.load(folder / f"{chosen}.ckpt", map_location="cpu", weights_only=True)
     result = {"weights": kept["state_dict"], "rows": last["callbacks"][Rows.__qualname__]["rows"]}

@@ -38,7 +38,7 @@ def one_thread() -> Iterator[None]:
 
 
 class NextEventNetwork(Protocol):
-    """What learns to foresee the next event: item ids to scores, by states whose product with `items` they are."""
+    """A network that foresees the next event: item ids to scores, by states whose product with `items` they are."""
 
     items: nn.Embedding
 

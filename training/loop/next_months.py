@@ -86,7 +86,7 @@ def _fit(network: Ensemble, loss: Loss, windows: MonthWindows, run: Run, name: s
 
 @torch.inference_mode()
 def answer(network: nn.Module, asked: Sequence[ForecastOrigin]) -> Array:
-    """What the service would answer to each question, fp64 [questions, HORIZON, quantiles]."""
+    """Return what the service would answer to each question, fp64 [questions, HORIZON, quantiles]."""
     prepared = [prepare(question.known) for question in asked]
     scaled = network(*(torch.from_numpy(array) for array in batch_of(asked).values())).double().numpy()
     return np.stack([scale.restore(one) for one, (_, scale) in zip(scaled, prepared, strict=True)])

@@ -1,4 +1,4 @@
-"""How the learning rate goes: AdamW under a warm-up and a cosine."""
+"""The course of the learning rate: AdamW under a warm-up and a cosine."""
 
 import math
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""How good answers are."""
+"""Measures of how good answers are."""

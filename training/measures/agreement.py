@@ -1,4 +1,4 @@
-"""How like the float graph's answers those of an 8-bit graph are."""
+"""The likeness of an 8-bit graph's answers to the float graph's."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How good the Chinese sentiment model is, and on which texts."""
+"""The quality of the Chinese sentiment model, by kinds of texts."""
 
 from collections.abc import Iterator, Mapping
 

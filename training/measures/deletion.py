@@ -80,7 +80,7 @@ KINDS: Mapping[type[View[Any]], tuple[Callable[[Any, Run, Any, Any], Explained],
     ImageExplanation: (of_picture, {}),
     RecommendationExplanation: (of_history, {"top_k": 1, "max_reasons": 100}),
 }
-"""How the parts of an item are left out, and with which parameters it is explained. A summary leaves out none."""
+"""The way the parts of an item are left out, and the parameters of its explanation. A summary leaves out none."""
 
 
 def faithfulness(view: View[Any], sessions: Mapping[str, Session], held_out: HeldOut) -> list[Metric]:

@@ -1,4 +1,4 @@
-"""How good forecasts are: rolling origins, and measures that do not depend on a series' unit.
+"""The quality of forecasts: rolling origins, and measures that do not depend on a series' unit.
 
 Hyndman & Koehler, "Another look at measures of forecast accuracy", International Journal of Forecasting 2006.
 """

@@ -1,4 +1,4 @@
-"""How often a classifier of garments is right, and how sure it is."""
+"""The accuracy of a classifier of garments, and how sure it is."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How sure a figure is: what it might have been on other samples of the same kind (Efron's bootstrap, percentiles)."""
+"""Intervals of figures: their values on other samples of the same kind (Efron's bootstrap, percentiles)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How likely pictures are to a model of them, in bits, and how near it comes to them."""
+"""The likelihood of pictures to a model of them, in bits, and how near it comes to them."""
 
 import math
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""How well scores rank the item that came next: leave-one-out, against all items not yet seen.
+"""The rank that scores give the item that came next: leave-one-out, against all items not yet seen.
 
 Nothing is sampled: Krichene & Rendle, "On Sampled Metrics for Item Recommendation" (KDD 2020), show why.
 """

@@ -1,4 +1,4 @@
-"""How much of a reference a summary has (ROUGE), and how sure a difference between two ways of summarising is."""
+"""The share of a reference that a summary has (ROUGE), and how sure a difference between two ways of summarising is."""
 
 from functools import lru_cache, partial
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""How good are generated pictures? A published classifier looks at them beside real ones.
+"""The quality of generated pictures: a published classifier looks at them beside real ones.
 
 Paper: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium" (2017), for
 the distance. With another network than theirs its values can be compared with each other, not with those of papers.

@@ -1,4 +1,4 @@
-"""How long graphs take, and how large they are."""
+"""The time that graphs take, and their size."""
 
 import time
 from collections.abc import Mapping, Sequence

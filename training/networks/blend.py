@@ -1,4 +1,4 @@
-"""What comes next by two readings of a history: its order, and what it holds.
+"""Networks that foresee the next item by two readings of a history: its order, and what it holds.
 
 EASE: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (WWW 2019), a linear model in closed form. Here its
 events fade with their age, which helps more than anything else about it.
@@ -46,7 +46,7 @@ def ease_weights(histories: Sequence[Sequence[int]], num_items: int, penalty: fl
 
 
 def seen_together(histories: Sequence[Sequence[int]], num_items: int, people_at_once: int = 4096) -> Array:
-    """How many histories hold both of two items, fp32 [items + 1, items + 1]; what all hold may not fit into memory."""
+    """Count the histories that hold both of two items, fp32 [items + 1, items + 1], `people_at_once` at a time."""
     counts = np.zeros((num_items + 1, num_items + 1), np.float32)
     for start in range(0, len(histories), people_at_once):
         some = histories[start : start + people_at_once]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How wide and deep the network is, and the side in pixels of the square that it was trained on."""
+    """The width and depth of the network, and the side in pixels of the square that it was trained on."""
 
     width: float
     depth: float

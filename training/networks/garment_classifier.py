@@ -1,4 +1,4 @@
-"""What is served of a network on garments: pictures in, probabilities out."""
+"""The served form of a network on garments: pictures in, probabilities out."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow turns colours into grey
 
 
 class GarmentClassifier(nn.Module):
-    """What is served: uint8 RGB [batch, 28, 28, 3] to probabilities [batch, 10]."""
+    """The served form of a network: uint8 RGB [batch, 28, 28, 3] to probabilities [batch, 10]."""
 
     def __init__(self, network: PictureResNet, temperature: float) -> None:
         super().__init__()

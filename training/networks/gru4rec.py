@@ -22,7 +22,7 @@ class GRU4Rec(nn.Module):
         return self.states(item_ids)[:, -1] @ self.items.weight.T
 
     def states(self, item_ids: Tensor) -> Tensor:
-        """What is known after each event, [batch, history, width]."""
+        """Return what is known after each event, [batch, history, width]."""
         states, _ = self.gru(self.dropout(self.items(item_ids)))
         known: Tensor = self.out(self.dropout(states))
         return known

@@ -58,7 +58,7 @@ class ModulatedNorm(nn.Module):
 
 
 class Critic(nn.Module):
-    """How real pictures [batch, 1, 28, 28], 0 to 1, look as members of their `classes`: scores [batch]."""
+    """Scores [batch] of how real pictures [batch, 1, 28, 28], 0 to 1, look as members of their `classes`."""
 
     def __init__(self, num_classes: int, width: int = 32) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ def _critic(num_classes: int, width: int, weights: dict[str, Tensor]) -> Critic:
 
 
 class GANSampler(nn.Module):
-    """What is served: `noise` fp32 [batch, latent] and `class` int64 [batch] to `image` uint8 [batch, 28, 28, 1]."""
+    """The served form: `noise` fp32 [batch, latent] and `class` int64 [batch] to `image` uint8 [batch, 28, 28, 1]."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()

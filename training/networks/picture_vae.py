@@ -87,7 +87,7 @@ class PictureVAE(nn.Module):
 
 
 class VAESampler(nn.Module):
-    """What is served: `noise` fp32 [batch, latent] and `class` int64 [batch] to `image` uint8 [batch, 28, 28, 1].
+    """The served form: `noise` fp32 [batch, latent] and `class` int64 [batch] to `image` uint8 [batch, 28, 28, 1].
 
     Noise is standard normal; it is moved to where the training pictures of the class lie: `means` [classes, latent],
     `factors` [classes, latent, latent], a square root of their covariance.

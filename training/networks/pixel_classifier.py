@@ -1,4 +1,4 @@
-"""What is served of an EfficientNet-Lite: pixels in, probabilities out."""
+"""The served form of an EfficientNet-Lite: pixels in, probabilities out."""
 
 from torch import Tensor, nn
 

@@ -38,7 +38,7 @@ class SASRec(nn.Module):
         return self.states(item_ids)[:, -1] @ self.items.weight.T
 
     def states(self, item_ids: Tensor) -> Tensor:
-        """What is known after each event, [batch, history, width]; its product with the items' embeddings is scores."""
+        """Return a state after each event, [batch, history, width]; times the items' embeddings it is scores."""
         hidden = ~(self.visible & (item_ids != 0)[:, None, None, :])
         state = self.dropout(self.items(item_ids) * self.items.embedding_dim**0.5)
         for block in self.blocks:

@@ -56,7 +56,7 @@ class SeasonalGRU(nn.Module):
         return quantiles.sort(-1).values
 
     def simple_forecasts(self, values: Tensor, same: Tensor, is_same: Tensor) -> Tensor:
-        """What needs no learning: the same again, as now, and the same plus a change; [batch, horizon, SIMPLE]."""
+        """Return simple forecasts: the same again, as now, the same plus a change; [batch, horizon, SIMPLE]."""
         season = self.season
         a_season_ago = same[:, :, 0]
         before = torch.where(is_same[:, :, 1] > 0, same[:, :, 1], a_season_ago)
@@ -87,7 +87,7 @@ class SeasonalGRU(nn.Module):
 
 
 class TextbookRNN(nn.Module):
-    """What introductions have: one recurrent layer, one linear layer, and a value for each step [batch, horizon, 1]."""
+    """The introductory network: one recurrent layer, one linear layer, a value for each step [batch, horizon, 1]."""
 
     def __init__(self, horizon: int, width: int = 64) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the recipes that paint garments share: an export, and a draft of what it makes."""
+"""The parts that recipes that paint garments share: an export, and a draft of what it makes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -80,7 +80,7 @@ def load_weights(network: TextClassifier, path: Path) -> TextClassifier:
 
 
 def baselines(task: TextClassification, texts: SentimentTexts, run: Run) -> dict[str, Scores]:
-    """What they say of the test texts, kept for a resumed run; none has learned from more than the training texts."""
+    """Return their scores of the test texts, kept for a resumed run; none learned from more than the training texts."""
     train, asked = texts.train, texts.test.text
     learners: dict[str, Callable[[], Scores]] = {
         MAJORITY: lambda: majority_scores(train, len(asked)),

@@ -111,7 +111,7 @@ def read(task: TextClassification, graph: Path, texts: Iterable[str]) -> Scores:
 
 
 def by_size(task: TextClassification, texts: ChineseTexts) -> str:
-    """How accuracy on the validation texts grows with the training texts."""
+    """Return how accuracy on the validation texts grows with the training texts."""
     rows = []
     for share in (0.125, 0.25, 0.5, 1.0):
         shown = texts.train.groupby("label").sample(frac=share, random_state=0)

@@ -1,4 +1,4 @@
-"""What is told of a model: which version answers, what it takes, whether it can predict."""
+"""Pages on a model: which version answers, what it takes, whether it can predict."""
 
 from hashlib import sha256
 

@@ -1,4 +1,4 @@
-"""What `huggingface_hub.InferenceClient(model=url)` sends, as items of a task."""
+"""Bodies of `huggingface_hub.InferenceClient(model=url)`, read as items of a task."""
 
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ class Asked(NamedTuple):
 
 
 def tasks_of(served: Served) -> list[str]:
-    """What a model answers in this dialect: its own task first; nothing, if the client has no method for it."""
+    """Return the tasks that a model answers in this dialect: its own first; none that the client has no method for."""
     return [view for view in served.contracts if view in WIRES]
 
 
@@ -115,7 +115,7 @@ def _items(contract: Contract, body: dict[str, Any], max_items: int) -> list[Any
 
 
 def _parameters(request: Request, body: dict[str, Any], wire: Wire) -> dict[str, Any]:
-    """What is set in the body, and in the query, where a method of the client has no argument for it."""
+    """Return the parameters of the body, and of the query where a method of the client has no argument for them."""
     beside = {name: value for name, value in body.items() if name not in ("inputs", *BESIDE_INPUTS)}
     given = body.get("parameters")
     if wire.at_root and given is None:

@@ -1,10 +1,10 @@
-"""What is told of a model in the Hugging Face dialect."""
+"""The schema in which the Hugging Face dialect tells of a model."""
 
 from pydantic import BaseModel
 
 
 class Info(BaseModel):
-    """What serves the model, in the names that Hugging Face's own servers use.
+    """The model and version that answer, in the names that Hugging Face's own servers use.
 
     `model_sha` is the sha256 of what `sha256sum` prints for the files of the version, sorted by name.
     """

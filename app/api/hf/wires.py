@@ -1,4 +1,4 @@
-"""What `huggingface_hub.InferenceClient` sends and parses for each task, where that differs from the native dialect.
+"""The form that `huggingface_hub.InferenceClient` sends and parses for each task, where it is not the native one.
 
 What a caller sets has an effect here, or is refused with the reason.
 """
@@ -60,7 +60,7 @@ class HfImageClassificationParameters(KnownOnly, ImageClassificationParameters):
 
 
 class HfSummaryLimits(KnownOnly):
-    """How long a summary may be: one of them. It has at least one sentence."""
+    """The bounds on a summary's length: one of them. It has at least one sentence."""
 
     max_length: Annotated[int | None, Field(ge=1, le=MAX_CHARACTERS, description="the same as max_new_tokens")] = None
     max_new_tokens: Annotated[
@@ -141,7 +141,7 @@ def _as_they_are(parameters: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How one task is spoken.
+    """The form of one task on the wire.
 
     `is_nested`: the answer to a single input is a list with one output, and not the output itself.
     `at_root`: parameters stand beside `inputs`, if there are no `parameters`.

@@ -1,1 +1,1 @@
-"""What holds of HTTP whatever is asked: connections, headers, bodies on their way, who may call, routes."""
+"""HTTP, whatever is asked: connections, headers, bodies on their way, who may call, routes."""

@@ -19,7 +19,7 @@ SCHEMES = {
 
 
 class OpenPaths:
-    """What may be read without a key: these paths, and no other.
+    """The paths that may be read without a key, and no other.
 
     A path whose last part is `{path:path}` stands for its whole folder.
     """
@@ -73,7 +73,7 @@ class Access:
 
 
 def _secrets_of(scope: Scope) -> tuple[bytes, bytes]:
-    """What came as Authorization: Bearer, and as X-API-Key; empty if it did not."""
+    """Return what came as Authorization: Bearer, and as X-API-Key; empty if it did not."""
     bearer = api_key = b""
     for name, value in scope["headers"]:
         if name == b"authorization" and value[:7].lower() == b"bearer ":

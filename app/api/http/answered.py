@@ -1,4 +1,4 @@
-"""What is told of a request when it has been answered: to the metrics, and to the log."""
+"""An answered request is told to the metrics and to the log."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a connection may ask of us, and how we stop reading from it."""
+"""Limits on what a connection may ask of us, and the way in which we stop reading from it."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ LEAST_READ_BYTES = 1_000_000  # of a large answer, in `reading_timeout_s`
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What a connection may ask of us.
+    """Limits on what a connection may ask of us.
 
     `head_timeout_s`: for the line and headers of a request, and for what is left of a body when its answer was sent.
     `reading_timeout_s`: in which a client reads LEAST_READ_BYTES of what it asked for, or all that is left.

@@ -104,7 +104,7 @@ class Inflating:
 
 
 def _window_bits(encoding: str, first: int) -> int:
-    """What zlib calls the format that begins with this byte: gzip, zlib's own, or none around the compressed bytes.
+    """Return zlib's number for the format that begins with this byte: gzip, zlib's own, or none around the bytes.
 
     The last is no `deflate` of HTTP, and yet what some clients send under this name.
     """

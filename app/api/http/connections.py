@@ -1,4 +1,4 @@
-"""How many connections there may be, and which of them make room for others."""
+"""A limit on the number of connections: some of them make room for others."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""How long a client is willing to wait."""
+"""The time that a client is willing to wait."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What browsers are told with every response: what it may load, and who may read it. Made once."""
+"""Headers that tell browsers, with every response, what it may load and who may read it. Made once."""
 
 import re
 from base64 import b64encode

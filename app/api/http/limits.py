@@ -1,4 +1,4 @@
-"""What one request may ask of us."""
+"""Limits on what one request may ask of us."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What every request gets: an id, a limit on its body, headers, a line in the log, an answer even if we fail."""
+"""The things every request gets: an id, a limit on its body, headers, a line in the log, an answer even if we fail."""
 
 import asyncio
 import logging

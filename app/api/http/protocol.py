@@ -277,6 +277,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def _fault_of(error: HttpParserError) -> tuple[HTTPStatus, str]:
-    """What the parser found wrong, or uvicorn, which it calls back and which reads the target."""
+    """Return the fault that the parser found, or uvicorn, which it calls back and which reads the target."""
     why = "its target cannot be read" if isinstance(error, HttpParserCallbackError) else str(error)
     return HTTPStatus.BAD_REQUEST, f"this is no request of HTTP/1.1: {why}"

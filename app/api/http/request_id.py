@@ -1,4 +1,4 @@
-"""What one request is called, in its answer and in the log."""
+"""The name of one request, in its answer and in the log."""
 
 import re
 from random import Random
@@ -14,5 +14,5 @@ def new_request_id() -> str:
 
 
 def request_id_of(given: str) -> str:
-    """What the caller calls it, if that can be repeated in a header and a log; else a new one."""
+    """Return the caller's name for it, if that can be repeated in a header and a log; else a new one."""
     return given if _GIVEN.fullmatch(given) else new_request_id()

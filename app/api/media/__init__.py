@@ -1,1 +1,1 @@
-"""What bodies of strangers hold: JSON, forms, files as they are."""
+"""Bodies of strangers: JSON, forms, files as they are."""

@@ -25,7 +25,7 @@ OF_A_NAME = 3  # values that a name counts as: to parse, check and free one take
 
 @dataclass(frozen=True, slots=True)
 class JsonLimits:
-    """What JSON may have: bytes, and values, which are numbers, texts, lists, objects and, three times each, names."""
+    """Limits on JSON: bytes, and values, which are numbers, texts, lists, objects and, three times each, names."""
 
     max_bytes: int = 10_000_000
     max_values: int = 500_000

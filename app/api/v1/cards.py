@@ -1,4 +1,4 @@
-"""What we say about the models we serve."""
+"""The cards of the models we serve, in JSON."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -22,7 +22,7 @@ class VersionState(BaseModel):
 
 
 class Tuned(BaseModel):
-    """How a model uses this machine, when that was measured, and why it may be wrong."""
+    """The way a model uses this machine, when that was measured, and why it may be wrong."""
 
     by: Annotated[Literal["tune", "load"], Field(description="who measured it: `python -m app tune`, or the load")]
     variant: str | None

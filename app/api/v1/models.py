@@ -1,4 +1,4 @@
-"""What is told of the models that are served, and how a newer version comes in."""
+"""Pages on the models that are served, and the way a newer version comes in."""
 
 from typing import Annotated
 

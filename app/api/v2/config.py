@@ -18,7 +18,7 @@ Format = Literal["FORMAT_NONE", "FORMAT_NHWC", "FORMAT_NCHW"]
 
 
 class Reshape(BaseModel):
-    """What the graph sees instead of `dims`, which are never empty in a configuration."""
+    """The shape that the graph sees instead of `dims`, which are never empty in a configuration."""
 
     shape: list[int]
 

@@ -1,4 +1,4 @@
-"""How errors are told to clients of Triton and KServe."""
+"""Errors as clients of Triton and KServe expect them."""
 
 from starlette.requests import Request
 from starlette.responses import Response

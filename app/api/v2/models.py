@@ -1,4 +1,4 @@
-"""What the server and its models are, loading and unloading."""
+"""The server and its models: metadata, readiness, loading and unloading."""
 
 from importlib.metadata import version
 from typing import Any, TypeVar

@@ -29,7 +29,7 @@ LENGTH = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class OutputForm:
-    """How one output is wanted."""
+    """The form in which one output is wanted."""
 
     name: str
     is_binary: bool
@@ -38,7 +38,7 @@ class OutputForm:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks; `outputs` is None if it leaves them to us."""
+    """A request as it was read; `outputs` is None if it leaves them to us."""
 
     inputs: Tensors
     outputs: list[OutputForm] | None = None
@@ -51,7 +51,7 @@ class Asked:
 def read(
     body: bytes, header_length: str | None, specs: Sequence[TensorSpec], limits: JsonLimits = DEFAULT_LIMITS
 ) -> Asked:
-    """What a request asks. `specs` are the model's inputs, which a request without JSON says nothing of.
+    """Read a request. `specs` are the model's inputs, which a request without JSON says nothing of.
 
     Names, types and shapes are as the request says: whether they are the model's is not looked at here.
     Raises InvalidInput for what contradicts itself; nothing larger than the body is allocated for it. Raises

@@ -142,7 +142,7 @@ class LoadRequest(NullIsAbsent):
 
 
 class Duration(BaseModel):
-    """How often, and nanoseconds in all."""
+    """A count, and the nanoseconds that all of them took."""
 
     count: int
     ns: int

@@ -1,4 +1,4 @@
-"""What models have done since they were loaded."""
+"""Statistics of models since they were loaded."""
 
 from app.api.given import EngineDep
 from app.api.v2.schemas import (

@@ -1,4 +1,4 @@
-"""What the explanations of all kinds of models share."""
+"""The parts that the explanations of all kinds of models share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

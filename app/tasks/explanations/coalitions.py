@@ -1,4 +1,4 @@
-"""Which parts of an item are kept in each row, and what each part weighs by the answers. Plain numpy.
+"""Rows that keep some parts of an item, and the weight of each part by their answers. Plain numpy.
 
 Shapley values by weighted least squares: Lundberg and Lee 2017, "A unified approach to interpreting model
 predictions" (KernelSHAP), with subsets in pairs as in Covert and Lee 2021, "Improving KernelSHAP".
@@ -36,7 +36,7 @@ def subsets(num_parts: int, num_rows: int) -> Kept:
 
 
 def shapley_values(kept: Kept, values: Floats) -> Floats:
-    """What each part adds, [parts] or [parts, outputs], by the `values` [rows] or [rows, outputs] of `subsets`.
+    """Return what each part adds, [parts] or [parts, outputs], by `values` [rows] or [rows, outputs] of `subsets`.
 
     They sum to the value of all parts less that of none. Exact if every subset is there, an estimate otherwise.
     """
@@ -75,5 +75,5 @@ def left_out(num_parts: int) -> Kept:
 
 
 def losses(values: Floats) -> Floats:
-    """What is lost without each part, [parts] or [parts, outputs], by the `values` of `left_out`."""
+    """Return what is lost without each part, [parts] or [parts, outputs], by the `values` of `left_out`."""
     return np.asarray(values[0] - values[2:])

@@ -82,7 +82,7 @@ class ImageExplanation(Explanation[ImageClassificationKernel]):
         return Prepared([{"image": square}, *hidden], context=square)
 
     def square(self, item: ImageInput) -> Pixels:
-        """What the model sees of a picture, [side, side, 3]. Raises InvalidInput as a prediction does."""
+        """Return what the model sees of a picture, [side, side, 3]. Raises InvalidInput as a prediction does."""
         return self._own.preprocess(item, ImageClassificationParameters()).rows[0]["image"]
 
     def postprocess(

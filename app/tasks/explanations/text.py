@@ -66,7 +66,7 @@ class TextReasons(BaseModel):
 
 
 class Words(NamedTuple):
-    """What is left out as a whole, and the tokens of the text: `word_of` is -1 for those that the model adds."""
+    """The words that are left out as wholes, and the text's tokens: `word_of` is -1 for those that the model adds."""
 
     spans: list[tuple[int, int]]
     ids: Array

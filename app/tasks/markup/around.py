@@ -1,4 +1,4 @@
-"""What stands around an article, by its wording in English and Chinese: cookies, authors, agencies, titles."""
+"""The words around an article, in English and Chinese: cookies, authors, agencies, titles."""
 
 import re
 

@@ -118,7 +118,7 @@ def end_block(match: re.Match[str]) -> str:
 
 
 def is_kept(marked: str) -> str:
-    """What a stage left of a text that it has marked."""
+    """Return what a stage left of a text that it has marked."""
     return marked.replace(_DROPPED, "").replace(_TAIL, "")
 
 

@@ -1,4 +1,4 @@
-"""Which language a piece of text is written in, as far as the rules for its sentences differ."""
+"""The language of a piece of text, as far as the rules for its sentences differ."""
 
 import re
 from collections import Counter

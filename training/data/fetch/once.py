@@ -1,4 +1,4 @@
-"""What every index has in common: a download is verified, unpacked and shelved once."""
+"""The part that every index has in common: a download is verified, unpacked and shelved once."""
 
 import errno
 import hashlib

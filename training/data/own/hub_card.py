@@ -1,4 +1,4 @@
-"""What a dataset of the hub states in the head of its README: which files are which split, and the names of classes."""
+"""The head of a hub dataset's README: which files are which split, and the names of classes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class HubCard:
 
 
 def hub_card(folder: Path) -> HubCard:
-    """What the README of `folder` states; nothing if there is none, or it has no head that can be read."""
+    """Return what the README of `folder` states; nothing if there is none, or it has no head that can be read."""
     try:
         text = (folder / README).read_text(encoding="utf-8")
         head = yaml.safe_load(text.split("---\n", 2)[1]) if text.startswith("---\n") else None

@@ -60,7 +60,7 @@ def _is_mixed(table: pd.DataFrame, label: pd.Series, is_number: pd.Series) -> pd
 
 
 def _scale(numbers: set[str]) -> Mapping[str, str]:
-    """What numbers that come as labels mean; nothing if that can be read in two ways."""
+    """Return the meaning of numbers that come as labels; nothing if they can be read in two ways."""
     if not all(re.fullmatch("[0-5]", number) for number in numbers):
         return {}
     low, high = min(numbers), max(numbers)

@@ -1,4 +1,4 @@
-"""What everybody may read of a name that its user gave: no folders, people and secrets."""
+"""The part of a name from its user that everybody may read: no folders, people and secrets."""
 
 import getpass
 import re
@@ -9,7 +9,7 @@ NAMELESS = "a folder of one's own"
 
 
 def public_name(source: str) -> str:
-    """What a card calls a `--source`: of a folder its own name, without those around it; of the hub the id."""
+    """Return a card's name for a `--source`: of a folder its own, without those around it; of the hub the id."""
     folder = Path(source)
     if not folder.exists() and HUB_ID.fullmatch(source):
         return source
@@ -24,7 +24,7 @@ def redacted(text: str) -> str:
 
 
 def _people() -> set[str]:
-    """What this person is called on this machine."""
+    """Return the names of this person on this machine."""
     try:
         return {Path.home().name, getpass.getuser()}
     except (KeyError, OSError, RuntimeError):  # of a container's user that has no entry

@@ -1,4 +1,4 @@
-"""What `--source` names, instead of what is packaged: a local folder, or a repository of the Hugging Face hub."""
+"""The data that `--source` names, instead of the packaged: a local folder, or a repository of the Hugging Face hub."""
 
 import hashlib
 from collections.abc import Iterable, Sequence

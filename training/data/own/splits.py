@@ -69,7 +69,7 @@ def completed(given: pd.Series, key: pd.Series, fold_of: Callable[[str], Split])
 
 
 def also_judged(split: pd.Series, key: pd.Series) -> pd.Series:
-    """Which rows have a copy, by their `key`, in a split that judges them: training in either, validation in test."""
+    """Return which rows have a copy, by `key`, in a split that judges them: training in either, validation in test."""
     is_test, is_validation = split == "test", split == "validation"
     in_test = key.isin(set(key[is_test]))
     in_validation = key.isin(set(key[is_validation]))
@@ -77,7 +77,7 @@ def also_judged(split: pd.Series, key: pd.Series) -> pd.Series:
 
 
 def given_remarks(given: pd.Series) -> list[str]:
-    """What a card says of the splits that are given to judge by; nothing if none is."""
+    """Return a card's words on the splits that are given to judge by; nothing if none is."""
     found = [split for split in JUDGING if (given == split).any()]
     return [f"The {' and the '.join(found)} split {'are' if len(found) > 1 else 'is'} as given."] if found else []
 

@@ -57,7 +57,7 @@ def _given(path: Path, folder: Path, stated: HubCard) -> str:
 
 
 def _with_stated_splits(rows: pd.DataFrame) -> pd.DataFrame:
-    """What a column SPLIT states goes before what files are called. A name there that is no split's is kept."""
+    """Let a column SPLIT go before the names of files. A name there that is no split's is kept."""
     if SPLIT in rows:
         named = rows[SPLIT].map(lambda name: split_named(name) or name)
         rows["given"] = named.where(named != NOT_GIVEN, rows.given)

@@ -77,7 +77,7 @@ def _is_empty(text: str) -> bool:
 
 
 def copy_key(text: str) -> str:
-    """What copies have in common: letters and digits of any script. Retweets, links, case and width do not count."""
+    """Return the part that copies share: letters and digits of any script, no retweets, links, case or width."""
     text = unicodedata.normalize("NFKC", text).lower()
     letters = re.sub(r"[\W_]+", "", re.sub(r"http\S+", "", re.sub(r"^(rt )?@\w+:? ?", "", text)))
     return letters or text
