@@ -32,6 +32,7 @@ from app.serving.engine import Engine
 from app.serving.following import follow
 from app.serving.local import LocalEngine
 from app.settings import Settings
+from app.tasks import TASKS
 from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[RequestCo
         bodies_bytes=settings.max_bodies_bytes,
         json=JsonLimits(settings.max_json_bytes, settings.max_json_values),
     )
+    if unknown := [task for task in settings.task_body_bytes if task not in TASKS]:
+        raise ValueError(f"task_body_bytes: {unknown[0]!r} is no task; there are: {', '.join(sorted(TASKS))}")
     if unusable := [name for name in settings.required_models if not is_model_name(name)]:
         raise ValueError(f"required_models: {unusable[0]!r} is not a model's name")
     return_large_blocks()

@@ -7,7 +7,7 @@ from itertools import chain
 from app.adding.batching import largest_batch, why_unbatched
 from app.adding.examples import inputs_of
 from app.adding.graph import Answered, Graph
-from app.adding.progress import Progress
+from app.adding.progress import OperatorProgress
 from app.adding.sizes import SIZES, Sizes, SizeSearch
 from app.errors import InvalidArtifact, InvalidInput
 from app.independence.tensors import PROOF
@@ -116,7 +116,7 @@ def _search(graph: Graph, given: Sizes) -> SizeSearch[Answered]:
     def progress(sizes: Sizes) -> int:
         return steps.of(graph.filled(graph.dimensions.shapes(sizes), "ones"))
 
-    steps = Progress(graph)
+    steps = OperatorProgress(graph)
     return SizeSearch(graph.dimensions, given, attempt, progress, lambda: graph.program.sizes, SEARCH_S)
 
 

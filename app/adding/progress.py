@@ -9,7 +9,7 @@ from app.tensors import Tensors
 Run = Callable[[Mapping[str, Value]], Mapping[str, Value]]
 
 
-class Progress:
+class OperatorProgress:
     """Runs a graph operator by operator, which is first read when it is needed."""
 
     def __init__(self, graph: Graph) -> None:

@@ -33,8 +33,6 @@ STATUS: dict[type[errors.ServiceError], int] = {
 Tell = Callable[[Request, errors.ServiceError], Awaitable[Response]]
 """Answers an error as clients of one dialect read it."""
 
-MODELS = "/v1/models"  # where whoever asked for none that there is finds all
-
 MOST_DETAILS = 20
 CLIENT_GONE = 499  # nginx's word for it: for the log and the metrics; nobody reads the answer
 LONGEST_MESSAGE = 2000  # what a caller sent is repeated in some, and may be long
@@ -102,7 +100,7 @@ def named(state: Mapping[str, Any]) -> str:
 
 
 async def on_service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
-    return told(request, error, STATUS, _native_words(error))
+    return told(request, error, STATUS, str(error))
 
 
 def told(
@@ -127,11 +125,6 @@ def told(
         error.details[:MOST_DETAILS],
         headers,
     )
-
-
-def _native_words(error: errors.ServiceError) -> str:
-    has_more = isinstance(error, errors.ModelNotFound) and error.has_more
-    return f"{error}; GET {MODELS} lists all" if has_more else str(error)
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -30,7 +30,7 @@ class Constraint(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is chosen from logits. The names are those of vLLM and the transformers library.
+    """The choice of the next token from logits. The names are those of vLLM and the transformers library.
 
     The order is: penalties, `logit_bias`, what may not come (ends before `min_new_tokens`, a grammar), then
     `temperature`, `top_k`, `min_p`, `top_p`, and one draw. Log-probabilities are those of the logits as they came.
@@ -55,12 +55,12 @@ class Sampling:
     seed: int | None = None
     """Of a generator of random numbers that this answer alone uses; None draws one."""
     num_logprobs: int | None = None
-    """How many likeliest tokens are told beside each chosen one; None tells no log-probability at all."""
+    """The number of likeliest tokens that are told beside each chosen one; None tells no log-probability at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What one answer is generated from, and when it is over."""
+    """The tokens that one answer is generated from, and when it is over."""
 
     ids: tuple[int, ...]
     max_new_tokens: int

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.ask import Question, ask, headers_of
-from app.api.errors import on_service_error
 from app.api.given import Given
 from app.api.hf import reading
 from app.api.hf.wires import WIRES, Wire
 from app.api.http.aside import QUICK_BYTES, Aside
 from app.api.http.pieces import respond_with
 from app.api.http.routes import Handler
+from app.api.v1 import errors as native
 from app.errors import ServiceError
 from app.serving.engine import Prediction, Served
 from app.tasks.json_pieces import array_of
@@ -40,7 +40,7 @@ def predict(given: Given) -> Handler:
 
 async def tell(request: Request, error: ServiceError) -> Response:
     """Answer an error so that the client shows what it says."""
-    reply = await on_service_error(request, error)
+    reply = await native.tell(request, error)
     if str(error).isascii() and str(error).isprintable():  # the body has it in any case
         reply.headers["X-Error-Message"] = str(error)[:LONGEST_IN_HEADER]
     return reply

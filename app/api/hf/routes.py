@@ -11,12 +11,14 @@ from app.api.hf import models
 from app.api.hf.predict import predict, tell
 from app.api.hf.reading import tasks_of
 from app.api.hf.wires import WIRES, bodies_of_hf
-from app.api.http.routes import DirectRoute, Operation, Section, get
+from app.api.http.routes import DirectRoute, Operation, Section, typed
+from app.api.v1 import errors as native
 from app.serving.engine import Served
 
 MODEL = "/hf/models/{model}"  # answers the task of the model
 PIPELINE = MODEL + "/pipeline/{task}"  # names one of those that it answers, as on the Hub
 FAILURES = (404, 413, 415, 422, 429, 500, 503, 504)  # of whoever asks a model
+get = partial(typed, "GET", tell=native.tell)
 
 
 def predicting(given: Given) -> Section:

@@ -1,7 +1,6 @@
 """Where the native dialect is."""
 
-from app.api.errors import MODELS
-
+MODELS = "/v1/models"
 MODEL = MODELS + "/{model}"
 VERSION = MODEL + "/versions/{version}"
 PREDICT, PREDICT_VERSION = (f"{place}/predict" for place in (MODEL, VERSION))

@@ -15,7 +15,7 @@ from app.api.http.routes import Handler
 from app.api.v1.bodies import is_raw, read_items
 from app.errors import InvalidInput
 from app.serving.engine import Prediction, Served
-from app.tasks import TASKS
+from app.serving.names import MOST_LISTED
 from app.tasks.contract import Contract
 from app.tasks.explanations.base import NAME as EXPLANATION
 from app.tasks.json_pieces import array_of
@@ -40,10 +40,10 @@ def explain(given: Given) -> Handler:
     async def read(request: Request, body: bytes, served: Served, aside: Aside) -> Question:
         contract = served.contracts.get(EXPLANATION)
         if contract is None:
-            explained = ", ".join(name for name, task in TASKS.items() if EXPLANATION in task.contracts)
+            explaining = [one.name for one in given.engine.status().models if EXPLANATION in one.views]
             raise InvalidInput(
                 f"{served.manifest.name} is a {served.manifest.task} model, and this kind explains nothing; "
-                f"there are explanations for: {explained}"
+                f"models that explain: {', '.join(explaining[:MOST_LISTED]) or 'none'}"
             )
         max_items = contract.most_items(given.limits.max_items)
         items, parameters = await aside.read(

@@ -4,24 +4,29 @@ from functools import partial
 
 from starlette.responses import Response
 
-from app.api.errors import MODELS
 from app.api.given import Given
-from app.api.http.routes import DirectRoute, Section, get, post
+from app.api.http.routes import DirectRoute, Section, typed
 from app.api.v1 import described, models, paths
+from app.api.v1.errors import tell
 from app.api.v1.predict import explain, predict
 
+get, post = partial(typed, "GET", tell=tell), partial(typed, "POST", tell=tell)
 FAILURES = (404, 413, 415, 422, 429, 500, 503, 504)  # of whoever asks a model
 
 
 def predicting(given: Given) -> Section:
-    route = partial(DirectRoute, "POST", handler=predict(given), statuses=FAILURES, body_bytes=given.body_bytes)
+    route = partial(
+        DirectRoute, "POST", handler=predict(given), statuses=FAILURES, tell=tell, body_bytes=given.body_bytes
+    )
     describe = partial(described.predict, given.limits.max_items)
     routes = (route(paths.PREDICT, describe=describe), route(paths.PREDICT_VERSION))
     return Section("predict", "Ask a model", routes)
 
 
 def explaining(given: Given) -> Section:
-    route = partial(DirectRoute, "POST", handler=explain(given), statuses=FAILURES, body_bytes=given.body_bytes)
+    route = partial(
+        DirectRoute, "POST", handler=explain(given), statuses=FAILURES, tell=tell, body_bytes=given.body_bytes
+    )
     describe = partial(described.explain, given.limits.max_items)
     routes = (route(paths.EXPLAIN, describe=describe), route(paths.EXPLAIN_VERSION))
     return Section("explain", "Ask why a model answers as it does", routes)
@@ -31,7 +36,7 @@ def telling(given: Given) -> Section:
     markdown = {"content": {"text/markdown": {"schema": {"type": "string"}}}, "description": "Markdown"}
     png = {"content": {"image/png": {}}, "description": "PNG"}
     routes = (
-        get(MODELS, models.list_models, summary="What is served, and its state"),
+        get(paths.MODELS, models.list_models, summary="What is served, and its state"),
         get(
             paths.MODEL,
             models.describe_model,

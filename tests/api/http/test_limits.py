@@ -58,7 +58,6 @@ def test_no_task_exceeds_the_limit_of_all():
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"text-clasification": 1}, "'text-clasification', which is no task; there are: feature-extraction, image-c"),
         ({"summarization": 0}, "a limit of 0 bytes for summarization: must be from 1 to 1000"),
         ({"summarization": 1001}, "from 1 to 1000"),
     ],
