@@ -17,7 +17,7 @@ import uvicorn
 from app.api.app import create_app
 from app.api.http.bounds import ConnectionLimits
 from app.api.http.connections import Connections
-from app.api.http.limits import Limits
+from app.api.http.limits import LARGEST_AT_A_TIME, Limits
 from app.api.http.middleware import RequestContext
 from app.api.http.protocol import bounded
 from app.api.media.json_text import JsonLimits
@@ -124,7 +124,13 @@ class Server(uvicorn.Server):
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=[*settings.trusted_proxies],
                 server_header=False,
-                http=bounded(ConnectionLimits(Connections(settings.num_connections), settings.max_header_bytes)),
+                http=bounded(
+                    ConnectionLimits(
+                        Connections(settings.num_connections),
+                        settings.max_header_bytes,
+                        linger_bytes=LARGEST_AT_A_TIME * settings.max_body_bytes,
+                    )
+                ),
                 ws="none",  # no route speaks it, and what asks for it is answered as HTTP
             )
         )

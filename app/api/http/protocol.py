@@ -8,14 +8,16 @@ from asyncio import TimerHandle, Transport
 from http import HTTPStatus
 from typing import Any
 
-from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.api.http.bounds import LEAST_READ_BYTES, ConnectionLimits, HeldFlow
-from app.api.http.refusals import refusal
+from app.api.http.bounds import ConnectionLimits, HeldFlow, ToClient
+from app.api.http.refusals import fault_of, refusal
+from app.api.http.slow_reader import SlowReader
 
 MOST_UNANSWERED = 16  # requests in a row on one connection; then no more of it is read for a while
 PIECE_BYTES = 4096  # parsed at a time: some 200 requests, each of which takes some 4 kB of memory
+LAST_LINGER_S = 1.0  # when the service stops
 RETRY = (b"retry-after", b"1")
 
 
@@ -46,13 +48,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._not_ours = 0  # those of them that may be of the request before
         self._trailers = 0
         self._wants_upgrade = False
-        self._unsent = 0
+        self._forgotten: int | None = None  # bytes that came too late for their answer
+        self._linger_s = bounds.linger_s
         self._slow_client: TimerHandle | None = None
-        self._slow_reader: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = HeldFlow(transport)
+        self._slow_reader = SlowReader(transport, self.loop, self._bounds.reading_timeout_s)
         if self._connections.add(self):
             self._expect_progress()
         else:
@@ -61,9 +64,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
-        for timer in (self._slow_client, self._slow_reader):
-            if timer is not None:
-                timer.cancel()
+        self._slow_reader.forget()
+        self._expect_nothing()
+        if self.cycle is not None:
+            self.cycle.transport = self.transport  # which does not refer to us any more
         super().connection_lost(exc)
 
     def give_way(self) -> None:
@@ -75,6 +79,11 @@ class BoundedProtocol(HttpToolsProtocol):
     # What comes in
 
     def data_received(self, data: bytes) -> None:
+        if self._forgotten is not None:
+            self._forgotten += len(data)
+            if self._forgotten > self._bounds.linger_bytes:
+                self._close()
+                return
         if self._refusal is not None:
             return
         if self.flow.is_held:  # it was on its way already
@@ -96,7 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
             try:
                 position += self._feed(piece)
             except HttpParserError as error:
-                self._refuse(*(self._fault or _fault_of(error)))
+                self._refuse(*(self._fault or fault_of(error)))
                 return
             if self._is_in_head and self._fed - self._not_ours > self._bounds.max_head_bytes:
                 self._refuse(*self._too_large())
@@ -138,12 +147,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.url == b"*":  # OPTIONS of the whole server, which are those of its root
             self.url = b"/"
         super().on_headers_complete()
+        self.cycle.transport = ToClient(self.transport, self._close_after_answer)  # type: ignore[assignment]
         self._is_in_head, self._is_in_body = False, True
         self._trailers = 0
         self._unanswered += 1
-        if self._slow_client is not None:
-            self._slow_client.cancel()
-            self._slow_client = None
+        self._expect_nothing()
 
     def _ask_without_upgrade(self) -> None:
         """Read a request as if it had not asked for another protocol, which nobody has to speak (RFC 9110, 7.8).
@@ -163,17 +171,22 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_body = False
         if self._unanswered:
             self._connections.waits_for_us(self)
+        elif self._forgotten is not None:  # the next request has its own time
+            self._forgotten = None
+            self._expect_nothing()
 
     # What goes out
 
     def on_response_complete(self) -> None:
         self._unanswered -= 1
         super().on_response_complete()
-        self._expect_to_be_read()
+        self._slow_reader.expect_to_read()
         if not self._unanswered:
             self._connections.waits_for_client(self)
         if self._refusal is not None:
             self._send_refusal()
+        elif self._is_in_body and self.cycle.response_complete:
+            self._read_on()
         elif self.flow.is_held and self._unanswered <= MOST_UNANSWERED // 2 and not self.transport.is_closing():
             self.flow.is_held = False
             self.flow.resume_reading()
@@ -182,7 +195,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._expect_to_be_read()
+        self._slow_reader.expect_to_read()
 
     def _refuse(self, status: HTTPStatus, why: str, *headers: tuple[bytes, bytes]) -> None:
         """Answer so when everything before is answered, and close the connection."""
@@ -220,11 +233,34 @@ class BoundedProtocol(HttpToolsProtocol):
         self.flow.is_held = False
         self.flow.resume_reading()
         self.transport.write_eof()
-        if self._slow_client is not None:
-            self._slow_client.cancel()
-        self._slow_client = self.loop.call_later(self._bounds.linger_s, self._close)
+        self._read_on()
+
+    def _close_after_answer(self) -> None:
+        if self._is_in_body and self.cycle.response_complete:
+            self._refusal = b""  # it has its answer
+        else:
+            self.transport.close()
+
+    def _read_on(self) -> None:
+        """Read what comes after an answer, and forget it: a client that is cut off may never see the answer."""
+        self._unset_keepalive_if_required()
+        self._expect_nothing()
+        self._forgotten = self._forgotten or 0
+        self._slow_client = self.loop.call_later(self._linger_s, self._close)
+
+    def shutdown(self) -> None:
+        self._linger_s = min(self._linger_s, LAST_LINGER_S)
+        if self._forgotten is None:
+            super().shutdown()
+        else:
+            self._read_on()
 
     # Clients that are slow
+
+    def _expect_nothing(self) -> None:
+        if self._slow_client is not None:
+            self._slow_client.cancel()
+            self._slow_client = None
 
     def _expect_progress(self) -> None:
         if self._slow_client is None:
@@ -240,22 +276,9 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._close()
 
-    def _expect_to_be_read(self) -> None:
-        unsent = self.transport.get_write_buffer_size()
-        if unsent and self._slow_reader is None:
-            self._unsent = unsent
-            self._slow_reader = self.loop.call_later(self._bounds.reading_timeout_s, self._was_it_read)
-
-    def _was_it_read(self) -> None:
-        self._slow_reader = None
-        if self.transport.get_write_buffer_size() > max(0, self._unsent - LEAST_READ_BYTES):
-            self.transport.abort()
-        else:
-            self._expect_to_be_read()
-
     def _close(self) -> None:
         self.transport.close()
-        self._expect_to_be_read()
+        self._slow_reader.expect_to_read()
 
     # Heads that are large
 
@@ -274,9 +297,3 @@ class BoundedProtocol(HttpToolsProtocol):
     def _stop_parser(self, status: HTTPStatus, why: str) -> None:
         self._fault = status, why
         raise ValueError(why)
-
-
-def _fault_of(error: HttpParserError) -> tuple[HTTPStatus, str]:
-    """Return the fault that the parser found, or uvicorn, which it calls back and which reads the target."""
-    why = "its target cannot be read" if isinstance(error, HttpParserCallbackError) else str(error)
-    return HTTPStatus.BAD_REQUEST, f"this is no request of HTTP/1.1: {why}"

@@ -3,6 +3,8 @@
 import logging
 from http import HTTPStatus
 
+from httptools import HttpParserCallbackError, HttpParserError
+
 from app.api.errors import ErrorEnvelope
 from app.api.http.headers import NOT_A_PAGE
 from app.api.http.request_id import new_request_id
@@ -27,3 +29,9 @@ def refusal(status: HTTPStatus, why: str, *more: tuple[bytes, bytes], has_body: 
     ]
     lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode(), *(b": ".join(header) for header in headers)]
     return b"\r\n".join([*lines, b"", content if has_body else b""])
+
+
+def fault_of(error: HttpParserError) -> tuple[HTTPStatus, str]:
+    """Return the status and the reason for what the parser found wrong, or uvicorn, which reads the target for it."""
+    why = "its target cannot be read" if isinstance(error, HttpParserCallbackError) else str(error)
+    return HTTPStatus.BAD_REQUEST, f"this is no request of HTTP/1.1: {why}"

@@ -16,8 +16,6 @@ from app.api.http.routes import DirectRoute
 from app.errors import DeadlineExceeded, InvalidInput, ModelNotReady, Overloaded, PayloadTooLarge, ServiceError
 from app.serving.deadlines import Deadlines
 
-# A client that is still sending does not read our answer; so we read on for a while, and forget what comes.
-MOST_DISCARDED = 8
 SMALL_SHARE = 1 / 4096  # of the room for all bodies, which one may have whatever the others do
 LARGEST_SHARE = 1 / 2  # of it, which a caller may have while others need room
 # From its first byte on, an answer keeps the place of its body; a client that reads longer may lose it to others.
@@ -189,7 +187,7 @@ class Body:
 
     def _begin(self) -> None:
         limit = self._transit.limit_of(self._scope)
-        if self._expects() and self._declared() > limit:
+        if self._declared() > limit:
             raise self._too_large(limit)
         self.caller = caller_of(Request(self._scope))
         encoding = encoding_of(self._scope["headers"])
@@ -206,8 +204,6 @@ class Body:
         """The next part as it was sent."""
         message = await self._part()
         if self.received > self._limit:
-            while message.get("more_body") and self.received < MOST_DISCARDED * self._limit:
-                message = await self._part()
             raise self._too_large(self._limit)
         return message
 
