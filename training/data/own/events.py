@@ -9,7 +9,7 @@ from app.tasks.catalogue import CatalogueItem
 from training.data.event_log import PADDING, EventLog
 from training.data.own.hub_card import README
 from training.data.own.splits import JUDGING, also_judged, given_remarks, refuse_no_training, split_of_file
-from training.data.own.tables import FILES, read_files, read_table, refuse, refuse_other_splits
+from training.data.own.tables import FILES, MOST_WRONG, read_files, read_table, refuse, refuse_other_splits
 from training.errors import TrainingError
 
 RATINGS, MOVIES = "ratings.csv", "movies.csv"
@@ -30,8 +30,8 @@ def own_events(folder: Path) -> tuple[EventLog, list[Path], list[str]]:
     is given as the validation is neither learned nor tested on, but known where the test asks. Raises TrainingError.
     """
     items = read_table(folder / MOVIES, ["movieId", "title"], ["genres"])
+    items, remarks = _listed_once(items)
     ids, titles = _ids(items), items["title"].str.strip()
-    refuse(items, ids.duplicated(), "movieId", "an item that is listed twice")
     refuse(items, titles == "", "title", "an empty title")
     if len(items) < LEAST_ITEMS:
         raise TrainingError(f"{folder / MOVIES} lists {len(items)} items, and at least {LEAST_ITEMS} are needed")
@@ -47,10 +47,22 @@ def own_events(folder: Path) -> tuple[EventLog, list[Path], list[str]]:
     ]
     files = event_files(folder)
     events = _events(files, folder, ids)
-    events, remarks = _without_copies(events)
+    events, more = _without_copies(events)
+    remarks += more
     learned = events[~events.given.isin(JUDGING)]
     log = EventLog([PADDING, *catalogue], _histories(learned, folder), test=list(_test(events)))
     return log, [*files, folder / MOVIES], remarks
+
+
+def _listed_once(items: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Each item as it is listed first, and a remark on those that are listed in two ways."""
+    items = items.drop_duplicates([column for column in items if column not in ("file", "line")])
+    ids = _ids(items)
+    is_second = ids.duplicated()
+    if is_second.sum() > MOST_WRONG * ids.nunique():
+        refuse(items, is_second, "movieId", "an item that is listed twice")
+    remark = f"{ids[is_second].nunique()} items are listed in two ways, and were taken as they are listed first."
+    return items[~is_second].reset_index(drop=True), [remark] if is_second.any() else []
 
 
 def event_files(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from app.tensors import Array
 from training.data.monthly_series import LEAST_LENGTH, Series, distinct, years_of
 from training.data.origins import SEASON, TEST_ORIGINS
 from training.data.own.splits import JUDGING, also_judged, given_remarks, refuse_no_training
-from training.data.own.tables import LONGEST_QUOTE, read_tables, refuse, refuse_other_splits
+from training.data.own.tables import LONGEST_QUOTE, MOST_WRONG, read_tables, refuse, refuse_other_splits
 from training.errors import TrainingError
 
 MONTH = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
@@ -26,7 +26,8 @@ def own_series(folder: Path) -> tuple[list[Series], list[Path], list[str]]:
     A row is a month of a series, in any order. Kept is what `distinct` keeps, unless it was the same year after year
     until the test: its errors would have no unit. Splits may be given, of series or of their last months: then the test
     is kept, and what is given to judge by, or repeats a year of another series' test, is not learned.
-    Raises TrainingError, also if a series has gaps or none is kept.
+    A series that has two values for a month, or a gap, is left out. Raises TrainingError, also if more than MOST_WRONG
+    of all are left out so, or none is kept.
     """
     months, files, remarks = _read_months(folder)
     found = [_series(str(name), rows) for name, rows in months.groupby("series")]
@@ -79,7 +80,7 @@ def _with_given_test(found: Sequence[Series], folder: Path) -> tuple[list[Series
 
 
 def _read_months(folder: Path) -> tuple[pd.DataFrame, list[Path], list[str]]:
-    """Rows `series`, `month`, `value` and `given` by series and month, without a gap in any series."""
+    """Rows `series`, `month`, `value` and `given` by series and month, of the series that have each month once."""
     months, files = read_tables(folder, required=("series", "month", "value"))
     refuse_other_splits(months)
     refuse_no_training(months.given, str(folder))
@@ -92,12 +93,18 @@ def _read_months(folder: Path) -> tuple[pd.DataFrame, list[Path], list[str]]:
     if is_copy.any():
         remarks.append(f"{is_copy.sum()} months were not learned from, since a split that judges has them as well.")
     months = months[~is_copy].drop_duplicates(["series", "month", "value", "given"])
-    refuse(months, months.duplicated(["series", "month"]), "month", "a month that its series has twice")
     months = months.sort_values(["series", "month"], ignore_index=True)
+    is_second = months.duplicated(["series", "month"])
     number = months.month.str[:4].astype(int) * 12 + months.month.str[5:].astype(int)
     months["before"] = [f"{(each - 2) // 12:04}-{(each - 2) % 12 + 1:02}" for each in number]
     is_after_gap = number.groupby(months.series).diff() > 1
-    refuse(months, is_after_gap, "before", "the month before this one is missing from its series")
+    wrong = set(months.series[is_second | is_after_gap])
+    if len(wrong) > MOST_WRONG * months.series.nunique():
+        refuse(months, is_second, "month", "a month that its series has twice")
+        refuse(months, is_after_gap, "before", "the month before this one is missing from its series")
+    if wrong:
+        remarks.append(f"{len(wrong)} series were left out, which have two values for a month or lack one between.")
+    months = months[~months.series.isin(wrong)].reset_index(drop=True)
     order = months.given.map({"validation": 1, "test": 2}).fillna(0)
     is_early = order.groupby(months.series).diff() < 0
     refuse(

@@ -17,6 +17,8 @@ SPLIT = "split"
 FILES = ("*.csv", "*.parquet")
 FETCHED = (*FILES, README)  # of the hub
 LONGEST_LISTING, LONGEST_QUOTE = 5, 60
+# Of what may be left out because it is empty or contradicts itself; more of it says that something else is wrong.
+MOST_WRONG = 0.05
 
 
 def read_tables(

@@ -11,10 +11,8 @@ import pandas as pd
 from app.tasks.characters import is_blank
 from training.data.own.labels import labelled
 from training.data.own.splits import JUDGING, Split, also_judged, completed, given_remarks, refuse_no_training
-from training.data.own.tables import read_tables, refuse, refuse_other_splits
+from training.data.own.tables import MOST_WRONG, read_tables, refuse, refuse_other_splits
 
-# Of texts that are empty or have two labels; more of them say that something else is wrong.
-MOST_WRONG = 0.05
 UNREAD = {"Cc", "Cf", "Cn", "Co", "Cs"}  # categories of characters that tokenizers drop, as they drop U+FFFD
 
 

@@ -50,6 +50,13 @@ def test_an_event_is_of_the_item_with_its_id_and_not_of_that_line(write: Write) 
     assert [data.catalogue[index].title for index in data.histories[0]] == ["Coffee", "Tea 20"]
 
 
+def test_few_items_that_are_listed_in_two_ways_are_what_they_are_first(write: Write) -> None:
+    data, _, [remark] = own_events(write([*MOVIES, "7,Coffee,Black", *MOVIES[1:]], [*RATINGS, "a,7,1,1", "a,20,1,2"]))
+    assert [data.catalogue[index].title for index in data.histories[0]] == ["Tea 7", "Tea 20"]
+    assert len(data.catalogue) == 21
+    assert remark == "1 items are listed in two ways, and were taken as they are listed first."
+
+
 def test_genres_and_ratings_need_not_be_there(write: Write) -> None:
     plain = [line.rsplit(",", 1)[0] for line in MOVIES]
     ratings = ["userId,movieId,timestamp", *(f"{number},{item},0" for number in range(10) for item in (1, 2))]
@@ -84,7 +91,10 @@ def test_genres_and_ratings_need_not_be_there(write: Write) -> None:
         pytest.param(MOVIES, [*RATINGS, " ,1,3,5"], "ratings.csv, line 22: an empty userId", id="nobody"),
         pytest.param([*MOVIES, "21, ,"], RATINGS, "movies.csv, line 22: an empty title", id="an empty title"),
         pytest.param(
-            [*MOVIES, "07,Tea,"], RATINGS, r"movies.csv, line 22: an item that is listed twice \('07'\)", id="twice"
+            [*MOVIES, "07,Tea,", "08,Tea,"],
+            RATINGS,
+            r"movies.csv, line 22: an item that is listed twice \('07'\), and 1 more",
+            id="many listed twice",
         ),
         pytest.param(
             MOVIES,

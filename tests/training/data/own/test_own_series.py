@@ -190,3 +190,21 @@ def test_a_month_that_comes_twice_alike_is_one(tmp_path):
     write(tmp_path / "a.csv", [*rows("a", noise(1)), *rows("a", noise(1))[:9]])
     [series], _, _ = own_series(tmp_path)
     assert series.values.tolist() == noise(1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param([*rows("wrong", noise(99)), "wrong,2015-03,1"], id="two values for a month"),
+        pytest.param(rows("wrong", noise(99))[:30] + rows("wrong", noise(99))[31:], id="a gap"),
+    ],
+)
+def test_few_series_that_contradict_themselves_are_left_out_and_many_refused(wrong, tmp_path):
+    others = [line for number in range(19) for line in rows(f"s{number}", noise(number))]
+    write(tmp_path / "a.csv", [*others, *wrong])
+    series, _, remarks = own_series(tmp_path)
+    assert values(series) == {f"s{number}": noise(number) for number in range(19)}
+    assert remarks == ["1 series were left out, which have two values for a month or lack one between."]
+    write(tmp_path / "a.csv", [*others[80:], *wrong])
+    with pytest.raises(TrainingError, match=r"a.csv, line \d+: "):
+        own_series(tmp_path)
