@@ -23,11 +23,12 @@ log = logging.getLogger(__name__)
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"  # it goes into logs and metrics as it is
 BRAND = "tessera_"  # lets scanners find a secret that was published by mistake
-START_LENGTH = len(BRAND) + 8
-SECRET_BYTES = 32
-LOOK_AGAIN_S = 1.0
+START_BYTES = 4  # of chance, written in eight digits: enough to tell keys apart
+START_LENGTH = len(BRAND) + 2 * START_BYTES
+SECRET_BYTES = 32  # the 256 bits of which Key speaks
+LOOK_AGAIN_S = 1.0  # at the file: a revoked key holds for so long at most
 TRUSTED_S = 60.0  # time to mend a file that cannot be read, while the keys before hold; then none does
-SAY_AGAIN_S = 10.0
+SAY_AGAIN_S = 10.0  # in the log, that the file cannot be read
 MOST_BYTES = 16_000_000  # some 80,000 keys
 
 
@@ -99,7 +100,7 @@ def add_key(path: Path, name: str) -> str:
         if any(key.name == name for key in keys):
             raise InvalidInput(f"there is a key {name} already; revoke it first, or choose another name")
         starts = {key.start for key in keys}
-        while (start := BRAND + secrets.token_hex(4)) in starts:
+        while (start := BRAND + secrets.token_hex(START_BYTES)) in starts:
             pass
         secret = start + secrets.token_urlsafe(SECRET_BYTES)
         kept = Key(name=name, start=start, sha256=_digest(secret.encode()).hex(), created=_now())

@@ -37,6 +37,9 @@ from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
+# Of the time for stopping a share is kept for goodbyes, within these seconds.
+GOODBYE_SHARE, SHORTEST_GOODBYE_S, LONGEST_GOODBYE_S = 0.2, 0.5, 2.0
+
 
 def build(settings: Settings, lines: LogWriter | None = None) -> tuple[RequestContext, Engine]:
     """Without `lines` requests are not logged. Raises ValueError and OSError for settings that cannot be used."""
@@ -165,6 +168,7 @@ class Server(uvicorn.Server):
             log.info("stopping: answering what was admitted")
             self._app.refuse_bodies()
             stopping = asyncio.ensure_future(self._engine.stop())
+            # Of the goodbye a quarter is for answers that are on their way then, and a half to close what is left.
             await asyncio.wait({stopping}, timeout=self._limit_s - 0.75 * self._goodbye_s)
             # What is left has been answered, or is about to be: bodies that still come, answers that still go.
             self.config.timeout_graceful_shutdown = max(0, self._ends_at - monotonic() - 0.5 * self._goodbye_s)  # type: ignore[assignment]
@@ -175,7 +179,7 @@ class Server(uvicorn.Server):
 
 def goodbye_s(drain_timeout_s: float) -> float:
     """Return how much of the time for stopping is kept for refusing what is left, and for closing connections."""
-    return min(2.0, max(0.5, 0.2 * drain_timeout_s), drain_timeout_s)
+    return min(LONGEST_GOODBYE_S, max(SHORTEST_GOODBYE_S, GOODBYE_SHARE * drain_timeout_s), drain_timeout_s)
 
 
 def stderr_that_never_blocks() -> int:

@@ -14,7 +14,7 @@ from app.independence.tensors import PROOF
 from app.tasks.tensors import FILLINGS, RawTensorsConfig
 from app.tensors import GraphRefused, Tensors, TensorSpec
 
-SEARCH_S = 6.0
+SEARCH_S = 6.0  # for sizes that the graph answers: whoever adds it waits, and names them himself if none are found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.errors import InvalidArtifact
 from app.runtimes.onnx_file import (
+    ATTRIBUTE_INTEGERS,
     ATTRIBUTE_NAME,
     ATTRIBUTES,
     GRAPH,
@@ -18,10 +19,10 @@ from app.runtimes.onnx_file import (
     OnnxFile,
     node_of,
 )
-from app.runtimes.protobuf import Message, field
+from app.runtimes.protobuf import Message, field, signed
 
 ZIPMAP = ("ai.onnx.ml", "ZipMap")
-INTEGERS, STRINGS = 8, 9
+STRINGS = 9  # field of AttributeProto: a list of texts
 
 
 def without_maps(path: Path) -> dict[str, list[str]]:
@@ -52,8 +53,8 @@ def _class_names(zipmap: Message) -> list[str]:
     attributes = {one.text(ATTRIBUTE_NAME): one for one in zipmap.messages(ATTRIBUTES)}
     if texts := attributes.get("classlabels_strings"):
         return texts.texts(STRINGS)
-    numbers = attributes["classlabels_int64s"].integers(INTEGERS) if "classlabels_int64s" in attributes else []
-    return [str(number - (1 << 64) if number >> 63 else number) for number in numbers]
+    numbers = attributes.get("classlabels_int64s")
+    return [str(signed(number)) for number in numbers.integers(ATTRIBUTE_INTEGERS)] if numbers else []
 
 
 def _copy(source: str, target: str) -> bytes:

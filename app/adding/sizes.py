@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from app.adding.dimensions import Dimensions, Key
 from app.runtimes.signature import Bounds
 
+# First those that most graphs take, then sides of pictures, lengths of texts and widths that are seen often.
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 MORE_SIZES = (
     3,
@@ -38,7 +39,7 @@ MORE_SIZES = (
     16384,
 )
 STARTS = (1, 8, 32)  # from which sizes are changed one by one
-MAX_NUMBERS = 20_000_000
+MAX_NUMBERS = 20_000_000  # of one try: 80 MB as fp32
 MOST_UNLIKE = 3  # dimensions whose sizes differ from that of all others
 NUMBER = re.compile(r"(?<![\w.])[1-9]\d{0,3}(?![\w.])")
 PRODUCT = re.compile(r"\b(\d{1,4}) ?\* ?(\d{1,4})\b")

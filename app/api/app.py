@@ -36,7 +36,7 @@ from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
-LOAD_AGAIN_S = 5.0
+LOAD_AGAIN_S = 5.0  # after a repository that could not be read
 
 Beside = Callable[[], Coroutine[Any, Any, None]]
 

@@ -33,7 +33,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
 Tell = Callable[[Request, errors.ServiceError], Awaitable[Response]]
 """Answers an error as clients of one dialect read it."""
 
-MOST_DETAILS = 20
+MOST_DETAILS = 20  # a body may have thousands of faults, and nobody reads more
 CLIENT_GONE = 499  # nginx's word for it: for the log and the metrics; nobody reads the answer
 LONGEST_MESSAGE = 2000  # what a caller sent is repeated in some, and may be long
 

@@ -14,7 +14,7 @@ from app.runtimes import PROGRAMS
 from app.tasks.view import View
 from app.tensors import Session, Tensors
 
-MOST_ROWS = 8
+MOST_ROWS = 8  # of the examples: each is computed in batches of every size
 
 
 def require_independent_rows(

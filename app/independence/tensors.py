@@ -15,7 +15,7 @@ from app.tensors import NUMPY_TYPES, Array, Session, Tensors, TensorSpec
 PROOF = 1
 """The number of this proof: a version that an earlier one let pass is proved again when it is loaded."""
 
-NUM_ROWS = 5
+NUM_ROWS = 5  # of a batch: as many as there are PLACES, so each row has its own scale
 SEEDS = (0, 1, 2)  # so that each row is once the largest, the smallest, the negative one
 INTEGERS = ((0, 1), (1, 2), (0,), (1,))  # are valid tokens, classes or places almost everywhere
 

@@ -11,7 +11,7 @@ from app.tensors import Array, Tensors
 Answer = Callable[[Sequence[Tensors]], Sequence[Tensors]]
 """Answers rows as one batch."""
 
-FIRST_SIZES = (2, 3)
+FIRST_SIZES = (2, 3)  # the cheapest, one even and one odd; then the largest, and the rest while there is time
 # How far two answers to one row may be apart: by rounding alone, since a kernel may add up in another order.
 ROUNDING, ROUNDING_OF_LARGEST = 1e-2, 1e-3  # of the number itself, of the largest number
 MOST_SECONDS = 2.0  # for the sizes that are left, after the first and the largest

@@ -10,7 +10,7 @@ from app.independence.together import alike
 from app.runtimes.program import Operator, Program, Value
 from app.tensors import Array
 
-COUNT = 3
+COUNT = 3  # rows of the larger batch: the middle one has neighbours on both sides
 FEWER = (2, 0)  # the rows of the smaller batch
 
 

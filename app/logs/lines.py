@@ -133,16 +133,16 @@ def _utc(at: float) -> str:
     return f"{_utc_second(int(at))}.{int(at % 1 * 1000):03d}Z"
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)  # routes and names of models come again
 def _quoted(name: str) -> str:
     return json.dumps(name or None)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=4)  # lines come almost in the order of time
 def _second(at: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=4)  # lines come almost in the order of time
 def _utc_second(at: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))

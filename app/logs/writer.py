@@ -17,8 +17,8 @@ TOGETHER = 256  # lines of one write
 GATHER_S = (
     0.05  # in which lines of requests gather: a thread that wakes for each takes the processor from the event loop
 )
-LAST_WORDS_S = 2.0
-LOOK_AGAIN_S = 1.0
+LAST_WORDS_S = 2.0  # to write what still waits when the process ends
+LOOK_AGAIN_S = 1.0  # whether somebody reads
 
 
 class LogWriter(logging.Handler):

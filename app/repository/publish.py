@@ -18,7 +18,7 @@ from app.repository.manifest import Artifact, Manifest, is_model_name
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".publishing-"
-STALE_AFTER_S = 60.0
+STALE_AFTER_S = 60.0  # for which a folder without a lock may just have been made
 VERSION = re.compile(r"[1-9][0-9]{0,17}")  # one way to write each number: "02" would be a second folder of version 2
 
 

@@ -23,10 +23,11 @@ from app.runtimes.refusals import refusals
 from app.runtimes.signature import Signature
 from app.tensors import Array, Datatype, Placement, Tensors, TensorSpec
 
+FATAL = 4  # the highest of its severities
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 # What it writes to stderr by itself has not the form of our log; what goes wrong is raised as well.
-ort.set_default_logger_severity(4)
+ort.set_default_logger_severity(FATAL)
 
 LOCALE = re.compile(r"Failed to construct locale with name:([\w.@-]+)")  # what StringNormalizer folds case by
 

@@ -33,11 +33,12 @@ from app.runtimes.program import Operator, Value
 from app.runtimes.protobuf import Message, field
 from app.tensors import Array
 
+# TensorProto.DataType, by what numpy calls it.
 ELEMENTS = {
     "float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "object": 8, "bool": 9,
     "float16": 10, "float64": 11, "uint32": 12, "uint64": 13,
 }  # fmt: skip
-DATA_TYPE, STRING_DATA, RAW_DATA = 2, 6, 9
+DATA_TYPE, STRING_DATA, RAW_DATA = 2, 6, 9  # fields of TensorProto
 OLDEST_IR = 8  # of older ones, weights are inputs too
 # Operators that read no numbers of their first or second input.
 ONLY_SHAPES = {

@@ -19,11 +19,11 @@ from app.runtimes.onnx_file import (
     node_of,
 )
 from app.runtimes.program import Value
-from app.runtimes.protobuf import Message, field
+from app.runtimes.protobuf import Message, field, signed, unsigned
 from app.tensors import Array
 
-MOST_ROUNDS = 32
-ATTRIBUTE_TYPE, INTEGER_TYPE = 20, 2
+MOST_ROUNDS = 32  # of a Scan, laid out one after another: each is tried operator by operator
+ATTRIBUTE_TYPE, INTEGER_TYPE = 20, 2  # a field of AttributeProto, and its value for one integer
 
 Written = tuple[list[Message], dict[str, Array]]
 """Operators, and numbers that they read."""
@@ -93,13 +93,13 @@ def _graph(node: Message, name: str) -> Message:
 def _integers(node: Message, name: str) -> list[int]:
     found = [one for one in node.messages(ATTRIBUTES) if one.text(ATTRIBUTE_NAME) == name]
     values = [*found[0].integers(ATTRIBUTE_INTEGERS), *found[0].integers(ATTRIBUTE_INTEGER)] if found else []
-    return [value - (1 << 64) if value >> 63 else value for value in values]
+    return [signed(value) for value in values]
 
 
 def _node(operator: str, reads: Sequence[str], write: str, **attributes: int) -> Message:
     written = [field(NODE_INPUTS, name) for name in reads] + [field(NODE_OUTPUTS, write), field(OPERATOR, operator)]
     for name, value in attributes.items():
-        content = field(ATTRIBUTE_NAME, name) + field(ATTRIBUTE_INTEGER, value % (1 << 64))
+        content = field(ATTRIBUTE_NAME, name) + field(ATTRIBUTE_INTEGER, unsigned(value))
         written.append(field(ATTRIBUTES, content + field(ATTRIBUTE_TYPE, INTEGER_TYPE)))
     return Message(b"".join(written))
 

@@ -5,8 +5,13 @@ from functools import cached_property
 
 Buffer = bytes | memoryview
 
+# By https://protobuf.dev/programming-guides/encoding/: a tag is the number of a field, and its kind in the last bits.
+KIND_BITS = 3
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 WIDTHS = {FIXED64: 8, FIXED32: 4}
+# A varint has seven bits of its value in each byte, the lowest first, and a flag in all but the last one.
+VALUE_BITS, VALUE_MASK, GOES_ON = 7, 0x7F, 0x80
+MOST_VARINT_BYTES = 10  # hold 64 bits
 
 
 class Message:
@@ -53,19 +58,29 @@ class Message:
 def field(number: int, value: int | str | Buffer) -> bytes:
     """Return one field as it is written: an integer that is not negative, a text, or the bytes of a message."""
     if isinstance(value, int):
-        return _varint(number << 3 | VARINT) + _varint(value)
+        return _varint(number << KIND_BITS | VARINT) + _varint(value)
     content = value.encode() if isinstance(value, str) else bytes(value)
-    return _varint(number << 3 | BYTES) + _varint(len(content)) + content
+    return _varint(number << KIND_BITS | BYTES) + _varint(len(content)) + content
+
+
+def signed(value: int) -> int:
+    """Return the int64 that was written as `value`: the format has negative ones as two's complement."""
+    return value - (1 << 64) if value >> 63 else value
+
+
+def unsigned(value: int) -> int:
+    """Undo `signed`."""
+    return value % (1 << 64)
 
 
 def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     position = 0
     while position < len(content):
         tag, position = _read_varint(content, position)
-        kind = tag & 7
+        number, kind = tag >> KIND_BITS, tag & ((1 << KIND_BITS) - 1)
         if kind == VARINT:
             value, position = _read_varint(content, position)
-            yield tag >> 3, value
+            yield number, value
             continue
         if kind == BYTES:
             length, position = _read_varint(content, position)
@@ -75,7 +90,7 @@ def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             raise ValueError(f"a field of kind {kind}")
         if position + length > len(content):
             raise ValueError("a field that is cut short")
-        yield tag >> 3, content[position : position + length]
+        yield number, content[position : position + length]
         position += length
 
 
@@ -89,22 +104,22 @@ def _varints(content: memoryview) -> list[int]:
 
 def _read_varint(content: memoryview, position: int) -> tuple[int, int]:
     value = shift = 0
-    while shift < 70:
+    while shift < VALUE_BITS * MOST_VARINT_BYTES:
         if position >= len(content):
             raise ValueError("an integer that is cut short")
         byte = content[position]
-        value |= (byte & 0x7F) << shift
+        value |= (byte & VALUE_MASK) << shift
         position += 1
-        if byte < 0x80:
+        if not byte & GOES_ON:
             return value, position
-        shift += 7
+        shift += VALUE_BITS
     raise ValueError("an integer of more than ten bytes")
 
 
 def _varint(value: int) -> bytes:
     written = bytearray()
-    while value > 0x7F:
-        written.append(value & 0x7F | 0x80)
-        value >>= 7
+    while value > VALUE_MASK:
+        written.append(value & VALUE_MASK | GOES_ON)
+        value >>= VALUE_BITS
     written.append(value)
     return bytes(written)

@@ -22,7 +22,7 @@ SURE_SHARE = 0.5
 # A level of priority is worth this much of having come earlier, among what one caller asks. So it decides what goes
 # first of what came within some seconds, and nothing starves: what has waited for longer goes before any newcomer.
 LEVEL_S = 1.0
-DEFAULT_LEVEL = 2
+DEFAULT_LEVEL = 2  # leaves 1 for what is urgent
 
 
 class Admission(Generic[Row, Answer]):

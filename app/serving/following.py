@@ -9,7 +9,7 @@ from app.serving.worker import Worker, WorkerDied
 
 log = logging.getLogger(__name__)
 
-READ_TIMEOUT_S = 60.0
+READ_TIMEOUT_S = 60.0  # for one look at the repository: a lost network drive never answers
 
 
 async def follow(published: Callable[[], Mapping[str, Sequence[int]]], engine: Engine, every_s: float) -> None:

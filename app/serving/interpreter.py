@@ -12,10 +12,10 @@ from time import perf_counter
 
 from app.serving.alarm import Alarm
 
-USUAL_S = 0.005
-HURRIED_S = 0.0005
+USUAL_S = 0.005  # Python's own
+HURRIED_S = 0.0005  # a tenth of it, as said above
 BUSY_S = 0.1  # without a pause: longer than a batch of photos or of tensors takes
-LOOK_S = 0.01
+LOOK_S = 0.01  # whether the threads still work
 
 _lock = threading.Lock()
 _hurrying = 0

@@ -23,7 +23,7 @@ from app.tasks.kernel import Kernel
 from app.tasks.view import View, predict_json
 from app.tensors import Session
 
-MEASURE_BUDGET_S = 0.5
+MEASURE_BUDGET_S = 0.5  # a load waits for it; plan.py calls it half a second where it doubts such a curve
 GUESSED = LatencyCurve({(1, 1): 0.01})  # where nothing can be measured
 
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from app.errors import ModelNotFound
 
-MOST_LISTED = 5
-MOST_NEAR = 3
+MOST_LISTED = 5  # names in one message
+MOST_NEAR = 3  # of more, the nearest
 LONGEST_COMPARED = 80  # characters of a name: no model's is longer
 MOST_COMPARED = 50  # by difflib, which takes some 10 microseconds a name
 
@@ -36,7 +36,7 @@ def _nearest(name: str, known: Collection[str]) -> list[str]:
     return get_close_matches(name, compared, MOST_NEAR)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=10_000)  # names of models, asked for again and again
 def _pairs(name: str) -> frozenset[tuple[str, str]]:
     """The neighbouring letters of a name: cheap to compare, and alike if the names are."""
     return frozenset(pairwise(name))

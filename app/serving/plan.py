@@ -19,9 +19,9 @@ from app.serving.curve import LatencyCurve
 
 log = logging.getLogger(__name__)
 
-# Beyond these a plan is doubted.
+# Beyond these a plan is doubted: shares of the processors and of a batch's time, times of a batch's time.
 MOST_OTHERS, MOST_SPREAD, MOST_SLOWER = 0.1, 0.2, 1.5
-WORTH_DOUBTING_S = 0.001
+WORTH_DOUBTING_S = 0.001  # of a row alone: what it takes to hand over a batch is a small part of more
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 

@@ -22,7 +22,7 @@ from app.serving.curve import LatencyCurve, measure
 from app.serving.loading import Loaded, open_version, run_probe
 from app.serving.plan import Plan, graph_hashes, hardware_of
 
-NUM_LENGTHS = 8
+NUM_LENGTHS = 8  # padded lengths to measure, twice as many as a load does
 ALONE_SHARE = 0.2  # of the time for one trial, to measure a row that has the machine to itself
 
 # Of the trials in which a single row takes at most this many times what it takes in the fastest, most rows win.

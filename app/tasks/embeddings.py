@@ -15,7 +15,7 @@ from app.tasks.vectors import finite, normalized
 from app.tasks.view import Prepared, View
 from app.tensors import Tensors
 
-MAX_SENTENCES = 4_000
+MAX_SENTENCES = 4_000  # to compare with one; a summary reads as many
 END = Literal["left", "right"]
 
 

@@ -21,8 +21,8 @@ from app.tasks.resampling import resample
 from app.tasks.transparency import crop
 from app.tasks.view import Needs
 
-MAX_PIXELS = 50_000_000
-MIN_SIDE = 8
+MAX_PIXELS = 50_000_000  # of one picture; at BYTES_OF_A_PIXEL the largest take a gigabyte
+MIN_SIDE = 8  # pixels: in less there is nothing to recognise
 
 # What a pixel takes at the peak of reading, measured: a progressive JPEG keeps all its coefficients; of the others the
 # decoded picture, its middle and that as RGB are there at a time, and WebP's decoder has canvases of its own.

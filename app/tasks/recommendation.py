@@ -17,6 +17,9 @@ from app.tasks.schema import LARGEST_INTEGER, Schema
 from app.tasks.view import Prepared, View
 from app.tensors import Array, Tensors
 
+LONGEST_HISTORY = 5000  # entries; the kernel reads the newest `max_history`
+LONGEST_QUERY = 200  # characters, of a search for titles
+MOST_FOUND, FOUND = 100, 20  # items of one answer: at most, and by default
 QUICK_HISTORY = 100  # entries are looked up in less than 0.1 ms
 
 
@@ -54,7 +57,7 @@ class HistoryInput(Schema):
         list[ItemReference],
         FailFast(),  # one wrong type is enough; thousands would cost as many errors
         Field(
-            max_length=5000,
+            max_length=LONGEST_HISTORY,
             description="what one person saw, oldest first, each an item id or an exact title; may be empty. "
             "The newest entries decide; all of them are left out of the answer",
             examples=[["Alien (1979)", "Blade Runner (1982)", "Star Wars (1977)"], [183, 89, 50], []],
@@ -160,11 +163,11 @@ def _recommended(item: CatalogueItem, score: float) -> RecommendedItem:
 
 
 class ItemQuery(Schema):
-    query: Annotated[str, Field(max_length=200, description="words that begin words of the title")] = ""
+    query: Annotated[str, Field(max_length=LONGEST_QUERY, description="words that begin words of the title")] = ""
 
 
 class ItemQueryParameters(Schema):
-    limit: Annotated[int, Field(ge=1, le=100, description="how many to return at most")] = 20
+    limit: Annotated[int, Field(ge=1, le=MOST_FOUND, description="how many to return at most")] = FOUND
 
 
 class FoundItem(BaseModel):

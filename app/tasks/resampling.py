@@ -12,6 +12,7 @@ Floats = npt.NDArray[np.float32]
 
 # So many rows or columns are made by one small matrix product. With more, most of the matrix would be zeros.
 BLOCK = 8
+COLOURS = 3  # of RGB, interleaved
 WORKSPACE_FLOATS = 2**20  # 4 MB a thread; for a larger picture memory is fetched
 
 
@@ -44,17 +45,17 @@ def resample(pixels: Pixels, left: float, top: float, side: float, size: int) ->
     first, end = rows[0], rows[-1] + row_weights.shape[2]
     flat = pixels.reshape(height, -1)[first:end]
 
-    shape = (end - first, len(columns) * BLOCK * 3)
+    shape = (end - first, len(columns) * BLOCK * COLOURS)
     lines, square = WORKSPACE.two(shape, (len(rows) * BLOCK, shape[1]))
     for i, (column, weights) in enumerate(zip(columns, _for_each_colour(column_weights), strict=True)):
-        window = flat[:, 3 * column : 3 * column + len(weights)].astype(np.float32)
-        np.matmul(window, weights, out=lines[:, i * BLOCK * 3 : (i + 1) * BLOCK * 3])
+        window = flat[:, COLOURS * column : COLOURS * column + len(weights)].astype(np.float32)
+        np.matmul(window, weights, out=lines[:, i * BLOCK * COLOURS : (i + 1) * BLOCK * COLOURS])
     _round(lines)
     for i, (row, weights) in enumerate(zip(rows, row_weights, strict=True)):
         window = lines[row - first : row - first + weights.shape[1]]
         np.matmul(weights, window, out=square[i * BLOCK : (i + 1) * BLOCK])
     _round(square)
-    return square[:size, : size * 3].astype(np.uint8).reshape(size, size, 3)
+    return square[:size, : size * COLOURS].astype(np.uint8).reshape(size, size, COLOURS)
 
 
 def _round(levels: Floats) -> None:
@@ -92,7 +93,7 @@ def _bicubic(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _for_each_colour(weights: Floats) -> Floats:
     """Weights [blocks, out, in] as matrices [blocks, in * 3, out * 3] that keep three interleaved colours apart."""
     blocks, num_out, num_in = weights.shape
-    apart = np.zeros((blocks, num_in, 3, num_out, 3), np.float32)
-    for colour in range(3):
+    apart = np.zeros((blocks, num_in, COLOURS, num_out, COLOURS), np.float32)
+    for colour in range(COLOURS):
         apart[:, :, colour, :, colour] = weights.transpose(0, 2, 1)
-    return apart.reshape(blocks, num_in * 3, num_out * 3)
+    return apart.reshape(blocks, num_in * COLOURS, num_out * COLOURS)

@@ -28,7 +28,7 @@ from app.tasks.text import require_visible
 from app.tasks.view import Prepared, View
 from app.tensors import Tensors
 
-MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 1_000_000  # a book's
 MAX_SENTENCES = 4_000  # over a hundred pages
 # Of a longer text the network reads only the sentences whose words say most: each costs it some milliseconds, and
 # a book must not keep everyone else waiting for half a minute.

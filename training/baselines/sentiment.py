@@ -33,7 +33,7 @@ LSTM_EPOCHS, LSTM_WIDTH, LSTM_LEARNING_RATE, LSTM_WEIGHT_DECAY = 4, 128, 2e-3, 0
 TFIDF_C, EMBEDDINGS_C = 5.0, 0.1
 VADER_NEUTRAL = 0.05  # what is nearer to 0 its authors call neutral
 BERT_TOKENS = 30_522  # in the vocabulary of BERT without capitals
-MOST_EMBEDDED = 2_000
+MOST_EMBEDDED = 2_000  # texts of a domain: more would take long, for few weights
 FEW_TEXTS = 1_000  # among which a word may come once
 
 

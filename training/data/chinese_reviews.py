@@ -39,6 +39,7 @@ LABELS = ("negative", "positive")
 NEGATIVE, POSITIVE = range(2)
 KINDS = ("book", "hotel", "laptop")
 
+# A review's fold is drawn by its text: of twenty, three are for the test and two for validation.
 NUM_FOLDS = 20
 TEST_FOLDS, VALIDATION_FOLDS = range(3), range(3, 5)
 
@@ -57,8 +58,8 @@ CHINESE_NUMBERS = "零一二三四五六七八九十"
 
 SHINGLE = 4  # characters
 MOST_SHARED = 60  # a piece of text in more reviews than that says nothing of copying
-FEW_SHINGLES = 12
-ALIKE = 0.7
+FEW_SHINGLES = 12  # of a shorter text, a common part in a long one says nothing of copying
+ALIKE = 0.7  # share of pieces in common, of which two reviews are copies
 Key = tuple[str, int, str]
 """Kind, label and fingerprint, by which a paragraph is known again in another corpus."""
 

@@ -41,7 +41,7 @@ SIZE = 28
 CONTENT = "23b891cc97b66131ab0fece548f8de3e7a78e6a6e05ea2454bceac11787e3a47"  # `digest` of Fashion-MNIST
 TINY = 40  # pictures of each split
 VALIDATION = 6000  # of the 60,000
-IDX_UINT8 = 0x08
+IDX_UINT8 = 0x08  # the type of elements, in the third byte of a file
 
 Pixels = npt.NDArray[np.uint8]
 Classes = npt.NDArray[np.int64]

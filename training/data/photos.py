@@ -29,7 +29,7 @@ ACTIVITIES = (
     "explore_farm_animals",
     "explore_world_music",
 )
-MIN_SIDE = 200
+MIN_SIDE = 200  # pixels: smaller ones are icons, and would be enlarged
 MARGIN = 32  # pixels that a resized photo is larger than the square that is read, as its networks were trained
 # Places among the shuffled photos of GCompris. The others, and those of two libraries, are for the test.
 CALIBRATION, VALIDATION = slice(0, 60), slice(100, 165)

@@ -57,8 +57,8 @@ NEGATIVE, NEUTRAL, POSITIVE = range(3)
 DOMAINS = ("airline", "amazon", "cftweets", "clothing", "movie", "nyt", "tweets")
 
 NUM_FOLDS = 10
-LEAST_MEAN_RATING = 0.5
-LEAST_CONFIDENCE = 0.6
+LEAST_MEAN_RATING = 0.5  # of -4 to 4, from which the mean of a panel is no longer neutral
+LEAST_CONFIDENCE = 0.6  # of CrowdFlower's workers in a label: of less, they disagreed
 AIRLINES = re.compile(r"@(united|usairways|americanair|southwestair|jetblue|virginamerica|delta)", re.IGNORECASE)
 
 

@@ -40,9 +40,10 @@ SOURCES = (
 )
 
 NUM_NEWS_VALIDATION, NUM_NEWS_TEST = 400, 1_000
+# Of shorter ones there is nothing to choose, or nothing to compare with.
 MIN_NEWS_WORDS, MIN_HEADLINE_WORDS = 200, 4
-NUM_TEASER_SENTENCES, TEASER_DISTANCE = 4, 37
 MIN_BODY_WORDS, MIN_INTRODUCTION_WORDS = 400, 40
+NUM_TEASER_SENTENCES, TEASER_DISTANCE = 4, 37  # of the story so many places further on
 
 
 @dataclass(frozen=True, slots=True)

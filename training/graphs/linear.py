@@ -20,11 +20,11 @@ from training.graphs.writer import ONNX_RUNTIME, GraphWriter
 
 SMOOTHING = 0.7  # how much of the spread of the channels moves from the activations to the weights
 LARGEST_CODE = 127  # of an activation, around its zero point
-ZERO_POINT = 128
+ZERO_POINT = 128  # the middle of uint8
 # Of a weight: seven bits, or the sum of two products overflows the 16 bits that processors without VNNI add them in.
 LARGEST_WEIGHT = 63
 LEAST_GELU = 0.17  # magnitude of the most negative value that a GELU gives
-TINY = 1e-6
+TINY = 1e-6  # or a channel that is always 0 would be divided by 0
 
 
 class Products(Protocol):

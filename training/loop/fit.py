@@ -31,7 +31,7 @@ from training.seeds import seed_generators
 
 SAVE_EVERY = timedelta(minutes=1)  # of an epoch that takes longer; what an interruption may cost
 RESULT_WITHIN_S = 300  # of node 0, which writes it after the last step, on a disk that all nodes share
-LOOK_EVERY_S = 0.2
+LOOK_EVERY_S = 0.2  # whether node 0 has written its result
 LIGHTNING = "lightning.pytorch"
 LAST, BEST, RESULT, CURVE = "last", "best", "result.pt", "metrics.csv"
 

@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-LEAST_SAMPLES = 20
+LEAST_SAMPLES = 20  # of fewer no temperature is learned
 LEAST_ERRORS = 2  # where nothing is wrong the likeliest temperature is zero
 TEMPERATURES = (0.05, 20)  # among which one is looked for: far beyond what the prior lets through
 PRIOR_DEVIATION = 0.3  # of the logarithm: most networks are between 0.55 and 1.8

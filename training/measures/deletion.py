@@ -21,8 +21,8 @@ from app.tensors import Session, Tensors
 from training.recipe import HeldOut
 
 NAME = "deletion_area"
-STEPS = 10
-RANDOM_ORDERS = 5
+STEPS = 10  # in which an item loses its parts, a tenth at a time
+RANDOM_ORDERS = 5  # of one item, to which its explanation is compared
 
 
 class Explained(NamedTuple):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Values = npt.NDArray[np.float64]
 RESAMPLES = 2_000
-ENDS = (0.025, 0.975)
+ENDS = (0.025, 0.975)  # of an interval of 95 %
 NORMAL_END = 1.959964  # where the normal distribution has its upper end of these
 
 

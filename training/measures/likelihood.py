@@ -11,7 +11,7 @@ from training.data.fashion_mnist import SIZE, Pictures, loader
 from training.networks.picture_vae import PictureVAE
 from training.seeds import seeded
 
-BATCH_SIZE = 256
+BATCH_SIZE = 256  # pictures at a time
 PIXELS = SIZE * SIZE
 DRAWS = 10  # of the code of each picture, for the bound
 

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import numpy.typing as npt
 
+from training.measures.intervals import ENDS
+
 Scores = npt.NDArray[np.float64]
-ENDS = (0.025, 0.975)
 NAMES = ("rouge1", "rouge2", "rougeL")
 
 

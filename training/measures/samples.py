@@ -20,7 +20,7 @@ from app.runtimes.options import RuntimeOptions
 from training.data.fashion_mnist import FashionMnist
 from training.errors import TrainingError
 
-BATCH = 100
+BATCH = 100  # pictures at a time
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating]
 

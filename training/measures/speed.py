@@ -13,7 +13,7 @@ from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tensors import Tensors
 
-BATCHES = (1, 8)
+BATCHES = (1, 8)  # rows of one: alone, and some together
 Times = dict[Path, dict[int, npt.NDArray[np.float64]]]
 """For each graph and batch size the milliseconds a photo took, one for each round."""
 

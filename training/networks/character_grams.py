@@ -18,7 +18,7 @@ from app.tensors import Tensors
 
 LONGEST = 3  # characters of a run
 BUCKETS = 2**17  # for the runs of each length; runs of one bucket are taken for one another
-FACTOR, MODULUS = 1_000_003, 2**31 - 1
+FACTOR, MODULUS = 1_000_003, 2**31 - 1  # primes, whose product fits into an int64
 FEWEST_TEXTS = 2  # with a run that counts
 
 

@@ -23,6 +23,7 @@ class Scaling:
     image_size: int
 
 
+# Width, depth and image size of the authors' variants.
 SCALINGS = {
     "lite0": Scaling(1.0, 1.0, 224),
     "lite1": Scaling(1.0, 1.1, 240),
@@ -43,6 +44,7 @@ class Stage:
     channels: int
 
 
+# Table 1 of the paper; the authors' Lite variants keep it.
 STAGES = (
     Stage(1, 3, 1, 1, 16),
     Stage(2, 3, 2, 6, 24),

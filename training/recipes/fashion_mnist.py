@@ -38,7 +38,7 @@ from training.recipe import Draft, Example, HeldOut, Recipe, Run
 PROSE = Prose(__name__)
 # Common values, not searched for; the temperature is set on the 6,000 validation pictures.
 EPOCHS, BATCH_SIZE = 36, 256
-EXPLAINED_PICTURES = 100
+EXPLAINED_PICTURES = 100  # on which explanations are judged
 ASKED_AT_A_TIME = 64  # pictures, of the exported graph
 TOLERANCE = 1e-3
 PLAIN = 4 * TOLERANCE  # between two labels that change places on no processor

@@ -32,9 +32,9 @@ PROSE = Prose(__name__)
 # 3, and .954 with 6, 9 and 12.
 LITE0 = Size("Lite0", SCALINGS["lite0"], imagenet.LITE0, float_layers=6, published=(75.1, 74.4))
 LITE2 = Size("Lite2", SCALINGS["lite2"], imagenet.LITE2, float_layers=6, published=(77.6, 77.0))
-EXPLAINED_PHOTOS = 40
+EXPLAINED_PHOTOS = 40  # on which explanations are judged
 TOLERANCE = 0.05  # of a probability: int8 kernels differ between processors
-ROUNDS = 60
+ROUNDS = 60  # in which each graph is timed once, in turn
 
 
 def load(size: Size, other: Size, run: Run) -> tuple[Size, Size, photos.Photos]:

@@ -38,7 +38,7 @@ NAME, OURS = "movielens-recommender", "SASRec and EASE"
 # what it adds to SASRec's log-probabilities.
 EASE_RECENCY, EASE_PENALTY, EASE_SHARE = 0.95, 400.0, 24.0
 TOP = 10
-EXPLAINED_PEOPLE = 60
+EXPLAINED_PEOPLE = 60  # on whom explanations are judged
 
 # Recommended items that score almost alike may change places on another processor; three of them do not.
 SCIENCE_FICTION = ["Alien (1979)", "Blade Runner (1982)", "Terminator, The (1984)", "Aliens (1986)", "Star Wars (1977)"]

@@ -31,7 +31,7 @@ from training.networks.minilm import TextClassifier
 from training.recipe import Draft, Example, HeldOut, Run
 
 SHIPPED = "int8"
-VERIFIED_TEXTS = 16
+VERIFIED_TEXTS = 16  # whose scores by torch and by a graph are compared
 TINY_RUNS = 3  # by which each variant is timed in a tiny run
 EXPLAINED_TEXTS = 10  # of each domain
 # A tiny run explains three texts of about a sentence, in characters: an explanation asks for each word.

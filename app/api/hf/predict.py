@@ -19,7 +19,7 @@ from app.errors import ServiceError
 from app.serving.engine import Prediction, Served
 from app.tasks.json_pieces import array_of
 
-LONGEST_IN_HEADER = 500
+LONGEST_IN_HEADER = 500  # characters: clients and proxies refuse long headers, and then nothing arrives
 
 
 def predict(given: Given) -> Handler:

@@ -17,6 +17,9 @@ SCHEMES = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "a key, in a header of its own"},
 }
 
+BEARER = b"bearer "
+POLICY_VIOLATION = 1008  # of a WebSocket (RFC 6455, 7.4.1)
+
 
 class OpenPaths:
     """The paths that may be read without a key, and no other.
@@ -55,7 +58,7 @@ class Access:
             if scope["type"] == "http":
                 await (await on_service_error(Request(scope), error))(scope, receive, send)
             else:
-                await send({"type": "websocket.close", "code": 1008})
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
         scope["state"]["key"] = name
         self._telemetry.key_requests.labels(name).inc()
@@ -76,8 +79,8 @@ def _secrets_of(scope: Scope) -> tuple[bytes, bytes]:
     """Return what came as Authorization: Bearer, and as X-API-Key; empty if it did not."""
     bearer = api_key = b""
     for name, value in scope["headers"]:
-        if name == b"authorization" and value[:7].lower() == b"bearer ":
-            bearer = value[7:].strip()
+        if name == b"authorization" and value[: len(BEARER)].lower() == BEARER:
+            bearer = value[len(BEARER) :].strip()
         elif name == b"x-api-key":
             api_key = value.strip()
     return bearer, api_key

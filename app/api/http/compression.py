@@ -13,14 +13,17 @@ from app.errors import InvalidInput, UnsupportedEncoding
 
 ENCODINGS = ("gzip", "x-gzip", "deflate")
 GZIP = 0x1F  # its first byte
+METHOD = 0x0F  # bits of zlib's first byte that name the method (RFC 1950, 2.2)
 
+# As zlib's manual says of inflateInit2 and deflateInit2.
 AUTOMATIC = zlib.MAX_WBITS | 32  # the header says whether it is gzip or zlib
+AS_GZIP = zlib.MAX_WBITS | 16
 QUALITY = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)", re.IGNORECASE)
 FASTEST = 1  # more effort hardly makes the numbers of a tensor smaller
-WORTH_BYTES = 500
+WORTH_BYTES = 500  # shorter answers fit into one packet as they are
 SMALL_BYTES = 4096  # compressed, and inflated at most so many at once:
 QUICK_BYTES = 65_536  # in some tenths of a millisecond
-PIECE_BYTES = 1_000_000
+PIECE_BYTES = 1_000_000  # inflated at a time by a thread
 MOST_MEMBERS = 1000  # of a gzip file (RFC 1952, 2.2): to begin one takes as long as to inflate some kilobytes
 Stream = Any  # of zlib, which has no public name for it
 
@@ -108,7 +111,7 @@ def _window_bits(encoding: str, first: int) -> int:
 
     The last is no `deflate` of HTTP, and yet what some clients send under this name.
     """
-    is_bare = encoding == "deflate" and first != GZIP and first & 0x0F != zlib.DEFLATED
+    is_bare = encoding == "deflate" and first != GZIP and first & METHOD != zlib.DEFLATED
     return -zlib.MAX_WBITS if is_bare else AUTOMATIC
 
 
@@ -125,6 +128,6 @@ def accepted(header: str) -> str | None:
 
 def deflated(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """`pieces`, one after another, in `encoding`."""
-    stream = zlib.compressobj(FASTEST, wbits=zlib.MAX_WBITS | 16 if encoding == "gzip" else zlib.MAX_WBITS)
+    stream = zlib.compressobj(FASTEST, wbits=AS_GZIP if encoding == "gzip" else zlib.MAX_WBITS)
     yield from filter(None, map(stream.compress, pieces))
     yield stream.flush()

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from app.errors import InvalidInput
 
 HEADER = "X-Request-Timeout-Ms"
-LONGEST_MS = 600_000
+LONGEST_MS = 600_000  # ten minutes
 
 
 def deadline_of(request: Request, default_s: float) -> float:

@@ -12,11 +12,11 @@ from python_multipart.multipart import parse_options_header
 from app.api.media.raw import FILES
 from app.errors import InvalidInput, PayloadTooLarge
 
-MAX_PARTS = 1000
+MAX_PARTS = 1000  # each takes time before it is known what it is
 MAX_HEAD_BYTES = 4096  # of a part: its name, that of its file, and their like
 MAX_FIELD_BYTES = 1_000_000  # of what is no file
 MAX_PARAMETERS = 40  # of a Content-Disposition, whose reader takes time that grows with their square
-STEP_BYTES = 1_000_000
+STEP_BYTES = 1_000_000  # searched at a time
 HEAD_END = b"\r\n\r\n"
 MOST_EPILOGUE = 1000  # bytes after the closing boundary, in which it is looked for
 LONGEST_QUOTED = 80  # characters of a name that an error repeats

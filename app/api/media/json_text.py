@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from app.errors import PayloadTooLarge
 from app.tensors import Array
 
-CHUNK_BYTES = 262_144
+CHUNK_BYTES = 262_144  # looked at as one: numpy's arrays of them are several times as large
 QUOTE, BACKSLASH = b'"\\'
 
 # Each value but the outermost has one of these before it, outside of texts.

@@ -3,7 +3,7 @@
 FILES = ("image/", "application/octet-stream")  # how types of files begin
 BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")  # of the pictures that we read
 MARK = b"\xef\xbb\xbf"  # that some editors put before JSON
-LOOKED_AT = 1000
+LOOKED_AT = 1000  # bytes at its start
 
 
 def is_file(body: bytes, content_type: str) -> bool:

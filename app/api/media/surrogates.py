@@ -18,7 +18,7 @@ _REASONS = {
 _PLACE = re.compile(r"(.+) at line (\d+) column (\d+)")
 _LONGEST_ESCAPES = 14  # bytes: a pair, and what the reader looks at behind it
 _LONGEST_NAME = 80  # characters of a caller's own that an error repeats
-CHUNK_BYTES = 262_144
+CHUNK_BYTES = 262_144  # looked at as one
 _MARK = token_hex(8).encode()  # ends no text of a caller
 
 

@@ -11,7 +11,15 @@ from app.api.loaded import load_newest, status_of
 from app.api.v1.cards import Card, ModelList, card, summary
 from app.errors import InvalidInput, ModelNotFound
 from app.serving.engine import Ask, Engine
-from app.tasks.recommendation import CatalogueSearch, FoundItem, ItemQuery, ItemQueryParameters
+from app.tasks.recommendation import (
+    FOUND,
+    LONGEST_QUERY,
+    MOST_FOUND,
+    CatalogueSearch,
+    FoundItem,
+    ItemQuery,
+    ItemQueryParameters,
+)
 
 
 async def list_models(engine: EngineDep) -> ModelList:
@@ -40,9 +48,12 @@ async def find_items(
     request: Request,
     given: GivenDep,
     query: Annotated[
-        str, Query(max_length=200, description="words that begin words of the title; without any, the most popular")
+        str,
+        Query(
+            max_length=LONGEST_QUERY, description="words that begin words of the title; without any, the most popular"
+        ),
     ] = "",
-    limit: Annotated[int, Query(ge=1, le=100, description="how many to return at most")] = 20,
+    limit: Annotated[int, Query(ge=1, le=MOST_FOUND, description="how many to return at most")] = FOUND,
 ) -> ItemList:
     """Titles that begin with the words come first, and then the popular ones."""
     served, view = given.engine.find(model), CatalogueSearch.contract.name

@@ -17,7 +17,7 @@ from app.repository.manifest import Manifest
 from app.serving.engine import Served
 from app.tensors import NUMPY_TYPES, TensorSpec
 
-VARYING_SIZE = 4
+VARYING_SIZE = 4  # in an example, of a dimension that may have any
 MOST_ELEMENTS = 1000  # in an example on a page
 
 

@@ -23,6 +23,7 @@ from app.tasks.nested_lists import from_lists
 from app.tensors import NUMPY_TYPES, Array, Datatype, Tensors, TensorSpec
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
+MOST_DIGITS = 18  # of it: what fits into 64 bits
 DEFAULT_LIMITS = JsonLimits()
 LENGTH = struct.Struct("<I")
 
@@ -87,7 +88,7 @@ def json_length(body: bytes, header_length: str | None) -> int:
     """Bytes of JSON at the start of `body`. Raises InvalidInput if the header makes no sense."""
     if header_length is None:
         return len(body)
-    if not (header_length.isascii() and header_length.isdecimal() and len(header_length) <= 18):
+    if not (header_length.isascii() and header_length.isdecimal() and len(header_length) <= MOST_DIGITS):
         raise InvalidInput(f"{HEADER_LENGTH}: must be a number of bytes, not {header_length!r:.40}")
     if int(header_length) > len(body):
         raise InvalidInput(f"{HEADER_LENGTH} is {header_length}, and the body has {len(body)} bytes")

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictI
 from app.tasks.schema import LARGEST_INTEGER, NullIsAbsent
 
 Parameter = str | float | bool
-Size = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
+Size = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]  # as INT64 has them
+MOST_DIMENSIONS = 64  # as numpy has at most
 # Many tools that read OpenAPI know no list of values of two types.
 NO_SEQUENCE = {"anyOf": [{"type": "integer", "enum": [0]}, {"type": "string", "enum": [""]}]}
 
@@ -27,7 +28,7 @@ class InputTensor(NullIsAbsent):
 
     name: str
     datatype: Annotated[str, Field(examples=["FP32"])]
-    shape: Annotated[list[Size], FailFast(), Field(max_length=64, examples=[[1, 3]])]
+    shape: Annotated[list[Size], FailFast(), Field(max_length=MOST_DIMENSIONS, examples=[[1, 3]])]
     parameters: InputParameters = InputParameters()
     data: Annotated[Any, Field(examples=[[1.0, 2.0, 3.0]])] = None
 

@@ -12,7 +12,7 @@ from app.tasks.view import AnyKernel, View
 
 NAME = "explanation"
 MOST_ITEMS = 16  # of one request: an item makes as many rows as a hundred predictions
-SURE_DIGITS = 6
+SURE_DIGITS = 6  # after the point: the rest of an fp32 changes with the batch
 _SUREST = 1e-6  # or the log-odds of a certain answer would be infinite
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from app.tasks.explanations.coalitions import Floats
 
 LEAST_SIDE = 224  # of an overlay; a smaller picture is enlarged
-MOST_OPAQUE = 0.65
+MOST_OPAQUE = 0.65  # the picture must show through the hottest place
 # As what is heated glows. What is negative has no colour: it spoke for something else.
 _STOPS = np.array([0.0, 0.35, 0.7, 1.0])
 _GLOW = np.array([[90, 0, 60], [215, 25, 28], [253, 174, 60], [255, 255, 160]], np.float64)

@@ -20,7 +20,7 @@ from app.tasks.summarization import (
 from app.tasks.view import Prepared
 from app.tensors import Tensors
 
-MOST_ALIKE = 3
+MOST_ALIKE = 3  # sentences that are named for each
 
 
 class AlikeSentence(BaseModel):

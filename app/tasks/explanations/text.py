@@ -24,7 +24,7 @@ from app.tasks.text_classification import (
 from app.tasks.view import Prepared
 from app.tensors import Array, Tensors
 
-MAX_ROWS = 128
+MAX_ROWS = 128  # of one text: all subsets of seven words, a sample of those of more
 MAX_WORDS = 48  # of a longer text, neighbours are left out together
 _WORD = re.compile(rf"[{HAN}]|[^\W{HAN}]+(?:['’-][^\W{HAN}]+)*|[^\w\s]+")
 

@@ -23,9 +23,9 @@ _ITEM = re.compile(ITEM, re.MULTILINE)
 _ENDS = re.compile(rf"[{re.escape(FINAL)}]++")
 _PARAGRAPH_LENGTH = 200  # characters: reports and rulings number their paragraphs
 _MIN_WORDS = 4  # of a sentence, on average
-_MIN_WORDS_UNENDED = 15
+_MIN_WORDS_UNENDED = 15  # of an item without an end of a sentence
 _CLAUSE = re.compile(r"[;；](?: (?:and|or|und|oder|et|ou|y|o|e))?\Z")
-_MIN_WORDS_CLAUSE = 10
+_MIN_WORDS_CLAUSE = 10  # of an item that is a part of a sentence
 
 
 def reads_as_prose(item: str) -> bool:

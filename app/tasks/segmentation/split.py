@@ -15,7 +15,7 @@ Span = tuple[int, int]
 
 _WINDOW = 2_000  # characters; the splitter takes quadratic time over unclosed quotes
 _MARGIN = 100  # characters at the end of a window in which no end of a sentence can be judged
-_MAX_QUOTES = 100
+_MAX_QUOTES = 100  # of a window; where there are more, none is read
 _QUOTES = re.compile("[\"'`“”‘’«»‹›„「」『』《》（）()\\[\\]{}]")
 _BLANK_LINES = re.compile(r"\n{2,}")
 

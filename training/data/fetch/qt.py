@@ -7,10 +7,10 @@ from pathlib import Path
 HEADER = struct.Struct(">4sIIII")  # magic, version, where the tree, the contents and the names begin
 DIRECTORY = struct.Struct(">IHII")  # name, flags, number of children, first child
 FILE = struct.Struct(">IHHHI")  # name, flags, country, language, content
-NODE_SIZE = 22
+NODE_SIZE = 22  # bytes of an entry of the tree, a DIRECTORY or a FILE, whose last eight are a date
 NAME_HEAD = 6  # bytes before a name: its length, two, and its hash, four
 SIZE = struct.Struct(">I")  # before the content of a file
-COMPRESSED, IS_DIRECTORY = 0b101, 0b010
+COMPRESSED, IS_DIRECTORY = 0b101, 0b010  # flags: by zlib or zstd, a directory
 
 
 def read_resources(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -16,7 +16,7 @@ RATINGS, MOVIES = "ratings.csv", "movies.csv"
 # Of the hub; a data set of ratings has far larger files beside them.
 FETCHED = (MOVIES, README, *(f"*{name}*" for name in ("ratings", "train", "test", "val", "dev")))
 NO_GENRES = "(no genres listed)"
-LEAST_PEOPLE, LEAST_EVENTS = 10, 2
+LEAST_PEOPLE, LEAST_EVENTS = 10, 2  # one event to know somebody by, one to be asked for
 # Among fewer items the first ten say little; among more, the item-to-item weights would be more than 400 MB.
 LEAST_ITEMS, MOST_ITEMS = 20, 10_000
 

@@ -16,7 +16,7 @@ from training.errors import TrainingError
 SPLIT = "split"
 FILES = ("*.csv", "*.parquet")
 FETCHED = (*FILES, README)  # of the hub
-LONGEST_LISTING, LONGEST_QUOTE = 5, 60
+LONGEST_LISTING, LONGEST_QUOTE = 5, 60  # names of files, and characters of a value, in an error
 # Of what may be left out because it is empty or contradicts itself; more of it says that something else is wrong.
 MOST_WRONG = 0.05
 
