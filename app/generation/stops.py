@@ -22,7 +22,7 @@ class StopStrings:
         self._held = ""
 
     def push(self, text: str) -> str:
-        """What may be shown now. The longest end of the text that a stop string may begin with is held back."""
+        """Return what may be shown now. The longest end of the text that a stop string may begin with is held back."""
         if self.found is not None:
             return ""
         for at, character in enumerate(text):
@@ -38,7 +38,7 @@ class StopStrings:
         return text[:shown_until]
 
     def end(self) -> str:
-        """What was held back, as no more text comes."""
+        """Return what was held back, as no more text comes."""
         held, self._held = self._held, ""
         return held
 
@@ -49,7 +49,7 @@ class _Search:
     def __init__(self, stop: str) -> None:
         self.stop = stop
         self.matched = 0
-        """How many characters of `stop` the text ends with."""
+        """The number of characters of `stop` that the text ends with."""
         self._shorter = [0] * len(stop)  # after how many matched, how many match still if the next character does not
         for at in range(1, len(stop)):
             self._shorter[at] = self._after(self._shorter[at - 1], stop[at])

@@ -36,7 +36,7 @@ class Vocabulary:
         return self._special.get(text)
 
     def bytes_of(self, id: int) -> bytes:
-        """What a token adds to a text that goes on, in UTF-8; some tokens are a part of a character. Special: none."""
+        """Return what a token adds to a text that goes on, in UTF-8; some are a part of a character. Special: none."""
         if not self.has(id) or self.is_special(id):
             return b""
         if self.raw is not None:
@@ -49,7 +49,7 @@ class Vocabulary:
         return self.tokenizer.decode([*context, id])[len(before) :].encode()
 
     def text_of(self, id: int) -> str:
-        """What a token alone looks like: a part of a character as U+FFFD, a special token as it is written."""
+        """Return a token as it looks alone: a part of a character as U+FFFD, a special token as it is written."""
         if self.has(id) and self.is_special(id):
             return self.tokens[id] or ""
         return self.bytes_of(id).decode("utf-8", "replace")
