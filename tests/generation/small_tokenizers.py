@@ -26,7 +26,10 @@ def byte_level() -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     tokenizer.train_from_iterator(
-        LINES, trainers.BpeTrainer(vocab_size=700, special_tokens=CHAT + TURNS, initial_alphabet=alphabet)
+        LINES,
+        trainers.BpeTrainer(
+            vocab_size=700, special_tokens=CHAT + TURNS, initial_alphabet=alphabet, show_progress=False
+        ),
     )
     tokenizer.add_tokens([AddedToken(text, normalized=False) for text in ("<tool_call>", "</tool_call>", "☃☃")])
     return tokenizer
@@ -43,7 +46,8 @@ def byte_fallback() -> Tokenizer:
     special = ["<unk>", "<s>", "</s>"]
     bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]
     tokenizer.train_from_iterator(
-        LINES, trainers.BpeTrainer(vocab_size=600, special_tokens=special + bytes_, limit_alphabet=50)
+        LINES,
+        trainers.BpeTrainer(vocab_size=600, special_tokens=special + bytes_, limit_alphabet=50, show_progress=False),
     )
     plain = Tokenizer.from_str(tokenizer.to_str().replace('"special":true', '"special":false'))
     plain.add_special_tokens([AddedToken(text, normalized=False) for text in special])
@@ -74,7 +78,8 @@ def word_piece() -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     tokenizer.train_from_iterator(
-        LINES, trainers.WordPieceTrainer(vocab_size=300, special_tokens=["[UNK]", "[CLS]", "[SEP]"])
+        LINES,
+        trainers.WordPieceTrainer(vocab_size=300, special_tokens=["[UNK]", "[CLS]", "[SEP]"], show_progress=False),
     )
     return tokenizer
 
@@ -83,3 +88,11 @@ def built() -> Tokenizer | None:
     """That of the model we ship, where it is built."""
     files = sorted(BUILT.glob("*/tokenizer.json"))
     return Tokenizer.from_file(str(files[-1])) if files else None
+
+
+@cache
+def ended() -> Tokenizer:
+    """One that puts an end behind every text, as T5's does."""
+    tokenizer = Tokenizer.from_str(metaspace().to_str())
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    return tokenizer

@@ -1,0 +1,30 @@
+"""Text to token ids, as text: what is written like a special token is none."""
+
+from functools import lru_cache
+from itertools import takewhile
+
+import tokenizers
+
+
+def encode(tokenizer: tokenizers.Tokenizer, text: str) -> list[int]:
+    """The ids of a prompt that goes on as it ends, after what the tokenizer puts before every text."""
+    encoding = tokenizer.encode(text, add_special_tokens=False)
+    if not special_tokens(tokenizer).keys().isdisjoint(encoding.ids):
+        encoding = as_text(tokenizer).encode(text, add_special_tokens=False)
+    # What is put behind a text would be its end: no beginning to go on from.
+    begun = tokenizer.encode(".")
+    is_put = zip(begun.ids, begun.special_tokens_mask, strict=True)
+    return [id for id, _ in takewhile(lambda pair: pair[1], is_put)] + list(encoding.ids)
+
+
+def special_tokens(tokenizer: tokenizers.Tokenizer) -> dict[int, str]:
+    """How the special tokens are written, by id. Others that were added, `<think>` say, are text with ids."""
+    return {id: token.content for id, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+
+
+@lru_cache(maxsize=8)
+def as_text(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    """A copy that reads no special token in a text. It takes a second to make, and few texts need it."""
+    copy = tokenizers.Tokenizer.from_str(tokenizer.to_str())
+    copy.encode_special_tokens = True
+    return copy
