@@ -18,12 +18,26 @@ ServiceError
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+from pydantic import ValidationError
+
 
 class Detail(TypedDict):
     """One fault of an input: `loc` is the path to it, for example ["inputs", 2, "text"]."""
 
     loc: list[str | int]
     msg: str
+
+
+def first_fault(error: ValidationError) -> Detail:
+    """Return what pydantic found first, without the value, which may be large or a secret."""
+    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return {"loc": list(fault["loc"]), "msg": fault["msg"].removeprefix("Value error, ")}
+
+
+def said(fault: Detail) -> str:
+    """Return a fault as "where: what"; of a whole input, as what alone."""
+    where = ".".join(map(str, fault["loc"]))
+    return f"{where}: {fault['msg']}" if where else fault["msg"]
 
 
 class ServiceError(Exception):
@@ -61,9 +75,8 @@ class InvalidInput(ServiceError):
     @classmethod
     def of(cls, details: Sequence[Detail]) -> "InvalidInput":
         """An error that says the first of `details`, and how many there are."""
-        where = ".".join(map(str, details[0]["loc"]))
-        message = f"{where}: {details[0]['msg']}" if where else details[0]["msg"]
-        return cls(message + (f" (and {len(details) - 1} more)" if len(details) > 1 else ""), details)
+        more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+        return cls(said(details[0]) + more, details)
 
 
 class PayloadTooLarge(InvalidInput):

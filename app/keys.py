@@ -17,7 +17,7 @@ from time import monotonic
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.errors import InvalidInput, KeysUnreadable
+from app.errors import InvalidInput, KeysUnreadable, first_fault, said
 
 log = logging.getLogger(__name__)
 
@@ -85,10 +85,7 @@ def _parsed(path: Path, content: bytes) -> list[Key]:
     try:
         return KeyList.model_validate_json(content).keys
     except ValidationError as error:
-        # Without the values: somebody may have written a secret there.
-        fault = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise ValueError(f"{path} is not a file of keys: {where}{': ' if where else ''}{fault['msg']}") from None
+        raise ValueError(f"{path} is not a file of keys: {said(first_fault(error))}") from None
 
 
 def add_key(path: Path, name: str) -> str:

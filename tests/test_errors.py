@@ -2,10 +2,12 @@
 
 import copy
 import pickle
+from typing import Self
 
 import pytest
+from pydantic import BaseModel, ValidationError, model_validator
 
-from app.errors import InferenceFailed, InvalidInput, Overloaded, ServiceError
+from app.errors import Detail, InferenceFailed, InvalidInput, Overloaded, ServiceError, first_fault, said
 
 DETAILS = [{"loc": ["inputs", 2, "text"], "msg": "the text is empty"}]
 
@@ -38,3 +40,29 @@ def test_what_led_to_an_error_arrives_in_words_however_far_it_is_sent():
     error.__cause__ = RuntimeError("indices out of bounds")
     there = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(error))))
     assert there.cause == error.cause == "RuntimeError('indices out of bounds')"
+
+
+def test_the_first_fault_that_pydantic_finds_is_said_by_its_place_and_without_its_value():
+    class Inner(BaseModel):
+        size: int
+
+    class Outer(BaseModel):
+        parts: list[Inner]
+
+        @model_validator(mode="after")
+        def _has_parts(self) -> Self:
+            if not self.parts:
+                raise ValueError("has no parts")
+            return self
+
+    def fault_of(text: str) -> Detail:
+        with pytest.raises(ValidationError) as caught:
+            Outer.model_validate_json(text)
+        return first_fault(caught.value)
+
+    nested = fault_of('{"parts": [{"size": 1}, {"size": "secret"}, {}]}')
+    assert nested["loc"] == ["parts", 1, "size"]
+    assert said(nested).startswith("parts.1.size: Input should be a valid integer")
+    assert "secret" not in str(nested)
+    assert said(fault_of('{"parts": []}')) == "has no parts"
+    assert said(fault_of("{")).startswith("Invalid JSON")

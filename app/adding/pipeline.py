@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
 from app.adding.examples import MAX_GOLDEN_NUMBERS, tolerance_of
-from app.errors import InvalidArtifact, InvalidInput, ServiceError
+from app.errors import InvalidArtifact, InvalidInput, ServiceError, first_fault, said
 from app.repository.golden import difference
 from app.repository.manifest import Golden, Provenance, is_model_name
 from app.repository.pipeline import PipelineManifest, Step
@@ -75,9 +75,7 @@ def add_pipeline(file: Path, name: str, models: Path) -> PipelineManifest:
     except OSError as error:
         raise InvalidArtifact(f"{file.name} cannot be read: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InvalidArtifact(f"{file.name}: {where}{': ' if where else ''}{first['msg']}") from None
+        raise InvalidArtifact(f"{file.name}: {said(first_fault(error))}") from None
     golden, limits = asyncio.run(_golden(manifest, models, wish.example))
     published = publish(models, name, {}, kind=PipelineManifest, golden=golden, limits=limits, **fields)
     assert isinstance(published, PipelineManifest)
@@ -132,7 +130,7 @@ async def _answered(
         ask = Ask(manifest.name, None, contract.name, [asked], PipelineParameters(), ANSWER_S)
         first, second = [to_json((await engine.predict(ask)).outputs[0]) for _ in range(2)]
     except ValidationError as error:
-        raise InvalidArtifact(f"example: {error.errors()[0]['msg']}") from None
+        raise InvalidArtifact(f"example: {said(first_fault(error))}") from None
     except ServiceError as error:
         raise InvalidArtifact(f"the example is not answered: {error}") from None
     numbers = list(_numbers(contract.comparable(first)))

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from app.errors import InvalidArtifact
+from app.errors import InvalidArtifact, first_fault, said
 from app.repository.manifest import MODEL_NAME, Manifest
 from app.repository.pipeline import PIPELINE, PipelineManifest
 from app.repository.publish import MANIFEST, sha256_of, version_numbers
@@ -63,8 +63,7 @@ class ModelRepository:
         except OSError as error:
             raise InvalidArtifact(f"{MANIFEST} cannot be read: {error.strerror}") from error
         except ValidationError as error:
-            first = error.errors()[0]
-            raise InvalidArtifact(f"{MANIFEST}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+            raise InvalidArtifact(f"{MANIFEST}: {said(first_fault(error))}") from error
         if (manifest.name, manifest.version) != (name, version):
             raise InvalidArtifact(f"{MANIFEST} is that of {manifest.name} version {manifest.version}")
         return manifest

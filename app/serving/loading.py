@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.errors import InvalidArtifact
+from app.errors import InvalidArtifact, first_fault, said
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
 from app.runtimes import RUNTIMES
@@ -104,9 +104,7 @@ def open_version(
     try:
         kernel = task.open(manifest.config, files)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InvalidArtifact(f"config does not fit task {manifest.task}: {where}: {first['msg']}") from error
+        raise InvalidArtifact(f"config does not fit task {manifest.task}: {said(first_fault(error))}") from error
     except KeyError as error:
         raise InvalidArtifact(f"config names {error}, which is not among the files") from error
     sessions = open_sessions(manifest, files, options)

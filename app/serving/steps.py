@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, RootModel, ValidationError
 
-from app.errors import Detail, InferenceFailed, InvalidArtifact, InvalidInput, ServiceError
+from app.errors import Detail, InferenceFailed, InvalidArtifact, InvalidInput, ServiceError, first_fault, said
 from app.repository.pipeline import INPUT, Step
 from app.serving.contracts import contract_of
 from app.tasks.contract import Contract
@@ -31,7 +31,7 @@ def asking_of(step: Step) -> Asking:
     except KeyError as error:
         raise InvalidArtifact(f"step {step.name}: a model for {step.task} does not answer {error}") from None
     except ValidationError as error:
-        raise InvalidArtifact(f"step {step.name}: parameters: {_first(error)}") from None
+        raise InvalidArtifact(f"step {step.name}: parameters: {said(first_fault(error))}") from None
 
 
 async def items_of(one: Asking, given: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
@@ -49,7 +49,7 @@ def _item(one: Asking, given: Mapping[str, Sequence[Any]], position: int) -> Any
     try:
         return one.contract.Input.model_validate(item)
     except ValidationError as error:
-        fault = error.errors()[0]
+        fault = first_fault(error)
         raise not_taken(one.step, {"loc": ["inputs", position, *fault["loc"]], "msg": fault["msg"]}) from None
 
 
@@ -81,11 +81,6 @@ def _bare(value: Any) -> Any:
     return value.root if isinstance(value, RootModel) else value
 
 
-def _first(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-
-
 def not_taken(step: Step, fault: Detail) -> ServiceError:
     """The fault of an item that was made for a step: the caller's, in what he gave, else ours."""
     loc = fault["loc"]
@@ -93,5 +88,4 @@ def not_taken(step: Step, fault: Detail) -> ServiceError:
         name, *path = step.inputs.get(str(loc[2]), "").split(".")
         if name == INPUT:
             return InvalidInput(f"step {step.name}: {fault['msg']}").under("inputs", loc[1], *path, *loc[3:])
-    where = ".".join(map(str, loc))
-    return InferenceFailed(f"step {step.name} does not take what came before it: {where}: {fault['msg']}")
+    return InferenceFailed(f"step {step.name} does not take what came before it: {said(fault)}")

@@ -3,25 +3,29 @@
 import errno
 import hashlib
 import os
+import subprocess
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from training.errors import TrainingError, progress
 
+STDERR = 2
 
-class Pinned(Protocol):
-    """A package of any index. Its text is what a message calls it."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def sha256(self) -> str: ...
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A package of any index, pinned by its content."""
+
+    name: str
+    version: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
 
 
 def fetch_once(
@@ -48,6 +52,20 @@ def fetch_once(
             raise TrainingError(f"cannot unpack {package}: the disk of {folder.parent} is full") from error
         raise TrainingError(f"cannot store {package} in {folder.parent}: {error}") from error
     return folder
+
+
+def run_tool(package: Pinned, folder: Path, command: Sequence[str], *, lacking: str, hint: str) -> None:
+    """Run the tool of an index in `folder`. Raises TrainingError with what it says last, and with the `hint`.
+
+    `lacking` says what a machine lacks that does not have the tool. Its standard output would be that of our caller.
+    """
+    try:
+        result = subprocess.run(command, cwd=folder, stdout=STDERR, stderr=subprocess.PIPE, text=True, check=False)
+    except FileNotFoundError as error:
+        raise TrainingError(f"cannot fetch {package}: this machine has no {lacking}") from error
+    if result.returncode:
+        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise TrainingError(f"cannot fetch {package}; {hint} {command[0]} says: {reason}")
 
 
 def default_cache() -> Path:

