@@ -5,9 +5,15 @@ from itertools import takewhile
 
 import tokenizers
 
+from app.errors import InvalidInput
+
 
 def encode(tokenizer: tokenizers.Tokenizer, text: str) -> list[int]:
-    """The ids of a prompt that goes on as it ends, after what the tokenizer puts before every text."""
+    """The ids of a prompt that goes on as it ends, after what the tokenizer puts before every text.
+
+    Raises InvalidInput for what is not Unicode text.
+    """
+    check_is_text(text)
     encoding = tokenizer.encode(text, add_special_tokens=False)
     if not special_tokens(tokenizer).keys().isdisjoint(encoding.ids):
         encoding = as_text(tokenizer).encode(text, add_special_tokens=False)
@@ -15,6 +21,14 @@ def encode(tokenizer: tokenizers.Tokenizer, text: str) -> list[int]:
     begun = tokenizer.encode(".")
     is_put = zip(begun.ids, begun.special_tokens_mask, strict=True)
     return [id for id, _ in takewhile(lambda pair: pair[1], is_put)] + list(encoding.ids)
+
+
+def check_is_text(text: str) -> None:
+    """Raises InvalidInput for half a character, which JSON may have; Unicode text, and so a tokenizer, may not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"is not Unicode text: half a surrogate pair at character {error.start}") from error
 
 
 def special_tokens(tokenizer: tokenizers.Tokenizer) -> dict[int, str]:

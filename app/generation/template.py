@@ -7,6 +7,7 @@ import tokenizers
 
 from app.errors import InvalidArtifact, InvalidInput, ModelNotReady
 from app.generation.callers_text import CallersText, texts_in, unused_mark
+from app.generation.encoding import check_is_text
 from app.generation.messages import plain
 
 
@@ -68,10 +69,12 @@ class ChatTemplate:
 
     def _written(self, values: Mapping[str, Any]) -> str:
         try:
-            return self._template.render(values)
+            text = self._template.render(values)
         except Exception as error:  # a program that came with the model, given what a caller wrote
             said = str(error) or type(error).__name__
             raise InvalidInput(f"the model's chat template refuses them: {said:.500}") from error
+        check_is_text(text)
+        return text
 
     def _opened(self, values: Mapping[str, Any]) -> str:
         """Up to the end of the last message, which a tag marks while the template is at work."""

@@ -1,5 +1,6 @@
 """Tokenizers of the kinds that language models have, trained on a few lines."""
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -49,8 +50,9 @@ def byte_fallback() -> Tokenizer:
         LINES,
         trainers.BpeTrainer(vocab_size=600, special_tokens=special + bytes_, limit_alphabet=50, show_progress=False),
     )
-    plain = Tokenizer.from_str(tokenizer.to_str().replace('"special":true', '"special":false'))
-    plain.add_special_tokens([AddedToken(text, normalized=False) for text in special])
+    written = json.loads(tokenizer.to_str())
+    written["added_tokens"] = [one for one in written["added_tokens"] if one["content"] in special]
+    plain = Tokenizer.from_str(json.dumps(written))
     plain.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     return plain
 
