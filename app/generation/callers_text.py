@@ -48,7 +48,8 @@ class CallersText:
 
     def __init__(self, tokenizer: tokenizers.Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._special = special_tokens(tokenizer)
+        # No mark fits into a single character: such a token may stay one, whoever writes it.
+        self._special = {id: text for id, text in special_tokens(tokenizer).items() if len(text) > 1}
         self._begins = {text[:n] for text in self._special.values() for n in range(1, len(text))}
         self._ends = {text[n:] for text in self._special.values() for n in range(1, len(text))}
         self._longest = max(map(len, self._special.values()), default=0)
@@ -79,14 +80,13 @@ class CallersText:
     def ids(self, clean: str, marked: str, mark: str) -> list[int]:
         """The ids of a text that was written once from values as they came and once from marked ones."""
         encoding = self._tokenizer.encode(clean, add_special_tokens=False)
-        real = self._specials(marked)
-        without = [_Special(one.id, *(at - marked.count(mark, 0, at) for at in one[1:])) for one in real]
-        if marked.replace(mark, "") == clean and without == self._specials(clean):
+        real = self._specials(self._tokenizer.encode(marked, add_special_tokens=False))
+        without = [_Special(one.id, *(at - len(mark) * marked.count(mark, 0, at) for at in one[1:])) for one in real]
+        if marked.replace(mark, "") == clean and without == self._specials(encoding):
             return list(encoding.ids)
         return list(self._pieces(marked, mark, real))
 
-    def _specials(self, text: str) -> list[_Special]:
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+    def _specials(self, encoding: tokenizers.Encoding) -> list[_Special]:
         at = zip(encoding.ids, encoding.offsets, strict=True)
         return [_Special(id, *offsets) for id, offsets in at if id in self._special]
 

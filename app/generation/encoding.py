@@ -1,7 +1,7 @@
 """Text to token ids, as text: what is written like a special token is none."""
 
-from functools import lru_cache
 from itertools import takewhile
+from weakref import WeakKeyDictionary
 
 import tokenizers
 
@@ -36,9 +36,15 @@ def special_tokens(tokenizer: tokenizers.Tokenizer) -> dict[int, str]:
     return {id: token.content for id, token in tokenizer.get_added_tokens_decoder().items() if token.special}
 
 
-@lru_cache(maxsize=8)
 def as_text(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """A copy that reads no special token in a text. It takes a second to make, and few texts need it."""
-    copy = tokenizers.Tokenizer.from_str(tokenizer.to_str())
-    copy.encode_special_tokens = True
+    """A copy that reads no special token in a text, made when it is first needed: that takes half a second."""
+    copy = _COPIES.get(tokenizer)
+    if copy is None:
+        copy = tokenizers.Tokenizer.from_str(tokenizer.to_str())
+        copy.encode_special_tokens = True
+        _COPIES[tokenizer] = copy
     return copy
+
+
+# Few texts need one, and it goes with the tokenizer that it was made of.
+_COPIES: WeakKeyDictionary[tokenizers.Tokenizer, tokenizers.Tokenizer] = WeakKeyDictionary()

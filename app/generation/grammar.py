@@ -18,6 +18,8 @@ MOST_GRAMMARS = 16
 """That are kept compiled. Each grows while it is used, up to MOST_STATES kilobytes or two."""
 MOST_STATES = 50_000
 """Of what reads a text by a grammar."""
+LEXER_FUEL = 300_000
+"""For the first step of a grammar, in llguidance's measure: some .7 s for the worst, where its own bound takes 4 s."""
 
 # As Python writes JSON, and so most of what models have read. A grammar that allows any space lets a small model write
 # spaces without end.
@@ -93,8 +95,12 @@ class Grammars:
 
     def _matcher(self, grammar: str) -> Any:
         library = self._llguidance()
-        limits = library.LLParserLimits(max_lexer_states=MOST_STATES, verbose_errors=False)
+        limits = library.LLParserLimits(
+            max_lexer_states=MOST_STATES, initial_lexer_fuel=LEXER_FUEL, verbose_errors=False
+        )
         matcher = library.LLMatcher(self._tokens(), grammar, limits=limits, log_level=0)
+        if not matcher.is_error():
+            matcher.compute_bitmask()  # the first one shows what is too complex, and is kept for all copies
         if matcher.is_error():
             raise InvalidInput(f"cannot be used: {_said(matcher)}")
         return matcher

@@ -60,7 +60,7 @@ class Written:
         """A random answer; None if it is not over after so many tokens."""
         raw = b""
         for _ in range(tokens):
-            logits = (draw.standard_normal(len(self.bias)) + self.bias).astype(np.float32)
+            logits = draw.standard_normal(len(self.bias), np.float32) + self.bias
             constraint.forbid(logits)
             token = int(logits.argmax())
             constraint.accept(token)
@@ -165,7 +165,7 @@ REFUSED: dict[str, tuple[Callable[[Grammars], Any], str]] = {
     "deeper": (lambda g: g.json_schema(deep(20_000)), "recursion"),
     "long": (lambda g: g.json_schema({"enum": [f"value {n}" for n in range(20_000)]}), f"{MOST_CHARACTERS}"),
     "long pattern": (lambda g: g.regex("a" * (MOST_CHARACTERS + 1)), f"{MOST_CHARACTERS}"),
-    "all of any of": (lambda g: g.json_schema({"allOf": [two(at) for at in range(11)]}), "too large"),
+    "all of any of": (lambda g: g.json_schema({"allOf": [two(at) for at in range(11)]}), "too (large|big)"),
     "all of any of many": (lambda g: g.json_schema({"allOf": [two(at) for at in range(40)]}), "too large"),
 }
 
@@ -182,10 +182,9 @@ def test_what_cannot_be_kept_is_refused_at_once(grammars: Grammars, case: str):
     [r"(a{1000}){1000}", r"(x+x+)+y", r".*(a|b).{30}", r"(.*a.{20}){5}", "|".join("a" * n for n in range(400))],
 )
 def test_patterns_that_explode_elsewhere_are_followed_or_stopped(written: Written, pattern: str):
-    constraint = written.grammars.regex(pattern)()
     try:
-        written.one(constraint, np.random.default_rng(0), tokens=200)
-    except InferenceFailed as error:
+        written.one(written.grammars.regex(pattern)(), np.random.default_rng(0), tokens=200)
+    except (InvalidInput, InferenceFailed) as error:
         assert "too many" in str(error)  # noqa: PT017
 
 

@@ -148,6 +148,18 @@ def test_the_ids_are_those_of_transformers(kind: str, last_is: str):
     assert written > 50
 
 
+def test_ids_of_a_tokenizer_that_begins_words_with_a_mark_are_those_of_transformers():
+    ours, theirs = pair("Mistral", small_tokenizers.byte_fallback())
+    draw, written = random.Random(3), 0
+    for _ in range(200):
+        messages = chat(draw)
+        theirs_say = expected(theirs, messages)
+        if isinstance(theirs_say, list):
+            assert ours.encode(messages, add_generation_prompt=False) == theirs_say, messages
+            written += 1
+    assert written > 50
+
+
 def test_the_ids_of_the_model_we_ship_are_those_of_transformers():
     tokenizer = small_tokenizers.built()
     if tokenizer is None:
@@ -227,7 +239,6 @@ def test_tokens_that_were_added_as_text_stay_what_they_are():
         ("{{ raise_exception('Only one question') }}", "Only one question"),
         ("{{ messages[0].content + 1 }}", "can only concatenate str"),
         ("{{ messages[7].content.x }}", "has no element 7"),
-        ("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", "takes more than 1 s"),
         ("{% include 'other' %}", "no loader"),
     ],
 )
