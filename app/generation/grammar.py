@@ -15,7 +15,7 @@ from app.generation.prompt import Constraint, Logits
 MOST_CHARACTERS = 100_000
 """Of a grammar. The slowest that llguidance still takes, and those it refuses, then take seconds, not minutes."""
 MOST_GRAMMARS = 16
-"""That are kept compiled. Each grows while it is used, up to MOST_STATES kilobytes or two."""
+"""That are kept compiled. One that is used takes up to 2 kB for each of MOST_STATES."""
 MOST_STATES = 50_000
 """Of what reads a text by a grammar."""
 LEXER_FUEL = 300_000
