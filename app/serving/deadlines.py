@@ -3,29 +3,55 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from heapq import heappop, heappush
+from math import ceil
 from types import TracebackType
 from typing import Self
 
 from app.errors import DeadlineExceeded
-from app.serving.alarm import Alarm
+from app.serving.alarm import NEVER, Alarm
 
-TOGETHER_S = 0.002  # deadlines that are no further apart are kept together: each time, all that wait are looked at
+TOGETHER_S = 0.002  # deadlines within so much ring together, the first of them so much late
+FEW = 100  # moments without anybody, which are not worth looking for
 
 
 class Deadlines:
-    """Calls back those whose time is over. Nearly all are done long before, and are then taken off again."""
+    """Calls back those whose time is over. Nearly all are done long before, and are then taken off again.
+
+    Who waits is kept by the moment at which he is called, a multiple of TOGETHER_S: so only they are looked at whose
+    time has come.
+    """
 
     def __init__(self) -> None:
-        self._waiting: dict[object, tuple[float, Callable[[], object]]] = {}
+        self._moment_of: dict[object, int] = {}
+        self._waiting: dict[int, dict[object, Callable[[], object]]] = {}  # by moment; none is empty
+        self._moments: list[int] = []  # a heap: all at which somebody waits, and some more
         self._alarm = Alarm(self._ring)
 
     def add(self, token: object, when: float, late: Callable[[], object]) -> None:
         """Call `late` when the event loop's clock reaches `when`, unless `token` is discarded before."""
-        self._waiting[token] = when, late
-        self._alarm.no_later_than(when)
+        self.discard(token)
+        if when == NEVER:
+            return
+        moment = ceil(when / TOGETHER_S)
+        self._moment_of[token] = moment
+        if (together := self._waiting.get(moment)) is not None:
+            together[token] = late
+        else:
+            self._waiting[moment] = {token: late}
+            if len(self._moments) > 2 * len(self._waiting) + FEW:
+                self._moments = sorted(self._waiting)
+            else:
+                heappush(self._moments, moment)
+        self._alarm.no_later_than(moment * TOGETHER_S)
 
     def discard(self, token: object) -> None:
-        self._waiting.pop(token, None)
+        moment = self._moment_of.pop(token, None)
+        if moment is not None:
+            together = self._waiting[moment]
+            del together[token]
+            if not together:
+                del self._waiting[moment]
 
     def until(self, when: float) -> "Until":
         return Until(self, when)
@@ -35,11 +61,15 @@ class Deadlines:
 
     def _ring(self) -> None:
         now = asyncio.get_running_loop().time()
-        for token, late in [(token, late) for token, (when, late) in self._waiting.items() if when <= now]:
-            self.discard(token)
-            late()
-        if self._waiting:
-            self._alarm.set(max(now + TOGETHER_S, min(when for when, _ in self._waiting.values())))
+        while self._moments and (self._moments[0] * TOGETHER_S <= now or self._moments[0] not in self._waiting):
+            moment = heappop(self._moments)
+            while together := self._waiting.get(moment):
+                token = next(reversed(together))
+                late = together[token]
+                self.discard(token)
+                late()
+        if self._moments:
+            self._alarm.set(self._moments[0] * TOGETHER_S)
 
 
 class Until:

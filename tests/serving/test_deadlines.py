@@ -65,3 +65,32 @@ async def test_whom_somebody_else_cancels_is_cancelled_even_at_his_deadline():
     deadlines.add("other", now() + 0.01, task.cancel)
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@in_a_loop
+async def test_who_is_told_may_take_others_off_and_put_them_on():
+    late: list[str] = []
+    deadlines = Deadlines()
+    soon = now() + 0.01
+
+    def tell(name: str, other: str) -> None:
+        late.append(name)
+        deadlines.discard(other)
+        deadlines.add("later", now() + 0.01, lambda: late.append("later"))
+
+    deadlines.add("one", soon, lambda: tell("one", "other"))
+    deadlines.add("other", soon, lambda: tell("other", "one"))
+    deadlines.add("never", float("inf"), lambda: late.append("never"))
+    await asyncio.sleep(0.2)
+    assert late in (["one", "later"], ["other", "later"])
+
+
+@in_a_loop
+async def test_a_time_that_is_moved_counts_as_it_was_said_last():
+    late: list[int] = []
+    deadlines = Deadlines()
+    for number in range(2000):
+        deadlines.add("moved", now() + (0.01 if number % 2 else 60), lambda: late.append(1))
+        deadlines.add("put off", now() + (60 if number % 2 else 0.01), lambda: late.append(2))
+    await asyncio.sleep(0.2)
+    assert late == [1]
