@@ -18,7 +18,7 @@ async def follow(published: Callable[[], Mapping[str, Sequence[int]]], engine: E
     Runs until it is cancelled. A version that failed its checks is not tried again, but one that could not be read is.
     One that is gone stays loaded: a disk that is away for a moment must not unload a model.
     """
-    worker = Worker("following")
+    worker, told = Worker("following"), dict[str, Sequence[int]]()
     async with asyncio.TaskGroup() as loads:
         while True:
             await asyncio.sleep(every_s)
@@ -30,6 +30,9 @@ async def follow(published: Callable[[], Mapping[str, Sequence[int]]], engine: E
                 worker = Worker("following")
                 continue
             for name in with_news(found, engine):
+                if told.get(name) != found[name]:  # once, however often it is tried
+                    log.info("%s has a version that is new, or may be read by now", name)
+                    told[name] = found[name]
                 loads.create_task(_take_up(engine, name))
 
 
@@ -42,7 +45,6 @@ def with_news(published: Mapping[str, Sequence[int]], engine: Engine) -> list[st
 
 
 async def _take_up(engine: Engine, name: str) -> None:
-    log.info("%s has a version that is new, or may be read by now", name)
     try:
         await engine.load(name)
     except Exception as error:  # the others are followed all the same

@@ -208,7 +208,7 @@ class LocalEngine:
         manifest = opened.manifest
         observer = self._telemetry.observer(manifest.name, manifest.version)
         if isinstance(manifest, PipelineManifest):
-            pipeline = Pipeline(manifest, self._live, observer, opened.card)
+            pipeline = Pipeline(manifest, self._live, observer, opened.card, self._pools.before)
             await self._pin_steps(manifest)
             try:
                 return await pipeline.__aenter__()

@@ -19,8 +19,10 @@ from app.errors import (
 from app.repository.golden import difference
 from app.repository.pipeline import INPUT, PipelineManifest
 from app.serving.contracts import contracts_of
+from app.serving.deadlines import answer_by
 from app.serving.engine import Ask, Prediction, Servable, Served, Timing
 from app.serving.in_flight import InFlight
+from app.serving.pool import Pool
 from app.serving.steps import Asking, asking_of, items_of, not_taken
 from app.tasks.view import to_json
 from app.telemetry import ModelObserver, Statistics
@@ -41,8 +43,11 @@ class Pipeline:
         find: Callable[[str, int], Servable],
         observer: ModelObserver,
         card: Mapping[str, bytes],
+        threads: Pool,
     ) -> None:
         """`find` gives what answers as a version of a model. It raises ModelNotFound and ModelNotReady.
+
+        On `threads` the items of steps are made.
 
         Raises InvalidArtifact for a step that asks what its task does not answer.
         """
@@ -57,6 +62,7 @@ class Pipeline:
         )
         self.statistics: Statistics = observer.statistics
         self._find = find
+        self._threads = threads
         self._forms: dict[str, str | None] = {}  # by step, of the versions that it was made of
         self._observer = observer
         self._in_flight = InFlight(manifest)
@@ -126,7 +132,8 @@ class Pipeline:
         clock, given, timings = asyncio.get_running_loop().time, {INPUT: ask.items}, []
         deadline = clock() + ask.within_s
         for one in self._asked:
-            items = await items_of(one, given)
+            async with answer_by(deadline):
+                items = await items_of(one, given, self._threads, ask)
             left = deadline - clock()
             if left <= 0:
                 raise DeadlineExceeded(f"the deadline passed before step {one.step.name} began")

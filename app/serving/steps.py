@@ -1,8 +1,8 @@
 """The questions of a pipeline's steps: items made of what the caller and the steps before gave."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, RootModel, ValidationError
@@ -10,6 +10,9 @@ from pydantic import BaseModel, RootModel, ValidationError
 from app.errors import Detail, InferenceFailed, InvalidArtifact, InvalidInput, ServiceError, first_fault, said
 from app.repository.pipeline import INPUT, Step
 from app.serving.contracts import contract_of
+from app.serving.engine import Ask
+from app.serving.pool import Pool
+from app.serving.scheduler import weight_of
 from app.tasks.contract import Contract
 
 FEW_ITEMS = 4  # whose fields are put together on the event loop
@@ -34,14 +37,23 @@ def asking_of(step: Step) -> Asking:
         raise InvalidArtifact(f"step {step.name}: parameters: {said(first_fault(error))}") from None
 
 
-async def items_of(one: Asking, given: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
-    """Return the items a step is asked, made of what the caller and the steps before it gave for each item."""
+async def items_of(one: Asking, given: Mapping[str, Sequence[Any]], threads: Pool, ask: Ask) -> Sequence[Any]:
+    """Return the items a step is asked, made of what the caller and the steps before it gave for each item.
+
+    Those of many are made on `threads`, of which the caller of `ask` has a share.
+    """
     if not one.step.inputs:
         return given[INPUT]
     number = len(given[INPUT])
     if number <= FEW_ITEMS:
         return [_item(one, given, i) for i in range(number)]
-    return await asyncio.to_thread(lambda: [_item(one, given, i) for i in range(number)])
+    return await threads.map(
+        partial(_item, one, given),
+        range(number),
+        [0.0] * number,
+        caller=(ask.caller, ask.model),
+        weight=weight_of(ask.priority),
+    )
 
 
 def _item(one: Asking, given: Mapping[str, Sequence[Any]], position: int) -> Any:

@@ -57,6 +57,7 @@ class Versions:
         self._loading: dict[int, tuple[str, asyncio.Task[bool]]] = {}
         self._published: dict[int, str] = {}
         self._pinned: Counter[int] = Counter()
+        self._said: dict[int, str] = {}  # why a version is not served, as the log has it
         self._one_reads_at_a_time = asyncio.Lock()
 
     @property
@@ -223,6 +224,7 @@ class Versions:
         self._let_live({**self._live, version: LiveVersion(model, opened)})
         self._status[version] = VersionStatus(version, "ready")
         _log_live(opened)
+        self._said.pop(version, None)
         if replaced:
             self._retire(replaced.model)
         self._let_old_ones_go()
@@ -248,7 +250,9 @@ class Versions:
 
     def _tell_failure(self, version: int, error: Exception) -> None:
         reason = str(error) if isinstance(error, InvalidArtifact) else f"{type(error).__name__}: {error}"
-        log.error("%s version %d is not served: %s", self.name, version, reason)
+        if self._said.get(version) != reason:  # what may pass is tried again and again
+            log.error("%s version %d is not served: %s", self.name, version, reason)
+        self._said[version] = reason
         self._load_failed(version)
         if version in self._live:
             reason = f"the files were changed, and cannot be served as they are now: {reason}"
@@ -260,6 +264,7 @@ class Versions:
         """Retire what is no longer on disk. Its requests may take as long as their deadlines."""
         for version in self._status.keys() - self._published.keys():
             del self._status[version]
+            self._said.pop(version, None)
             if version in self._live:
                 self._let_go(version)
 

@@ -167,7 +167,11 @@ def test_a_version_that_could_not_be_read_is_tried_again(run, models_dir, tmp_pa
     run(scenario)
 
 
-def test_a_pipeline_comes_alive_once_its_steps_are_there(run, models_dir, tmp_path):
+def test_a_pipeline_comes_alive_once_its_steps_are_there_and_the_log_is_told_once_what_it_lacks(
+    run, models_dir, tmp_path, caplog
+):
+    caplog.set_level("INFO")
+
     async def scenario(following):
         publish_features(models_dir, tmp_path)
         steps = (
@@ -176,6 +180,9 @@ def test_a_pipeline_comes_alive_once_its_steps_are_there(run, models_dir, tmp_pa
         )
         publish(models_dir, "quality", {}, kind=PipelineManifest, steps=steps)
         await following.until("quality", {1: "failed"})
+        await following.a_few_looks()
+        for line in ("quality has a version that is new", "quality version 1 is not served"):
+            assert caplog.text.count(line) == 1
         publish_head(models_dir, tmp_path)
         await following.until("quality", {1: "ready"})
 

@@ -6,6 +6,8 @@ import pytest
 
 from app.errors import InferenceFailed, InvalidArtifact, InvalidInput
 from app.repository.pipeline import Step
+from app.serving.engine import Ask
+from app.serving.pool import Pool
 from app.serving.steps import FEW_ITEMS, asking_of, items_of
 from app.tasks.image_generation import GeneratedImage, SeedInput
 from app.tasks.labels import Label
@@ -22,7 +24,12 @@ GIVEN = {
 def asked(inputs: dict[str, str], task: str = "text-classification", number: int = 1) -> list[Any]:
     step = Step(name="reads", model="model", version=1, task=task, inputs=inputs)
     given = {name: [value] * number for name, value in GIVEN.items()}
-    return list(asyncio.run(items_of(asking_of(step), given)))
+    ask = Ask("row", None, "pipeline", [], None, 20.0, caller="who asks")
+    threads = Pool(1, "items")
+    try:
+        return list(asyncio.run(items_of(asking_of(step), given, threads, ask)))
+    finally:
+        threads.close()
 
 
 @pytest.mark.parametrize("number", [1, FEW_ITEMS + 1])
