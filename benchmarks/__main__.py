@@ -78,7 +78,7 @@ class Results:
         self.content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
     def num_rounds(self, names: list[str]) -> int:
-        """How many rounds there are of each of these scenarios, or of the one with most."""
+        """Return how many rounds there are of each of these scenarios, or of the one with most."""
         return max((len(self.content[name]["rounds"]) for name in names if name in self.content), default=0)
 
     def add(self, found: dict[str, Any], number: int, how: dict[str, Any]) -> None:

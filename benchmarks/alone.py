@@ -1,4 +1,4 @@
-"""What only our service is asked: how fast it starts with all models, and whether its memory grows."""
+"""Questions to our service alone: how fast it starts with all models, and whether its memory grows."""
 
 import http.client
 import json

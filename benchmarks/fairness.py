@@ -1,4 +1,4 @@
-"""What one caller's flood does to another caller's small requests, and these to the flood.
+"""The effects of one caller's flood on another caller's small requests, and of these on the flood.
 
     python -m benchmarks.fairness [--rounds 3] [--seconds 6] [--only texts,explanations] [--models models]
 

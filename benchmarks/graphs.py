@@ -1,4 +1,4 @@
-"""What is served and what is sent: the same graph files for every server, the same texts and photo."""
+"""The graphs that are served and the items that are sent: the same for every server."""
 
 import json
 import random

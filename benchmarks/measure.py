@@ -30,7 +30,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Round:
-    """What one round found: figures by scenario, server and case."""
+    """The figures of one round, by scenario, server and case."""
 
     number: int
     seconds: float

@@ -175,7 +175,7 @@ def _judged(results: Results, scenario: str, case: str) -> tuple[str, str, str]:
 
 
 def values(results: Results, target: Target) -> list[float]:
-    """What `target` is about, for each round in which it was measured."""
+    """Return the figures that `target` is about, for each round in which they were measured."""
     ours = rounds_of(results, target.scenario)
     theirs = rounds_of(results, target.their_scenario or target.scenario)
     found = (target.in_round(*pair) for pair in zip(ours, theirs, strict=False))

@@ -1,4 +1,4 @@
-"""What is sent to a server: where to, of which type, and the bodies."""
+"""The requests that are sent to a server: where to, of which type, and the bodies."""
 
 from dataclasses import dataclass
 from pathlib import Path

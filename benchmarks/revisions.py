@@ -53,7 +53,7 @@ class Figures(NamedTuple):
 
 
 def cases() -> Mapping[str, Case]:
-    """What is asked, written into FOLDER."""
+    """Return the requests by case, written into FOLDER."""
     review = {"inputs": ["A great film with a fine cast."]}
     short = _written("short.json", json.dumps(review))
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""What is measured: the table of scenarios."""
+"""The table of scenarios that are measured."""
 
 from dataclasses import dataclass
 from typing import Literal

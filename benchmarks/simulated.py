@@ -1,4 +1,4 @@
-"""What queueing alone would give: a server that costs the graph's measured time and, perhaps, a little a request.
+"""The effect of queueing alone: a server that costs the graph's measured time and, perhaps, a little a request.
 
     python -m benchmarks.simulated text-fp32 [--rate 56] [--overhead-ms 0.6]
 

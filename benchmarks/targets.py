@@ -1,4 +1,4 @@
-"""What we want to reach, each target in one line."""
+"""The targets that we want to reach, each in one line."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ Thing = TypeVar("Thing")
 
 
 async def loaded(engine: Engine, asking: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """What is asked of an engine between its loading and its end."""
+    """Ask an engine between its loading and its end."""
     await engine.load()
     try:
         return await asking()
@@ -60,7 +60,7 @@ def can_predict(engine: Engine, name: str, version: int | None = None) -> bool:
 
 
 def sent(thing: Thing) -> Thing:
-    """What arrives of it in another process."""
+    """Return what arrives of it in another process."""
     copy: Thing = pickle.loads(pickle.dumps(thing))
     return copy
 

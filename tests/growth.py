@@ -1,4 +1,4 @@
-"""How time grows with size: a machine that is slow or busy changes seconds, but not how many times as long it takes."""
+"""Time grows with size: a machine that is slow or busy changes seconds, but not how many times as long it takes."""
 
 from collections.abc import Callable
 from time import thread_time

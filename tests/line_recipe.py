@@ -102,7 +102,7 @@ def leave_only_fits(workdir: Path) -> None:
 
 
 def names(version: Path, *words: str) -> list[str]:
-    """Which of the words stand in any file of a version."""
+    """Return which of the words stand in any file of a version."""
     content = b"".join(path.read_bytes() for path in version.rglob("*") if path.is_file())
     return [word for word in words if word.encode() in content]
 

@@ -1,4 +1,4 @@
-"""What comes back over a real socket, byte for byte."""
+"""Answers over a real socket, byte for byte."""
 
 import socket
 import threading

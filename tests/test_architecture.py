@@ -1,4 +1,4 @@
-"""What docs/architecture.md shows, asked of the models that it names, its pipeline among them."""
+"""The examples of docs/architecture.md, asked of the models that it names, its pipeline among them."""
 
 import json
 import re

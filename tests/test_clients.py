@@ -1,4 +1,4 @@
-"""What docs/clients.md shows, run as it stands against the default models."""
+"""The examples of docs/clients.md, run as they stand against the default models."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What the images and compose files say of themselves; `deploy/try-images` tries them with an engine."""
+"""The images and compose files by what they say; `deploy/try-images` tries them with an engine."""
 
 import fnmatch
 import os
@@ -154,7 +154,7 @@ def test_the_service_can_read_the_models_and_not_change_them():
 
 
 def needed(name: str) -> set[str]:
-    """What must have ended well before a service is started."""
+    """Return the services that must have ended well before a service is started."""
     return {other for one in CPU[name].get("depends_on", {}) for other in (one, *needed(one))}
 
 

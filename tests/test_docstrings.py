@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("app", "training", "tessera_client")
+FOLDERS = ("app", "training", "tessera_client", "benchmarks", "tests")
 QUESTION = re.compile(r"(?:What|How|Which|Whose)\b")
 
 

@@ -1,4 +1,4 @@
-"""What the README shows is what the service does."""
+"""The README shows what the service does."""
 
 import json
 import re
@@ -20,7 +20,7 @@ EXCHANGES = [exchange.split("\n{", 1) for exchange in CONSOLE.split("$ ")[1:]]
 
 
 def send(command: str, url: str) -> httpx.Response:
-    """What curl would send for the few options that our documents use."""
+    """Return the request that curl would send for the few options that our documents use."""
     words = iter(shlex.split(command.replace("\\\n", ""))[1:])
     address, headers, body = "", {}, b""
     for word in words:

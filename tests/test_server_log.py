@@ -1,4 +1,4 @@
-"""What a service says in its log, and that nobody waits for whoever reads it."""
+"""The log of a service, for whose reader nobody waits."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What is wrong with a request over V2 is said in words that its client shows."""
+"""A wrong request over V2 is refused in words that its client shows."""
 
 import numpy as np
 import pytest

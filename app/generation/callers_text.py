@@ -91,7 +91,7 @@ class CallersText:
         return [_Special(id, *offsets) for id, offsets in at if id in self._special]
 
     def _pieces(self, marked: str, mark: str, real: list[_Special]) -> Iterator[int]:
-        """What stands between the special tokens of the template is text, whatever it looks like."""
+        """Text stands between the special tokens of the template, whatever it looks like."""
         whole = [_Special(-1, 0, 0), *real, _Special(-1, len(marked), len(marked))]
         for before, special in pairwise(whole):
             text = marked[before.end : special.start].replace(mark, "")

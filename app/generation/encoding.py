@@ -32,7 +32,7 @@ def check_is_text(text: str) -> None:
 
 
 def special_tokens(tokenizer: tokenizers.Tokenizer) -> dict[int, str]:
-    """How the special tokens are written, by id. Others that were added, `<think>` say, are text with ids."""
+    """Special tokens as they are written, by id. Others that were added, `<think>` say, are text with ids."""
     return {id: token.content for id, token in tokenizer.get_added_tokens_decoder().items() if token.special}
 
 

@@ -57,7 +57,7 @@ class BoundedTemplate:
         environment = _Environment()
         tree = environment.parse(source)
         self.names = frozenset(meta.find_undeclared_variables(tree))
-        """What it reads and does not set itself."""
+        """The names that it reads and does not set itself."""
         self._template = environment.from_string(_Bounding().visit(tree))
 
     def render(self, values: Mapping[str, Any]) -> str:

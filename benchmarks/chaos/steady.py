@@ -33,7 +33,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a request. `closed`: no byte came back; whether it was admitted, only its moment tells.
+    """The fate of a request. `closed`: no byte came back; whether it was admitted, only its moment tells.
 
     Times are those of `monotonic`, which all processes of a machine share.
     """

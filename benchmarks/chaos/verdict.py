@@ -1,4 +1,4 @@
-"""What a fault did to those who had nothing to do with it."""
+"""The effects of a fault on those who had nothing to do with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ START_S = 120.0
 
 @dataclass
 class Found:
-    """What came out, by route."""
+    """The outcomes, by route."""
 
     statuses: dict[str, Counter[int]] = field(default_factory=dict)
     faults: dict[str, tuple[int, Asked, Answer, int]] = field(default_factory=dict)
@@ -124,7 +124,7 @@ def report(found: Found, seconds: float) -> None:
 
 
 def raised(log: str) -> Counter[str]:
-    """What the tracebacks of a log end with, and how often."""
+    """Return the last lines of the tracebacks in a log, counted."""
     found = Counter[str]()
     for traceback in log.split("Traceback (most recent call last):")[1:]:
         found[next((line for line in traceback.splitlines()[1:] if line and not line.startswith(" ")), "")] += 1

@@ -1,4 +1,4 @@
-"""What every answer must be, whatever was asked."""
+"""Rules for every answer, whatever was asked."""
 
 import json
 
@@ -10,7 +10,7 @@ THEIRS = {400, 401, 403, 404, 405, 406, 408, 409, 411, 413, 414, 415, 416, 417, 
 
 
 def fault_of(asked: Asked, answer: Answer) -> str | None:
-    """What is wrong with an answer, in words; None if nothing is."""
+    """Return what is wrong with an answer, in words; None if nothing is."""
     if answer.status == 0:
         return "the connection was closed without an answer"
     if answer.status not in FINE | THEIRS:

@@ -70,7 +70,7 @@ class Probe:
 
 
 class Process:
-    """What the system tells of the service."""
+    """The figures that the system has of the service."""
 
     def __init__(self, pid: int) -> None:
         self._folder = Path(f"/proc/{pid}")
@@ -95,7 +95,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one request did; `status` is 0 if the client hung up or was not answered."""
+    """One request that was sent; `status` is 0 if the client hung up or was not answered."""
 
     case: Case
     status: int

@@ -1,4 +1,4 @@
-"""What the requests are made of: routes, forms of bodies, and texts and pictures of any size."""
+"""The parts of requests: routes, forms of bodies, and texts and pictures of any size."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""How long /health/live takes to answer, asked again and again by a process of its own.
+"""The time /health/live takes to answer, asked again and again by a process of its own.
 
     python -m benchmarks.liveness.probe PORT
 

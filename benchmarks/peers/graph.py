@@ -1,4 +1,4 @@
-"""What every peer does alike: the same graph file with one thread, the same work before and after it.
+"""The work that every peer does alike: the same graph file with one thread, the same before and after it.
 
 A graph can `prepare` one request, `run` a list of what was prepared, and `answer` one request; an answer is a list of
 labels with scores. Needs nothing of our service.

@@ -1,4 +1,4 @@
-"""What every peer is told, by the environment that servers.py gives it. Needs nothing of our service."""
+"""The settings of every peer, by the environment that servers.py gives it. Needs nothing of our service."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Which dimensions of a graph vary, and how many rows it takes at a time, as found by running it."""
+"""The dimensions of a graph that vary, and the rows it takes at a time, are found by running it."""
 
 import pytest
 import torch

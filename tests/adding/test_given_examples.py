@@ -1,4 +1,4 @@
-"""What whoever adds a graph gives along: weights in other files, class names, examples, sizes."""
+"""Whoever adds a graph may give more along: weights in other files, class names, examples, sizes."""
 
 import asyncio
 from pathlib import Path
@@ -131,7 +131,7 @@ SIX = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 
 def served(models: Path, name: str, inputs: dict) -> list:
-    """What the whole service answers."""
+    """Return the answer of the whole service."""
 
     async def ask() -> list:
         engine = LocalEngine(ModelRepository(models), Telemetry(), options=RuntimeOptions(device="cpu"))

@@ -1,4 +1,4 @@
-"""What the command that makes faults calls lost, wrong and recovered; and one fault for real."""
+"""The command that makes faults calls requests lost, wrong and recovered; and one fault for real."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is taken for a right answer."""
+"""Some answers are taken for right ones, and others are not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What wrk prints, with our script."""
+"""The output of wrk, with our script."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a manifest may say, and how large it may be."""
+"""Rules for manifests, and for their size."""
 
 import os
 

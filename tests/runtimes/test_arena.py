@@ -1,4 +1,4 @@
-"""How much memory there is, and that no graph takes more than its share of it."""
+"""Memory is counted, and no graph takes more than its share of it."""
 
 import json
 import subprocess

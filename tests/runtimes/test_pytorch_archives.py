@@ -42,7 +42,7 @@ def edited(original: Path, record: str, old: str, new: str) -> bytes:
 
 
 class Touch:
-    """What pickle makes of it is a file."""
+    """A file comes of it where it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -64,7 +64,7 @@ def pickled_payload(program: Path, config: str) -> bytes:
 
 
 def size_of(program: Path) -> str:
-    """How the program writes its varying size."""
+    """Return the program's own text for its varying size."""
     text = PT2ArchiveReader(str(program)).read_string(PROGRAM)
     found = text.partition('"expr_str": "')[2].partition('"')[0]
     assert found.startswith("Symbol(")

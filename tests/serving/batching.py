@@ -1,4 +1,4 @@
-"""What the tests of batching share: a gate that a batch waits at, a recorder of what happens, callers."""
+"""The parts that tests of batching share: a gate that a batch waits at, a recorder of what happens, callers."""
 
 import asyncio
 import threading

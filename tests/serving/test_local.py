@@ -1,4 +1,4 @@
-"""What an engine tells and answers, near and far: what another process would get is what is got here."""
+"""An engine tells and answers alike, near and far: another process would get what is got here."""
 
 import asyncio
 from collections.abc import Coroutine

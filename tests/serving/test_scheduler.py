@@ -1,4 +1,4 @@
-"""What all schedulers promise; the batcher is one."""
+"""The promises of all schedulers; the batcher is one."""
 
 import asyncio
 

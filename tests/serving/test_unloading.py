@@ -1,4 +1,4 @@
-"""What is unloaded is freed, and many models stop at once."""
+"""An unloaded model is freed, and many models stop at once."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""How one version takes over from another: what changes on disk, and what others see of it."""
+"""One version takes over from another: what changes on disk, and what others see of it."""
 
 import asyncio
 import logging

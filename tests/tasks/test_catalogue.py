@@ -1,4 +1,4 @@
-"""Which item of a catalogue a caller means, and what a search finds."""
+"""The item of a catalogue that a caller means, and the items that a search finds."""
 
 import pytest
 from growth import require_growth

@@ -46,7 +46,7 @@ ASKED = classify_texts("m", ["a"])
 
 
 class Script:
-    """What the server answers in turn, as (status, headers, body, seconds), and what it was asked."""
+    """The server's answers in turn, as (status, headers, body, seconds), and the requests for them."""
 
     def __init__(self) -> None:
         self.parts: list[tuple[int, dict[str, str], Any, float]] = []

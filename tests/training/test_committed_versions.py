@@ -1,4 +1,4 @@
-"""What lies in models/ is what it says it is."""
+"""The files in models/ are what they say they are."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What is told of a request once it is answered."""
+"""A request is told of once it is answered."""
 
 import re
 

@@ -15,7 +15,7 @@ ASIDE = Aside()
 
 
 def inflate(body: bytes, encoding: str, limit: int, size: int = 1_000_000) -> bytes:
-    """What a route reads of a body that arrives in parts of `size` bytes."""
+    """Return what a route reads of a body that arrives in parts of `size` bytes."""
     parts = [body[i : i + size] for i in range(0, len(body), size)] or [b""]
 
     async def receive():

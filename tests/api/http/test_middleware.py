@@ -36,7 +36,7 @@ def test_a_bug_of_ours_is_answered_in_the_same_envelope_and_says_nothing_it_shou
 
 
 class Panic(BaseException):
-    """What a library in Rust raises when it panics: no Exception."""
+    """A library in Rust that panics raises this: no Exception."""
 
 
 def test_a_panic_in_a_library_is_answered_in_the_envelope_too(app, monkeypatch):

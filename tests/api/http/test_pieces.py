@@ -1,4 +1,4 @@
-"""What is written piece by piece, and what becomes of it when nobody reads on."""
+"""Answers written piece by piece, and their end when nobody reads on."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""What is shown of a text: all that a reader sees, nothing that is not there."""
+"""A text is shown with all that a reader sees, and nothing that is not there."""
 
 import random
 

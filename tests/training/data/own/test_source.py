@@ -69,7 +69,7 @@ COMMIT = "d" * 40
 
 
 class Hub(BaseHTTPRequestHandler):
-    """What of the hub's API is asked for the files of one dataset, shop/reviews."""
+    """The answers of the hub's API for the files of one dataset, shop/reviews."""
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
@@ -100,7 +100,7 @@ class Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def ask(tmp_path) -> Iterator[Callable[[str], str]]:
-    """What is found or said of a source where the hub is the one above; in a process of its own, which reads where the
+    """Return what is found or said of a source at the hub above; in a process of its own, which reads where the
     hub is as it starts."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     Thread(target=server.serve_forever, daemon=True).start()
