@@ -29,7 +29,7 @@ class Tools:
 
     @classmethod
     def of(cls, tools: Sequence[Any] | None, tool_choice: Any = None) -> "Tools | None":
-        """What is offered, and chosen of it, in the form of OpenAI; None if an answer may call nothing.
+        """Read the tools on offer, and the choice among them, in OpenAI's form; None if an answer may call nothing.
 
         Raises InvalidInput under "tools" or "tool_choice".
         """
@@ -77,7 +77,7 @@ class Tools:
         return {**(forms[0] if len(forms) == 1 else {"anyOf": forms}), "$defs": moved}
 
     def said(self, text: str) -> str:
-        """What an answer with calls says before them."""
+        """Return what an answer with calls says before them."""
         return text.partition(_TAG)[0].strip() if _TAG in text else ""
 
     def calls(self, text: str) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def doubled(path: Path, shape: list[int | str]) -> Path:
 
 
 def answer(models: Path, name: str, item: dict) -> dict:
-    """What a published model answers, read from the repository as the service does."""
+    """Return the answer of a published model, read from the repository as the service does."""
     repository = ModelRepository(models)
     manifest = repository.read(name, 1)
     files = repository.verify(manifest)
