@@ -75,7 +75,7 @@ def test_answers_are_valid_by_their_schema(written: Written):
     draw, valid = np.random.default_rng(0), 0
     for schema in SCHEMAS:
         make = written.grammars.json_schema(schema)
-        for _ in range(42):
+        for _ in range(52):  # some are not over in time
             text = written.one(make(), draw)
             if text is not None:
                 jsonschema.validate(json.loads(text), schema)
