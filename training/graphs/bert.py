@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import BertModel
 
 from training.graphs.linear import Fp32Products, Products
-from training.graphs.writer import GraphWriter
+from training.graphs.writer import GraphWriter, tensor
 
 SHORTEST = 1e-12  # of a vector that is divided by its length
 MASKED = -1e4  # added to the scores of what is not there; its softmax is zero
@@ -39,7 +39,8 @@ def write_bert(bert: BertModel, head: nn.Linear | None, path: Path, products: Pr
         (answer,) = Fp32Products().linear(graph, pooled, [head])
         graph.add("Identity", [answer], output=name)
     shape = ("batch", "tokens")
-    return graph.save(path, {"input_ids": shape, "attention_mask": shape}, name, ("batch", outputs))
+    inputs = [tensor(one, shape, TensorProto.INT64) for one in ("input_ids", "attention_mask")]
+    return graph.save(path, inputs, [tensor(name, ("batch", outputs))])
 
 
 class _Encoder:

@@ -21,8 +21,7 @@ from training.graphs.writer import ONNX_RUNTIME, GraphWriter
 SMOOTHING = 0.7  # how much of the spread of the channels moves from the activations to the weights
 LARGEST_CODE = 127  # of an activation, around its zero point
 ZERO_POINT = 128  # the middle of uint8
-# Of a weight: seven bits, or the sum of two products overflows the 16 bits that processors without VNNI add them in.
-LARGEST_WEIGHT = 63
+LARGEST_WEIGHT = 127  # of a pair, too: processors without VNNI add two products, each with a code to 255, in 16 bits
 LEAST_GELU = 0.17  # magnitude of the most negative value that a GELU gives
 TINY = 1e-6  # or a channel that is always 0 would be divided by 0
 
@@ -46,16 +45,16 @@ class Fp32Products:
         self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
     ) -> list[str]:
         return [
-            graph.add("Add", [graph.add("MatMul", [rows, graph.constant(weight.T.copy())]), graph.constant(bias)])
-            for weight, bias in map(_parameters, layers)
+            biased(graph, graph.add("MatMul", [rows, graph.constant(weight.T.copy())]), bias)
+            for weight, bias in map(parameters, layers)
         ]
 
     def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
-        return graph.add("Gather", [graph.constant(_array(table)), indices])
+        return graph.add("Gather", [graph.constant(array_of(table)), indices])
 
 
 class Int8Products:
-    """Unsigned 8-bit activations times signed 7-bit weights; a weight has one scale for each output.
+    """Unsigned 8-bit activations times signed 8-bit weights; a weight has one scale for each output.
 
     `ranges`: of each input channel of a layer the largest magnitude, fp32 [inputs]; see `input_ranges`.
     """
@@ -66,23 +65,16 @@ class Int8Products:
     def linear(
         self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
     ) -> list[str]:
-        parameters = list(map(_parameters, layers))
         if after_gelu:
-            codes, scale = _codes_by_row(graph, rows)
-            products = [graph.add("Mul", [_product(graph, codes, weight), scale]) for weight, _ in parameters]
-            return [
-                graph.add("Add", [one, graph.constant(bias)])
-                for one, (_, bias) in zip(products, parameters, strict=True)
-            ]
-        steps = self._steps(layers[0], [weight for weight, _ in parameters])
+            largest = graph.add("ReduceMax", [rows, graph.constant([-1])], keepdims=1)
+            return by_row(graph, rows, largest, LEAST_GELU, layers)
+        found = list(map(parameters, layers))
+        steps = self._steps(layers[0], [weight for weight, _ in found])
         codes = _codes(graph, graph.add("Mul", [rows, graph.constant(1 / steps)]))
-        return [_product(graph, codes, weight * steps, bias) for weight, bias in parameters]
+        return [_product(graph, codes, weight * steps, bias) for weight, bias in found]
 
     def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
-        codes, scales = _quantized(_array(table), LARGEST_CODE)
-        found = graph.add("Gather", [graph.constant(codes), indices])
-        found = graph.add("Cast", [found], to=TensorProto.FLOAT)
-        return graph.add("Mul", [found, graph.add("Gather", [graph.constant(scales), indices])])
+        return int8_lookup(graph, table, indices)
 
     def _steps(self, layer: nn.Linear, weights: Sequence[Array]) -> Array:
         """Return the value that one code of each input channel stands for, fp32 [inputs]."""
@@ -112,22 +104,40 @@ def input_ranges(module: nn.Module, batches: Iterable[Tensors]) -> dict[nn.Linea
     return ranges
 
 
+def by_row(graph: GraphWriter, rows: str, largest: str, least: float, layers: Sequence[nn.Linear]) -> list[str]:
+    """Products of `rows` with each of `layers`, in which a row has a scale of its own.
+
+    `largest`: the largest magnitude of each row, [..., 1]; it is taken for `least` where it is smaller.
+    """
+    largest = graph.add("Max", [largest, graph.constant(np.float32(least))])
+    code = graph.constant(np.float32(LARGEST_CODE))
+    codes = _codes(graph, graph.add("Mul", [rows, graph.add("Div", [code, largest])]))
+    scale = graph.add("Div", [largest, code])
+    return [
+        biased(graph, graph.add("Mul", [_product(graph, codes, weight), scale]), bias)
+        for weight, bias in map(parameters, layers)
+    ]
+
+
+def int8_lookup(graph: GraphWriter, table: Tensor, indices: str) -> str:
+    """Rows of a table that is kept in 8 bits with a scale for each row."""
+    codes, scales = _quantized(array_of(table), LARGEST_CODE)
+    found = graph.add("Gather", [graph.constant(codes), indices])
+    found = graph.add("Cast", [found], to=TensorProto.FLOAT)
+    return graph.add("Mul", [found, graph.add("Gather", [graph.constant(scales), indices])])
+
+
+def biased(graph: GraphWriter, answer: str, bias: Array | None) -> str:
+    return answer if bias is None else graph.add("Add", [answer, graph.constant(bias)])
+
+
 def _codes(graph: GraphWriter, scaled: str) -> str:
     return graph.add("QuantizeLinear", [scaled, graph.constant(np.float32(1)), graph.constant(np.uint8(ZERO_POINT))])
 
 
-def _codes_by_row(graph: GraphWriter, rows: str) -> tuple[str, str]:
-    """Codes of what a GELU gave, and the scale of each row."""
-    largest = graph.add("ReduceMax", [rows, graph.constant([-1])], keepdims=1)
-    largest = graph.add("Max", [largest, graph.constant(np.float32(LEAST_GELU))])
-    code = graph.constant(np.float32(LARGEST_CODE))
-    codes = _codes(graph, graph.add("Mul", [rows, graph.add("Div", [code, largest])]))
-    return codes, graph.add("Div", [largest, code])
-
-
 def _product(graph: GraphWriter, codes: str, weight: Array, bias: Array | None = None) -> str:
     """fp32 [..., outputs] of codes [..., inputs] and a weight [outputs, inputs]."""
-    columns, scales = _quantized(weight, LARGEST_WEIGHT)
+    columns, scales = _quantized(weight, LARGEST_WEIGHT, largest_of_pairs(weight))
     inputs = [codes, graph.constant(columns.T.copy()), graph.constant(np.float32(1)), graph.constant(scales[:, 0])]
     inputs += [graph.constant(np.uint8(ZERO_POINT))]
     if bias is not None:
@@ -135,17 +145,28 @@ def _product(graph: GraphWriter, codes: str, weight: Array, bias: Array | None =
     return graph.add("MatMulIntegerToFloat", inputs, domain=ONNX_RUNTIME)
 
 
-def _quantized(rows: Array, largest_code: int) -> tuple[Array, Array]:
-    """int8 codes of a matrix and the scale of each of its rows, fp32 [rows, 1]."""
-    largest = np.abs(rows).max(1, keepdims=True)
-    scales = np.where(largest > 0, largest, 1) / largest_code
+def largest_of_pairs(weight: Array) -> Array:
+    """The largest magnitude of each row's entries and of its sums of neighbours that are multiplied together."""
+    even = np.pad(weight, ((0, 0), (0, weight.shape[1] % 2)))
+    largest: Array = np.maximum(np.abs(weight).max(1), np.abs(even[:, ::2] + even[:, 1::2]).max(1))
+    return largest
+
+
+def _quantized(rows: Array, largest_code: int, largest: Array | None = None) -> tuple[Array, Array]:
+    """int8 codes of a matrix and the scale of each of its rows, fp32 [rows, 1].
+
+    `largest_code` stands for what is `largest` of each row, its largest magnitude if not given.
+    """
+    most = (np.abs(rows).max(1) if largest is None else largest)[:, None]
+    scales = np.where(most > 0, most, 1) / largest_code
     return np.round(rows / scales).astype(np.int8), scales.astype(np.float32)
 
 
-def _parameters(layer: nn.Linear) -> tuple[Array, Array]:
-    return _array(layer.weight), _array(layer.bias)
+def parameters(layer: nn.Linear) -> tuple[Array, Array | None]:
+    """The weight [outputs, inputs] and the bias [outputs] of a layer, fp32."""
+    return array_of(layer.weight), None if layer.bias is None else array_of(layer.bias)
 
 
-def _array(tensor: Tensor) -> Array:
+def array_of(tensor: Tensor) -> Array:
     array: Array = tensor.detach().float().numpy()
     return array

@@ -1,0 +1,84 @@
+"""Single products in few bits, beside the same product in fp32."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from torch import nn
+
+from app.tensors import Array
+from training.graphs.linear import LARGEST_CODE, largest_of_pairs
+from training.graphs.products import BLOCK, BlockProducts, DecoderProducts, RowInt8Products, blocks
+from training.graphs.writer import GraphWriter, tensor
+
+INPUTS, OUTPUTS = 96, 80
+
+
+@pytest.fixture(scope="module")
+def layer() -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(INPUTS, OUTPUTS)
+
+
+@pytest.fixture(scope="module")
+def rows() -> Array:
+    found = np.random.default_rng(0).standard_normal((9, 7, INPUTS)).astype(np.float32)
+    found[4] *= 30  # a loud row among the others
+    return found
+
+
+def answer(products: DecoderProducts, layer: nn.Linear, rows: Array, folder: Path) -> Array:
+    graph = GraphWriter()
+    (found,) = products.linear(graph, "rows", [layer])
+    graph.add("Identity", [found], output="answer")
+    shape = ("batch", "tokens")
+    path = graph.save(
+        folder / "product.onnx", [tensor("rows", (*shape, INPUTS))], [tensor("answer", (*shape, OUTPUTS))]
+    )
+    given: Array = ort.InferenceSession(str(path)).run(None, {"rows": rows})[0]
+    return given
+
+
+@pytest.mark.parametrize(
+    ("products", "most"),
+    [
+        pytest.param(RowInt8Products(), 0.02, id="int8"),
+        pytest.param(BlockProducts(8), 0.01, id="8 bits in blocks"),
+        pytest.param(BlockProducts(4), 0.1, id="4 bits in blocks"),
+    ],
+)
+def test_a_product_in_few_bits_is_near_each_row(
+    products: DecoderProducts, most: float, layer: nn.Linear, rows: Array, tmp_path: Path
+) -> None:
+    with torch.inference_mode():
+        expected = layer(torch.from_numpy(rows)).numpy()
+
+    wrong = np.abs(answer(products, layer, rows, tmp_path) - expected).mean((1, 2)) / np.abs(expected).mean((1, 2))
+
+    assert wrong.max() < most
+
+
+def test_weights_that_lie_on_sixteen_steps_stay_as_they_are() -> None:
+    random = np.random.default_rng(0)
+    steps = random.integers(0, 16, (OUTPUTS, INPUTS // BLOCK, BLOCK)).astype(np.float32)
+    steps[..., 0], steps[..., 1] = 0, 15
+    scales, least = random.uniform(0.5, 2, steps.shape[:2]), random.uniform(-9, 3, steps.shape[:2])
+    weight = (steps * scales[..., None] + least[..., None]).astype(np.float32)
+
+    found = blocks(weight.reshape(OUTPUTS, INPUTS), 4)
+
+    codes = np.stack([found.codes & 15, found.codes >> 4], -1).reshape(steps.shape)
+    zeros = np.stack([found.zeros & 15, found.zeros >> 4], -1).reshape(OUTPUTS, -1)[:, : steps.shape[1], None]
+    kept = (codes.astype(np.float32) - zeros) * found.scales[..., None] + found.rests[..., None]
+    np.testing.assert_allclose(kept, weight, atol=1e-5)
+
+
+def test_no_pair_of_products_overflows_sixteen_bits() -> None:
+    weight = np.random.default_rng(0).standard_normal((300, 577)).astype(np.float32)
+
+    codes = np.round(weight / largest_of_pairs(weight)[:, None] * LARGEST_CODE)
+
+    pairs = np.abs(codes[:, :-1:2] + codes[:, 1::2])
+    assert max(pairs.max(), np.abs(codes).max()) * 255 < 2**15

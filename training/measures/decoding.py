@@ -1,0 +1,95 @@
+"""A decoder's graph, run token by token over memory of its own: what it writes, and how likely it finds a text."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from app.tensors import Array
+
+SPEED_STEPS = 24
+SPEED_LENGTH = 128  # tokens that a row has behind it when its speed is measured
+
+
+class Decoding:
+    """One graph as training/graphs/decoder.py writes it, and room for the keys and values of some rows."""
+
+    def __init__(self, graph: Path, rows: int, capacity: int, threads: int = 0) -> None:
+        """`capacity`: the most tokens of a row. `threads`: as many as there are cores, if 0."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        buffers = [one for one in self._session.get_inputs() if one.name.startswith("past_key_values.")]
+        self._past = {one.name: np.zeros((rows, one.shape[1], capacity, one.shape[3]), np.float32) for one in buffers}
+
+    def step(self, ids: Array | Sequence[Sequence[int]], lengths: Sequence[int], first: int = 0) -> Array:
+        """Give the rows from `first` on their next tokens; return what may follow, fp32 [rows, vocabulary].
+
+        `ids`: int64 [rows, tokens]. `lengths`: how many tokens each row then has.
+        """
+        binding = self._session.io_binding()
+        tokens = np.asarray(ids, np.int64)
+        binding.bind_cpu_input("input_ids", tokens)
+        binding.bind_cpu_input("seqlens_k", np.asarray(lengths, np.int32) - 1)
+        binding.bind_cpu_input("total_sequence_length", np.array(max(lengths), np.int32))
+        binding.bind_output("logits")
+        for name, buffer in self._past.items():
+            value = ort.OrtValue.ortvalue_from_numpy(buffer[first : first + len(tokens)])
+            binding.bind_ortvalue_input(name, value)
+            binding.bind_ortvalue_output(name.replace("past_key_values", "present"), value)
+        self._session.run_with_iobinding(binding)
+        logits: Array = binding.get_outputs()[0].numpy()
+        return logits
+
+    def read(self, ids: Sequence[int], row: int = 0, chunks: Sequence[int] = ()) -> Array:
+        """Give a row its first tokens, all at once or in `chunks` of so many; return what may follow as `step` does."""
+        done = 0
+        for size in chunks or (len(ids),):
+            logits = self.step([ids[done : done + size]], [done + size], row)
+            done += size
+        return logits
+
+    def greedy(self, prompt: Sequence[int], most: int, ends: Sequence[int] = ()) -> list[int]:
+        """The likeliest token after `prompt`, and the likeliest after that, up to `most` or one of `ends`."""
+        written = [int(self.read(prompt)[0].argmax())]
+        while len(written) < most and written[-1] not in ends:
+            written.append(int(self.step([written[-1:]], [len(prompt) + len(written)])[0].argmax()))
+        return written
+
+    def tokens_per_second(self, rows: int) -> float:
+        """How many tokens `rows` rows get in a second, each with SPEED_LENGTH behind it; the median step counts."""
+        times = []
+        for step in range(SPEED_STEPS):
+            started = time.perf_counter()
+            self.step([[step]] * rows, [SPEED_LENGTH + step] * rows)
+            times.append(time.perf_counter() - started)
+        return rows / float(np.median(times))
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How a graph read some texts: the perplexity of their tokens, and which token it found likeliest at each place."""
+
+    perplexity: float
+    likeliest: Array
+
+    def agreement(self, other: "Read") -> float:
+        """The share of places at which both found the same token likeliest."""
+        return float((self.likeliest == other.likeliest).mean())
+
+
+def read_texts(decoding: Decoding, texts: Sequence[Sequence[int]]) -> Read:
+    """Read texts of at least two tokens side by side, token by token; all end with the shortest."""
+    tokens = np.array([text[: min(map(len, texts))] for text in texts])
+    surprise, likeliest = [], []
+    for place in range(tokens.shape[1] - 1):
+        logits = decoding.step(tokens[:, place : place + 1], [place + 1] * len(tokens)).astype(np.float64)
+        highest = logits.max(-1)
+        total = highest + np.log(np.exp(logits - highest[:, None]).sum(-1))
+        surprise.append(total - logits[np.arange(len(tokens)), tokens[:, place + 1]])
+        likeliest.append(logits.argmax(-1))
+    return Read(math.exp(float(np.mean(surprise))), np.stack(likeliest))
