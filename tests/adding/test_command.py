@@ -6,16 +6,13 @@ import numpy as np
 import pytest
 import torch
 from onnx import TensorProto, helper
+from published import opened
 from torch.export import Dim, export
 
 from app.adding.command import add_model
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.golden import difference
-from app.repository.repository import ModelRepository
-from app.runtimes import RUNTIMES
-from app.runtimes.options import RuntimeOptions
-from app.tasks import TASKS
-from app.tasks.view import predict_alone, to_json
+from app.tasks.view import predict_json
 from training.graphs.program import save_program
 
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
@@ -41,15 +38,8 @@ def doubled(path: Path, shape: list[int | str]) -> Path:
 
 def answer(models: Path, name: str, item: dict) -> dict:
     """Return the answer of a published model, read from the repository as the service does."""
-    repository = ModelRepository(models)
-    manifest = repository.read(name, 1)
-    files = repository.verify(manifest)
-    task = TASKS[manifest.task].own(TASKS[manifest.task].open(manifest.config, files))
-    session = RUNTIMES[manifest.runtime](files[manifest.graphs["model"]], RuntimeOptions(device="cpu"))
-    output = predict_alone(
-        task, {"model": session}, task.contract.Input.model_validate(item), task.contract.Parameters()
-    )
-    return to_json(output)
+    loaded = opened(models, name)
+    return predict_json(loaded.views[0], loaded.sessions, item, {})
 
 
 def test_an_onnx_graph_is_served_as_it_is(tmp_path):

