@@ -59,7 +59,7 @@ def random_steps(steps: int, rows: int, width: int, seed: int = 0) -> np.ndarray
 
 
 def texts(steps: np.ndarray, prompts: list[Prompt]) -> list[list[Token | str]]:
-    """What each prompt becomes, in company, by logits [steps, rows, vocabulary]; an error as its text."""
+    """Return what each prompt becomes, in company, by logits [steps, rows, vocabulary]; an error as its text."""
     choosers = [Chooser(one) for one in prompts]
     told = [[str(one) if isinstance(one, Exception) else one for one in choose(step, choosers)] for step in steps]
     return [list(row) for row in zip(*told, strict=True)]
