@@ -31,12 +31,14 @@ from training.measures import verdict
 from training.measures.deletion import faithfulness
 from training.recipe import FULL_PRECISION, Data, Draft, Recipe, Run
 from training.seeds import seed_generators
+from training.threads import threads_as_before
 
 # What a draft says in the words of the manifest; its files are published, and stated with their hashes.
 STATED = {field.name for field in fields(Draft)} & Manifest.model_fields.keys() - {"files"}
 LIBRARIES = ("lightning", "numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
 
 
+@threads_as_before()
 def build(recipe: Recipe[Data], run: Run, models: Path) -> Manifest:
     """Make a version and publish it under `models`. Raises TrainingError if it is not good enough."""
     started = time.monotonic()

@@ -18,6 +18,7 @@ from training.loop.averaging import FinalAverage
 from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
 from training.recipe import Run
+from training.threads import threads_as_before
 
 MAX_HISTORY = 50
 # Chosen on the five events before each person's last, without those in training; the last was read once, at the end.
@@ -29,12 +30,9 @@ SHIFTS = range((MAX_HISTORY + 1) // 2, MAX_HISTORY + 1)  # of the windows before
 @contextmanager
 def one_thread() -> Iterator[None]:
     """A step is too small to share: a second thread gains little, and waits for its turn where cores are busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with threads_as_before():
+        torch.set_num_threads(1)
         yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class NextEventNetwork(Protocol):

@@ -94,7 +94,9 @@ def baselines(task: TextClassification, texts: SentimentTexts, run: Run) -> dict
         kept = run.workdir / f"baseline-{number}.npy"
         if not (run.resume and kept.exists()):
             progress(f"baseline: {name}")
-            np.save(kept, learner())
+            whole = kept.with_name("baseline.npy")
+            np.save(whole, learner())
+            whole.replace(kept)  # or an interruption would leave a part of it
         scores[name] = np.load(kept)
     return scores
 

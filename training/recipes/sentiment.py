@@ -29,6 +29,7 @@ from training.loop.fit import LearningCurve
 from training.measures.sentiment import calibration, quality, softmax_rows
 from training.networks.minilm import TextClassifier
 from training.recipe import Draft, Example, HeldOut, Run
+from training.threads import threads_as_before
 
 SHIPPED = "int8"
 VERIFIED_TEXTS = 16  # whose scores by torch and by a graph are compared
@@ -120,6 +121,7 @@ def sentiment_draft(
     )
 
 
+@threads_as_before()
 def judge_variants(
     task: TextClassification,
     files: Mapping[str, Path],

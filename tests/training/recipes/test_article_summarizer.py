@@ -102,6 +102,8 @@ def test_an_encoder_of_ones_own_makes_a_version_that_says_so(tmp_path: Path) -> 
     source, work = save_small_bert(tmp_path / "encoder"), tmp_path / "work"
     work.mkdir()
     made = build(RECIPE, Run(work, source=str(source)), tmp_path / "models")
+    resumed = build(RECIPE, Run(work, source=str(source), resume=True), tmp_path / "models")
+    assert (resumed.metrics, resumed.files["model.onnx"]) == (made.metrics, made.files["model.onnx"])
     assert [metric.name for metric in made.metrics] == ["smallest_cosine_to_torch"]
     assert made.metrics[0].value > 0.9999
     assert made.outputs[0].shape == (-1, 32)

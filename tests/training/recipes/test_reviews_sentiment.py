@@ -1,8 +1,11 @@
+import shutil
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
-from line_recipe import names
+import torch
+from line_recipe import leave_only_fits, names
 from published import built
 from safetensors.torch import load_file
 
@@ -131,6 +134,22 @@ def test_the_weights_stay_in_the_working_folder(workdir: Path, folder: Path) -> 
     weights = load_file(workdir / WEIGHTS)
     assert weights["head.weight"].shape == (3, 384)
     assert all(np.isfinite(tensor.numpy()).all() for tensor in weights.values())
+
+
+def test_a_resumed_run_is_judged_as_one_at_once(
+    workdir: Path, folder: Path, manifest: Manifest, tmp_path: Path
+) -> None:
+    """Interrupted after it was trained, while the baselines were."""
+    threads = torch.get_num_threads()
+    work = copytree(workdir, tmp_path / "work")
+    leave_only_fits(work)
+    for number in (0, 1, 3):
+        shutil.copy(workdir / f"baseline-{number}.npy", work)
+    resumed = build(RECIPE, Run(work, tiny=True, variants=True, resume=True), tmp_path / "models")
+    assert resumed.metrics == manifest.metrics
+    for file in ("model.onnx", "fp32.onnx", "tokenizer.json"):
+        assert resumed.files[file] == manifest.files[file]
+    assert torch.get_num_threads() == threads
 
 
 def test_texts_of_ones_own_make_a_version_that_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

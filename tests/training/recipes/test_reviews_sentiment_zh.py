@@ -69,6 +69,13 @@ def test_the_card_has_both_baselines_all_kinds_and_what_was_tried(root: Path, ma
     assert "terms of the reviews themselves are unknown" in card
 
 
+def test_a_resumed_run_is_judged_as_one_at_once(manifest: Manifest, tmp_path: Path) -> None:
+    resumed = build(RECIPE, Run(tmp_path, tiny=True, resume=True), tmp_path / "models")
+    assert resumed.metrics == manifest.metrics
+    for file in ("model.onnx", CONFIG.tokenizer):
+        assert resumed.files[file] == manifest.files[file]
+
+
 def test_below_its_mark_it_is_not_published(manifest: Manifest) -> None:
     short = [metric.model_copy(update={"value": 0.8999}) for metric in manifest.metrics]
     assert short_of(short, RECIPE.must_reach) == ["accuracy is 0.8999 and must be 0.9000 (0.0001 short)"]
