@@ -49,7 +49,7 @@ PLAIN = CONFIG.model_copy(update={"position_weight": 0.0, "position_reach": None
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadText:
     """A text as the task reads it, with the embedding of each of its sentences, fp32 [sentences, width]; none if it has
     only one."""
 
@@ -63,7 +63,7 @@ class Read:
         return found
 
 
-Method = Callable[[Read], str]
+Method = Callable[[ReadText], str]
 """A text to its summary."""
 
 
@@ -116,17 +116,17 @@ def encoder(task: Summarization, workdir: Path) -> Path:
     return export_sentences(task, SentenceEncoder(load_bert()), rows, workdir).path
 
 
-def read_sets(task: Summarization, embed: "KeptEmbeddings", part: str) -> dict[str, list[Read]]:
+def read_sets(task: Summarization, embed: "KeptEmbeddings", part: str) -> dict[str, list[ReadText]]:
     news: list[Summarized] = getattr(load_news(), part)
     sets = {"news": news, "articles": getattr(load_articles(), part), "teasers": with_teaser(news)}
     return {kind: read(task, embed, texts) for kind, texts in sets.items()}
 
 
-def read(task: Summarization, embed: "KeptEmbeddings", texts: Sequence[Summarized]) -> list[Read]:
+def read(task: Summarization, embed: "KeptEmbeddings", texts: Sequence[Summarized]) -> list[ReadText]:
     prepared = [task.preprocess(ArticleInput(text=one.text), DEFAULTS) for one in texts]
     embed.learn([row for one in prepared for row in one.rows])
     return [
-        Read(text.reference, one, np.array([embed[row] for row in one.rows]))
+        ReadText(text.reference, one, np.array([embed[row] for row in one.rows]))
         for text, one in zip(texts, prepared, strict=True)
     ]
 
@@ -157,7 +157,7 @@ def key_of(row: Tensors) -> str:
     return hashlib.sha256(row["input_ids"].tobytes()).hexdigest()
 
 
-def best(choices: Sequence[SummarizationConfig], sets: dict[str, list[Read]]) -> SummarizationConfig:
+def best(choices: Sequence[SummarizationConfig], sets: dict[str, list[ReadText]]) -> SummarizationConfig:
     """The best on what is not plain news, of those that lose nothing there."""
     rouge = Cached(Rouge())
 
@@ -183,7 +183,7 @@ class Cached:
         self._rouge = rouge
         self._known: dict[tuple[int, str], Scores] = {}
 
-    def __call__(self, text: Read, summary: str) -> Scores:
+    def __call__(self, text: ReadText, summary: str) -> Scores:
         key = id(text), summary
         if key not in self._known:
             self._known[key] = self._rouge(text.reference, summary)
@@ -198,23 +198,23 @@ def by_config(config: SummarizationConfig) -> Method:
     """Return what the service answers with this configuration."""
     task = summarizer(config)
 
-    def summary(text: Read) -> str:
+    def summary(text: ReadText) -> str:
         answers = [{"embedding": embedding} for embedding in text.embeddings]
         return str(task.postprocess(text.prepared, answers, DEFAULTS).summary_text)
 
     return summary
 
 
-def lead(text: Read) -> str:
+def lead(text: ReadText) -> str:
     return joined(sentence.text for sentence in text.sentences[:3])
 
 
-def lead_of_length(text: Read, num_words: int) -> str:
+def lead_of_length(text: ReadText, num_words: int) -> str:
     """The beginning, cut after so many words."""
     return " ".join(joined(sentence.text for sentence in text.sentences).split()[:num_words])
 
 
-def at_random(text: Read) -> str:
+def at_random(text: ReadText) -> str:
     random = np.random.default_rng(len(text.reference))
     chosen = sorted(random.permutation(len(text.sentences))[:3])
     return joined(text.sentences[i].text for i in chosen)

@@ -121,7 +121,7 @@ class GgufFile:
         return tokenizer
 
     def weights(self) -> Iterator[tuple[str, Tensor]]:
-        """What transformers calls each tensor, and its values in fp32."""
+        """Yield the name transformers has for each tensor, and its values in fp32."""
         return map(self._weight, self._reader.tensors)
 
     def _weight(self, stored: Any) -> tuple[str, Tensor]:
@@ -148,7 +148,7 @@ class GgufFile:
 
 
 def _name(stored: str) -> str | None:
-    """What transformers calls a tensor; None if it is none of a decoder's."""
+    """Return the name transformers has for a tensor; None if it is none of a decoder's."""
     match stored.split("."):
         case ["blk", number, part, kind] if part in LAYER:
             return f"model.layers.{number}.{LAYER[part]}.{kind}"

@@ -61,7 +61,7 @@ class Decoding:
         return written
 
     def tokens_per_second(self, rows: int) -> float:
-        """How many tokens `rows` rows get in a second, each with SPEED_LENGTH behind it; the median step counts."""
+        """Count the tokens `rows` rows get in a second, each with SPEED_LENGTH behind it; the median step counts."""
         times = []
         for step in range(SPEED_STEPS):
             started = time.perf_counter()
@@ -72,7 +72,7 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """How a graph read some texts: the perplexity of their tokens, and which token it found likeliest at each place."""
+    """The way a graph read some texts: their perplexity, and which token it found likeliest at each place."""
 
     perplexity: float
     likeliest: Array

@@ -9,7 +9,7 @@ from app.tasks.summarization import SummarizationConfig
 from app.tasks.view import Prepared
 from app.tensors import Tensors
 from training.baselines import summaries
-from training.baselines.summaries import KeptEmbeddings, Read
+from training.baselines.summaries import KeptEmbeddings, ReadText
 from training.baselines.summarizer import CONFIG, NAME, SPLIT, measured, settings
 from training.baselines.table import kept_table
 from training.data.summarized_texts import DATA_SHA256
@@ -29,8 +29,8 @@ class CountRuns:
         return [{"embedding": row["input_ids"][:1].astype(np.float32)} for row in rows]
 
 
-def text_of(sentences: Sequence[str], embeddings: np.ndarray, reference: str = "") -> Read:
-    return Read(reference, Prepared([], [Sentence(text, 0, 0) for text in sentences]), embeddings)
+def text_of(sentences: Sequence[str], embeddings: np.ndarray, reference: str = "") -> ReadText:
+    return ReadText(reference, Prepared([], [Sentence(text, 0, 0) for text in sentences]), embeddings)
 
 
 def row(*ids: int) -> Tensors:

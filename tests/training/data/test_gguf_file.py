@@ -47,7 +47,7 @@ def neighbouring(weight: Array, heads: int) -> Array:
 
 
 def bytes_as_characters() -> list[str]:
-    """How byte-level BPE writes the 256 bytes: as themselves if they can be seen, else from 256 on."""
+    """Map the 256 bytes as byte-level BPE writes them: to themselves if they can be seen, else from 256 on."""
     seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in seen]
     names = {byte: chr(byte) for byte in seen} | {byte: chr(256 + i) for i, byte in enumerate(hidden)}
