@@ -1,14 +1,14 @@
 """A classifier of grey pictures with two classes, bright and dark, and the service around it."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from conftest import far_app, ready
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from starlette.testclient import TestClient
-from waiting import eventually
 
 from app.repository.publish import publish
 from app.tensors import TensorSpec
@@ -40,19 +40,22 @@ def brightness_graph(path):
     return path
 
 
-@pytest.fixture
-def client(app, models_dir, tmp_path):
-    labels = tmp_path / "labels.json"
+def publish_brightness(root: Path, scratch: Path) -> None:
+    labels = scratch / "labels.json"
     labels.write_text('["bright", "dark"]')
     publish(
-        models_dir, "brightness", {"model.onnx": brightness_graph(tmp_path / "b.onnx"), "labels.json": labels},
+        root, "brightness", {"model.onnx": brightness_graph(scratch / "b.onnx"), "labels.json": labels},
         task="image-classification", runtime="onnx", graphs={"model": "model.onnx"},
         inputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, 16, 16, 3)),),
         outputs=(TensorSpec(name="probabilities", datatype="FP32", shape=(-1, 2)),),
         config={"labels": "labels.json", "image_size": 16, "resize_margin": 0},
     )  # fmt: skip
-    with TestClient(app) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+
+
+@pytest.fixture(scope="module")
+def client(kept_models_dir, tmp_path_factory):
+    publish_brightness(kept_models_dir, tmp_path_factory.mktemp("brightness"))
+    with ready(far_app(kept_models_dir)) as client:
         yield client
 
 

@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from coverage import Coverage
 from engines import FarEngine
 from onnx import TensorProto, helper, numpy_helper
 from services import MODELS, Service, running
@@ -109,23 +112,53 @@ def models_dir(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.fixture
-def engine(models_dir: Path) -> LocalEngine:
+def local_engine(models_dir: Path) -> LocalEngine:
     return LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu"))
 
 
 @pytest.fixture
-def app(models_dir: Path) -> ASGIApp:
+def engine(models_dir: Path) -> LocalEngine:
+    return local_engine(models_dir)
+
+
+def far_app(models_dir: Path) -> ASGIApp:
     """Asks its engine through bytes, as if that were in another process; the tests of the whole service do not."""
     telemetry = Telemetry()
     engine = FarEngine(LocalEngine(ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu")))
     return create_app(engine, telemetry, Limits(max_body_bytes=100_000, max_items=8, request_timeout_s=10))
 
 
-@pytest.fixture
-def client(app: ASGIApp) -> Iterator[TestClient]:
+@contextmanager
+def ready(app: ASGIApp) -> Iterator[TestClient]:
+    """A client of the application that has loaded its models."""
     with TestClient(app) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)
+        yield client
+
+
+@pytest.fixture
+def app(models_dir: Path) -> ASGIApp:
+    return far_app(models_dir)
+
+
+@pytest.fixture
+def client(app: ASGIApp) -> Iterator[TestClient]:
+    with ready(app) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def kept_models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For tests that only ask: an application takes ten times as long to make as to ask."""
+    root = tmp_path_factory.mktemp("kept") / "models"
+    root.mkdir()
+    publish_sentiment(root, root.parent / "scratch")
+    return root
+
+
+@pytest.fixture(scope="module")
+def kept_client(kept_models_dir: Path) -> Iterator[TestClient]:
+    with ready(far_app(kept_models_dir)) as client:
         yield client
 
 
@@ -144,6 +177,24 @@ def default_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servic
         yield service
 
 
+TRAINING = Path(__file__).parent / "training"
+CHILDREN_ARE_MEASURED = "COVERAGE_PROCESS_CONFIG"  # coverage's own variable
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _training_is_not_measured(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Coverage is of app/, but traces every library: training would take nearly twice its time."""
+    measuring = Coverage.current()
+    if measuring is None or not request.path.is_relative_to(TRAINING):
+        yield
+        return
+    measuring.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(CHILDREN_ARE_MEASURED, raising=False)
+        yield
+    measuring.start()
+
+
 class ByWhatTheyShare(LoadScopeScheduling):
     """Tests of one file run in one worker, and so do those of files that share what is dear to make."""
 
@@ -152,11 +203,31 @@ class ByWhatTheyShare(LoadScopeScheduling):
         ("tiny_fashion", re.compile(r"tests/training/recipes/test_fashion_\w+\.py")),
     )
 
-    def _split_scope(self, nodeid: str) -> str:
+    @classmethod
+    def scope(cls, nodeid: str) -> str:
         file, *_ = nodeid.split("::")
-        return next((name for name, files in self.SHARED if files.fullmatch(file)), file)
+        return next((name for name, files in cls.SHARED if files.fullmatch(file)), file)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return self.scope(nodeid)
+
+
+# Long files first, or the last of them would run alone: those that train, those of whole services, then the others.
+LONG = tuple(map(re.compile, (r"tests/training/recipes/.*", r"tests/training/(loop/)?test_\w+\.py", r"tests/\w+\.py")))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    scopes = {item: ByWhatTheyShare.scope(item.nodeid) for item in items}
+    num_tests = Counter(scopes.values())
+    kinds: dict[str, int] = {}  # of a scope of several files, the first
+    for item, scope in scopes.items():
+        file = item.nodeid.partition("::")[0]
+        kinds.setdefault(scope, next((i for i, files in enumerate(LONG) if files.fullmatch(file)), len(LONG)))
+    items.sort(key=lambda item: (kinds[scopes[item]], -num_tests[scopes[item]], scopes[item]))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False  # ours is the order
     return ByWhatTheyShare(config, log)

@@ -65,27 +65,27 @@ ASKED = {
 
 @pytest.mark.parametrize("number", FAR_OUT, ids=lambda n: f"{n:.3g}" if abs(n) < 10**300 else f"{len(hex(n))} digits")
 @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED.keys())
-def test_no_number_in_a_body_is_our_fault(client, asked, number):
+def test_no_number_in_a_body_is_our_fault(kept_client, asked, number):
     path, body = asked(4242424242)
     text = json.dumps(body).replace("4242424242", _digits(number))
-    reply = client.post(path, content=text, headers={"Content-Type": "application/json"})
+    reply = kept_client.post(path, content=text, headers={"Content-Type": "application/json"})
     assert reply.status_code in (200, 400, 413, 422, 504), reply.text
     assert reply.status_code == 200 or reply.json()["error"]
     assert len(reply.text) < 6000  # 64 sizes, twice
 
 
 @pytest.mark.parametrize("number", FAR_OUT, ids=lambda n: f"{n:.3g}" if abs(n) < 10**300 else f"{len(hex(n))} digits")
-def test_no_number_elsewhere_is_our_fault(client, number):
+def test_no_number_elsewhere_is_our_fault(kept_client, number):
     digits = _digits(number)
     body = {"inputs": ["good"]}
     replies = [
-        client.post("/v1/models/tiny-sentiment/predict", json=body, headers={"X-Request-Timeout-Ms": digits}),
-        client.post(f"/v1/models/tiny-sentiment/versions/{digits}/predict", json=body),
-        client.get(f"/v2/models/tiny-sentiment/versions/{digits}"),
-        client.get(f"/v2/models/tiny-sentiment/versions/{digits}/ready"),
-        client.get(f"/v2/models/tiny-sentiment/versions/{digits}/stats"),
-        client.get(f"/v1/models/tiny-sentiment/items?limit={digits}"),
-        client.post(
+        kept_client.post("/v1/models/tiny-sentiment/predict", json=body, headers={"X-Request-Timeout-Ms": digits}),
+        kept_client.post(f"/v1/models/tiny-sentiment/versions/{digits}/predict", json=body),
+        kept_client.get(f"/v2/models/tiny-sentiment/versions/{digits}"),
+        kept_client.get(f"/v2/models/tiny-sentiment/versions/{digits}/ready"),
+        kept_client.get(f"/v2/models/tiny-sentiment/versions/{digits}/stats"),
+        kept_client.get(f"/v1/models/tiny-sentiment/items?limit={digits}"),
+        kept_client.post(
             "/v2/models/tiny-sentiment/infer", json=tensor(), headers={"Inference-Header-Content-Length": digits}
         ),
     ]

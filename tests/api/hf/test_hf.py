@@ -158,11 +158,11 @@ def test_a_deadline_that_cannot_be_read_is_refused(client):
     assert "X-Request-Timeout-Ms" in reply.json()["error"]
 
 
-def test_info_tells_what_answers_and_what_it_takes(client, models_dir):
+def test_info_tells_what_answers_and_what_it_takes(client, kept_models_dir):
     info = client.get(TEXTS + "/info").json()
     assert (info["model_id"], info["pipeline_tag"], info["version"]) == ("tiny-sentiment", "text-classification", 1)
     assert (info["max_input_length"], info["max_client_batch_size"]) == (16, 8)
-    folder = models_dir / "tiny-sentiment" / "1"
+    folder = kept_models_dir / "tiny-sentiment" / "1"
     listing = [
         f"{sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in ("model.onnx", "tokenizer.json")
     ]

@@ -1,6 +1,6 @@
 import pytest
+from conftest import local_engine, ready
 from starlette.testclient import TestClient
-from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
@@ -11,10 +11,10 @@ from app.telemetry import Telemetry
 PREDICT = "/v1/models/tiny-sentiment/predict"
 
 
-@pytest.fixture
-def client(engine):
-    with TestClient(create_app(engine, Telemetry(), Limits(), hosts=["Models.example.org"])) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+@pytest.fixture(scope="module")
+def client(kept_models_dir):
+    app = create_app(local_engine(kept_models_dir), Telemetry(), Limits(), hosts=["Models.example.org"])
+    with ready(app) as client:
         yield client
 
 
