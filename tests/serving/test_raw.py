@@ -24,16 +24,23 @@ from app.tensors import TensorSpec
 NAME = "tiny-sentiment"
 
 
-@pytest.fixture
-def engine(models_dir, tmp_path) -> LocalEngine:
+@pytest.fixture(scope="module")
+def added(kept_models_dir):
+    """The repository with graphs of strangers."""
+    models_dir, tmp_path = kept_models_dir, kept_models_dir.parent
     add_model(doubled_and_summed(tmp_path / "two.onnx"), "two", models_dir)
     add_model(cumulated(tmp_path / "cumulated.onnx"), "cumulated", models_dir)
     add_model(copied(tmp_path / "texts.onnx", "BYTES"), "texts", models_dir)
     add_model(looked_up(tmp_path / "looked-up.onnx"), "looked-up", models_dir)
     add_model(cache(tmp_path / "cache.onnx"), "cache", models_dir)
     add_model(filled(tmp_path / "filled.onnx"), "filled", models_dir)
+    return models_dir
+
+
+@pytest.fixture
+def engine(added) -> LocalEngine:
     options = RuntimeOptions(device="cpu", threads=1)
-    return LocalEngine(ModelRepository(models_dir), Telemetry(), options=options, max_queue_size=100)
+    return LocalEngine(ModelRepository(added), Telemetry(), options=options, max_queue_size=100)
 
 
 def go(coroutine: Coroutine[Any, Any, Any]) -> Any:

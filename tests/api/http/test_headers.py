@@ -18,6 +18,11 @@ def policy_of(reply) -> dict[str, str]:
     return dict(part.split(" ", 1) for part in reply.headers["content-security-policy"].split("; "))
 
 
+@pytest.fixture(scope="module")
+def client(kept_client):
+    return kept_client
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

@@ -4,11 +4,10 @@
 import json
 
 import pytest
+from conftest import far_app, ready
 from graphs import copied
 from growth import require_growth
 from pydantic_core import from_json
-from starlette.testclient import TestClient
-from waiting import eventually
 
 from app.adding.command import add_model
 from app.api.media.surrogates import not_unicode
@@ -17,11 +16,10 @@ V1, V2, HF = "/v1/models/tiny-sentiment/predict", "/v2/models/texts/infer", "/hf
 PAIR = "half of a surrogate pair"
 
 
-@pytest.fixture
-def client(app, models_dir, tmp_path):
-    add_model(copied(tmp_path / "texts.onnx", "BYTES"), "texts", models_dir)
-    with TestClient(app) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+@pytest.fixture(scope="module")
+def client(kept_models_dir):
+    add_model(copied(kept_models_dir.parent / "texts.onnx", "BYTES"), "texts", kept_models_dir)
+    with ready(far_app(kept_models_dir)) as client:
         yield client
 
 

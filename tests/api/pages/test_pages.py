@@ -5,6 +5,11 @@ import pytest
 from app.api.pages.routes import FILES, PAGES, POLICY
 
 
+@pytest.fixture(scope="module")
+def client(kept_client):
+    return kept_client
+
+
 def test_the_root_is_the_playground_under_a_policy_that_lets_nothing_inline_run(client):
     reply = client.get("/")
     assert reply.status_code == 200

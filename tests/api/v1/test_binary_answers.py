@@ -2,33 +2,26 @@ import base64
 import json
 from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from engines import FarEngine
+from conftest import far_app, ready
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from starlette.testclient import TestClient
-from waiting import eventually
 
-from app.api.app import create_app
-from app.api.http.limits import Limits
 from app.repository.publish import publish
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
-from app.telemetry import Telemetry
 from app.tensors import TensorSpec
 
 PATH = "/v1/models/painter/predict"
 LABELS = ["coat", "bag"]
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The real application with a generator that paints 64 numbers of noise as 8 x 8 pixels, bags brighter."""
+    tmp_path = tmp_path_factory.mktemp("painter")
     graph = helper.make_graph(
         [
             helper.make_node("Cast", ["class"], ["index"], to=TensorProto.FLOAT),
@@ -61,13 +54,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
         outputs=(TensorSpec(name="image", datatype="UINT8", shape=(-1, 8, 8, 1)),),
         config={"latent": 64, "labels": "labels.json"},
     )  # fmt: skip
-    telemetry = Telemetry()
-    engine = FarEngine(
-        LocalEngine(ModelRepository(tmp_path / "models"), telemetry, options=RuntimeOptions(device="cpu"))
-    )
-    app = create_app(engine, telemetry, Limits(max_body_bytes=100_000, max_items=8, request_timeout_s=10))
-    with TestClient(app) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(far_app(tmp_path / "models")) as client:
         yield client
 
 
