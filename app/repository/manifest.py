@@ -12,7 +12,7 @@ from app.tensors import TensorSpec
 MODEL_NAME = r"^[a-z0-9]+(?:[-_.][a-z0-9]+)*$"
 LONGEST_NAME = 64  # characters of a model's name, which is a folder, a label of metrics and a part of paths
 Runtime = Literal["onnx", "pytorch"]
-Precision = Literal["fp32", "fp16", "bf16", "int8"]
+Precision = Literal["fp32", "fp16", "bf16", "int8", "int4"]
 ArtifactName = Annotated[str, Field(min_length=1, max_length=255)]  # as file systems have them
 
 

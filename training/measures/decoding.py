@@ -11,6 +11,7 @@ import onnxruntime as ort
 
 from app.tensors import Array
 
+ROWS = 8
 SPEED_STEPS = 24
 SPEED_LENGTH = 128  # tokens that a row has behind it when its speed is measured
 
@@ -83,13 +84,14 @@ class Read:
 
 
 def read_texts(decoding: Decoding, texts: Sequence[Sequence[int]]) -> Read:
-    """Read texts of at least two tokens side by side, token by token; all end with the shortest."""
-    tokens = np.array([text[: min(map(len, texts))] for text in texts])
+    """Read texts of one length, two tokens at least, as they would be written: token by token, ROWS side by side."""
     surprise, likeliest = [], []
-    for place in range(tokens.shape[1] - 1):
-        logits = decoding.step(tokens[:, place : place + 1], [place + 1] * len(tokens)).astype(np.float64)
-        highest = logits.max(-1)
-        total = highest + np.log(np.exp(logits - highest[:, None]).sum(-1))
-        surprise.append(total - logits[np.arange(len(tokens)), tokens[:, place + 1]])
-        likeliest.append(logits.argmax(-1))
-    return Read(math.exp(float(np.mean(surprise))), np.stack(likeliest))
+    for first in range(0, len(texts), ROWS):
+        tokens = np.array(texts[first : first + ROWS])
+        for place in range(tokens.shape[1] - 1):
+            logits = decoding.step(tokens[:, place : place + 1], [place + 1] * len(tokens)).astype(np.float64)
+            highest = logits.max(-1)
+            total = highest + np.log(np.exp(logits - highest[:, None]).sum(-1))
+            surprise += list(total - logits[np.arange(len(tokens)), tokens[:, place + 1]])
+            likeliest += list(logits.argmax(-1))
+    return Read(math.exp(float(np.mean(surprise))), np.array(likeliest))

@@ -7,51 +7,20 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGMLQuantizationType, GGUFWriter, TokenType, quantize
-from transformers import LlamaConfig, Qwen2Config
+from small_decoder import HEADS, KV_HEADS, POSITIONS, WIDTH, bytes_as_characters, small_decoder
 
 from app.tensors import Array
 from training.data.gguf_file import LAYER, OUTSIDE, GgufFile
 from training.errors import TrainingError
-from training.networks.decoder import KINDS, Decoder
+from training.networks.decoder import KINDS
 
-WORDS, WIDTH, HEADS, KV_HEADS = 262, 64, 4, 2
-SIZES = {
-    "vocab_size": WORDS,
-    "hidden_size": WIDTH,
-    "intermediate_size": 96,
-    "num_hidden_layers": 2,
-    "num_attention_heads": HEADS,
-    "num_key_value_heads": KV_HEADS,
-    "max_position_embeddings": 64,
-    "rms_norm_eps": 1e-5,
-    "rope_parameters": {"rope_type": "default", "rope_theta": 5000.0},
-    "initializer_range": 0.2,
-}
-CONFIGS = {
-    "llama": LlamaConfig(**SIZES, tie_word_embeddings=True),
-    "qwen2": Qwen2Config(**SIZES, tie_word_embeddings=False),
-}
 IDS = [3, 250, 17, 99, 4, 4, 180]
-
-
-def network(kind: str) -> Decoder:
-    torch.manual_seed(0)
-    made: Decoder = KINDS[kind][1](CONFIGS[kind]).eval()
-    return made
 
 
 def neighbouring(weight: Array, heads: int) -> Array:
     """The order of channels in which llama.cpp turns those of a Llama."""
     halves = weight.reshape(heads, 2, len(weight) // heads // 2, *weight.shape[1:])
     return halves.swapaxes(1, 2).reshape(weight.shape)
-
-
-def bytes_as_characters() -> list[str]:
-    """Map the 256 bytes as byte-level BPE writes them: to themselves if they can be seen, else from 256 on."""
-    seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    hidden = [byte for byte in range(256) if byte not in seen]
-    names = {byte: chr(byte) for byte in seen} | {byte: chr(256 + i) for i, byte in enumerate(hidden)}
-    return [names[byte] for byte in range(256)]
 
 
 def write(
@@ -64,7 +33,7 @@ def write(
     **stated: Any,
 ) -> Path:
     writer = GGUFWriter(path, stated.get("architecture", kind))
-    writer.add_context_length(64)
+    writer.add_context_length(POSITIONS)
     writer.add_embedding_length(WIDTH)
     writer.add_feed_forward_length(96)
     writer.add_block_count(2)
@@ -82,8 +51,8 @@ def write(
     writer.add_eos_token_id(1)
     writer.add_chat_template("{{ messages[0].content }}")
     names = {ours: theirs for theirs, ours in (LAYER | OUTSIDE).items()}
-    for name, tensor in network(kind).state_dict().items():
-        if name == "lm_head.weight" and CONFIGS[kind].tie_word_embeddings:
+    for name, tensor in small_decoder(kind).state_dict().items():
+        if name == "lm_head.weight" and kind == "llama":
             continue
         part, _, end = name.rpartition(".")
         place = part.removeprefix("model.layers.")
@@ -109,7 +78,7 @@ def test_a_decoder_is_the_one_that_was_written(kind: str, tmp_path: Path) -> Non
 
     ids = torch.tensor([IDS])
     with torch.inference_mode():
-        torch.testing.assert_close(found(ids).logits, network(kind)(ids).logits, rtol=0, atol=1e-5)
+        torch.testing.assert_close(found(ids).logits, small_decoder(kind)(ids).logits, rtol=0, atol=1e-5)
     assert found.config.eos_token_id == 1
 
 

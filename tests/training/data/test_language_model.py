@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from small_decoder import TEMPLATE, save_small_decoder, small_decoder
+
+from training.data.fetch.pypi import Package
+from training.data.language_model import LanguageModel, PackagedModel, load_language_model
+from training.errors import TrainingError
+from training.networks.decoder import KINDS
+
+NONE = PackagedModel("nobody/nothing", "none", [Package("nothing", "0", sha256="0" * 64)], ["none.gguf"], "0" * 64)
+
+
+def loaded(folder: Path) -> LanguageModel:
+    return load_language_model(NONE, str(folder), folder)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_of_ones_own_is_loaded_with_its_weights(kind: str, tmp_path: Path) -> None:
+    found = loaded(save_small_decoder(tmp_path, kind))
+
+    ids = torch.tensor([[3, 250, 17]])
+    with torch.inference_mode():
+        torch.testing.assert_close(found.decoder(ids).logits, small_decoder(kind)(ids).logits)
+    assert (found.template, list(found.ends), found.is_packaged) == (TEMPLATE, [1], False)
+    assert found.tokenizer.encode("ab").tokens == ["a", "b"]
+    assert found.source.name == tmp_path.name
+
+
+def test_weights_in_half_precision_are_read_as_fp32(tmp_path: Path) -> None:
+    save_small_decoder(tmp_path)
+    small_decoder("llama").to(torch.bfloat16).save_pretrained(tmp_path)
+
+    assert {weight.dtype for weight in loaded(tmp_path).decoder.parameters()} == {torch.float32}
+
+
+def test_several_ends_and_a_template_beside_the_tokenizer_are_read(tmp_path: Path) -> None:
+    save_small_decoder(tmp_path, template="")
+    (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": [1, 0]}))
+    several = [{"name": "tools", "template": "t"}, {"name": "default", "template": "{{ messages }}"}]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": several}))
+
+    found = loaded(tmp_path)
+
+    assert (list(found.ends), found.template) == ([1, 0], "{{ messages }}")
+
+
+def test_a_model_without_a_template_goes_on_with_texts(tmp_path: Path) -> None:
+    assert loaded(save_small_decoder(tmp_path, template="")).template == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param({"model_type": "gpt2"}, "holds a gpt2; what can be exported is llama, qwen2", id="another kind"),
+        pytest.param({"hidden_act": "gelu"}, "gelu for a gate", id="another gate"),
+        pytest.param({"num_hidden_layers": 3}, "lacks weights of a llama, such as model.layers.2", id="a layer lacks"),
+        pytest.param(
+            {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}}, "dynamic", id="positions"
+        ),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(change: dict[str, object], reason: str, tmp_path: Path) -> None:
+    path = save_small_decoder(tmp_path) / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+
+    with pytest.raises(TrainingError, match=reason):
+        loaded(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "config.json"])
+def test_a_file_that_is_missing_is_named(name: str, tmp_path: Path) -> None:
+    (save_small_decoder(tmp_path) / name).unlink()
+
+    with pytest.raises(TrainingError, match=f"has no {name}"):
+        loaded(tmp_path)
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+
+    with pytest.raises(TrainingError, match="and 0 "):
+        loaded(tmp_path)
+
+
+def test_a_tokenizer_that_knows_more_than_the_decoder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="knows 258 tokens, and the decoder beside it 200"):
+        loaded(save_small_decoder(tmp_path, words=200))

@@ -1,0 +1,35 @@
+"""The forms of one decoder's graph: fp32, and fewer bits."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from app.tensors import Tensors
+from training.errors import progress
+from training.graphs.decoder import write_decoder
+from training.graphs.products import BlockProducts, DecoderProducts, Fp32DecoderProducts, RowInt8Products
+from training.graphs.smoothing import smoothed
+from training.networks.decoder import Decoder
+
+MAIN = "fp32"
+FEWER_BITS = ("int8", "blocks8", "blocks4")
+
+
+def write_forms(decoder: Decoder, folder: Path, positions: int, batches: Iterable[Tensors]) -> dict[str, Path]:
+    """Write each of FEWER_BITS to `folder`; `batches` of `input_ids` show which channels are large."""
+    alike = smoothed(decoder, batches)
+    # A block of weights that GGUF has in 16 steps keeps them only if its channels stay as they are.
+    forms: dict[str, tuple[Decoder, DecoderProducts]] = {
+        "int8": (alike, RowInt8Products()),
+        "blocks8": (alike, BlockProducts(8)),
+        "blocks4": (decoder, BlockProducts(4)),
+    }
+    paths = {}
+    for name in FEWER_BITS:
+        progress(f"writing the {name} graph")
+        network, products = forms[name]
+        paths[name] = write_decoder(network, folder / f"model.{name}.onnx", products, positions)
+    return paths
+
+
+def write_fp32(decoder: Decoder, folder: Path, positions: int) -> Path:
+    return write_decoder(decoder, folder / "model.onnx", Fp32DecoderProducts(), positions)

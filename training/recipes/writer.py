@@ -1,0 +1,190 @@
+"""The common part of recipes of models that write text: one graph in several forms, beside transformers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.generation.encoding import encode
+from app.generation.template import ChatTemplate
+from app.repository.manifest import Metric, Variant
+from training.card.forms import HEADING, forms_table
+from training.card.prose import Prose
+from training.data.held_out_news import SOURCE as NEWS
+from training.data.held_out_news import load_held_out_news
+from training.data.language_model import LanguageModel
+from training.errors import TrainingError
+from training.graphs.beside_transformers import beside_transformers
+from training.graphs.forms import MAIN, write_forms, write_fp32
+from training.measures.decoding import Decoding
+from training.measures.forms import Form, measure_form
+from training.recipe import Draft, Example, Run
+
+TOKENIZER, TEMPLATE = "tokenizer.json", "chat_template.jinja"
+MOST_WRITTEN = 48  # tokens after each prompt that are compared
+GOLDEN_TOKENS, NUM_GOLDEN = 24, 3
+NUM_TEXTS, TEXT_TOKENS = 16, 192
+LEAST_AGREEMENT = 0.9  # with fp32, of a form that is published
+PRECISIONS: Mapping[str, Any] = {"int8": "int8", "blocks8": "int8", "blocks4": "int4"}
+
+ROWS_IN_MEMORY, CACHE_BYTES = 8, 768 * 2**20  # of keys and values, if so many rows fill their context
+SHORTEST_CONTEXT = 256
+
+PROSE = Prose(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """The settings that are taken where a caller says nothing."""
+
+    temperature: float
+    top_p: float
+    top_k: int = 0
+    max_new_tokens: int = 256
+
+
+def draft(model: LanguageModel, run: Run, defaults: Defaults, *, description: str, prose: Prose) -> Draft:
+    """Write the graphs of `model`, compare them with transformers and with each other. Raises TrainingError."""
+    context = context_of(model)
+    files = _artifacts(model, run.workdir)
+    reader = _Reader(model)
+    questions = PROSE.items("Prompts")[: 3 if run.tiny else None]
+    prompts = [reader.ids(question) for question in questions]
+    graph = write_fp32(model.decoder, run.workdir, context)
+    exported, same = beside_transformers(model.decoder, graph, prompts, MOST_WRITTEN, model.ends)
+    texts = reader.texts(load_held_out_news())[: 2 if run.tiny else None]
+    paths = {MAIN: graph} | write_forms(model.decoder, run.workdir, context, reader.own_texts(graph))
+    forms = {name: measure_form(path, prompts, texts, MOST_WRITTEN, model.ends) for name, path in paths.items()}
+    fit = {name for name, form in forms.items() if form.read.agreement(forms[MAIN].read) >= LEAST_AGREEMENT}
+    shipped = [name for name in paths if name in fit and run.variants and name != MAIN]
+    for name in shipped:
+        files[paths[name].name] = paths[name]
+    return Draft(
+        description=description,
+        licence=model.source.licence,
+        files={"model.onnx": graph, **files},
+        graphs={"model": "model.onnx"},
+        variants={
+            name: Variant(runtime="onnx", precision=PRECISIONS[name], graphs={"model": paths[name].name})
+            for name in shipped
+        },
+        config=_config(model, defaults, context),
+        exported=exported,
+        metrics=_metrics(forms, same, len(prompts), len(texts)),
+        sources=[model.source, NEWS],
+        examples=_examples(model, questions, [forms[name] for name in (MAIN, *shipped)]),
+        sections={HEADING: forms_table(forms, MAIN)},
+        limits=[*prose.items("Limits" if model.is_packaged else "Limits of own models"), *PROSE.items("Limits")],
+        notes=PROSE.text(
+            "Notes", context=context, least=LEAST_AGREEMENT, fit=", ".join(sorted(fit - {MAIN})) or "none"
+        ),
+        has_own_data=not model.is_packaged,
+    )
+
+
+def context_of(model: LanguageModel) -> int:
+    """The most tokens of an answer with its prompt: what was learned, or what CACHE_BYTES hold, a power of two.
+
+    Raises TrainingError if that is less than SHORTEST_CONTEXT.
+    """
+    config: Any = model.decoder.config
+    attention: Any = model.decoder.model.layers[0].self_attn
+    token_bytes = config.num_hidden_layers * 2 * config.num_key_value_heads * attention.head_dim * 4
+    held = 2 ** int(np.log2(CACHE_BYTES // (ROWS_IN_MEMORY * token_bytes)))
+    context = min(held, config.max_position_embeddings)
+    if context < SHORTEST_CONTEXT:
+        raise TrainingError(
+            f"{model.name} has room for {context} tokens only, and at least {SHORTEST_CONTEXT} are needed"
+        )
+    return int(context)
+
+
+class _Reader:
+    """Prompts and texts in the tokens of a model."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self._template = ChatTemplate(model.template, model.tokenizer) if model.template else None
+
+    def ids(self, question: str) -> list[int]:
+        if self._template is None:
+            return encode(self._model.tokenizer, question)
+        return self._template.encode([{"role": "user", "content": question}])
+
+    def texts(self, stories: Sequence[str]) -> list[list[int]]:
+        """The first NUM_TEXTS that have as many as TEXT_TOKENS, cut to these."""
+        encoded = (encode(self._model.tokenizer, story) for story in stories)
+        return [ids[:TEXT_TOKENS] for ids in encoded if len(ids) >= TEXT_TOKENS][:NUM_TEXTS]
+
+    def own_texts(self, graph: Path) -> list[dict[str, Any]]:
+        """Prompts and what the graph writes after them, by which channels are made alike."""
+        prompts = [self.ids(question) for question in PROSE.items("Prompts to make channels alike")]
+        decoding = Decoding(graph, rows=1, capacity=MOST_WRITTEN + max(map(len, prompts)))
+        whole = [[*prompt, *decoding.greedy(prompt, MOST_WRITTEN, self._model.ends)] for prompt in prompts]
+        return [{"input_ids": np.array([ids])} for ids in whole]
+
+
+def _artifacts(model: LanguageModel, workdir: Path) -> dict[str, Path]:
+    model.tokenizer.save(str(workdir / TOKENIZER))
+    if not model.template:
+        return {TOKENIZER: workdir / TOKENIZER}
+    (workdir / TEMPLATE).write_text(model.template, encoding="utf-8")
+    return {TOKENIZER: workdir / TOKENIZER, TEMPLATE: workdir / TEMPLATE}
+
+
+def _config(model: LanguageModel, defaults: Defaults, context: int) -> dict[str, Any]:
+    return {
+        "tokenizer": TOKENIZER,
+        "chat_template": TEMPLATE if model.template else None,
+        "context": context,
+        "eos_token_ids": list(model.ends),
+        "eos_token": model.tokenizer.id_to_token(model.ends[0]),
+        "max_new_tokens": min(defaults.max_new_tokens, context // 2),
+        "temperature": defaults.temperature,
+        "top_p": defaults.top_p,
+        "top_k": defaults.top_k,
+        "aliases": [model.alias] if model.alias else [],
+    }
+
+
+def _examples(model: LanguageModel, questions: Sequence[str], shipped: Sequence[Form]) -> list[Example]:
+    """The first prompts after which all forms that are published write the same: a golden example is for all."""
+    begun = [[written[:GOLDEN_TOKENS] for written in form.written] for form in shipped]
+    alike = [question for question, *ways in zip(questions, *begun, strict=True) if all(way == ways[0] for way in ways)]
+    if not alike:
+        raise TrainingError("there is no prompt after which all forms write the same; publish it without --variants")
+    parameters = {"temperature": 0, "max_new_tokens": GOLDEN_TOKENS}
+    return [
+        Example({"messages": [{"role": "user", "content": one}]} if model.template else {"text": one}, parameters)
+        for one in alike[:NUM_GOLDEN]
+    ]
+
+
+def _metrics(forms: Mapping[str, Form], same: int, num_prompts: int, num_texts: int) -> list[Metric]:
+    main, others = forms[MAIN], {name: form for name, form in forms.items() if name != MAIN}
+    texts = {
+        "dataset": "Lee background corpus",
+        "split": f"{num_texts} stories of {TEXT_TOKENS} tokens; of the forms beside it",
+    }
+    return [
+        Metric(
+            name="writes_as_transformers",
+            value=same / num_prompts,
+            dataset="prompts of the recipe",
+            split=f"{num_prompts} prompts, {MOST_WRITTEN} greedy tokens or up to the end",
+        ),
+        Metric(
+            name="perplexity",
+            value=main.read.perplexity,
+            baselines={name: form.read.perplexity for name, form in others.items()},
+            **texts,
+        ),
+        Metric(
+            name="agreement_with_fp32",
+            value=1.0,
+            baselines={name: form.read.agreement(main.read) for name, form in others.items()},
+            **texts,
+        ),
+    ]
