@@ -17,6 +17,7 @@ from app.errors import InvalidArtifact
 from app.runtimes.arena import open_arena
 from app.runtimes.interrupt import interruptible
 from app.runtimes.memory import memory_errors
+from app.runtimes.onnx_decoder import OnnxDecoder
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.placement import place
 from app.runtimes.refusals import refusals
@@ -85,6 +86,9 @@ class OnnxSession:
             yield
         finally:
             self._is_trimmed = False
+
+    def decoder(self, slots: int, capacity: int) -> OnnxDecoder:
+        return OnnxDecoder(self._session, slots, capacity)
 
     @property
     def _memory(self) -> str:

@@ -3,7 +3,7 @@
 All that passes through it can be pickled: what answers may be another process, or another machine.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -152,7 +152,7 @@ class Engine(Protocol):
         """
         ...
 
-    def stream(self, ask: Ask) -> AsyncIterator[Prediction]:
+    def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:
         """Answer items piece by piece, as they are made. A view that makes its answer at once gives one piece.
 
         Raises what `predict` raises, when the first piece is asked for or later.
@@ -205,7 +205,7 @@ class Servable(Protocol):
         """As `Engine.predict` does."""
         ...
 
-    def stream(self, ask: Ask) -> AsyncIterator[Prediction]:
+    def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:
         """As `Engine.stream` does."""
         ...
 

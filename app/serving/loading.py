@@ -18,6 +18,8 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.company import largest_batch
 from app.serving.curve import LatencyCurve, measure
 from app.serving.plan import Plan
+from app.serving.step_cost import StepCost
+from app.serving.stepping import Stepping, open_stepping
 from app.tasks import TASKS
 from app.tasks.kernel import Kernel
 from app.tasks.view import View, predict_json
@@ -45,6 +47,8 @@ class Loaded:
     """By which it is run; without one `curve` was measured quickly, when it was loaded."""
     loaded: datetime = field(default_factory=lambda: datetime.now(UTC))
     curve: LatencyCurve = field(default_factory=lambda: LatencyCurve({(1, 1): 1.0}))
+    stepping: Stepping | None = None
+    """What steps through its answers, if it writes text."""
 
     @property
     def is_tuned(self) -> bool:
@@ -75,6 +79,14 @@ def load(
             manifest.in_variant(plan.variant), verify, replace(options, threads=plan.threads), plan.instances
         )
         loaded.curve, loaded.plan = plan.curve, plan
+        if plan.steps is not None:
+            loaded.stepping = open_stepping(
+                loaded.kernel, loaded.sessions, loaded.max_batch_size, StepCost(**plan.steps)
+            )
+        return loaded
+    if steps(manifest):
+        loaded = open_version(manifest, verify, options, 1)
+        loaded.stepping = open_stepping(loaded.kernel, loaded.sessions, loaded.max_batch_size)
         return loaded
     loaded = open_version(manifest, verify, replace(options, threads=1), options.threads)
     if not loaded.kernel.probe(loaded.kernel.lengths[0]):
@@ -118,6 +130,10 @@ def open_version(
     return loaded
 
 
+def steps(manifest: Manifest) -> bool:
+    return manifest.task in TASKS and TASKS[manifest.task].Kernel.steps
+
+
 def open_sessions(manifest: Manifest, files: Mapping[str, Path], options: RuntimeOptions) -> dict[str, Session]:
     open_graph, options = RUNTIMES[manifest.runtime], replace(options, precision=manifest.precision)
     return {graph: open_graph(files[file], options) for graph, file in manifest.graphs.items()}
@@ -152,3 +168,5 @@ def restore(loaded: Loaded) -> None:
     loaded.sessions = open_sessions(loaded.manifest, loaded.verify(), loaded.options)
     warm_up(loaded)
     check_golden(loaded)
+    if loaded.stepping is not None:
+        loaded.stepping.reopen(loaded.sessions)

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import aclosing
 
 from app.errors import InvalidArtifact, ModelNotReady, ServiceError
 from app.repository.pipeline import PipelineManifest, Step
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Ask, EngineStatus, ModelStatus, Prediction, Servable, Served
+from app.serving.generator import Generator
 from app.serving.items import Pools
 from app.serving.loader import Loader, Opened
 from app.serving.model import Model
@@ -114,9 +116,10 @@ class LocalEngine:
     async def predict(self, ask: Ask) -> Prediction:
         return await self._servable(ask).predict(ask)
 
-    async def stream(self, ask: Ask) -> AsyncIterator[Prediction]:
-        async for piece in self._servable(ask).stream(ask):
-            yield piece
+    async def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:
+        async with aclosing(self._servable(ask).stream(ask)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     def _servable(self, ask: Ask) -> Servable:
         versions = self._versions_of(ask.model)
@@ -216,7 +219,8 @@ class LocalEngine:
                 self._unpin(manifest.steps)
                 raise
         assert opened.loaded is not None
-        model = Model(
+        kind = Generator if opened.loaded.kernel.steps else Model
+        model = kind(
             opened.loaded,
             self._pools,
             max_queue_size=self._max_queue_size,

@@ -1,7 +1,7 @@
 """One loaded model version: its views, and the scheduler between them and its graphs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from time import perf_counter
@@ -102,7 +102,7 @@ class Model:
     async def drain(self) -> None:
         await self._in_flight.drain()
 
-    async def stream(self, ask: Ask) -> AsyncIterator[Prediction]:
+    async def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:
         yield await self.predict(ask)
 
     async def predict(self, ask: Ask) -> Prediction:

@@ -1,7 +1,7 @@
 """Models in a row, served as one: a version whose steps are versions of other models."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -105,7 +105,7 @@ class Pipeline:
     async def drain(self) -> None:
         await self._in_flight.drain()
 
-    async def stream(self, ask: Ask) -> AsyncIterator[Prediction]:
+    async def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:
         yield await self.predict(ask)
 
     async def predict(self, ask: Ask) -> Prediction:

@@ -43,6 +43,8 @@ class Plan(BaseModel):
     """The excess of a batch's median time over its fastest, which counts; the mean over all batches."""
     others: Annotated[float, Field(ge=0, le=1)] | None = None
     """The share of the machine's processors that other processes used meanwhile."""
+    steps: dict[str, Seconds] | None = None
+    """Of a model that writes text: what a step and a chunk take, as step_cost.StepCost has it."""
     points: Annotated[list[tuple[PositiveInt, PositiveInt, Seconds]], Field(min_length=1)]
 
     def doubts(self) -> list[str]:

@@ -149,6 +149,10 @@ class Line(Generic[AnyPlace]):
         """Return the number of places that wait and have not been swept out."""
         return self._num_entries
 
+    def __iter__(self) -> Iterator[AnyPlace]:
+        """What waits, in no order."""
+        return (place for share in self._places for place in self.of(share))
+
     def push(self, place: AnyPlace) -> None:
         """`place` must have a ticket that no other place had."""
         places = self._places.setdefault(place.share, [])
@@ -194,7 +198,7 @@ class Line(Generic[AnyPlace]):
         """Drop what waits no more, once it is most of the line: its turn may be far off. `num_waiting` still wait."""
         if self._num_entries <= 2 * num_waiting + FEW_ENTRIES:
             return
-        waiting = [place for share in self._places for place in self.of(share)]
+        waiting = list(self)
         self._clear()
         for place in waiting:
             self.push(place)

@@ -19,10 +19,13 @@ from app.repository.manifest import Manifest
 from app.runtimes.options import RuntimeOptions
 from app.serving.busyness import watch_others
 from app.serving.curve import LatencyCurve, measure
-from app.serving.loading import Loaded, open_version, run_probe
+from app.serving.loading import Loaded, open_version, run_probe, steps
 from app.serving.plan import Plan, graph_hashes, hardware_of
+from app.serving.step_cost import StepCost
+from app.serving.stepping import open_stepping
 
 NUM_LENGTHS = 8  # padded lengths to measure, twice as many as a load does
+STEP_TOKENS = 256  # that an answer has, with its prompt, when its steps are compared
 ALONE_SHARE = 0.2  # of the time for one trial, to measure a row that has the machine to itself
 
 # Of the trials in which a single row takes at most this many times what it takes in the fastest, most rows win.
@@ -43,6 +46,7 @@ class TuningTrial:
     spread: float = 0.0
     others: float | None = None
     """These two as in Plan."""
+    steps: StepCost | None = None
 
 
 def tune(
@@ -62,19 +66,19 @@ def tune(
     trials = []
     fault: Exception | None = None
     for variant in (None, *manifest.variants):
-        for threads in splits(options.threads):
+        for threads in splits(options.threads) if not steps(manifest) else (options.threads,):
             num_lanes = options.threads // threads
             try:
                 loaded = open_version(
                     manifest.in_variant(variant), verify, replace(options, threads=threads), num_lanes
                 )
-                if not loaded.kernel.probe(loaded.kernel.lengths[0]):
+                if not loaded.kernel.steps and not loaded.kernel.probe(loaded.kernel.lengths[0]):
                     raise InvalidArtifact("no row is known to measure with; it was added without --example")
             except (InvalidArtifact, ModelNotReady) as error:
                 fault = error
                 complain(f"{variant or manifest.precision}: {error}")
                 break
-            trials.append(try_out(loaded, variant, seconds))
+            trials.append((try_steps if loaded.kernel.steps else try_out)(loaded, variant, seconds))
             report(trials[-1])
     if fault and not trials:
         raise fault
@@ -88,6 +92,7 @@ def tune(
         measured=datetime.now(UTC).replace(microsecond=0),
         spread=best.spread,
         others=best.others,
+        steps=best.steps.measured if best.steps else None,
         points=[(rows, length, seconds) for (rows, length), seconds in sorted(best.curve.points.items())],
     )
 
@@ -130,6 +135,27 @@ def try_out(loaded: Loaded, variant: str | None, seconds: float) -> TuningTrial:
         alone_s=_mean(alone.seconds(1, length) for length in lengths),
         spread=round(fmean(median(times) / min(times) - 1 for times in repeats.values()), 3),
         others=others(),
+    )
+
+
+def try_steps(loaded: Loaded, variant: str | None, seconds: float) -> TuningTrial:
+    """Measure steps of answers: one, and as many as may be in flight; again and again, the fastest counts."""
+    others, end = watch_others(), perf_counter() + seconds
+    costs: list[StepCost] = []
+    while not costs or perf_counter() < end:
+        costs.append(open_stepping(loaded.kernel, loaded.sessions, loaded.max_batch_size).cost)
+    cost, most = min(costs, key=lambda one: one.step_s(1, STEP_TOKENS)), loaded.max_batch_size
+    points = {(rows, STEP_TOKENS): cost.step_s(rows, rows * STEP_TOKENS) for rows in (1, most)}
+    return TuningTrial(
+        variant,
+        loaded.options.threads,
+        1,
+        LatencyCurve(points),
+        rows_per_s=most / points[most, STEP_TOKENS],
+        alone_s=points[1, STEP_TOKENS],
+        spread=round(median(one.step_s(1, STEP_TOKENS) for one in costs) / points[1, STEP_TOKENS] - 1, 3),
+        others=others(),
+        steps=cost,
     )
 
 

@@ -15,6 +15,7 @@ from app.tasks.recommendation import CatalogueSearch, Recommendation, Recommenda
 from app.tasks.summarization import Summarization, SummarizationKernel
 from app.tasks.tensors import RawTensors, TensorsKernel
 from app.tasks.text_classification import TextClassification, TextClassificationKernel
+from app.tasks.text_generation import TextGeneration, TextGenerationKernel
 from app.tasks.time_series_forecasting import ForecastingKernel, TimeSeriesForecasting
 
 TASKS: Mapping[str, Task] = {
@@ -29,6 +30,7 @@ TASKS: Mapping[str, Task] = {
         Task(FeatureExtractionKernel, SentenceSimilarity),
         Task(ForecastingKernel, TimeSeriesForecasting),
         Task(ImageGenerationKernel, ImageGeneration),
+        Task(TextGenerationKernel, TextGeneration),
         Task(TensorsKernel, RawTensors),
     )
 }

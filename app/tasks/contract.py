@@ -31,12 +31,16 @@ class Contract:
     """Type of one output: a model, or a list of models."""
     example: Mapping[str, Any]
     """An item as it is written in JSON; used in docs and to test."""
+    Piece: Any = None
+    """Type of a piece of an output, if outputs are made piece by piece and can be had so."""
     binary_field: str | None = None
     """The field of `Input` that may also come as a raw request body or as an uploaded file, as bytes."""
     binary_answer: tuple[str, str] | None = None
     """The field of `Output` that alone may be the answer to one item, as it is, and its media type."""
     max_items: int | None = None
     """Of one request, where an item takes far more than others do."""
+    timeout_s: float | None = None
+    """How long a caller waits for an answer who does not say it, where that is not as long as for all others."""
     body_bytes: int | None = None
     """The most bytes that the body of a whole request has, with room. Without it, as many as any body may have."""
     write: Callable[[Any], Iterable[bytes]] | None = None

@@ -23,6 +23,12 @@ class Kernel:
     takes_any_tensors: ClassVar[bool] = False
     """Whether rows are whatever a caller likes: of any size, 0 included, and his to answer for."""
 
+    steps: ClassVar[bool] = False
+    """Whether it has no rows, but makes its answers token by token: a decoder of text."""
+
+    context: int = 0
+    """How many tokens it can have before it, if it steps."""
+
     class_names: Mapping[str, Sequence[str]] = {}
     """Of outputs whose last dimension is over classes, by the output's name: what the classes are called."""
 

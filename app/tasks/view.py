@@ -76,6 +76,11 @@ class View(ABC, Generic[AnyKernel]):
     def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: Any) -> Any:
         """An `Output`, from one answer for each row of `prepared`."""
 
+    def answer_alone(self, sessions: Mapping[str, Session], prepared: Prepared, parameters: Any) -> Any:
+        """Return the output of a prepared item without a queue, row by row."""
+        answers = [self.kernel.run(sessions, [row])[0] for row in prepared.rows]
+        return self.postprocess(prepared, answers, parameters)
+
     def answers_quickly(self, answers: Sequence[Tensors]) -> bool:
         """Whether `postprocess` takes less of these than handing them to another thread would."""
         return False
@@ -103,9 +108,7 @@ def predict_alone(view: View[Any], sessions: Mapping[str, Session], item: Any, p
     Raises InvalidInput, whose details are relative to the item, or begin with "parameters".
     """
     require_parameters(view, parameters)
-    prepared = view.preprocess(item, parameters)
-    answers = [view.kernel.run(sessions, [row])[0] for row in prepared.rows]
-    return view.postprocess(prepared, answers, parameters)
+    return view.answer_alone(sessions, view.preprocess(item, parameters), parameters)
 
 
 def predict_json(view: View[Any], sessions: Mapping[str, Session], item: Any, parameters: Mapping[str, Any]) -> Any:

@@ -1,9 +1,8 @@
-"""Every metric of the service, in one place. Others say what happened; only this file knows Prometheus."""
+"""Every metric of the service, in one place. Others say what happened; only this room knows Prometheus."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError
@@ -24,6 +23,9 @@ from prometheus_client import (
 )
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from app.telemetry.generation import GenerationMetrics
+from app.telemetry.statistics import Statistics, Total
 
 # In seconds. Each bound is a line for each model, so there are no more than tell something.
 ANSWER_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -80,6 +82,7 @@ class Telemetry:
         )
         self.waiting = Gauge("tessera_queue_rows", "Rows waiting", one, registry=registry)
         self.ready = Gauge("tessera_model_ready", "1 if the version can predict", one, registry=registry)
+        self.generation = GenerationMetrics(registry)
         self.watched: dict[tuple[str, str], ModelObserver] = {}
         """The models whose rows and readiness the gauges tell, by name and version."""
         self.load_failures = Counter("tessera_load_failures", "Versions that were not put live", one, registry=registry)
@@ -144,38 +147,6 @@ def _versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name.replace("-", "_")] = version_of(name)
     return found
-
-
-@dataclass(slots=True)
-class Total:
-    """A count of what was done, and the seconds that it took in all."""
-
-    count: int = 0
-    seconds: float = 0.0
-
-    def add(self, seconds: float) -> None:
-        self.count += 1
-        self.seconds += seconds
-
-
-@dataclass(slots=True)
-class Statistics:
-    """Counts of a version since it was loaded. Stages and requests count requests, `batches` those of each size."""
-
-    rows: int = 0
-    last_batch_at: float = 0.0
-    """In seconds since 1970; 0 if there was none."""
-    succeeded: Total = field(default_factory=Total)
-    failed: Total = field(default_factory=Total)
-    preprocess: Total = field(default_factory=Total)
-    queue: Total = field(default_factory=Total)
-    inference: Total = field(default_factory=Total)
-    postprocess: Total = field(default_factory=Total)
-    batches: dict[int, Total] = field(default_factory=dict)
-
-    def copy(self) -> "Statistics":
-        """As they are now: nothing that is counted later changes them."""
-        return deepcopy(self)
 
 
 @dataclass(frozen=True, slots=True)

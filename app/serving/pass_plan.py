@@ -1,0 +1,39 @@
+"""The next pass: all that step, and as large a chunk of one prompt as leaves them no longer without a token."""
+
+from collections.abc import Sequence
+
+from app.serving.passes import Pass
+from app.serving.slots import Slots
+from app.serving.step_cost import LARGEST_CHUNK, StepCost
+from app.serving.writing import Writing
+
+MOST_BETWEEN_S = 0.2  # two tokens of one answer, while prompts are read beside it
+
+
+def next_pass(slots: Slots, cost: StepCost) -> Pass | None:
+    """Return what is to be done next; None if no answer has a slot."""
+    stepping = slots.stepping
+    # The shortest rest first, but whoever has waited for as long as the difference goes before.
+    reading = min(slots.reading, key=lambda one: one.begun + cost.prompt_s(one.unread), default=None)
+    if not stepping and reading is None:
+        return None
+    chunk = 0 if reading is None else _chunk(reading, stepping, cost)
+    return Pass(slots.take_moves(), stepping, reading, chunk)
+
+
+def seconds_of(one: Pass, cost: StepCost) -> float:
+    """Return what a pass should take, by what was measured."""
+    chunk_s = cost.chunk_s(one.chunk, one.reading.known) if one.reading is not None else 0.0
+    return _step_s(one.stepping, cost) + chunk_s
+
+
+def _chunk(reading: Writing, stepping: Sequence[Writing], cost: StepCost) -> int:
+    most = LARGEST_CHUNK
+    if stepping:
+        most = cost.chunk_within(MOST_BETWEEN_S - cost.slower * _step_s(stepping, cost), reading.known)
+    chunk = min(most, reading.unread)
+    return chunk - 1 if reading.unread - chunk == 1 else chunk  # slots.LEAST_READ says why
+
+
+def _step_s(stepping: Sequence[Writing], cost: StepCost) -> float:
+    return cost.step_s(len(stepping), sum(len(one.ids) for one in stepping))

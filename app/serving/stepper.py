@@ -1,0 +1,311 @@
+"""Text generation in flight: a step for all answers at a time, which join and leave between two steps.
+
+Knows neither text nor HTTP. In each pass every answer in flight gets its next token, and one prompt is read on by a
+chunk, so that no two tokens of an answer are far apart: a long prompt keeps nobody's tokens waiting, and many answers
+keep no prompt waiting (Orca, OSDI 2022; Sarathi-Serve, OSDI 2024). An answer begins when there is room for all the
+tokens that it may have, so none is ever taken back.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator
+from itertools import chain
+from time import perf_counter
+from typing import Protocol, Self
+
+from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, ServiceError
+from app.generation.prompt import Progress, Prompt, Token
+from app.generation.sampling import Chooser
+from app.runtimes.interrupt import Interrupted
+from app.serving.admission import handicap_of
+from app.serving.deadlines import Deadlines, too_late
+from app.serving.lane import Lane
+from app.serving.pass_plan import next_pass, seconds_of
+from app.serving.passes import Outcome, Pass, run_pass
+from app.serving.scheduler import Turn, weight_of
+from app.serving.shares import Line, Shares, new_ticket
+from app.serving.slots import Slots
+from app.serving.step_admission import StepAdmission
+from app.serving.step_cost import StepCost
+from app.serving.worker import WorkerDied
+from app.serving.writing import Writing
+from app.tensors import Decoder
+
+MOST_FAILURES = 2  # passes with an answer that hang or kill the thread, until it is taken for the cause
+
+
+class StepObserver(Protocol):
+    """Is told what happens, for metrics."""
+
+    def stepped(self, rows: int, seconds: float) -> None: ...
+
+    def read(self, tokens: int) -> None: ...
+
+    def began(self, cached_tokens: int, queue_s: float) -> None: ...
+
+    def first_token(self, seconds: float) -> None: ...
+
+    def ended(self, phase: str, reason: str) -> None: ...
+
+
+class Stepper:
+    """Generates answers to prompts, up to `most_rows` at a time, in passes of one decoder.
+
+    `decoder` returns it: after the thread died, `restore` has made another one. `most_tokens` may be known of all
+    answers together, and `max_queue_size` answers may wait.
+    """
+
+    def __init__(
+        self,
+        decoder: Callable[[], Decoder],
+        *,
+        cost: StepCost,
+        most_rows: int,
+        most_tokens: int,
+        max_queue_size: int,
+        observer: StepObserver,
+        refused: Callable[[str, int], None] = lambda reason, number: None,
+        died: Callable[[], None] = lambda: None,
+        check: Callable[[], object] = lambda: None,
+        restore: Callable[[], None] = lambda: None,
+        hang_after_s: float = 60.0,
+        name: str = "stepper",
+    ) -> None:
+        self._decoder = decoder
+        self._cost = cost
+        self._most_rows = most_rows
+        self._observer = observer
+        self._died = died
+        self._check, self._restore = check, restore
+        self._hang_after_s = hang_after_s
+        self._name = name
+        self._admission = StepAdmission(cost, most_rows=most_rows, max_queue_size=max_queue_size, refused=refused)
+        self._slots = Slots(decoder().slots, most_tokens)
+        self._line: Line[Writing] = Line()
+        self._waiting = 0
+        self._shares = Shares()
+        self._deadlines = Deadlines()
+        self._arrived = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._lane: Lane[Pass, Outcome] = Lane(
+            lambda passes: [run_pass(self._decoder(), one) for one in passes],
+            check=self._check,
+            restore=self._restore,
+            stuck=self._relieve,
+            died=self._died,
+            not_restored=lambda: self._fail_all(ModelNotReady("the model could not be restarted")),
+            hang_after_s=self._hang_after_s,
+            name=self._name,
+        )
+        self._task = asyncio.create_task(self._serve(), name=self._name)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._fail_all(ModelNotReady("the model was unloaded before it had answered"))
+        self._lane.stop()
+        await self._lane.ended()
+        self._deadlines.close()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._lane.is_ready
+
+    @property
+    def is_lost(self) -> bool:
+        return self._lane.is_lost
+
+    @property
+    def queue_size(self) -> int:
+        return self._waiting
+
+    @property
+    def num_in_flight(self) -> int:
+        """How many answers have begun and are not over."""
+        return len(self._slots)
+
+    @property
+    def known_tokens(self) -> int:
+        """How many tokens have keys and values in memory."""
+        return self._slots.known_tokens
+
+    @property
+    def slower(self) -> float:
+        """How many times longer passes take of late than was measured."""
+        return self._cost.slower
+
+    def admit(self, deadline: float, priority: int = 0, caller: Hashable = "") -> Turn:
+        """Let a request in if the model can compute; whether there is time says `generate`, which knows the prompt."""
+        self._require_ready()
+        return Turn(deadline, priority, caller)
+
+    async def generate(self, prompt: Prompt, terms: Turn) -> AsyncGenerator[Progress, None]:
+        """Tokens of the answer to one prompt, as they come; the last progress has the reason why it is over.
+
+        Raises Overloaded, DeadlineExceeded, ModelNotReady and InferenceFailed, before the first token or later. The
+        answer ends when this is closed, within one pass.
+        """
+        share = self._shares.of(terms.caller, weight_of(terms.priority))
+        writing = Writing(prompt, terms, share, 0.0, Chooser(prompt))
+        # Of what one caller asks, short prompts go before long ones that came within the time that these take.
+        writing.turn = writing.submitted + handicap_of(terms.priority) + self._cost.prompt_s(len(prompt.ids))
+        writing.cost_s = self._admission.own_seconds(writing)
+        self._require_ready()
+        left_s = terms.deadline - self._loop.time()
+        self._admission.require_time(writing, left_s, self._unfinished())
+        self._wait(writing)
+        self._deadlines.add(id(writing), terms.deadline, lambda: writing.fail(too_late()))
+        try:
+            while True:
+                progress = await writing.progress()
+                yield progress
+                if progress.finish:
+                    return
+        finally:
+            self._deadlines.discard(id(writing))
+            if not writing.is_over:
+                writing.is_abandoned = True
+                self._observer.ended(writing.phase, "abandoned")
+            elif writing.error is not None:
+                self._observer.ended(writing.phase, type(writing.error).__name__)
+            self._stop_waiting(writing)
+
+    # Who waits, and who is let in
+
+    def _require_ready(self) -> None:
+        if not self._lane.is_ready:
+            raise ModelNotReady("the model hangs" if self._lane.is_alive else "the model is being restarted")
+
+    def _wait(self, writing: Writing) -> None:
+        writing.ticket = new_ticket()
+        self._shares.waits(writing.share, writing.cost_s)
+        self._line.push(writing)
+        self._waiting += 1
+        self._arrived.set()
+
+    def _stop_waiting(self, writing: Writing) -> bool:
+        """Take it out of the line; false if it does not wait there."""
+        if not writing.ticket:
+            return False
+        writing.ticket = 0
+        self._waiting -= 1
+        self._shares.waits_no_more(writing.share, writing.cost_s)
+        self._line.sweep(self._waiting)
+        return True
+
+    def _begin_what_fits(self) -> None:
+        while len(self._slots) < self._most_rows and (writing := self._line.first()) is not None:
+            if writing.is_over:
+                self._stop_waiting(writing)
+                continue
+            if not self._slots.has_room(writing) or self._slots.promised(writing):
+                return
+            self._stop_waiting(writing)
+            self._shares.leads(writing.share)
+            self._shares.starts(writing.share, writing.cost_s)
+            self._slots.admit(writing)
+            if not writing.begun:
+                writing.begun = perf_counter()
+                self._observer.began(writing.cached, writing.begun - writing.submitted)
+
+    def _leave(self, writing: Writing) -> None:
+        """An answer in flight is over."""
+        self._slots.release(writing)
+        self._shares.ends(writing.share, writing.cost_s, writing.taken_s)
+        if writing.finish:
+            self._admission.learn(writing)
+
+    def _unfinished(self) -> Iterator[Writing]:
+        """All that wait, or have begun."""
+        return chain(self._slots.stepping, self._slots.reading, self._line)
+
+    # Passes
+
+    async def _serve(self) -> None:
+        while True:
+            await self._arrived.wait()
+            for writing in chain(self._slots.stepping, self._slots.reading):
+                if writing.is_over:
+                    self._leave(writing)
+            self._begin_what_fits()
+            one = next_pass(self._slots, self._cost)
+            if one is None:
+                self._arrived.clear()
+            else:
+                await self._run(one)
+
+    async def _run(self, one: Pass) -> None:
+        expected_s = seconds_of(one, self._cost)
+        try:
+            [outcome] = await self._lane.run([one], self._cost.slower * expected_s)
+        except Interrupted:
+            self._suspect(one, DeadlineExceeded("the model takes too long on this prompt, and was stopped"))
+        except WorkerDied as error:
+            await self._lane.revive(error)
+            self._read_again(one, error)
+        except Exception as error:  # whatever is raised must not end the loop; what lies in the slots is unknown
+            self._read_again(one, error)
+        else:
+            self._cost.learn(expected_s, outcome.step_s + outcome.read_s)
+            await self._take(one, outcome)
+
+    async def _take(self, one: Pass, outcome: Outcome) -> None:
+        results = list(zip(one.stepping, outcome.stepped, strict=True))
+        if one.stepping:
+            self._observer.stepped(len(one.stepping), outcome.step_s)
+        for writing in one.stepping:
+            writing.known = len(writing.ids)
+            writing.taken_s += outcome.step_s / len(one.stepping)
+        if one.reading is not None:
+            one.reading.taken_s += outcome.read_s
+            if outcome.read is not None:
+                results.append((one.reading, outcome.read))
+            if not isinstance(outcome.read, ServiceError):
+                one.reading.known += one.chunk
+                self._observer.read(one.chunk)
+            if isinstance(outcome.read, Token):
+                self._slots.begin_stepping(one.reading)
+        for writing, token in results:
+            self._give(writing, token)
+        if any(isinstance(token, ServiceError) for _, token in results):
+            await self._lane.failed()
+        else:
+            self._lane.succeeded()
+
+    def _give(self, writing: Writing, token: Token | ServiceError) -> None:
+        if isinstance(token, ServiceError):
+            writing.fail(token)
+            return
+        is_first = not writing.first
+        writing.add(token)
+        if is_first and writing.first:
+            self._observer.first_token(writing.first - writing.submitted)
+
+    def _suspect(self, one: Pass, error: ServiceError) -> None:
+        for writing in [*one.stepping, *([one.reading] if one.reading else [])]:
+            writing.failures += 1
+            if writing.failures >= MOST_FAILURES:
+                writing.fail(error)
+
+    def _read_again(self, one: Pass, error: Exception) -> None:
+        """What was known is lost: all answers in flight wait again, with the tokens that they have."""
+        failure = InferenceFailed(f"the model failed on this prompt ({type(error).__name__})")
+        failure.__cause__ = error
+        self._suspect(one, failure)
+        for writing in self._slots.clear():
+            self._shares.ends(writing.share, writing.cost_s, writing.taken_s)
+            if not writing.is_over:
+                self._wait(writing)
+
+    def _relieve(self) -> None:
+        if self._lane.is_stuck:
+            self._lane.relieve()
+
+    def _fail_all(self, error: ServiceError) -> None:
+        for writing in chain(self._slots.stepping, self._slots.reading):
+            writing.fail(error)
+        while (waiting := self._line.first()) is not None:
+            waiting.fail(error)
+            self._stop_waiting(waiting)

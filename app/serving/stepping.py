@@ -1,0 +1,42 @@
+"""What a version that writes text steps through its answers with: its decoder, and how long that takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.runtimes.arena import memory_bytes
+from app.serving.step_cost import StepCost, measure_steps
+from app.tasks.kernel import Kernel
+from app.tensors import Decoder, Session, decoder_of
+
+MEMORY_SHARE = 0.2  # of the memory that the process may use, for the keys and values of one model
+SLOTS_A_ROW = 2  # so that as many prompts are remembered as answers are in flight
+
+
+@dataclass(slots=True)
+class Stepping:
+    """`most_rows` answers may be in flight, with `most_tokens` of prompts and answers together."""
+
+    decoder: Decoder
+    cost: StepCost
+    most_rows: int
+    most_tokens: int
+
+    def reopen(self, sessions: Mapping[str, Session]) -> None:
+        """Make the decoder anew, with nothing in its slots: the thread that had it may still use the other one."""
+        self.decoder = decoder_of(sessions["model"], self.decoder.slots, self.decoder.capacity)
+
+
+def open_stepping(
+    kernel: Kernel, sessions: Mapping[str, Session], most_rows: int, cost: StepCost | None = None
+) -> Stepping:
+    """Make room for answers, and measure what their steps take unless it is known.
+
+    Raises InvalidArtifact, and MemoryError.
+    """
+    decoder = decoder_of(sessions["model"], SLOTS_A_ROW * most_rows, kernel.context)
+    most_tokens = int(MEMORY_SHARE * memory_bytes()) // decoder.token_bytes
+    if cost is None:
+        cost = measure_steps(decoder, most_rows)
+        for slot in range(decoder.slots):
+            decoder.forget(slot)
+    return Stepping(decoder, cost, most_rows, max(kernel.context, min(most_tokens, most_rows * kernel.context)))

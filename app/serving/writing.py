@@ -1,0 +1,109 @@
+"""One answer that is being generated: where it is, what it has so far, and whoever waits for it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from app.errors import ServiceError
+from app.generation.prompt import Finish, Progress, Prompt, Token
+from app.generation.sampling import Chooser
+from app.serving.scheduler import Turn
+from app.serving.shares import Share
+
+NOWHERE = -1
+
+
+@dataclass(slots=True, eq=False)
+class Writing:
+    """The answer to one prompt. It waits, then its prompt is read in chunks, then it gets a token in each pass.
+
+    `turn` orders what waits of one caller; times are of `perf_counter`. `chooser` belongs to the thread that runs the
+    passes, all else to the event loop.
+    """
+
+    prompt: Prompt
+    terms: Turn
+    share: Share
+    turn: float
+    chooser: Chooser
+    submitted: float = field(default_factory=perf_counter)
+    begun: float = 0.0
+    first: float = 0.0
+    ticket: int = 0
+    slot: int = NOWHERE
+    ids: list[int] = field(default_factory=list)
+    """Of the prompt, and of the answer so far."""
+    known: int = 0
+    """How many of them the decoder has read: their keys and values lie in the slot."""
+    cached: int = 0
+    """How many of the prompt's were known from earlier prompts."""
+    failures: int = 0
+    cost_s: float = 0.0
+    """Seconds of the decoder that it should take, as they were counted when it began."""
+    taken_s: float = 0.0
+    """Those that it has taken."""
+    finish: Finish = ""
+    error: ServiceError | None = None
+    is_abandoned: bool = False
+    """Nobody waits for it any more."""
+    _fresh: list[Token] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.ids = list(self.prompt.ids)
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.finish) or self.error is not None or self.is_abandoned
+
+    @property
+    def num_new(self) -> int:
+        return len(self.ids) - len(self.prompt.ids)
+
+    @property
+    def unread(self) -> int:
+        """How many tokens the decoder must read for the next one."""
+        return len(self.ids) - self.known
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether its prompt is being read; then all of it is read before the next token."""
+        return self.num_new == 0 or self.unread > 1
+
+    @property
+    def phase(self) -> str:
+        return "queue" if not self.begun else "read" if self.is_reading else "write"
+
+    @property
+    def reserved(self) -> int:
+        """The tokens for which it may need room."""
+        return len(self.prompt.ids) + self.prompt.max_new_tokens
+
+    def add(self, token: Token) -> None:
+        """Take the next token, unless the answer is over."""
+        if self.is_over:
+            return
+        self.first = self.first or perf_counter()
+        self.ids.append(token.id)
+        self._fresh.append(token)
+        if token.id in self.prompt.end_ids:
+            self.finish = "stop"
+        elif self.num_new >= self.prompt.max_new_tokens:
+            self.finish = "length"
+        self._news.set()
+
+    def fail(self, error: ServiceError) -> None:
+        if not self.is_over:
+            self.error = error
+            self._news.set()
+
+    async def progress(self) -> Progress:
+        """The tokens that are new. Raises the error of an answer that failed, once what came before it was taken."""
+        await self._news.wait()
+        self._news.clear()
+        if self.error is not None and not self._fresh:
+            raise self.error
+        fresh, self._fresh = tuple(self._fresh), []
+        if self.error is not None:
+            self._news.set()
+        return Progress(fresh, self.finish, self.cached, self.begun - self.submitted, self.first - self.submitted)

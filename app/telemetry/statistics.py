@@ -1,0 +1,36 @@
+"""Counts and sums of what a version has done since it was loaded."""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Total:
+    """A count of what was done, and the seconds that it took in all."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.count += 1
+        self.seconds += seconds
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts of a version since it was loaded. Stages and requests count requests, `batches` those of each size."""
+
+    rows: int = 0
+    last_batch_at: float = 0.0
+    """In seconds since 1970; 0 if there was none."""
+    succeeded: Total = field(default_factory=Total)
+    failed: Total = field(default_factory=Total)
+    preprocess: Total = field(default_factory=Total)
+    queue: Total = field(default_factory=Total)
+    inference: Total = field(default_factory=Total)
+    postprocess: Total = field(default_factory=Total)
+    batches: dict[int, Total] = field(default_factory=dict)
+
+    def copy(self) -> "Statistics":
+        """As they are now: nothing that is counted later changes them."""
+        return deepcopy(self)
