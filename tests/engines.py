@@ -2,7 +2,8 @@
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import numpy as np
@@ -84,10 +85,11 @@ class FarEngine:
     async def predict(self, ask: Ask) -> Prediction:
         return await self._awaited(self._engine.predict(sent(ask)))
 
-    async def stream(self, ask: Ask) -> AsyncIterator[Prediction]:
+    async def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:
         try:
-            async for piece in self._engine.stream(sent(ask)):
-                yield sent(piece)
+            async with aclosing(self._engine.stream(sent(ask))) as pieces:
+                async for piece in pieces:
+                    yield sent(piece)
         except ServiceError as error:
             raise sent(error) from None
 

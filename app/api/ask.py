@@ -1,7 +1,7 @@
 """The one way to ask a model, whatever dialect the question is in."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
@@ -13,6 +13,7 @@ from app.api.http.aside import Aside
 from app.api.http.callers import caller_of
 from app.api.http.deadline import deadline_of
 from app.api.http.disconnect import ClientGone, while_connected
+from app.api.http.events import PING_S, Ahead, EventStream, Written
 from app.errors import DeadlineExceeded, InvalidInput
 from app.serving.engine import Ask, Prediction, Served
 
@@ -32,6 +33,7 @@ class Question(NamedTuple):
     respond: Callable[[Prediction], Awaitable[Response]]
     priority: int = 0
     within_s: float | None = None
+    written: Written[Prediction] | None = None
 
 
 Read = Callable[[Request, bytes, Served, Aside], Awaitable[Question]]
@@ -42,9 +44,9 @@ async def ask(given: Given, read: Read, request: Request, names: dict[str, str])
     """Read a question for a model and answer it, by the deadline of the request and for as long as its client waits."""
     clock = asyncio.get_running_loop().time
     arrived = clock()
-    deadline = arrived + deadline_of(request, given.limits.request_timeout_s)
-    model, version = names["model"], version_of(names)
-    served = request.scope["served"] = given.engine.find(model, version)
+    version = version_of(names)
+    served = request.scope["served"] = given.engine.find(names["model"], version)
+    deadline = arrived + deadline_of(request, served.contract.timeout_s or given.limits.request_timeout_s)
     caller = caller_of(request)
     missing = "the whole body had arrived"
     try:
@@ -57,20 +59,10 @@ async def ask(given: Given, read: Read, request: Request, names: dict[str, str])
                 if question.within_s is not None:
                     deadline = arrived + question.within_s
                 timer.hold()  # the engine keeps the deadline itself, and counts whom it was too late for
-                prediction = await given.engine.predict(
-                    Ask(
-                        model,
-                        version,
-                        question.view,
-                        question.items,
-                        question.parameters,
-                        deadline - clock(),
-                        question.priority,
-                        caller,
-                        request.scope["state"]["request_id"],
-                        served.forms[question.view],
-                    )
-                )
+                asked = _asked(request, names, version, served, question, deadline - clock(), caller)
+                if question.written is not None:
+                    return await _stream(given.engine.stream(asked), question.written)
+                prediction = await given.engine.predict(asked)
                 timer.reschedule(deadline)
                 respond = question.respond
                 del question  # what was asked may be as large as the answer, which is now written
@@ -79,6 +71,40 @@ async def ask(given: Given, read: Read, request: Request, names: dict[str, str])
         raise DeadlineExceeded(f"the deadline passed before {missing}") from None
     except (ClientGone, ClientDisconnect):
         return Response(status_code=CLIENT_GONE)
+
+
+def _asked(
+    request: Request,
+    names: dict[str, str],
+    version: int | None,
+    served: Served,
+    question: Question,
+    within_s: float,
+    caller: str,
+) -> Ask:
+    return Ask(
+        names["model"],
+        version,
+        question.view,
+        question.items,
+        question.parameters,
+        within_s,
+        question.priority,
+        caller,
+        request.scope["state"]["request_id"],
+        served.forms[question.view],
+    )
+
+
+async def _stream(stream: AsyncGenerator[Prediction, None], written: Written[Prediction]) -> Response:
+    """Return the answer once its first piece has come, so that a refusal has its status; or after a while without."""
+    pieces = Ahead(stream)
+    try:
+        first = pieces.look() if await pieces.has_come(PING_S) else None
+    except BaseException:
+        await pieces.close()
+        raise
+    return EventStream(pieces, written, headers_of(first) if first else {})
 
 
 async def _whole_body(request: Request) -> bytes:
