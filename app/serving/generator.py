@@ -25,7 +25,7 @@ from app.telemetry import ModelObserver, Statistics
 from app.telemetry.generation import GenerationObserver
 
 
-class Generator:
+class TextGenerator:
     """A version that is live: it answers items token by token, until it is drained."""
 
     def __init__(
@@ -99,7 +99,7 @@ class Generator:
 
     @property
     def tuning(self) -> Tuning:
-        """How it uses this machine."""
+        """Its use of this machine."""
         loaded, stepping = self.loaded, self.loaded.stepping
         assert stepping is not None
         measured = loaded.plan.measured if loaded.plan else loaded.loaded

@@ -48,7 +48,7 @@ class Loaded:
     loaded: datetime = field(default_factory=lambda: datetime.now(UTC))
     curve: LatencyCurve = field(default_factory=lambda: LatencyCurve({(1, 1): 1.0}))
     stepping: Stepping | None = None
-    """What steps through its answers, if it writes text."""
+    """The decoder that steps through its answers, if it writes text."""
 
     @property
     def is_tuned(self) -> bool:

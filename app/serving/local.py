@@ -10,7 +10,7 @@ from app.repository.pipeline import PipelineManifest, Step
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Ask, EngineStatus, ModelStatus, Prediction, Servable, Served
-from app.serving.generator import Generator
+from app.serving.generator import TextGenerator
 from app.serving.items import Pools
 from app.serving.loader import Loader, Opened
 from app.serving.model import Model
@@ -219,7 +219,7 @@ class LocalEngine:
                 self._unpin(manifest.steps)
                 raise
         assert opened.loaded is not None
-        kind = Generator if opened.loaded.kernel.steps else Model
+        kind = TextGenerator if opened.loaded.kernel.steps else Model
         model = kind(
             opened.loaded,
             self._pools,

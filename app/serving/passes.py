@@ -25,7 +25,7 @@ class Pass(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What each of `stepping` got, and `reading` if the chunk was its last; and seconds of both parts."""
+    """Tokens of each of `stepping`, and of `reading` if the chunk was its last; and seconds of both parts."""
 
     stepped: Sequence[Token | ServiceError]
     read: Token | ServiceError | None
@@ -94,7 +94,7 @@ def _move(decoder: Decoder, move: Move) -> None:
 
 
 def _failure(error: Exception) -> InferenceFailed:
-    """What a graph says may quote paths or inputs; the log has it, and the error as the cause of this one."""
+    """A failure without the words of the graph, which may quote paths or inputs: the log has them, from its cause."""
     if isinstance(error, MemoryError):
         failure = InferenceFailed("the model ran out of memory on this prompt alone")
     else:

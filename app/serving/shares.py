@@ -150,7 +150,7 @@ class Line(Generic[AnyPlace]):
         return self._num_entries
 
     def __iter__(self) -> Iterator[AnyPlace]:
-        """What waits, in no order."""
+        """All that waits, in no order."""
         return (place for share in self._places for place in self.of(share))
 
     def push(self, place: AnyPlace) -> None:

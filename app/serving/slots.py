@@ -1,4 +1,4 @@
-"""Which answer's keys and values lie in which slot of a decoder, and which prompts are known from before.
+"""The places of answers in the slots of a decoder, and prompts that are known from before.
 
 Answers that get a token in each pass lie in the first slots, one beside the other, since a run takes neighbours only.
 Prompts that are being read may lie anywhere. What is left of an answer that is over is the prompt, for as long as its
@@ -64,7 +64,7 @@ class Slots:
         self.moves: list[Move] = []
 
     def __len__(self) -> int:
-        """How many answers have a slot."""
+        """The number of answers that have a slot."""
         return sum(isinstance(one, Writing) for one in self._at)
 
     @property
@@ -83,7 +83,7 @@ class Slots:
 
     @property
     def known_tokens(self) -> int:
-        """How many tokens lie in all slots."""
+        """The number of tokens in all slots."""
         return sum(_length(one) for one in self._at)
 
     def has_room(self, writing: Writing) -> bool:
@@ -191,7 +191,7 @@ def _length(one: Writing | Known | None) -> int:
 
 
 def _shared(one: Writing | Known | None, writing: Writing) -> int:
-    """How many tokens at the start of its prompt lie in the slot of `one`."""
+    """The number of tokens at the start of its prompt that lie in the slot of `one`."""
     if one is None:
         return 0
     if isinstance(one, Known):
@@ -202,7 +202,7 @@ def _shared(one: Writing | Known | None, writing: Writing) -> int:
 
 
 def _common(ids: Sequence[int], others: Sequence[int]) -> int:
-    """How many tokens two sequences begin with in common."""
+    """The number of tokens that two sequences begin with in common."""
     length = min(len(ids), len(others))
     if ids[:length] == others[:length]:
         return length

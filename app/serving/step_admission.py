@@ -1,4 +1,4 @@
-"""Which answers are begun that will be whole in time: by what steps and chunks take, and how long answers are."""
+"""Admission of answers that will be whole in time: by what steps and chunks take, and how long answers are."""
 
 from collections.abc import Callable, Iterable
 

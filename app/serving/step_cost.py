@@ -1,4 +1,4 @@
-"""How long the passes of a decoder take, by measurement. Knows nothing of answers or threads."""
+"""The seconds that passes of a decoder take, by measurement. Knows nothing of answers or threads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator
 from itertools import chain
 from time import perf_counter
-from typing import Protocol, Self
+from typing import Self
 
 from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, ServiceError
 from app.generation.prompt import Progress, Prompt, Token
@@ -26,25 +26,12 @@ from app.serving.shares import Line, Shares, new_ticket
 from app.serving.slots import Slots
 from app.serving.step_admission import StepAdmission
 from app.serving.step_cost import StepCost
+from app.serving.step_observer import StepObserver
 from app.serving.worker import WorkerDied
 from app.serving.writing import Writing
 from app.tensors import Decoder
 
 MOST_FAILURES = 2  # passes with an answer that hang or kill the thread, until it is taken for the cause
-
-
-class StepObserver(Protocol):
-    """Is told what happens, for metrics."""
-
-    def stepped(self, rows: int, seconds: float) -> None: ...
-
-    def read(self, tokens: int) -> None: ...
-
-    def began(self, cached_tokens: int, queue_s: float) -> None: ...
-
-    def first_token(self, seconds: float) -> None: ...
-
-    def ended(self, phase: str, reason: str) -> None: ...
 
 
 class Stepper:
@@ -123,17 +110,17 @@ class Stepper:
 
     @property
     def num_in_flight(self) -> int:
-        """How many answers have begun and are not over."""
+        """The number of answers that have begun and are not over."""
         return len(self._slots)
 
     @property
     def known_tokens(self) -> int:
-        """How many tokens have keys and values in memory."""
+        """The number of tokens whose keys and values are in memory."""
         return self._slots.known_tokens
 
     @property
     def slower(self) -> float:
-        """How many times longer passes take of late than was measured."""
+        """The factor by which passes take longer of late than was measured."""
         return self._cost.slower
 
     def admit(self, deadline: float, priority: int = 0, caller: Hashable = "") -> Turn:
@@ -290,7 +277,7 @@ class Stepper:
                 writing.fail(error)
 
     def _read_again(self, one: Pass, error: Exception) -> None:
-        """What was known is lost: all answers in flight wait again, with the tokens that they have."""
+        """Nothing is known any more: all answers in flight wait again, with the tokens that they have."""
         failure = InferenceFailed(f"the model failed on this prompt ({type(error).__name__})")
         failure.__cause__ = error
         self._suspect(one, failure)

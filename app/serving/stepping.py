@@ -1,4 +1,4 @@
-"""What a version that writes text steps through its answers with: its decoder, and how long that takes."""
+"""The decoder of a version that writes text, and how long its steps take."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

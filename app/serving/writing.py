@@ -34,9 +34,9 @@ class Writing:
     ids: list[int] = field(default_factory=list)
     """Of the prompt, and of the answer so far."""
     known: int = 0
-    """How many of them the decoder has read: their keys and values lie in the slot."""
+    """The number of them that the decoder has read: their keys and values lie in the slot."""
     cached: int = 0
-    """How many of the prompt's were known from earlier prompts."""
+    """The number of the prompt's that were known from earlier prompts."""
     failures: int = 0
     cost_s: float = 0.0
     """Seconds of the decoder that it should take, as they were counted when it began."""
@@ -62,7 +62,7 @@ class Writing:
 
     @property
     def unread(self) -> int:
-        """How many tokens the decoder must read for the next one."""
+        """The number of tokens that the decoder must read for the next one."""
         return len(self.ids) - self.known
 
     @property

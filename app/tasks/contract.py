@@ -40,7 +40,7 @@ class Contract:
     max_items: int | None = None
     """Of one request, where an item takes far more than others do."""
     timeout_s: float | None = None
-    """How long a caller waits for an answer who does not say it, where that is not as long as for all others."""
+    """Seconds that a caller waits who does not say how long, where that is not as long as for all others."""
     body_bytes: int | None = None
     """The most bytes that the body of a whole request has, with room. Without it, as many as any body may have."""
     write: Callable[[Any], Iterable[bytes]] | None = None

@@ -15,14 +15,14 @@ from app.tasks.generation_schema import (
     Generation,
     GenerationParameters,
     GenerationPiece,
-    Likely,
+    LikelyToken,
 )
 
 CALL = "<tool_call>"
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Drafted:
     """An item, ready to be generated: its prompt, and the tools of which the answer may be a call."""
 
     prompt: Prompt
@@ -32,7 +32,7 @@ class Draft:
 class Pieces:
     """One answer. Once `is_over`, there is no use in generating more of it."""
 
-    def __init__(self, vocabulary: Vocabulary, draft: Draft, parameters: GenerationParameters, item: int = 0) -> None:
+    def __init__(self, vocabulary: Vocabulary, draft: Drafted, parameters: GenerationParameters, item: int = 0) -> None:
         self.is_over = False
         self._vocabulary = vocabulary
         self._draft = draft
@@ -98,7 +98,7 @@ class Pieces:
         )
 
     def _shown_text(self, text: str) -> tuple[str, list[GeneratedCall] | None]:
-        """What of the new text may be shown, and the calls that the answer is, once it is over.
+        """The part of the new text that may be shown, and the calls that the answer is, once it is over.
 
         What may yet turn out to be a call is kept until then.
         """
@@ -127,5 +127,5 @@ class Pieces:
             text=known.text_of(token.id),
             logprob=token.logprob or 0.0,
             special=known.is_special(token.id),
-            top=[Likely(id=id, text=known.text_of(id), logprob=logprob) for id, logprob in token.top],
+            top=[LikelyToken(id=id, text=known.text_of(id), logprob=logprob) for id, logprob in token.top],
         )

@@ -54,7 +54,7 @@ class ToolCall(Schema):
     function: FunctionCall
 
 
-class Message(Schema):
+class ChatMessage(Schema):
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[TextPart] | None = None
     name: str | None = None
@@ -64,11 +64,11 @@ class Message(Schema):
 
 
 class GenerationInput(Schema):
-    """What is to be gone on with: a text, the messages of a chat, or token ids."""
+    """The beginning of an answer: a text, the messages of a chat, or token ids."""
 
     text: Annotated[str | None, Field(description="a text, which the model goes on with")] = None
     messages: Annotated[
-        list[Message] | None,
+        list[ChatMessage] | None,
         Field(min_length=1, max_length=MOST_MESSAGES, description="a chat, to which the model adds the next message"),
     ] = None
     token_ids: Annotated[
@@ -97,14 +97,14 @@ class GenerationInput(Schema):
 
 
 class Grammar(Schema):
-    """What an answer must be: `value` is a JSON schema, a regular expression, or a list of texts to choose from."""
+    """The form of an answer: `value` is a JSON schema, a regular expression, or a list of texts to choose from."""
 
     type: Literal["json_schema", "json_object", "regex", "choice"]
     value: Any = None
 
 
 class GenerationParameters(Schema):
-    """How it is gone on; what is left out is taken from the model."""
+    """Choices of how it goes on; what is left out is taken from the model."""
 
     max_new_tokens: Annotated[int | None, Field(ge=1, le=MAX_TOKENS, description="most tokens of an answer")] = None
     min_new_tokens: Annotated[int, Field(ge=0, le=MAX_TOKENS, description="fewest tokens of an answer")] = 0
@@ -140,15 +140,15 @@ class GenerationParameters(Schema):
     grammar: Annotated[Grammar | None, Field(description="what an answer must be")] = None
 
 
-class Likely(BaseModel):
+class LikelyToken(BaseModel):
     id: int
     text: str
     logprob: float
 
 
-class GeneratedToken(Likely):
+class GeneratedToken(LikelyToken):
     special: Annotated[bool, Field(description="whether it controls the model and is not text")]
-    top: Annotated[list[Likely], Field(description="likeliest tokens in its place")]
+    top: Annotated[list[LikelyToken], Field(description="likeliest tokens in its place")]
 
 
 class GeneratedCall(BaseModel):
@@ -158,7 +158,7 @@ class GeneratedCall(BaseModel):
 
 
 class GenerationPiece(BaseModel):
-    """What is new of one answer. The last piece has its `finish_reason`."""
+    """A new part of one answer. The last piece has its `finish_reason`."""
 
     item: Annotated[int, Field(ge=0, description="position of the input")] = 0
     text: str = ""

@@ -27,7 +27,7 @@ class Kernel:
     """Whether it has no rows, but makes its answers token by token: a decoder of text."""
 
     context: int = 0
-    """How many tokens it can have before it, if it steps."""
+    """The most tokens of a prompt and its answer, if it steps."""
 
     class_names: Mapping[str, Sequence[str]] = {}
     """Of outputs whose last dimension is over classes, by the output's name: what the classes are called."""

@@ -15,7 +15,7 @@ from app.generation.template import ChatTemplate
 from app.generation.tools import Tools
 from app.generation.vocabulary import Vocabulary
 from app.tasks.contract import Contract
-from app.tasks.generation_pieces import Draft, Pieces
+from app.tasks.generation_pieces import Drafted, Pieces
 from app.tasks.generation_schema import (
     Generation,
     GenerationInput,
@@ -94,7 +94,7 @@ class TextGeneration(View[TextGenerationKernel]):
                 f"This model's maximum context length is {room} tokens; the prompt has {len(ids)} "
                 "(context_length_exceeded)."
             ).under("messages" if item.messages is not None else "text" if item.text is not None else "token_ids")
-        return Prepared([], Draft(self._prompt(item, parameters, ids, tools), tools))
+        return Prepared([], Drafted(self._prompt(item, parameters, ids, tools), tools))
 
     def begin(self, prepared: Prepared, parameters: GenerationParameters, item: int = 0) -> Pieces:
         """Return what makes text of the answer's tokens."""

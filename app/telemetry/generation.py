@@ -43,7 +43,7 @@ class GenerationMetrics:
 
 @dataclass(frozen=True, slots=True)
 class GenerationObserver:
-    """What one model version that writes text reports."""
+    """The counts that one model version reports which writes text."""
 
     metrics: GenerationMetrics
     model: str

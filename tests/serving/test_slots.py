@@ -22,7 +22,7 @@ def writing(ids: tuple[int, ...], caller: str = "a", most_new: int = 5) -> Writi
 
 @dataclass
 class Memory:
-    """What a decoder would have in its slots: the tokens whose keys and values they are."""
+    """The slots of a decoder, with the tokens whose keys and values would lie there."""
 
     slots: list[list[int]] = field(default_factory=lambda: [[] for _ in range(6)])
 
