@@ -17,6 +17,7 @@ from app.api.http.events import PING_S, Ahead, EventStream, Written
 from app.errors import DeadlineExceeded, InvalidInput
 from app.serving.engine import Ask, Prediction, Served
 
+GENERATED = "X-Generated"  # the model and version whose text an answer is, which nobody has verified
 MOST_DIGITS = 18  # of a version: as many as always fit 64 bits
 
 
@@ -40,13 +41,39 @@ Read = Callable[[Request, bytes, Served, Aside], Awaitable[Question]]
 """Reads a body for the version that is served; what takes long in threads, where each caller has a share."""
 
 
+class Addressed(NamedTuple):
+    """A question, and the version for which it was read; `version` is the one that was asked for, if any was."""
+
+    served: Served
+    question: Question
+    version: int | None = None
+
+
+ReadAddressed = Callable[[Request, bytes, Aside], Awaitable[Addressed]]
+"""Reads a body that itself says of which model it is a question."""
+
+
 async def ask(given: Given, read: Read, request: Request, names: dict[str, str]) -> Response:
-    """Read a question for a model and answer it, by the deadline of the request and for as long as its client waits."""
-    clock = asyncio.get_running_loop().time
-    arrived = clock()
+    """Read a question for the model in the path, and answer it."""
     version = version_of(names)
     served = request.scope["served"] = given.engine.find(names["model"], version)
-    deadline = arrived + deadline_of(request, served.contract.timeout_s or given.limits.request_timeout_s)
+
+    async def read_for(request: Request, body: bytes, aside: Aside) -> Addressed:
+        return Addressed(served, await read(request, body, served, aside), version)
+
+    return await ask_addressed(given, read_for, request, served.contract.timeout_s)
+
+
+async def ask_addressed(
+    given: Given, read: ReadAddressed, request: Request, timeout_s: float | None = None
+) -> Response:
+    """Read a question and answer it, by the deadline of the request and for as long as its client waits.
+
+    The deadline is `timeout_s` from now for whoever names none, or else that of any request.
+    """
+    clock = asyncio.get_running_loop().time
+    arrived = clock()
+    deadline = arrived + deadline_of(request, timeout_s or given.limits.request_timeout_s)
     caller = caller_of(request)
     missing = "the whole body had arrived"
     try:
@@ -54,19 +81,23 @@ async def ask(given: Given, read: Read, request: Request, names: dict[str, str])
             body = await _whole_body(request)
             missing = "the answer was ready"
             async with while_connected(request):
-                question = await read(request, body, served, given.aside.of(caller))
+                served, question, version = await read(request, body, given.aside.of(caller))
                 del body  # what was read of it is in the question
                 if question.within_s is not None:
                     deadline = arrived + question.within_s
                 timer.hold()  # the engine keeps the deadline itself, and counts whom it was too late for
-                asked = _asked(request, names, version, served, question, deadline - clock(), caller)
+                asked = _asked(request, served, version, question, deadline - clock(), caller)
+                is_generated = question.view in served.contracts and served.contracts[question.view].is_generated
                 if question.written is not None:
-                    return await _stream(given.engine.stream(asked), question.written)
+                    return await _stream(given.engine.stream(asked), question.written, is_generated)
                 prediction = await given.engine.predict(asked)
                 timer.reschedule(deadline)
                 respond = question.respond
                 del question  # what was asked may be as large as the answer, which is now written
-                return await respond(prediction)
+                response = await respond(prediction)
+                if is_generated:
+                    response.headers[GENERATED] = author_of(prediction)
+                return response
     except TimeoutError:
         raise DeadlineExceeded(f"the deadline passed before {missing}") from None
     except (ClientGone, ClientDisconnect):
@@ -74,16 +105,10 @@ async def ask(given: Given, read: Read, request: Request, names: dict[str, str])
 
 
 def _asked(
-    request: Request,
-    names: dict[str, str],
-    version: int | None,
-    served: Served,
-    question: Question,
-    within_s: float,
-    caller: str,
+    request: Request, served: Served, version: int | None, question: Question, within_s: float, caller: str
 ) -> Ask:
     return Ask(
-        names["model"],
+        served.manifest.name,
         version,
         question.view,
         question.items,
@@ -96,7 +121,9 @@ def _asked(
     )
 
 
-async def _stream(stream: AsyncGenerator[Prediction, None], written: Written[Prediction]) -> Response:
+async def _stream(
+    stream: AsyncGenerator[Prediction, None], written: Written[Prediction], is_generated: bool
+) -> Response:
     """Return the answer once its first piece has come, so that a refusal has its status; or after a while without."""
     pieces = Ahead(stream)
     try:
@@ -104,7 +131,10 @@ async def _stream(stream: AsyncGenerator[Prediction, None], written: Written[Pre
     except BaseException:
         await pieces.close()
         raise
-    return EventStream(pieces, written, headers_of(first) if first else {})
+    headers = headers_of(first) if first else {}
+    if first and is_generated:
+        headers[GENERATED] = author_of(first)
+    return EventStream(pieces, written, headers)
 
 
 async def _whole_body(request: Request) -> bytes:
@@ -119,6 +149,10 @@ def version_of(names: dict[str, str]) -> int | None:
     if not version.isascii() or not version.isdecimal() or len(version) > MOST_DIGITS:
         raise InvalidInput(f"a version is a positive whole number, not {version!r:.40}").under("path", "version")
     return int(version)
+
+
+def author_of(prediction: Prediction) -> str:
+    return f"{prediction.model}@{prediction.version}"
 
 
 def headers_of(prediction: Prediction) -> dict[str, str]:

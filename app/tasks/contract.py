@@ -48,6 +48,11 @@ class Contract:
     comparable: Callable[[Any], Any] = all_of_it
     """The part of an output, as JSON, that must equal a known one: numbers within a tolerance, the rest exactly."""
 
+    @property
+    def is_generated(self) -> bool:
+        """Whether outputs are texts that a model makes up, and nobody verifies."""
+        return self.Piece is not None
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Contract) and self.title == other.title
 

@@ -8,7 +8,7 @@ from starlette.types import Scope
 
 from app.errors import ModelNotFound, ModelNotReady
 from app.logs.lines import AccessRecord
-from app.serving.engine import Engine
+from app.serving.engine import Engine, Served
 from app.telemetry import Telemetry
 
 WriteLine = Callable[[AccessRecord], None]
@@ -61,6 +61,9 @@ class Report:
             )
 
     def _model(self, scope: Scope, version: str) -> str:
+        served: Served | None = scope.get("served")
+        if served is not None:
+            return served.manifest.name
         name: str = scope.get("path_params", {}).get("model", "")
         if not name or version:
             return name
