@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from app.tasks.base import Task
-from app.tasks.embeddings import FeatureExtraction, FeatureExtractionKernel, SentenceSimilarity
+from app.tasks.embeddings import FeatureExtraction, FeatureExtractionKernel, SentenceSimilarity, TextEmbedding
 from app.tasks.explanations.image import ImageExplanation
 from app.tasks.explanations.recommendation import RecommendationExplanation
 from app.tasks.explanations.summarization import SummarizationExplanation
@@ -25,8 +25,15 @@ TASKS: Mapping[str, Task] = {
         Task(ImageFeaturesKernel, ImageFeatureExtraction),
         Task(TextClassificationKernel, TextClassification, TextExplanation),
         Task(RecommendationKernel, Recommendation, RecommendationExplanation, CatalogueSearch),
-        Task(SummarizationKernel, Summarization, FeatureExtraction, SentenceSimilarity, SummarizationExplanation),
-        Task(FeatureExtractionKernel, FeatureExtraction, SentenceSimilarity),
+        Task(
+            SummarizationKernel,
+            Summarization,
+            FeatureExtraction,
+            TextEmbedding,
+            SentenceSimilarity,
+            SummarizationExplanation,
+        ),
+        Task(FeatureExtractionKernel, FeatureExtraction, TextEmbedding, SentenceSimilarity),
         Task(FeatureExtractionKernel, SentenceSimilarity),
         Task(ForecastingKernel, TimeSeriesForecasting),
         Task(ImageGenerationKernel, ImageGeneration),

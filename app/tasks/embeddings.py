@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import FailFast, Field, model_validator
+from pydantic import BaseModel, FailFast, Field, model_validator
 
 from app.errors import InvalidInput
 from app.tasks.contract import Contract
@@ -26,6 +26,7 @@ class EmbeddingConfig(Schema):
     max_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
     has_unit_length: Annotated[bool, Field(description="whether each embedding of the graph has length one")] = False
     prompts: dict[str, str] = Field({}, description="what a caller may have put before a text, by name")
+    aliases: list[str] = Field([], description="other names by which clients may call the model")
 
 
 class PassageInput(Schema):
@@ -150,7 +151,7 @@ class FeatureExtraction(View[EmbeddingKernel]):
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: FeatureExtractionParameters
-    ) -> list[float]:
+    ) -> Any:
         vector = finite(answers[0]["embedding"])
         if parameters.dimensions is not None:
             if parameters.dimensions > len(vector):
@@ -159,6 +160,31 @@ class FeatureExtraction(View[EmbeddingKernel]):
             vector = vector[: parameters.dimensions]
         numbers: list[float] = (normalized(vector) if parameters.normalize else vector).tolist()
         return numbers
+
+
+class CountedEmbedding(BaseModel):
+    vector: list[float]
+    tokens: Annotated[int, Field(description="of the text, as the model reads it")]
+
+
+class TextEmbedding(FeatureExtraction):
+    """Turn each text into a vector whose direction stands for its meaning, and count its tokens."""
+
+    contract = Contract(
+        "text-embedding",
+        __qualname__,
+        __doc__,
+        Input=PassageInput,
+        Parameters=FeatureExtractionParameters,
+        Output=CountedEmbedding,
+        example={"text": "The ferry leaves at seven."},
+    )
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: FeatureExtractionParameters
+    ) -> Any:
+        vector = super().postprocess(prepared, answers, parameters)
+        return CountedEmbedding(vector=vector, tokens=len(prepared.rows[0]["input_ids"]))
 
 
 def _row(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from app.generation.prompt import Progress, Prompt, Token
 from app.generation.repetition import repeats
@@ -121,11 +122,12 @@ class Pieces:
         return self._stops.push(self._detokenizer.end()) + self._stops.end()
 
     def _shown(self, token: Token) -> GeneratedToken:
-        known = self._vocabulary
         return GeneratedToken(
-            id=token.id,
-            text=known.text_of(token.id),
-            logprob=token.logprob or 0.0,
-            special=known.is_special(token.id),
-            top=[LikelyToken(id=id, text=known.text_of(id), logprob=logprob) for id, logprob in token.top],
+            **self._likely(token.id, token.logprob or 0.0),
+            special=self._vocabulary.is_special(token.id),
+            top=[LikelyToken(**self._likely(id, logprob)) for id, logprob in token.top],
         )
+
+    def _likely(self, id: int, logprob: float) -> dict[str, Any]:
+        known = self._vocabulary
+        return {"id": id, "text": known.text_of(id), "logprob": logprob, "bytes": list(known.bytes_of(id))}

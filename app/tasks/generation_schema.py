@@ -144,6 +144,7 @@ class LikelyToken(BaseModel):
     id: int
     text: str
     logprob: float
+    bytes: Annotated[list[int], Field(description="of the text, of which some tokens have a part of a character")]
 
 
 class GeneratedToken(LikelyToken):

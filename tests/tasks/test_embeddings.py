@@ -142,7 +142,7 @@ def test_a_vector_that_is_not_finite_is_a_failure(files):
 
 def test_a_summarizer_embeds_too_with_the_same_kernel(files):
     kernel = SummarizationKernel(SummarizationConfig(tokenizer="t", max_tokens=8), files)
-    _, embeddings, similarity, _ = TASKS["summarization"].views(kernel)
+    _, embeddings, _, similarity, _ = TASKS["summarization"].views(kernel)
     assert embed(embeddings, "good")
     assert embeddings.kernel is similarity.kernel is kernel
     with pytest.raises(InvalidInput, match="normalize: the graph gives vectors of length one"):
