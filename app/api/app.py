@@ -27,8 +27,10 @@ from app.api.http.limits import Limits
 from app.api.http.middleware import RequestContext
 from app.api.http.routes import Direct, DirectRoute, Section, TypedRoute, body_limit
 from app.api.http.transit import Transit
+from app.api.openai import routes as openai
 from app.api.pages import routes as pages
 from app.api.v1 import routes as v1
+from app.api.v1.aliases import SlashesInNames
 from app.api.v2 import routes as v2
 from app.keys import KeyRing
 from app.serving.engine import Engine
@@ -50,6 +52,7 @@ SECTIONS: Sequence[Callable[[Given], Section]] = (
     pages.playing,
     v1.predicting,
     v1.explaining,
+    openai.generating,
     hf.predicting,
     v1.telling,
     v2.inferring,
@@ -81,7 +84,8 @@ def create_app(
     routes = [route for section in sections for route in section.routes]
     app = _typed(given, sections, beside)
     openapi.install(app, engine, sections, asks_for_keys=keys is not None)
-    inside: ASGIApp = HeadToo(Direct(app, [route for route in routes if isinstance(route, DirectRoute)]))
+    direct = Direct(app, [route for route in routes if isinstance(route, DirectRoute)])
+    inside: ASGIApp = HeadToo(SlashesInNames(direct))
     if keys is not None:
         is_open = OpenPaths([*(route.path for route in routes if route.is_open), *pages.OPEN_BESIDE])
         inside = Access(inside, keys, telemetry, is_open)
@@ -99,6 +103,7 @@ def create_app(
         ),
         headers=SecurityHeaders(app, pages.DOCS, pages.ASSETS),
         is_stopping=lambda: engine.is_stopping,
+        shapes=errors.Shapes({place: section.shape for section in sections for place in section.places}),
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -54,13 +55,41 @@ class ErrorEnvelope(BaseModel):
     details: list[ErrorDetail] = []
 
 
+Shape = Callable[[ErrorEnvelope, int, Mapping[str, str]], Response]
+"""Answers an error, with a status and headers, in the form that the clients of one dialect read."""
+
+
+def flat(error: ErrorEnvelope, status: int, headers: Mapping[str, str]) -> Response:
+    return JSONResponse(error.model_dump(exclude=set() if error.details else {"details"}), status, headers)
+
+
+class Shapes:
+    """The shape of errors by the path of a request, also where there is no route, or the request came to none."""
+
+    def __init__(self, below: Mapping[str, Shape]) -> None:
+        """`below` has the beginnings of paths, each with the shape at it and below it."""
+        self._below = dict(below)
+
+    def of(self, path: str) -> Shape:
+        return next((shape for start, shape in self._below.items() if f"{path}/".startswith(f"{start}/")), flat)
+
+
 def envelope(
-    request_id: str, status: int, error: str, error_type: str, details: Any = (), headers: dict[str, str] | None = None
-) -> JSONResponse:
-    body = {"error": error[:LONGEST_MESSAGE], "error_type": error_type, "request_id": request_id}
-    if details:
-        body["details"] = details
-    return JSONResponse(body, status, headers)
+    request: Request,
+    status: int,
+    error: str,
+    error_type: str,
+    details: Sequence[errors.Detail] = (),
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
+    told = ErrorEnvelope.model_construct(
+        error=error[:LONGEST_MESSAGE],
+        error_type=error_type,
+        request_id=request.state.request_id,
+        details=[ErrorDetail.model_construct(**one) for one in details],
+    )
+    shapes: Shapes | None = request.scope["state"].get("shapes")
+    return (shapes.of(request.scope["path"]) if shapes else flat)(told, status, headers)
 
 
 def faults_of(error: ValidationError) -> list[Any]:
@@ -72,7 +101,12 @@ def faults_of(error: ValidationError) -> list[Any]:
 
 def invalid_input(faults: Sequence[Any]) -> errors.InvalidInput:
     """Return pydantic's faults as ours."""
-    return errors.InvalidInput.of([{"loc": list(one["loc"]), "msg": _message(one)} for one in faults])
+    return errors.InvalidInput.of([{"loc": _place(one["loc"]), "msg": _message(one)} for one in faults])
+
+
+def _place(loc: Sequence[str | int]) -> list[str | int]:
+    # After a name that is none pydantic puts a mark of its own.
+    return list(loc[:-1] if len(loc) > 1 and loc[-1] == "[key]" else loc)
 
 
 # Bodies are parsed before they are validated, and then pydantic names what is missing in Python's words.
@@ -99,7 +133,7 @@ def named(state: Mapping[str, Any]) -> str:
     return f"{state['request_id']} of {state['key']}" if "key" in state else str(state["request_id"])
 
 
-async def on_service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
+async def on_service_error(request: Request, error: errors.ServiceError) -> Response:
     return told(request, error, STATUS, str(error))
 
 
@@ -108,7 +142,7 @@ def told(
     error: errors.ServiceError,
     table: Mapping[type[errors.ServiceError], int],
     message: str,
-) -> JSONResponse:
+) -> Response:
     """Answer `error` in the envelope, with the status that `table` has for it and with `message`."""
     headers = {}
     if isinstance(error, errors.Overloaded):
@@ -118,7 +152,7 @@ def told(
     elif isinstance(error, errors.UnsupportedEncoding):
         headers["Accept-Encoding"] = "gzip, deflate"
     return envelope(
-        request.state.request_id,
+        request,
         status_of(error, table),
         message,
         type(error).__name__,
@@ -127,7 +161,7 @@ def told(
     )
 
 
-async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+async def on_http_error(request: Request, error: Exception) -> Response:
     """Answer what the router refused: an unknown path, or a method that is not allowed."""
     assert isinstance(error, HTTPException)
     status, message = error.status_code, str(error.detail)
@@ -139,12 +173,12 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         if headers.get("Allow") == "GET":
             headers["Allow"] = "GET, HEAD"
     error_type = HTTPStatus(status).phrase.title().replace(" ", "")
-    return envelope(request.state.request_id, status, message, error_type, headers=headers)
+    return envelope(request, status, message, error_type, headers=headers)
 
 
-async def on_bug(request: Request, error: BaseException) -> JSONResponse:
+async def on_bug(request: Request, error: BaseException) -> Response:
     """Says nothing of the cause: whoever catches the error outside logs it."""
-    return envelope(request.state.request_id, 500, "internal error; the log has the reason", "InternalError")
+    return envelope(request, 500, "internal error; the log has the reason", "InternalError")
 
 
 async def on_client_gone(request: Request, error: Exception) -> Response:

@@ -16,6 +16,14 @@ async def load_newest(engine: Engine, model: str) -> ModelStatus:
     return status
 
 
+def by_alias(engine: Engine, alias: str) -> str | None:
+    """Return the name of the model that clients may call by this alias; None if there is none."""
+    for status in engine.status().models:
+        if status.manifest is not None and alias in status.manifest.config.get("aliases", ()):
+            return status.name
+    return None
+
+
 def status_of(engine: Engine, name: str) -> ModelStatus:
     """Return the state of a model. Raises ModelNotFound."""
     models = {status.name: status for status in engine.status().models}

@@ -8,7 +8,6 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.api.documented import BodySchema
-from app.api.errors import ErrorEnvelope
 from app.api.http.access import SCHEMES
 from app.api.http.routes import DirectRoute, Operation, Route, Section
 from app.serving.engine import Engine, Served
@@ -27,7 +26,6 @@ FAILURES = {
     503: "the model is not ready, or the service is stopping",
     504: "the deadline passed",
 }
-ENVELOPE = BodySchema(ErrorEnvelope, "serialization")
 UNUSED = ("HTTPValidationError", "ValidationError")  # a body that FastAPI lists, and we never send
 
 
@@ -58,17 +56,17 @@ def document(
         servers=app.servers,
         license_info=app.license_info,
     )
-    routes = {(route.path, route.method): route for section in sections for route in section.routes}
+    routes = {(route.path, route.method): (section, route) for section in sections for route in section.routes}
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
             operation["responses"].pop("422", None)
-            _add_failures(operation, routes[path, method.upper()], asks_for_keys)
-    direct = [(each.name, route) for each in sections for route in each.routes if isinstance(route, DirectRoute)]
+            _add_failures(operation, *routes[path, method.upper()], asks_for_keys)
+    direct = [(each, route) for each in sections for route in each.routes if isinstance(route, DirectRoute)]
     for served in models:
-        for tag, route in direct:
+        for section, route in direct:
             for path, described in route.describe(served).items():
-                operation = {"tags": [tag], **described}
-                _add_failures(operation, route, asks_for_keys)
+                operation = {"tags": [section.name], **described}
+                _add_failures(operation, section, route, asks_for_keys)
                 found["paths"].setdefault(path, {})[route.method.lower()] = operation
     _refer(found)
     found["security"] = [{name: []} for name in SCHEMES] if asks_for_keys else []
@@ -77,22 +75,22 @@ def document(
     return found
 
 
-def _add_failures(operation: Operation, route: Route, asks_for_keys: bool) -> None:
-    """Every operation fails in the one envelope."""
+def _add_failures(operation: Operation, section: Section, route: Route, asks_for_keys: bool) -> None:
+    """Every operation of a section fails in one form."""
     statuses = (403, *route.statuses)
     if asks_for_keys and route.is_open:
         operation["security"] = []
     elif asks_for_keys:
         statuses += (401,)
     for status in statuses:
-        content = {"application/json": {"schema": ENVELOPE}}
+        content = {"application/json": {"schema": BodySchema(section.Failure, "serialization")}}
         operation["responses"][str(status)] = {"description": FAILURES[status], "content": content}
 
 
 def _refer(found: dict[str, Any]) -> None:
     """Put references in place of each BodySchema in a document, and what they lead to among its components."""
     places = list(_places_of_schemas(found["paths"]))
-    schemas = list(dict.fromkeys([ENVELOPE, *(place["schema"] for place in places)]))
+    schemas = list(dict.fromkeys(place["schema"] for place in places))
     references, definitions = models_json_schema(schemas, ref_template="#/components/schemas/{model}")
     for place in places:
         place["schema"] = references[place["schema"]]

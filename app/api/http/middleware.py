@@ -8,7 +8,7 @@ from time import perf_counter
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import named, on_bug, on_service_error
+from app.api.errors import Shapes, named, on_bug, on_service_error
 from app.api.http.answered import Report
 from app.api.http.headers import SecurityHeaders
 from app.api.http.request_id import request_id_of
@@ -23,6 +23,8 @@ ENDS_THE_PROCESS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 class RequestContext:
     """Pure ASGI, outermost. Puts `request_id` into the request's state and onto the response.
 
+    Beside it stand in the state the `shapes` in which errors are told.
+
     While `is_stopping` says so, connections are closed after their answers, so that clients go elsewhere.
     """
 
@@ -33,8 +35,10 @@ class RequestContext:
         transit: Transit,
         headers: SecurityHeaders,
         is_stopping: Callable[[], bool],
+        shapes: Shapes,
     ) -> None:
         self._app = app
+        self._shapes = shapes
         self._is_stopping = is_stopping
         self._report = report
         self._transit = transit
@@ -53,7 +57,7 @@ class RequestContext:
         # As bytes, here and below: what reads headers as text takes longer than all the rest.
         given_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         request_id = request_id_of(given_id.decode("latin-1"))
-        scope.setdefault("state", {})["request_id"] = request_id
+        scope.setdefault("state", {}).update(request_id=request_id, shapes=self._shapes)
         body = Body(self._transit, scope, receive)
 
         async def send_with_id(message: Message) -> None:

@@ -11,13 +11,14 @@ from functools import partial
 from re import Pattern
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.errors import Tell, named, on_bug, on_http_error, on_service_error
+from app.api.errors import ErrorEnvelope, Shape, Tell, flat, named, on_bug, on_http_error, on_service_error
 from app.errors import ServiceError
 from app.serving.engine import Served
 
@@ -88,11 +89,18 @@ class DirectRoute(Route):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Routes that stand under one heading of the documents; without a name they stand in none."""
+    """Routes that stand under one heading of the documents; without a name they stand in none.
+
+    Where its clients read errors in a form of their own, `shape` makes it and `Failure` is its schema: at `places`, the
+    beginnings of their paths, whoever answers the error.
+    """
 
     name: str
     about: str
     routes: Sequence[Route]
+    places: Sequence[str] = ()
+    shape: Shape = flat
+    Failure: type[BaseModel] = ErrorEnvelope
 
 
 class Direct:

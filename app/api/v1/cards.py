@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from app.api.v1 import paths
-from app.repository.manifest import Metric, Provenance, Verification
+from app.repository.manifest import Manifest, Metric, Provenance, Verification
 from app.serving.engine import ModelStatus
 from app.serving.plan import Tuning
 from app.tasks.explanations.base import NAME as EXPLANATION
@@ -36,7 +36,16 @@ class Tuned(BaseModel):
     doubts: list[str]
 
 
-class ModelSummary(BaseModel):
+class ListedModel(BaseModel):
+    """A model as OpenAI's clients list it."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: Annotated[int, Field(description="seconds since 1970 when its version was made; 0 if that is not known")]
+    owned_by: str = "tessera"
+
+
+class ModelSummary(ListedModel):
     """`version` is the one that answers by default; null if none is live."""
 
     name: str
@@ -51,6 +60,8 @@ class ModelSummary(BaseModel):
 
 class ModelList(BaseModel):
     models: list[ModelSummary]
+    object: Literal["list"] = "list"
+    data: list[ListedModel]
 
 
 class StepOfPipeline(BaseModel):
@@ -119,6 +130,8 @@ def _tuned(tuning: Tuning) -> Tuned:
 def _summary(status: ModelStatus) -> dict[str, Any]:
     manifest = status.manifest
     return {
+        "id": status.name,
+        "created": _made_at(manifest),
         "name": status.name,
         "task": manifest and manifest.task,
         "version": manifest and manifest.version,
@@ -128,3 +141,11 @@ def _summary(status: ModelStatus) -> dict[str, Any]:
         "explain": paths.of(paths.EXPLAIN, status.name) if EXPLANATION in status.views else None,
         "versions": [VersionState(version=one.version, state=one.state, reason=one.reason) for one in status.versions],
     }
+
+
+def _made_at(manifest: Manifest | None) -> int:
+    provenance = manifest.provenance if manifest else None
+    try:
+        return int(datetime.fromisoformat(provenance.created).timestamp()) if provenance else 0
+    except ValueError:  # it is for people, and may be written in any way
+        return 0

@@ -7,8 +7,9 @@ from pydantic import BaseModel
 
 from app.api.given import EngineDep, GivenDep
 from app.api.http.callers import caller_of
-from app.api.loaded import load_newest, status_of
-from app.api.v1.cards import Card, ModelList, card, summary
+from app.api.loaded import by_alias, load_newest, status_of
+from app.api.v1.aliases import decoded
+from app.api.v1.cards import Card, ListedModel, ModelList, card, summary
 from app.errors import InvalidInput, ModelNotFound
 from app.serving.engine import Ask, Engine
 from app.tasks.recommendation import (
@@ -20,14 +21,24 @@ from app.tasks.recommendation import (
     ItemQuery,
     ItemQueryParameters,
 )
+from app.tasks.text_generation import TextGeneration
 
 
 async def list_models(engine: EngineDep) -> ModelList:
-    return ModelList(models=[summary(status) for status in engine.status().models])
+    """`data` is the same list as OpenAI's clients read it: first the models that write text."""
+    models = [summary(status) for status in engine.status().models]
+    writing = sorted(models, key=lambda one: one.task != TextGeneration.contract.name)
+    return ModelList(models=models, data=[ListedModel.model_validate(one.model_dump()) for one in writing])
 
 
 async def describe_model(model: str, engine: EngineDep) -> Card:
-    return card(status_of(engine, model))
+    """By its name, or an alias that its manifest has."""
+    try:
+        return card(status_of(engine, model))
+    except ModelNotFound:
+        if (name := by_alias(engine, decoded(model))) is None:
+            raise
+        return card(status_of(engine, name))
 
 
 async def read_card(model: str, engine: EngineDep) -> Response:

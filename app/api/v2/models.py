@@ -117,7 +117,7 @@ async def unload(model: str, request: Request, engine: EngineDep) -> Response:
 
 
 def _not_ready(request: Request, reason: str) -> Response:
-    return envelope(request.state.request_id, 400, reason, "ModelNotReady")
+    return envelope(request, 400, reason, "ModelNotReady")
 
 
 def _metadata(engine: Engine, manifest: Manifest) -> ModelMetadata:

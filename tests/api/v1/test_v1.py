@@ -115,8 +115,12 @@ def test_a_request_id_is_kept_if_it_is_one_and_made_if_it_is_not(client):
 
 
 def test_the_list_names_every_model_and_its_versions(client):
-    (model,) = client.get("/v1/models").json()["models"]
+    listed = client.get("/v1/models").json()
+    (model,) = listed["models"]
+    as_openai = {"id": "tiny-sentiment", "object": "model", "created": 0, "owned_by": "tessera"}
+    assert (listed["object"], listed["data"]) == ("list", [as_openai])
     assert model == {
+        **as_openai,
         "name": "tiny-sentiment",
         "task": "text-classification",
         "version": 1,

@@ -1,0 +1,107 @@
+"""Chats: `POST /v1/chat/completions`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.ask import Addressed, Question, ask_addressed
+from app.api.given import Given
+from app.api.http.aside import QUICK_BYTES, Aside
+from app.api.http.routes import Handler
+from app.api.openai import logprobs
+from app.api.openai.answers import Chunks, Reply, Whole
+from app.api.openai.errors import reworded
+from app.api.openai.models import find
+from app.api.openai.parameters import WORDS, parameters_of
+from app.api.openai.reading import read, validated
+from app.api.openai.schemas import ChatRequest
+from app.errors import InvalidInput
+from app.tasks.generation_schema import Generation, GenerationInput, GenerationPiece
+from app.tasks.text_generation import TextGeneration
+
+VIEW = TextGeneration.contract.name
+WRITES = "write text"
+
+
+def chat(given: Given) -> Handler:
+    async def read_chat(request: Request, body: bytes, aside: Aside) -> Addressed:
+        sent, items, parameters = await aside.read(lambda: _asked(body, given), is_quick=len(body) <= QUICK_BYTES)
+        served = find(given.engine, sent.model, VIEW, WRITES)
+        request.scope["served"] = served
+        reply = Reply.of(request, sent, served, "chatcmpl")
+        written = ChatChunks(reply) if sent.stream else None
+        question = Question(VIEW, items, parameters, ChatWhole(reply).respond, priority=sent.priority, written=written)
+        return Addressed(served, question)
+
+    async def answer(request: Request, names: dict[str, str]) -> Response:
+        return await ask_addressed(given, read_chat, request, TextGeneration.contract.timeout_s)
+
+    return answer
+
+
+def _asked(body: bytes, given: Given) -> tuple[ChatRequest, list[GenerationInput], Any]:
+    sent = read(ChatRequest, body, given.limits.json)
+    begins = not sent.continue_final_message if sent.add_generation_prompt is None else sent.add_generation_prompt
+    try:
+        items = [
+            validated(
+                GenerationInput,
+                {
+                    "messages": sent.messages,
+                    "tools": sent.tools,
+                    "tool_choice": sent.tool_choice,
+                    "add_generation_prompt": begins,
+                    "continue_final_message": sent.continue_final_message,
+                    "template_arguments": sent.chat_template_kwargs,
+                    "sample": sample,
+                },
+            )
+            for sample in range(sent.n)
+        ]
+    except InvalidInput as error:
+        raise reworded(error, WORDS) from None
+    return sent, items, parameters_of(sent)
+
+
+class ChatWhole(Whole):
+    kind = "chat.completion"
+
+    def choice(self, answer: Generation) -> dict[str, Any]:
+        calls = answer.tool_calls
+        message = {
+            "role": "assistant",
+            "content": None if calls else answer.generated_text,
+            "refusal": None,
+            **({"tool_calls": [call.model_dump() for call in calls]} if calls else {}),
+        }
+        told = logprobs.of_chat(logprobs.tokens_of(answer))
+        return {"message": message, "logprobs": told, "finish_reason": answer.finish_reason}
+
+
+class ChatChunks(Chunks):
+    """Each answer begins with its role, and ends with its reason. No delta has a null, which clients stumble on."""
+
+    kind = "chat.completion.chunk"
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply)
+        self._begun: set[int] = set()
+
+    def choices(self, piece: GenerationPiece) -> Iterator[dict[str, Any]]:
+        if piece.item not in self._begun:
+            self._begun.add(piece.item)
+            yield _choice({"role": "assistant", "content": ""})
+        tokens = logprobs.tokens_of(piece)
+        if piece.text or tokens:
+            yield _choice({"content": piece.text}, logprobs.of_chat(tokens))
+        if piece.tool_calls:
+            calls = [{"index": at, **call.model_dump()} for at, call in enumerate(piece.tool_calls)]
+            yield _choice({"tool_calls": calls})
+        if piece.finish_reason:
+            yield {**_choice({}), "finish_reason": piece.finish_reason, "stop_reason": piece.stop_reason}
+
+
+def _choice(delta: dict[str, Any], told: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"delta": delta, "logprobs": told, "finish_reason": None}

@@ -1,0 +1,64 @@
+"""Routes of the OpenAI dialect in the document: one for all models, which a body names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.api.documented import DEADLINE, BodySchema
+from app.api.http.routes import Operation
+from app.api.openai import paths
+from app.api.openai.schemas import ChatRequest, CompletionRequest, EmbeddingRequest
+from app.serving.engine import Served
+from app.tasks.contract import Contract
+from app.tasks.embeddings import TextEmbedding
+from app.tasks.text_generation import TextGeneration
+
+WRITES = (
+    f"{TextGeneration.contract.about}\n\nWith `stream` the answer comes in chunks, as server-sent events. A parameter "
+    "that would have no effect is refused. `generated` says that a model wrote the answer, and nobody verified it."
+)
+EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
+
+
+def chat(served: Served) -> Mapping[str, Operation]:
+    example = {"messages": [{"role": "user", "content": "Write one sentence about the sea."}], "max_tokens": 32}
+    operation = _operation("chat", "Add the next message to a chat", WRITES, EVENTS)
+    return _of(served, TextGeneration.contract, paths.CHAT, operation, ChatRequest, example)
+
+
+def completions(served: Served) -> Mapping[str, Operation]:
+    example = {"prompt": "The harbour was quiet that morning, and", "max_tokens": 32}
+    operation = _operation("complete", "Go on with a text", WRITES, EVENTS)
+    return _of(served, TextGeneration.contract, paths.COMPLETIONS, operation, CompletionRequest, example)
+
+
+def embeddings(served: Served) -> Mapping[str, Operation]:
+    operation = _operation("embed", "Turn texts into vectors", str(TextEmbedding.contract.about), {})
+    example = {"input": ["The ferry leaves at seven."]}
+    return _of(served, TextEmbedding.contract, paths.EMBEDDINGS, operation, EmbeddingRequest, example)
+
+
+def _operation(name: str, summary: str, about: str, more: Mapping[str, Any]) -> Operation:
+    content = {"application/json": {"schema": {"type": "object"}}, **more}
+    return {
+        "summary": summary,
+        "description": about,
+        "operationId": f"openai_{name}",
+        "parameters": [DEADLINE],
+        "responses": {"200": {"description": "the answer, as OpenAI has it", "content": content}},
+    }
+
+
+def _of(
+    served: Served,
+    contract: Contract,
+    path: str,
+    operation: Operation,
+    Request: type[BaseModel],
+    example: Mapping[str, Any],
+) -> Mapping[str, Operation]:
+    if contract.name not in served.contracts:
+        return {}
+    body = {"schema": BodySchema(Request, "validation"), "example": {"model": served.manifest.name, **example}}
+    return {path: {**operation, "requestBody": {"required": True, "content": {"application/json": body}}}}

@@ -1,0 +1,7 @@
+"""Where the OpenAI dialect is: clients take `/v1` as its base."""
+
+CHAT = "/v1/chat/completions"
+COMPLETIONS = "/v1/completions"
+EMBEDDINGS = "/v1/embeddings"
+RESPONSES = "/v1/responses"
+ALL = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES)

@@ -1,0 +1,68 @@
+"""A body to one of the requests of this dialect; every fault says of which part it is."""
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from app.api.errors import faults_of, invalid_input
+from app.api.media.json_text import JsonLimits, parse
+from app.api.media.surrogates import not_unicode
+from app.api.openai.schemas import REFUSED
+from app.errors import InvalidInput
+
+Sent = TypeVar("Sent", bound=BaseModel)
+MOST_QUOTED = 5  # unknown names that an error repeats
+
+
+def read(Request: type[Sent], content: bytes, limits: JsonLimits) -> Sent:
+    """Raises InvalidInput and PayloadTooLarge."""
+    body = {name: value for name, value in _json_object(content, limits).items() if value is not None}
+    for name in body.keys() & REFUSED.keys():
+        harmless, why = REFUSED[name]
+        if body[name] not in harmless:
+            raise InvalidInput(f"is not supported: {why}").under(name)
+        del body[name]
+    names = [field.alias or name for name, field in Request.model_fields.items()]
+    if unknown := [name for name in body if name not in names]:
+        quoted = ", ".join(f"{name:.40}" for name in unknown[:MOST_QUOTED])
+        message = f"Unrecognized request argument{'s' if len(unknown) > 1 else ''} supplied: {quoted}"
+        raise InvalidInput(message, [{"loc": [unknown[0][:40]], "msg": message}])
+    if isinstance(body.get("messages"), list):
+        body["messages"] = list(_messages(body["messages"]))
+    return validated(Request, body)
+
+
+def validated(schema: type[Sent], values: Any) -> Sent:
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        raise invalid_input(faults_of(error)) from None
+
+
+def _json_object(content: bytes, limits: JsonLimits) -> dict[str, Any]:
+    try:
+        body = parse(content, limits)
+    except ValueError as error:
+        if fault := not_unicode(content, str(error)):
+            raise fault from None
+        raise InvalidInput(f"the body is not valid JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise InvalidInput("the body must be a JSON object")
+    return body
+
+
+def _messages(messages: list[Any]) -> Iterator[Any]:
+    """Messages without their fields that are null. What clients dump of an answer has many, also of other models."""
+    for at, message in enumerate(messages):
+        if not isinstance(message, dict):
+            raise InvalidInput("must be an object").under("messages", at)
+        content = message.get("content")
+        if not isinstance(content, str | list | None):
+            raise InvalidInput("must be a text, or a list of parts").under("messages", at, "content")
+        for number, part in enumerate(content if isinstance(content, list) else ()):
+            if (kind := part.get("type") if isinstance(part, dict) else None) != "text":
+                raise InvalidInput(f"the model reads text, and no {kind!r:.40}").under(
+                    "messages", at, "content", number, "type"
+                )
+        yield {name: value for name, value in message.items() if value is not None}

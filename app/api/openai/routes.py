@@ -1,0 +1,44 @@
+"""The OpenAI dialect: what the clients send that take `base_url="http://…/v1"`."""
+
+from functools import partial
+
+from app.api.given import Given
+from app.api.http.routes import DirectRoute, Section
+from app.api.openai import described, paths
+from app.api.openai.chat import chat
+from app.api.openai.completions import complete
+from app.api.openai.embeddings import WORDS as EMBEDDING_WORDS
+from app.api.openai.embeddings import embed
+from app.api.openai.errors import OpenAiFailure, shape, telling
+from app.api.openai.parameters import WORDS
+from app.tasks.embeddings import TextEmbedding
+from app.tasks.text_generation import TextGeneration
+
+FAILURES = (400, 404, 413, 415, 429, 500, 503, 504)
+
+
+def generating(given: Given) -> Section:
+    route = partial(
+        DirectRoute,
+        "POST",
+        statuses=FAILURES,
+        tell=telling(WORDS),
+        body_bytes=lambda scope: given.limits.body_bytes(TextGeneration.contract),
+    )
+    embeddings = DirectRoute(
+        "POST",
+        paths.EMBEDDINGS,
+        embed(given),
+        FAILURES,
+        tell=telling(EMBEDDING_WORDS),
+        describe=described.embeddings,
+        body_bytes=lambda scope: given.limits.body_bytes(TextEmbedding.contract),
+    )
+    routes = (
+        route(paths.CHAT, handler=chat(given), describe=described.chat),
+        route(paths.COMPLETIONS, handler=complete(given), describe=described.completions),
+        embeddings,
+    )
+    return Section(
+        "openai", "The same models, as the clients of OpenAI ask them", routes, paths.ALL, shape, OpenAiFailure
+    )

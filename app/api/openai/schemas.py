@@ -1,0 +1,157 @@
+"""Requests of the OpenAI dialect. What can have no effect is refused, and what is sent unasked is let through.
+
+The bounds of numbers are those of the native dialect, which checks them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from app.tasks.generation_schema import ChatMessage
+from app.tasks.schema import Schema
+
+MOST_CHOICES = 8  # of one prompt
+DEFAULT_TEXT_TOKENS = 16  # of a completion, as OpenAI has it; a chat has as many as its model's manifest says
+
+Texts = Annotated[
+    list[str],
+    BeforeValidator(lambda one: [one] if isinstance(one, str) else one, json_schema_input_type=str | list[str]),
+]
+
+
+def _prompt(value: Any) -> Any:
+    is_many = _all_are(str, value) or _all_are(int, value)
+    if not (isinstance(value, str) or is_many or (_all_are(list, value) and all(_all_are(int, one) for one in value))):
+        raise ValueError("must be a text, a list of texts, a list of token ids, or a list of such lists")
+    return value
+
+
+def _all_are(kind: type, value: Any) -> bool:
+    return isinstance(value, list) and all(type(one) is kind for one in value)
+
+
+def _choice(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise ValueError('must be "none", "auto", "required", or an object that names a function')
+    return value
+
+
+class StreamOptions(Schema):
+    include_usage: Annotated[bool, Field(description="a last chunk has the numbers of tokens, and no choices")] = False
+    continuous_usage_stats: Annotated[bool, Field(description="each chunk has them, up to there")] = False
+    include_obfuscation: Annotated[Literal[False], Field(description="nothing is put into chunks to hide sizes")] = (
+        False
+    )
+
+
+class StructuredOutputs(Schema):
+    """One of them: what the answer must be, in vLLM's words."""
+
+    json_: Annotated[Any, Field(alias="json", description="a JSON schema, or a text that holds one")] = None
+    regex: str | None = None
+    choice: list[str] | None = None
+
+
+class GenerationRequest(Schema):
+    """Fields that chats and completions have in common."""
+
+    model: Annotated[str, Field(description="name or alias of a model")]
+    max_tokens: Annotated[int | None, Field(description="most tokens of an answer")] = None
+    min_tokens: int = 0
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: Annotated[int | None, Field(description="0 and -1: all")] = None
+    min_p: float = 0.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    repetition_penalty: float | None = None
+    logit_bias: Annotated[dict[str, float], Field(default_factory=dict, description="by token id")]
+    seed: Annotated[int | None, Field(description="of several answers, the next has the next seed")] = None
+    n: Annotated[int, Field(ge=1, le=MOST_CHOICES, description="answers to each prompt")] = 1
+    stop: Annotated[Texts, Field(default_factory=list, description="texts before which an answer ends")]
+    stop_token_ids: Annotated[list[int], Field(default_factory=list)]
+    ignore_eos: bool = False
+    skip_special_tokens: bool = True
+    structured_outputs: StructuredOutputs | None = None
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    priority: Annotated[
+        int, Field(ge=0, description="1 is first; from 10 on for the background; 0 is as good as 2")
+    ] = 0
+    # What follows has no effect, and need have none.
+    user: str | None = None
+    metadata: dict[str, Any] | None = None
+    store: Literal[False] = False
+    service_tier: Literal["auto", "default"] | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+
+
+class ChatRequest(GenerationRequest):
+    """Body of `POST /v1/chat/completions`."""
+
+    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    max_completion_tokens: Annotated[int | None, Field(description="another name of max_tokens")] = None
+    logprobs: Annotated[bool, Field(description="tell each token with its logarithm of probability")] = False
+    top_logprobs: Annotated[int | None, Field(description="and so many of the likeliest in its place")] = None
+    response_format: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: Annotated[str | dict[str, Any] | None, BeforeValidator(_choice)] = None
+    parallel_tool_calls: Annotated[bool | None, Field(description="has no effect")] = None
+    chat_template_kwargs: Annotated[dict[str, Any], Field(default_factory=dict)]
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool = False
+
+
+class CompletionRequest(GenerationRequest):
+    """Body of `POST /v1/completions`."""
+
+    prompt: Annotated[
+        str | list[str] | list[int] | list[list[int]],
+        BeforeValidator(_prompt),
+        Field(description="texts, or ids of the model's own tokens"),
+    ]
+    max_tokens: Annotated[int | None, Field(description="most tokens of an answer")] = DEFAULT_TEXT_TOKENS
+    logprobs: Annotated[int | None, Field(description="tell each token, and so many of the likeliest")] = None
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, list) and any(type(one) in (int, list) for one in value):
+        raise ValueError(
+            "token ids are those of a tokenizer that the model does not have; send texts. LangChain sends them if it "
+            "is told so: OpenAIEmbeddings(check_embedding_ctx_length=False)"
+        )
+    return [value] if isinstance(value, str) else value
+
+
+class EmbeddingRequest(Schema):
+    """Body of `POST /v1/embeddings`."""
+
+    model: Annotated[str, Field(description="name or alias of a model")]
+    input: Annotated[list[str], BeforeValidator(_texts, json_schema_input_type=str | list[str]), Field(min_length=1)]
+    encoding_format: Annotated[
+        Literal["float", "base64"], Field(description="numbers, or the bytes of fp32, little-endian")
+    ] = "float"
+    dimensions: Annotated[int | None, Field(description="so many numbers from the beginning of each vector")] = None
+    user: Annotated[str | None, Field(description="has no effect")] = None
+
+
+# Parameters of others that we refuse: by name, the values that change nothing, and why any other cannot be.
+REFUSED: Mapping[str, tuple[Sequence[Any], str]] = {
+    "audio": ((), "the model writes text, and no sound"),
+    "modalities": ((["text"],), "the model writes text, and nothing else"),
+    "prediction": ((), "an answer that is predicted is not written faster here"),
+    "web_search_options": ((), "nothing is searched for"),
+    "functions": ((), "send them as tools"),
+    "function_call": ((), "send it as tool_choice"),
+    "reasoning_effort": ((), "the model does not reason before it answers"),
+    "verbosity": ((), "say in a message how long the answer is to be, or send max_tokens"),
+    "store": ((False,), "no answer is kept"),
+    "best_of": ((0, 1), "no more answers are written than are returned; send n"),
+    "use_beam_search": ((False,), "tokens are drawn one by one"),
+    "echo": ((False,), "an answer does not repeat its prompt"),
+    "suffix": (("",), "the model writes on from a text, and does not fill gaps"),
+    "prompt_logprobs": ((0,), "tokens of a prompt have none"),
+    "truncate_prompt_tokens": ((), "a prompt that is too long is refused, and never cut"),
+}

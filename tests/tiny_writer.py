@@ -1,0 +1,81 @@
+"""A model that writes text, of the tiny decoder, and the service around it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+from conftest import publish_sentiment
+from engines import FarEngine
+from generation_models import CONTEXT, END, SPECIAL, TEMPLATE, tokenizer, write_tiny_decoder
+from starlette.testclient import TestClient
+from waiting import eventually
+
+from app.api.app import create_app
+from app.api.http.limits import Limits
+from app.repository.manifest import Manifest
+from app.repository.publish import publish
+from app.repository.repository import ModelRepository
+from app.runtimes.onnx import signature_of_onnx
+from app.runtimes.options import RuntimeOptions
+from app.serving.local import LocalEngine
+from app.telemetry import Telemetry
+
+WRITER, ALIAS = "tiny-writer", "Tiny/Writer-0.1M"
+
+
+@cache
+def graph() -> Path:
+    return write_tiny_decoder(Path(mkdtemp()) / "model.onnx")
+
+
+def publish_writer(root: Path, scratch: Path, name: str = WRITER, **config: Any) -> Manifest:
+    scratch.mkdir(parents=True, exist_ok=True)
+    files = {"model.onnx": graph(), "tokenizer.json": scratch / "t.json", "chat_template.jinja": scratch / "c.jinja"}
+    tokenizer().save(str(files["tokenizer.json"]))
+    files["chat_template.jinja"].write_text(TEMPLATE)
+    signature = signature_of_onnx(graph())
+    defaults: dict[str, Any] = {
+        "tokenizer": "tokenizer.json",
+        "chat_template": "chat_template.jinja",
+        "context": CONTEXT,
+        "eos_token_ids": [END],
+        "eos_token": SPECIAL[END],
+        "max_new_tokens": 24,
+    }
+    return publish(
+        root,
+        name,
+        files,
+        task="text-generation",
+        description="Writes noise.",
+        licence="CC0-1.0",
+        runtime="onnx",
+        graphs={"model": "model.onnx"},
+        inputs=signature.inputs,
+        outputs=signature.outputs,
+        config={**defaults, **config},
+    )
+
+
+@pytest.fixture(scope="module")
+def writer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """The service with a writer, and a model of another kind. It asks its engine through bytes, as if that were far."""
+    models, scratch = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("scratch")
+    publish_writer(models, scratch / "writer", aliases=[ALIAS])
+    publish_sentiment(models, scratch / "sentiment")
+    with serving(models) as client:
+        yield client
+
+
+@contextmanager
+def serving(models: Path, **options: Any) -> Iterator[TestClient]:
+    telemetry = Telemetry()
+    engine = FarEngine(LocalEngine(ModelRepository(models), telemetry, options=RuntimeOptions(device="cpu")))
+    limits = Limits(max_body_bytes=100_000, max_items=16, request_timeout_s=10)
+    with TestClient(create_app(engine, telemetry, limits, **options)) as client:
+        eventually(lambda: client.get("/health/ready").status_code == 200)
+        yield client
