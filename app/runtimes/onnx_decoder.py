@@ -102,7 +102,8 @@ class _Cache:
         self.past, self.present = past, past.replace("past_key_values", "present")
         shape = (slots, heads, capacity, size)
         self._slot_bytes = prod(shape[1:]) * dtype.itemsize
-        self._memory = mmap.mmap(-1, slots * self._slot_bytes)
+        # Private: pages of shared memory would be kept, though nobody maps them any more.
+        self._memory = mmap.mmap(-1, slots * self._slot_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.array = np.frombuffer(self._memory, dtype).reshape(shape)
 
     def forget(self, slot: int) -> None:
@@ -115,7 +116,7 @@ class _Cache:
 
 def _layers(session: ort.InferenceSession) -> list[tuple[str, int, int, np.dtype[Any]]]:
     """Name, heads, size of a head and type of each input with keys or values. Raises InvalidArtifact."""
-    given = {one.name: one for one in session.get_inputs()}
+    given, made = ({one.name: one for one in ends} for ends in (session.get_inputs(), session.get_outputs()))
     for name, kind in OTHERS.items():
         if name not in given or given[name].type != kind:
             raise InvalidArtifact(f"the graph is no decoder of text: it must have an input {name}, a {kind}")
@@ -131,6 +132,9 @@ def _layers(session: ort.InferenceSession) -> list[tuple[str, int, int, np.dtype
         heads, size = one.shape[1], one.shape[3]
         if not isinstance(heads, int) or not isinstance(size, int):
             raise InvalidArtifact(f"{name} must tell how many heads it has, and their size, not {one.shape}")
+        present = name.replace("past_key_values", "present")
+        if present not in made or made[present].type != one.type:
+            raise InvalidArtifact(f"the graph is no decoder of text: it must have an output {present}, a {one.type}")
         layers.append((name, heads, size, CACHE_TYPES[one.type]))
     if not layers:
         raise InvalidArtifact("the graph is no decoder of text: it has no keys and values of past tokens")
