@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.errors import InvalidArtifact, first_fault, said
+from app.errors import InvalidArtifact, ModelNotReady, first_fault, said
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
 from app.runtimes import RUNTIMES
@@ -74,19 +74,13 @@ def load(
     own, and the curve is measured quickly.
     Raises InvalidArtifact if it does not answer its golden examples as it should, or cannot be loaded.
     """
+    if steps(manifest):
+        return _load_stepping(manifest, verify, options, plan)
     if plan:
         loaded = open_version(
             manifest.in_variant(plan.variant), verify, replace(options, threads=plan.threads), plan.instances
         )
         loaded.curve, loaded.plan = plan.curve, plan
-        if plan.steps is not None:
-            loaded.stepping = open_stepping(
-                loaded.kernel, loaded.sessions, loaded.max_batch_size, StepCost(**plan.steps)
-            )
-        return loaded
-    if steps(manifest):
-        loaded = open_version(manifest, verify, options, 1)
-        loaded.stepping = open_stepping(loaded.kernel, loaded.sessions, loaded.max_batch_size)
         return loaded
     loaded = open_version(manifest, verify, replace(options, threads=1), options.threads)
     if not loaded.kernel.probe(loaded.kernel.lengths[0]):
@@ -100,6 +94,20 @@ def load(
         for session in loaded.sessions.values():
             stack.enter_context(session.trimmed())
         warm_up(loaded)
+    return loaded
+
+
+def _load_stepping(
+    manifest: Manifest, verify: Callable[[], Mapping[str, Path]], options: RuntimeOptions, plan: Plan | None
+) -> Loaded:
+    """A version that writes text: all cores work at each of its steps."""
+    measured = plan.steps if plan is not None else None
+    variant = plan.variant if plan is not None and measured else None
+    loaded = open_version(manifest.in_variant(variant), verify, options, 1)
+    cost = StepCost(**measured) if measured else None
+    loaded.stepping = open_stepping(loaded.kernel, loaded.sessions, loaded.max_batch_size, cost)
+    loaded.curve = loaded.stepping.curve
+    loaded.plan = plan if measured else None
     return loaded
 
 
@@ -119,6 +127,7 @@ def open_version(
         raise InvalidArtifact(f"config does not fit task {manifest.task}: {said(first_fault(error))}") from error
     except KeyError as error:
         raise InvalidArtifact(f"config names {error}, which is not among the files") from error
+    options = _of_decoders(options) if kernel.steps else options
     sessions = open_sessions(manifest, files, options)
     on_cpu = all(session.placement.device == "cpu" for session in sessions.values())
     loaded = Loaded(
@@ -132,6 +141,13 @@ def open_version(
 
 def steps(manifest: Manifest) -> bool:
     return manifest.task in TASKS and TASKS[manifest.task].Kernel.steps
+
+
+def _of_decoders(options: RuntimeOptions) -> RuntimeOptions:
+    """Keys and values are in the memory of the processor, and would travel at every step. Raises ModelNotReady."""
+    if options.device == "cuda":
+        raise ModelNotReady("device cuda was asked for, and text is written on the CPU only")
+    return replace(options, device="cpu")
 
 
 def open_sessions(manifest: Manifest, files: Mapping[str, Path], options: RuntimeOptions) -> dict[str, Session]:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.runtimes.arena import memory_bytes
+from app.serving.curve import LatencyCurve
 from app.serving.step_cost import StepCost, measure_steps
 from app.tasks.kernel import Kernel
 from app.tensors import Decoder, Session, decoder_of
 
 MEMORY_SHARE = 0.2  # of the memory that the process may use, for the keys and values of one model
+USUAL_TOKENS = 256  # of a prompt and its answer
 SLOTS_A_ROW = 2  # so that as many prompts are remembered as answers are in flight
 
 
@@ -20,6 +22,11 @@ class Stepping:
     cost: StepCost
     most_rows: int
     most_tokens: int
+
+    @property
+    def curve(self) -> LatencyCurve:
+        """Seconds of a step, by the answers in it, while each has USUAL_TOKENS."""
+        return LatencyCurve({(rows, 1): self.cost.step_s(rows, rows * USUAL_TOKENS) for rows in {1, self.most_rows}})
 
     def reopen(self, sessions: Mapping[str, Session]) -> None:
         """Make the decoder anew, with nothing in its slots: the thread that had it may still use the other one."""

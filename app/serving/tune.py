@@ -22,10 +22,9 @@ from app.serving.curve import LatencyCurve, measure
 from app.serving.loading import Loaded, open_version, run_probe, steps
 from app.serving.plan import Plan, graph_hashes, hardware_of
 from app.serving.step_cost import StepCost
-from app.serving.stepping import open_stepping
+from app.serving.stepping import Stepping, open_stepping
 
 NUM_LENGTHS = 8  # padded lengths to measure, twice as many as a load does
-STEP_TOKENS = 256  # that an answer has, with its prompt, when its steps are compared
 ALONE_SHARE = 0.2  # of the time for one trial, to measure a row that has the machine to itself
 
 # Of the trials in which a single row takes at most this many times what it takes in the fastest, most rows win.
@@ -139,23 +138,23 @@ def try_out(loaded: Loaded, variant: str | None, seconds: float) -> TuningTrial:
 
 
 def try_steps(loaded: Loaded, variant: str | None, seconds: float) -> TuningTrial:
-    """Measure steps of answers: one, and as many as may be in flight; again and again, the fastest counts."""
+    """Measure steps of one answer and of as many as may be in flight, again and again; the fastest counts."""
     others, end = watch_others(), perf_counter() + seconds
-    costs: list[StepCost] = []
-    while not costs or perf_counter() < end:
-        costs.append(open_stepping(loaded.kernel, loaded.sessions, loaded.max_batch_size).cost)
-    cost, most = min(costs, key=lambda one: one.step_s(1, STEP_TOKENS)), loaded.max_batch_size
-    points = {(rows, STEP_TOKENS): cost.step_s(rows, rows * STEP_TOKENS) for rows in (1, most)}
+    tries: list[Stepping] = []
+    while not tries or perf_counter() < end:
+        tries.append(open_stepping(loaded.kernel, loaded.sessions, loaded.max_batch_size))
+    alone = [one.curve.seconds(1, 1) for one in tries]
+    best = tries[alone.index(min(alone))]
     return TuningTrial(
         variant,
         loaded.options.threads,
         1,
-        LatencyCurve(points),
-        rows_per_s=most / points[most, STEP_TOKENS],
-        alone_s=points[1, STEP_TOKENS],
-        spread=round(median(one.step_s(1, STEP_TOKENS) for one in costs) / points[1, STEP_TOKENS] - 1, 3),
+        best.curve,
+        rows_per_s=best.most_rows / best.curve.seconds(best.most_rows, 1),
+        alone_s=min(alone),
+        spread=round(median(alone) / min(alone) - 1, 3),
         others=others(),
-        steps=cost,
+        steps=best.cost,
     )
 
 
