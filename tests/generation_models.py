@@ -2,16 +2,11 @@
 
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from app.repository.manifest import Batching, Manifest
-from app.repository.publish import publish
-from app.tensors import TensorSpec
 from training.graphs.decoder import write_decoder
 from training.graphs.products import Fp32DecoderProducts
 
@@ -52,46 +47,3 @@ def write_tiny_decoder(path: Path, seed: int = 0) -> Path:
     )
     network = LlamaForCausalLM(config).eval()
     return write_decoder(network, path, Fp32DecoderProducts(), CONTEXT)
-
-
-@cache
-def _graph(seed: int) -> bytes:
-    with TemporaryDirectory() as folder:
-        return write_tiny_decoder(Path(folder) / "model.onnx", seed).read_bytes()
-
-
-def files_of_a_writer(scratch: Path, seed: int = 0) -> dict[str, Path]:
-    scratch.mkdir(parents=True, exist_ok=True)
-    files = {name: scratch / name for name in ("model.onnx", "tokenizer.json", "chat.jinja")}
-    files["model.onnx"].write_bytes(_graph(seed))
-    tokenizer().save(str(files["tokenizer.json"]))
-    files["chat.jinja"].write_text(TEMPLATE)
-    return files
-
-
-CONFIG = {
-    "tokenizer": "tokenizer.json",
-    "chat_template": "chat.jinja",
-    "context": CONTEXT,
-    "eos_token_ids": [END],
-    "max_new_tokens": 16,
-    "eos_token": "<|im_end|>",
-    "aliases": ["nobody/tiny-writer"],
-}
-
-
-def publish_writer(root: Path, scratch: Path, name: str = "tiny-writer", **fields: Any) -> Manifest:
-    """A model that writes noise: a byte is a token, and END ends it."""
-    text_input = TensorSpec(name="text_input", datatype="BYTES", shape=(-1, 1))
-    defaults: dict[str, Any] = {
-        "task": "text-generation",
-        "description": "Writes noise.",
-        "licence": "CC0-1.0",
-        "runtime": "onnx",
-        "graphs": {"model": "model.onnx"},
-        "inputs": (text_input,),
-        "outputs": (text_input.model_copy(update={"name": "text_output"}),),
-        "config": CONFIG,
-        "batching": Batching(max_batch_size=4),
-    }
-    return publish(root, name, files_of_a_writer(scratch), **{**defaults, **fields})

@@ -16,7 +16,7 @@ from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
-from app.repository.manifest import Manifest
+from app.repository.manifest import Batching, Golden, Manifest
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.onnx import signature_of_onnx
@@ -32,24 +32,33 @@ def graph() -> Path:
     return write_tiny_decoder(Path(mkdtemp()) / "model.onnx")
 
 
-def publish_writer(root: Path, scratch: Path, name: str = WRITER, **config: Any) -> Manifest:
+def text_files(scratch: Path) -> dict[str, Path]:
+    """What a writer has besides its graph."""
     scratch.mkdir(parents=True, exist_ok=True)
-    files = {"model.onnx": graph(), "tokenizer.json": scratch / "t.json", "chat_template.jinja": scratch / "c.jinja"}
+    files = {"tokenizer.json": scratch / "t.json", "chat_template.jinja": scratch / "c.jinja"}
     tokenizer().save(str(files["tokenizer.json"]))
     files["chat_template.jinja"].write_text(TEMPLATE)
+    return files
+
+
+CONFIG: dict[str, Any] = {
+    "tokenizer": "tokenizer.json",
+    "chat_template": "chat_template.jinja",
+    "context": CONTEXT,
+    "eos_token_ids": [END],
+    "eos_token": SPECIAL[END],
+    "max_new_tokens": 24,
+}
+
+
+def publish_writer(
+    root: Path, scratch: Path, name: str = WRITER, golden: tuple[Golden, ...] = (), **config: Any
+) -> Manifest:
     signature = signature_of_onnx(graph())
-    defaults: dict[str, Any] = {
-        "tokenizer": "tokenizer.json",
-        "chat_template": "chat_template.jinja",
-        "context": CONTEXT,
-        "eos_token_ids": [END],
-        "eos_token": SPECIAL[END],
-        "max_new_tokens": 24,
-    }
     return publish(
         root,
         name,
-        files,
+        {"model.onnx": graph(), **text_files(scratch)},
         task="text-generation",
         description="Writes noise.",
         licence="CC0-1.0",
@@ -57,7 +66,9 @@ def publish_writer(root: Path, scratch: Path, name: str = WRITER, **config: Any)
         graphs={"model": "model.onnx"},
         inputs=signature.inputs,
         outputs=signature.outputs,
-        config={**defaults, **config},
+        config={**CONFIG, **config},
+        golden=golden,
+        batching=Batching(max_batch_size=4),
     )
 
 

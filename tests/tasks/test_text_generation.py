@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from generation_models import CONFIG, CONTEXT, END, files_of_a_writer, tokenizer
+from generation_models import CONTEXT, END, tokenizer
+from tiny_writer import CONFIG, text_files
 
 from app.errors import InvalidInput
 from app.generation.prompt import Finish, Progress, Prompt, Token
@@ -20,8 +21,7 @@ WEATHER = {
 
 
 def view_of(folder: Path, **config: Any) -> TextGeneration:
-    files = files_of_a_writer(folder)
-    return TextGeneration(TextGenerationKernel(TextGenerationKernel.Config(**{**CONFIG, **config}), files))
+    return TextGeneration(TextGenerationKernel(TextGenerationKernel.Config(**{**CONFIG, **config}), text_files(folder)))
 
 
 @pytest.fixture(scope="module")
