@@ -61,7 +61,7 @@ def _asked(body: bytes, given: Given) -> tuple[ChatRequest, list[GenerationInput
             for sample in range(sent.n)
         ]
     except InvalidInput as error:
-        raise reworded(error, WORDS) from None
+        raise reworded(error.under("inputs", 0), WORDS) from None
     return sent, items, parameters_of(sent)
 
 

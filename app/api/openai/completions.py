@@ -52,7 +52,7 @@ def _asked(body: bytes, given: Given) -> tuple[CompletionRequest, list[Generatio
             validated(GenerationInput, {**prompt, "sample": sample}) for prompt in prompts for sample in range(sent.n)
         ]
     except InvalidInput as error:
-        raise reworded(error, WORDS) from None
+        raise reworded(error.under("inputs", 0), WORDS) from None
     return sent, items, parameters_of(sent)
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from app.api.documented import DEADLINE, BodySchema
 from app.api.http.routes import Operation
 from app.api.openai import paths
+from app.api.openai.responses_schema import ResponsesRequest
 from app.api.openai.schemas import ChatRequest, CompletionRequest, EmbeddingRequest
 from app.serving.engine import Served
 from app.tasks.contract import Contract
@@ -31,6 +32,12 @@ def completions(served: Served) -> Mapping[str, Operation]:
     example = {"prompt": "The harbour was quiet that morning, and", "max_tokens": 32}
     operation = _operation("complete", "Go on with a text", WRITES, EVENTS)
     return _of(served, TextGeneration.contract, paths.COMPLETIONS, operation, CompletionRequest, example)
+
+
+def responses(served: Served) -> Mapping[str, Operation]:
+    operation = _operation("respond", "Answer an input, without anything that is kept", WRITES, EVENTS)
+    example = {"input": "Write one sentence about the sea.", "max_output_tokens": 32}
+    return _of(served, TextGeneration.contract, paths.RESPONSES, operation, ResponsesRequest, example)
 
 
 def embeddings(served: Served) -> Mapping[str, Operation]:

@@ -49,7 +49,7 @@ def _asked(body: bytes, given: Given) -> tuple[EmbeddingRequest, list[PassageInp
     try:
         parameters = validated(FeatureExtractionParameters, {"dimensions": sent.dimensions})
     except InvalidInput as error:
-        raise reworded(error, WORDS) from None
+        raise reworded(error.under("parameters"), WORDS) from None
     return sent, [PassageInput(text=text) for text in sent.input], parameters
 
 

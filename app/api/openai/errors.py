@@ -98,7 +98,7 @@ def _written(error: ErrorEnvelope, status: int) -> dict[str, Any]:
 
 
 def reworded(error: ServiceError, words: Words) -> ServiceError:
-    """Return the fault of an item or a parameter as one of what the caller wrote."""
+    """Return the fault of an item or a parameter as one of what the caller wrote, as which others stay."""
     if not isinstance(error, InvalidInput) or not error.details:
         return error
     details: list[Detail] = [{"loc": _own_place(one["loc"], words), "msg": one["msg"]} for one in error.details]
@@ -111,6 +111,8 @@ def _own_place(loc: list[str | int], words: Words) -> list[str | int]:
         loc = [words["inputs"], loc[1]] if "inputs" in words else loc[2:]
     elif loc[:1] == ["parameters"]:
         loc = loc[1:]
+    else:
+        return loc
     return [words.get(str(loc[0]), loc[0]), *loc[1:]] if loc else loc
 
 

@@ -52,7 +52,7 @@ def parameters_of(sent: ChatRequest | CompletionRequest) -> GenerationParameters
     try:
         return validated(GenerationParameters, native)
     except InvalidInput as error:
-        raise reworded(error, words) from None
+        raise reworded(error.under("parameters"), words) from None
 
 
 def is_told(sent: GenerationRequest, name: str) -> bool:

@@ -8,18 +8,18 @@ from pydantic import BaseModel, ValidationError
 from app.api.errors import faults_of, invalid_input
 from app.api.media.json_text import JsonLimits, parse
 from app.api.media.surrogates import not_unicode
-from app.api.openai.schemas import REFUSED
+from app.api.openai.schemas import REFUSED, Refused
 from app.errors import InvalidInput
 
 Sent = TypeVar("Sent", bound=BaseModel)
 MOST_QUOTED = 5  # unknown names that an error repeats
 
 
-def read(Request: type[Sent], content: bytes, limits: JsonLimits) -> Sent:
+def read(Request: type[Sent], content: bytes, limits: JsonLimits, refused: Refused = REFUSED) -> Sent:
     """Raises InvalidInput and PayloadTooLarge."""
     body = {name: value for name, value in _json_object(content, limits).items() if value is not None}
-    for name in body.keys() & REFUSED.keys():
-        harmless, why = REFUSED[name]
+    for name in [one for one in refused if one in body]:
+        harmless, why = refused[name]
         if body[name] not in harmless:
             raise InvalidInput(f"is not supported: {why}").under(name)
         del body[name]

@@ -11,6 +11,8 @@ from app.api.openai.embeddings import WORDS as EMBEDDING_WORDS
 from app.api.openai.embeddings import embed
 from app.api.openai.errors import OpenAiFailure, shape, telling
 from app.api.openai.parameters import WORDS
+from app.api.openai.responses import WORDS as RESPONSE_WORDS
+from app.api.openai.responses import respond
 from app.tasks.embeddings import TextEmbedding
 from app.tasks.text_generation import TextGeneration
 
@@ -22,7 +24,6 @@ def generating(given: Given) -> Section:
         DirectRoute,
         "POST",
         statuses=FAILURES,
-        tell=telling(WORDS),
         body_bytes=lambda scope: given.limits.body_bytes(TextGeneration.contract),
     )
     embeddings = DirectRoute(
@@ -35,8 +36,9 @@ def generating(given: Given) -> Section:
         body_bytes=lambda scope: given.limits.body_bytes(TextEmbedding.contract),
     )
     routes = (
-        route(paths.CHAT, handler=chat(given), describe=described.chat),
-        route(paths.COMPLETIONS, handler=complete(given), describe=described.completions),
+        route(paths.CHAT, handler=chat(given), tell=telling(WORDS), describe=described.chat),
+        route(paths.COMPLETIONS, handler=complete(given), tell=telling(WORDS), describe=described.completions),
+        route(paths.RESPONSES, handler=respond(given), tell=telling(RESPONSE_WORDS), describe=described.responses),
         embeddings,
     )
     return Section(

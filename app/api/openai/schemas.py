@@ -137,8 +137,10 @@ class EmbeddingRequest(Schema):
     user: Annotated[str | None, Field(description="has no effect")] = None
 
 
-# Parameters of others that we refuse: by name, the values that change nothing, and why any other cannot be.
-REFUSED: Mapping[str, tuple[Sequence[Any], str]] = {
+Refused = Mapping[str, tuple[Sequence[Any], str]]
+"""Parameters that others have: by name, the values that change nothing, and the reason why any other cannot be."""
+
+REFUSED: Refused = {
     "audio": ((), "the model writes text, and no sound"),
     "modalities": ((["text"],), "the model writes text, and nothing else"),
     "prediction": ((), "an answer that is predicted is not written faster here"),

@@ -25,6 +25,7 @@ BODIES = {
     paths.CHAT: {"model": WRITER, "messages": [{"role": "user", "content": "hi"}]},
     paths.COMPLETIONS: {"model": WRITER, "prompt": "hi"},
     paths.EMBEDDINGS: {"model": WRITER, "input": "hi"},
+    paths.RESPONSES: {"model": WRITER, "input": "hi"},
 }
 ENVELOPE = {"message", "type", "param", "code", "request_id"}
 
@@ -137,3 +138,15 @@ def test_a_failure_after_the_first_piece_is_an_event_and_then_comes_the_end(
     assert inside.keys() == ENVELOPE
     assert (inside["type"], inside["code"]) == (kind, code)
     assert (end, rest) == ("data: [DONE]", "")
+
+
+def test_a_failure_of_a_response_is_an_event_of_its_own(failing):
+    client, engine = failing
+    engine.error, engine.is_begun = DeadlineExceeded("late"), True
+    reply = client.post(paths.RESPONSES, json={**BODIES[paths.RESPONSES], "stream": True})
+    assert reply.status_code == 200
+    *_, failure, rest = reply.text.split("\n\n")
+    name, data = failure.split("\n")
+    told = json.loads(data.removeprefix("data: "))
+    assert (name, rest) == ("event: error", "")
+    assert (told["type"], told["message"], told["error"]["type"]) == ("error", "late", "timeout_error")
