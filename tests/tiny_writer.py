@@ -33,7 +33,7 @@ def graph() -> Path:
 
 
 def text_files(scratch: Path) -> dict[str, Path]:
-    """What a writer has besides its graph."""
+    """The files of a writer besides its graph."""
     scratch.mkdir(parents=True, exist_ok=True)
     files = {"tokenizer.json": scratch / "t.json", "chat_template.jinja": scratch / "c.jinja"}
     tokenizer().save(str(files["tokenizer.json"]))
