@@ -14,21 +14,33 @@ from app.tasks.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class Bodies:
-    """The bodies of `POST …/predict` for a model of one task, or of `…/explain` for its explanation."""
+    """The bodies of `POST …/predict` for a model of one task, or of `…/explain` for its explanation.
+
+    `Event` is the data of one event of an answer that comes piece by piece, if there are pieces.
+    """
 
     Request: type[BaseModel]
     Response: type[BaseModel]
+    Event: type[BaseModel] | None = None
+
+
+ANSWERED: Any = {
+    "model": (str, Field(description="name of the model that answered")),
+    "version": (int, Field(description="its version")),
+}
+STREAM: Any = (bool, Field(default=False, description="send outputs piece by piece, as server-sent events"))
 
 
 @cache
 def bodies_of(contract: Contract, max_items: int) -> Bodies:
     """The length of a request is part of its schema: a longer one is refused before its items are looked at."""
-    prefix = contract.title
+    prefix, Piece = contract.title, contract.Piece
     Item, Output = contract.Input, contract.Output
     item = Annotated[
         Item,  # type: ignore[valid-type]
         BeforeValidator(_bare(Item), json_schema_input_type=_written(Item)),
     ]
+    Event = None if Piece is None else create_model(f"{prefix}Event", __base__=Piece, **ANSWERED)
     return Bodies(
         Request=create_model(
             f"{prefix}Request",
@@ -38,13 +50,14 @@ def bodies_of(contract: Contract, max_items: int) -> Bodies:
                 contract.Parameters,
                 Field(default_factory=contract.Parameters, description="hold for every item"),
             ),
+            **({"stream": STREAM} if Piece else {}),
         ),
         Response=create_model(
             f"{prefix}Response",
-            model=(str, Field(description="name of the model that answered")),
-            version=(int, Field(description="its version")),
-            outputs=(list[Output], Field(description="one entry for each input")),  # type: ignore[valid-type]
+            **ANSWERED,
+            outputs=(list[Output], Field(description="one entry for each input")),
         ),
+        Event=Event,
     )
 
 

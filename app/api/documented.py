@@ -8,6 +8,7 @@ from pydantic.json_schema import JsonSchemaMode
 from app.api.http import deadline
 
 OCTETS = "application/octet-stream"  # or image/*, or any: it is known by its bytes
+EVENTS = "text/event-stream"
 FILE = {"type": "string", "format": "binary"}
 
 DEADLINE = {

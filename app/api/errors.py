@@ -74,6 +74,14 @@ class Shapes:
         return next((shape for start, shape in self._below.items() if f"{path}/".startswith(f"{start}/")), flat)
 
 
+def in_words(request_id: str, error: errors.ServiceError, message: str) -> ErrorEnvelope:
+    """Return what is told of an error, with `message`."""
+    details = [ErrorDetail.model_construct(**one) for one in error.details]
+    return ErrorEnvelope.model_construct(
+        error=message[:LONGEST_MESSAGE], error_type=type(error).__name__, request_id=request_id, details=details
+    )
+
+
 def envelope(
     request: Request,
     status: int,

@@ -82,6 +82,9 @@ def event(data: bytes, name: bytes = b"") -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name, data) if name else b"data: %b\n\n" % data
 
 
+DONE = event(b"[DONE]")  # after the last event: clients of OpenAI's form wait for it
+
+
 class EventStream(Response, Generic[Piece]):
     """A body of events that are sent as they are made, for as long as its client reads."""
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.ask import headers_of
-from app.api.http.events import event
+from app.api.http.events import DONE, event
 from app.api.openai import errors
 from app.api.openai.models import fingerprint
 from app.api.openai.parameters import WORDS, is_told
@@ -20,8 +20,6 @@ from app.api.openai.usage import TokenCount
 from app.errors import ServiceError
 from app.serving.engine import Prediction, Served
 from app.tasks.generation_schema import Generation, GenerationPiece
-
-DONE = event(b"[DONE]")
 
 
 @dataclass(frozen=True, slots=True)

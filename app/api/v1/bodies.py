@@ -1,6 +1,6 @@
 """From a request body, in any of the forms we read, to typed items and parameters."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -18,21 +18,24 @@ MULTIPART = "multipart/form-data"
 FILE_FIELDS = ("file", "files")  # that hold one even if the client names neither it nor its type
 
 
-def read_items(
-    request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits
-) -> tuple[list[Any], Any]:
+class Sent(NamedTuple):
+    items: list[Any]
+    parameters: Any
+    wants_stream: bool = False
+    """Whether the body asks for the outputs piece by piece."""
+
+
+def read_items(request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits) -> Sent:
     """Items and parameters of a native request: JSON, or for a task with a binary field files or one raw body.
 
     Raises InvalidInput and PayloadTooLarge.
     """
     if is_raw(request, body, contract):
         items = [_parse(contract.Input, {contract.binary_field: body})]
-        parameters = _parse(contract.Parameters, dict(request.query_params), "parameters")
-    elif contract.binary_field and _content_type(request) == MULTIPART:
-        items, parameters = _uploaded(request, body, contract, max_items, limits)
-    else:
-        items, parameters = _from_json(request, body, contract, max_items, limits)
-    return items, parameters
+        return Sent(items, _parse(contract.Parameters, dict(request.query_params), "parameters"))
+    if contract.binary_field and _content_type(request) == MULTIPART:
+        return _uploaded(request, body, contract, max_items, limits)
+    return _from_json(request, body, contract, max_items, limits)
 
 
 def is_raw(request: Request, body: bytes, contract: Contract) -> bool:
@@ -44,13 +47,14 @@ def _content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _from_json(
-    request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits
-) -> tuple[list[Any], Any]:
+def _from_json(request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits) -> Sent:
     if request.scope["query_string"] and request.query_params:
         raise InvalidInput(f"parameters of a JSON request belong in its body: {', '.join(request.query_params):.200}")
     try:
-        sent: Any = bodies_of(contract, max_items).Request.model_validate(parse(body, limits))
+        read = parse(body, limits)
+        if contract.Piece is None and isinstance(read, dict) and "stream" in read:
+            raise no_pieces(contract).under("stream")
+        sent: Any = bodies_of(contract, max_items).Request.model_validate(read)
     except ValidationError as error:
         faults = faults_of(error)
         if faults[0]["type"] == "too_long" and faults[0]["loc"] == ("inputs",):
@@ -60,7 +64,11 @@ def _from_json(
         if fault := not_unicode(body, str(error)):
             raise fault from None
         raise InvalidInput(f"the body is not valid JSON: {error}{_hint(contract)}") from None
-    return sent.inputs, sent.parameters
+    return Sent(sent.inputs, sent.parameters, contract.Piece is not None and sent.stream)
+
+
+def no_pieces(contract: Contract) -> InvalidInput:
+    return InvalidInput(f"an answer of {contract.name} comes as a whole, and has no pieces that could be streamed")
 
 
 def _hint(contract: Contract) -> str:
@@ -69,9 +77,7 @@ def _hint(contract: Contract) -> str:
     return "; to send a file as it is, say so: Content-Type image/jpeg (or another image/*), or multipart/form-data"
 
 
-def _uploaded(
-    request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits
-) -> tuple[list[Any], Any]:
+def _uploaded(request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits) -> Sent:
     """Every uploaded file is an item; other fields are parameters, or the field `parameters` holds them as JSON."""
     assert contract.binary_field
     form = read_form(
@@ -85,7 +91,7 @@ def _uploaded(
     if len(form.files) > max_items:
         raise PayloadTooLarge(f"{len(form.files)} inputs; a request may have {max_items}")
     items = [_parse(contract.Input, {contract.binary_field: file}, "inputs", i) for i, file in enumerate(form.files)]
-    return items, _parse(contract.Parameters, fields, "parameters")
+    return Sent(items, _parse(contract.Parameters, fields, "parameters"))
 
 
 def _json_object(text: str, limits: JsonLimits) -> dict[str, Any]:

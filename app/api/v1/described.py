@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.api.contracts import Bodies, bodies_of
-from app.api.documented import DEADLINE, FILE, OCTETS, BodySchema
+from app.api.documented import DEADLINE, EVENTS, FILE, OCTETS, BodySchema
 from app.api.examples import example_request, item_in_words
 from app.api.http.routes import Operation
 from app.api.v1 import paths
@@ -25,6 +25,13 @@ def predict(max_items: int, served: Served) -> Mapping[str, Operation]:
         _, media_type = contract.binary_answer
         answers[media_type] = {"schema": FILE}
         described += f"; with `Accept: {media_type}`, to one input, the file itself"
+    if bodies.Event is not None:
+        answers[EVENTS] = {"schema": BodySchema(bodies.Event, "serialization")}
+        described += (
+            f"; with `stream` in the body or `Accept: {EVENTS}`, one event for each piece of an output, whose data has "
+            "this form: the last piece of each has a `finish_reason`, after the last of all comes `data: [DONE]`, and "
+            "an error that comes after the first piece is an event with the body that it would have had"
+        )
     operation = {
         "summary": f"{manifest.name}: {manifest.task}",
         "description": f"{verbatim(manifest.description)}\n\n{contract.about}{item_in_words(manifest)}\n\n"

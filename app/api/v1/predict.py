@@ -13,6 +13,7 @@ from app.api.http.aside import QUICK_BYTES, Aside
 from app.api.http.pieces import respond_with
 from app.api.http.routes import Handler
 from app.api.v1.bodies import is_raw, read_items
+from app.api.v1.streaming import Events, accepted, wants_events
 from app.errors import InvalidInput
 from app.serving.engine import Prediction, Served
 from app.serving.names import MOST_LISTED
@@ -25,13 +26,16 @@ def predict(given: Given) -> Handler:
     async def read(request: Request, body: bytes, served: Served, aside: Aside) -> Question:
         contract = served.contract
         max_items = contract.most_items(given.limits.max_items)
-        items, parameters = await aside.read(
+        sent = await aside.read(
             lambda: read_items(request, body, contract, max_items, given.limits.json),
             is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, contract),
         )
-        if _wants_bytes(request, contract, len(items)):
-            return Question(contract.name, items, parameters, partial(_respond_bytes, contract))
-        return Question(contract.name, items, parameters, partial(_respond, aside, contract))
+        question = Question(contract.name, sent.items, sent.parameters, partial(_respond, aside, contract))
+        if sent.wants_stream or wants_events(request, contract):
+            return question._replace(written=Events(request.scope["state"]["request_id"]))
+        if _wants_bytes(request, contract, len(sent.items)):
+            return question._replace(respond=partial(_respond_bytes, contract))
+        return question
 
     return partial(ask, given, read)
 
@@ -46,11 +50,11 @@ def explain(given: Given) -> Handler:
                 f"models that explain: {', '.join(explaining[:MOST_LISTED]) or 'none'}"
             )
         max_items = contract.most_items(given.limits.max_items)
-        items, parameters = await aside.read(
+        sent = await aside.read(
             lambda: read_items(request, body, contract, max_items, given.limits.json),
             is_quick=len(body) <= QUICK_BYTES or is_raw(request, body, contract),
         )
-        return Question(EXPLANATION, items, parameters, partial(_respond, aside, contract))
+        return Question(EXPLANATION, sent.items, sent.parameters, partial(_respond, aside, contract))
 
     return partial(ask, given, read)
 
@@ -70,8 +74,7 @@ def _wants_bytes(request: Request, contract: Contract, num_items: int) -> bool:
         return False
     media_type = contract.binary_answer[1]
     wanted = (media_type, media_type.partition("/")[0] + "/*")
-    ranges = [each.partition(";")[0].strip().lower() for each in request.headers.get("accept", "").split(",")]
-    if next((each for each in ranges if each in (*wanted, "application/json")), None) not in wanted:
+    if next((each for each in accepted(request) if each in (*wanted, "application/json")), None) not in wanted:
         return False
     if num_items != 1:
         raise InvalidInput(f"an answer that is {media_type} has room for one input; there are {num_items}").under(
