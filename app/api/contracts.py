@@ -35,7 +35,8 @@ STREAM: Any = (bool, Field(default=False, description="send outputs piece by pie
 def bodies_of(contract: Contract, max_items: int) -> Bodies:
     """The length of a request is part of its schema: a longer one is refused before its items are looked at."""
     prefix, Piece = contract.title, contract.Piece
-    Item, Output = contract.Input, contract.Output
+    Item = contract.Input
+    Output: Any = contract.Output
     item = Annotated[
         Item,  # type: ignore[valid-type]
         BeforeValidator(_bare(Item), json_schema_input_type=_written(Item)),
