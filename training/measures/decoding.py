@@ -1,7 +1,6 @@
 """A decoder's graph, run token by token over memory of its own: what it writes, and how likely it finds a text."""
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,6 @@ import onnxruntime as ort
 from app.tensors import Array
 
 ROWS = 8
-SPEED_STEPS = 24
-SPEED_LENGTH = 128  # tokens that a row has behind it when its speed is measured
 
 
 class Decoding:
@@ -23,6 +20,7 @@ class Decoding:
         """`capacity`: the most tokens of a row. `threads`: as many as there are cores, if 0."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # several are measured in turns
         self._session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         buffers = [one for one in self._session.get_inputs() if one.name.startswith("past_key_values.")]
         self._past = {one.name: np.zeros((rows, one.shape[1], capacity, one.shape[3]), np.float32) for one in buffers}
@@ -60,15 +58,6 @@ class Decoding:
         while len(written) < most and written[-1] not in ends:
             written.append(int(self.step([written[-1:]], [len(prompt) + len(written)])[0].argmax()))
         return written
-
-    def tokens_per_second(self, rows: int) -> float:
-        """Count the tokens `rows` rows get in a second, each with SPEED_LENGTH behind it; the median step counts."""
-        times = []
-        for step in range(SPEED_STEPS):
-            started = time.perf_counter()
-            self.step([[step]] * rows, [SPEED_LENGTH + step] * rows)
-            times.append(time.perf_counter() - started)
-        return rows / float(np.median(times))
 
 
 @dataclass(frozen=True, slots=True)

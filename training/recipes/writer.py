@@ -1,4 +1,4 @@
-"""The common part of recipes of models that write text: one graph in several forms, beside transformers."""
+"""The common part of recipes of models that write text: one graph beside transformers, and in fewer bits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ import numpy as np
 from app.generation.encoding import encode
 from app.generation.template import ChatTemplate
 from app.repository.manifest import Metric, Variant
-from training.card.forms import HEADING, forms_table
+from training.card.candidates import HEADING, candidates_table
 from training.card.prose import Prose
 from training.data.held_out_news import SOURCE as NEWS
 from training.data.held_out_news import load_held_out_news
 from training.data.language_model import LanguageModel
 from training.errors import TrainingError
 from training.graphs.beside_transformers import beside_transformers
-from training.graphs.forms import MAIN, write_forms, write_fp32
+from training.graphs.candidates import MAIN, write_candidates, write_fp32
+from training.measures.candidates import Candidate, measure_candidate, tokens_per_second
 from training.measures.decoding import Decoding
-from training.measures.forms import Form, measure_form
 from training.recipe import Draft, Example, Run
 
 TOKENIZER, TEMPLATE = "tokenizer.json", "chat_template.jinja"
 MOST_WRITTEN = 48  # tokens after each prompt that are compared
 GOLDEN_TOKENS, NUM_GOLDEN = 24, 3
 NUM_TEXTS, TEXT_TOKENS = 16, 192
-LEAST_AGREEMENT = 0.9  # with fp32, of a form that is published
+LEAST_AGREEMENT = 0.9  # with fp32, of what is published
 PRECISIONS: Mapping[str, Any] = {"int8": "int8", "blocks8": "int8", "blocks4": "int4"}
 
 ROWS_IN_MEMORY, CACHE_BYTES = 8, 768 * 2**20  # of keys and values, if so many rows fill their context
@@ -55,10 +55,11 @@ def draft(model: LanguageModel, run: Run, defaults: Defaults, *, description: st
     graph = write_fp32(model.decoder, run.workdir, context)
     exported, same = beside_transformers(model.decoder, graph, prompts, MOST_WRITTEN, model.ends)
     texts = reader.texts(load_held_out_news())[: 2 if run.tiny else None]
-    paths = {MAIN: graph} | write_forms(model.decoder, run.workdir, context, reader.own_texts(graph))
-    forms = {name: measure_form(path, prompts, texts, MOST_WRITTEN, model.ends) for name, path in paths.items()}
-    fit = {name for name, form in forms.items() if form.read.agreement(forms[MAIN].read) >= LEAST_AGREEMENT}
-    shipped = [name for name in paths if name in fit and run.variants and name != MAIN]
+    paths = {MAIN: graph} | write_candidates(model.decoder, run.workdir, context, reader.own_texts(graph))
+    found = {name: measure_candidate(path, prompts, texts, MOST_WRITTEN, model.ends) for name, path in paths.items()}
+    others = [name for name in paths if name != MAIN]
+    fit = [name for name in others if found[name].read.agreement(found[MAIN].read) >= LEAST_AGREEMENT]
+    shipped = fit if run.variants else []
     for name in shipped:
         files[paths[name].name] = paths[name]
     return Draft(
@@ -72,14 +73,12 @@ def draft(model: LanguageModel, run: Run, defaults: Defaults, *, description: st
         },
         config=_config(model, defaults, context),
         exported=exported,
-        metrics=_metrics(forms, same, len(prompts), len(texts)),
+        metrics=_metrics(found, same, len(prompts), len(texts)),
         sources=[model.source, NEWS],
-        examples=_examples(model, questions, [forms[name] for name in (MAIN, *shipped)]),
-        sections={HEADING: forms_table(forms, MAIN)},
+        examples=_examples(model, questions, [found[name] for name in (MAIN, *shipped)]),
+        sections={HEADING: candidates_table(found, tokens_per_second(paths), MAIN)},
         limits=[*prose.items("Limits" if model.is_packaged else "Limits of own models"), *PROSE.items("Limits")],
-        notes=PROSE.text(
-            "Notes", context=context, least=LEAST_AGREEMENT, fit=", ".join(sorted(fit - {MAIN})) or "none"
-        ),
+        notes=PROSE.text("Notes", context=context, least=LEAST_AGREEMENT, fit=", ".join(fit) or "none"),
         has_own_data=not model.is_packaged,
     )
 
@@ -149,12 +148,12 @@ def _config(model: LanguageModel, defaults: Defaults, context: int) -> dict[str,
     }
 
 
-def _examples(model: LanguageModel, questions: Sequence[str], shipped: Sequence[Form]) -> list[Example]:
-    """The first prompts after which all forms that are published write the same: a golden example is for all."""
-    begun = [[written[:GOLDEN_TOKENS] for written in form.written] for form in shipped]
+def _examples(model: LanguageModel, questions: Sequence[str], shipped: Sequence[Candidate]) -> list[Example]:
+    """The first prompts after which all graphs that are published write the same: a golden example is for all."""
+    begun = [[written[:GOLDEN_TOKENS] for written in candidate.written] for candidate in shipped]
     alike = [question for question, *ways in zip(questions, *begun, strict=True) if all(way == ways[0] for way in ways)]
     if not alike:
-        raise TrainingError("there is no prompt after which all forms write the same; publish it without --variants")
+        raise TrainingError("there is no prompt after which all graphs write the same; publish it without --variants")
     parameters = {"temperature": 0, "max_new_tokens": GOLDEN_TOKENS}
     return [
         Example({"messages": [{"role": "user", "content": one}]} if model.template else {"text": one}, parameters)
@@ -162,11 +161,11 @@ def _examples(model: LanguageModel, questions: Sequence[str], shipped: Sequence[
     ]
 
 
-def _metrics(forms: Mapping[str, Form], same: int, num_prompts: int, num_texts: int) -> list[Metric]:
-    main, others = forms[MAIN], {name: form for name, form in forms.items() if name != MAIN}
+def _metrics(candidates: Mapping[str, Candidate], same: int, num_prompts: int, num_texts: int) -> list[Metric]:
+    main, others = candidates[MAIN], {name: candidate for name, candidate in candidates.items() if name != MAIN}
     texts = {
         "dataset": "Lee background corpus",
-        "split": f"{num_texts} stories of {TEXT_TOKENS} tokens; of the forms beside it",
+        "split": f"{num_texts} stories of {TEXT_TOKENS} tokens; of fewer bits beside it",
     }
     return [
         Metric(
@@ -178,13 +177,13 @@ def _metrics(forms: Mapping[str, Form], same: int, num_prompts: int, num_texts: 
         Metric(
             name="perplexity",
             value=main.read.perplexity,
-            baselines={name: form.read.perplexity for name, form in others.items()},
+            baselines={name: candidate.read.perplexity for name, candidate in others.items()},
             **texts,
         ),
         Metric(
             name="agreement_with_fp32",
             value=1.0,
-            baselines={name: form.read.agreement(main.read) for name, form in others.items()},
+            baselines={name: candidate.read.agreement(main.read) for name, candidate in others.items()},
             **texts,
         ),
     ]

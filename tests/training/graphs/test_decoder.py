@@ -40,7 +40,7 @@ CONFIGS = {
     "llama with biases": LlamaConfig(**SIZES, attention_bias=True, mlp_bias=True),
     "qwen2, tied": Qwen2Config(**SIZES, tie_word_embeddings=True),
 }
-FORMS = {
+PRODUCTS = {
     "fp32": Fp32DecoderProducts(),
     "int8": RowInt8Products(),
     "8 bits in blocks": BlockProducts(8),
@@ -63,9 +63,9 @@ def decoder(request: pytest.FixtureRequest) -> Decoder:
     return network(CONFIGS[request.param])
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(params=PRODUCTS)
 def products(request: pytest.FixtureRequest) -> DecoderProducts:
-    found: DecoderProducts = FORMS[request.param]
+    found: DecoderProducts = PRODUCTS[request.param]
     return found
 
 

@@ -7,8 +7,8 @@ from small_decoder import small_decoder
 
 from training.graphs.decoder import write_decoder
 from training.graphs.products import BlockProducts, Fp32DecoderProducts
+from training.measures.candidates import Candidate, measure_candidate, tokens_per_second
 from training.measures.decoding import Decoding, read_texts
-from training.measures.forms import Form, measure_form
 
 TEXTS = np.random.default_rng(0).integers(0, 262, (11, 20)).tolist()
 
@@ -32,21 +32,28 @@ def test_perplexity_and_the_likeliest_tokens_are_those_of_torch(folder: Path) ->
     assert sorted(found.likeliest) == sorted(logits.argmax(-1).flatten().tolist())
 
 
-def test_a_form_agrees_with_itself_and_less_with_one_of_fewer_bits(folder: Path) -> None:
+def test_a_candidate_agrees_with_itself_and_less_with_one_of_fewer_bits(folder: Path) -> None:
     prompts, texts = [text[:5] for text in TEXTS[:3]], TEXTS[:8]
 
-    main, fewer = (measure_form(folder / name, prompts, texts, 12, []) for name in ("model.onnx", "blocks4.onnx"))
+    main, fewer = (measure_candidate(folder / name, prompts, texts, 12, []) for name in ("model.onnx", "blocks4.onnx"))
 
     assert main.read.agreement(main.read) == main.same_tokens(main) == 1
     assert 0 < fewer.read.agreement(main.read) < 1
-    assert set(main.tokens_per_second) == {1, 4, 8}
+
+
+def test_each_candidate_has_a_speed_alone_and_in_company(folder: Path) -> None:
+    found = tokens_per_second({"fp32": folder / "model.onnx", "blocks4": folder / "blocks4.onnx"})
+
+    assert found.keys() == {"fp32", "blocks4"}
+    assert all(speed > 0 for rows in found.values() for speed in rows.values())
+    assert set(found["fp32"]) == {1, 4, 8}
 
 
 def test_tokens_are_the_same_up_to_the_first_difference() -> None:
-    def form(*written: list[int]) -> Form:
-        return Form(None, written, {}, 0.0)  # type: ignore[arg-type]
+    def candidate(*written: list[int]) -> Candidate:
+        return Candidate(None, written, 0.0)  # type: ignore[arg-type]
 
-    assert form([1, 2, 9, 4], [5]).same_tokens(form([1, 2, 3, 4], [5, 6])) == pytest.approx(3 / 6)
+    assert candidate([1, 2, 9, 4], [5]).same_tokens(candidate([1, 2, 3, 4], [5, 6])) == pytest.approx(3 / 6)
 
 
 def test_writing_ends_at_an_end(folder: Path) -> None:

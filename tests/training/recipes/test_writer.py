@@ -41,10 +41,10 @@ def test_a_decoder_of_ones_own_becomes_a_draft(kind: str, tmp_path: Path) -> Non
     assert {"model.onnx", "tokenizer.json", "chat_template.jinja"} <= draft.files.keys()
     for name, variant in draft.variants.items():
         assert draft.files[variant.graphs["model"]].name == f"model.{name}.onnx"
-    assert "| fp32 |" in draft.sections["Its forms beside each other"]
+    assert "| fp32 |" in draft.sections["fp32 and fewer bits"]
 
 
-def test_forms_are_published_only_when_asked_for(tmp_path: Path) -> None:
+def test_candidates_are_published_only_when_asked_for(tmp_path: Path) -> None:
     draft = made(tmp_path, "llama", variants=False)
 
     assert not draft.variants

@@ -1,4 +1,4 @@
-"""The forms of one decoder's graph: fp32, and fewer bits."""
+"""Graphs of one decoder that may become variants: the same weights in fewer bits."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,11 +14,11 @@ MAIN = "fp32"
 FEWER_BITS = ("int8", "blocks8", "blocks4")
 
 
-def write_forms(decoder: Decoder, folder: Path, positions: int, batches: Iterable[Tensors]) -> dict[str, Path]:
+def write_candidates(decoder: Decoder, folder: Path, positions: int, batches: Iterable[Tensors]) -> dict[str, Path]:
     """Write each of FEWER_BITS to `folder`; `batches` of `input_ids` show which channels are large."""
     alike = smoothed(decoder, batches)
     # A block of weights that GGUF has in 16 steps keeps them only if its channels stay as they are.
-    forms: dict[str, tuple[Decoder, DecoderProducts]] = {
+    candidates: dict[str, tuple[Decoder, DecoderProducts]] = {
         "int8": (alike, RowInt8Products()),
         "blocks8": (alike, BlockProducts(8)),
         "blocks4": (decoder, BlockProducts(4)),
@@ -26,7 +26,7 @@ def write_forms(decoder: Decoder, folder: Path, positions: int, batches: Iterabl
     paths = {}
     for name in FEWER_BITS:
         progress(f"writing the {name} graph")
-        network, products = forms[name]
+        network, products = candidates[name]
         paths[name] = write_decoder(network, folder / f"model.{name}.onnx", products, positions)
     return paths
 
