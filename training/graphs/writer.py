@@ -59,12 +59,14 @@ class GraphWriter:
 
     def save(self, path: Path, inputs: Sequence[ValueInfoProto], outputs: Sequence[ValueInfoProto]) -> Path:
         """Write the graph and return `path`. Raises TrainingError if it is too large for one file."""
+        # Beyond it protobuf fails in ways of its own, and only when all is in memory twice.
+        size = sum(len(one.raw_data) for one in self._constants.values())
+        if size > LARGEST_FILE:
+            raise TrainingError(f"{path.name} would have {size} bytes, and an ONNX file has at most {LARGEST_FILE}")
         model = helper.make_model(
             helper.make_graph(self._nodes, "graph", inputs, outputs, list(self._constants.values())),
             opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ONNX_RUNTIME, 1)],
             ir_version=10,
         )
-        if (size := model.ByteSize()) > LARGEST_FILE:
-            raise TrainingError(f"{path.name} would have {size} bytes, and an ONNX file has at most {LARGEST_FILE}")
         onnx.save(model, path)
         return path

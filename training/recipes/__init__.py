@@ -51,11 +51,6 @@ RECIPES = {
         "text-generation",
         "a chat in English that nobody verifies (SmolLM2-135M-Instruct), or another decoder of your own; minutes",
     ),
-    "qwen-coder-instruct": Listed(
-        "training.recipes.qwen_coder_instruct",
-        "text-generation",
-        "the same in Chinese, English and code (Qwen2.5-Coder-0.5B-Instruct, 491 MB to fetch)",
-    ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
         "recommendation",
