@@ -33,12 +33,13 @@ async def list_models(engine: EngineDep) -> ModelList:
 
 async def describe_model(model: str, engine: EngineDep) -> Card:
     """By its name, or an alias that its manifest has."""
+    name = decoded(model)
     try:
-        return card(status_of(engine, model))
-    except ModelNotFound:
-        if (name := by_alias(engine, decoded(model))) is None:
-            raise
         return card(status_of(engine, name))
+    except ModelNotFound:
+        if (known := by_alias(engine, name)) is None:
+            raise
+        return card(status_of(engine, known))
 
 
 async def read_card(model: str, engine: EngineDep) -> Response:
