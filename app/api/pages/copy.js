@@ -2,11 +2,13 @@
 
 import { announce, element } from "./dom.js";
 
-export function copyButton(source) {
+/** Copies the text of an element, or what `read` makes of it; `name` says which for those who do not see where it stands. */
+export function copyButton(source, name = null, read = () => source.textContent) {
   const button = element("button.small", {
     type: "button",
+    "aria-label": name,
     click: async () => {
-      const done = await copied(source);
+      const done = await copied(source, read());
       button.textContent = done ? "Copied" : "Selected: press Ctrl C";
       announce(button.textContent);
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
@@ -15,9 +17,9 @@ export function copyButton(source) {
   return button;
 }
 
-async function copied(source) {
+async function copied(source, text) {
   try {
-    await navigator.clipboard.writeText(source.textContent);
+    await navigator.clipboard.writeText(text);
     return true;
   } catch {
     // Over plain HTTP from another machine there is no clipboard object; a selection can be copied all the same.

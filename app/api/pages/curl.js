@@ -7,9 +7,10 @@ export function quoted(word) {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** A file is named, not inlined: `request.file` is a path on the caller's disk, `request.url` one that we serve. */
+/** A file is named, not inlined: `request.file` is a path on the caller's disk, `request.url` one that we serve.
+ * With `request.streams` the shell shows the answer as it comes. */
 export function curlLine(request) {
-  const words = ["curl", quoted(address(request.path))];
+  const words = ["curl", ...(request.streams ? ["-N"] : []), quoted(address(request.path))];
   if (request.contentType) words.push("-H", quoted(`Content-Type: ${request.contentType}`));
   // The key itself does not belong into a line that people paste into chats.
   if (key()) words.push("-H", '"Authorization: Bearer $TESSERA_KEY"');

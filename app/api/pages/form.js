@@ -38,6 +38,12 @@ export function jsonField(name, label, value, description = "") {
   });
 }
 
+/** A text area; an empty one is not sent. */
+export function textField(name, label, rows, description = "") {
+  const control = element("textarea", { rows: String(rows) });
+  return labelled(name, label, control, description, () => control.value.trim() === "" ? undefined : control.value);
+}
+
 function field(name, schema, value) {
   const { type, choices, minimum, maximum, initial, description } = facts(schema);
   const start = value ?? initial ?? undefined;

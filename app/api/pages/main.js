@@ -2,11 +2,10 @@
 
 import { announce, element } from "./dom.js";
 import { failure } from "./failure.js";
-import { panelOf } from "./panels/index.js";
+import { benchFor } from "./panels/index.js";
 import { contractOf, offers } from "./schema.js";
 import { ask } from "./service.js";
 import { spaced } from "./text.js";
-import { Workbench } from "./workbench.js";
 
 const LOADING_POLL_MS = 1000;
 const READY_POLL_MS = 15_000;
@@ -98,7 +97,7 @@ function benchOf(model) {
   if (known) return known;
   const contract = openapi && contractOf(openapi, model.name);
   if (!contract) return { element: failure({ status: 0, body: { error: `/openapi.json does not describe ${model.name} yet.` } }) };
-  const bench = new Workbench(model, panelOf(model, contract), {
+  const bench = benchFor(model, contract, {
     explains: offers(openapi, model.name, "explain"),
     explainsAtOnce: !HEAVY_TO_EXPLAIN.includes(model.task),
   });

@@ -33,3 +33,14 @@ Councillor Maria Odell said that the path would connect three schools with the t
 A petition with 6,000 names had asked for the path since 2015. It was delivered by pupils of the river school, who had counted 800 bicycles a day on the main road. The path will open in sections, the first in the summer of next year. Shops in the old station will be let to local businesses at a reduced rent.`,
   },
 ];
+
+export const QUESTIONS = [
+  { name: "a letter", text: "Write a short letter to a neighbour whose music is too loud at night." },
+  { name: "an explanation", text: "Why does the moon look larger when it is near the horizon?" },
+  { name: "a poem", text: "Write a poem of four lines about the first train in the morning." },
+];
+
+export const BEGINNINGS = [
+  { name: "a harbour", text: "The harbour was quiet that morning, and" },
+  { name: "a recipe", text: "Lemon cake\n\nIngredients:\n" },
+];

@@ -1,6 +1,9 @@
 /** What a model takes, out of the OpenAPI document. */
 
-/** `{item, parameters, example, classNames, readsFiles}`: two schemas without references, a request that runs as it stands, names by output. */
+/**
+ * `{item, parameters, example, classNames, generation, readsFiles}`: two schemas without references, a request that
+ * runs as it stands, names by output, and of a model that writes text whether it chats, and its defaults.
+ */
 export function contractOf(openapi, model) {
   const operation = openapi.paths[`/v1/models/${model}/predict`]?.post;
   const bodies = operation?.requestBody?.content ?? {};
@@ -12,6 +15,7 @@ export function contractOf(openapi, model) {
     parameters: request.properties.parameters ?? { properties: {} },
     example: content.example ?? { inputs: [{}] },
     classNames: operation["x-class-names"] ?? {},
+    generation: operation["x-generation"] ?? null,
     readsFiles: "multipart/form-data" in bodies,
   };
 }

@@ -1,14 +1,11 @@
 /** The frame around every panel: ask, show the answer, explain it, say how long it took and how a shell would ask. */
 
-import { card } from "./card.js";
-import { copyButton } from "./copy.js";
-import { curlLine } from "./curl.js";
 import { announce, element } from "./dom.js";
 import { failure } from "./failure.js";
+import { cardOf, fromShell, heading, shellSection } from "./frame.js";
 import { latency } from "./latency.js";
 import { ask } from "./service.js";
 import { json } from "./shown.js";
-import { spaced } from "./text.js";
 
 const TYPING_PAUSE_MS = 250;
 const NO_SUCH_ROUTE = [404, 405, 501];
@@ -34,7 +31,7 @@ export class Workbench {
     this.empty = element("p.quiet", {}, "Nothing has been asked yet.");
     this.raw = element("details.raw", { hidden: true }, element("summary", {}, "The answer as JSON"));
     this.time = element("section.surface.time", { "aria-label": "Latency", hidden: true });
-    this.shell = element("section.surface.shell", { "aria-label": "The same from a shell", hidden: true });
+    this.shell = shellSection();
     this.card = element("div");
     this.element = this.frame();
     panel.watch((isTyping) => this.soon(isTyping ? TYPING_PAUSE_MS : 0));
@@ -56,18 +53,13 @@ export class Workbench {
     this.answer = element("section.surface.answer", { "aria-label": "Answer" },
       element("div.row.spread.head", {}, element("h3", {}, "Answer"), this.why), this.empty, this.trouble, panel.answer, this.raw);
     panel.answer.hidden = true;
-    return element("article", {},
-      element("header.model", {},
-        element("p.task", {}, spaced(model.task)), element("h2", { tabindex: "-1" }, model.name),
-        element("p.about", {}, model.description)),
-      element("div.bench", {}, form, this.answer, this.time, this.shell), this.card);
+    return element("article", {}, heading(model), element("div.bench", {}, form, this.answer, this.time, this.shell), this.card);
   }
 
   /** What is there to see before anybody has done anything. */
   async open() {
     this.run();
-    const facts = await ask({ path: `v1/models/${this.model.name}` });
-    this.card.replaceChildren(facts.ok ? card(facts.body) : failure(facts));
+    this.card.replaceChildren(await cardOf(this.model));
   }
 
   soon(ms) {
@@ -116,11 +108,8 @@ export class Workbench {
     else this.clear(failure(answer));
     this.raw.replaceChildren(this.raw.firstElementChild, json(answer.body));
     this.raw.hidden = false;
-    const line = element("code", {}, curlLine(request));
     this.time.replaceChildren(element("h3", {}, "Where the time went"), latency(answer));
-    this.shell.replaceChildren(
-      element("div.row.spread.head", {}, element("h3", {}, "The same from a shell"), copyButton(line)),
-      element("pre.curl", { tabindex: "0", role: "region", "aria-label": "curl command" }, line));
+    this.shell.replaceChildren(...fromShell(request));
     this.time.hidden = this.shell.hidden = false;
   }
 

@@ -9,8 +9,11 @@ from app.api.examples import example_request, item_in_words
 from app.api.http.routes import Operation
 from app.api.v1 import paths
 from app.api.verbatim import shown_golden, verbatim
+from app.repository.manifest import Manifest
 from app.serving.engine import Served
 from app.tasks.explanations.base import NAME as EXPLANATION
+from app.tasks.generation_schema import TextGenerationConfig
+from app.tasks.text_generation import TextGeneration
 
 
 def predict(max_items: int, served: Served) -> Mapping[str, Operation]:
@@ -42,6 +45,7 @@ def predict(max_items: int, served: Served) -> Mapping[str, Operation]:
         "requestBody": {"required": True, "content": _bodies(served, bodies)},
         "responses": {"200": {"description": described, "content": answers}},
         **({"x-class-names": names} if (names := manifest.config.get("class_names")) else {}),
+        **_generation(manifest),
     }
     return {paths.of(paths.PREDICT, manifest.name): operation}
 
@@ -68,6 +72,15 @@ def explain(max_items: int, served: Served) -> Mapping[str, Operation]:
         },
     }
     return {paths.of(paths.EXPLAIN, manifest.name): operation}
+
+
+def _generation(manifest: Manifest) -> dict[str, Any]:
+    """Return whether a model that writes text can chat, and what it takes where its caller does not say."""
+    if manifest.task != TextGeneration.contract.name:
+        return {}
+    config = TextGenerationConfig.model_validate(manifest.config)
+    told = config.model_dump(include={"context", "max_new_tokens", "temperature", "top_p"})
+    return {"x-generation": {"chats": config.chat_template is not None, **told}}
 
 
 def _bodies(served: Served, bodies: Bodies) -> dict[str, Any]:

@@ -1,5 +1,9 @@
-/** Which panel a task has; every other task has that of photos, if it reads them, or the generic one. */
+/** Which panel a task has; every other task has that of photos, if it reads them, or the generic one. Text has a bench of its own. */
 
+import { Workbench } from "../workbench.js";
+import { WritingBench } from "../writing/bench.js";
+import { chat } from "./chat.js";
+import { continuation } from "./continuation.js";
 import { generic } from "./generic.js";
 import { image } from "./image.js";
 import { photo } from "./photo.js";
@@ -14,6 +18,10 @@ const PANELS = {
   "recommendation": films,
 };
 
-export function panelOf(model, contract) {
-  return (PANELS[model.task] ?? (contract.readsFiles ? photo : generic))(model, contract);
+/** `{element, open()}`: the whole panel of a model, and what it does before anybody has done anything. */
+export function benchFor(model, contract, explaining) {
+  const { generation } = contract;
+  if (generation) return new WritingBench(model, (generation.chats ? chat : continuation)(generation), generation);
+  const panel = (PANELS[model.task] ?? (contract.readsFiles ? photo : generic))(model, contract);
+  return new Workbench(model, panel, explaining);
 }
