@@ -31,7 +31,7 @@ def tokenizer() -> Tokenizer:
     return made
 
 
-def write_tiny_decoder(path: Path, seed: int = 0) -> Path:
+def write_tiny_decoder(path: Path, seed: int = 0, context: int = CONTEXT) -> Path:
     """Write a graph of two layers, whose answers look like noise and depend on every token before them."""
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -41,9 +41,9 @@ def write_tiny_decoder(path: Path, seed: int = 0) -> Path:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=CONTEXT,
+        max_position_embeddings=context,
         initializer_range=0.5,
         tie_word_embeddings=True,
     )
     network = LlamaForCausalLM(config).eval()
-    return write_decoder(network, path, Fp32DecoderProducts(), CONTEXT)
+    return write_decoder(network, path, Fp32DecoderProducts(), context)

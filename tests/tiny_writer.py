@@ -28,8 +28,8 @@ WRITER, ALIAS = "tiny-writer", "Tiny/Writer-0.1M"
 
 
 @cache
-def graph() -> Path:
-    return write_tiny_decoder(Path(mkdtemp()) / "model.onnx")
+def graph(context: int = CONTEXT) -> Path:
+    return write_tiny_decoder(Path(mkdtemp()) / "model.onnx", context=context)
 
 
 def text_files(scratch: Path) -> dict[str, Path]:
@@ -54,11 +54,12 @@ CONFIG: dict[str, Any] = {
 def publish_writer(
     root: Path, scratch: Path, name: str = WRITER, golden: tuple[Golden, ...] = (), **config: Any
 ) -> Manifest:
-    signature = signature_of_onnx(graph())
+    written = graph(config.get("context", CONTEXT))
+    signature = signature_of_onnx(written)
     return publish(
         root,
         name,
-        {"model.onnx": graph(), **text_files(scratch)},
+        {"model.onnx": written, **text_files(scratch)},
         task="text-generation",
         description="Writes noise.",
         licence="CC0-1.0",

@@ -10,6 +10,7 @@ import { Pace, PaceFigures } from "./pace.js";
 import { Failed, piecesOf } from "./pieces.js";
 import { settingsOf } from "./settings.js";
 
+const DRAW_MS = 50; // more often nobody sees, and a fast model would keep the page from everything else
 const NEAR_THE_END_PX = 40; // whoever has scrolled further up is reading there
 
 /**
@@ -37,7 +38,6 @@ export class WritingBench {
     this.copyButton = copyButton(this.list, `Copy the whole ${kind.title.toLowerCase()}`, () => this.asText());
     this.clearButton = element("button.small", { type: "button", click: () => this.clear() }, "Clear");
     this.figures = new PaceFigures();
-    this.time = element("section.surface.time", { "aria-label": "Speed", hidden: true }, element("h3", {}, "How fast it writes"), this.figures.element);
     this.shell = shellSection();
     this.card = element("div");
     this.element = this.frame(id);
@@ -52,11 +52,11 @@ export class WritingBench {
     form.addEventListener("keydown", (event) => this.press(event));
     return element("article", {}, heading(model),
       element("div.bench.writing", {},
-        element("section.surface.talk", { "aria-label": kind.title },
+        element("div.surface.talk", {},
           element("div.row.spread.head", {}, element("h3", {}, kind.title), element("div.row", {}, this.copyButton, this.clearButton)),
           element("p.unverified", {}, "A model generates this text, and nobody has verified it: it may be wrong or made up."),
-          this.transcript, this.trouble, form),
-        this.settings.element, this.time, this.shell), this.card);
+          this.transcript, this.trouble, form, this.figures.element),
+        this.settings.element, this.shell), this.card);
   }
 
   async open() {
@@ -85,13 +85,18 @@ export class WritingBench {
     const exchange = new Exchange(text, { by: model.name, continues: kind.continues, reuse: (whole) => this.reuse(whole) });
     this.begin(exchange, request);
     const pace = new Pace();
+    const draw = () => {
+      this.scrolled(() => exchange.draw());
+      this.figures.show(pace.figures, this.totalTokens);
+    };
     let reason = "";
+    let timer = 0;
     try {
-      this.figures.show(null, this.totalTokens);
+      draw();
       for await (const { choice, usage } of piecesOf(request, this.pending.signal)) {
         pace.count(usage);
-        this.scrolled(() => exchange.add(kind.textOf(choice)));
-        this.figures.show(pace.figures, this.totalTokens);
+        exchange.text += kind.textOf(choice);
+        timer ||= setTimeout(() => { timer = 0; draw(); }, DRAW_MS);
         reason = choice.finish_reason ?? reason;
       }
     } catch (error) {
@@ -99,6 +104,8 @@ export class WritingBench {
       else if (error.name !== "AbortError") throw error;
       reason = error instanceof Failed ? "failed" : "stopped";
     } finally {
+      clearTimeout(timer);
+      draw();
       this.totalTokens += pace.figures?.total ?? 0;
       this.end(exchange, reason);
     }
@@ -121,7 +128,7 @@ export class WritingBench {
     if (!this.kind.continues) this.area.value = "";
     this.trouble.replaceChildren();
     this.shell.replaceChildren(...fromShell(request));
-    this.time.hidden = this.shell.hidden = false;
+    this.figures.element.hidden = this.shell.hidden = false;
     this.list.append(...exchange.elements);
     this.transcript.scrollTop = this.transcript.scrollHeight;
     this.drawButtons();
@@ -155,7 +162,7 @@ export class WritingBench {
     this.totalTokens = 0;
     this.list.replaceChildren();
     this.trouble.replaceChildren();
-    this.time.hidden = this.shell.hidden = true;
+    this.figures.element.hidden = this.shell.hidden = true;
     this.drawButtons();
     this.area.focus();
     announce(`${this.kind.title} cleared`);

@@ -4,9 +4,9 @@ import { copyButton } from "../copy.js";
 import { element } from "../dom.js";
 
 const NOTES = {
-  length: "It has as many tokens as it may have, and ends there.",
+  length: "Cut off: it has as many tokens as it may have.",
   stopped: "Stopped.",
-  failed: "The answer broke off.",
+  failed: "Broken off.",
 };
 
 export class Exchange {
@@ -25,15 +25,15 @@ export class Exchange {
     this.elements = continues ? [this.answer] : [element("li.turn.asked", {}, element("h4", {}, "You"), element("p.said", {}, asked)), this.answer];
   }
 
-  add(text) {
-    this.text += text;
-    this.written.append(text);
+  draw() {
+    this.written.append(this.text.slice(this.written.textContent.length));
   }
 
   /** `reason` is that of the service, or "stopped", or "failed". Gives a sentence for those who cannot see the answer. */
   end(reason) {
     const note = NOTES[reason] ?? (this.text === "" ? "The model wrote nothing." : "");
     this.answer.removeAttribute("aria-busy");
+    this.draw();
     this.written.normalize();
     this.note.textContent = note;
     this.note.hidden = note === "";

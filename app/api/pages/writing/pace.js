@@ -2,6 +2,8 @@
 
 import { element } from "../dom.js";
 
+const NONE = "–";
+
 export class Pace {
   constructor() {
     this.asked = performance.now();
@@ -34,19 +36,19 @@ export class PaceFigures {
   constructor() {
     this.values = {};
     this.cached = element("span");
-    this.element = element("dl.figures", {}, [
-      ["first", "to the first token"], ["rate", "tokens per second"], ["written", "tokens written"],
-      ["total", "tokens with the prompt", this.cached], ["all", "tokens since the beginning"],
-    ].map(([name, about, more]) => element("div", {}, element("dt", {}, about, more), this.values[name] = element("dd", {}, "–"))));
+    this.element = element("dl.figures", { hidden: true }, [
+      ["first", "to the first token"], ["rate", "tokens a second"], ["written", "tokens written"],
+      ["total", "with the prompt", this.cached], ["all", "of all answers"],
+    ].map(([name, about, more]) => element("div", {}, element("dt", {}, about, more), this.values[name] = element("dd", {}, NONE))));
   }
 
   show(figures, totalBefore) {
     const { first, rate, written, total, all } = this.values;
-    first.textContent = figures ? `${(figures.firstMs / 1000).toFixed(2)} s` : "…";
-    rate.textContent = figures?.perSecond ? figures.perSecond.toFixed(1) : "…";
-    written.textContent = figures?.written ?? "…";
-    total.textContent = figures?.total ?? "…";
+    first.textContent = figures ? `${(figures.firstMs / 1000).toFixed(2)} s` : NONE;
+    rate.textContent = figures?.perSecond ? figures.perSecond.toFixed(1) : NONE;
+    written.textContent = figures?.written ?? NONE;
+    total.textContent = figures?.total ?? NONE;
     all.textContent = totalBefore + (figures?.total ?? 0);
-    this.cached.textContent = figures?.cached ? `, of which ${figures.cached} were remembered` : "";
+    this.cached.textContent = figures?.cached ? `, ${figures.cached} of it remembered` : "";
   }
 }

@@ -8,9 +8,9 @@ export function settingsOf(told, { system }) {
   const role = system && textField("system", "System message", 3, "Who the model shall be, and how it shall answer.");
   const numbers = new Form({
     properties: {
-      temperature: { type: "number", minimum: 0, maximum: 2, description: `0 takes the likeliest token; more is bolder. The model's own: ${told.temperature}.` },
-      top_p: { type: "number", minimum: 0, maximum: 1, description: `Draws among the likeliest tokens that make up this share. The model's own: ${told.top_p}.` },
-      max_tokens: { type: "integer", minimum: 1, maximum: told.context, description: `The most that an answer has. The model's own: ${told.max_new_tokens}.` },
+      temperature: { type: "number", minimum: 0, maximum: 2, description: `0 takes the likeliest token, more is bolder. If empty: ${told.temperature}.` },
+      top_p: { type: "number", minimum: 0, maximum: 1, description: `Draws among the likeliest tokens of this share. If empty: ${told.top_p}.` },
+      max_tokens: { type: "integer", minimum: 1, maximum: told.context, description: `An answer ends after so many. If empty: ${told.max_new_tokens}.` },
       seed: { type: "integer", minimum: 0, description: "The same number draws the same answer again." },
     },
   });
