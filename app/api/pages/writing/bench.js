@@ -46,7 +46,7 @@ export class WritingBench {
 
   frame(id) {
     const { kind, model } = this;
-    const form = element("form.composer", { "aria-label": "Input", novalidate: true, submit: (event) => { event.preventDefault(); this.send(); } },
+    const form = this.form = element("form.composer", { "aria-label": "Input", novalidate: true, submit: (event) => { event.preventDefault(); this.send(); } },
       element("label", { for: id }, kind.label), this.area,
       element("div.row", {}, this.sendButton, this.stopButton, element("kbd", { "aria-hidden": "true" }, "Enter sends, Shift Enter begins a new line, Esc stops")));
     form.addEventListener("keydown", (event) => this.press(event));
@@ -130,8 +130,9 @@ export class WritingBench {
     this.shell.replaceChildren(...fromShell(request));
     this.figures.element.hidden = this.shell.hidden = false;
     this.list.append(...exchange.elements);
-    this.transcript.scrollTop = this.transcript.scrollHeight;
     this.drawButtons();
+    this.transcript.scrollTop = this.transcript.scrollHeight;
+    this.form.scrollIntoView({ block: "nearest" });
     announce(`${this.model.name} is writing`);
   }
 
@@ -183,10 +184,12 @@ export class WritingBench {
     this.copyButton.hidden = this.clearButton.hidden = this.exchanges.length === 0;
   }
 
-  /** Let `change` add to the transcript, and follow its end for whoever was there. */
+  /** Let `change` add to the transcript, follow its end for whoever was there, and keep the way to stop it in sight. */
   scrolled(change) {
     const { scrollHeight, scrollTop, clientHeight } = this.transcript;
+    const isInSight = this.form.getBoundingClientRect().bottom <= innerHeight;
     change();
+    if (isInSight) this.form.scrollIntoView({ block: "nearest" });
     if (scrollHeight - scrollTop - clientHeight < NEAR_THE_END_PX) this.transcript.scrollTop = this.transcript.scrollHeight;
   }
 
