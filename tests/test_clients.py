@@ -43,7 +43,7 @@ def test_every_route_of_the_open_inference_protocol_is_in_the_table(default_serv
     documented = httpx.get(f"{default_service.url}/openapi.json").json()["paths"]
     for path in documented:
         if path.startswith("/v2"):
-            assert re.sub(r"/v2/models/[a-z-]+/infer", "/v2/models/{model}/infer", path) in PAGE
+            assert re.sub(r"/v2/models/[a-z0-9-]+/(infer|generate)", r"/v2/models/{model}/\1", path) in PAGE
 
 
 def test_every_file_that_is_linked_exists():

@@ -150,6 +150,7 @@ def told(
     error: errors.ServiceError,
     table: Mapping[type[errors.ServiceError], int],
     message: str,
+    error_type: str | None = None,
 ) -> Response:
     """Answer `error` in the envelope, with the status that `table` has for it and with `message`."""
     headers = {}
@@ -163,7 +164,7 @@ def told(
         request,
         status_of(error, table),
         message,
-        type(error).__name__,
+        error_type or type(error).__name__,
         error.details[:MOST_DETAILS],
         headers,
     )

@@ -21,6 +21,7 @@ FAILURES = {
     413: "the body or the number of inputs is too large",
     415: "the body is compressed otherwise than by gzip or deflate",
     422: "an input is not usable; `details` says which and why",
+    424: "the model failed on this input, as text-generation-inference calls it",
     429: "there is too much to do; `Retry-After` says when to try again",
     500: "the model failed on this input",
     503: "the model is not ready, or the service is stopping",

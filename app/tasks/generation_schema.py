@@ -103,10 +103,20 @@ class Grammar(Schema):
     value: Any = None
 
 
+StopTexts = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=MOST_STOP_CHARACTERS)]],
+    Field(default_factory=list, max_length=MOST_STOPS),
+]
+
+
 class GenerationParameters(Schema):
     """Choices of how it goes on; what is left out is taken from the model."""
 
     max_new_tokens: Annotated[int | None, Field(ge=1, le=MAX_TOKENS, description="most tokens of an answer")] = None
+    max_prompt_tokens: Annotated[
+        int | None,
+        Field(ge=1, le=MAX_TOKENS, description="go on with only so many tokens from the end of a text, whatever it is"),
+    ] = None
     min_new_tokens: Annotated[int, Field(ge=0, le=MAX_TOKENS, description="fewest tokens of an answer")] = 0
     temperature: Annotated[
         float | None, Field(ge=0, le=2, description="0: the likeliest token always; the more, the less likely ones")
@@ -124,10 +134,7 @@ class GenerationParameters(Schema):
         Field(default_factory=dict, max_length=MOST_BIASES, description="added to the logits of these token ids"),
     ]
     seed: Annotated[int | None, Field(ge=-(2**63), lt=2**64, description="the same seed gives the same answer")] = None
-    stop: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=MOST_STOP_CHARACTERS)]],
-        Field(default_factory=list, max_length=MOST_STOPS, description="texts before which an answer ends"),
-    ]
+    stop: Annotated[StopTexts, Field(description="texts before which an answer ends")]
     stop_token_ids: Annotated[
         list[TokenId], Field(default_factory=list, max_length=MOST_STOPS, description="tokens that end it, too")
     ]

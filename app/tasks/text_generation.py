@@ -88,6 +88,10 @@ class TextGeneration(View[TextGenerationKernel]):
     def preprocess(self, item: GenerationInput, parameters: GenerationParameters) -> Prepared:
         tools = self._tools(item)
         ids, room = self._ids(item, tools), self.kernel.context
+        if parameters.max_prompt_tokens is not None:
+            if item.messages is not None:
+                raise InvalidInput("a chat cannot be cut by max_prompt_tokens: leave out messages").under("messages")
+            ids = ids[-parameters.max_prompt_tokens :]
         if len(ids) >= room:
             # Clients look for both: LiteLLM for the sentence, LangChain for the code.
             raise InvalidInput(

@@ -92,6 +92,13 @@ def test_an_answer_has_as_much_room_as_its_prompt_leaves(view):
     assert prompt_of(view, {"text": "x" * (CONTEXT - 1)}).max_new_tokens == 1
 
 
+def test_a_text_may_be_cut_to_its_end_and_a_chat_may_not(view):
+    assert prompt_of(view, {"text": "abcdef"}, max_prompt_tokens=2).ids == tuple(ids_of("ef"))
+    assert prompt_of(view, {"text": "x" * CONTEXT + "ab"}, max_prompt_tokens=2).ids == tuple(ids_of("ab"))
+    assert prompt_of(view, {"token_ids": [5, 6]}, max_prompt_tokens=9).ids == (5, 6)
+    assert refusal(view, {"messages": [{"role": "user", "content": "a"}]}, max_prompt_tokens=2)[1] == ["messages"]
+
+
 def test_tokens_that_there_are_not_are_refused_by_their_place(view):
     size = view.kernel.vocabulary.size
     assert refusal(view, {"token_ids": [1, size]})[1] == ["token_ids"]

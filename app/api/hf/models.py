@@ -44,6 +44,6 @@ def _info(served: Served, limits: Limits) -> Info:
         version=manifest.version,
         description=manifest.description,
         licence=manifest.licence,
-        max_input_length=manifest.config.get("max_tokens"),
+        max_input_length=manifest.config.get("max_tokens") or manifest.config.get("context"),
         max_client_batch_size=limits.max_items,
     )

@@ -19,15 +19,21 @@ from app.tasks.contract import Contract
 from app.tasks.embeddings import FeatureExtraction, SentenceSimilarity
 
 BESIDE_INPUTS = ("parameters", "options")
+STREAM = "stream"
 
 
 class Asked(NamedTuple):
-    """Items of a task, with parameters of the native dialect; `is_single` is one that came without a list."""
+    """Items of a task, with parameters of the native dialect; `is_single` is one that came without a list.
+
+    `sent` are the parameters as this dialect has them.
+    """
 
     task: str
     items: list[Any]
     parameters: Any
     is_single: bool
+    sent: Any
+    wants_stream: bool
 
 
 def tasks_of(served: Served) -> list[str]:
@@ -58,9 +64,10 @@ def read(request: Request, content: bytes, served: Served, asked: str | None, li
         body = _json_object(content, served, limits)
         task = asked or _meant_task(request, body, served)
     wire = WIRES[task]
+    wants_stream = _wants_stream(body, served.contracts[task])
     items = _items(served.contracts[task], body, limits.max_items)
-    parameters = wire.native(_validated(wire.Parameters, _parameters(request, body, wire), "parameters"))
-    return Asked(task, items, parameters, not isinstance(body.get("inputs"), list))
+    sent = _validated(wire.Parameters, _parameters(request, body, wire), "parameters")
+    return Asked(task, items, wire.native(sent), not isinstance(body.get("inputs"), list), sent, wants_stream)
 
 
 def is_raw(request: Request, content: bytes, served: Served) -> bool:
@@ -105,8 +112,27 @@ def _meant_task(request: Request, body: dict[str, Any], served: Served) -> str:
     return served.manifest.task
 
 
+def _wants_stream(body: dict[str, Any], contract: Contract) -> bool:
+    if contract.Piece is None:
+        return False  # and is refused as any other name that is none
+    wants = body.pop(STREAM, None)
+    if not isinstance(wants, bool | None):
+        raise InvalidInput("must be true or false").under(STREAM)
+    if any(not isinstance(one, str) for one in _listed(body["inputs"])):
+        raise InvalidInput("must be a text; a chat is asked for at v1/chat/completions below this address").under(
+            "inputs"
+        )
+    if wants and isinstance(body["inputs"], list):
+        raise InvalidInput("must be one text, if the answer is to be streamed").under("inputs")
+    return bool(wants)
+
+
+def _listed(inputs: Any) -> list[Any]:
+    return inputs if isinstance(inputs, list) else [inputs]
+
+
 def _items(contract: Contract, body: dict[str, Any], max_items: int) -> list[Any]:
-    inputs = body["inputs"] if isinstance(body["inputs"], list) else [body["inputs"]]
+    inputs = _listed(body["inputs"])
     if len(inputs) > max_items:
         raise PayloadTooLarge(f"{len(inputs)} inputs; a request may have {max_items}")
     sent: Any = _validated(bodies_of(contract, max_items).Request, {"inputs": inputs})

@@ -4,30 +4,44 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from app.api.documented import DEADLINE, FILE, OCTETS, BodySchema
+from app.api.documented import DEADLINE, EVENTS, FILE, OCTETS, BodySchema
 from app.api.examples import example_request
 from app.api.given import Given
 from app.api.hf import models
-from app.api.hf.predict import predict, tell
+from app.api.hf.chat import HfChatRequest, chat, tell_chat
+from app.api.hf.errors import tell
+from app.api.hf.generation_schema import TgiAnswer, TgiLine
+from app.api.hf.predict import predict
 from app.api.hf.reading import tasks_of
+from app.api.hf.rerank import rerank
 from app.api.hf.wires import WIRES, bodies_of_hf
 from app.api.http.routes import DirectRoute, Operation, Section, typed
 from app.api.v1 import errors as native
 from app.serving.engine import Served
+from app.tasks.embeddings import FeatureExtraction
+from app.tasks.text_generation import TextGeneration
 
 MODEL = "/hf/models/{model}"  # answers the task of the model
 PIPELINE = MODEL + "/pipeline/{task}"  # names one of those that it answers, as on the Hub
-FAILURES = (404, 413, 415, 422, 429, 500, 503, 504)  # of whoever asks a model
+GENERATE, GENERATE_STREAM = MODEL + "/generate", MODEL + "/generate_stream"  # as TGI has them
+CHAT = MODEL + "/v1/chat/completions"
+EMBED, RERANK = MODEL + "/embed", MODEL + "/rerank"  # as TEI, text-embeddings-inference, has them
+FAILURES = (404, 413, 415, 422, 424, 429, 500, 503, 504)  # of whoever asks a model
+WRITES, EMBEDS = TextGeneration.contract.name, FeatureExtraction.contract.name
 get = partial(typed, "GET", tell=native.tell)
 
 
 def predicting(given: Given) -> Section:
-    route = partial(
-        DirectRoute, "POST", handler=predict(given), statuses=FAILURES, tell=tell, body_bytes=given.body_bytes
-    )
+    route = partial(DirectRoute, "POST", statuses=FAILURES, tell=tell, body_bytes=given.body_bytes)
+    most = given.limits.max_items
     routes = (
-        route(MODEL, describe=partial(_own, given.limits.max_items)),
-        route(PIPELINE, describe=partial(_others, given.limits.max_items)),
+        route(MODEL, handler=predict(given), describe=partial(_own, most)),
+        route(PIPELINE, handler=predict(given), describe=partial(_others, most)),
+        route(GENERATE, handler=predict(given, WRITES, is_bare=True), describe=partial(_generating, most)),
+        route(GENERATE_STREAM, handler=predict(given, WRITES, streams=True)),
+        route(CHAT, handler=chat(given), tell=tell_chat, describe=_chatting),
+        route(EMBED, handler=predict(given, EMBEDS, is_nested=True)),
+        route(RERANK, handler=rerank(given)),
         get(f"{MODEL}/info", models.describe, 404, 503, summary="Which model and version answers, and what it takes"),
         get(f"{PIPELINE}/info", models.describe_pipeline, include_in_schema=False),
         get(f"{MODEL}/health", models.health, 404, 503, summary="200 if the model can predict, 503 if it cannot"),
@@ -46,6 +60,47 @@ def _others(max_items: int, served: Served) -> Mapping[str, Operation]:
     tasks = [task for task in tasks_of(served) if task != served.manifest.task]
     name = served.manifest.name
     return {PIPELINE.format(model=name, task=task): _operation(max_items, served, task) for task in tasks}
+
+
+def _generating(max_items: int, served: Served) -> Mapping[str, Operation]:
+    if WRITES not in served.contracts:
+        return {}
+    name, operation = served.manifest.name, _operation(max_items, served, WRITES)
+    answers = {
+        "application/json": {"schema": BodySchema(TgiAnswer, "serialization")},
+        EVENTS: {"schema": BodySchema(TgiLine, "serialization")},
+    }
+    more = {
+        "summary": f"{name}: as text-generation-inference has it",
+        "description": f"`{GENERATE_STREAM.format(model=name)}` takes the same, and answers token by token.",
+        "operationId": f"hf_{name}_generate",
+        "responses": {"200": {"description": "the answer, or with `stream` one event a token", "content": answers}},
+    }
+    return {GENERATE.format(model=name): {**operation, **more}}
+
+
+def _chatting(served: Served) -> Mapping[str, Operation]:
+    if WRITES not in served.contracts:
+        return {}
+    name = served.manifest.name
+    body = {"schema": BodySchema(HfChatRequest, "validation"), "example": {"messages": CHAT_EXAMPLE}}
+    operation = {
+        "summary": f"{name}: a chat",
+        "description": "As `/v1/chat/completions`, of the model in the path: `InferenceClient.chat_completion`.",
+        "operationId": f"hf_{name}_chat",
+        "parameters": [DEADLINE],
+        "requestBody": {"required": True, "content": {"application/json": body}},
+        "responses": {
+            "200": {
+                "description": "the answer, as OpenAI has it",
+                "content": {"application/json": {"schema": {"type": "object"}}, EVENTS: {"schema": {"type": "string"}}},
+            }
+        },
+    }
+    return {CHAT.format(model=name): operation}
+
+
+CHAT_EXAMPLE = [{"role": "user", "content": "Write one sentence about the sea."}]
 
 
 def _operation(max_items: int, served: Served, task: str) -> Operation:

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, RootModel, create_model, field_validator, model_validator
 
-from app.api.contracts import Bodies, bare
+from app.api.contracts import STREAM, Bodies, bare
+from app.api.hf.generation_schema import TgiAnswer, TgiParameters
+from app.api.hf.known import KnownOnly
 from app.tasks.contract import Contract
 from app.tasks.embeddings import (
     FeatureExtraction,
@@ -22,21 +24,7 @@ from app.tasks.image_classification import ImageClassification, ImageClassificat
 from app.tasks.schema import Schema
 from app.tasks.summarization import MAX_CHARACTERS, Summarization, SummarizationParameters
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
-
-MOST_QUOTED = 5  # unknown names that an error repeats
-
-
-class KnownOnly(Schema):
-    """An unknown name is refused together with those that are known."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _are_known(cls, values: Any) -> Any:
-        unknown = [name for name in values if name not in cls.model_fields] if isinstance(values, dict) else []
-        if unknown:
-            quoted = ", ".join(f"{name:.40}" for name in unknown[:MOST_QUOTED])
-            raise ValueError(f"{quoted} would have no effect here; what has: {', '.join(cls.model_fields)}")
-        return values
+from app.tasks.text_generation import TextGeneration
 
 
 class HfTextClassificationParameters(KnownOnly, TextClassificationParameters):
@@ -121,6 +109,11 @@ class HfSummarizationParameters(HfSummaryLimits):
 class HfFeatureExtractionParameters(KnownOnly, FeatureExtractionParameters):
     """The client sends them beside `inputs`; under `parameters` they are read as well."""
 
+    @field_validator("truncation_direction", mode="before")
+    @classmethod
+    def _may_be_capitalized(cls, value: Any) -> Any:
+        return value.lower() if value in ("Left", "Right") else value  # as TEI documents it
+
     encoding_format: Literal["float"] = "float"
 
     @field_validator("encoding_format", mode="before")
@@ -151,6 +144,8 @@ class Wire:
     native: Callable[[Any], Any] = _as_they_are
     is_nested: bool = False
     at_root: bool = False
+    Output: Any = None
+    """Type of an answer, where it is not the native one."""
 
 
 # The client takes element [0] of what it gets for a text, and all of what it gets for an image.
@@ -160,6 +155,7 @@ WIRES: Mapping[str, Wire] = {
     Summarization.contract.name: Wire(HfSummarizationParameters, HfSummarizationParameters.native, is_nested=True),
     FeatureExtraction.contract.name: Wire(HfFeatureExtractionParameters, at_root=True),
     SentenceSimilarity.contract.name: Wire(HfSentenceSimilarityParameters),
+    TextGeneration.contract.name: Wire(TgiParameters, TgiParameters.native, is_nested=True, Output=TgiAnswer),
 }
 """Every task for which the client has a method."""
 
@@ -176,18 +172,19 @@ def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
     """The bodies as they are documented."""
     wire = WIRES[contract.name]
     first = next(iter(contract.Input.model_fields.values()))
-    item: Any = contract.Input if len(contract.Input.model_fields) > 1 else bare(first)
+    item: Any = contract.Input if len(contract.Input.model_fields) > 1 and not contract.Piece else bare(first)
     some: Any = Annotated[list[item], Field(min_length=1, max_length=max_items)]
-    Output: Any = contract.Output
+    Output: Any = wire.Output or contract.Output
     many: Any = list[Output]
     prefix = f"Hf{contract.title}"
     fields: dict[str, Any] = {
         "inputs": (item | some, Field(description="one input, or a list of them, answered in order")),
         "parameters": (wire.Parameters | None, None),
         "options": (HfOptions | None, Field(default=None, description="change nothing")),
+        **({"stream": STREAM} if contract.Piece else {}),
     }
     root: Any = RootModel
     return Bodies(
         create_model(f"{prefix}Request", __base__=wire.Parameters if wire.at_root else Schema, **fields),
-        create_model(f"{prefix}Response", __base__=root[many if wire.is_nested else contract.Output | many]),
+        create_model(f"{prefix}Response", __base__=root[many if wire.is_nested else Output | many]),
     )

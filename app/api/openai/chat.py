@@ -27,13 +27,10 @@ WRITES = "write text"
 
 def chat(given: Given) -> Handler:
     async def read_chat(request: Request, body: bytes, aside: Aside) -> Addressed:
-        sent, items, parameters = await aside.read(lambda: _asked(body, given), is_quick=len(body) <= QUICK_BYTES)
-        served = find(given.engine, sent.model, VIEW, WRITES)
+        asked = await aside.read(lambda: asked_of(ChatRequest, body, given), is_quick=len(body) <= QUICK_BYTES)
+        served = find(given.engine, asked[0].model, VIEW, WRITES)
         request.scope["served"] = served
-        reply = Reply.of(request, sent, served, "chatcmpl")
-        written = ChatChunks(reply) if sent.stream else None
-        question = Question(VIEW, items, parameters, ChatWhole(reply).respond, priority=sent.priority, written=written)
-        return Addressed(served, question)
+        return Addressed(served, chat_question(Reply.of(request, asked[0], served, "chatcmpl"), *asked))
 
     async def answer(request: Request, names: dict[str, str]) -> Response:
         return await ask_addressed(given, read_chat, request, TextGeneration.contract.timeout_s)
@@ -41,8 +38,9 @@ def chat(given: Given) -> Handler:
     return answer
 
 
-def _asked(body: bytes, given: Given) -> tuple[ChatRequest, list[GenerationInput], Any]:
-    sent = read(ChatRequest, body, given.limits.json)
+def asked_of(Sent: type[ChatRequest], body: bytes, given: Given) -> tuple[ChatRequest, list[GenerationInput], Any]:
+    """Return what was sent, with the items and parameters that it means. Raises InvalidInput."""
+    sent = read(Sent, body, given.limits.json)
     begins = not sent.continue_final_message if sent.add_generation_prompt is None else sent.add_generation_prompt
     try:
         items = [
@@ -63,6 +61,18 @@ def _asked(body: bytes, given: Given) -> tuple[ChatRequest, list[GenerationInput
     except InvalidInput as error:
         raise reworded(error.under("inputs", 0), WORDS) from None
     return sent, items, parameters_of(sent)
+
+
+def chat_question(
+    reply: Reply,
+    sent: ChatRequest,
+    items: list[GenerationInput],
+    parameters: Any,
+    Written: "type[ChatChunks] | None" = None,
+) -> Question:
+    """Return the question whose answer is told by `reply`, in chunks of the class `Written` if it is streamed."""
+    written = (Written or ChatChunks)(reply) if sent.stream else None
+    return Question(VIEW, items, parameters, ChatWhole(reply).respond, priority=sent.priority, written=written)
 
 
 class ChatWhole(Whole):

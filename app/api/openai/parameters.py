@@ -47,7 +47,7 @@ def parameters_of(sent: ChatRequest | CompletionRequest) -> GenerationParameters
         "min_new_tokens": sent.min_tokens,
         "top_k": 0 if sent.top_k == -1 else sent.top_k,
     }
-    if own["max_new_tokens"] is not None and sent.min_tokens > own["max_new_tokens"]:
+    if own["max_new_tokens"] is not None and 0 < own["max_new_tokens"] < sent.min_tokens:
         raise InvalidInput(f"is more than the most, {own['max_new_tokens']}").under("min_tokens")
     try:
         return validated(GenerationParameters, native)

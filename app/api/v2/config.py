@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from app.api.v2.ends import inputs_of, outputs_of, writes_text
 from app.repository.manifest import Manifest
 from app.tensors import TensorSpec
 
@@ -37,6 +38,8 @@ class ConfigInput(ConfigTensor):
 
 
 class TransactionPolicy(BaseModel):
+    """Decoupled is a model that may give several answers to one request, as those do that write text."""
+
     decoupled: bool = False
 
 
@@ -54,7 +57,8 @@ class ModelConfig(BaseModel):
 
 
 def config_of(manifest: Manifest) -> ModelConfig:
-    specs = [*manifest.inputs, *manifest.outputs]
+    inputs, outputs = inputs_of(manifest), outputs_of(manifest)
+    specs = [*inputs, *outputs]
     has_batches = (
         bool(specs) and all(spec.shape[:1] == (-1,) for spec in specs) and manifest.config.get("batched", True)
     )
@@ -63,9 +67,10 @@ def config_of(manifest: Manifest) -> ModelConfig:
         platform=PLATFORMS[manifest.runtime],
         backend=BACKENDS[manifest.runtime],
         max_batch_size=manifest.batching.max_batch_size if has_batches else 0,
-        input=[ConfigInput(**_tensor(spec, has_batches), format=_format(spec)) for spec in manifest.inputs],
-        output=[ConfigTensor(**_tensor(spec, has_batches)) for spec in manifest.outputs],
+        input=[ConfigInput(**_tensor(spec, has_batches), format=_format(spec)) for spec in inputs],
+        output=[ConfigTensor(**_tensor(spec, has_batches)) for spec in outputs],
         default_model_filename=next(iter(manifest.graphs.values()), ""),
+        model_transaction_policy=TransactionPolicy(decoupled=writes_text(manifest)),
     )
 
 

@@ -10,8 +10,9 @@ from app.api.documented import FILE, OCTETS, BodySchema
 from app.api.examples import item_of
 from app.api.http.routes import Operation
 from app.api.v2 import paths
+from app.api.v2.ends import VIEW
 from app.api.v2.reading import HEADER_LENGTH
-from app.api.v2.schemas import InferenceRequest, InferenceResponse
+from app.api.v2.schemas import GenerateRequest, GenerateResponse, InferenceRequest, InferenceResponse
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
 from app.serving.engine import Served
@@ -23,7 +24,7 @@ MOST_ELEMENTS = 1000  # in an example on a page
 
 def infer(served: Served) -> Mapping[str, Operation]:
     manifest = served.manifest
-    if not manifest.inputs:  # a pipeline, which takes items
+    if not manifest.inputs or VIEW in served.contracts:  # a pipeline, which takes items; or a text goes in
         return {}
     content: dict[str, Any] = {"schema": BodySchema(InferenceRequest, "validation")}
     if (example := example_request(manifest)) is not None:
@@ -47,6 +48,27 @@ def infer(served: Served) -> Mapping[str, Operation]:
         },
     }
     return {paths.INFER.format(model=manifest.name): operation}
+
+
+def generate(served: Served) -> Mapping[str, Operation]:
+    if VIEW not in served.contracts:
+        return {}
+    name = served.manifest.name
+    example = {"text_input": served.contract.example["text"], "parameters": {"max_new_tokens": 32}}
+    answer = {"schema": BodySchema(GenerateResponse, "serialization")}
+    operation = {
+        "summary": f"{name}: text",
+        "description": "Parameters are those of the native route, in `parameters` or beside them; `max_tokens` is "
+        f"another name of `max_new_tokens`. `{paths.STREAM.format(model=name)}` takes the same, and answers with an "
+        "event for each piece.",
+        "operationId": f"generate_{name}",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": BodySchema(GenerateRequest, "validation"), "example": example}},
+        },
+        "responses": {"200": {"description": "the text that goes on", "content": {"application/json": answer}}},
+    }
+    return {paths.GENERATE.format(model=name): operation}
 
 
 def example_request(manifest: Manifest) -> dict[str, Any] | None:

@@ -16,7 +16,8 @@ from app.api.http.pieces import WHOLE_BYTES, Sized, respond_with
 from app.api.http.routes import Handler
 from app.api.media.json_text import JsonLimits
 from app.api.v1 import paths as v1
-from app.api.v2 import reading, writing
+from app.api.v2 import paths, reading, writing
+from app.api.v2.ends import VIEW
 from app.api.v2.reading import HEADER_LENGTH
 from app.errors import InvalidInput
 from app.serving.engine import Prediction, Served
@@ -30,6 +31,8 @@ def infer(given: Given) -> Handler:
         """The body may be of any Content-Type, and with or without tensors after its JSON."""
         if RAW not in served.forms:
             name = served.manifest.name
+            if VIEW in served.contracts:
+                raise InvalidInput(f"{name} takes a text, and no tensors; POST {paths.GENERATE.format(model=name)}")
             raise InvalidInput(
                 f"{name} is a {served.manifest.task} and has no tensors; ask it at {v1.of(v1.PREDICT, name)}"
             )

@@ -10,6 +10,7 @@ from app.api.errors import envelope, faults_of, invalid_input
 from app.api.given import EngineDep
 from app.api.loaded import is_ready, load_newest
 from app.api.v2.config import ModelConfig, config_of
+from app.api.v2.ends import inputs_of, outputs_of
 from app.api.v2.schemas import (
     IndexEntry,
     IndexRequest,
@@ -31,6 +32,7 @@ Body = TypeVar("Body", bound=BaseModel)
 EXTENSIONS = [
     "binary_tensor_data",
     "classification",
+    "generate",
     "model_configuration",
     "model_repository",
     "model_repository(unload_dependents)",
@@ -127,8 +129,8 @@ def _metadata(engine: Engine, manifest: Manifest) -> ModelMetadata:
         name=manifest.name,
         versions=list(map(str, ready)),
         platform=PLATFORMS[manifest.runtime],
-        inputs=list(map(_tensor, manifest.inputs)),
-        outputs=list(map(_tensor, manifest.outputs)),
+        inputs=list(map(_tensor, inputs_of(manifest))),
+        outputs=list(map(_tensor, outputs_of(manifest))),
     )
 
 

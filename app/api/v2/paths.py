@@ -9,6 +9,8 @@ VERSION = MODEL + "/versions/{version}"
 CONFIG, VERSION_CONFIG = (f"{place}/config" for place in (MODEL, VERSION))
 MODEL_READY, VERSION_READY = (f"{place}/ready" for place in (MODEL, VERSION))
 STATISTICS, VERSION_STATISTICS = (f"{place}/stats" for place in (MODEL, VERSION))
+GENERATE, VERSION_GENERATE = (f"{place}/generate" for place in (MODEL, VERSION))
+STREAM, VERSION_STREAM = (f"{place}/generate_stream" for place in (MODEL, VERSION))
 INFER, VERSION_INFER = (f"{place}/infer" for place in (MODEL, VERSION))
 
 INDEX = f"{SERVER}/repository/index"

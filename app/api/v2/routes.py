@@ -11,6 +11,7 @@ from app.api.given import Given
 from app.api.http.routes import DirectRoute, Section, TypedRoute, get, post
 from app.api.v2 import described, models, paths, statistics
 from app.api.v2.errors import tell
+from app.api.v2.generate import generate
 from app.api.v2.infer import infer
 from app.api.v2.schemas import IndexRequest, LoadRequest, ModelReady, ServerReady
 
@@ -24,7 +25,17 @@ def inferring(given: Given) -> Section:
         tell=tell,
         body_bytes=lambda scope: given.limits.max_body_bytes,  # tensors may have all of it, whatever the task
     )
-    routes = (route(paths.INFER, describe=described.infer), route(paths.VERSION_INFER), *OTHERS)
+    generating = partial(route, body_bytes=given.body_bytes)
+    whole, streamed = generate(given, streams=False), generate(given, streams=True)
+    routes = (
+        route(paths.INFER, describe=described.infer),
+        route(paths.VERSION_INFER),
+        generating(paths.GENERATE, handler=whole, describe=described.generate),
+        generating(paths.VERSION_GENERATE, handler=whole),
+        generating(paths.STREAM, handler=streamed),
+        generating(paths.VERSION_STREAM, handler=streamed),
+        *OTHERS,
+    )
     return Section("open inference protocol", "Version 2, as Triton's and KServe's clients speak it: tensors", routes)
 
 

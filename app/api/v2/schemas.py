@@ -187,3 +187,20 @@ class ModelStatistics(BaseModel):
 
 class StatisticsAnswer(BaseModel):
     model_stats: list[ModelStatistics]
+
+
+class GenerateRequest(BaseModel):
+    """Any further property is a parameter, as are those in `parameters`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    text_input: str
+    parameters: Annotated[dict[str, Any], Field(default_factory=dict)]
+
+
+class GenerateResponse(BaseModel):
+    """In a stream `text_output` is what is new."""
+
+    model_name: str
+    model_version: str
+    text_output: str
