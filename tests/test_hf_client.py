@@ -308,3 +308,22 @@ def test_no_token_is_ever_logged_and_what_is_no_task_of_the_client_is_told_so(lo
     assert "Application shutdown complete" in log
     assert TOKEN not in log
     assert "Bearer" not in log
+
+
+def test_embed_is_what_text_embeddings_inference_has(client, default_service: Service):
+    model = f"{default_service.url}/hf/models/{ARTICLES}"
+    known = client(FEATURES).feature_extraction("The ferry leaves at seven.")
+
+    def embedded(**body: Any) -> np.ndarray:
+        reply = httpx.post(f"{model}/embed", json={"inputs": "The ferry leaves at seven.", **body})
+        assert reply.status_code == 200, reply.text
+        return np.array(reply.json())
+
+    assert embedded() == pytest.approx(np.array(known).reshape(1, -1), abs=1e-6)  # a list, also of one
+    assert embedded(inputs=["a", "b"]).shape == (2, 384)
+    assert embedded(truncate=True, truncation_direction="Left", normalize=True, dimensions=8).shape == (1, 8)
+    refused = httpx.post(f"{model}/embed", json={"inputs": [[1, 2, 3]]})
+    assert refused.status_code == 422
+    ranked = httpx.post(f"{model}/rerank", json={"query": "a", "texts": ["b"]})
+    assert ranked.status_code == 422
+    assert "sentence-similarity" in ranked.json()["error"]
