@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.errors import InferenceFailed, InvalidInput, ModelNotReady
+from app.generation.closing import closed
 from app.generation.encoding import check_is_text
 from app.generation.prompt import Constraint, Logits
 
@@ -42,14 +43,17 @@ class Grammars:
         self._tokenizer_lock = Lock()
 
     def json_schema(self, schema: Mapping[str, Any] | bool) -> Callable[[], Constraint]:
-        """JSON of a schema (draft 2020-12), on one line, with the fields in the order of the schema."""
+        """JSON of a schema (draft 2020-12), on one line, with the fields in the order of the schema, and no others.
+
+        Where the schema itself speaks of more fields, they may come.
+        """
         if schema is False:
             raise InvalidInput("nothing is valid by it")
         if not isinstance(schema, Mapping | bool):
             raise InvalidInput("must be an object")
         matcher = self._llguidance().LLMatcher
         try:
-            text = json.dumps({} if schema is True else schema)
+            text = json.dumps({} if schema is True else closed(schema))
             _check(text)
             grammar = matcher.grammar_from_json_schema(text, overrides=_JSON)
         except (ValueError, RecursionError) as error:

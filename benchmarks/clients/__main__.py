@@ -37,7 +37,10 @@ def python_of(client: str) -> Path:
 def ask(client: str, names: dict[str, str]) -> bool:
     """Run what a client asks, and return whether all of it was answered as it expects."""
     # Not with the settings of this project: its environment is another one.
-    options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(HERE), "-o", "asyncio_mode=auto"]
+    options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(HERE)]
+    # LangChain keeps its connections from one test to the next, and so must the loop stay.
+    loops = ("mode=auto", "default_fixture_loop_scope=session", "default_test_loop_scope=session")
+    options += [part for one in loops for part in ("-o", f"asyncio_{one}")]
     file = HERE / f"{client}_check.py"
     print(f"== {client}", flush=True)
     done = subprocess.run([python_of(client), "-m", "pytest", *options, str(file)], env={**os.environ, **names})

@@ -11,7 +11,8 @@ AT = {"base_url": f"{os.environ['TESSERA_URL']}/v1", "api_key": "of nobody"}
 WRITER, EMBEDDER = os.environ["TESSERA_WRITER"], os.environ["TESSERA_EMBEDDER"]
 
 
-CHAT = {**AT, "model": WRITER, "max_tokens": 200, "temperature": 0, "seed": 1, "stream_usage": True}
+# A small model repeats itself within a text of JSON, which may not be ended there.
+CHAT = {**AT, "model": WRITER, "max_tokens": 200, "stream_usage": True, "extra_body": {"repetition_penalty": 1.2}}
 # Or else it would send the token ids of another tokenizer.
 VECTORS = {**AT, "model": EMBEDDER, "check_embedding_ctx_length": False}
 
@@ -46,6 +47,6 @@ def test_a_tool_that_is_named_is_called():
         """The weather of a city."""
         return city
 
-    model = ChatOpenAI(model=WRITER, max_tokens=200, temperature=0, **AT).bind_tools([weather], tool_choice="weather")
+    model = ChatOpenAI(**CHAT).bind_tools([weather], tool_choice="weather")
     (call,) = model.invoke("How is the weather in Paris?").tool_calls
-    assert (call["name"], call["args"].keys() >= {"city"}) == ("weather", True)
+    assert (call["name"], call["args"].keys()) == ("weather", {"city"})
