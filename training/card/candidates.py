@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from training.card.markdown import table
-from training.measures.candidates import AT_ONCE, Candidate
+from training.measures.candidates import AT_ONCE, DecoderCandidate
 
 HEADING = "fp32 and fewer bits"
 ABOUT = (
@@ -14,7 +14,9 @@ ABOUT = (
 )
 
 
-def candidates_table(candidates: Mapping[str, Candidate], speeds: Mapping[str, Mapping[int, float]], main: str) -> str:
+def candidates_table(
+    candidates: Mapping[str, DecoderCandidate], speeds: Mapping[str, Mapping[int, float]], main: str
+) -> str:
     """Markdown: each candidate, compared with the one that is called `main`. `speeds`: tokens a second, by rows."""
     heads = (
         "candidate",

@@ -17,14 +17,14 @@ SPEED_LENGTH = 128  # tokens that a row has behind it when its speed is measured
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class DecoderCandidate:
     """`read`: texts that it was given. `written`: greedy tokens after each prompt."""
 
     read: Read
     written: Sequence[Sequence[int]]
     megabytes: float
 
-    def same_tokens(self, other: "Candidate") -> float:
+    def same_tokens(self, other: "DecoderCandidate") -> float:
         """The share of the tokens that the other wrote before both differ for the first time."""
         same = total = 0
         for ours, theirs in zip(self.written, other.written, strict=True):
@@ -36,12 +36,12 @@ class Candidate:
 
 def measure_candidate(
     path: Path, prompts: Sequence[Sequence[int]], texts: Sequence[Sequence[int]], most: int, ends: Sequence[int]
-) -> Candidate:
+) -> DecoderCandidate:
     """Measure one graph; `most`: how many tokens are written after a prompt that does not end before."""
     progress(f"measuring {path.name}")
     capacity = max(most + max(map(len, prompts)), *map(len, texts))
     decoding = Decoding(path, rows=ROWS, capacity=capacity)
-    return Candidate(
+    return DecoderCandidate(
         read_texts(decoding, texts),
         [decoding.greedy(prompt, most, ends) for prompt in prompts],
         megabytes(path),

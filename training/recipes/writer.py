@@ -18,7 +18,7 @@ from training.data.language_model import LanguageModel
 from training.errors import TrainingError
 from training.graphs.beside_transformers import beside_transformers
 from training.graphs.candidates import MAIN, write_candidates, write_fp32
-from training.measures.candidates import Candidate, measure_candidate, tokens_per_second
+from training.measures.candidates import DecoderCandidate, measure_candidate, tokens_per_second
 from training.measures.decoding import Decoding
 from training.recipe import Draft, Example, Run
 
@@ -148,7 +148,7 @@ def _config(model: LanguageModel, defaults: Defaults, context: int) -> dict[str,
     }
 
 
-def _examples(model: LanguageModel, questions: Sequence[str], shipped: Sequence[Candidate]) -> list[Example]:
+def _examples(model: LanguageModel, questions: Sequence[str], shipped: Sequence[DecoderCandidate]) -> list[Example]:
     """The first prompts after which all graphs that are published write the same: a golden example is for all."""
     begun = [[written[:GOLDEN_TOKENS] for written in candidate.written] for candidate in shipped]
     alike = [question for question, *ways in zip(questions, *begun, strict=True) if all(way == ways[0] for way in ways)]
@@ -161,7 +161,7 @@ def _examples(model: LanguageModel, questions: Sequence[str], shipped: Sequence[
     ]
 
 
-def _metrics(candidates: Mapping[str, Candidate], same: int, num_prompts: int, num_texts: int) -> list[Metric]:
+def _metrics(candidates: Mapping[str, DecoderCandidate], same: int, num_prompts: int, num_texts: int) -> list[Metric]:
     main, others = candidates[MAIN], {name: candidate for name, candidate in candidates.items() if name != MAIN}
     texts = {
         "dataset": "Lee background corpus",

@@ -13,7 +13,7 @@ from app.api.http.aside import QUICK_BYTES, Aside
 from app.api.http.pieces import respond_with
 from app.api.http.routes import Handler
 from app.api.v1.bodies import is_raw, read_items
-from app.api.v1.streaming import Events, accepted, wants_events
+from app.api.v1.streaming import PieceEvents, accepted, wants_events
 from app.errors import InvalidInput
 from app.serving.engine import Prediction, Served
 from app.serving.names import MOST_LISTED
@@ -32,7 +32,7 @@ def predict(given: Given) -> Handler:
         )
         question = Question(contract.name, sent.items, sent.parameters, partial(_respond, aside, contract))
         if sent.wants_stream or wants_events(request, contract):
-            return question._replace(written=Events(request.scope["state"]["request_id"]))
+            return question._replace(written=PieceEvents(request.scope["state"]["request_id"]))
         if _wants_bytes(request, contract, len(sent.items)):
             return question._replace(respond=partial(_respond_bytes, contract))
         return question

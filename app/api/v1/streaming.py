@@ -11,7 +11,7 @@ from app.serving.engine import Prediction
 from app.tasks.contract import Contract
 
 
-class Events:
+class PieceEvents:
     """Each event is a piece with the model and version that made it; an error is told as it always is."""
 
     def __init__(self, request_id: str) -> None:

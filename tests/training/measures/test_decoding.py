@@ -7,7 +7,7 @@ from small_decoder import small_decoder
 
 from training.graphs.decoder import write_decoder
 from training.graphs.products import BlockProducts, Fp32DecoderProducts
-from training.measures.candidates import Candidate, measure_candidate, tokens_per_second
+from training.measures.candidates import DecoderCandidate, measure_candidate, tokens_per_second
 from training.measures.decoding import Decoding, read_texts
 
 TEXTS = np.random.default_rng(0).integers(0, 262, (11, 20)).tolist()
@@ -50,8 +50,8 @@ def test_each_candidate_has_a_speed_alone_and_in_company(folder: Path) -> None:
 
 
 def test_tokens_are_the_same_up_to_the_first_difference() -> None:
-    def candidate(*written: list[int]) -> Candidate:
-        return Candidate(None, written, 0.0)  # type: ignore[arg-type]
+    def candidate(*written: list[int]) -> DecoderCandidate:
+        return DecoderCandidate(None, written, 0.0)  # type: ignore[arg-type]
 
     assert candidate([1, 2, 9, 4], [5]).same_tokens(candidate([1, 2, 3, 4], [5, 6])) == pytest.approx(3 / 6)
 
