@@ -24,7 +24,7 @@ from app.tasks.text_generation import TextGeneration
 MODEL = "/hf/models/{model}"  # answers the task of the model
 PIPELINE = MODEL + "/pipeline/{task}"  # names one of those that it answers, as on the Hub
 GENERATE, GENERATE_STREAM = MODEL + "/generate", MODEL + "/generate_stream"  # as TGI has them
-CHAT = MODEL + "/v1/chat/completions"
+CHAT = f"{MODEL}/v1/chat/completions"
 EMBED, RERANK = MODEL + "/embed", MODEL + "/rerank"  # as TEI, text-embeddings-inference, has them
 FAILURES = (404, 413, 415, 422, 424, 429, 500, 503, 504)  # of whoever asks a model
 WRITES, EMBEDS = TextGeneration.contract.name, FeatureExtraction.contract.name
