@@ -26,7 +26,14 @@ RESULTS = Path(__file__).parent / "results"
 PEER_PACKAGES = ("bentoml", "fastapi", "litserve", "mosec", "onnxruntime", "ray", "uvicorn")
 
 
+GENERATION = "generation"  # measured beside servers of its own, and only if it is asked for
+
+
 def main() -> int:
+    if sys.argv[1:3] == ["--only", GENERATION]:
+        from benchmarks.generation.__main__ import main as measure_generation
+
+        return measure_generation(sys.argv[3:])
     chosen = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped on the way out
     results = Results(RESULTS / "results.json")
@@ -125,8 +132,10 @@ def say(text: str, prefix: str = "") -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     peers = tuple(family for family in FAMILIES if family != "ours")
-    parser.add_argument("--only", type=_names(NAMES), default=list(NAMES), help=f"of {','.join(NAMES)}")
-    parser.add_argument("--peers", type=_names((*peers, "ours")), default=list(peers), help=f"of {','.join(peers)}")
+    parser.add_argument(
+        "--only", type=names_of(NAMES), default=list(NAMES), help=f"of {','.join(NAMES)}; or {GENERATION}"
+    )
+    parser.add_argument("--peers", type=names_of((*peers, "ours")), default=list(peers), help=f"of {','.join(peers)}")
     parser.add_argument("--rounds", type=int, default=5, help="each measures every server once")
     parser.add_argument("--more", action="store_true", help="add these rounds to those that were measured before")
     parser.add_argument("--seconds", type=float, default=4.0, help="of one load; open loops take twice as long")
@@ -136,7 +145,9 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _names(known: tuple[str, ...]) -> Callable[[str], list[str]]:
+def names_of(known: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """Return a reader of lists of these names with commas between them."""
+
     def split(given: str) -> list[str]:
         names = given.split(",")
         if unknown := [name for name in names if name not in known]:
