@@ -1,4 +1,4 @@
-"""Which prompts are sent, and how long their answers are: drawn once, from a seed. Knows nothing of servers."""
+"""The prompts that are sent, and how long their answers are: drawn once, from a seed. Knows nothing of servers."""
 
 import json
 import random

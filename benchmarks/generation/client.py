@@ -21,7 +21,7 @@ DONE = b"[DONE]"
 
 @dataclass(slots=True)
 class Told:
-    """What came of one ask, with the seconds of each event since it was sent.
+    """The answer to one ask, with the seconds of each event since it was sent.
 
     `status` is NO_ANSWER if the connection was cut or refused. `left`: the client hung up. `late_s`: it was sent so
     long after it was due.

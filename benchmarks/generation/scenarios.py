@@ -1,4 +1,4 @@
-"""What is measured of each server, as a table: name, title, and the function that measures it."""
+"""The loads that each server is measured under, as a table: name, title, and the function that measures it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping

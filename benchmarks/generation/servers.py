@@ -1,4 +1,4 @@
-"""Who writes beside us, and with which settings."""
+"""The servers that write beside us, and their settings."""
 
 import os
 import sys
