@@ -86,7 +86,7 @@ def _chatting(served: Served) -> Mapping[str, Operation]:
     body = {"schema": BodySchema(HfChatRequest, "validation"), "example": {"messages": CHAT_EXAMPLE}}
     operation = {
         "summary": f"{name}: a chat",
-        "description": "As `/v1/chat/completions`, of the model in the path: `InferenceClient.chat_completion`.",
+        "description": "A chat as OpenAI has it, with the model in the path: `InferenceClient.chat_completion`.",
         "operationId": f"hf_{name}_chat",
         "parameters": [DEADLINE],
         "requestBody": {"required": True, "content": {"application/json": body}},
