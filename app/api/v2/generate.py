@@ -15,6 +15,7 @@ from app.api.http.aside import QUICK_BYTES, Aside
 from app.api.http.events import event
 from app.api.http.routes import Handler
 from app.api.media.json_text import JsonLimits, parse
+from app.api.v2 import paths
 from app.api.v2.ends import VIEW
 from app.api.v2.schemas import GenerateRequest, GenerateResponse
 from app.errors import InvalidInput, ServiceError
@@ -27,7 +28,7 @@ def generate(given: Given, *, streams: bool) -> Handler:
         if VIEW not in served.contracts:
             name = served.manifest.name
             raise InvalidInput(
-                f"{name} is a {served.manifest.task} model and writes no text; POST /v2/models/{name}/infer"
+                f"{name} is a {served.manifest.task} model and writes no text; POST {paths.INFER.format(model=name)}"
             )
         text, parameters = await aside.read(
             lambda: _read(body, streams, given.limits.json), is_quick=len(body) <= QUICK_BYTES
