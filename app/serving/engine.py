@@ -47,10 +47,24 @@ class Timing(NamedTuple):
     length: int
 
 
+def total(timings: Sequence[Timing]) -> Timing:
+    """The timing of all together; rows and length are of the largest batch of all."""
+    largest = max(timings, key=lambda timing: timing.rows * timing.length)
+    return Timing(
+        preprocess_s=sum(one.preprocess_s for one in timings),
+        queue_s=sum(one.queue_s for one in timings),
+        inference_s=sum(one.inference_s for one in timings),
+        postprocess_s=sum(one.postprocess_s for one in timings),
+        rows=largest.rows,
+        length=largest.length,
+    )
+
+
 class Prediction(NamedTuple):
     """Outputs of one request, in the order of its items, and which model and version gave them.
 
-    `steps` has the name and timing of each step of a pipeline, whose sums are `timing`.
+    `steps` has the name and timing of each step of a pipeline, or of each model that was asked for a composed answer;
+    their sums are `timing`.
     """
 
     model: str

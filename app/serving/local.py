@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from app.errors import InvalidArtifact, ModelNotReady, ServiceError
 from app.repository.pipeline import PipelineManifest, Step
@@ -92,10 +93,10 @@ class LocalEngine:
     async def stop(self) -> None:
         self.is_stopping = True
         self._drained_by = asyncio.get_running_loop().time() + self._drain_timeout_s
-        # What a pipeline has admitted still needs its steps.
-        for are_pipelines in (True, False):
+        # What a model has admitted still needs those that it asks: a pipeline its steps, a summarizer its writer.
+        for last in (Pipeline, Model, TextGenerator):
             for versions in self._models.values():
-                if not are_pipelines or any(isinstance(one.model, Pipeline) for one in versions.live):
+                if last is TextGenerator or any(isinstance(one.model, last) for one in versions.live):
                     versions.unload("the service is stopping")
             if self._retiring:
                 await asyncio.wait(self._retiring)
@@ -131,6 +132,10 @@ class LocalEngine:
     def _require_running(self) -> None:
         if self.is_stopping:
             raise ModelNotReady("the service is stopping")
+
+    def _newest_live(self, name: str) -> Servable:
+        """Return the version that answers as a model which a composed answer asks, also while the service stops."""
+        return self._known(name).find(None).model
 
     def _live(self, name: str, version: int) -> Servable:
         """Return the version that answers as a step of a pipeline, which goes on while the service stops."""
@@ -219,7 +224,7 @@ class LocalEngine:
                 self._unpin(manifest.steps)
                 raise
         assert opened.loaded is not None
-        kind = TextGenerator if opened.loaded.kernel.steps else Model
+        kind = TextGenerator if opened.loaded.kernel.steps else partial(Model, find=self._newest_live)
         model = kind(
             opened.loaded,
             self._pools,

@@ -1,7 +1,7 @@
 """One loaded model version: its views, and the scheduler between them and its graphs."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from time import perf_counter
@@ -9,14 +9,15 @@ from typing import Any, Self
 
 from app.errors import InferenceFailed, InvalidInput
 from app.serving.batcher import Batcher
-from app.serving.engine import Ask, Prediction, Served, Timing
+from app.serving.composing import Composing
+from app.serving.engine import Ask, Prediction, Servable, Served, Timing, total
 from app.serving.in_flight import InFlight
 from app.serving.items import Items, Pools
 from app.serving.loading import Loaded, restore, warm_up
 from app.serving.plan import Tuning
 from app.serving.raw import RawView, form_of
 from app.serving.scheduler import Scheduler
-from app.tasks.view import View
+from app.tasks.view import View, require_parameters
 from app.telemetry import ModelObserver, Statistics
 from app.tensors import Tensors
 
@@ -33,7 +34,9 @@ class Model:
         max_pixels: int,
         observer: ModelObserver,
         card: Mapping[str, bytes],
+        find: Callable[[str], Servable],
     ) -> None:
+        """`find` gives what answers as another model, which composed answers ask. It raises what `Engine.find` does."""
         manifest, kernel = loaded.manifest, loaded.kernel
         views: Sequence[View[Any]] = [*loaded.views, RawView(kernel, manifest, max_queue_size)]
         self.served = Served(
@@ -49,6 +52,7 @@ class Model:
         self._name = f"{manifest.name}/{manifest.version}"
         self._items = Items(self._name, pools, max_rows=max_queue_size, max_pixels=max_pixels, refused=observer.refused)
         self._observer = observer
+        self._find = find
         # What the batcher calls does not refer to this model: no circle keeps it in memory.
         self._batcher: Batcher[Tensors, Tensors] = Batcher(
             lambda rows: kernel.run(loaded.sessions, rows),
@@ -118,7 +122,7 @@ class Model:
                 return Prediction(manifest.name, manifest.version, told, Timing(0, 0, 0, 0, 0, 0))
             started = perf_counter()
             try:
-                outputs, timing = await self._answer(view, ask, deadline)
+                outputs, timing, steps = await self._answer_or_compose(view, ask, deadline)
             except Exception:
                 self._observer.not_answered(perf_counter() - started)
                 raise
@@ -126,7 +130,17 @@ class Model:
             perf_counter() - started,
             timing.preprocess_s, timing.queue_s, timing.inference_s, timing.postprocess_s,
         )  # fmt: skip
-        return Prediction(manifest.name, manifest.version, outputs, timing)
+        return Prediction(manifest.name, manifest.version, outputs, timing, steps)
+
+    async def _answer_or_compose(
+        self, view: View[Any], ask: Ask, deadline: float
+    ) -> tuple[list[Any], Timing, tuple[tuple[str, Timing], ...]]:
+        if not view.is_composed(ask.parameters):
+            return *(await self._answer(view, ask, deadline)), ()
+        require_parameters(view, ask.parameters)
+        composing = Composing(ask, deadline, self._answer, self._find)
+        outputs = await composing.outputs(view)
+        return outputs, total([timing for _, timing in composing.steps]), composing.steps
 
     async def _answer(self, view: View[Any], ask: Ask, deadline: float) -> tuple[list[Any], Timing]:
         # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.

@@ -1,7 +1,7 @@
 """Models in a row, served as one: a version whose steps are versions of other models."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -20,7 +20,7 @@ from app.repository.golden import difference
 from app.repository.pipeline import INPUT, PipelineManifest
 from app.serving.contracts import contracts_of
 from app.serving.deadlines import answer_by
-from app.serving.engine import Ask, Prediction, Servable, Served, Timing
+from app.serving.engine import Ask, Prediction, Servable, Served, Timing, total
 from app.serving.in_flight import InFlight
 from app.serving.pool import Pool
 from app.serving.steps import Asking, asking_of, items_of, not_taken
@@ -120,7 +120,7 @@ class Pipeline:
             except Exception:
                 self._observer.not_answered(perf_counter() - started)
                 raise
-        took = _sum(timings)
+        took = total(timings)
         self._observer.items_answered(len(outputs))
         self._observer.answered(
             perf_counter() - started, took.preprocess_s, took.queue_s, took.inference_s, took.postprocess_s
@@ -184,16 +184,3 @@ class Pipeline:
             expected, found = contract.comparable(golden.output), contract.comparable(to_json(outputs[0]))
             if where := difference(expected, found, golden.tolerance):
                 raise InvalidArtifact(f"golden example {i} has another answer on this machine: {where}")
-
-
-def _sum(timings: Sequence[Timing]) -> Timing:
-    """Return the timing of all steps together; rows and length are of the largest batch of all."""
-    largest = max(timings, key=lambda timing: timing.rows * timing.length)
-    return Timing(
-        preprocess_s=sum(one.preprocess_s for one in timings),
-        queue_s=sum(one.queue_s for one in timings),
-        inference_s=sum(one.inference_s for one in timings),
-        postprocess_s=sum(one.postprocess_s for one in timings),
-        rows=largest.rows,
-        length=largest.length,
-    )

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, Field, model_validator
 
 from app.abandoned import require_wanted
 from app.errors import InvalidInput
+from app.tasks.abstractive import MOST_SENTENCES, MOST_TOKENS, ReadToWrite, WrittenSummary, write
 from app.tasks.contract import Contract
-from app.tasks.embeddings import EmbeddingKernel
+from app.tasks.embeddings import EmbeddingKernel, FeatureExtraction
+from app.tasks.faithfulness import source_of
 from app.tasks.lexrank import (
     Choice,
     Floats,
@@ -21,15 +22,21 @@ from app.tasks.lexrank import (
     start_of_report,
     word_centrality,
 )
-from app.tasks.schema import Schema
 from app.tasks.segmentation.words import joined, words
 from app.tasks.sentences import Sentence, sentences
+from app.tasks.summary_schema import (
+    MAX_CHARACTERS,
+    MAX_SENTENCES,
+    ArticleInput,
+    SummarizationConfig,
+    SummarizationParameters,
+    Summary,
+    SummarySentence,
+)
 from app.tasks.text import require_visible
-from app.tasks.view import Prepared, View
+from app.tasks.view import Inquiry, Prepared, View
 from app.tensors import Tensors
 
-MAX_CHARACTERS = 1_000_000  # a book's
-MAX_SENTENCES = 4_000  # over a hundred pages
 # Of a longer text the network reads only the sentences whose words say most: each costs it some milliseconds, and
 # a book must not keep everyone else waiting for half a minute.
 MAX_ROWS = 512
@@ -43,84 +50,6 @@ POOL = (
     "its wall. Swimmers had collected nine thousand signatures to save it. A ticket will cost four euros, and "
     "children swim for free. The council expects sixty thousand visitors in the first year."
 )
-
-
-class SummarizationConfig(Schema):
-    """The graph maps `input_ids` and `attention_mask` [batch, tokens] to `embedding` fp32 [batch, width],
-    each of length one. The numbers below `max_tokens` are those of app/tasks/lexrank.py: `position_reach` is the
-    `reach` of its `relevance`, and without `kinship` every text starts with its first sentence."""
-
-    tokenizer: str
-    max_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
-    position_weight: Annotated[float, Field(ge=0)] = 0.25
-    position_reach: Annotated[int | None, Field(ge=1)] = None
-    kinship: Annotated[float, Field(ge=0, le=1)] = 0
-    mmr_lambda: Annotated[float, Field(ge=0, le=1)] = 0.7
-    damping: Annotated[float, Field(ge=0, lt=1)] = 0.85
-
-
-class ArticleInput(Schema):
-    text: Annotated[
-        str,
-        Field(
-            description=f"plain text, Markdown or HTML of up to {MAX_CHARACTERS} characters",
-            examples=["A storm has damaged the pier. The ferry stays in port. It sails again on Friday."],
-        ),
-    ]
-
-
-class SummarizationParameters(Schema):
-    max_sentences: Annotated[int, Field(ge=1, le=MAX_CHARACTERS, description="how many sentences to choose")] = 3
-    max_words: Annotated[
-        int | None,
-        Field(
-            ge=1,
-            le=MAX_CHARACTERS,
-            description="instead of max_sentences: choose sentences of at most so many words together, but at least "
-            "one sentence; each Chinese or Japanese character counts as a word",
-        ),
-    ] = None
-    max_tokens: Annotated[
-        int | None,
-        Field(
-            ge=1,
-            le=MAX_CHARACTERS,
-            description="instead of max_sentences: choose sentences of at most so many tokens together, as the model's "
-            "own tokenizer counts them, but at least one sentence",
-        ),
-    ] = None
-    truncate: Annotated[
-        bool,
-        Field(description=f"use the first {MAX_SENTENCES} sentences of a text that has more, instead of refusing it"),
-    ] = False
-
-    @model_validator(mode="after")
-    def _one_limit(self) -> Self:
-        limits = (
-            self.max_words,
-            self.max_tokens,
-            self.max_sentences if "max_sentences" in self.model_fields_set else None,
-        )
-        if sum(limit is not None for limit in limits) > 1:
-            raise ValueError("send only one of max_sentences, max_words and max_tokens")
-        return self
-
-    @property
-    def fewest_sentences(self) -> int:
-        """Return how many candidates are needed, if the text has them."""
-        return self.max_sentences if self.max_words is None and self.max_tokens is None else 1
-
-
-class SummarySentence(BaseModel):
-    text: Annotated[str, Field(description="the sentence, without markup")]
-    start: Annotated[int, Field(ge=0, description="where it starts in the input, in characters (Unicode code points)")]
-    end: Annotated[int, Field(ge=0, description="where it ends in the input")]
-    score: Annotated[float, Field(ge=0, le=1, description="how telling it is: central to the text, and early in it")]
-
-
-class Summary(BaseModel):
-    summary_text: str
-    sentences: Annotated[list[SummarySentence], Field(description="what was chosen, in the order of the input")]
 
 
 class Selection(NamedTuple):
@@ -142,7 +71,8 @@ class SummarizationKernel(EmbeddingKernel):
 
 
 class Summarization(View[SummarizationKernel]):
-    """Choose the sentences that best stand for a text, each with its place in the input. Nothing is made up."""
+    """Choose the sentences that best stand for a text, each with its place in the input. Nothing is made up, unless a
+    summary that a model writes is asked for ("mode": "abstractive")."""
 
     contract = Contract(
         "summarization",
@@ -150,7 +80,7 @@ class Summarization(View[SummarizationKernel]):
         __doc__,
         Input=ArticleInput,
         Parameters=SummarizationParameters,
-        Output=Summary,
+        Output=Summary | WrittenSummary,
         example={"text": POOL},
         body_bytes=8_000_000,
     )
@@ -158,6 +88,30 @@ class Summarization(View[SummarizationKernel]):
     def __init__(self, kernel: SummarizationKernel) -> None:
         super().__init__(kernel)
         self.config, self.encoder = kernel.config, kernel.encoder
+
+    def check(self, parameters: SummarizationParameters) -> None:
+        if parameters.mode == "abstractive" and self.config.writer is None:
+            raise InvalidInput(
+                "this version names no model that writes, so its summaries are extractive: leave mode out, or ask one "
+                'whose config has a "writer"'
+            ).under("mode")
+
+    def is_composed(self, parameters: SummarizationParameters) -> bool:
+        return parameters.mode == "abstractive"
+
+    async def compose(self, item: ArticleInput, parameters: SummarizationParameters, ask: Inquiry) -> WrittenSummary:
+        assert self.config.writer is not None
+        (read,) = await ask.itself(_Reading(self.kernel), [item], parameters)
+        count = MOST_SENTENCES if parameters.has_budget else min(parameters.max_sentences, MOST_SENTENCES)
+        embedder = FeatureExtraction(self.kernel)
+        return await write(read, count, lambda texts: self._fits(texts, parameters), embedder, self.config.writer, ask)
+
+    def _fits(self, texts: Sequence[str], parameters: SummarizationParameters) -> bool:
+        if parameters.max_words is not None:
+            return sum(len(words(text)) for text in texts) <= parameters.max_words
+        if parameters.max_tokens is not None:
+            return sum(self.encoder.num_tokens(text) for text in texts) <= parameters.max_tokens
+        return True
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
         found = self._shortlist(_candidates(item.text, parameters), parameters)
@@ -168,9 +122,7 @@ class Summarization(View[SummarizationKernel]):
             raise error.under("text") from None
         return Prepared(rows, context=found)
 
-    def postprocess(
-        self, prepared: Prepared, answers: Sequence[Tensors], parameters: SummarizationParameters
-    ) -> Summary:
+    def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: SummarizationParameters) -> Any:
         selection = self.select(prepared, answers, parameters)
         chosen = sorted(choice.sentence for choice in selection.choices)
         return _summary([selection.sentences[i] for i in chosen], [float(selection.scores[i]) for i in chosen])
@@ -211,6 +163,41 @@ class Summarization(View[SummarizationKernel]):
     def _row(self, sentence: Sentence) -> Tensors:
         require_wanted()
         return self.encoder.encode(sentence.text[: self.encoder.max_tokens * _CHARACTERS_PER_TOKEN], truncate=True)
+
+
+class _Reading(Summarization):
+    """A text as a summary is written of it: its sentences with their embeddings and facts, and the choices of them."""
+
+    def is_composed(self, parameters: SummarizationParameters) -> bool:
+        return False
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: SummarizationParameters
+    ) -> ReadToWrite:
+        selection = self.select(prepared, answers, parameters)
+        found = selection.sentences
+        lengths = [self.encoder.num_tokens(one.text) for one in found]
+        telling = (
+            range(len(found))
+            if sum(lengths) <= MOST_TOKENS
+            else sorted(
+                one.sentence
+                for one in choose(
+                    selection.scores,
+                    selection.cosines,
+                    self.config.mmr_lambda,
+                    lengths=lengths,
+                    max_length=MOST_TOKENS,
+                )
+            )
+        )
+        return ReadToWrite(
+            found,
+            np.stack([answer["embedding"] for answer in answers]) if answers else np.zeros((0, 0), np.float32),
+            source_of([one.text for one in found]),
+            sorted(one.sentence for one in selection.choices),
+            telling,
+        )
 
 
 def _candidates(text: str, parameters: SummarizationParameters) -> list[Sentence]:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic_core import to_jsonable_python
 
@@ -35,6 +35,18 @@ class Needs:
     num_bytes: int = 0
 
 
+class Inquiry(Protocol):
+    """The way of a composed answer to others: on the terms of the request that it is for, and by its deadline."""
+
+    async def itself(self, view: "View[Any]", items: Sequence[Any], parameters: Any) -> list[Any]:
+        """Outputs of a view of the very kernel. Raises InvalidInput, whose details are relative to one item."""
+        ...
+
+    async def model(self, name: str, view: str, items: Sequence[Any], parameters: Any) -> list[Any]:
+        """Outputs of another model. Raises ModelNotReady and InvalidInput, and what it raises besides."""
+        ...
+
+
 class View(ABC, Generic[AnyKernel]):
     """One way to ask a model: with typed items, for its reasons, with the very tensors of its graph.
 
@@ -63,6 +75,14 @@ class View(ABC, Generic[AnyKernel]):
     def needs(self, item: Any) -> Needs:
         """Return what an item needs, known before anything is decoded. Raises InvalidInput as `preprocess` does."""
         return Needs()
+
+    def is_composed(self, parameters: Any) -> bool:
+        """Whether an answer is made by `compose`, of answers of others, and not of rows of its own."""
+        return False
+
+    async def compose(self, item: Any, parameters: Any, ask: Inquiry) -> Any:
+        """An `Output`, for which others are asked. Raises InvalidInput as `preprocess` does, and ModelNotReady."""
+        raise NotImplementedError("an answer of this view is made of rows")
 
     def is_quick(self, item: Any) -> bool:
         """Whether `preprocess` takes less of this item than handing it to another thread would."""
@@ -108,6 +128,8 @@ def predict_alone(view: View[Any], sessions: Mapping[str, Session], item: Any, p
     Raises InvalidInput, whose details are relative to the item, or begin with "parameters".
     """
     require_parameters(view, parameters)
+    if view.is_composed(parameters):
+        raise InvalidInput("such an answer asks other models, and none is there").under("parameters")
     return view.answer_alone(sessions, view.preprocess(item, parameters), parameters)
 
 

@@ -15,7 +15,8 @@ from app.tasks.embeddings import (
     FeatureExtractionParameters,
     SentenceSimilarity,
 )
-from app.tasks.summarization import SummarizationConfig, SummarizationKernel
+from app.tasks.summarization import SummarizationKernel
+from app.tasks.summary_schema import SummarizationConfig
 from app.tasks.view import predict_json
 from app.tensors import Placement, Tensors
 

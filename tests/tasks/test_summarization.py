@@ -9,16 +9,8 @@ from pydantic import ValidationError
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from app.errors import InvalidInput
-from app.tasks.summarization import (
-    MAX_CHARACTERS,
-    MAX_ROWS,
-    ArticleInput,
-    Summarization,
-    SummarizationConfig,
-    SummarizationKernel,
-    SummarizationParameters,
-    Summary,
-)
+from app.tasks.summarization import MAX_ROWS, Summarization, SummarizationKernel
+from app.tasks.summary_schema import MAX_CHARACTERS, ArticleInput, SummarizationConfig, SummarizationParameters, Summary
 from app.tasks.view import predict_alone
 from app.tensors import Placement, Tensors
 

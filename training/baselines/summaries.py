@@ -18,13 +18,8 @@ from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.segmentation.words import joined
 from app.tasks.sentences import Sentence
-from app.tasks.summarization import (
-    ArticleInput,
-    Summarization,
-    SummarizationConfig,
-    SummarizationKernel,
-    SummarizationParameters,
-)
+from app.tasks.summarization import Summarization, SummarizationKernel
+from app.tasks.summary_schema import ArticleInput, SummarizationConfig, SummarizationParameters
 from app.tasks.view import Prepared
 from app.tensors import Array, Session, Tensors
 from training.baselines.summarizer import CONFIG, NAME, SPLIT, settings

@@ -1,7 +1,7 @@
 """The summarizer's table: how near its summaries and simpler ones come to what people wrote."""
 
 from app.repository.manifest import Metric
-from app.tasks.summarization import SummarizationConfig
+from app.tasks.summary_schema import SummarizationConfig
 from training.baselines.table import Table, kept_table
 from training.card.markdown import table
 from training.data.summarized_texts import DATA_SHA256
@@ -41,7 +41,7 @@ def measured() -> Table:
 
 
 def settings(config: SummarizationConfig) -> str:
-    return config.model_dump_json(exclude={"tokenizer", "max_tokens"})
+    return config.model_dump_json(exclude={"tokenizer", "max_tokens", "writer"})
 
 
 def quality(measured: Table) -> list[Metric]:

@@ -8,7 +8,8 @@ import torch
 
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.summarization import ArticleInput, Summarization, SummarizationParameters
+from app.tasks.summarization import Summarization
+from app.tasks.summary_schema import ArticleInput, SummarizationParameters
 from app.tensors import Tensors
 from training.graphs.bert import write_bert
 from training.graphs.export import proven

@@ -22,7 +22,8 @@ from app.tasks.embeddings import (
 )
 from app.tasks.image_classification import ImageClassification, ImageClassificationParameters
 from app.tasks.schema import Schema
-from app.tasks.summarization import MAX_CHARACTERS, Summarization, SummarizationParameters
+from app.tasks.summarization import Summarization
+from app.tasks.summary_schema import MAX_CHARACTERS, Mode, SummarizationParameters
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
 from app.tasks.text_generation import TextGeneration
 
@@ -67,11 +68,17 @@ NATIVE_LIMITS = {
 }
 
 
-class HfSummarizationParameters(HfSummaryLimits):
-    """Sentences are chosen and nothing is written, so options of decoding are refused: they would change nothing."""
+class HfGenerateParameters(HfSummaryLimits):
+    """The client has no other place for what is not its own."""
+
+    mode: Annotated[Mode | None, Field(description="extractive, or abstractive: sentences that a model writes")] = None
+
+
+class HfSummarizationParameters(HfGenerateParameters):
+    """Sentences are chosen, or written by a model in a way of its own: options of decoding would change nothing."""
 
     generate_parameters: Annotated[
-        HfSummaryLimits | None, Field(description="where the client puts what limits the summary")
+        HfGenerateParameters | None, Field(description="where the client puts what limits the summary")
     ] = None
     truncation: Annotated[
         Literal["do_not_truncate", "longest_first", "only_first"] | None,
@@ -91,6 +98,8 @@ class HfSummarizationParameters(HfSummaryLimits):
         names = [name for name, _ in self._limits()]
         if len(names) > 1:
             raise ValueError(f"send one limit of the length, not {' and '.join(names)}")
+        if len(self._modes()) > 1:
+            raise ValueError("send mode once, in parameters or in generate_parameters")
         if self.truncation is not None and self.truncate is not None:
             raise ValueError("send truncation or truncate, not both")
         return self
@@ -98,11 +107,17 @@ class HfSummarizationParameters(HfSummaryLimits):
     def native(self) -> SummarizationParameters:
         limits: dict[str, Any] = {NATIVE_LIMITS[name]: value for name, value in self._limits()}
         is_cut = self.truncate or self.truncation in ("longest_first", "only_first")
-        return SummarizationParameters(truncate=bool(is_cut), **limits)
+        mode = next(iter(self._modes()), "extractive")
+        return SummarizationParameters(mode=mode, truncate=bool(is_cut), **limits)
+
+    def _modes(self) -> list[Mode]:
+        return [mode for place in self._places() if (mode := place.mode) is not None]
+
+    def _places(self) -> list[HfGenerateParameters]:
+        return [self] if self.generate_parameters is None else [self, self.generate_parameters]
 
     def _limits(self) -> list[tuple[str, int]]:
-        places = [self] if self.generate_parameters is None else [self, self.generate_parameters]
-        found = [(name, getattr(place, name)) for place in places for name in NATIVE_LIMITS]
+        found = [(name, getattr(place, name)) for place in self._places() for name in NATIVE_LIMITS]
         return [(name, value) for name, value in found if value is not None]
 
 

@@ -6,17 +6,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, Field
 
+from app.errors import InvalidInput
 from app.tasks.contract import Contract
 from app.tasks.explanations.base import MOST_ITEMS, NAME, Explanation, rounded
 from app.tasks.lexrank import prior_weight
-from app.tasks.summarization import (
-    ArticleInput,
-    Selection,
-    Summarization,
-    SummarizationKernel,
-    SummarizationParameters,
-    SummarySentence,
-)
+from app.tasks.summarization import Selection, Summarization, SummarizationKernel
+from app.tasks.summary_schema import ArticleInput, SummarizationParameters, SummarySentence
 from app.tasks.view import Prepared
 from app.tensors import Tensors
 
@@ -72,6 +67,10 @@ class SummarizationExplanation(Explanation[SummarizationKernel]):
     def __init__(self, kernel: SummarizationKernel) -> None:
         super().__init__(kernel)
         self._own = Summarization(kernel)
+
+    def check(self, parameters: SummarizationParameters) -> None:
+        if parameters.mode != "extractive":
+            raise InvalidInput("only why sentences were chosen can be said, not why any were written").under("mode")
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:
         return self._own.preprocess(item, parameters)

@@ -9,7 +9,8 @@ from onnx import TensorProto, helper
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.explanations.summarization import SummarizationExplanation
-from app.tasks.summarization import Summarization, SummarizationConfig, SummarizationKernel
+from app.tasks.summarization import Summarization, SummarizationKernel
+from app.tasks.summary_schema import SummarizationConfig
 from app.tasks.view import predict_json
 
 # good and bad point in different directions, film between them.

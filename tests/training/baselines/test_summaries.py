@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from app.tasks.sentences import Sentence
-from app.tasks.summarization import SummarizationConfig
+from app.tasks.summary_schema import SummarizationConfig
 from app.tasks.view import Prepared
 from app.tensors import Tensors
 from training.baselines import summaries

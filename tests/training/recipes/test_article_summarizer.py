@@ -7,7 +7,8 @@ from small_bert import save_small_bert
 
 from app.repository.manifest import Manifest
 from app.serving.loading import Loaded
-from app.tasks.summarization import ArticleInput, Summarization, SummarizationParameters
+from app.tasks.summarization import Summarization
+from app.tasks.summary_schema import ArticleInput, SummarizationParameters
 from app.tasks.view import predict_alone
 from app.tensors import Session
 from training.baselines import summarizer

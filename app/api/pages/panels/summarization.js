@@ -13,6 +13,7 @@ export function summary(model, contract) {
   const options = new Form(contract.parameters);
   const written = element("p.prose.summary");
   const article = element("div.prose.article", { tabindex: "0", role: "region", "aria-label": "The article, chosen sentences marked" });
+  const label = element("p", { hidden: true }, element("small", {}, "Written by a model, as far as its checks let it. Nobody has verified it."));
   const reasons = element("ol.because");
   let changed = () => {};
   area.value = contract.example.inputs[0].text ?? ARTICLES[0].text;
@@ -27,15 +28,17 @@ export function summary(model, contract) {
     button: "Summarise",
     input: element("div", {}, element("label.unseen", { for: id }, "Article to summarise"), area, choices(ARTICLES, choose)),
     options,
-    answer: element("div", {}, written, reasons, element("h4", {}, "Where that stands"), article),
+    answer: element("div", {}, written, label, reasons, element("h4", {}, "Where that stands"), article),
     watch: (tell) => { changed = tell; },
     request: () => (area.value.trim() ? question(model, { text: area.value }, options.read()) : null),
     show: ({ output, request, explanation }) => {
       written.textContent = output.summary_text;
-      article.replaceChildren(...pieces(request.item.text, output.sentences).map(({ text, span }) =>
-        span ? element("mark", { title: `stands for the text: ${span.score.toFixed(2)}` }, text) : text));
+      label.hidden = !output.generated;
+      const places = output.generated ? output.sentences.flatMap((one) => one.support) : output.sentences;
+      article.replaceChildren(...pieces(request.item.text, places).map(({ text, span }) =>
+        span ? element("mark", { title: span.score === undefined ? "supports the summary" : `stands for the text: ${span.score.toFixed(2)}` }, text) : text));
       reasons.replaceChildren(...(explanation?.sentences ?? []).map(reason));
-      return `${output.sentences.length} sentences chosen: ${output.summary_text}`;
+      return output.generated ? `Written by a model and not verified: ${output.summary_text}` : `${output.sentences.length} sentences chosen: ${output.summary_text}`;
     },
   };
 }

@@ -1,0 +1,199 @@
+"""A summary that another model writes, in an engine and over HTTP: tiny models, whose text is noise."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from engines import asking, predict
+from graphs import save
+from onnx import helper
+from starlette.testclient import TestClient
+from tiny_writer import WRITER, publish_writer, serving
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from app.errors import DeadlineExceeded, InvalidInput, ModelNotReady
+from app.repository.manifest import Manifest
+from app.repository.publish import publish
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.local import LocalEngine
+from app.tasks.abstractive import WrittenSummary
+from app.tasks.summary_schema import ArticleInput, SummarizationParameters
+from app.telemetry import Telemetry
+from app.tensors import TensorSpec
+
+pytestmark = pytest.mark.anyio
+
+NAME = "tiny-summarizer"
+TEXT = "The ferry is in the port. The pier was hit by the sea."
+WRITE = SummarizationParameters(mode="abstractive")
+WORDS = sorted({*TEXT.replace(".", " .").split()})
+
+
+def publish_summarizer(root: Path, scratch: Path, **config: Any) -> Manifest:
+    """The embedding of a sentence is a mean of random vectors of its words, of length one."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    table = np.random.default_rng(0).normal(size=(len(WORDS) + 2, 8)).astype(np.float32)
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["by_token"]),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=1),
+        helper.make_node("Unsqueeze", ["mask", "last"], ["mask_3d"]),
+        helper.make_node("Mul", ["by_token", "mask_3d"], ["masked"]),
+        helper.make_node("ReduceSum", ["masked", "tokens"], ["sum"], keepdims=0),
+        helper.make_node("LpNormalization", ["sum"], ["embedding"], axis=-1, p=2),
+    ]
+    ids = [("input_ids", "INT64", ["batch", "tokens"]), ("attention_mask", "INT64", ["batch", "tokens"])]
+    graph = save(
+        scratch / "s.onnx", nodes, ids, [("embedding", "FP32", ["batch", 8])],
+        table=table, last=np.array([-1], np.int64), tokens=np.array([1], np.int64),
+    )  # fmt: skip
+    tokenizer = Tokenizer(
+        models.WordLevel({word: i for i, word in enumerate(["[PAD]", "[UNK]", *WORDS])}, unk_token="[UNK]")
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(scratch / "st.json"))
+    specs = tuple(TensorSpec(name=each, datatype="INT64", shape=(-1, -1)) for each, *_ in ids)
+    return publish(
+        root, NAME, {"model.onnx": graph, "tokenizer.json": scratch / "st.json"},
+        task="summarization", description="Chooses at random.", licence="CC0-1.0", runtime="onnx",
+        graphs={"model": "model.onnx"}, inputs=specs,
+        outputs=(TensorSpec(name="embedding", datatype="FP32", shape=(-1, 8)),),
+        config={"tokenizer": "tokenizer.json", "max_tokens": 16, **config},
+    )  # fmt: skip
+
+
+def engine_of(models: Path) -> LocalEngine:
+    return LocalEngine(ModelRepository(models), Telemetry(), options=RuntimeOptions(device="cpu"))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    publish_writer(tmp_path / "models", tmp_path / "writer")
+    publish_summarizer(tmp_path / "models", tmp_path / "summarizer", writer=WRITER)
+    return tmp_path / "models"
+
+
+async def test_noise_that_a_writer_writes_gives_way_to_sentences_of_the_text(root: Path) -> None:
+    engine = engine_of(root)
+    await engine.load()
+    try:
+        prediction = await predict(engine, NAME, [ArticleInput(text=TEXT)] * 2, WRITE)
+        extractive = await predict(engine, NAME, [ArticleInput(text=TEXT)], SummarizationParameters())
+        assert engine.status(WRITER).models[0].versions[0].statistics is not None
+    finally:
+        await engine.stop()
+    assert all(isinstance(one, WrittenSummary) for one in prediction.outputs)
+    assert [one.fallback for one in prediction.outputs] == ["extractive"] * 2
+    assert [one.summary_text for one in prediction.outputs] == [extractive.outputs[0].summary_text] * 2
+    steps = dict(prediction.steps)
+    assert [*steps] == [NAME, WRITER]
+    assert steps[WRITER].inference_s > 0
+    assert prediction.timing.inference_s == pytest.approx(sum(one.inference_s for one in steps.values()))
+
+
+async def test_an_admitted_summary_is_written_while_the_service_stops(root: Path) -> None:
+    engine = engine_of(root)
+    await engine.load()
+    going = asyncio.create_task(engine.predict(asking(engine, NAME, [ArticleInput(text=TEXT)], WRITE)))
+    await asyncio.sleep(0)
+    await engine.stop()
+    assert (await going).outputs[0].fallback == "extractive"
+
+
+async def test_one_deadline_holds_for_all_that_is_asked(root: Path) -> None:
+    engine = engine_of(root)
+    await engine.load()
+    try:
+        with pytest.raises(DeadlineExceeded):
+            await predict(engine, NAME, [ArticleInput(text=TEXT)], WRITE, within_s=1e-4)
+    finally:
+        await engine.stop()
+
+
+async def test_nothing_goes_on_when_the_caller_goes(root: Path) -> None:
+    engine = engine_of(root)
+    await engine.load()
+    try:
+        going = asyncio.create_task(engine.predict(asking(engine, NAME, [ArticleInput(text=TEXT)] * 3, WRITE)))
+        (writer,) = engine._versions_of(WRITER).live
+        stepper = writer.model._stepper  # type: ignore[attr-defined]
+        async with asyncio.timeout(20):
+            while not stepper.num_in_flight:  # noqa: ASYNC110 (it tells nobody)
+                await asyncio.sleep(0.001)
+            going.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await going
+            while stepper.num_in_flight:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    finally:
+        await engine.stop()
+
+
+async def test_the_item_that_is_at_fault_is_named(root: Path) -> None:
+    engine = engine_of(root)
+    await engine.load()
+    try:
+        items = [ArticleInput(text=TEXT), ArticleInput(text=" ")]
+        with pytest.raises(InvalidInput) as empty:
+            await predict(engine, NAME, items, WRITE)
+        with pytest.raises(InvalidInput, match=f"{WRITER}, which is to write the summary, does not take") as long:
+            await predict(engine, NAME, [ArticleInput(text=TEXT * 9)], WRITE)
+    finally:
+        await engine.stop()
+    assert empty.value.details[0]["loc"] == ["inputs", 1, "text"]
+    assert long.value.details[0]["loc"] == ["inputs", 0, "text"]
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["unloaded", "unknown"])
+async def test_a_writer_that_cannot_answer_is_named(root: Path, tmp_path: Path, is_known: bool) -> None:
+    if not is_known:
+        publish_summarizer(root, tmp_path / "other", writer="nobody")
+    engine = engine_of(root)
+    await engine.load()
+    try:
+        await engine.unload(WRITER)
+        with pytest.raises(ModelNotReady, match=f"asks {WRITER if is_known else 'nobody'}, which cannot answer"):
+            await predict(engine, NAME, [ArticleInput(text=TEXT)], WRITE)
+        plain = await predict(engine, NAME, [ArticleInput(text=TEXT)], SummarizationParameters())
+        assert plain.outputs[0].summary_text
+    finally:
+        await engine.stop()
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    models, scratch = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("scratch")
+    publish_writer(models, scratch / "writer")
+    publish_summarizer(models, scratch / "summarizer", writer=WRITER)
+    with serving(models) as client:
+        yield client
+
+
+def test_a_written_summary_is_labelled_in_each_dialect(client: TestClient) -> None:
+    asked = {"inputs": [TEXT], "parameters": {"mode": "abstractive"}}
+    native = client.post(f"/v1/models/{NAME}/predict", json=asked)
+    assert native.status_code == 200, native.text
+    (output,) = native.json()["outputs"]
+    assert (output["generated"], output["verified"], output["fallback"]) == (True, False, "extractive")
+    assert output["sentences"][0].keys() == {"text", "generated", "support", "unsupported"}
+    assert f"{WRITER};dur=" in native.headers["server-timing"]
+    for parameters in ({"mode": "abstractive"}, {"generate_parameters": {"mode": "abstractive"}}):
+        hf = client.post(f"/hf/models/{NAME}", json={"inputs": TEXT, "parameters": parameters})
+        assert hf.json() == [output], hf.text
+
+
+def test_an_extractive_answer_has_its_own_form(client: TestClient) -> None:
+    for parameters in ({}, {"mode": "extractive"}):
+        answer = client.post(f"/v1/models/{NAME}/predict", json={"inputs": [TEXT], "parameters": parameters})
+        (output,) = answer.json()["outputs"]
+        assert output.keys() == {"summary_text", "sentences"}
+        assert output["sentences"][0].keys() == {"text", "start", "end", "score"}
+
+
+def test_why_a_sentence_was_written_cannot_be_said(client: TestClient) -> None:
+    asked = {"inputs": [TEXT], "parameters": {"mode": "abstractive"}}
+    answer = client.post(f"/v1/models/{NAME}/explain", json=asked)
+    assert (answer.status_code, answer.json()["details"][0]["loc"]) == (422, ["parameters", "mode"])
