@@ -158,7 +158,7 @@ class TextGenerator:
         self, prepared: Prepared, answer: Pieces, turn: Turn
     ) -> AsyncGenerator[tuple[GenerationPiece, float], None]:
         """Pieces of one answer, each with how long its prompt has waited."""
-        async with aclosing(self._stepper.generate(prepared.context.prompt, turn)) as stream:
+        async with aclosing(self._stepper.generate(prepared.context.prompt, turn, lambda: answer.is_over)) as stream:
             async for progress in stream:
                 piece = answer.push(progress)
                 if piece.text or piece.tokens or piece.finish_reason:

@@ -128,11 +128,11 @@ class Stepper:
         self._require_ready()
         return Turn(deadline, priority, caller)
 
-    async def generate(self, prompt: Prompt, terms: Turn) -> AsyncGenerator[Progress, None]:
+    async def generate(self, prompt: Prompt, terms: Turn, enough: Callable[[], bool]) -> AsyncGenerator[Progress, None]:
         """Tokens of the answer to one prompt, as they come; the last progress has the reason why it is over.
 
         Raises Overloaded, DeadlineExceeded, ModelNotReady and InferenceFailed, before the first token or later. The
-        answer ends when this is closed, within one pass.
+        answer ends when this is closed, within one pass; `enough` then says whether it had all that was wanted.
         """
         share = self._shares.of(terms.caller, weight_of(terms.priority))
         writing = Writing(prompt, terms, share, 0.0, Chooser(prompt))
@@ -152,6 +152,8 @@ class Stepper:
                     return
         finally:
             self._deadlines.discard(id(writing))
+            if not writing.is_over and enough():  # by its text, of which only the caller knows
+                writing.finish = "stop"
             if not writing.is_over:
                 writing.is_abandoned = True
                 self._observer.ended(writing.phase, "abandoned")

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from itertools import pairwise
 
 import pytest
-from decoders import COST, SLOW, Watched, alone, answer, endless, prompt, stepping, until
+from decoders import COST, SLOW, Watched, alone, answer, endless, new_decoder, prompt, stepping, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from app.generation.prompt import Prompt, Token
 from app.serving.stepper import Stepper
 from app.tensors import Decoder
 
+__all__ = ["new_decoder"]
 pytestmark = [
     pytest.mark.anyio,
     # Some tests end a thread, and that may be told later.
@@ -82,6 +84,15 @@ async def test_no_chunk_of_a_prompt_is_a_single_token(new_decoder: Callable[[int
             chunks = [tokens for rows, tokens in decoder.runs if tokens > 1]
             assert sum(chunks) == length
         going.cancel()
+
+
+async def test_an_answer_that_is_whole_before_its_end_is_not_abandoned(new_decoder: Callable[[int], Decoder]) -> None:
+    async with stepping(new_decoder(8)) as (stepper, seen):
+        terms = stepper.admit(asyncio.get_running_loop().time() + 60)
+        async with aclosing(stepper.generate(endless("a", 200), terms, lambda: True)) as stream:
+            await anext(stream)
+        await until(lambda: stepper.num_in_flight == 0)
+        assert seen.ends == []
 
 
 @pytest.mark.parametrize("phase", ["queue", "read", "write"])
