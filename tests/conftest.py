@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -27,11 +27,10 @@ from app.api.http.limits import Limits
 from app.repository.manifest import Golden, Manifest
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
-from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
-from app.tensors import Decoder, TensorSpec
+from app.tensors import TensorSpec
 
 # Threads of OpenMP that wait for work in a loop would take the processor from the tests beside them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -232,13 +231,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     config.option.loadscopereorder = False  # ours is the order
     return ByWhatTheyShare(config, log)
-
-
-@pytest.fixture(scope="session")
-def new_decoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Decoder]:
-    """Makes tiny decoders with so many slots."""
-    from generation_models import CONTEXT, write_tiny_decoder  # takes seconds, of torch and transformers
-
-    graph = write_tiny_decoder(tmp_path_factory.mktemp("decoder") / "model.onnx")
-    session = load_onnx(graph, RuntimeOptions(device="cpu", threads=1))
-    return lambda slots: session.decoder(slots, CONTEXT)
