@@ -6,16 +6,27 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from generation_models import CONTEXT, END
+import pytest
+from generation_models import CONTEXT, END, write_tiny_decoder
 
 from app.generation.alone import generate_alone
 from app.generation.prompt import Prompt, Sampling, Token
+from app.runtimes.onnx import load_onnx
+from app.runtimes.options import RuntimeOptions
 from app.serving.step_cost import StepCost
 from app.serving.stepper import Stepper
 from app.tensors import Array, Decoder
 
 COST = StepCost(base_s=1e-3, row_s=1e-4, token_s=1e-7, read_s=1e-5, past_s=1e-8)
 SLOW = StepCost(base_s=1.0, row_s=0.1, token_s=1e-3, read_s=1e-3, past_s=1e-6)
+
+
+@pytest.fixture(scope="session")
+def new_decoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Decoder]:
+    """Makes tiny decoders with so many slots."""
+    graph = write_tiny_decoder(tmp_path_factory.mktemp("decoder") / "model.onnx")
+    session = load_onnx(graph, RuntimeOptions(device="cpu", threads=1))
+    return lambda slots: session.decoder(slots, CONTEXT)
 
 
 class Watched:

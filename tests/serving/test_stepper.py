@@ -6,7 +6,7 @@ from contextlib import aclosing
 from itertools import pairwise
 
 import pytest
-from decoders import COST, SLOW, Watched, alone, answer, endless, prompt, stepping, until
+from decoders import COST, SLOW, Watched, alone, answer, endless, new_decoder, prompt, stepping, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +14,7 @@ from app.generation.prompt import Prompt, Token
 from app.serving.stepper import Stepper
 from app.tensors import Decoder
 
+__all__ = ["new_decoder"]
 pytestmark = [
     pytest.mark.anyio,
     # Some tests end a thread, and that may be told later.

@@ -6,11 +6,12 @@ from time import sleep
 
 import numpy as np
 import pytest
-from decoders import SLOW, Watched, alone, answer, endless, prompt, stepping, until
+from decoders import SLOW, Watched, alone, answer, endless, new_decoder, prompt, stepping, until
 
 from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, Overloaded
 from app.tensors import Array, Decoder
 
+__all__ = ["new_decoder"]
 pytestmark = [
     pytest.mark.anyio,
     # Some tests end a thread, and that may be told later.
