@@ -31,12 +31,12 @@ class Streamer:
 class Over(StoppingCriteria):
     """An answer is over when it has as many tokens as were asked for, or nobody reads it."""
 
-    def __init__(self, batch):
-        self._batch = batch
+    def __init__(self, batch, prompt):
+        self._batch, self._prompt = batch, prompt
 
     def __call__(self, ids, scores, **kwargs):
-        # The streamer gets this step's tokens only after this.
-        return torch.tensor([job.is_gone or job.written + 1 >= job.answer for job in self._batch])
+        written = ids.shape[1] - self._prompt
+        return torch.tensor([job.is_gone or written >= job.answer for job in self._batch])
 
 
 @torch.inference_mode()
@@ -55,7 +55,7 @@ def write(jobs):
             do_sample=False,
             max_new_tokens=max(job.answer for job in batch),
             streamer=Streamer(batch),
-            stopping_criteria=[Over(batch)],
+            stopping_criteria=[Over(batch, longest)],
         )
 
 
