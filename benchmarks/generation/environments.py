@@ -11,6 +11,8 @@ from benchmarks.generation.weights import NotAvailable, Say
 
 REQUIREMENTS = Path(__file__).parent / "requirements"
 LLAMA_SERVER = FOLDER / "llama" / "bin" / "llama-server"
+# Packages that come along, do not fit the torch beside them, and are not needed for text.
+WITHOUT = {"vllm": ("torchaudio", "torchcodec", "torchvision")}
 LLAMA_SOURCE = "llama-cpp-python==0.3.36"  # the only package that has the source of llama-server
 
 
@@ -22,6 +24,8 @@ def python_of(name: str, say: Say) -> Path:
         say(f"installing {name}")
         _run([sys.executable, "-m", "venv", str(folder)], name)
         _run([str(python), "-m", "pip", "install", "--quiet", "-r", str(wanted)], name)
+        if name in WITHOUT:
+            _run([str(python), "-m", "pip", "uninstall", "--quiet", "--yes", *WITHOUT[name]], name)
         stamp.write_text(wanted.read_text())
     return python.absolute()
 

@@ -11,6 +11,7 @@ from benchmarks.generation.asks import FOLDER
 MODEL = "smollm2-instruct"
 HUB = FOLDER / "hub"
 TEXT = FOLDER / "text.json"
+UNKNOWN = "<|endoftext|>"  # some libraries want a token of what no token says
 
 Say = Callable[[str], None]
 
@@ -35,9 +36,9 @@ def prepare(say: Say) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     model = load_language_model(SMOLLM2, None, FOLDER)
     model.decoder.save_pretrained(HUB)
-    (HUB / "tokenizer_config.json").write_text(
-        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>", "pad_token": "<|im_end|>"})
-    )
+    special = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "pad_token": "<|im_end|>", "unk_token": UNKNOWN}
+    stated = {"tokenizer_class": "PreTrainedTokenizerFast", **special}
+    (HUB / "tokenizer_config.json").write_text(json.dumps(stated))
     ids = encode(model.tokenizer, "\n".join(load_held_out_news()))
     TEXT.write_text(json.dumps(ids))
     model.tokenizer.save(str(HUB / "tokenizer.json"))
