@@ -12,10 +12,10 @@ from waiting import eventually
 from app.errors import InferenceFailed, ModelNotReady
 from app.serving.curve import LatencyCurve
 
-dying_on_purpose = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+# Some tests end a thread, and that may be told later, in another one.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
 
-@dying_on_purpose
 def test_a_worker_thread_that_dies_is_noticed_and_replaced_and_only_its_killer_fails():
     observer, restored = Recorder(), []
 
@@ -92,7 +92,6 @@ def test_a_worker_that_probably_hangs_is_not_ready_before_it_is_given_up_and_is_
     assert go(main()) is True
 
 
-@dying_on_purpose
 def test_while_the_worker_cannot_be_restored_callers_are_told_and_it_recovers_by_itself():
     failures = [OSError("the disk is gone")]
     dies = [True]
@@ -118,7 +117,6 @@ def test_while_the_worker_cannot_be_restored_callers_are_told_and_it_recovers_by
     assert go(main()) == ["c"]
 
 
-@dying_on_purpose
 def test_a_worker_whose_restoring_takes_longer_than_a_run_may_is_restored_all_the_same():
     dies, tries = [True], list[int]()
 
@@ -173,7 +171,6 @@ def test_what_waits_is_shared_among_the_workers_that_are_idle():
     assert go(main()) == [["a", "b"], ["c", "d"]]
 
 
-@dying_on_purpose
 def test_while_one_worker_is_restored_the_other_goes_on():
     restoring, restored = threading.Event(), threading.Event()
 

@@ -16,6 +16,9 @@ from app.tensors import Tensors
 
 __all__ = ["gate", "new_engine"]
 
+# Some tests end a thread, and that may be told later, in another one.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
 
 def test_a_model_that_never_was_live_is_reported_and_does_not_count(new_engine, models_dir, tmp_path):
     publish_sentiment(models_dir, tmp_path / "bad", name="bad")
@@ -133,7 +136,6 @@ class Mortal:
         return self.session.run(inputs)  # type: ignore[no-any-return]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_service_is_not_ready_while_a_model_that_was_live_cannot_be_restored(new_engine, models_dir, monkeypatch):
     sessions, open_graph = list[Mortal](), RUNTIMES["onnx"]
 

@@ -11,6 +11,9 @@ from waiting import eventually
 
 from app.serving.worker import Worker, WorkerDied
 
+# Some tests end a thread, and that may be told later, in another one.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
 
 def go(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(asyncio.wait_for(coroutine, 20))
@@ -48,7 +51,6 @@ def test_an_exhausted_iterator_is_an_error_at_once_though_no_future_takes_it():
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()])
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_ends_says_so(error):
     with pytest.raises(WorkerDied, match="ended"):
         go(call(raising(error)))
