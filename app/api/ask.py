@@ -81,6 +81,7 @@ async def ask_addressed(
             body = await _whole_body(request)
             missing = "the answer was ready"
             async with while_connected(request):
+                await given.rounds.step(caller)
                 served, question, version = await read(request, body, given.aside.of(caller))
                 del body  # what was read of it is in the question
                 if question.within_s is not None:
@@ -92,6 +93,7 @@ async def ask_addressed(
                     return await _stream(given.engine.stream(asked), question.written, is_generated)
                 prediction = await given.engine.predict(asked)
                 timer.reschedule(deadline)
+                await given.rounds.step(caller)
                 respond = question.respond
                 del question  # what was asked may be as large as the answer, which is now written
                 response = await respond(prediction)

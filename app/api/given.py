@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from app.api.http.aside import Aside
 from app.api.http.limits import Limits
+from app.api.http.rounds import Rounds
 from app.serving.deadlines import Deadlines
 from app.serving.engine import Engine, Served
 from app.telemetry import Telemetry
@@ -20,6 +21,7 @@ class Given:
     limits: Limits
     aside: Aside
     deadlines: Deadlines = field(default_factory=Deadlines)
+    rounds: Rounds = field(default_factory=Rounds)
 
     def body_bytes(self, scope: Scope) -> int:
         """Return the bytes that typed items for the model which a request asks may have."""

@@ -27,6 +27,9 @@ class while_connected:  # no generator: this runs for every request
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._watch.cancel()
+        # A task that is cancelled keeps the error with its frames, and one of these has this object: such a circle
+        # would keep the request in memory until somebody looks for circles, which stops the loop for tens of ms.
+        del self._watch
         # Whoever else cancelled this task, such as a server that stops, is not kept from it.
         if self._is_gone and kind is asyncio.CancelledError and self._worker.uncancel() == 0:
             raise ClientGone from None

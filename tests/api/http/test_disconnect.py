@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import weakref
 
 import pytest
 from starlette.requests import Request
@@ -50,3 +52,25 @@ def test_whoever_else_cancels_the_work_is_not_kept_from_it():
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancel())
+
+
+def test_a_request_is_freed_without_a_search_for_circles():
+    """Such a search stops the event loop for some tens of milliseconds where many requests wait for it."""
+
+    async def main() -> list[object]:
+        ended = []
+        for _ in range(5):
+            asked = request(20)
+            ended.append(weakref.ref(asked))
+            async with while_connected(asked):
+                await asyncio.sleep(0)
+            del asked
+            await asyncio.sleep(0.01)
+        return [one() for one in ended]
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(main()) == [None] * 5
+    finally:
+        gc.enable()
