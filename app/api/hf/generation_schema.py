@@ -54,7 +54,7 @@ class TgiParameters(KnownOnly):
     top_n_tokens: Annotated[int, Field(ge=0, le=MOST_TOP_TOKENS, description="likeliest tokens in each place")] = 0
     grammar: TgiGrammar | None = None
     adapter_id: Annotated[str | None, Field(description="refused")] = None
-    best_of: Annotated[int | None, Field(description="1, or refused")] = None
+    best_of: Annotated[int | None, Field(ge=1, le=1_000, description="1, or refused")] = None
     decoder_input_details: Annotated[bool | None, Field(description="false, or refused")] = None
     typical_p: Annotated[float | None, Field(description="1, or refused")] = None
     watermark: Annotated[bool | None, Field(description="false, or refused")] = None

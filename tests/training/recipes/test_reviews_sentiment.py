@@ -1,4 +1,5 @@
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree
 
@@ -32,6 +33,15 @@ from training.recipes.reviews_sentiment import RECIPE, WEIGHTS
 from training.recipes.sentiment import PROSE
 
 TEXTS = ["good", "what a good film " * 20, "the parcel was late and nobody answered"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Sums have the same order in every run, whatever tests ran before in this process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
