@@ -26,7 +26,9 @@ TOKENIZER, TEMPLATE = "tokenizer.json", "chat_template.jinja"
 MOST_WRITTEN = 48  # tokens after each prompt that are compared
 GOLDEN_TOKENS, NUM_GOLDEN = 24, 3
 NUM_TEXTS, TEXT_TOKENS = 16, 192
-LEAST_AGREEMENT = 0.9  # with fp32, of what is published
+# With fp32, of what is published. SmolLM2 in int8 (.92) and in blocks of 4 bits (.93) wrote nonsense of the capital of
+# France, which fp32 and blocks of 8 bits (.97) name.
+LEAST_AGREEMENT = 0.95
 PRECISIONS: Mapping[str, Any] = {"int8": "int8", "blocks8": "int8", "blocks4": "int4"}
 
 ROWS_IN_MEMORY, CACHE_BYTES = 8, 768 * 2**20  # of keys and values, if so many rows fill their context
