@@ -106,10 +106,12 @@ def reworded(error: ServiceError, words: Words) -> ServiceError:
 
 
 def _own_place(loc: list[str | int], words: Words) -> list[str | int]:
-    if loc[:1] == ["inputs"]:
+    if len(loc) < 2:  # an argument of that name, which nobody knows
+        return loc
+    if loc[0] == "inputs":
         # Several choices are several items; only where each item is written for itself does its number mean something.
         loc = [words["inputs"], loc[1]] if "inputs" in words else loc[2:]
-    elif loc[:1] == ["parameters"]:
+    elif loc[0] == "parameters":
         loc = loc[1:]
     else:
         return loc

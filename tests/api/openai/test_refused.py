@@ -94,3 +94,11 @@ def test_a_refusal_has_its_status_and_says_what_and_where(writer, path, fields, 
     assert error["type"] == "invalid_request_error"
     assert error["request_id"] == reply.headers["x-request-id"]
     assert (error["code"] == "context_length_exceeded") == ("maximum context length is" in error["message"])
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "completions", "embeddings", "responses"])
+@pytest.mark.parametrize("name", ["inputs", "parameters"])
+def test_an_argument_called_as_our_own_parts_are_is_unknown_by_its_name(writer, path, name):
+    reply = writer.post(f"/v1/{path}", json={"model": "tiny-writer", name: "x"})
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == name
