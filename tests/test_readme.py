@@ -60,6 +60,7 @@ def test_every_route_is_in_the_table(default_service: Service):
     for path in (path for path in documented if not path.startswith("/v2")):  # those are in docs/clients.md
         generic = re.sub(r"/v1/models/[\w-]+/(predict|explain)", r"/v1/models/{model}/\1", path)
         generic = re.sub(r"/hf/models/[\w-]+(/pipeline/[\w-]+)?$", r"/hf/models/{model}", generic)
+        generic = re.sub(r"/hf/models/[\w-]+/", "/hf/models/{model}/", generic)
         assert generic.removeprefix("/health") in README, path
 
 
