@@ -106,9 +106,11 @@ CHAT_EXAMPLE = [{"role": "user", "content": "Write one sentence about the sea."}
 def _operation(max_items: int, served: Served, task: str) -> Operation:
     manifest, contract = served.manifest, served.contracts[task]
     bodies = bodies_of_hf(contract, max_items)
-    example = (task == manifest.task and example_request(served)) or {"inputs": [contract.example]}
+    # What is known of a model that writes may be a chat, which has an address of its own.
+    is_known = task == manifest.task and task != WRITES
+    example = (is_known and example_request(served)) or {"inputs": [contract.example]}
     item, fields = example["inputs"][0], contract.Input.model_fields
-    if isinstance(item, dict) and len(fields) == 1:
+    if isinstance(item, dict) and (len(fields) == 1 or task == WRITES):
         (item,) = item.values()
     beside: dict[str, Any] = {} if WIRES[task].at_root else {"parameters": example.get("parameters", {})}
     body = {"schema": BodySchema(bodies.Request, "validation"), "example": {"inputs": item, **beside}}
