@@ -113,7 +113,7 @@ def test_models_that_load_are_shown_as_loading_and_open_by_themselves(browser: B
         expect(visit.page.locator(".models .state.loading").first).to_be_visible()
         expect(visit.page.locator(".bars li").first).to_be_visible(timeout=60_000)
         num_models = len(ModelRepository(MODELS).names())
-        expect(visit.page.locator(".models .state.ready")).to_have_count(num_models)
+        expect(visit.page.locator(".models .state.ready")).to_have_count(num_models, timeout=60_000)
         assert visit.faults == []
         service.close()
         visit.page.get_by_role("button", name="Classify").click()
