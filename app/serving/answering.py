@@ -174,12 +174,12 @@ def fail(future: asyncio.Future[Any], error: ServiceError) -> None:
         future.set_exception(error)
 
 
-def failure_of(error: Exception) -> InferenceFailed:
+def failure_of(error: Exception, what: str = "input") -> InferenceFailed:
     """Return the error for a kernel's. Its words may quote paths or inputs: the log has them, and the error's cause."""
     if isinstance(error, MemoryError):
-        failure = InferenceFailed("the model ran out of memory on this input alone")
+        failure = InferenceFailed(f"the model ran out of memory on this {what} alone")
     else:
-        failure = InferenceFailed(f"the model failed on this input ({type(error).__name__})")
+        failure = InferenceFailed(f"the model failed on this {what} ({type(error).__name__})")
     failure.__cause__ = error
     return failure
 

@@ -166,6 +166,10 @@ class Lane(Generic[Row, Answer]):
         self._overdue.close()
         self._worker.stop()
 
+    def forget(self) -> None:
+        """Refer to nobody any more, once it has ended: what ran on it may refer to this."""
+        del self._run, self._check, self._restore, self._stuck, self._died, self._not_restored
+
     async def ended(self) -> None:
         """Wait for the thread of a stopped lane, as long as that makes sense."""
         await self._worker.ended(LONGEST_GOODBYE_S)

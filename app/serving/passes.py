@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.errors import InferenceFailed, ServiceError
+from app.errors import ServiceError
 from app.generation.prompt import Token
 from app.generation.sampling import choose
 from app.runtimes.interrupt import Interrupted
+from app.serving.answering import failure_of
 from app.serving.slots import Copy, Forget, Move, Swap
 from app.serving.writing import Writing
 from app.tensors import Array, Decoder
@@ -53,7 +54,7 @@ def _step(decoder: Decoder, rows: Sequence[Writing]) -> Sequence[Token | Service
         raise
     except Exception as error:
         if len(rows) == 1:
-            return [_failure(error)]
+            return [failure_of(error, "prompt")]
         # A token that is read twice is written to the same place.
         found: list[Token | ServiceError] = []
         for i in range(len(rows)):
@@ -62,7 +63,7 @@ def _step(decoder: Decoder, rows: Sequence[Writing]) -> Sequence[Token | Service
             except Interrupted:
                 raise
             except Exception as own:
-                found.append(_failure(own))
+                found.append(failure_of(own, "prompt"))
         return found
     return _chosen(logits, rows)
 
@@ -75,13 +76,13 @@ def _read(decoder: Decoder, row: Writing, chunk: int) -> Token | ServiceError | 
     except Interrupted:
         raise
     except Exception as error:
-        return _failure(error)
+        return failure_of(error, "prompt")
     return _chosen(logits, [row])[0] if end == len(row.ids) else None
 
 
 def _chosen(logits: Array, rows: Sequence[Writing]) -> Sequence[Token | ServiceError]:
     found = choose(logits, [row.chooser for row in rows])
-    return [one if isinstance(one, Token | ServiceError) else _failure(one) for one in found]
+    return [one if isinstance(one, Token | ServiceError) else failure_of(one, "prompt") for one in found]
 
 
 def _move(decoder: Decoder, move: Move) -> None:
@@ -91,13 +92,3 @@ def _move(decoder: Decoder, move: Move) -> None:
         decoder.swap(*move)
     elif isinstance(move, Forget):
         decoder.forget(move.slot)
-
-
-def _failure(error: Exception) -> InferenceFailed:
-    """A failure without the words of the graph, which may quote paths or inputs: the log has them, from its cause."""
-    if isinstance(error, MemoryError):
-        failure = InferenceFailed("the model ran out of memory on this prompt alone")
-    else:
-        failure = InferenceFailed(f"the model failed on this prompt ({type(error).__name__})")
-    failure.__cause__ = error
-    return failure

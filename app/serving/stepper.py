@@ -12,11 +12,12 @@ from itertools import chain
 from time import perf_counter
 from typing import Self
 
-from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, ServiceError
+from app.errors import DeadlineExceeded, ModelNotReady, ServiceError
 from app.generation.prompt import Progress, Prompt, Token
 from app.generation.sampling import Chooser
 from app.runtimes.interrupt import Interrupted
 from app.serving.admission import handicap_of
+from app.serving.answering import failure_of
 from app.serving.deadlines import Deadlines, too_late
 from app.serving.lane import Lane
 from app.serving.pass_plan import next_pass, seconds_of
@@ -95,6 +96,9 @@ class Stepper:
         self._lane.stop()
         await self._lane.ended()
         self._deadlines.close()
+        # They refer back to this, the task by the frames of its error: no circle keeps the decoder in memory.
+        self._lane.forget()
+        del self._task
 
     @property
     def is_ready(self) -> bool:
@@ -266,10 +270,7 @@ class Stepper:
     def _give(self, writing: Writing, token: Token | ServiceError) -> None:
         if isinstance(token, ServiceError):
             writing.fail(token)
-            return
-        is_first = not writing.first
-        writing.add(token)
-        if is_first and writing.first:
+        elif writing.add(token):
             self._observer.first_token(writing.first - writing.submitted)
 
     def _suspect(self, one: Pass, error: ServiceError) -> None:
@@ -280,9 +281,7 @@ class Stepper:
 
     def _read_again(self, one: Pass, error: Exception) -> None:
         """Nothing is known any more: all answers in flight wait again, with the tokens that they have."""
-        failure = InferenceFailed(f"the model failed on this prompt ({type(error).__name__})")
-        failure.__cause__ = error
-        self._suspect(one, failure)
+        self._suspect(one, failure_of(error, "prompt"))
         for writing in self._slots.clear():
             self._shares.ends(writing.share, writing.cost_s, writing.taken_s)
             if not writing.is_over:

@@ -79,10 +79,11 @@ class Writing:
         """The tokens for which it may need room."""
         return len(self.prompt.ids) + self.prompt.max_new_tokens
 
-    def add(self, token: Token) -> None:
-        """Take the next token, unless the answer is over."""
+    def add(self, token: Token) -> bool:
+        """Take the next token, unless the answer is over, and return whether it is the first."""
         if self.is_over:
-            return
+            return False
+        is_first = not self.first
         self.first = self.first or perf_counter()
         self.ids.append(token.id)
         self._fresh.append(token)
@@ -91,6 +92,7 @@ class Writing:
         elif self.num_new >= self.prompt.max_new_tokens:
             self.finish = "length"
         self._news.set()
+        return is_first
 
     def fail(self, error: ServiceError) -> None:
         if not self.is_over:

@@ -1,6 +1,8 @@
 """A version that writes text, in an engine: whole, in pieces, for several items; and when it has to go."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -178,3 +180,25 @@ async def test_after_its_thread_died_it_answers_as_before(engine):
     assert stepping.decoder is not dying
     assert [one.generated_text for one in after] == [one.generated_text for one in before]
     dying.run = run
+
+
+async def test_what_is_unloaded_is_freed_without_the_garbage_collector(tmp_path: Path) -> None:
+    """What has been live is never looked at again by it: a circle would keep the decoder and its weights for ever."""
+    publish_writer(tmp_path / "models", tmp_path / "scratch")
+    engine = engine_of(tmp_path / "models")
+    await engine.load()
+    await predict(engine, WRITER, texts("abc"), GenerationParameters())
+    stepping = generator_of(engine).loaded.stepping
+    assert stepping is not None
+    decoder = weakref.ref(stepping.decoder)
+    del stepping
+    gc.collect()
+    gc.disable()
+    try:
+        await engine.unload(WRITER)
+        async with asyncio.timeout(20):
+            while decoder() is not None:  # noqa: ASYNC110 (it tells nobody)
+                await asyncio.sleep(0.001)
+    finally:
+        gc.enable()
+    await engine.stop()
