@@ -183,7 +183,7 @@ async def test_after_its_thread_died_it_answers_as_before(engine):
 
 
 async def test_what_is_unloaded_is_freed_without_the_garbage_collector(tmp_path: Path) -> None:
-    """What has been live is never looked at again by it: a circle would keep the decoder and its weights for ever."""
+    """It never looks again at anything that has been live: a circle would keep the decoder and its weights for ever."""
     publish_writer(tmp_path / "models", tmp_path / "scratch")
     engine = engine_of(tmp_path / "models")
     await engine.load()
