@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tokenizers
 
-from app.generation.encoding import as_text, special_tokens
+from app.generation.encoding import as_text, encoded, special_tokens
 
 # Digits stay what they are in JSON, in upper case and quoted; and a mark with a single 7 cannot overlap itself.
 _DIGITS = "01234568"
@@ -79,8 +79,8 @@ class CallersText:
 
     def ids(self, clean: str, marked: str, mark: str) -> list[int]:
         """The ids of a text that was written once from values as they came and once from marked ones."""
-        encoding = self._tokenizer.encode(clean, add_special_tokens=False)
-        real = self._specials(self._tokenizer.encode(marked, add_special_tokens=False))
+        encoding = encoded(self._tokenizer, clean)
+        real = self._specials(encoded(self._tokenizer, marked))
         without = [_Special(one.id, *(at - len(mark) * marked.count(mark, 0, at) for at in one[1:])) for one in real]
         if marked.replace(mark, "") == clean and without == self._specials(encoding):
             return list(encoding.ids)
@@ -96,6 +96,6 @@ class CallersText:
         for before, special in pairwise(whole):
             text = marked[before.end : special.start].replace(mark, "")
             if text:
-                yield from as_text(self._tokenizer).encode(text, add_special_tokens=False).ids
+                yield from encoded(as_text(self._tokenizer), text).ids
             if special.id >= 0:
                 yield special.id

@@ -7,7 +7,7 @@ import tokenizers
 
 from app.errors import InvalidArtifact, InvalidInput, ModelNotReady
 from app.generation.callers_text import CallersText, texts_in, unused_mark
-from app.generation.encoding import check_is_text
+from app.generation.encoding import check_is_text, encoded
 from app.generation.messages import plain
 
 
@@ -60,7 +60,7 @@ class ChatTemplate:
             mark = unused_mark([*texts_in(asked), clean])
             marked = self._callers.marked(asked, mark)
             if marked == asked:
-                return list(self._tokenizer.encode(clean, add_special_tokens=False).ids)
+                return list(encoded(self._tokenizer, clean).ids)
             return self._callers.ids(clean, write({**own, **marked}), mark)
         except InvalidInput as error:
             raise error.under("messages") from error

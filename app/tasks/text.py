@@ -9,6 +9,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from app.errors import InvalidInput
+from app.generation.encoding import encoded
 from app.tasks.ascii_bert import ascii_bert_of
 from app.tasks.characters import is_blank
 from app.tasks.kernel import Kernel, require_within
@@ -19,7 +20,6 @@ BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 # Far more than any model reads: what is longer is not worth the time that counting its tokens takes.
 MAX_CHARACTERS = 100_000
-_SHORT_CHARACTERS = 2_000  # are tokenized in about 2 ms
 
 
 def bucket(length: int) -> int:
@@ -92,11 +92,7 @@ class TextEncoder:
         return found
 
     def _encode(self, text: str) -> Encoding:
-        text = to_unicode(text)
-        if len(text) <= _SHORT_CHARACTERS:
-            return self._tokenizer.encode(text, add_special_tokens=False)
-        # Only this method lets other threads go on meanwhile.
-        return self._tokenizer.encode_batch([text], add_special_tokens=False)[0]
+        return encoded(self._tokenizer, to_unicode(text))
 
     def row(self, ids: Sequence[int] | Array) -> Tensors:
         return {"input_ids": np.asarray(ids, np.int64), "attention_mask": np.ones(len(ids), np.int64)}
