@@ -9,6 +9,7 @@ from app.tasks.schema import Schema
 MOST_STOPS, MOST_STOP_CHARACTERS = 16, 256
 MOST_MESSAGES = 1_000
 MOST_LOGPROBS = 20
+MOST_CHOICES = 8  # of one prompt
 MOST_BIASES = 1_000
 MAX_TOKENS = 1_000_000  # of any model: whether they fit in its context is another question
 

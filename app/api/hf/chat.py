@@ -1,5 +1,8 @@
 """Chats with the model in the path, in the form of OpenAI and with the errors of this dialect."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +22,7 @@ from app.api.openai.parameters import WORDS
 from app.api.openai.schemas import ChatRequest
 from app.errors import ServiceError
 from app.serving.engine import Served
+from app.tasks.generation_schema import GenerationPiece
 
 
 class HfChatRequest(ChatRequest):
@@ -28,10 +32,22 @@ class HfChatRequest(ChatRequest):
 
 
 class HfChatChunks(ChatChunks):
+    """Each delta has all the fields that TGI gave it, and nothing follows the last: its own client needs both.
+
+    That client (text-generation) parses everything that follows `data:` as JSON, so `[DONE]` would be an error to it.
+    """
+
+    def choices(self, piece: GenerationPiece) -> Iterator[dict[str, Any]]:
+        for choice in super().choices(piece):
+            yield {**choice, "delta": {"role": "assistant", "tool_calls": None, **choice["delta"]}}
+
+    def end(self) -> bytes:
+        return super().end().removesuffix(DONE)
+
     def failed(self, error: ServiceError) -> bytes:
         error = reworded(error, WORDS)
         told = in_words(self._reply.request_id, error, str(error))
-        return event(to_json(told.model_copy(update={"error_type": error_type_of(error)}))) + DONE
+        return event(to_json(told.model_copy(update={"error_type": error_type_of(error)})))
 
 
 def chat(given: Given) -> Handler:

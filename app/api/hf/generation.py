@@ -1,27 +1,41 @@
 """Answers of a model that writes text, whole or token by token, as TGI gives them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pydantic_core import to_json
 
 from app.api.errors import in_words
 from app.api.hf.errors import error_type_of
-from app.api.hf.generation_schema import FinishReason, TgiAnswer, TgiDetails, TgiLine, TgiParameters, TgiToken
+from app.api.hf.generation_schema import (
+    FinishReason,
+    TgiAnswer,
+    TgiDetails,
+    TgiEnd,
+    TgiLine,
+    TgiOther,
+    TgiParameters,
+    TgiToken,
+)
 from app.api.http.events import event
 from app.errors import ServiceError
 from app.serving.engine import Prediction
-from app.tasks.generation_schema import GeneratedToken, Generation, GenerationPiece
+from app.tasks.generation_schema import GeneratedToken, Generation, GenerationInput, GenerationPiece
 
 
-def answer_of(answer: Generation, text: str, sent: TgiParameters) -> bytes:
-    """One answer to `text`, as JSON."""
-    told = TgiAnswer(generated_text=(text if sent.return_full_text else "") + answer.generated_text)
+def answer_of(drafts: Sequence[Generation], items: Sequence[GenerationInput], sent: TgiParameters) -> bytes:
+    """One answer as JSON: of the drafts, each of which has its item, the one whose tokens are the likeliest."""
+    best = max(range(len(drafts)), key=lambda at: _mean_logprob(drafts[at]))
+    told = TgiAnswer(generated_text=_text(drafts[best], items[best], sent))
     if not sent.details:
         return to_json(told.model_dump(exclude={"details"}))
-    tokens = answer.tokens or []
-    details = _details(answer, sent).model_copy(update={"tokens": [_token(one) for one in tokens]})
-    if sent.top_n_tokens:
-        details.top_tokens = [_top(one) for one in tokens]
+    details = TgiDetails(**_sequence(drafts[best], items[best], sent))
+    if len(drafts) > 1:
+        details.best_of_sequences = [
+            TgiOther(generated_text=_text(draft, item, sent), **_sequence(draft, item, sent))
+            for at, (draft, item) in enumerate(zip(drafts, items, strict=True))
+            if at != best
+        ]
     return to_json(told.model_copy(update={"details": details}))
 
 
@@ -31,9 +45,9 @@ class Lines:
     Without `[DONE]`, as TGI, whose own client knows none.
     """
 
-    def __init__(self, request_id: str, text: str, sent: TgiParameters) -> None:
-        self._request_id, self._sent = request_id, sent
-        self._written = text if sent.return_full_text else ""
+    def __init__(self, request_id: str, item: GenerationInput, sent: TgiParameters) -> None:
+        self._request_id, self._item, self._sent = request_id, item, sent
+        self._written = _begin(item, sent)
         self._index = 0
 
     def piece(self, piece: Prediction) -> bytes:
@@ -47,36 +61,62 @@ class Lines:
         return b""
 
     def _lines(self, piece: GenerationPiece) -> Iterator[TgiLine]:
-        self._written += piece.text
+        text = piece.text + _stop(piece)
+        self._written += text
         tokens = piece.tokens or []
         texts = ["" if token.special else token.text for token in tokens]
-        if "".join(texts) != piece.text:  # some of it was kept, or is not shown
-            texts = [""] * (len(tokens) - 1) + [piece.text]
-        for at, (token, text) in enumerate(zip(tokens, texts, strict=False), 1):
+        if "".join(texts) != text:  # some of it was kept, or is not shown
+            texts = [""] * (len(tokens) - 1) + [text]
+        for at, (token, own) in enumerate(zip(tokens, texts, strict=False), 1):
             self._index += 1
             is_last = at == len(tokens)
-            line = TgiLine(index=self._index, token=_token(token, text))
+            line = TgiLine(index=self._index, token=_token(token, own))
             if self._sent.top_n_tokens:
                 line.top_tokens = _top(token)
             if is_last and piece.finish_reason:
                 line.generated_text = self._written
-                line.details = _details(piece, self._sent) if self._sent.details else None
+                line.details = TgiEnd(**_end(piece, self._item, self._sent)) if self._sent.details else None
             yield line
 
 
-def _details(answer: Generation | GenerationPiece, sent: TgiParameters) -> TgiDetails:
-    return TgiDetails(
-        finish_reason=_finish(answer),
-        generated_tokens=answer.generated_tokens,
-        seed=sent.seed,
-        input_length=answer.prompt_tokens,
-    )
+def _text(answer: Generation, item: GenerationInput, sent: TgiParameters) -> str:
+    return _begin(item, sent) + answer.generated_text + _stop(answer)
+
+
+def _begin(item: GenerationInput, sent: TgiParameters) -> str:
+    return (item.text or "") if sent.return_full_text else ""
+
+
+def _stop(answer: Generation | GenerationPiece) -> str:
+    """The text by which it was ended, which is part of an answer of TGI, and of no other."""
+    ended_by = answer.stop_reason if answer.finish_reason == "stop" else None
+    return ended_by if isinstance(ended_by, str) else ""
+
+
+def _sequence(answer: Generation, item: GenerationInput, sent: TgiParameters) -> dict[str, Any]:
+    tokens = answer.tokens or []
+    top = [_top(one) for one in tokens] if sent.top_n_tokens else None
+    return {**_end(answer, item, sent), "tokens": [_token(one) for one in tokens], "top_tokens": top}
+
+
+def _end(answer: Generation | GenerationPiece, item: GenerationInput, sent: TgiParameters) -> dict[str, Any]:
+    return {
+        "finish_reason": _finish(answer),
+        "generated_tokens": answer.generated_tokens,
+        "seed": None if sent.seed is None else sent.seed + item.sample,
+        "input_length": answer.prompt_tokens,
+    }
 
 
 def _finish(answer: Generation | GenerationPiece) -> FinishReason:
     if answer.finish_reason != "stop":
         return "length"
     return "stop_sequence" if isinstance(answer.stop_reason, str) else "eos_token"
+
+
+def _mean_logprob(answer: Generation) -> float:
+    tokens = answer.tokens or []
+    return sum(token.logprob for token in tokens) / max(1, len(tokens))
 
 
 def _token(token: GeneratedToken, text: str | None = None) -> TgiToken:

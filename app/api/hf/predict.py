@@ -47,9 +47,11 @@ def predict(
             question = Question(asked.task, asked.items, asked.parameters, partial(_respond, aside, asked, is_list))
             if not (streams or asked.wants_stream):
                 return question
-            return question._replace(
-                written=Lines(request.scope["state"]["request_id"], asked.items[0].text, asked.sent)
-            )
+            if len(asked.items) > 1:
+                raise InvalidInput("is not streamed: which is the best is known when all are whole").under(
+                    "parameters", "best_of"
+                )
+            return question._replace(written=Lines(request.scope["state"]["request_id"], asked.items[0], asked.sent))
 
         return await ask(given, read, request, names)
 
@@ -58,8 +60,10 @@ def predict(
 
 async def _respond(aside: Aside, asked: reading.Asked, is_list: bool, prediction: Prediction) -> Response:
     if isinstance(sent := asked.sent, TgiParameters):
-        pairs = zip(prediction.outputs, asked.items, strict=True)
-        written = ([answer_of(output, item.text, sent)] for output, item in pairs)
+        outputs, num = prediction.outputs, sent.num_drafts
+        written = (
+            [answer_of(outputs[at : at + num], asked.items[at : at + num], sent)] for at in range(0, len(outputs), num)
+        )
     else:
         written = ([to_json(output)] for output in prediction.outputs)
     pieces = array_of(written) if is_list else chain.from_iterable(written)

@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from app.api.contracts import bodies_of
 from app.api.errors import faults_of, invalid_input
+from app.api.hf.generation_schema import TgiParameters
 from app.api.hf.wires import WIRES, HfFeatureExtractionParameters, HfOptions, Wire
 from app.api.http.limits import Limits
 from app.api.media.json_text import parse
@@ -67,6 +68,10 @@ def read(request: Request, content: bytes, served: Served, asked: str | None, li
     wants_stream = _wants_stream(body, served.contracts[task])
     items = _items(served.contracts[task], body, limits.max_items)
     sent = _validated(wire.Parameters, _parameters(request, body, wire), "parameters")
+    if isinstance(sent, TgiParameters):
+        items = list(sent.drafts(items))
+        _refuse_more(items, limits.max_items)
+        sent = sent.with_seed()
     return Asked(task, items, wire.native(sent), not isinstance(body.get("inputs"), list), sent, wants_stream)
 
 
@@ -133,11 +138,15 @@ def _listed(inputs: Any) -> list[Any]:
 
 def _items(contract: Contract, body: dict[str, Any], max_items: int) -> list[Any]:
     inputs = _listed(body["inputs"])
-    if len(inputs) > max_items:
-        raise PayloadTooLarge(f"{len(inputs)} inputs; a request may have {max_items}")
+    _refuse_more(inputs, max_items)
     sent: Any = _validated(bodies_of(contract, max_items).Request, {"inputs": inputs})
     items: list[Any] = sent.inputs
     return items
+
+
+def _refuse_more(items: list[Any], max_items: int) -> None:
+    if len(items) > max_items:
+        raise PayloadTooLarge(f"{len(items)} inputs; a request may have {max_items}")
 
 
 def _parameters(request: Request, body: dict[str, Any], wire: Wire) -> dict[str, Any]:

@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from app.tasks.generation_schema import ChatMessage
+from app.tasks.generation_schema import MOST_CHOICES, ChatMessage
 from app.tasks.schema import Schema
 
-MOST_CHOICES = 8  # of one prompt
 DEFAULT_TEXT_TOKENS = 16  # of a completion, as OpenAI has it; a chat has as many as its model's manifest says
 
 Texts = Annotated[

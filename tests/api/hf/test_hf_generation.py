@@ -94,15 +94,56 @@ def test_a_stream_has_a_line_for_each_token_and_the_whole_text_in_the_last(write
 
 
 def test_an_end_is_a_token_without_text(writer):
-    known = lines(writer, max_new_tokens=1)[0]["token"]
     schema = {"type": "regex", "value": "[a-c]{3}"}  # after which only the end may come
     told = lines(writer, grammar=schema, details=True)
     assert (told[-1]["token"]["text"], told[-1]["token"]["special"]) == ("", True)
     assert told[-1]["details"]["finish_reason"] == "eos_token"
     assert len(told[-1]["generated_text"]) == 3
-    stopped = ask(writer, stop=[known["text"]], details=True)[0]
+
+
+def test_an_answer_ends_with_the_text_that_stopped_it_which_is_part_of_it(writer):
+    text = ask(writer)[0]["generated_text"]
+    stop = text[2:4]
+    known = text[: text.index(stop) + 2]
+    stopped = ask(writer, stop=[stop], details=True)[0]
     assert stopped["details"]["finish_reason"] == "stop_sequence"
-    assert stopped["generated_text"] == ""
+    assert stopped["generated_text"] == known
+    told = lines(writer, stop=[stop], details=True)
+    assert "".join(line["token"]["text"] for line in told) == told[-1]["generated_text"] == known
+    assert told[-1]["details"]["finish_reason"] == "stop_sequence"
+
+
+def mean(sequence):
+    return sum(token["logprob"] for token in sequence["tokens"]) / len(sequence["tokens"])
+
+
+def test_of_several_answers_the_likeliest_is_returned_and_each_says_its_seed(writer):
+    best = ask(writer, best_of=3, temperature=1.5, details=True)[0]
+    others = best["details"]["best_of_sequences"]
+    assert len(others) == 2
+    assert mean(best["details"]) >= max(map(mean, others))
+    sequences = [{**best["details"], "generated_text": best["generated_text"]}, *others]
+    assert len({one["seed"] for one in sequences}) == 3
+    for one in sequences:
+        assert ask(writer, temperature=1.5, seed=one["seed"])[0]["generated_text"] == one["generated_text"]
+    texts = [one["generated_text"] for one in ask(writer, inputs=["abc", "xyz"], best_of=2, do_sample=True)]
+    assert len(texts) == 2
+
+
+def test_several_answers_have_the_bounds_of_a_request_and_are_not_streamed(writer):
+    body = {"inputs": ["abc"] * 3, "parameters": {"best_of": 8, "do_sample": True}}
+    assert writer.post(MODEL, json=body).status_code == 413
+    reply = writer.post(f"{MODEL}/generate_stream", json={**body, "inputs": "abc"})
+    assert reply.status_code == 422
+    assert "best_of" in reply.json()["error"]
+
+
+def test_without_a_drawn_token_there_is_no_seed_to_tell(writer):
+    assert ask(writer, details=True)[0]["details"]["seed"] is None
+    assert lines(writer, details=True)[-1]["details"]["seed"] is None
+    drawn = lines(writer, details=True, do_sample=True)[-1]
+    again = ask(writer, do_sample=True, seed=drawn["details"]["seed"])[0]
+    assert again["generated_text"] == drawn["generated_text"]
 
 
 def test_json_is_of_the_schema_that_was_asked_for(writer):
@@ -115,7 +156,9 @@ def test_json_is_of_the_schema_that_was_asked_for(writer):
 @pytest.mark.parametrize(
     ("parameters", "name"),
     [
-        ({"best_of": 2}, "best_of"),
+        ({"best_of": 2}, "best_of"),  # of what is not drawn
+        ({"best_of": 2, "do_sample": True, "seed": 1}, "best_of"),
+        ({"best_of": 9, "do_sample": True}, "best_of"),
         ({"typical_p": 0.5}, "typical_p"),
         ({"watermark": True}, "watermark"),
         ({"adapter_id": "a"}, "adapter_id"),
@@ -182,6 +225,15 @@ def test_a_chat_that_is_refused_has_the_errors_of_this_dialect(writer):
     assert isinstance(reply.json()["error"], str)
     assert reply.json()["error_type"] == "validation"
     assert reply.headers["x-error-message"] == reply.json()["error"]
+
+
+def test_a_chat_is_streamed_in_the_form_that_tgi_and_its_client_have(writer):
+    body = {"messages": [{"role": "user", "content": "Good morning"}], "max_tokens": 5, "stream": True}
+    events = writer.post(f"{MODEL}/v1/chat/completions", json=body).text.split("\n\n")[:-1]
+    deltas = [json.loads(one.removeprefix("data: "))["choices"][0]["delta"] for one in events]
+    assert all(delta["role"] == "assistant" and delta["tool_calls"] is None for delta in deltas)
+    whole = writer.post(f"{MODEL}/v1/chat/completions", json={**body, "stream": False}).json()
+    assert "".join(delta.get("content", "") for delta in deltas) == whole["choices"][0]["message"]["content"]
 
 
 def test_no_model_ranks_texts(writer):
