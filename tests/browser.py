@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 from services import Service
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -25,6 +25,21 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         yield browser
         browser.close()
+
+
+IS_SEEN = """(element) => {
+  element.scrollIntoView({ block: "center" });
+  const { left, top, width, height } = element.getBoundingClientRect();
+  const { color, opacity } = getComputedStyle(element);
+  const at = document.elementFromPoint(left + width / 2, top + height / 2);
+  const isPainted = width > 50 && height > 8 && Number(opacity) === 1 && !color.endsWith(", 0)");
+  return isPainted && element.contains(at);
+}"""
+
+
+def is_seen(element: Locator) -> bool:
+    """Whether somebody who looks at the page can read it: it has a size and a colour, and nothing lies over it."""
+    return element.is_visible() and bool(element.evaluate(IS_SEEN))
 
 
 class Visit:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from browser import Visit, browser, needs_browser
+from browser import Visit, browser, is_seen, needs_browser
 from conversations import CHAT, ENDLESS, LABEL, MOST_TOKENS, PLAIN, answered, asked, opened, send, talks, writers
 from playwright.sync_api import expect
 from services import Service
@@ -114,7 +114,10 @@ def test_every_answer_is_labelled_as_generated_and_not_verified(talks: Visit):
     for count, text in enumerate(("one", "two"), 1):
         send(page, text)
         answered(page, count)
-    expect(page.locator(".made small.unverified")).to_have_text([LABEL, LABEL])
+    labels = page.locator(".made small.unverified")
+    expect(labels).to_have_text([LABEL, LABEL])
+    for label in (page.locator("p.unverified"), *labels.all()):
+        assert is_seen(label)
     expect(page.locator(".asked .unverified")).to_have_count(0)
 
 

@@ -14,8 +14,11 @@ from app.api.hf.generation_schema import TgiAnswer, TgiLine
 from app.api.hf.predict import predict
 from app.api.hf.reading import tasks_of
 from app.api.hf.rerank import rerank
+from app.api.hf.schemas import TeiVectors
 from app.api.hf.wires import WIRES, bodies_of_hf
 from app.api.http.routes import DirectRoute, Operation, Section, typed
+from app.api.openai.answers_schema import ChatCompletion, ChatCompletionChunk
+from app.api.openai.described import answers_of
 from app.api.v1 import errors as native
 from app.serving.engine import Served
 from app.tasks.embeddings import FeatureExtraction
@@ -38,10 +41,10 @@ def predicting(given: Given) -> Section:
         route(MODEL, handler=predict(given), describe=partial(_own, most)),
         route(PIPELINE, handler=predict(given), describe=partial(_others, most)),
         route(GENERATE, handler=predict(given, WRITES, is_bare=True), describe=partial(_generating, most)),
-        route(GENERATE_STREAM, handler=predict(given, WRITES, streams=True)),
+        route(GENERATE_STREAM, handler=predict(given, WRITES, streams=True), describe=partial(_streaming, most)),
         route(CHAT, handler=chat(given), tell=tell_chat, describe=_chatting),
-        route(EMBED, handler=predict(given, EMBEDS, is_nested=True)),
-        route(RERANK, handler=rerank(given)),
+        route(EMBED, handler=predict(given, EMBEDS, is_nested=True), describe=partial(_embedding, most)),
+        route(RERANK, handler=rerank(given), describe=_ranking),
         get(f"{MODEL}/info", models.describe, 404, 503, summary="Which model and version answers, and what it takes"),
         get(f"{PIPELINE}/info", models.describe_pipeline, include_in_schema=False),
         get(f"{MODEL}/health", models.health, 404, 503, summary="200 if the model can predict, 503 if it cannot"),
@@ -72,11 +75,50 @@ def _generating(max_items: int, served: Served) -> Mapping[str, Operation]:
     }
     more = {
         "summary": f"{name}: as text-generation-inference has it",
-        "description": f"`{GENERATE_STREAM.format(model=name)}` takes the same, and answers token by token.",
         "operationId": f"hf_{name}_generate",
         "responses": {"200": {"description": "the answer, or with `stream` one event a token", "content": answers}},
     }
     return {GENERATE.format(model=name): {**operation, **more}}
+
+
+def _streaming(max_items: int, served: Served) -> Mapping[str, Operation]:
+    if WRITES not in served.contracts:
+        return {}
+    name, operation = served.manifest.name, _operation(max_items, served, WRITES)
+    lines = {EVENTS: {"schema": BodySchema(TgiLine, "serialization")}}
+    more = {
+        "summary": f"{name}: token by token, as text-generation-inference has it",
+        "operationId": f"hf_{name}_generate_stream",
+        "responses": {"200": {"description": "one event a token; none follows the last", "content": lines}},
+    }
+    return {GENERATE_STREAM.format(model=name): {**operation, **more}}
+
+
+def _embedding(max_items: int, served: Served) -> Mapping[str, Operation]:
+    if EMBEDS not in served.contracts:
+        return {}
+    name, operation = served.manifest.name, _operation(max_items, served, EMBEDS)
+    vectors = {"application/json": {"schema": BodySchema(TeiVectors, "serialization")}}
+    more = {
+        "summary": f"{name}: vectors, as text-embeddings-inference has them",
+        "operationId": f"hf_{name}_embed",
+        "responses": {"200": {"description": "a vector of each text, in a list", "content": vectors}},
+    }
+    return {EMBED.format(model=name): {**operation, **more}}
+
+
+def _ranking(served: Served) -> Mapping[str, Operation]:
+    if EMBEDS not in served.contracts:
+        return {}
+    name = served.manifest.name
+    operation = {
+        "summary": f"{name}: ranks no texts",
+        "description": "Refused, with the reason and the address that compares vectors: text-embeddings-inference has "
+        "this route for models that read a query and a text together, and there are none here.",
+        "operationId": f"hf_{name}_rerank",
+        "responses": {},
+    }
+    return {RERANK.format(model=name): operation}
 
 
 def _chatting(served: Served) -> Mapping[str, Operation]:
@@ -86,16 +128,12 @@ def _chatting(served: Served) -> Mapping[str, Operation]:
     body = {"schema": BodySchema(HfChatRequest, "validation"), "example": {"messages": CHAT_EXAMPLE}}
     operation = {
         "summary": f"{name}: a chat",
-        "description": "A chat as OpenAI has it, with the model in the path: `InferenceClient.chat_completion`.",
+        "description": "A chat as OpenAI has it, with the model in the path: `InferenceClient.chat_completion`. Its "
+        "stream is that of text-generation-inference: each delta has its role, and no `[DONE]` follows.",
         "operationId": f"hf_{name}_chat",
         "parameters": [DEADLINE],
         "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {
-            "200": {
-                "description": "the answer, as OpenAI has it",
-                "content": {"application/json": {"schema": {"type": "object"}}, EVENTS: {"schema": {"type": "string"}}},
-            }
-        },
+        "responses": {"200": answers_of(ChatCompletion, ChatCompletionChunk)},
     }
     return {CHAT.format(model=name): operation}
 

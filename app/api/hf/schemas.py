@@ -1,6 +1,6 @@
-"""The schema in which the Hugging Face dialect tells of a model."""
+"""The schemas in which the Hugging Face dialect tells of a model, and of vectors."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 
 class Info(BaseModel):
@@ -24,3 +24,7 @@ class Info(BaseModel):
 
 class Health(BaseModel):
     ready: bool = True
+
+
+class TeiVectors(RootModel[list[list[float]]]):
+    """One for each text, also where there is only one."""

@@ -5,9 +5,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.api.documented import DEADLINE, BodySchema
+from app.api.documented import DEADLINE, EVENTS, BodySchema
 from app.api.http.routes import Operation
 from app.api.openai import paths
+from app.api.openai.answers_schema import ChatCompletion, ChatCompletionChunk, TextCompletion, TextVectors
+from app.api.openai.responses_answers import ResponseAnswer, ResponseEvent
 from app.api.openai.responses_schema import ResponsesRequest
 from app.api.openai.schemas import ChatRequest, CompletionRequest, EmbeddingRequest
 from app.serving.engine import Served
@@ -16,44 +18,55 @@ from app.tasks.embeddings import TextEmbedding
 from app.tasks.text_generation import TextGeneration
 
 WRITES = (
-    f"{TextGeneration.contract.about}\n\nWith `stream` the answer comes in chunks, as server-sent events. A parameter "
-    "that would have no effect is refused. `generated` says that a model wrote the answer, and nobody verified it."
+    f"{TextGeneration.contract.about}\n\nWith `stream` the answer comes in chunks, as server-sent events, and an error "
+    "that comes after the first is an event, too. A parameter that would have no effect is refused. `generated` says "
+    "that a model wrote the answer, and nobody verified it."
 )
-EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
 
 
 def chat(served: Served) -> Mapping[str, Operation]:
     example = {"messages": [{"role": "user", "content": "Write one sentence about the sea."}], "max_tokens": 32}
-    operation = _operation("chat", "Add the next message to a chat", WRITES, EVENTS)
+    operation = _operation("chat", "Add the next message to a chat", WRITES, ChatCompletion, ChatCompletionChunk)
     return _of(served, TextGeneration.contract, paths.CHAT, operation, ChatRequest, example)
 
 
 def completions(served: Served) -> Mapping[str, Operation]:
     example = {"prompt": "The harbour was quiet that morning, and", "max_tokens": 32}
-    operation = _operation("complete", "Go on with a text", WRITES, EVENTS)
+    operation = _operation("complete", "Go on with a text", WRITES, TextCompletion, TextCompletion)
     return _of(served, TextGeneration.contract, paths.COMPLETIONS, operation, CompletionRequest, example)
 
 
 def responses(served: Served) -> Mapping[str, Operation]:
-    operation = _operation("respond", "Answer an input, without anything that is kept", WRITES, EVENTS)
+    summary = "Answer an input, without anything that is kept"
+    operation = _operation("respond", summary, WRITES, ResponseAnswer, ResponseEvent)
     example = {"input": "Write one sentence about the sea.", "max_output_tokens": 32}
     return _of(served, TextGeneration.contract, paths.RESPONSES, operation, ResponsesRequest, example)
 
 
 def embeddings(served: Served) -> Mapping[str, Operation]:
-    operation = _operation("embed", "Turn texts into vectors", str(TextEmbedding.contract.about), {})
+    operation = _operation("embed", "Turn texts into vectors", str(TextEmbedding.contract.about), TextVectors)
     example = {"input": ["The ferry leaves at seven."]}
     return _of(served, TextEmbedding.contract, paths.EMBEDDINGS, operation, EmbeddingRequest, example)
 
 
-def _operation(name: str, summary: str, about: str, more: Mapping[str, Any]) -> Operation:
-    content = {"application/json": {"schema": {"type": "object"}}, **more}
+def answers_of(Answer: type[BaseModel], Event: type[BaseModel] | None = None) -> dict[str, Any]:
+    """Return the content of an answer; `Event` is the form of each event's data, if it can be streamed."""
+    content: dict[str, Any] = {"application/json": {"schema": BodySchema(Answer, "serialization")}}
+    if Event is not None:
+        content[EVENTS] = {"schema": BodySchema(Event, "serialization")}
+    described = "the answer, as OpenAI has it" + ("; with `stream` one event a chunk" if Event is not None else "")
+    return {"description": described, "content": content}
+
+
+def _operation(
+    name: str, summary: str, about: str, Answer: type[BaseModel], Event: type[BaseModel] | None = None
+) -> Operation:
     return {
         "summary": summary,
         "description": about,
         "operationId": f"openai_{name}",
         "parameters": [DEADLINE],
-        "responses": {"200": {"description": "the answer, as OpenAI has it", "content": content}},
+        "responses": {"200": answers_of(Answer, Event)},
     }
 
 

@@ -32,7 +32,7 @@ def inferring(given: Given) -> Section:
         route(paths.VERSION_INFER),
         generating(paths.GENERATE, handler=whole, describe=described.generate),
         generating(paths.VERSION_GENERATE, handler=whole),
-        generating(paths.STREAM, handler=streamed),
+        generating(paths.STREAM, handler=streamed, describe=described.generate_stream),
         generating(paths.VERSION_STREAM, handler=streamed),
         *OTHERS,
     )

@@ -3,6 +3,7 @@
 
 import base64
 
+import jsonschema
 import numpy as np
 import onnx
 import pytest
@@ -10,6 +11,7 @@ from conftest import WORDS, publish_sentiment, word_tokenizer
 from onnx import TensorProto, helper, numpy_helper
 from tiny_writer import serving
 
+from app.api.openai.answers_schema import TextVectors
 from app.repository.publish import publish
 from app.tensors import TensorSpec
 
@@ -114,3 +116,28 @@ def test_a_refusal_says_what_and_where(embedder, fields, status, param, says):
     error = reply.json()["error"]
     assert (error["param"], error["type"]) == (param, "invalid_request_error")
     assert says in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (PATH, {"model": MODEL, "input": ["good film"]}),
+        (PATH, {"model": MODEL, "input": "good film", "encoding_format": "base64"}),
+        (f"/hf/models/{MODEL}/embed", {"inputs": "good film"}),
+    ],
+)
+def test_vectors_have_the_form_that_is_documented(embedder, path, body):
+    document = embedder.get("/openapi.json").json()
+    schema = document["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    reply = embedder.post(path, json=body)
+    assert reply.status_code == 200, reply.text
+    jsonschema.validate(reply.json(), {**schema, "components": document["components"]})
+    if path == PATH:
+        assert TextVectors.model_validate(reply.json()).model_dump() == reply.json()
+
+
+def test_the_route_that_ranks_is_listed_as_one_that_refuses(embedder):
+    operation = embedder.get("/openapi.json").json()["paths"][f"/hf/models/{MODEL}/rerank"]["post"]
+    reply = embedder.post(f"/hf/models/{MODEL}/rerank", json={"query": "a", "texts": ["b"]})
+    assert str(reply.status_code) in operation["responses"]
+    assert "200" not in operation["responses"]

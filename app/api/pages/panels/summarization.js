@@ -13,7 +13,7 @@ export function summary(model, contract) {
   const options = new Form(contract.parameters);
   const written = element("p.prose.summary");
   const article = element("div.prose.article", { tabindex: "0", role: "region", "aria-label": "The article, chosen sentences marked" });
-  const label = element("p", { hidden: true }, element("small", {}, "Written by a model, as far as its checks let it. Nobody has verified it."));
+  const label = element("p.unverified", { hidden: true }, "Written by a model, as far as its checks let it. Nobody has verified it.");
   const reasons = element("ol.because");
   let changed = () => {};
   area.value = contract.example.inputs[0].text ?? ARTICLES[0].text;
