@@ -51,6 +51,10 @@ class Loaded:
     """The decoder that steps through its answers, if it writes text."""
 
     @property
+    def name(self) -> str:
+        return f"{self.manifest.name}/{self.manifest.version}"
+
+    @property
     def is_tuned(self) -> bool:
         return self.plan is not None
 

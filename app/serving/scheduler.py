@@ -1,13 +1,11 @@
 """Schedulers decide when rows are computed: the promise of all. Knows nothing of models, tensors or HTTP."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-Row = TypeVar("Row")
 Answer = TypeVar("Answer")
-RowIn = TypeVar("RowIn", contravariant=True)
-AnswerOut = TypeVar("AnswerOut")
 
 # From this level on, work is what nobody waits for now: while others ask, they get so many seconds for each of its own.
 BACKGROUND_LEVEL, BACKGROUND_WEIGHT = 10, 8.0
@@ -35,8 +33,8 @@ class Answers(Generic[Answer]):
     length: int = 0
 
 
-class Scheduler(Protocol[RowIn, AnswerOut]):
-    """Admits requests, and answers their rows when it is their turn."""
+class Scheduler(AbstractAsyncContextManager[Any], Protocol):
+    """Admits requests, and has their rows computed when it is their turn, for as long as its context is open."""
 
     @property
     def is_ready(self) -> bool:
@@ -44,21 +42,24 @@ class Scheduler(Protocol[RowIn, AnswerOut]):
         ...
 
     @property
+    def is_lost(self) -> bool:
+        """Whether nothing computes, and it could not be restored when that was tried last."""
+        ...
+
+    @property
     def queue_size(self) -> int:
         """Return how many rows wait."""
+        ...
+
+    @property
+    def slower(self) -> float:
+        """Return how many times longer it takes of late than was measured."""
         ...
 
     def admit(self, deadline: float, priority: int = 0, caller: Hashable = "") -> Turn:
         """Let a request in, before anything is made of its items.
 
-        Raises ModelNotReady, Overloaded or DeadlineExceeded unless one row more would be answered by `deadline`.
-        """
-        ...
-
-    async def submit(self, rows: Sequence[RowIn], turn: Turn) -> Answers[AnswerOut]:
-        """Answer the rows of a request that was let in, all of them or none.
-
-        Raises Overloaded or DeadlineExceeded if they are more than can be answered in time, and InferenceFailed.
+        Raises ModelNotReady, and Overloaded or DeadlineExceeded if it is known already that it would be late.
         """
         ...
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from app.runtimes.onnx_decoder import OnnxDecoder
 from app.tensors import Array
 
 ROWS = 8
@@ -21,28 +22,16 @@ class Decoding:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.add_session_config_entry("session.force_spinning_stop", "1")  # several are measured in turns
-        self._session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-        buffers = [one for one in self._session.get_inputs() if one.name.startswith("past_key_values.")]
-        self._past = {one.name: np.zeros((rows, one.shape[1], capacity, one.shape[3]), np.float32) for one in buffers}
+        session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        self._decoder = OnnxDecoder(session, rows, capacity)
 
     def step(self, ids: Array | Sequence[Sequence[int]], lengths: Sequence[int], first: int = 0) -> Array:
         """Give the rows from `first` on their next tokens; return what may follow, fp32 [rows, vocabulary].
 
         `ids`: int64 [rows, tokens]. `lengths`: how many tokens each row then has.
         """
-        binding = self._session.io_binding()
         tokens = np.asarray(ids, np.int64)
-        binding.bind_cpu_input("input_ids", tokens)
-        binding.bind_cpu_input("seqlens_k", np.asarray(lengths, np.int32) - 1)
-        binding.bind_cpu_input("total_sequence_length", np.array(max(lengths), np.int32))
-        binding.bind_output("logits")
-        for name, buffer in self._past.items():
-            value = ort.OrtValue.ortvalue_from_numpy(buffer[first : first + len(tokens)])
-            binding.bind_ortvalue_input(name, value)
-            binding.bind_ortvalue_output(name.replace("past_key_values", "present"), value)
-        self._session.run_with_iobinding(binding)
-        logits: Array = binding.get_outputs()[0].numpy()
-        return logits
+        return self._decoder.run(tokens, first, np.asarray(lengths, np.int32)).copy()
 
     def read(self, ids: Sequence[int], row: int = 0, chunks: Sequence[int] = ()) -> Array:
         """Give a row its first tokens, all at once or in `chunks` of so many; return what may follow as `step` does."""

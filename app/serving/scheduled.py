@@ -1,0 +1,94 @@
+"""One loaded version that has graphs: its views, a scheduler before its graphs, and its life until it is drained."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+from app.errors import InvalidInput
+from app.serving.engine import Served
+from app.serving.in_flight import InFlight
+from app.serving.items import Items, Pools
+from app.serving.loading import Loaded
+from app.serving.plan import Tuning
+from app.serving.raw import form_of
+from app.serving.scheduler import Scheduler
+from app.tasks.view import View
+from app.telemetry import ModelObserver, Statistics
+
+
+class ScheduledModel:
+    """The common part of versions that answer by a scheduler, which lives as long as they do."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        views: Sequence[View[Any]],
+        scheduler: Scheduler,
+        pools: Pools,
+        *,
+        max_queue_size: int,
+        max_pixels: int,
+        observer: ModelObserver,
+        card: Mapping[str, bytes],
+    ) -> None:
+        """`views`: those of `loaded`, and what else it can be asked for."""
+        manifest = loaded.manifest
+        self.served = Served(
+            manifest,
+            contracts={view.contract.name: view.contract for view in loaded.views},
+            forms={view.contract.name: form_of(view, manifest) for view in views},
+            class_names=loaded.kernel.class_names,
+            card=card,
+        )
+        self.statistics: Statistics = observer.statistics
+        self.loaded = loaded
+        self._views = {view.contract.name: view for view in views}
+        self._items = Items(
+            loaded.name, pools, max_rows=max_queue_size, max_pixels=max_pixels, refused=observer.refused
+        )
+        self._observer = observer
+        self._scheduler = scheduler
+        self._in_flight = InFlight(manifest)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        await self._stack.enter_async_context(self._scheduler)
+        self._observer.watch(lambda: self._scheduler.queue_size, lambda: self.is_ready)
+        self._stack.callback(self._observer.unload)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._in_flight.accepts = False
+        await self._stack.aclose()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._in_flight.accepts and self._scheduler.is_ready
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it cannot predict until its files are mended: no worker could be restored."""
+        return self._scheduler.is_lost
+
+    @property
+    def placements(self) -> dict[str, dict[str, str]]:
+        return self.loaded.placements
+
+    @property
+    def tuning(self) -> Tuning:
+        """Return how it uses this machine."""
+        loaded = self.loaded
+        measured = loaded.plan.measured if loaded.plan else loaded.loaded
+        alone_s = loaded.curve.seconds(1, loaded.kernel.lengths[0])
+        return Tuning(loaded.plan, loaded.options.threads, loaded.num_lanes, measured, alone_s, self._scheduler.slower)
+
+    async def drain(self) -> None:
+        await self._in_flight.drain()
+
+    def _view(self, name: str) -> View[Any]:
+        view = self._views.get(name)
+        if view is None:
+            raise InvalidInput(f"{self.served.manifest.name} has no {name!r:.60}; it has: {', '.join(self._views)}")
+        return view
