@@ -28,12 +28,15 @@ from app.repository.manifest import Golden, Manifest
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
+from app.serving.engine import Engine
 from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 from app.tensors import TensorSpec
 
 # Threads of OpenMP that wait for work in a loop would take the processor from the tests beside them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+API = Path(__file__).parent / "api"
 
 WORDS = ("[PAD]", "[UNK]", "good", "bad", "film", "a", "what")
 LOGITS = {"good": (0.0, 2.0), "bad": (2.0, 0.0)}  # negative, positive
@@ -116,13 +119,18 @@ def local_engine(models_dir: Path) -> LocalEngine:
     return LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu"))
 
 
+def far_engine(models_dir: Path) -> FarEngine:
+    """One that is asked through bytes, as if it were in another process."""
+    return FarEngine(local_engine(models_dir))
+
+
 @pytest.fixture
-def engine(models_dir: Path) -> LocalEngine:
-    return local_engine(models_dir)
+def engine(models_dir: Path, request: pytest.FixtureRequest) -> Engine:
+    """A far one, if the API is tested: it must ask and get nothing but what can be sent."""
+    return (far_engine if request.path.is_relative_to(API) else local_engine)(models_dir)
 
 
 def far_app(models_dir: Path) -> ASGIApp:
-    """Asks its engine through bytes, as if that were in another process; the tests of the whole service do not."""
     telemetry = Telemetry()
     engine = FarEngine(LocalEngine(ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu")))
     return create_app(engine, telemetry, Limits(max_body_bytes=100_000, max_items=8, request_timeout_s=10))

@@ -16,7 +16,7 @@ from app.adding.examples import MAX_GOLDEN_NUMBERS, tolerance_of
 from app.errors import InvalidArtifact, InvalidInput, ServiceError, first_fault, said
 from app.repository.golden import difference
 from app.repository.manifest import Golden, Provenance, is_model_name
-from app.repository.pipeline import PipelineManifest, Step
+from app.repository.pipeline import PipelineManifest, References, Step
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
@@ -39,7 +39,7 @@ class StepWish(Schema):
     version: PositiveInt | None = None
     view: str = ""
     parameters: dict[str, Any] = Field(default_factory=dict)
-    inputs: dict[str, str] = Field(default_factory=dict)
+    inputs: dict[str, References] = Field(default_factory=dict)
 
 
 class PipelineWish(Schema):

@@ -38,7 +38,7 @@ class Grammars:
         self._tokenizer_json = tokenizer_json
         self._end_ids = sorted(end_ids)
         self._tokenizer: Any = None
-        self._compiled: OrderedDict[str, Any] = OrderedDict()
+        self.compiled: OrderedDict[str, Any] = OrderedDict()
         self._lock = Lock()
         self._tokenizer_lock = Lock()
 
@@ -89,12 +89,12 @@ class Grammars:
 
     def _of(self, grammar: str) -> Callable[[], Constraint]:
         with self._lock:
-            matcher = self._compiled.pop(grammar, None)
+            matcher = self.compiled.pop(grammar, None)
         matcher = matcher or self._matcher(grammar)  # at times one is compiled twice; others do not wait for it
         with self._lock:
-            self._compiled[grammar] = matcher
-            if len(self._compiled) > MOST_GRAMMARS:
-                self._compiled.popitem(last=False)
+            self.compiled[grammar] = matcher
+            if len(self.compiled) > MOST_GRAMMARS:
+                self.compiled.popitem(last=False)
         return lambda: _Constraint(matcher.deep_copy(), self._end_ids)
 
     def _matcher(self, grammar: str) -> Any:

@@ -1,9 +1,10 @@
 """The manifest of a pipeline: models in a row that are served as one."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from app.repository.manifest import LONGEST_NAME, MODEL_NAME, Artifact, ArtifactName, Frozen, Manifest
 from app.tensors import TensorSpec
@@ -16,12 +17,24 @@ STAGES = ("preprocess", "queue", "batch", "inference", "postprocess")
 _REFERENCE = re.compile(r"(?P<step>[a-z][a-z0-9_-]*)(?:\.[^.]+)*")
 
 
+def _reference(value: Any) -> Any:
+    if not isinstance(value, str) and not (
+        isinstance(value, list | tuple) and value and all(isinstance(one, str) for one in value)
+    ):
+        raise ValueError("must be a reference, or a list of references")
+    return value
+
+
+References = Annotated[str | tuple[str, ...], BeforeValidator(_reference)]
+"""Where one field of an item comes from; of several, the field is a list of what they give."""
+
+
 class Step(Frozen):
     """One model of a pipeline, of which version, and what it is asked.
 
     `inputs` says for each field of its item where that comes from: `step`, the whole output of an earlier step;
-    `step.scores.0`, a part of it, by names and positions; or `input.text`, a field of the pipeline's own item. The
-    first step gets that item as it is.
+    `step.scores.0`, a part of it, by names and positions; `input.text`, a field of the pipeline's own item; or a list
+    of such references. The first step gets that item as it is.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="unique; names its time in answers")]
@@ -30,7 +43,12 @@ class Step(Frozen):
     task: str
     view: Annotated[str, Field(description="what of the model is asked; its task, if empty")] = ""
     parameters: dict[str, Any] = Field(default_factory=dict)
-    inputs: dict[str, str] = Field(default_factory=dict)
+    inputs: dict[str, References] = Field(default_factory=dict)
+
+    def references(self) -> Iterator[tuple[str, str]]:
+        """Each reference, with the field that it is for."""
+        for field, given in self.inputs.items():
+            yield from ((field, one) for one in ([given] if isinstance(given, str) else given))
 
 
 class PipelineManifest(Manifest):
@@ -56,7 +74,7 @@ class PipelineManifest(Manifest):
                 raise ValueError(f"steps.{step.name}: a step is a model, not a pipeline")
             if bool(step.inputs) == (known == {INPUT}):
                 raise ValueError(f"steps.{step.name}: each step but the first says where its inputs come from")
-            for field, reference in step.inputs.items():
+            for field, reference in step.references():
                 found = _REFERENCE.fullmatch(reference)
                 if found is None or found["step"] not in known:
                     there = ", ".join(sorted(known))

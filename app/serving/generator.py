@@ -37,7 +37,7 @@ class TextGenerator(ScheduledModel):
         stepping = loaded.stepping
         assert stepping is not None
         self._metrics = GenerationObserver(observer.telemetry.generation, observer.model, observer.version)
-        self._stepper = Stepper(
+        self.stepper = Stepper(
             lambda: stepping.decoder,
             cost=stepping.cost,
             most_rows=stepping.most_rows,
@@ -53,7 +53,7 @@ class TextGenerator(ScheduledModel):
         super().__init__(
             loaded,
             loaded.views,
-            self._stepper,
+            self.stepper,
             pools,
             max_queue_size=max_queue_size,
             max_pixels=max_pixels,
@@ -63,7 +63,7 @@ class TextGenerator(ScheduledModel):
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
-        stepper = self._stepper
+        stepper = self.stepper
         self._metrics.watch(lambda: stepper.num_in_flight, lambda: stepper.known_tokens)
         self._stack.callback(self._metrics.unload)
         return self
@@ -93,7 +93,7 @@ class TextGenerator(ScheduledModel):
         deadline, started = self._loop.time() + ask.within_s, perf_counter()
         with self._in_flight:
             try:
-                turn = self._stepper.admit(deadline, ask.priority or view.priority, ask.caller)
+                turn = self.stepper.admit(deadline, ask.priority or view.priority, ask.caller)
                 prepared = await self._items.prepare(view, ask.items, ask.parameters, turn)
                 preprocess_s = perf_counter() - started
                 answers = [view.begin(one, ask.parameters, item) for item, one in enumerate(prepared)]
@@ -115,7 +115,7 @@ class TextGenerator(ScheduledModel):
         self, prepared: Prepared, answer: Pieces, turn: Turn
     ) -> AsyncGenerator[tuple[GenerationPiece, float], None]:
         """Pieces of one answer, each with how long its prompt has waited."""
-        async with aclosing(self._stepper.generate(prepared.context.prompt, turn, lambda: answer.is_over)) as stream:
+        async with aclosing(self.stepper.generate(prepared.context.prompt, turn, lambda: answer.is_over)) as stream:
             async for progress in stream:
                 piece = answer.push(progress)
                 if piece.text or piece.tokens or piece.finish_reason:

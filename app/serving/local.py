@@ -133,12 +133,11 @@ class LocalEngine:
         if self.is_stopping:
             raise ModelNotReady("the service is stopping")
 
-    def _newest_live(self, name: str) -> Servable:
-        """Return the version that answers as a model which a composed answer asks, also while the service stops."""
-        return self._known(name).find(None).model
+    def live(self, name: str, version: int | None = None) -> Servable:
+        """Return the version that answers, for a pipeline or a model that asks it, also while the service stops.
 
-    def _live(self, name: str, version: int) -> Servable:
-        """Return the version that answers as a step of a pipeline, which goes on while the service stops."""
+        Raises ModelNotFound and ModelNotReady.
+        """
         return self._known(name).find(version).model
 
     def _versions_of(self, name: str) -> Versions:
@@ -216,7 +215,7 @@ class LocalEngine:
         manifest = opened.manifest
         observer = self._telemetry.observer(manifest.name, manifest.version)
         if isinstance(manifest, PipelineManifest):
-            pipeline = Pipeline(manifest, self._live, observer, opened.card, self._pools.before)
+            pipeline = Pipeline(manifest, self.live, observer, opened.card, self._pools.before)
             await self._pin_steps(manifest)
             try:
                 return await pipeline.__aenter__()
@@ -224,7 +223,7 @@ class LocalEngine:
                 self._unpin(manifest.steps)
                 raise
         assert opened.loaded is not None
-        kind = TextGenerator if opened.loaded.kernel.steps else partial(Model, find=self._newest_live)
+        kind = TextGenerator if opened.loaded.kernel.steps else partial(Model, find=self.live)
         model = kind(
             opened.loaded,
             self._pools,

@@ -78,6 +78,11 @@ class Slots:
         return [one for one in self._at[self.num_stepping :] if isinstance(one, Writing)]
 
     @property
+    def known(self) -> list[Known]:
+        """Prompts that were read before, by their slots."""
+        return [one for one in self._at if isinstance(one, Known)]
+
+    @property
     def reserved(self) -> int:
         return sum(one.reserved for one in self._at if isinstance(one, Writing))
 
@@ -158,7 +163,7 @@ class Slots:
         for slot, one in enumerate(self._at):
             if one is None:
                 return slot
-        known = [one for one in self._at if isinstance(one, Known) and one is not spared]
+        known = [one for one in self.known if one is not spared]
         if not known:  # all others are in use
             assert isinstance(spared, Known)
             return spared.slot
@@ -176,7 +181,7 @@ class Slots:
 
     def _make_room(self) -> None:
         """Let known prompts go, those that were not used for longest first, until there is room for the reserved."""
-        known = sorted((one for one in self._at if isinstance(one, Known)), key=lambda one: one.used)
+        known = sorted(self.known, key=lambda one: one.used)
         tokens = self.reserved + sum(len(one.ids) for one in known)
         for one in known:
             if tokens <= self._most_tokens:

@@ -57,7 +57,12 @@ async def items_of(one: Asking, given: Mapping[str, Sequence[Any]], threads: Poo
 
 
 def _item(one: Asking, given: Mapping[str, Sequence[Any]], position: int) -> Any:
-    item = {field: _found(reference, given, position) for field, reference in one.step.inputs.items()}
+    item = {
+        field: _found(source, given, position)
+        if isinstance(source, str)
+        else [_found(each, given, position) for each in source]
+        for field, source in one.step.inputs.items()
+    }
     try:
         return one.contract.Input.model_validate(item)
     except ValidationError as error:
@@ -97,7 +102,10 @@ def not_taken(step: Step, fault: Detail) -> ServiceError:
     """The fault of an item that was made for a step: the caller's, in what he gave, else ours."""
     loc = fault["loc"]
     if len(loc) > 2 and loc[0] == "inputs":
-        name, *path = step.inputs.get(str(loc[2]), "").split(".")
+        source, inside = step.inputs.get(str(loc[2]), ""), loc[3:]
+        if not isinstance(source, str):
+            source, inside = (source[at], inside[1:]) if inside and isinstance(at := inside[0], int) else ("", [])
+        name, *path = source.split(".")
         if name == INPUT:
-            return InvalidInput(f"step {step.name}: {fault['msg']}").under("inputs", loc[1], *path, *loc[3:])
+            return InvalidInput(f"step {step.name}: {fault['msg']}").under("inputs", loc[1], *path, *inside)
     return InferenceFailed(f"step {step.name} does not take what came before it: {said(fault)}")

@@ -199,7 +199,7 @@ def test_grammars_are_compiled_once_and_the_oldest_is_forgotten(grammars: Gramma
     patterns = [f"a{{{n}}}" for n in range(1, 2 * MOST_GRAMMARS)]
     for pattern in draw.choices(patterns, k=60):
         grammars.regex(pattern)
-    assert len(grammars._compiled) == MOST_GRAMMARS
+    assert len(grammars.compiled) == MOST_GRAMMARS
 
 
 def test_a_tokenizer_that_it_cannot_read_is_told():

@@ -13,6 +13,7 @@ from tiny_writer import WRITER, publish_writer, serving
 from app.errors import DeadlineExceeded, InvalidInput, ModelNotReady
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
+from app.serving.generator import TextGenerator
 from app.serving.local import LocalEngine
 from app.tasks.abstractive import WrittenSummary
 from app.tasks.summary_schema import ArticleInput, SummarizationParameters
@@ -76,8 +77,9 @@ async def test_nothing_goes_on_when_the_caller_goes(root: Path) -> None:
     await engine.load()
     try:
         going = asyncio.create_task(engine.predict(asking(engine, NAME, [ArticleInput(text=TEXT)] * 3, WRITE)))
-        (writer,) = engine._versions_of(WRITER).live
-        stepper = writer.model._stepper  # type: ignore[attr-defined]
+        writer = engine.live(WRITER)
+        assert isinstance(writer, TextGenerator)
+        stepper = writer.stepper
         async with asyncio.timeout(20):
             while not stepper.num_in_flight:  # noqa: ASYNC110 (it tells nobody)
                 await asyncio.sleep(0.001)

@@ -48,14 +48,14 @@ def texts(*texts: str) -> list[GenerationInput]:
 
 
 def generator_of(engine: LocalEngine) -> TextGenerator:
-    (live,) = engine._versions_of(WRITER).live
-    assert isinstance(live.model, TextGenerator)
-    return live.model
+    live = engine.live(WRITER)
+    assert isinstance(live, TextGenerator)
+    return live
 
 
 async def until_idle(generator: TextGenerator) -> None:
     async with asyncio.timeout(20):
-        while generator._stepper.num_in_flight:  # noqa: ASYNC110 (it tells nobody)
+        while generator.stepper.num_in_flight:  # noqa: ASYNC110 (it tells nobody)
             await asyncio.sleep(0.001)
 
 
@@ -113,9 +113,9 @@ async def test_who_closes_a_stream_frees_its_place(engine):
     ask = asking(engine, WRITER, texts("a"), GenerationParameters(max_new_tokens=MANY, ignore_eos=True))
     async with aclosing(engine.stream(ask)) as stream:
         await anext(stream)
-        assert generator._stepper.num_in_flight == 1
+        assert generator.stepper.num_in_flight == 1
     await until_idle(generator)
-    assert generator._stepper.queue_size == 0
+    assert generator.stepper.queue_size == 0
     await generator.drain()  # nothing is left of it that could be waited for
 
 

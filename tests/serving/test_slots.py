@@ -9,7 +9,7 @@ from app.generation.prompt import Prompt, Token
 from app.generation.sampling import Chooser
 from app.serving.scheduler import Turn
 from app.serving.shares import Share
-from app.serving.slots import LEAST_READ, LEAST_SHARED, Copy, Forget, Known, Slots, Swap
+from app.serving.slots import LEAST_READ, LEAST_SHARED, Copy, Forget, Slots, Swap
 from app.serving.writing import Writing
 
 SHARED = tuple(range(100, 100 + 2 * LEAST_SHARED))
@@ -168,7 +168,5 @@ def test_whatever_happens_every_answer_finds_what_it_has_read(
         assert [one.slot for one in table.stepping] == list(range(table.num_stepping))
         assert all(memory.holds(one) for one in live)
         assert len(table) == len(live)
-        for slot, one in enumerate(table._at):
-            if isinstance(one, Known):
-                assert one.slot == slot
-                assert tuple(memory.slots[slot][: len(one.ids)]) == one.ids
+        for one in table.known:
+            assert tuple(memory.slots[one.slot][: len(one.ids)]) == one.ids

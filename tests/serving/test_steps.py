@@ -21,7 +21,7 @@ GIVEN = {
 }
 
 
-def asked(inputs: dict[str, str], task: str = "text-classification", number: int = 1) -> list[Any]:
+def asked(inputs: dict[str, Any], task: str = "text-classification", number: int = 1) -> list[Any]:
     step = Step(name="reads", model="model", version=1, task=task, inputs=inputs)
     given = {name: [value] * number for name, value in GIVEN.items()}
     ask = Ask("row", None, "pipeline", [], None, 20.0, caller="who asks")
@@ -51,6 +51,23 @@ def test_a_part_is_named_as_in_json(reference: str, text: str, number: int):
 )
 def test_tensors_and_numbers_are_passed_on(inputs: dict[str, str], found: dict[str, Any]):
     assert asked(inputs, "tensors")[0].root == found
+
+
+def test_a_list_is_made_of_parts_however_many():
+    inputs = {"source_sentence": "input.class", "sentences": ["labels.0.label"]}
+    (item,) = asked(inputs, "sentence-similarity")
+    assert (item.source_sentence, item.sentences) == ("bag", ["coat"])
+    (item,) = asked({**inputs, "sentences": ["labels.0.label", "paints.class", "input.class"]}, "sentence-similarity")
+    assert item.sentences == ["coat", "coat", "bag"]
+
+
+def test_a_part_of_a_list_is_whose_it_came_from():
+    inputs = {"source_sentence": "input.class", "sentences": ["labels.0.label", "input.seed"]}
+    with pytest.raises(InvalidInput, match="step reads: ") as found:
+        asked(inputs, "sentence-similarity")
+    assert found.value.details[0]["loc"] == ["inputs", 0, "seed"]
+    with pytest.raises(InferenceFailed, match="step reads does not take what came before it"):
+        asked({**inputs, "sentences": ["labels.0.score", "input.class"]}, "sentence-similarity")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import jsonschema
 import pytest
-from conftest import local_engine, ready
+from conftest import far_engine, ready
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -45,7 +45,7 @@ def closed(kept_models_dir) -> Iterator[TestClient]:
     """A service that asks for a key, for tests that have none."""
     keys_file = kept_models_dir.parent / "keys.json"
     add_key(keys_file, "laptop")
-    with ready(create_app(local_engine(kept_models_dir), Telemetry(), Limits(), keys=KeyRing(keys_file))) as client:
+    with ready(create_app(far_engine(kept_models_dir), Telemetry(), Limits(), keys=KeyRing(keys_file))) as client:
         yield client
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pytest
+from engines import FarEngine
 from sockets import connected, listening, rest_of
 from starlette.responses import Response
 from starlette.types import Scope
@@ -194,7 +195,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def port(models: Any) -> Iterator[int]:
     telemetry = Telemetry()
-    engine = LocalEngine(ModelRepository(models), telemetry, options=RuntimeOptions(device="cpu"))
+    engine = FarEngine(LocalEngine(ModelRepository(models), telemetry, options=RuntimeOptions(device="cpu")))
     limits = Limits(max_body_bytes=100_000, max_items=8, request_timeout_s=60)
     with listening(create_app(engine, telemetry, limits)) as port:
         eventually(lambda: b" 200 " in asked(port, "GET", "/health/ready").split(b"\r\n", 1)[0])

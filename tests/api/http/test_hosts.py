@@ -1,5 +1,5 @@
 import pytest
-from conftest import local_engine, ready
+from conftest import far_engine, ready
 from starlette.testclient import TestClient
 
 from app.api.app import create_app
@@ -13,7 +13,7 @@ PREDICT = "/v1/models/tiny-sentiment/predict"
 
 @pytest.fixture(scope="module")
 def client(kept_models_dir):
-    app = create_app(local_engine(kept_models_dir), Telemetry(), Limits(), hosts=["Models.example.org"])
+    app = create_app(far_engine(kept_models_dir), Telemetry(), Limits(), hosts=["Models.example.org"])
     with ready(app) as client:
         yield client
 

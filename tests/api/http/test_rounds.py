@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from app.api.http import rounds as rounds_of_loop
 from app.api.http.rounds import MOST_IN_ROUND, Rounds
 
 
@@ -39,12 +42,12 @@ def test_steps_of_a_caller_begin_in_the_order_in_which_they_came() -> None:
     assert asyncio.run(main()) == list(range(20))
 
 
-def test_who_is_alone_waits_for_no_round() -> None:
+def test_who_is_alone_waits_for_no_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds_of_loop, "SEVERAL_FOR_S", 0.0)  # as after a second without others
+
     async def main() -> None:
         rounds = Rounds()
-        rounds._several_until = 0.0
         await rounds.step("one")
-        rounds._several_until = 0.0  # as after a second without others
         for _ in range(10 * MOST_IN_ROUND):
             step = rounds.step("one")
             try:
@@ -71,7 +74,6 @@ def test_who_has_gone_takes_nobodys_turn() -> None:
         for task in tasks[MOST_IN_ROUND : 3 * MOST_IN_ROUND]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        assert not rounds._waiting
         return begun
 
     assert asyncio.run(main()) == 3 * MOST_IN_ROUND

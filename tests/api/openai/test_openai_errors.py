@@ -65,7 +65,9 @@ def test_who_has_no_key_or_comes_from_elsewhere_is_refused_in_the_envelope(tmp_p
         renamed = client.post(path, json=BODIES[path], headers={"Host": "evil.example"})
         assert told(renamed) == (403, "permission_error", None)
     telemetry = Telemetry()
-    engine = LocalEngine(ModelRepository(tmp_path / "models"), telemetry, options=RuntimeOptions(device="cpu"))
+    engine = FarEngine(
+        LocalEngine(ModelRepository(tmp_path / "models"), telemetry, options=RuntimeOptions(device="cpu"))
+    )
     with TestClient(create_app(engine, telemetry, Limits(), keys=KeyRing(tmp_path / "keys.json"))) as client:
         for headers in ({}, {"Authorization": "Bearer sk-of-somebody"}):
             refused = client.post(path, json=BODIES[path], headers=headers)
