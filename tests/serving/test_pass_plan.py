@@ -1,4 +1,4 @@
-"""What is done in the next pass: nobody in flight waits long for a token, and prompts are read on."""
+"""The next pass: nobody in flight waits long for a token, and prompts are read on."""
 
 from decoders import COST, SLOW
 

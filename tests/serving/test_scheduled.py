@@ -10,8 +10,7 @@ from app.serving.generator import TextGenerator
 from app.serving.model import Model
 from app.serving.scheduled import ScheduledModel
 from app.tasks.generation_schema import GenerationInput, GenerationParameters
-from app.tasks.text import TextInput
-from app.tasks.text_classification import TextClassificationParameters
+from app.tasks.text_classification import TextClassificationParameters, TextInput
 
 KINDS = {
     "tiny-sentiment": (Model, TextInput(text="good"), TextClassificationParameters()),
