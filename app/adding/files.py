@@ -1,12 +1,12 @@
 """The files that belong to a graph: itself, and the weights that it keeps beside it."""
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from shutil import copyfile
 
 from app.errors import InvalidArtifact
 from app.repository.publish import MANIFEST
-from app.runtimes.onnx_file import OnnxFile
+from app.runtimes.onnx_weights import weights_beside
 
 
 def files_of(file: Path) -> dict[str, Path]:
@@ -27,25 +27,11 @@ def copied(files: dict[str, Path], folder: Path) -> dict[str, Path]:
 
 
 def _weights(file: Path) -> Iterator[tuple[str, Path]]:
-    folder = file.parent.resolve()
-    for location in _locations(file):
-        path = PurePosixPath(location)
-        if path.is_absolute() or ".." in path.parts or "\\" in location or "\0" in location:
-            raise InvalidArtifact(f"{file.name} reads weights from {location!r}, which is not inside its folder")
-        if str(path) in (MANIFEST, file.name):
-            raise InvalidArtifact(f"{file.name} reads weights from {location!r}; save them under another name")
-        found = (folder / path).resolve()
-        if not found.is_relative_to(folder):
-            raise InvalidArtifact(f"{file.name} reads weights from {location!r}, a link out of its folder")
-        if not found.is_file():
-            raise InvalidArtifact(f"{file.name} reads weights from {location!r}, which is not there")
-        yield str(path), found
-
-
-def _locations(file: Path) -> list[str]:
     if file.suffix != ".onnx":
-        return []
-    try:
-        return OnnxFile(file).external_files()
-    except InvalidArtifact:
-        return []  # ONNX Runtime says in other words what is wrong with it
+        return
+    for name, path in weights_beside(file).items():
+        if name in (MANIFEST, file.name):
+            raise InvalidArtifact(f"{file.name} reads weights from {name!r}; save them under another name")
+        if not path.is_file():
+            raise InvalidArtifact(f"{file.name} reads weights from {name!r}, which is not there")
+        yield name, path

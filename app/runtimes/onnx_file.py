@@ -13,9 +13,10 @@ IR_VERSION, OPSETS, GRAPH, FUNCTIONS = 1, 8, 7, 25
 NODES, WEIGHTS, SPARSE_WEIGHTS, INPUTS, OUTPUTS = 1, 5, 15, 11, 12
 NODE_INPUTS, NODE_OUTPUTS, OPERATOR, ATTRIBUTES, DOMAIN = 1, 2, 4, 5, 7
 ATTRIBUTE_NAME, ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_TENSORS, ATTRIBUTE_GRAPHS = 1, 5, 6, 10, 11
+ATTRIBUTE_SPARSE = (22, 23)
 ATTRIBUTE_INTEGER, ATTRIBUTE_INTEGERS, ATTRIBUTE_TEXTS = 3, 8, (4, 9)
 DIMS, TENSOR_NAME, EXTERNAL = 1, 8, 13
-SPARSE_VALUES, FUNCTION_NODES = 1, 7
+SPARSE_VALUES, SPARSE_INDICES, FUNCTION_NODES = 1, 2, 7
 
 LARGEST_SIZE = 4096  # of a dimension, for a number to be taken for one
 
@@ -70,15 +71,20 @@ class OnnxFile:
 
     def _tensors(self) -> Iterator[Message]:
         bodies = [self.graph.messages(NODES), *(one.messages(FUNCTION_NODES) for one in self.functions)]
-        graphs = [self.graph]
+        graphs, sparse = [self.graph], list[Message]()
         for body in bodies:
             for node in _all_nodes(body):
                 graphs.extend(node.subgraphs)
                 for attribute in node.message.messages(ATTRIBUTES):
                     yield from attribute.messages(ATTRIBUTE_TENSOR)
                     yield from attribute.messages(ATTRIBUTE_TENSORS)
+                    sparse += [one for number in ATTRIBUTE_SPARSE for one in attribute.messages(number)]
         for graph in graphs:
             yield from graph.messages(WEIGHTS)
+            sparse += graph.messages(SPARSE_WEIGHTS)
+        for one in sparse:
+            yield from one.messages(SPARSE_VALUES)
+            yield from one.messages(SPARSE_INDICES)
 
 
 def node_of(message: Message) -> Node:

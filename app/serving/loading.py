@@ -14,6 +14,7 @@ from app.errors import InvalidArtifact, ModelNotReady, first_fault, said
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
 from app.runtimes import RUNTIMES
+from app.runtimes.onnx_weights import require_listed
 from app.runtimes.options import RuntimeOptions
 from app.serving.company import largest_batch
 from app.serving.curve import LatencyCurve, measure
@@ -155,7 +156,11 @@ def _of_decoders(options: RuntimeOptions) -> RuntimeOptions:
 
 
 def open_sessions(manifest: Manifest, files: Mapping[str, Path], options: RuntimeOptions) -> dict[str, Session]:
+    """Raises InvalidArtifact, also of a graph that reads other files than `files`."""
     open_graph, options = RUNTIMES[manifest.runtime], replace(options, precision=manifest.precision)
+    if manifest.runtime == "onnx":
+        for file in manifest.graphs.values():
+            require_listed(files[file], files.values())
     return {graph: open_graph(files[file], options) for graph, file in manifest.graphs.items()}
 
 

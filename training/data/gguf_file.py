@@ -82,7 +82,9 @@ class GgufFile:
             tie_word_embeddings="lm_head.weight" not in state,
             eos_token_id=self.end_token,
         )
-        decoder = decoder_of(config)
+        with torch.device("meta"):  # all weights come from the file: neither memory nor random numbers for others
+            decoder = decoder_of(config)
+        decoder.model.rotary_emb = type(decoder.model.rotary_emb)(config)
         if config.tie_word_embeddings:
             state["lm_head.weight"] = state["model.embed_tokens.weight"]
         if missing := sorted(decoder.state_dict().keys() - state.keys()):

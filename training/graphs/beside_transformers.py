@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,48 +19,48 @@ LARGEST_DIFFERENCE = 1e-3  # of logits, which are about 10 and sums of hundreds 
 
 
 def beside_transformers(
-    decoder: Decoder, path: Path, prompts: Sequence[Sequence[int]], most: int, ends: Sequence[int]
+    decoder: Decoder,
+    path: Path,
+    prompts: Sequence[Sequence[int]],
+    most: int,
+    ends: Sequence[int],
+    largest: float = LARGEST_DIFFERENCE,
 ) -> tuple[Exported, int]:
-    """The graph, compared on `prompts`, and after how many of them it writes the same `most` tokens, or up to an end.
+    """The graph, compared on `prompts`, and after how many of them it writes what transformers would write, greedily.
 
-    Raises TrainingError if a logit after a prompt, or after the first token that follows one, differs by more than
-    LARGEST_DIFFERENCE.
+    It writes `most` tokens, or up to an end. Raises TrainingError if a logit after a prompt, or after the first token
+    that follows one, differs by more than `largest`.
     """
-    progress("writing beside transformers")
+    progress(f"{path.name} beside transformers")
     decoding = Decoding(path, rows=len(prompts), capacity=most + max(map(len, prompts)))
-    written = [_greedy(decoder, prompt, most, ends) for prompt in prompts]
-    same = sum(decoding.greedy(prompt, most, ends) == one for prompt, one in zip(prompts, written, strict=True))
-    longer = [[*prompt, one[0]] for prompt, one in zip(prompts, written, strict=True)]
-    alone = max(_difference(decoding.read(ids, row), decoder, [ids]) for row, ids in enumerate(prompts))
-    following = decoding.step([ids[-1:] for ids in longer], [len(ids) for ids in longer])
-    together = _difference(following, decoder, longer)
+    written = decoding.write(prompts, most, ends)
+    read = [_read(decoder, prompt, one) for prompt, one in zip(prompts, written, strict=True)]
+    same = sum(theirs.likeliest == ours for theirs, ours in zip(read, written, strict=True))
+    alone = max(_difference(decoding.read(ids, row), [read[row].after_prompt]) for row, ids in enumerate(prompts))
+    following = decoding.step([one[:1] for one in written], [len(ids) + 1 for ids in prompts])
+    together = _difference(following, [one.after_first for one in read])
     for difference in (alone, together):
-        if not difference <= LARGEST_DIFFERENCE:
-            raise TrainingError(
-                f"the graph differs from transformers by {difference:.2g}, more than {LARGEST_DIFFERENCE:g}"
-            )
+        if not difference <= largest:
+            raise TrainingError(f"the graph differs from transformers by {difference:.2g}, more than {largest:g}")
     signature = signature_of_onnx(path)
     found = Verification(batch_1=alone, batch_n=together, n=len(prompts), inputs=len(prompts))
     return Exported(path, signature.inputs, signature.outputs, found), same
 
 
-def _greedy(decoder: Decoder, prompt: Sequence[int], most: int, ends: Sequence[int]) -> list[int]:
-    ids = torch.tensor([list(prompt)])
-    with torch.inference_mode():
-        found = decoder.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            max_new_tokens=most,
-            do_sample=False,
-            repetition_penalty=1.0,
-            eos_token_id=list(ends),
-            pad_token_id=ends[0],
-        )
-    written: list[int] = found[0, len(prompt) :].tolist()
-    return written
+class _Read(NamedTuple):
+    """The way transformers reads a prompt and what a graph wrote after it: which token it would write at each place
+    of that, and the logits [vocabulary] after the prompt and after the first token."""
+
+    likeliest: list[int]
+    after_prompt: Array
+    after_first: Array
 
 
-def _difference(logits: Array, decoder: Decoder, texts: Sequence[Sequence[int]]) -> float:
+def _read(decoder: Decoder, prompt: Sequence[int], written: Sequence[int]) -> _Read:
     with torch.inference_mode():
-        expected = [decoder(torch.tensor([list(ids)])).logits[0, -1].numpy() for ids in texts]
+        found = decoder(torch.tensor([[*prompt, *written]]), logits_to_keep=len(written) + 1).logits[0]
+    return _Read(found[:-1].argmax(-1).tolist(), found[0].numpy().copy(), found[1].numpy().copy())
+
+
+def _difference(logits: Array, expected: Sequence[Array]) -> float:
     return float(np.abs(logits - np.stack(expected)).max())

@@ -10,12 +10,13 @@ import onnx
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from app.tensors import Array
-from training.errors import TrainingError
 
 OPSET = 20
 ONNX_RUNTIME = "com.microsoft"
 """Domain of the operators that only ONNX Runtime has."""
-LARGEST_FILE = 2**31 - 1  # bytes of a message that protobuf writes
+MOST_INSIDE = 2**31 - 2**24  # bytes of constants in the file of a graph: protobuf writes 2 GiB, with the nodes
+SMALLEST_OUTSIDE = 1024  # bytes of a constant that lies in the file beside it
+PAGE = 4096  # at which each begins, so that it can be mapped into memory
 
 
 def tensor(name: str, shape: Sequence[str | int], kind: int = TensorProto.FLOAT) -> ValueInfoProto:
@@ -28,7 +29,7 @@ class GraphWriter:
 
     def __init__(self) -> None:
         self._nodes: list[NodeProto] = []
-        self._constants: dict[str, TensorProto] = {}
+        self._constants: dict[str, Array] = {}
         self._shared: dict[tuple[str, bytes], str] = {}  # by type, shape and sha256
 
     def add(
@@ -50,23 +51,43 @@ class GraphWriter:
 
     def constant(self, value: Array | np.generic | list[int]) -> str:
         """The name of a constant; a list is int64, and equal constants are kept once."""
-        array = np.array(value, np.int64) if isinstance(value, list) else np.asarray(value)
-        key = (f"{array.dtype}{array.shape}", hashlib.sha256(array.tobytes()).digest())
+        array = np.array(value, np.int64) if isinstance(value, list) else np.asarray(value, order="C")
+        key = (f"{array.dtype}{array.shape}", hashlib.sha256(array.data).digest())
         if key not in self._shared:
             self._shared[key] = f"constant_{len(self._constants)}"
-            self._constants[self._shared[key]] = numpy_helper.from_array(array, self._shared[key])
+            self._constants[self._shared[key]] = array
         return self._shared[key]
 
     def save(self, path: Path, inputs: Sequence[ValueInfoProto], outputs: Sequence[ValueInfoProto]) -> Path:
-        """Write the graph and return `path`. Raises TrainingError if it is too large for one file."""
-        # Beyond it protobuf fails in ways of its own, and only when all is in memory twice.
-        size = sum(len(one.raw_data) for one in self._constants.values())
-        if size > LARGEST_FILE:
-            raise TrainingError(f"{path.name} would have {size} bytes, and an ONNX file has at most {LARGEST_FILE}")
+        """Write the graph and return `path`; the constants beside it in `<path>.data` if one file cannot hold them."""
+        if sum(array.nbytes for array in self._constants.values()) <= MOST_INSIDE:
+            tensors = [numpy_helper.from_array(array, name) for name, array in self._constants.items()]
+        else:
+            tensors = self._save_beside(path.with_name(f"{path.name}.data"))
         model = helper.make_model(
-            helper.make_graph(self._nodes, "graph", inputs, outputs, list(self._constants.values())),
+            helper.make_graph(self._nodes, "graph", inputs, outputs, tensors),
             opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ONNX_RUNTIME, 1)],
             ir_version=10,
         )
         onnx.save(model, path)
         return path
+
+    def _save_beside(self, path: Path) -> list[TensorProto]:
+        tensors = []
+        with path.open("wb") as file:
+            for name, array in self._constants.items():
+                if array.nbytes < SMALLEST_OUTSIDE:
+                    tensors.append(numpy_helper.from_array(array, name))
+                    continue
+                file.write(bytes(-file.tell() % PAGE))
+                tensors.append(_lying_in(path.name, file.tell(), name, array))
+                file.write(array.data)
+        return tensors
+
+
+def _lying_in(location: str, offset: int, name: str, array: Array) -> TensorProto:
+    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+    tensor = TensorProto(name=name, data_type=kind, dims=array.shape, data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", location), ("offset", offset), ("length", array.nbytes)):
+        tensor.external_data.add(key=key, value=str(value))
+    return tensor

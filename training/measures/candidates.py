@@ -43,7 +43,7 @@ def measure_candidate(
     decoding = Decoding(path, rows=ROWS, capacity=capacity)
     return DecoderCandidate(
         read_texts(decoding, texts),
-        [decoding.greedy(prompt, most, ends) for prompt in prompts],
+        decoding.write(prompts, most, ends),
         megabytes(path),
     )
 

@@ -19,6 +19,7 @@ class Decoding:
 
     def __init__(self, graph: Path, rows: int, capacity: int, threads: int = 0) -> None:
         """`capacity`: the most tokens of a row. `threads`: as many as there are cores, if 0."""
+        self._rows = rows
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.add_session_config_entry("session.force_spinning_stop", "1")  # several are measured in turns
@@ -43,10 +44,25 @@ class Decoding:
 
     def greedy(self, prompt: Sequence[int], most: int, ends: Sequence[int] = ()) -> list[int]:
         """The likeliest token after `prompt`, and the likeliest after that, up to `most` or one of `ends`."""
-        written = [int(self.read(prompt)[0].argmax())]
-        while len(written) < most and written[-1] not in ends:
-            written.append(int(self.step([written[-1:]], [len(prompt) + len(written)])[0].argmax()))
+        return self.write([prompt], most, ends)[0]
+
+    def write(self, prompts: Sequence[Sequence[int]], most: int, ends: Sequence[int] = ()) -> list[list[int]]:
+        """What `greedy` finds after each of `prompts`; as many as there are rows are written side by side."""
+        written: list[list[int]] = []
+        for first in range(0, len(prompts), self._rows):
+            group = prompts[first : first + self._rows]
+            found = [[int(self.read(prompt, row)[0].argmax())] for row, prompt in enumerate(group)]
+            while len(found[0]) < most and not all(map(set(ends).intersection, found)):
+                lengths = [len(prompt) + len(one) for prompt, one in zip(group, found, strict=True)]
+                for one, logits in zip(found, self.step([one[-1:] for one in found], lengths), strict=True):
+                    one.append(int(logits.argmax()))
+            written += [_up_to(ends, one) for one in found]
         return written
+
+
+def _up_to(ends: Sequence[int], ids: list[int]) -> list[int]:
+    place = next((place for place, token in enumerate(ids) if token in ends), len(ids))
+    return ids[: place + 1]
 
 
 @dataclass(frozen=True, slots=True)

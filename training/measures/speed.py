@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from app.repository.manifest import Metric
 from app.runtimes.onnx import load_onnx
+from app.runtimes.onnx_weights import weights_beside
 from app.runtimes.options import RuntimeOptions
 from app.tensors import Tensors
 
@@ -55,4 +56,5 @@ def speed(mine: Path, beside: Mapping[str, Path], times: Times) -> list[Metric]:
 
 
 def megabytes(path: Path) -> float:
-    return round(path.stat().st_size / 1e6, 1)
+    """Return the size of a graph with the weights beside it."""
+    return round(sum(one.stat().st_size for one in (path, *weights_beside(path).values())) / 1e6, 1)

@@ -51,6 +51,11 @@ RECIPES = {
         "text-generation",
         "a chat in English that nobody verifies (SmolLM2-135M-Instruct), or another decoder of your own; minutes",
     ),
+    "qwen-coder-instruct": Listed(
+        "training.recipes.qwen_coder_instruct",
+        "text-generation",
+        "a chat in Chinese and English, and code, that nobody verifies (Qwen2.5-Coder-0.5B-Instruct); downloads .5 GB",
+    ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
         "recommendation",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from app.generation.encoding import encode
 from app.generation.template import ChatTemplate
 from app.repository.manifest import Metric, Variant
+from app.runtimes.onnx_weights import weights_beside
 from training.card.candidates import HEADING, candidates_table
 from training.card.prose import Prose
 from training.data.held_out_news import SOURCE as NEWS
@@ -29,7 +31,10 @@ NUM_TEXTS, TEXT_TOKENS = 16, 192
 # With fp32, of what is published. SmolLM2 in int8 (.92) and in blocks of 4 bits (.93) wrote nonsense of the capital of
 # France, which fp32 and blocks of 8 bits (.97) name.
 LEAST_AGREEMENT = 0.95
-PRECISIONS: Mapping[str, Any] = {"int8": "int8", "blocks8": "int8", "blocks4": "int4"}
+PRECISIONS: Mapping[str, Any] = {MAIN: "fp32", "int8": "int8", "blocks8": "int8", "blocks4": "int4"}
+
+# Published instead of fp32 that one file cannot hold: who has such a model in 8 bits has a quarter to load and to read.
+LARGE = "blocks8"
 
 ROWS_IN_MEMORY, CACHE_BYTES = 8, 768 * 2**20  # of keys and values, if so many rows fill their context
 SHORTEST_CONTEXT = 256
@@ -47,40 +52,56 @@ class Defaults:
     max_new_tokens: int = 256
 
 
-def draft(model: LanguageModel, run: Run, defaults: Defaults, *, description: str, prose: Prose) -> Draft:
-    """Write the graphs of `model`, compare them with transformers and with each other. Raises TrainingError."""
+def draft(
+    model: LanguageModel,
+    run: Run,
+    defaults: Defaults,
+    *,
+    description: str,
+    prose: Prose,
+    own_prompts: Sequence[str] = (),
+) -> Draft:
+    """Write the graphs of `model`, compare them with transformers and with each other. Raises TrainingError.
+
+    `own_prompts`: of this recipe, besides those that all have.
+    """
     context = context_of(model)
     files = _artifacts(model, run.workdir)
     reader = _Reader(model)
-    questions = PROSE.items("Prompts")[: 3 if run.tiny else None]
+    questions = [*own_prompts, *PROSE.items("Prompts")][: 3 if run.tiny else None]
     prompts = [reader.ids(question) for question in questions]
     graph = write_fp32(model.decoder, run.workdir, context)
     exported, same = beside_transformers(model.decoder, graph, prompts, MOST_WRITTEN, model.ends)
     texts = reader.texts(load_held_out_news())[: 2 if run.tiny else None]
     paths = {MAIN: graph} | write_candidates(model.decoder, run.workdir, context, reader.own_texts(graph))
     found = {name: measure_candidate(path, prompts, texts, MOST_WRITTEN, model.ends) for name, path in paths.items()}
-    others = [name for name in paths if name != MAIN]
-    fit = [name for name in others if found[name].read.agreement(found[MAIN].read) >= LEAST_AGREEMENT]
-    shipped = fit if run.variants else []
-    for name in shipped:
-        files[paths[name].name] = paths[name]
+    fit = [name for name in paths if found[name].read.agreement(found[MAIN].read) >= LEAST_AGREEMENT]
+    published = LARGE if weights_beside(graph) and LARGE in fit else MAIN
+    if published != MAIN:
+        exported, _ = beside_transformers(model.decoder, paths[published], prompts, MOST_WRITTEN, model.ends, inf)
+    shipped = [name for name in fit if name not in (MAIN, published)] if run.variants else []
+    for name in (published, *shipped):
+        files |= {paths[name].name: paths[name], **weights_beside(paths[name])}
     return Draft(
         description=description,
         licence=model.source.licence,
-        files={"model.onnx": graph, **files},
-        graphs={"model": "model.onnx"},
+        files=files,
+        graphs={"model": paths[published].name},
+        precision=PRECISIONS[published],
         variants={
             name: Variant(runtime="onnx", precision=PRECISIONS[name], graphs={"model": paths[name].name})
             for name in shipped
         },
         config=_config(model, defaults, context),
         exported=exported,
-        metrics=_metrics(found, same, len(prompts), len(texts)),
+        metrics=_metrics(found, published, same, len(prompts), len(texts)),
         sources=[model.source, NEWS],
-        examples=_examples(model, questions, [found[name] for name in (MAIN, *shipped)]),
+        examples=_examples(model, questions, [found[name] for name in (published, *shipped)]),
         sections={HEADING: candidates_table(found, tokens_per_second(paths), MAIN)},
         limits=[*prose.items("Limits" if model.is_packaged else "Limits of own models"), *PROSE.items("Limits")],
-        notes=PROSE.text("Notes", context=context, least=LEAST_AGREEMENT, fit=", ".join(fit) or "none"),
+        notes=PROSE.text(
+            "Notes", context=context, published=published, least=LEAST_AGREEMENT, fit=", ".join(fit[1:]) or "none"
+        ),
         has_own_data=not model.is_packaged,
     )
 
@@ -122,9 +143,9 @@ class _Reader:
     def own_texts(self, graph: Path) -> list[dict[str, Any]]:
         """Prompts and what the graph writes after them, by which channels are made alike."""
         prompts = [self.ids(question) for question in PROSE.items("Prompts to make channels alike")]
-        decoding = Decoding(graph, rows=1, capacity=MOST_WRITTEN + max(map(len, prompts)))
-        whole = [[*prompt, *decoding.greedy(prompt, MOST_WRITTEN, self._model.ends)] for prompt in prompts]
-        return [{"input_ids": np.array([ids])} for ids in whole]
+        decoding = Decoding(graph, rows=len(prompts), capacity=MOST_WRITTEN + max(map(len, prompts)))
+        written = decoding.write(prompts, MOST_WRITTEN, self._model.ends)
+        return [{"input_ids": np.array([[*prompt, *one]])} for prompt, one in zip(prompts, written, strict=True)]
 
 
 def _artifacts(model: LanguageModel, workdir: Path) -> dict[str, Path]:
@@ -163,29 +184,32 @@ def _examples(model: LanguageModel, questions: Sequence[str], shipped: Sequence[
     ]
 
 
-def _metrics(candidates: Mapping[str, DecoderCandidate], same: int, num_prompts: int, num_texts: int) -> list[Metric]:
-    main, others = candidates[MAIN], {name: candidate for name, candidate in candidates.items() if name != MAIN}
+def _metrics(
+    candidates: Mapping[str, DecoderCandidate], published: str, same: int, num_prompts: int, num_texts: int
+) -> list[Metric]:
+    fp32, mine = candidates[MAIN].read, candidates[published].read
+    others = {name: candidate.read for name, candidate in candidates.items() if name != published}
     texts = {
         "dataset": "Lee background corpus",
-        "split": f"{num_texts} stories of {TEXT_TOKENS} tokens; of fewer bits beside it",
+        "split": f"{num_texts} stories of {TEXT_TOKENS} tokens; this is {published}, beside other bits",
     }
     return [
         Metric(
             name="writes_as_transformers",
             value=same / num_prompts,
             dataset="prompts of the recipe",
-            split=f"{num_prompts} prompts, {MOST_WRITTEN} greedy tokens or up to the end",
+            split=f"the fp32 graph, {num_prompts} prompts, {MOST_WRITTEN} greedy tokens or up to the end",
         ),
         Metric(
             name="perplexity",
-            value=main.read.perplexity,
-            baselines={name: candidate.read.perplexity for name, candidate in others.items()},
+            value=mine.perplexity,
+            baselines={name: read.perplexity for name, read in others.items()},
             **texts,
         ),
         Metric(
             name="agreement_with_fp32",
-            value=1.0,
-            baselines={name: candidate.read.agreement(main.read) for name, candidate in others.items()},
+            value=mine.agreement(fp32),
+            baselines={name: read.agreement(fp32) for name, read in others.items()},
             **texts,
         ),
     ]
