@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from conftest import publish_sentiment
+from onnx import TensorProto
 
 from app.errors import InvalidArtifact
 from app.repository.manifest import Golden
+from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.loading import Loaded, load, restore
@@ -45,6 +48,20 @@ def test_a_version_is_measured_while_it_is_loaded_and_works_at_a_batch_on_each_c
 def test_what_is_not_as_the_manifest_says_is_not_loaded(tmp_path, fields: dict[str, Any], says: str):
     publish_sentiment(tmp_path / "models", tmp_path / "scratch", **fields)
     with pytest.raises(InvalidArtifact, match=says):
+        loaded(tmp_path / "models")
+
+
+def test_a_graph_that_reads_a_file_that_nobody_vouches_for_is_not_loaded(tmp_path):
+    manifest = publish_sentiment(tmp_path / "models", tmp_path / "scratch")
+    graph = onnx.load(tmp_path / "models" / NAME / "1" / "model.onnx")
+    weight = graph.graph.initializer[0]
+    weight.ClearField("raw_data")
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="manifest.json")
+    files = {"model.onnx": tmp_path / "outside.onnx", "tokenizer.json": tmp_path / "scratch" / "t.json"}
+    onnx.save(graph, files["model.onnx"])
+    publish(tmp_path / "models", NAME, files, **manifest.model_dump(exclude={"name", "version", "files"}))
+    with pytest.raises(InvalidArtifact, match=r"weights from 'manifest\.json', which its manifest does not list"):
         loaded(tmp_path / "models")
 
 

@@ -1,9 +1,11 @@
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 import torch
 from small_decoder import TEMPLATE, save_small_decoder, small_decoder
+from test_gguf_file import write
 
 from training.data.fetch.pypi import Package
 from training.data.language_model import LanguageModel, PackagedModel, load_language_model
@@ -88,3 +90,27 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
 def test_a_tokenizer_that_knows_more_than_the_decoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="knows 258 tokens, and the decoder beside it 200"):
         loaded(save_small_decoder(tmp_path, words=200))
+
+
+def test_a_file_in_parts_is_joined_and_is_used_only_if_it_is_the_pinned_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = write(tmp_path / "whole.gguf", "qwen2", split="qwen2").read_bytes()
+    packages = [Package(f"model-part{number}", "1.0", sha256=f"{number}" * 64) for number in (1, 2)]
+    monkeypatch.setenv("TESSERA_CACHE", str(tmp_path / "cache"))
+    for package, part in zip(packages, (content[:1000], content[1000:]), strict=True):
+        shelf = tmp_path / "cache" / "packages" / f"{package.name}-1.0-{package.sha256[:12]}"
+        shelf.mkdir(parents=True)
+        (shelf / "part.bin").write_bytes(part)
+    sha256 = hashlib.sha256(content).hexdigest()
+
+    def packaged(sha256: str) -> PackagedModel:
+        return PackagedModel("maker/small", "none", packages, ["part.bin"] * 2, sha256, also_ends=["<|endoftext|>"])
+
+    found = load_language_model(packaged(sha256), None, tmp_path)
+
+    assert (found.name, found.alias, list(found.ends)) == ("small", "maker/small", [1, 0])
+    assert found.decoder.config.tie_word_embeddings is False
+    assert found.source.name == "small (PyPI: model-part1 to model-part2)"
+    with pytest.raises(TrainingError, match=f"its sha256 is {sha256} and must be {'0' * 64}"):
+        load_language_model(packaged("0" * 64), None, tmp_path)

@@ -5,21 +5,38 @@ from pathlib import Path
 import pytest
 from small_decoder import END, TEMPLATE, save_small_decoder
 
+from app.errors import InvalidArtifact
+from app.repository.publish import publish
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.loading import Loaded, load
+from training.build import golden_examples, open_draft
+from training.data.language_model import LanguageModel
 from training.errors import TrainingError
+from training.graphs import writer
 from training.networks.decoder import KINDS
-from training.recipe import Draft, Run
+from training.recipe import Draft, Recipe, Run
+from training.recipes import writer as common
+from training.recipes.qwen_coder_instruct import RECIPE as QWEN
 from training.recipes.smollm2_instruct import RECIPE
 from training.recipes.writer import GOLDEN_TOKENS
 
 
-def made(folder: Path, kind: str, *, template: str = TEMPLATE, variants: bool = True) -> Draft:
+def made(
+    folder: Path,
+    kind: str,
+    *,
+    template: str = TEMPLATE,
+    variants: bool = True,
+    recipe: Recipe[LanguageModel] = RECIPE,
+) -> Draft:
     source, workdir = folder / "source", folder / "work"
     source.mkdir()
     workdir.mkdir()
     save_small_decoder(source, kind, template)
     run = Run(workdir, tiny=True, variants=variants, source=str(source))
     try:
-        return RECIPE.make(RECIPE.load(run), run)
+        return recipe.make(recipe.load(run), run)
     except TrainingError as error:
         if "cannot download" in str(error):
             pytest.skip(str(error))
@@ -41,6 +58,7 @@ def test_a_decoder_of_ones_own_becomes_a_draft(kind: str, tmp_path: Path) -> Non
     assert {"model.onnx", "tokenizer.json", "chat_template.jinja"} <= draft.files.keys()
     for name, variant in draft.variants.items():
         assert draft.files[variant.graphs["model"]].name == f"model.{name}.onnx"
+    assert (draft.graphs, draft.precision) == ({"model": "model.onnx"}, "fp32")
     assert "| fp32 |" in draft.sections["fp32 and fewer bits"]
 
 
@@ -66,3 +84,59 @@ def test_a_model_without_a_template_is_given_texts(tmp_path: Path) -> None:
     assert "chat_template.jinja" not in draft.files
     assert draft.config["chat_template"] is None
     assert set(draft.examples[0].input) == {"text"}
+
+
+def served(draft: Draft, root: Path) -> Loaded:
+    """Publish a draft as it is, and load it as the service does."""
+    view, sessions = open_draft("text-generation", draft)
+    manifest = publish(
+        root,
+        "large",
+        draft.files,
+        task="text-generation",
+        runtime=draft.runtime,
+        precision=draft.precision,
+        graphs=draft.graphs,
+        inputs=draft.exported.inputs,
+        outputs=draft.exported.outputs,
+        config=draft.config,
+        golden=golden_examples(view, sessions, draft),
+    )
+    repository = ModelRepository(root)
+    return load(manifest, lambda: repository.verify(manifest), RuntimeOptions(device="cpu", threads=1))
+
+
+def test_what_one_file_cannot_hold_in_fp32_is_published_in_8_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MOST_INSIDE", 200_000)  # fp32 of the untied decoder has .5 MB, blocks of 8 bits .13
+
+    draft = made(tmp_path, "qwen2", variants=False, recipe=QWEN)
+
+    metrics = {metric.name: metric for metric in draft.metrics}
+    assert (draft.graphs, draft.precision) == ({"model": "model.blocks8.onnx"}, "int8")
+    assert metrics["agreement_with_fp32"].value >= common.LEAST_AGREEMENT
+    assert set(metrics["perplexity"].baselines) == {"fp32", "int8", "blocks4"}
+    assert "model.onnx" not in draft.files
+    assert "天空" in draft.examples[0].input["messages"][0]["content"]
+    assert served(draft, tmp_path / "models").stepping is not None
+
+
+def test_a_large_decoder_that_needs_fp32_is_published_with_its_weights_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MOST_INSIDE", 1000)
+    monkeypatch.setattr(common, "LEAST_AGREEMENT", 1.0)
+    monkeypatch.setattr(common, "LARGE", "int8")  # which differs from fp32 on the held-out texts
+
+    draft = made(tmp_path, "qwen2", variants=False)
+
+    assert draft.files.keys() >= {"model.onnx", "model.onnx.data"}
+    models = tmp_path / "models"
+    assert served(draft, models).stepping is not None
+    weights = models / "large" / "1" / "model.onnx.data"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    repository = ModelRepository(models)
+    manifest = repository.read("large", 1)
+    with pytest.raises(InvalidArtifact, match=r"model\.onnx\.data has sha256"):
+        repository.verify(manifest)
