@@ -47,7 +47,7 @@ class Decoding:
         return self.write([prompt], most, ends)[0]
 
     def write(self, prompts: Sequence[Sequence[int]], most: int, ends: Sequence[int] = ()) -> list[list[int]]:
-        """What `greedy` finds after each of `prompts`; as many as there are rows are written side by side."""
+        """Return the tokens that `greedy` finds after each of `prompts`; as many as there are rows side by side."""
         written: list[list[int]] = []
         for first in range(0, len(prompts), self._rows):
             group = prompts[first : first + self._rows]
