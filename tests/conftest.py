@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from coverage import Coverage
 from engines import FarEngine
+from measuring import not_measured
 from onnx import TensorProto, helper, numpy_helper
 from services import MODELS, Service, running
 from starlette.testclient import TestClient
@@ -186,21 +186,15 @@ def default_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servic
 
 
 TRAINING = Path(__file__).parent / "training"
-CHILDREN_ARE_MEASURED = "COVERAGE_PROCESS_CONFIG"  # coverage's own variable
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _training_is_not_measured(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Coverage is of app/, but traces every library: training would take nearly twice its time."""
-    measuring = Coverage.current()
-    if measuring is None or not request.path.is_relative_to(TRAINING):
+    if request.path.is_relative_to(TRAINING):
+        with not_measured():
+            yield
+    else:
         yield
-        return
-    measuring.stop()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(CHILDREN_ARE_MEASURED, raising=False)
-        yield
-    measuring.start()
 
 
 class ByWhatTheyShare(LoadScopeScheduling):
