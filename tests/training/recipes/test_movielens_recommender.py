@@ -51,22 +51,37 @@ def test_a_batch_in_which_nothing_follows_anything_leaves_the_loss_a_number(tmp_
     assert all(weights.isfinite().all() for weights in network.parameters())
 
 
-def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def grouped_ring() -> EventLog:
     half = np.arange(40) < 20
-    people = replace(ring(40), groups={"women": half, "men": ~half, "nobody": half & ~half})
-    monkeypatch.setattr(events, "load_movielens", lambda: people)
-    monkeypatch.setattr("training.card.groups.FEW", 20)
-    workdir = tmp_path / "work"
-    workdir.mkdir()
-    manifest = build(recipe.RECIPE, Run(workdir, seed=0, tiny=True), tmp_path / "models")
+    return replace(ring(40), groups={"women": half, "men": ~half, "nobody": half & ~half})
 
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ring") / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def of_the_ring(work: Path) -> tuple[Manifest, Path]:
+    """A version that was made in `work`, of MovieLens as far as the recipe knows, and where it lies."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(events, "load_movielens", grouped_ring)
+        monkeypatch.setattr("training.card.groups.FEW", 20)
+        manifest = build(recipe.RECIPE, Run(work, tiny=True), work.parent / "models")
+    return manifest, work.parent / "models" / manifest.name / "1"
+
+
+def test_a_tiny_run_publishes_a_version_that_answers(of_the_ring: tuple[Manifest, Path]) -> None:
+    manifest, folder = of_the_ring
     science_fiction, _, empty = manifest.golden
     assert science_fiction.input == {"history": recipe.SCIENCE_FICTION}
     assert [len(golden.output) for golden in manifest.golden] == [3, 3, 3]
     assert not {film["title"] for film in science_fiction.output} & set(recipe.SCIENCE_FICTION)
     assert empty.output[0]["score"] >= empty.output[1]["score"]
 
-    catalogue = json.loads((tmp_path / "models" / manifest.name / "1" / "items.json").read_text())
+    catalogue = json.loads((folder / "items.json").read_text())
     assert catalogue[0]["title"] == ""
     # What is held out does not count: 11 of 12 events of each of 40 people.
     assert sum(item["popularity"] for item in catalogue) == 40 * 11
@@ -76,7 +91,7 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch
         "EASE", "EASE, events fading", "GRU4Rec", "SASRec",
     }  # fmt: skip
 
-    card = (tmp_path / "models" / manifest.name / "1" / "card.md").read_text(encoding="utf-8")
+    card = (folder / "card.md").read_text(encoding="utf-8")
     table = card.partition("## For whom it works")[2].partition("## What it favours")[0]
     assert re.findall(r"^\| ([a-z0-9 %]+) \| (\d+) \|", table, re.MULTILINE)[:3] == [
         ("women", "20"), ("men", "20"), ("up to 50 events", "40"),
@@ -84,12 +99,14 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch
     assert re.search(r"^\| popularity \| 0\.\d+ \| [01]\.\d+ \|", card, re.MULTILINE)
 
 
-def test_a_resumed_run_is_judged_as_one_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "load_movielens", lambda: ring(40))
-    (tmp_path / "work").mkdir()
-    once = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True), tmp_path / "models")
-    leave_only_fits(tmp_path / "work")
-    resumed = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True, resume=True), tmp_path / "models")
+def test_a_resumed_run_is_judged_as_one_at_once(
+    of_the_ring: tuple[Manifest, Path], work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "load_movielens", grouped_ring)
+    once, _ = of_the_ring
+    resumed_in = shutil.copytree(work, tmp_path / "work")
+    leave_only_fits(resumed_in)
+    resumed = build(recipe.RECIPE, Run(resumed_in, tiny=True, resume=True), tmp_path / "models")
     assert (resumed.metrics, resumed.files["model.onnx"]) == (once.metrics, once.files["model.onnx"])
 
 

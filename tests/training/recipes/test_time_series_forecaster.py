@@ -1,11 +1,13 @@
 import hashlib
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
 from line_recipe import leave_only_fits, names
 from published import opened
 
+from app.repository.manifest import Manifest
 from app.tasks.time_series_forecasting import AIRLINE_PASSENGERS
 from training.build import build
 from training.card.forecasts import pictured
@@ -43,12 +45,22 @@ def test_the_network_learns_a_pattern_that_comes_again(tmp_path: Path) -> None:
     assert (np.diff(found, axis=-1) >= -1e-9 * np.abs(found[..., 1:])).all()
 
 
-def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collected_series, "load_monthly_series", waves)
-    workdir = tmp_path / "work"
-    workdir.mkdir()
-    manifest = build(recipe.RECIPE, Run(workdir, seed=0, tiny=True), tmp_path / "models")
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("waves") / "work"
+    folder.mkdir()
+    return folder
 
+
+@pytest.fixture(scope="module")
+def manifest(work: Path) -> Manifest:
+    """Of a version that was made in `work`, of the packaged series as far as the recipe knows."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(collected_series, "load_monthly_series", waves)
+        return build(recipe.RECIPE, Run(work, tiny=True), work.parent / "models")
+
+
+def test_a_tiny_run_publishes_a_version_that_answers(manifest: Manifest) -> None:
     airline, el_nino, still = manifest.golden
     assert airline.input == {"values": AIRLINE_PASSENGERS}
     assert list(airline.output["quantiles"]) == ["0.1", "0.9"]
@@ -67,13 +79,14 @@ def test_a_tiny_run_publishes_a_version_that_answers(tmp_path: Path, monkeypatch
     assert [source.sha256 for source in manifest.provenance.sources] == [SOURCE.sha256]
 
 
-def test_a_resumed_run_is_judged_as_one_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_is_judged_as_one_at_once(
+    manifest: Manifest, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(collected_series, "load_monthly_series", waves)
-    (tmp_path / "work").mkdir()
-    once = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True), tmp_path / "models")
-    leave_only_fits(tmp_path / "work")
-    resumed = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True, resume=True), tmp_path / "models")
-    assert (resumed.metrics, resumed.files["model.onnx"]) == (once.metrics, once.files["model.onnx"])
+    resumed_in = copytree(work, tmp_path / "work")
+    leave_only_fits(resumed_in)
+    resumed = build(recipe.RECIPE, Run(resumed_in, tiny=True, resume=True), tmp_path / "models")
+    assert (resumed.metrics, resumed.files["model.onnx"]) == (manifest.metrics, manifest.files["model.onnx"])
 
 
 @pytest.fixture(scope="module")
