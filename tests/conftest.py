@@ -1,10 +1,12 @@
 """Tiny real models, and the real application around them. Nothing here is faked but the size."""
 
+import gc
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -185,16 +187,38 @@ def default_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servic
         yield service
 
 
-TRAINING = Path(__file__).parent / "training"
+# Tests of something else than app/, or of the service from so far outside that all they see has nearer tests, too.
+NOT_MEASURED = re.compile(
+    r"tests/(training|benchmarks|tessera_client)/.*"
+    r"|tests/test_(default_models|hf_client|readme|clients|playground_\w+|architecture|docstrings|\w+_in_docs)\.py"
+)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _training_is_not_measured(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.path.is_relative_to(TRAINING):
-        with not_measured():
-            yield
-    else:
-        yield
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    file, *_ = item.nodeid.split("::")
+    with not_measured() if NOT_MEASURED.fullmatch(file) else nullcontext():
+        return (yield)
+
+
+# What tests import that takes seconds to load.
+LARGE = ("lightning", "matplotlib.figure", "openai", "pandas", "playwright.sync_api", "sklearn.linear_model")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """A worker keeps what is loaded now to its end: nobody traces it, nor looks for garbage in it again and again."""
+    if not hasattr(session.config, "workerinput"):
+        return (yield)
+    with not_measured():
+        for library in LARGE:
+            import_module(library)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class ByWhatTheyShare(LoadScopeScheduling):

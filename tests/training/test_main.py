@@ -49,10 +49,13 @@ def test_what_is_there_is_not_made_again_and_no_training_library_is_loaded(tmp_p
     assert len(list((tmp_path / "models" / "reviews-sentiment").iterdir())) == 1
 
 
+LINE = Listed("line_recipe", "tensors", "a line")
+
+
 @pytest.fixture
 def line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
     """`python -m training line` with further options."""
-    monkeypatch.setitem(RECIPES, "line", Listed("line_recipe", "tensors", "a line"))
+    monkeypatch.setitem(RECIPES, "line", LINE)
     monkeypatch.chdir(tmp_path)
     return lambda *options: main(["line", *options])
 
@@ -63,13 +66,23 @@ def published(root: Path) -> list[Manifest]:
     ]
 
 
-def test_a_recipe_is_trained_verified_and_published_with_its_card(line, tmp_path):
-    assert line() == 0
-    [manifest] = published(tmp_path)
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where the line was trained, and then once more."""
+    folder = tmp_path_factory.mktemp("twice")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, "line", LINE)
+        patch.chdir(folder)
+        assert (main(["line"]), main(["line"])) == (0, 0)
+    return folder
+
+
+def test_a_recipe_is_trained_verified_and_published_with_its_card(twice):
+    manifest, _ = published(twice)
     assert manifest.verification.inputs == 5
     assert max(manifest.verification.batch_1, manifest.verification.batch_n) < 1e-5
     assert manifest.card.pictures == ("card/losses.png",)
-    files = ModelRepository(tmp_path / "models").verify(manifest)
+    files = ModelRepository(twice / "models").verify(manifest)
     assert {"card.md", "card/losses.png"} <= files.keys()
     card = files["card.md"].read_text(encoding="utf-8")
     assert card_says(card, manifest)
@@ -97,19 +110,15 @@ def test_a_name_that_cannot_be_is_refused(arguments, capsys):
     assert "--name" in capsys.readouterr().err
 
 
-def test_a_second_run_has_the_same_metrics(line, tmp_path):
-    assert (line(), line()) == (0, 0)
-    first, second = published(tmp_path)
+def test_a_second_run_has_the_same_metrics(twice):
+    first, second = published(twice)
     for one, other in zip(first.metrics, second.metrics, strict=True):
         assert one.value == pytest.approx(other.value, abs=1e-6)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
-def test_a_run_that_is_stopped_publishes_nothing_and_resumes_to_the_same_metrics(how, line, tmp_path):
-    assert line("--models", "whole") == 0
-    [expected] = [
-        Manifest.model_validate_json(path.read_bytes()) for path in tmp_path.glob("whole/line/1/manifest.json")
-    ]
+def test_a_run_that_is_stopped_publishes_nothing_and_resumes_to_the_same_metrics(how, line, twice, tmp_path):
+    _, expected = published(twice)  # the second, which spent no time on loading libraries
     command, environment = run_as_command(["line", "--workdir", str(tmp_path / "cut")], LINE_PAUSE_S="1.5")
     environment["PYTHONPATH"] = str(Path(__file__).parents[2])
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
