@@ -239,7 +239,7 @@ class ByWhatTheyShare(LoadScopeScheduling):
 
 
 # Long files first, or the last of them would run alone: those that train, those of whole services, then the others.
-LONG = tuple(map(re.compile, (r"tests/training/recipes/.*", r"tests/training/(loop/)?test_\w+\.py", r"tests/\w+\.py")))
+LONG = tuple(map(re.compile, (r"tests/training/recipes/.*", r"tests/training/.*", r"tests/(benchmarks/)?\w+\.py")))
 
 
 @pytest.hookimpl(trylast=True)
