@@ -18,6 +18,8 @@ def test_what_is_not_measured_is_not_traced_whoever_measures(monkeypatch):
             thread = Thread(target=lambda: traced.append(sys.gettrace()))
             thread.start()
             thread.join()
-            child = subprocess.run([sys.executable, "-c", SAY_WHO_TRACES], stdout=subprocess.PIPE, text=True, check=True)
+            child = subprocess.run(
+                [sys.executable, "-c", SAY_WHO_TRACES], stdout=subprocess.PIPE, text=True, check=True
+            )
         assert sys.gettrace() is tracer
     assert (traced, child.stdout) == ([None], "None\n")
