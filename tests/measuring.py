@@ -20,9 +20,9 @@ def not_measured() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(CHILDREN_ARE_MEASURED, raising=False)
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
         try:
             yield
         finally:
-            threading.settrace(in_threads)  # type: ignore[arg-type]
+            threading.settrace(in_threads)
             sys.settrace(here)
