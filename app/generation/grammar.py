@@ -3,24 +3,23 @@
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from app.errors import InferenceFailed, InvalidInput, ModelNotReady
+from app.generation.apart import require_compiles
 from app.generation.closing import closed
+from app.generation.compiling import compiled
 from app.generation.encoding import check_is_text
 from app.generation.prompt import Constraint, Logits
 
 MOST_CHARACTERS = 100_000
 """Of a grammar. The slowest that llguidance still takes, and those it refuses, then take seconds, not minutes."""
 MOST_GRAMMARS = 16
-"""That are kept compiled. One that is used takes up to 2 kB for each of MOST_STATES."""
-MOST_STATES = 50_000
-"""Of what reads a text by a grammar."""
-LEXER_FUEL = 300_000
-"""For the first step of a grammar, in llguidance's measure: some .7 s for the worst, where its own bound takes 4 s."""
+"""That are kept compiled. One that is used takes up to 2 kB for each of `compiling.MOST_STATES`."""
 
 # As Python writes JSON, and so most of what models have read. A grammar that allows any space lets a small model write
 # spaces without end.
@@ -42,6 +41,11 @@ class Grammars:
         self._lock = Lock()
         self._tokenizer_lock = Lock()
 
+    def prepare(self) -> None:
+        """Read the tokenizer, where llguidance is installed: that takes some .3 s, in which no other thread runs."""
+        with suppress(ModelNotReady, InvalidInput):  # whoever needs a grammar is told
+            self._tokens()
+
     def json_schema(self, schema: Mapping[str, Any] | bool) -> Callable[[], Constraint]:
         """JSON of a schema (draft 2020-12), on one line, with the fields in the order of the schema, and no others.
 
@@ -53,6 +57,7 @@ class Grammars:
             raise InvalidInput("must be an object")
         matcher = self._llguidance().LLMatcher
         try:
+            _check_size(schema)
             text = json.dumps({} if schema is True else closed(schema))
             _check(text)
             grammar = matcher.grammar_from_json_schema(text, overrides=_JSON)
@@ -66,6 +71,8 @@ class Grammars:
 
     def regex(self, pattern: str) -> Callable[[], Constraint]:
         """A text that a pattern matches as a whole; the patterns are those of Rust's regex crate."""
+        if not isinstance(pattern, str):
+            raise InvalidInput("must be a text")
         _check(pattern)
         return self._of(self._llguidance().LLMatcher.grammar_from_regex(pattern))
 
@@ -76,7 +83,11 @@ class Grammars:
 
     def choice(self, texts: Sequence[str]) -> Callable[[], Constraint]:
         """One of these texts."""
-        if not texts or not all(isinstance(text, str) and text for text in texts):
+        if (
+            not isinstance(texts, list | tuple)
+            or not texts
+            or not all(isinstance(text, str) and text for text in texts)
+        ):
             raise InvalidInput("must be a list of texts, none of them empty")
         return self.lark("start: " + " | ".join(json.dumps(text, ensure_ascii=False) for text in texts))
 
@@ -98,13 +109,9 @@ class Grammars:
         return lambda: _Constraint(matcher.deep_copy(), self._end_ids)
 
     def _matcher(self, grammar: str) -> Any:
-        library = self._llguidance()
-        limits = library.LLParserLimits(
-            max_lexer_states=MOST_STATES, initial_lexer_fuel=LEXER_FUEL, verbose_errors=False
-        )
-        matcher = library.LLMatcher(self._tokens(), grammar, limits=limits, log_level=0)
-        if not matcher.is_error():
-            matcher.compute_bitmask()  # the first one shows what is too complex, and is kept for all copies
+        library, tokens = self._llguidance(), self._tokens()
+        require_compiles(grammar)
+        matcher = compiled(library, tokens, grammar)
         if matcher.is_error():
             raise InvalidInput(f"cannot be used: {_said(matcher)}")
         return matcher
@@ -145,6 +152,21 @@ def _check(text: str) -> None:
     check_is_text(text)
     if len(text) > MOST_CHARACTERS:
         raise InvalidInput(f"has {len(text)} characters; a grammar may have {MOST_CHARACTERS}")
+
+
+def _check_size(schema: Any) -> None:
+    """Raises InvalidInput for what is surely too large, before all of it is written as JSON."""
+    left, inside = MOST_CHARACTERS, [schema]
+    while inside:
+        value = inside.pop()
+        left -= len(value) if isinstance(value, str) else 1
+        if left < 0:
+            raise InvalidInput(f"is too large: a grammar may have {MOST_CHARACTERS} characters")
+        if isinstance(value, Mapping):
+            left -= sum(map(len, value))
+            inside.extend(value.values())
+        elif isinstance(value, list | tuple):
+            inside.extend(value)
 
 
 def _said(matcher: Any) -> str:
