@@ -1,5 +1,6 @@
 """Text to token ids, as text: what is written like a special token is none."""
 
+from collections.abc import Sequence
 from itertools import takewhile
 from weakref import WeakKeyDictionary
 
@@ -18,19 +19,42 @@ def encoded(tokenizer: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding:
     return tokenizer.encode_batch([text], add_special_tokens=False)[0]
 
 
-def encode(tokenizer: tokenizers.Tokenizer, text: str) -> list[int]:
+class TooManyTokens(Exception):
+    """There are `count`."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
+
+
+def counted(tokenizer: tokenizers.Tokenizer, text: str, most: int | None = None) -> tokenizers.Encoding:
+    """As `encoded`, without places in the text. Raises TooManyTokens beyond `most`.
+
+    A million ids as numbers, or places as pairs of them, are made and freed in one go, while no other thread runs: of a
+    text that is refused for its length there must be none.
+    """
+    if len(text) <= SHORT_CHARACTERS:
+        encoding = tokenizer.encode(text, add_special_tokens=False)
+    else:
+        (encoding,) = tokenizer.encode_batch_fast([text], add_special_tokens=False)
+    if most is not None and len(encoding) > most:
+        raise TooManyTokens(len(encoding))
+    return encoding
+
+
+def encode(tokenizer: tokenizers.Tokenizer, text: str, most: int | None = None) -> list[int]:
     """The ids of a prompt that goes on as it ends, after what the tokenizer puts before every text.
 
-    Raises InvalidInput for what is not Unicode text.
+    Raises InvalidInput for what is not Unicode text, and TooManyTokens where the text has more than `most`.
     """
     check_is_text(text)
-    encoding = encoded(tokenizer, text)
-    if not special_tokens(tokenizer).keys().isdisjoint(encoding.ids):
-        encoding = encoded(as_text(tokenizer), text)
+    ids: Sequence[int] = counted(tokenizer, text, most).ids
+    if not special_tokens(tokenizer).keys().isdisjoint(ids):
+        ids = counted(as_text(tokenizer), text, most).ids
     # What is put behind a text would be its end: no beginning to go on from.
     begun = tokenizer.encode(".")
     is_put = zip(begun.ids, begun.special_tokens_mask, strict=True)
-    return [id for id, _ in takewhile(lambda pair: pair[1], is_put)] + list(encoding.ids)
+    return [*(id for id, _ in takewhile(lambda pair: pair[1], is_put)), *ids]
 
 
 def check_is_text(text: str) -> None:
@@ -47,7 +71,10 @@ def special_tokens(tokenizer: tokenizers.Tokenizer) -> dict[int, str]:
 
 
 def as_text(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """A copy that reads no special token in a text, made when it is first needed: that takes half a second."""
+    """A copy that reads no special token in a text. To make one takes a tenth of a second, in which nothing else runs.
+
+    So it is made while its model is loaded.
+    """
     copy = _COPIES.get(tokenizer)
     if copy is None:
         copy = tokenizers.Tokenizer.from_str(tokenizer.to_str())
@@ -56,5 +83,5 @@ def as_text(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
     return copy
 
 
-# Few texts need one, and it goes with the tokenizer that it was made of.
+# Each goes with the tokenizer that it was made of.
 _COPIES: WeakKeyDictionary[tokenizers.Tokenizer, tokenizers.Tokenizer] = WeakKeyDictionary()

@@ -6,6 +6,8 @@ from typing import Any
 
 from app.errors import InvalidInput
 
+LONGEST_ARGUMENTS = 100_000  # characters of JSON, which is read in one go
+
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -61,6 +63,10 @@ def _call(call: Any) -> dict[str, Any]:
         raise InvalidInput("must name a function").under("function", "name")
     arguments = function.get("arguments", {})
     if isinstance(arguments, str):
+        if len(arguments) > LONGEST_ARGUMENTS:
+            raise InvalidInput(f"has {len(arguments)} characters, and may have {LONGEST_ARGUMENTS}").under(
+                "function", "arguments"
+            )
         try:
             arguments = json.loads(arguments)
         except (ValueError, RecursionError) as error:

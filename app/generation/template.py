@@ -7,7 +7,7 @@ import tokenizers
 
 from app.errors import InvalidArtifact, InvalidInput, ModelNotReady
 from app.generation.callers_text import CallersText, texts_in, unused_mark
-from app.generation.encoding import check_is_text, encoded
+from app.generation.encoding import as_text, check_is_text, counted
 from app.generation.messages import plain
 
 
@@ -28,6 +28,7 @@ class ChatTemplate:
             self._template = BoundedTemplate(source)
         except (jinja2.TemplateError, RecursionError) as error:
             raise InvalidArtifact(f"its chat template cannot be read: {error}") from error
+        as_text(tokenizer)  # callers may need it
         self._tokenizer = tokenizer
         self._callers = CallersText(tokenizer)
         self._own = {"bos_token": bos, "eos_token": eos}
@@ -42,12 +43,13 @@ class ChatTemplate:
         add_generation_prompt: bool = True,
         continue_final_message: bool = False,
         arguments: Mapping[str, Any] = {},
+        most: int | None = None,
     ) -> list[int]:
         """The ids of a chat. `arguments` are more values for the template; `tools` are as in a request.
 
         With `continue_final_message` the last message is left open, and none is begun. A special token that is written
         in any of these is read as text. Raises InvalidInput for messages that are none, or that the template refuses,
-        with what it says, under the name of the argument.
+        with what it says, under the name of the argument; and TooManyTokens where there are more than `most`.
         """
         own = {**self._own, "add_generation_prompt": add_generation_prompt and not continue_final_message}
         for name in arguments:
@@ -57,10 +59,11 @@ class ChatTemplate:
             asked = {**arguments, "messages": plain(messages), "tools": list(tools) if tools else None}
             write = self._opened if continue_final_message else self._written
             clean = write({**own, **asked})
+            encoding = counted(self._tokenizer, clean, most)
             mark = unused_mark([*texts_in(asked), clean])
             marked = self._callers.marked(asked, mark)
             if marked == asked:
-                return list(encoded(self._tokenizer, clean).ids)
+                return list(encoding.ids)
             return self._callers.ids(clean, write({**own, **marked}), mark)
         except InvalidInput as error:
             raise error.under("messages") from error

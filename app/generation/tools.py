@@ -14,7 +14,7 @@ from app.generation.prompt import Constraint
 MOST_TOOLS = 128
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _TAG = "<tool_call>"
-_TAGGED = re.compile(_TAG + r"\s*(.*?)\s*(?:</tool_call>|$)", re.DOTALL)
+_TAGGED = re.compile(_TAG + r"(.*?)(?:</tool_call>|$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

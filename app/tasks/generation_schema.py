@@ -4,13 +4,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from app.tasks.schema import Schema
+from app.generation.tools import MOST_TOOLS
+from app.tasks.schema import OneFault, Schema, at_most
 
 MOST_STOPS, MOST_STOP_CHARACTERS = 16, 256
 MOST_MESSAGES = 1_000
 MOST_LOGPROBS = 20
 MOST_CHOICES = 8  # of one prompt
 MOST_BIASES = 1_000
+MOST_PARTS = 10_000  # of a message
 MAX_TOKENS = 1_000_000  # of any model: whether they fit in its context is another question
 
 FinishReason = Literal["stop", "length", "tool_calls"]
@@ -57,9 +59,9 @@ class ToolCall(Schema):
 
 class ChatMessage(Schema):
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[TextPart] | None = None
+    content: str | Annotated[list[TextPart], OneFault(), Field(max_length=MOST_PARTS)] | None = None
     name: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: Annotated[list[ToolCall], OneFault(), Field(max_length=MOST_TOOLS)] | None = None
     tool_call_id: str | None = None
     refusal: str | None = None
 
@@ -69,13 +71,17 @@ class GenerationInput(Schema):
 
     text: Annotated[str | None, Field(description="a text, which the model goes on with")] = None
     messages: Annotated[
-        list[ChatMessage] | None,
-        Field(min_length=1, max_length=MOST_MESSAGES, description="a chat, to which the model adds the next message"),
+        Annotated[list[ChatMessage], OneFault(), Field(min_length=1, max_length=MOST_MESSAGES)] | None,
+        Field(description="a chat, to which the model adds the next message"),
     ] = None
     token_ids: Annotated[
-        list[TokenId] | None, Field(min_length=1, description="ids of the model's own tokens, which it goes on with")
+        Annotated[list[TokenId], OneFault(), Field(min_length=1)] | None,
+        Field(description="ids of the model's own tokens, which it goes on with"),
     ] = None
-    tools: Annotated[list[dict[str, Any]] | None, Field(description="functions that the model may ask for")] = None
+    tools: Annotated[
+        Annotated[list[dict[str, Any]], OneFault(), Field(max_length=MOST_TOOLS)] | None,
+        Field(description="functions that the model may ask for"),
+    ] = None
     tool_choice: str | dict[str, Any] | None = None
     add_generation_prompt: Annotated[bool, Field(description="whether the model's turn begins")] = True
     continue_final_message: Annotated[bool, Field(description="whether it goes on with the last message")] = False
@@ -106,6 +112,7 @@ class Grammar(Schema):
 
 StopTexts = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=MOST_STOP_CHARACTERS)]],
+    OneFault(),
     Field(default_factory=list, max_length=MOST_STOPS),
 ]
 
@@ -132,12 +139,15 @@ class GenerationParameters(Schema):
     presence_penalty: Annotated[float, Field(ge=-2, le=2, description="taken off if it was there at all")] = 0.0
     logit_bias: Annotated[
         dict[TokenId, Annotated[float, Field(ge=-100, le=100)]],
+        at_most(MOST_BIASES),
         Field(default_factory=dict, max_length=MOST_BIASES, description="added to the logits of these token ids"),
     ]
     seed: Annotated[int | None, Field(ge=-(2**63), lt=2**64, description="the same seed gives the same answer")] = None
     stop: Annotated[StopTexts, Field(description="texts before which an answer ends")]
     stop_token_ids: Annotated[
-        list[TokenId], Field(default_factory=list, max_length=MOST_STOPS, description="tokens that end it, too")
+        list[TokenId],
+        OneFault(),
+        Field(default_factory=list, max_length=MOST_STOPS, description="tokens that end it, too"),
     ]
     ignore_eos: Annotated[bool, Field(description="go on where the model would end, up to max_new_tokens")] = False
     skip_special_tokens: Annotated[bool, Field(description="whether special tokens are left out of the text")] = True

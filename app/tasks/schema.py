@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 LARGEST_INTEGER = 2**53 - 1  # every reader of JSON keeps whole numbers up to this one exact (RFC 8259, section 6)
@@ -38,6 +38,24 @@ class NullIsAbsent(BaseModel):
         if optional:
             above["schema"] = core_schema.no_info_after_validator_function(without_nulls, fields)
         return schema  # type: ignore[no-any-return]
+
+
+class OneFault(FailFast):
+    """Of a list the first fault is enough: thousands would cost as many errors. It may stand in unions, too."""
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+def at_most(count: int) -> BeforeValidator:
+    """Refuses an object of more fields before it looks at them: of each that is wrong it would say so."""
+
+    def checked(value: Any) -> Any:
+        if isinstance(value, dict) and len(value) > count:
+            raise ValueError(f"has {len(value)} fields, and may have {count}")
+        return value
+
+    return BeforeValidator(checked)
 
 
 class Schema(NullIsAbsent):

@@ -9,7 +9,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from app.errors import InvalidInput
-from app.generation.encoding import encoded
+from app.generation.encoding import counted, encoded
 from app.tasks.ascii_bert import ascii_bert_of
 from app.tasks.characters import is_blank
 from app.tasks.kernel import Kernel, require_within
@@ -84,7 +84,7 @@ class TextEncoder:
 
     def num_tokens(self, text: str) -> int:
         """Return how many tokens a text has, of whatever length, without those that the model adds."""
-        return len(self._encode(text).ids)
+        return len(counted(self._tokenizer, to_unicode(text)))
 
     def token_id(self, token: str) -> int | None:
         """The id of a token such as "[MASK]"; None if the model has no such token."""

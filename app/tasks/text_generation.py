@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from app.errors import InvalidInput
 from app.generation.alone import generate_alone
-from app.generation.encoding import encode
+from app.generation.encoding import TooManyTokens, as_text, encode
 from app.generation.grammar import Grammars
 from app.generation.prompt import Constraint, Finish, Progress, Prompt, Sampling
 from app.generation.template import ChatTemplate
@@ -53,6 +53,8 @@ class TextGenerationKernel(Kernel):
         self.vocabulary = Vocabulary(self.tokenizer)
         self.end_ids = frozenset(config.eos_token_ids)
         self.grammars = Grammars(self.tokenizer.to_str(), config.eos_token_ids)
+        self.grammars.prepare()
+        as_text(self.tokenizer)
         self.template = self._template(files)
 
     def _template(self, files: Mapping[str, Path]) -> ChatTemplate | None:
@@ -87,17 +89,23 @@ class TextGeneration(View[TextGenerationKernel]):
 
     def preprocess(self, item: GenerationInput, parameters: GenerationParameters) -> Prepared:
         tools = self._tools(item)
-        ids, room = self._ids(item, tools), self.kernel.context
-        if parameters.max_prompt_tokens is not None:
-            if item.messages is not None:
-                raise InvalidInput("a chat cannot be cut by max_prompt_tokens: leave out messages").under("messages")
-            ids = ids[-parameters.max_prompt_tokens :]
-        if len(ids) >= room:
+        most = self.kernel.context - 1
+        if parameters.max_prompt_tokens is not None and item.messages is not None:
+            raise InvalidInput("a chat cannot be cut by max_prompt_tokens: leave out messages").under("messages")
+        try:
+            ids = self._ids(item, tools, most if parameters.max_prompt_tokens is None else None)
+            if parameters.max_prompt_tokens is not None:
+                ids = ids[-parameters.max_prompt_tokens :]
+            if len(ids) > most:
+                raise TooManyTokens(len(ids))
+        except TooManyTokens as error:
             # Clients look for both: LiteLLM for the sentence, LangChain for the code.
             raise InvalidInput(
-                f"This model's maximum context length is {room} tokens; the prompt has {len(ids)} "
+                f"This model's maximum context length is {self.kernel.context} tokens; the prompt has {error.count} "
                 "(context_length_exceeded)."
-            ).under("messages" if item.messages is not None else "text" if item.text is not None else "token_ids")
+            ).under(
+                "messages" if item.messages is not None else "text" if item.text is not None else "token_ids"
+            ) from None
         return Prepared([], Drafted(self._prompt(item, parameters, ids, tools), tools))
 
     def begin(self, prepared: Prepared, parameters: GenerationParameters, item: int = 0) -> Pieces:
@@ -107,9 +115,10 @@ class TextGeneration(View[TextGenerationKernel]):
     def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: GenerationParameters) -> Any:
         raise NotImplementedError("an answer that is generated has no rows")
 
-    def _ids(self, item: GenerationInput, tools: Tools | None) -> Sequence[int]:
+    def _ids(self, item: GenerationInput, tools: Tools | None, most: int | None) -> Sequence[int]:
+        """Raises TooManyTokens for a text or a chat that has more than `most`."""
         if item.messages is not None:
-            return self._chat_ids(item, tools)
+            return self._chat_ids(item, tools, most)
         if item.token_ids is not None:
             if unknown := next((id for id in item.token_ids if id >= self.kernel.vocabulary.size), None):
                 raise InvalidInput(f"there is no token {unknown}: the model knows {self.kernel.vocabulary.size}").under(
@@ -119,12 +128,12 @@ class TextGeneration(View[TextGenerationKernel]):
         assert item.text is not None
         if len(item.text) > MAX_CHARACTERS:
             raise InvalidInput(f"the text has {len(item.text)} characters, and may have {MAX_CHARACTERS}").under("text")
-        ids = encode(self.kernel.tokenizer, to_unicode(item.text))
+        ids = encode(self.kernel.tokenizer, to_unicode(item.text), most)
         if not ids:
             raise InvalidInput("the text is empty, so there is nothing to go on with").under("text")
         return ids
 
-    def _chat_ids(self, item: GenerationInput, tools: Tools | None) -> Sequence[int]:
+    def _chat_ids(self, item: GenerationInput, tools: Tools | None, most: int | None) -> Sequence[int]:
         template = self.kernel.template
         if template is None:
             raise InvalidInput("the model has no chat template: send a text that it goes on with").under("messages")
@@ -135,6 +144,7 @@ class TextGeneration(View[TextGenerationKernel]):
             add_generation_prompt=item.add_generation_prompt,
             continue_final_message=item.continue_final_message,
             arguments=item.template_arguments,
+            most=most,
         )
 
     def _prompt(

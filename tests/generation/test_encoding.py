@@ -3,7 +3,7 @@
 import pytest
 import small_tokenizers
 
-from app.generation.encoding import encode, special_tokens
+from app.generation.encoding import TooManyTokens, counted, encode, encoded, special_tokens
 
 
 def test_a_prompt_is_what_the_tokenizer_makes_of_it():
@@ -27,3 +27,13 @@ def test_special_tokens_that_are_written_are_text(kind):
         ids = encode(tokenizer, f"a{text}b {text}")
         assert not special.keys() & set(ids[1:])
         assert tokenizer.decode(ids, skip_special_tokens=True) == f"a{text}b {text}"
+
+
+@pytest.mark.parametrize("kind", [small_tokenizers.byte_level, small_tokenizers.byte_fallback])
+def test_tokens_are_counted_before_any_is_made_a_number(kind):
+    for text in ("The pool opens.", "The pool opens. " * 500):  # short and long ones go different ways
+        ids = encoded(kind(), text).ids
+        assert counted(kind(), text, len(ids)).ids == ids
+        with pytest.raises(TooManyTokens) as caught:
+            encode(kind(), text, len(ids) - 1)
+        assert caught.value.count == len(ids)

@@ -7,6 +7,7 @@ from pydantic_core import from_json
 
 from app.api.openai.schemas import StructuredOutputs
 from app.errors import InvalidInput
+from app.generation.grammar import MOST_CHARACTERS
 from app.tasks.generation_schema import Grammar
 
 
@@ -43,6 +44,10 @@ def _by_outputs(outputs: StructuredOutputs) -> Grammar:
         raise InvalidInput("must have one of json, regex and choice").under("structured_outputs")
     value = given[kinds[0]]
     if kinds[0] == "json_schema" and isinstance(value, str):
+        if len(value) > MOST_CHARACTERS:
+            raise InvalidInput(f"has {len(value)} characters; a grammar may have {MOST_CHARACTERS}").under(
+                "structured_outputs", "json"
+            )
         try:
             value = from_json(value)
         except ValueError as error:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.api.openai.schemas import REFUSED, Refused
+from app.api.openai.schemas import REFUSED, Metadata, Refused
 from app.errors import InvalidInput
 from app.tasks.schema import Schema
 
@@ -24,7 +24,7 @@ class ResponsesRequest(Schema):
     text: Annotated[dict[str, Any] | None, Field(description="the form of the answer, as `format`")] = None
     stream: bool = False
     # What follows has no effect, and need have none.
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
     user: str | None = None
     service_tier: Literal["auto", "default"] | None = None
     parallel_tool_calls: bool = True

@@ -6,16 +6,24 @@ The bounds of numbers are those of the native dialect, which checks them.
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SkipValidation
 
-from app.tasks.generation_schema import MOST_CHOICES, ChatMessage
-from app.tasks.schema import Schema
+from app.generation.tools import MOST_TOOLS
+from app.tasks.generation_schema import MOST_BIASES, MOST_CHOICES, MOST_MESSAGES, MOST_STOPS, ChatMessage
+from app.tasks.schema import OneFault, Schema, at_most
 
 DEFAULT_TEXT_TOKENS = 16  # of a completion, as OpenAI has it; a chat has as many as its model's manifest says
 
 Texts = Annotated[
     list[str],
+    OneFault(),
     BeforeValidator(lambda one: [one] if isinstance(one, str) else one, json_schema_input_type=str | list[str]),
+]
+MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512  # of metadata, as OpenAI has them
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=LONGEST_KEY)], Annotated[str, Field(max_length=LONGEST_VALUE)]],
+    at_most(MOST_METADATA),
+    Field(max_length=MOST_METADATA),
 ]
 
 
@@ -49,7 +57,7 @@ class StructuredOutputs(Schema):
 
     json_: Annotated[Any, Field(alias="json", description="a JSON schema, or a text that holds one")] = None
     regex: str | None = None
-    choice: list[str] | None = None
+    choice: Annotated[list[str], OneFault()] | None = None
 
 
 class GenerationRequest(Schema):
@@ -65,11 +73,17 @@ class GenerationRequest(Schema):
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
     repetition_penalty: float | None = None
-    logit_bias: Annotated[dict[str, float], Field(default_factory=dict, description="by token id")]
+    logit_bias: Annotated[
+        dict[str, float],
+        at_most(MOST_BIASES),
+        Field(default_factory=dict, max_length=MOST_BIASES, description="by token id"),
+    ]
     seed: Annotated[int | None, Field(description="of several answers, the next has the next seed")] = None
     n: Annotated[int, Field(ge=1, le=MOST_CHOICES, description="answers to each prompt")] = 1
-    stop: Annotated[Texts, Field(default_factory=list, description="texts before which an answer ends")]
-    stop_token_ids: Annotated[list[int], Field(default_factory=list)]
+    stop: Annotated[
+        Texts, Field(default_factory=list, max_length=MOST_STOPS, description="texts before which an answer ends")
+    ]
+    stop_token_ids: Annotated[list[int], OneFault(), Field(default_factory=list, max_length=MOST_STOPS)]
     ignore_eos: bool = False
     skip_special_tokens: bool = True
     structured_outputs: StructuredOutputs | None = None
@@ -80,7 +94,7 @@ class GenerationRequest(Schema):
     ] = 0
     # What follows has no effect, and need have none.
     user: str | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
     store: Literal[False] = False
     service_tier: Literal["auto", "default"] | None = None
     safety_identifier: str | None = None
@@ -90,12 +104,12 @@ class GenerationRequest(Schema):
 class ChatRequest(GenerationRequest):
     """Body of `POST /v1/chat/completions`."""
 
-    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    messages: Annotated[list[ChatMessage], OneFault(), Field(min_length=1, max_length=MOST_MESSAGES)]
     max_completion_tokens: Annotated[int | None, Field(description="another name of max_tokens")] = None
     logprobs: Annotated[bool, Field(description="tell each token with its logarithm of probability")] = False
     top_logprobs: Annotated[int | None, Field(description="and so many of the likeliest in its place")] = None
     response_format: dict[str, Any] | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: Annotated[list[dict[str, Any]], OneFault(), Field(max_length=MOST_TOOLS)] | None = None
     tool_choice: Annotated[str | dict[str, Any] | None, BeforeValidator(_choice)] = None
     parallel_tool_calls: Annotated[bool | None, Field(description="has no effect")] = None
     chat_template_kwargs: Annotated[dict[str, Any], Field(default_factory=dict)]
@@ -107,7 +121,7 @@ class CompletionRequest(GenerationRequest):
     """Body of `POST /v1/completions`."""
 
     prompt: Annotated[
-        str | list[str] | list[int] | list[list[int]],
+        SkipValidation[str | list[str] | list[int] | list[list[int]]],  # or each type is tried on all of it
         BeforeValidator(_prompt),
         Field(description="texts, or ids of the model's own tokens"),
     ]
@@ -128,7 +142,9 @@ class EmbeddingRequest(Schema):
     """Body of `POST /v1/embeddings`."""
 
     model: Annotated[str, Field(description="name or alias of a model")]
-    input: Annotated[list[str], BeforeValidator(_texts, json_schema_input_type=str | list[str]), Field(min_length=1)]
+    input: Annotated[
+        list[str], OneFault(), BeforeValidator(_texts, json_schema_input_type=str | list[str]), Field(min_length=1)
+    ]
     encoding_format: Annotated[
         Literal["float", "base64"], Field(description="numbers, or the bytes of fp32, little-endian")
     ] = "float"

@@ -17,7 +17,7 @@ from app.api.http.routes import Handler
 from app.api.media.json_text import JsonLimits, parse
 from app.api.v2 import paths
 from app.api.v2.ends import VIEW
-from app.api.v2.schemas import GenerateRequest, GenerateResponse
+from app.api.v2.schemas import MOST_PROPERTIES, GenerateRequest, GenerateResponse
 from app.errors import InvalidInput, ServiceError
 from app.serving.engine import Prediction, Served
 from app.tasks.generation_schema import GenerationInput, GenerationParameters
@@ -45,6 +45,8 @@ def _read(body: bytes, streams: bool, limits: JsonLimits) -> tuple[str, Generati
         read = parse(body, limits)
     except ValueError as error:
         raise InvalidInput(f"the body is not valid JSON: {error}") from None
+    if isinstance(read, dict) and len(read) > MOST_PROPERTIES:
+        raise InvalidInput(f"has {len(read)} properties, and may have {MOST_PROPERTIES}")
     sent = _validated(GenerateRequest, read)
     beside = {name: value for name, value in (sent.model_extra or {}).items() if value is not None}
     if twice := sent.parameters.keys() & beside.keys():

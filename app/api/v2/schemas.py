@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt, WithJsonSchema
 
-from app.tasks.schema import LARGEST_INTEGER, NullIsAbsent
+from app.tasks.schema import LARGEST_INTEGER, NullIsAbsent, at_most
 
 Parameter = str | float | bool
 Size = Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]  # as INT64 has them
 MOST_DIMENSIONS = 64  # as numpy has at most
+MOST_PROPERTIES = 100  # of a request for a text: far more than there are parameters
 # Many tools that read OpenAPI know no list of values of two types.
 NO_SEQUENCE = {"anyOf": [{"type": "integer", "enum": [0]}, {"type": "string", "enum": [""]}]}
 
@@ -195,7 +196,7 @@ class GenerateRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     text_input: str
-    parameters: Annotated[dict[str, Any], Field(default_factory=dict)]
+    parameters: Annotated[dict[str, Any], at_most(MOST_PROPERTIES), Field(default_factory=dict)]
 
 
 class GenerateResponse(BaseModel):
