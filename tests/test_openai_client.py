@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import openai
 import pytest
 from pydantic import BaseModel
@@ -150,3 +151,11 @@ def test_its_key_is_the_key_of_a_service_that_asks_for_one(tmp_path: Path):
         with pytest.raises(openai.AuthenticationError, match="not known") as caught:
             client.with_options(api_key="sk-of-somebody").chat.completions.create(model=WRITER, messages=MESSAGES)
         assert caught.value.code == "invalid_api_key"
+
+
+def test_a_model_that_nobody_knows_is_said_so_in_words(client, service):
+    with pytest.raises(openai.NotFoundError, match="no model 'nobody'") as caught:
+        client.models.retrieve("nobody")
+    assert caught.value.code == "model_not_found"
+    # Whoever is no client of that kind reads the form of all other paths.
+    assert isinstance(httpx.get(f"{service.url}/v1/models/nobody").json()["error"], str)

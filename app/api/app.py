@@ -103,7 +103,10 @@ def create_app(
         ),
         headers=SecurityHeaders(app, pages.DOCS, pages.ASSETS),
         is_stopping=lambda: engine.is_stopping,
-        shapes=errors.Shapes({place: section.shape for section in sections for place in section.places}),
+        shapes=errors.Shapes(
+            {place: section.shape for section in sections for place in section.places},
+            {place: (section.is_client, section.shape) for section in sections for place in section.shared},
+        ),
     )
 
 

@@ -59,6 +59,10 @@ Shape = Callable[[ErrorEnvelope, int, Mapping[str, str]], Response]
 """Answers an error, with a status and headers, in the form that the clients of one dialect read."""
 
 
+IsClient = Callable[[Request], bool]
+"""Whether a client of one dialect has sent a request."""
+
+
 def flat(error: ErrorEnvelope, status: int, headers: Mapping[str, str]) -> Response:
     return JSONResponse(error.model_dump(exclude=set() if error.details else {"details"}), status, headers)
 
@@ -66,12 +70,21 @@ def flat(error: ErrorEnvelope, status: int, headers: Mapping[str, str]) -> Respo
 class Shapes:
     """The shape of errors by the path of a request, also where there is no route, or the request came to none."""
 
-    def __init__(self, below: Mapping[str, Shape]) -> None:
-        """`below` has the beginnings of paths, each with the shape at it and below it."""
+    def __init__(self, below: Mapping[str, Shape], shared: Mapping[str, tuple[IsClient, Shape]]) -> None:
+        """`below` has the beginnings of paths, each with the shape at it and below it; `shared` those that clients of
+        several dialects ask, each with the shape for one kind of them."""
         self._below = dict(below)
+        self._shared = dict(shared)
 
-    def of(self, path: str) -> Shape:
-        return next((shape for start, shape in self._below.items() if f"{path}/".startswith(f"{start}/")), flat)
+    def of(self, request: Request) -> Shape:
+        path = f"{request.scope['path']}/"
+        for start, shape in self._below.items():
+            if path.startswith(f"{start}/"):
+                return shape
+        for start, (is_client, shape) in self._shared.items():
+            if path.startswith(f"{start}/") and is_client(request):
+                return shape
+        return flat
 
 
 def in_words(request_id: str, error: errors.ServiceError, message: str) -> ErrorEnvelope:
@@ -97,7 +110,7 @@ def envelope(
         details=[ErrorDetail.model_construct(**one) for one in details],
     )
     shapes: Shapes | None = request.scope["state"].get("shapes")
-    return (shapes.of(request.scope["path"]) if shapes else flat)(told, status, headers)
+    return (shapes.of(request) if shapes else flat)(told, status, headers)
 
 
 def faults_of(error: ValidationError) -> list[Any]:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.errors import ErrorEnvelope, Shape, Tell, flat, named, on_bug, on_http_error, on_service_error
+from app.api.errors import ErrorEnvelope, IsClient, Shape, Tell, flat, named, on_bug, on_http_error, on_service_error
 from app.errors import ServiceError
 from app.serving.engine import Served
 
@@ -92,7 +92,7 @@ class Section:
     """Routes that stand under one heading of the documents; without a name they stand in none.
 
     Where its clients read errors in a form of their own, `shape` makes it and `Failure` is its schema: at `places`, the
-    beginnings of their paths, whoever answers the error.
+    beginnings of their paths, whoever answers the error; and at `shared`, where other clients ask, too, if `is_client`.
     """
 
     name: str
@@ -101,6 +101,8 @@ class Section:
     places: Sequence[str] = ()
     shape: Shape = flat
     Failure: type[BaseModel] = ErrorEnvelope
+    shared: Sequence[str] = ()
+    is_client: IsClient = lambda request: False
 
 
 class Direct:

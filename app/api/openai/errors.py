@@ -61,6 +61,14 @@ def shape(error: ErrorEnvelope, status: int, headers: Mapping[str, str]) -> Resp
     return JSONResponse(_written(error, status), status, {**headers, **more})
 
 
+def is_client(request: Request) -> bool:
+    """Return whether a client of OpenAI's own making asks: all of them say in what language they are written.
+
+    Where they ask for models, others do, too, and each shows an error only in its own form.
+    """
+    return "x-stainless-lang" in request.headers
+
+
 def telling(words: Words) -> Callable[[Request, ServiceError], Awaitable[Response]]:
     """Return what answers errors of a route whose requests have these names."""
 

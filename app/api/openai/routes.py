@@ -9,10 +9,11 @@ from app.api.openai.chat import chat
 from app.api.openai.completions import complete
 from app.api.openai.embeddings import WORDS as EMBEDDING_WORDS
 from app.api.openai.embeddings import embed
-from app.api.openai.errors import OpenAiFailure, shape, telling
+from app.api.openai.errors import OpenAiFailure, is_client, shape, telling
 from app.api.openai.parameters import WORDS
 from app.api.openai.responses import WORDS as RESPONSE_WORDS
 from app.api.openai.responses import respond
+from app.api.v1 import paths as v1
 from app.tasks.embeddings import TextEmbedding
 from app.tasks.text_generation import TextGeneration
 
@@ -42,5 +43,12 @@ def generating(given: Given) -> Section:
         embeddings,
     )
     return Section(
-        "openai", "The same models, as the clients of OpenAI ask them", routes, paths.ALL, shape, OpenAiFailure
+        "openai",
+        "The same models, as the clients of OpenAI ask them",
+        routes,
+        paths.ALL,
+        shape,
+        OpenAiFailure,
+        (v1.MODELS,),
+        is_client,
     )
