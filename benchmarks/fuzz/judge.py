@@ -3,8 +3,10 @@
 import json
 
 from benchmarks.fuzz.asked import Answer, Asked
+from benchmarks.fuzz.dialects import Dialect, dialect_of, fault_of_stream, flat
 
 # 500 is never right, nor is any other that a caller cannot act on.
+INPUT = {400, 422}  # statuses of input that cannot be used: each dialect has one of them
 FINE = {200, 206, 304}
 THEIRS = {400, 401, 403, 404, 405, 406, 408, 409, 411, 413, 414, 415, 416, 417, 421, 422, 426, 429, 431, 501, 503, 504}
 
@@ -19,26 +21,34 @@ def fault_of(asked: Asked, answer: Answer) -> str | None:
         return f"{answer.status} without X-Request-Id"
     if asked.method == "HEAD":
         return "a body in the answer to HEAD" if answer.body else None
-    return _fault_of_failure(answer) if answer.status >= 400 else _fault_of_success(answer)
+    dialect = dialect_of(asked)
+    return _fault_of_failure(answer, dialect) if answer.status >= 400 else _fault_of_success(answer, dialect)
 
 
-def _fault_of_failure(answer: Answer) -> str | None:
+def _fault_of_failure(answer: Answer, dialect: Dialect) -> str | None:
     try:
         envelope = json.loads(answer.body)
     except ValueError:
         return f"{answer.status} without an envelope"
-    if not isinstance(envelope, dict) or not {"error", "error_type", "request_id"} <= envelope.keys():
+    # What is no request of HTTP has no path, and ends its connection.
+    is_unread = answer.headers.get("connection") == "close" and flat(envelope) is not None
+    if (told := flat(envelope) if is_unread else dialect.failure(envelope)) is None:
         return f"{answer.status} with another envelope"
-    if not envelope["error"] or not isinstance(envelope["error"], str):
+    reason, request_id = told
+    if not reason:
         return f"{answer.status} without a reason"
-    if envelope["request_id"] != answer.headers["x-request-id"]:
+    if request_id != answer.headers["x-request-id"]:
         return f"{answer.status} with two ids"
-    if any(sign in envelope["error"] for sign in ("Traceback", "/site-packages/", ".py:", "/home/")):
+    if answer.status in INPUT and answer.status != dialect.wrong_input and not is_unread:
+        return f"{answer.status} where {dialect.wrong_input} is said"
+    if any(sign in reason for sign in ("Traceback", "/site-packages/", ".py:", "/home/")):
         return f"{answer.status} that quotes our code"
     return "an envelope over 20 kB" if len(answer.body) > 20_000 else None
 
 
-def _fault_of_success(answer: Answer) -> str | None:
+def _fault_of_success(answer: Answer, dialect: Dialect) -> str | None:
+    if answer.headers.get("content-type", "").startswith("text/event-stream"):
+        return fault_of_stream(answer.body, dialect)
     if (
         answer.headers.get("content-type", "").startswith("application/json")
         and "content-encoding" not in answer.headers

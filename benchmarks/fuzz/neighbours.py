@@ -21,6 +21,10 @@ KNOWN = [
         {"inputs": ["A storm hit the coast. The pier is closed. It opens again soon."]},
     ),
     ("/v1/models/movielens-recommender/predict", {"inputs": [{"history": ["Alien (1979)", "Blade Runner (1982)"]}]}),
+    (
+        "/v1/models/smollm2-instruct/predict",
+        {"inputs": [{"text": "The capital of France is"}], "parameters": {"max_new_tokens": 8, "temperature": 0}},
+    ),
     ("/v1/models/time-series-forecaster/predict", {"inputs": [{"values": [float(i % 12) for i in range(60)]}]}),
 ]
 TOLERANCE = 0.02  # int8 kernels differ by their company

@@ -4,10 +4,12 @@ import gzip
 import itertools
 import json
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.fuzz.asked import Asked
+from benchmarks.fuzz.writing import PATIENCE, writing_seeds
 
 JSON = ("Content-Type", "application/json")
 SAMPLES = Path("app/api/pages/samples")
@@ -21,9 +23,10 @@ PLACES = {
 OWN = "scratch"  # what may be loaded and unloaded: the others have neighbours who want answers
 
 
-def seeds_of(document: dict[str, Any], models: list[str]) -> list[Asked]:
-    """`document` is the service's /openapi.json, `models` are the names of all that it serves."""
+def seeds_of(document: dict[str, Any], models: list[str], writers: Sequence[str] = ()) -> list[Asked]:
+    """`document` is the service's /openapi.json, `models` are the names of all that it serves; `writers` write text."""
     found = [asked for path, item in document["paths"].items() for asked in _of_path(path, item, models)]
+    found += [asked for writer in writers for asked in writing_seeds(writer)]
     return found + _uploads(models) + _binary(models) + [Asked("GET /", "GET", "/"), Asked("GET /docs", "GET", "/docs")]
 
 
@@ -33,10 +36,10 @@ def _of_path(path: str, item: dict[str, Any], models: list[str]) -> list[Asked]:
     for method, operation in item.items():
         for url in _urls(path, names):
             body = _example(operation)
-            headers = () if body is None else (JSON,)
+            headers = () if body is None else (JSON, PATIENCE)
             found.append(Asked(f"{method.upper()} {path}", method.upper(), url, headers, body or b""))
             if body is not None and "/infer" not in path:
-                zipped = (JSON, ("Content-Encoding", "gzip"))
+                zipped = (JSON, PATIENCE, ("Content-Encoding", "gzip"))
                 found.append(Asked(f"{method.upper()} {path}", "POST", url, zipped, gzip.compress(body, mtime=0)))
     return found
 

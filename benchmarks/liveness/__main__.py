@@ -29,6 +29,7 @@ from benchmarks.liveness.hostile import hostile
 from benchmarks.liveness.lawful import lawful, ordinary
 from benchmarks.liveness.making import Case
 from benchmarks.liveness.own import publish_echoes
+from benchmarks.liveness.writing import MODEL, hostile_writing, lawful_writing, warm
 from benchmarks.processes import free_port, started
 
 BOUND_S = 0.1  # until /health/live is answered
@@ -197,9 +198,9 @@ def _is_ready(port: int) -> bool:
         return False
 
 
-def warm_up(port: int) -> None:
+def warm_up(port: int, beside: Sequence[Case]) -> None:
     """Ask every model for a full batch. Raises RuntimeError if one does not answer."""
-    for case in ordinary():
+    for case in (*ordinary(), *beside):
         status, _ = send(port, case)
         if status not in case.statuses:
             raise RuntimeError(f"{case.name}: {case.path} answered {status}")
@@ -230,8 +231,12 @@ def main() -> int:
     with service() as (port, process):
         probe = Probe(port)
         try:
-            cases = [case for case in (*lawful(), *hostile()) if not chosen.only or chosen.only in case.name]
-            warm_up(port)
+            writes = Path("models", MODEL).is_dir()
+            if not writes:
+                print(f"without {MODEL}, which is not in models/")
+            every = (*lawful(), *hostile(), *((*lawful_writing(), *hostile_writing()) if writes else ()))
+            cases = [case for case in every if not chosen.only or chosen.only in case.name]
+            warm_up(port, warm() if writes else ())
             time.sleep(1)
             now = time.monotonic()
             quiet_s, idle_bytes = probe.longest(now - 1, now), process.bytes()
