@@ -92,6 +92,16 @@ def cumulated(path: Path) -> Path:
     return save(path, nodes, [("x", "FP32", ["n"])], [("y", "FP32", ["n"])], axis=np.array(0, np.int64))
 
 
+def publish_cumulated(root: Path, scratch: Path) -> Manifest:
+    tensor = {"datatype": "FP32", "shape": (-1,)}
+    return publish(
+        root, "sums", {"model.onnx": cumulated(scratch / "sums.onnx")},
+        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=(TensorSpec(name="x", **tensor),), outputs=(TensorSpec(name="y", **tensor),),
+        config={"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "y", **tensor}], "batched": False},
+    )  # fmt: skip
+
+
 def counting(path: Path) -> Path:
     """x [rows, 1] to `y`, the same, after counting to the largest x in a loop: a row of 1e12 never ends."""
     scalar = [helper.make_tensor_value_info(name, kind, []) for name, kind in (

@@ -1,5 +1,6 @@
 """The images and compose files by what they say; `deploy/try-images` tries them with an engine."""
 
+import ast
 import fnmatch
 import os
 import re
@@ -275,6 +276,16 @@ def test_what_cannot_be_trained_is_said_keeps_nothing_back_and_is_tried_again(tm
         process.terminate()
         assert process.wait(20) == 0
         process.stderr.close()
+
+
+def test_the_images_make_the_models_that_make_serve_makes():
+    makefile = (ROOT / "Makefile").read_text()
+    (default,) = re.findall(r"^DEFAULT_MODELS := (.*)$", makefile, re.MULTILINE)
+    (writer,) = re.findall(r"-m training --if-missing --variants (\S+)$", makefile, re.MULTILINE)
+    (made,) = re.findall(
+        r"^RECIPES = (\(.*?\))$", (ROOT / "deploy" / "make-missing").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert list(ast.literal_eval(made)) == [*default.split(), writer]
 
 
 def test_the_runtime_for_gpus_brings_its_cuda_libraries():

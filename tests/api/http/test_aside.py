@@ -13,18 +13,16 @@ from typing import Any
 
 import pytest
 from engines import FarEngine
-from graphs import cumulated
+from graphs import publish_cumulated
 from httpx import ASGITransport, AsyncClient
 
 from app.api.app import create_app
 from app.api.http.aside import Aside
 from app.api.http.limits import Limits
-from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
-from app.tensors import TensorSpec
 
 
 def compute() -> None:
@@ -78,13 +76,7 @@ NUMBERS = {"name": "x", "datatype": "FP32", "shape": [30_000], "data": [0] * 30_
 )
 def test_no_request_waits_in_a_queue_that_all_callers_have_together(tmp_path: Path, method, path, content, headers):
     """The one of `asyncio.to_thread` is full here, for good."""
-    tensor = {"datatype": "FP32", "shape": (-1,)}
-    publish(
-        tmp_path / "models", "sums", {"model.onnx": cumulated(tmp_path / "sums.onnx")},
-        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(name="x", **tensor),), outputs=(TensorSpec(name="y", **tensor),),
-        config={"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "y", **tensor}], "batched": False},
-    )  # fmt: skip
+    publish_cumulated(tmp_path / "models", tmp_path)
     telemetry, go = Telemetry(), threading.Event()
     engine = FarEngine(
         LocalEngine(ModelRepository(tmp_path / "models"), telemetry, options=RuntimeOptions(device="cpu"))

@@ -11,7 +11,7 @@ from time import monotonic
 
 import pytest
 from engines import FarEngine
-from graphs import cumulated, publish_counting
+from graphs import publish_counting, publish_cumulated
 from sockets import Answer, answers, connected, listening, received, rest_of
 from starlette.testclient import TestClient
 from test_transit import BODY, HEAD, PREDICT, READY, WHOLE
@@ -20,12 +20,10 @@ from waiting import eventually
 from app.api.app import create_app
 from app.api.http.limits import Limits
 from app.api.http.middleware import RequestContext
-from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
-from app.tensors import TensorSpec
 
 
 @pytest.fixture
@@ -175,13 +173,7 @@ def answered(connection: socket, request: bytes) -> Answer:
 
 def test_a_large_answer_that_nobody_reads_does_not_keep_its_place(tmp_path, monkeypatch):
     monkeypatch.setattr("app.api.http.transit.READ_WITHIN_S", 0.5)
-    tensor = {"datatype": "FP32", "shape": (-1,)}
-    publish(
-        tmp_path / "models", "sums", {"model.onnx": cumulated(tmp_path / "sums.onnx")},
-        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(name="x", **tensor),), outputs=(TensorSpec(name="y", **tensor),),
-        config={"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "y", **tensor}], "batched": False},
-    )  # fmt: skip
+    publish_cumulated(tmp_path / "models", tmp_path)
     app = serving(tmp_path / "models", max_body_bytes=16_000_000, bodies_bytes=20_000_000)
     numbers = bytes(12_000_000)  # more than sockets hold
     with listening(app) as port, connected(port) as slow, connected(port) as other:
