@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from benchmarks.fuzz.asked import Asked
 
 Failure = tuple[str, str | None]
-"""What a failure says, and the id of its request, where the form has one."""
+"""The words of a failure, and the id of its request, where the form has one."""
 
 
 @dataclass(frozen=True, slots=True)

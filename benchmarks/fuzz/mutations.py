@@ -14,6 +14,8 @@ from typing import Any
 
 from benchmarks.fuzz.asked import Asked
 
+MOST_VALUES = 200_000  # of a list that was repeated
+
 Mutation = Callable[[random.Random, Asked], Asked]
 
 
@@ -356,10 +358,21 @@ def _spoilt(random: random.Random, value: Any) -> Any:
         case 4:
             within.insert(key, _hostile(random))
         case 5 if isinstance(within, list):
-            within[:] = within * random.choice((2, 10, 300))
+            times = random.choice((2, 10, 300))
+            within[:] = within * (times if times * _size(within) <= MOST_VALUES else 1)
         case 5:
             within[key] = [within[key]]
     return value
+
+
+def _size(value: Any) -> int:
+    """The values within one, or just more than MOST_VALUES."""
+    count, left = 0, [value]
+    while left and count <= MOST_VALUES:
+        one = left.pop()
+        count += 1
+        left.extend(one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
+    return count
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
