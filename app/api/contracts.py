@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any
+from functools import cache, reduce
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, FailFast, Field, RootModel, create_model
 from pydantic.fields import FieldInfo
@@ -28,6 +30,7 @@ ANSWERED: Any = {
     "model": (str, Field(description="name of the model that answered")),
     "version": (int, Field(description="its version")),
 }
+UNIONS = (UnionType, Union)
 STREAM: Any = (bool, Field(default=False, description="send outputs piece by piece, as server-sent events"))
 
 
@@ -74,7 +77,13 @@ def bare(field: FieldInfo) -> Any:
     """Return the type of a field, documented for where it stands for its whole item."""
     about = Field(description=field.description, examples=field.examples)
     constraints = [one for one in field.metadata if not isinstance(one, FailFast)]  # it is nothing to document
-    return Annotated[field.annotation, *constraints, about]
+    return Annotated[_given(field.annotation), *constraints, about]
+
+
+def _given(annotation: Any) -> Any:
+    """Return a type without null, which an object may have for a field that it has not; here the field is all."""
+    kinds = [one for one in get_args(annotation) if one is not type(None)] if get_origin(annotation) in UNIONS else []
+    return reduce(or_, kinds) if kinds else annotation
 
 
 def _written(schema: type[BaseModel]) -> Any:

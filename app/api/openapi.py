@@ -91,20 +91,24 @@ def _add_failures(operation: Operation, section: Section, route: Route, asks_for
 def _refer(found: dict[str, Any]) -> None:
     """Put references in place of each BodySchema in a document, and what they lead to among its components."""
     places = list(_places_of_schemas(found["paths"]))
-    schemas = list(dict.fromkeys(place["schema"] for place in places))
+    schemas = list(dict.fromkeys(place[name] for place, name in places))
     references, definitions = models_json_schema(schemas, ref_template="#/components/schemas/{model}")
-    for place in places:
-        place["schema"] = references[place["schema"]]
+    for place, name in places:
+        place[name] = references[place[name]]
     components = found.setdefault("components", {}).setdefault("schemas", {})
     components.update(definitions["$defs"])
     for name in UNUSED:
         components.pop(name, None)
 
 
-def _places_of_schemas(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object inside a document whose `schema` is a BodySchema."""
+def _places_of_schemas(value: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every object inside a document that has a BodySchema, and the name of the field."""
     if isinstance(value, dict):
-        if isinstance(value.get("schema"), BodySchema):
-            yield value
-        for one in value.values():
+        for name, one in value.items():
+            if isinstance(one, BodySchema):
+                yield value, name
+            else:
+                yield from _places_of_schemas(one)
+    elif isinstance(value, list):
+        for one in value:
             yield from _places_of_schemas(one)

@@ -20,6 +20,7 @@ CLIENTS = {
     "langchain": ["langchain-openai>=1.7,<2", "langchain-tests>=1.1,<2"],
     "litellm": ["litellm>=1.110,<2"],
     "litellm_proxy": ["litellm[proxy]>=1.100,<2"],
+    "schemathesis": ["schemathesis>=4.32,<5"],
     "text_generation": ["text-generation>=0.7,<1"],
     "llama_index": ["llama-index-llms-openai-like>=0.8,<1", "llama-index-embeddings-openai-like>=0.4,<1"],
 }

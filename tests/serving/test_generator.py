@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -89,6 +90,17 @@ async def test_items_of_a_request_are_answered_as_each_would_be_alone(engine):
     assert [one.generated_text for one in together] == [one.generated_text for one in alone]
     pieces = await pieces_of(engine, texts(*"abcdef"))
     assert ["".join(p.text for p in pieces[i]) for i in range(6)] == [one.generated_text for one in alone]
+
+
+async def test_a_form_that_one_answer_must_have_is_forgotten_by_the_next_in_its_place(engine):
+    free = GenerationParameters(max_new_tokens=20)
+    [alone] = (await predict(engine, WRITER, texts("abc"), free)).outputs
+    for value in (["yes", "no"], [{"a": 1}], "x"):
+        formed = GenerationParameters(grammar={"type": "json_schema", "value": {"const": value}}, max_new_tokens=80)
+        [answer] = (await predict(engine, WRITER, texts("abc"), formed)).outputs
+        assert json.loads(answer.generated_text) == value
+        [after] = (await predict(engine, WRITER, texts("abc"), free)).outputs
+        assert after.generated_text == alone.generated_text
 
 
 async def test_one_item_that_is_refused_refuses_the_request_by_its_place(engine):

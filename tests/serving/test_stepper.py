@@ -149,3 +149,30 @@ async def test_long_prompts_do_not_stop_those_who_get_tokens(new_decoder: Callab
         assert len(chunks) > 5
         assert all(other - one == 2 for one, other in pairwise(chunks))  # a step between each two
         going.cancel()
+
+
+async def test_many_more_callers_than_slots_are_answered_in_turn_while_others_leave(
+    new_decoder: Callable[[int], Decoder],
+) -> None:
+    order: list[int] = []
+
+    async def ask(stepper: Stepper, number: int) -> list[Token]:
+        found = await answer(stepper, endless([11 + number % 5] * 9, 6), f"caller {number}", within_s=1e6)
+        order.append(number)
+        return found
+
+    async with stepping(new_decoder(8)) as (stepper, _):
+        asked = []
+        for number in range(36):  # nine for each of the four slots
+            asked.append(asyncio.create_task(ask(stepper, number)))
+            if number % 3 == 2:
+                await asyncio.sleep(0.002)  # so that some leave a queue, some a prompt, some an answer
+                asked[-3].cancel()
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        await until(lambda: stepper.num_in_flight == 0)
+        assert stepper.queue_size == 0
+    stayed = [number for number in range(36) if not isinstance(found[number], BaseException)]
+    assert {*range(36)} - {*stayed} <= {*range(0, 36, 3)}
+    assert all(found[number] == alone(new_decoder(1), endless([11 + number % 5] * 9, 6)) for number in stayed)
+    places = {number: place for place, number in enumerate(order)}
+    assert max(abs(places[number] - at) for at, number in enumerate(stayed)) <= 8  # two rounds of the slots

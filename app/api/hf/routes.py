@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from app.api.documented import DEADLINE, EVENTS, FILE, OCTETS, BodySchema
+from app.api.documented import DEADLINE, FILE, OCTETS, BodySchema, events_of
 from app.api.examples import example_request
 from app.api.given import Given
 from app.api.hf import models
@@ -71,7 +71,7 @@ def _generating(max_items: int, served: Served) -> Mapping[str, Operation]:
     name, operation = served.manifest.name, _operation(max_items, served, WRITES)
     answers = {
         "application/json": {"schema": BodySchema(TgiAnswer, "serialization")},
-        EVENTS: {"schema": BodySchema(TgiLine, "serialization")},
+        **events_of(TgiLine, ends_with_done=False),
     }
     more = {
         "summary": f"{name}: as text-generation-inference has it",
@@ -85,7 +85,7 @@ def _streaming(max_items: int, served: Served) -> Mapping[str, Operation]:
     if WRITES not in served.contracts:
         return {}
     name, operation = served.manifest.name, _operation(max_items, served, WRITES)
-    lines = {EVENTS: {"schema": BodySchema(TgiLine, "serialization")}}
+    lines = events_of(TgiLine, ends_with_done=False)
     more = {
         "summary": f"{name}: token by token, as text-generation-inference has it",
         "operationId": f"hf_{name}_generate_stream",
@@ -133,7 +133,7 @@ def _chatting(served: Served) -> Mapping[str, Operation]:
         "operationId": f"hf_{name}_chat",
         "parameters": [DEADLINE],
         "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {"200": answers_of(ChatCompletion, ChatCompletionChunk)},
+        "responses": {"200": answers_of(ChatCompletion, events_of(ChatCompletionChunk, ends_with_done=False))},
     }
     return {CHAT.format(model=name): operation}
 

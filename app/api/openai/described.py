@@ -1,11 +1,12 @@
 """Routes of the OpenAI dialect in the document: one for all models, which a body names."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
 
-from app.api.documented import DEADLINE, EVENTS, BodySchema
+from app.api.documented import DEADLINE, BodySchema, events_of
 from app.api.http.routes import Operation
 from app.api.openai import paths
 from app.api.openai.answers_schema import ChatCompletion, ChatCompletionChunk, TextCompletion, TextVectors
@@ -26,19 +27,27 @@ WRITES = (
 
 def chat(served: Served) -> Mapping[str, Operation]:
     example = {"messages": [{"role": "user", "content": "Write one sentence about the sea."}], "max_tokens": 32}
-    operation = _operation("chat", "Add the next message to a chat", WRITES, ChatCompletion, ChatCompletionChunk)
+    operation = _operation(
+        "chat",
+        "Add the next message to a chat",
+        WRITES,
+        ChatCompletion,
+        events_of(ChatCompletionChunk, ends_with_done=True),
+    )
     return _of(served, TextGeneration.contract, paths.CHAT, operation, ChatRequest, example)
 
 
 def completions(served: Served) -> Mapping[str, Operation]:
     example = {"prompt": "The harbour was quiet that morning, and", "max_tokens": 32}
-    operation = _operation("complete", "Go on with a text", WRITES, TextCompletion, TextCompletion)
+    operation = _operation(
+        "complete", "Go on with a text", WRITES, TextCompletion, events_of(TextCompletion, ends_with_done=True)
+    )
     return _of(served, TextGeneration.contract, paths.COMPLETIONS, operation, CompletionRequest, example)
 
 
 def responses(served: Served) -> Mapping[str, Operation]:
     summary = "Answer an input, without anything that is kept"
-    operation = _operation("respond", summary, WRITES, ResponseAnswer, ResponseEvent)
+    operation = _operation("respond", summary, WRITES, ResponseAnswer, events_of(ResponseEvent, ends_with_done=False))
     example = {"input": "Write one sentence about the sea.", "max_output_tokens": 32}
     return _of(served, TextGeneration.contract, paths.RESPONSES, operation, ResponsesRequest, example)
 
@@ -49,24 +58,22 @@ def embeddings(served: Served) -> Mapping[str, Operation]:
     return _of(served, TextEmbedding.contract, paths.EMBEDDINGS, operation, EmbeddingRequest, example)
 
 
-def answers_of(Answer: type[BaseModel], Event: type[BaseModel] | None = None) -> dict[str, Any]:
-    """Return the content of an answer; `Event` is the form of each event's data, if it can be streamed."""
-    content: dict[str, Any] = {"application/json": {"schema": BodySchema(Answer, "serialization")}}
-    if Event is not None:
-        content[EVENTS] = {"schema": BodySchema(Event, "serialization")}
-    described = "the answer, as OpenAI has it" + ("; with `stream` one event a chunk" if Event is not None else "")
+def answers_of(Answer: type[BaseModel], events: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer that is JSON, or with `stream` these events."""
+    described = "the answer, as OpenAI has it" + ("; with `stream` one event a chunk" if events else "")
+    content = {"application/json": {"schema": BodySchema(Answer, "serialization")}, **events}
     return {"description": described, "content": content}
 
 
 def _operation(
-    name: str, summary: str, about: str, Answer: type[BaseModel], Event: type[BaseModel] | None = None
+    name: str, summary: str, about: str, Answer: type[BaseModel], events: Mapping[str, Any] = MappingProxyType({})
 ) -> Operation:
     return {
         "summary": summary,
         "description": about,
         "operationId": f"openai_{name}",
         "parameters": [DEADLINE],
-        "responses": {"200": answers_of(Answer, Event)},
+        "responses": {"200": answers_of(Answer, events)},
     }
 
 

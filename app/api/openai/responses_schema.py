@@ -3,24 +3,31 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from app.api.openai.schemas import REFUSED, Metadata, Refused
+from app.api.openai.schemas import REFUSED, Metadata, Refused, same
 from app.errors import InvalidInput
 from app.tasks.schema import Schema
 
 TEXTS = ("input_text", "output_text", "text")  # types of a part of a message that is a text
+
+TEXT_OR_MESSAGES = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}, "minItems": 1}],
+    "title": "Input",
+}
 
 
 class ResponsesRequest(Schema):
     """Body of `POST /v1/responses`. No answer is kept, so none can be referred to."""
 
     model: Annotated[str, Field(description="name or alias of a model")]
-    input: Annotated[Any, Field(description="a text, or messages with a role and a content")]
+    input: Annotated[
+        Any, WithJsonSchema(TEXT_OR_MESSAGES), Field(description="a text, or messages with a role and a content")
+    ]
     instructions: Annotated[str | None, Field(description="a message of the system, before the others")] = None
-    max_output_tokens: Annotated[int | None, Field(description="most tokens of the answer")] = None
-    temperature: float | None = None
-    top_p: float | None = None
+    max_output_tokens: Annotated[int | None, same("max_new_tokens", "most tokens of the answer")] = None
+    temperature: Annotated[float | None, same("temperature")] = None
+    top_p: Annotated[float | None, same("top_p")] = None
     text: Annotated[dict[str, Any] | None, Field(description="the form of the answer, as `format`")] = None
     stream: bool = False
     # What follows has no effect, and need have none.

@@ -4,15 +4,40 @@ The bounds of numbers are those of the native dialect, which checks them.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SkipValidation
+from pydantic import BaseModel, BeforeValidator, Field, SkipValidation
 
 from app.generation.tools import MOST_TOOLS
-from app.tasks.generation_schema import MOST_BIASES, MOST_CHOICES, MOST_MESSAGES, MOST_STOPS, ChatMessage
+from app.tasks.embeddings import FeatureExtractionParameters
+from app.tasks.generation_schema import (
+    MOST_BIASES,
+    MOST_CHOICES,
+    MOST_MESSAGES,
+    MOST_STOPS,
+    ChatMessage,
+    GenerationParameters,
+)
 from app.tasks.schema import OneFault, Schema, at_most
 
 DEFAULT_TEXT_TOKENS = 16  # of a completion, as OpenAI has it; a chat has as many as its model's manifest says
+
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+
+
+def _bounds_of(schema: Any) -> dict[str, Any]:
+    own = {name: schema[name] for name in BOUNDS if name in schema}
+    return {**own, **{name: value for one in schema.get("anyOf", ()) for name, value in _bounds_of(one).items()}}
+
+
+def as_native(Parameters: type[BaseModel], name: str, about: str | None = None) -> Any:
+    """Describe a field with the bounds of the native one, against which its value is checked."""
+    bounds: Any = _bounds_of(Parameters.model_json_schema()["properties"][name])
+    return Field(description=about, json_schema_extra=bounds)
+
+
+same = partial(as_native, GenerationParameters)
 
 Texts = Annotated[
     list[str],
@@ -64,21 +89,21 @@ class GenerationRequest(Schema):
     """Fields that chats and completions have in common."""
 
     model: Annotated[str, Field(description="name or alias of a model")]
-    max_tokens: Annotated[int | None, Field(description="most tokens of an answer")] = None
-    min_tokens: int = 0
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: Annotated[int | None, Field(description="0 and -1: all")] = None
-    min_p: float = 0.0
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
-    repetition_penalty: float | None = None
+    max_tokens: Annotated[int | None, same("max_new_tokens", "most tokens of an answer")] = None
+    min_tokens: Annotated[int, same("min_new_tokens")] = 0
+    temperature: Annotated[float | None, same("temperature")] = None
+    top_p: Annotated[float | None, same("top_p")] = None
+    top_k: Annotated[int | None, Field(description="0 and -1: all", json_schema_extra={"minimum": -1})] = None
+    min_p: Annotated[float, same("min_p")] = 0.0
+    frequency_penalty: Annotated[float, same("frequency_penalty")] = 0.0
+    presence_penalty: Annotated[float, same("presence_penalty")] = 0.0
+    repetition_penalty: Annotated[float | None, same("repetition_penalty")] = None
     logit_bias: Annotated[
         dict[str, float],
         at_most(MOST_BIASES),
         Field(default_factory=dict, max_length=MOST_BIASES, description="by token id"),
     ]
-    seed: Annotated[int | None, Field(description="of several answers, the next has the next seed")] = None
+    seed: Annotated[int | None, same("seed", "of several answers, the next has the next seed")] = None
     n: Annotated[int, Field(ge=1, le=MOST_CHOICES, description="answers to each prompt")] = 1
     stop: Annotated[
         Texts, Field(default_factory=list, max_length=MOST_STOPS, description="texts before which an answer ends")
@@ -105,9 +130,9 @@ class ChatRequest(GenerationRequest):
     """Body of `POST /v1/chat/completions`."""
 
     messages: Annotated[list[ChatMessage], OneFault(), Field(min_length=1, max_length=MOST_MESSAGES)]
-    max_completion_tokens: Annotated[int | None, Field(description="another name of max_tokens")] = None
+    max_completion_tokens: Annotated[int | None, same("max_new_tokens", "another name of max_tokens")] = None
     logprobs: Annotated[bool, Field(description="tell each token with its logarithm of probability")] = False
-    top_logprobs: Annotated[int | None, Field(description="and so many of the likeliest in its place")] = None
+    top_logprobs: Annotated[int | None, same("top_logprobs", "and so many of the likeliest in its place")] = None
     response_format: dict[str, Any] | None = None
     tools: Annotated[list[dict[str, Any]], OneFault(), Field(max_length=MOST_TOOLS)] | None = None
     tool_choice: Annotated[str | dict[str, Any] | None, BeforeValidator(_choice)] = None
@@ -123,10 +148,10 @@ class CompletionRequest(GenerationRequest):
     prompt: Annotated[
         SkipValidation[str | list[str] | list[int] | list[list[int]]],  # or each type is tried on all of it
         BeforeValidator(_prompt),
-        Field(description="texts, or ids of the model's own tokens"),
+        Field(description="texts, or ids of the model's own tokens", json_schema_extra={"minLength": 1, "minItems": 1}),
     ]
-    max_tokens: Annotated[int | None, Field(description="most tokens of an answer")] = DEFAULT_TEXT_TOKENS
-    logprobs: Annotated[int | None, Field(description="tell each token, and so many of the likeliest")] = None
+    max_tokens: Annotated[int | None, same("max_new_tokens", "most tokens of an answer")] = DEFAULT_TEXT_TOKENS
+    logprobs: Annotated[int | None, same("top_logprobs", "tell each token, and so many of the likeliest")] = None
 
 
 def _texts(value: Any) -> Any:
@@ -148,7 +173,10 @@ class EmbeddingRequest(Schema):
     encoding_format: Annotated[
         Literal["float", "base64"], Field(description="numbers, or the bytes of fp32, little-endian")
     ] = "float"
-    dimensions: Annotated[int | None, Field(description="so many numbers from the beginning of each vector")] = None
+    dimensions: Annotated[
+        int | None,
+        as_native(FeatureExtractionParameters, "dimensions", "so many numbers from the beginning of each vector"),
+    ] = None
     user: Annotated[str | None, Field(description="has no effect")] = None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.api.contracts import Bodies, bodies_of
-from app.api.documented import DEADLINE, EVENTS, FILE, OCTETS, BodySchema
+from app.api.documented import DEADLINE, EVENTS, FILE, OCTETS, BodySchema, events_of
 from app.api.examples import example_request, item_in_words
 from app.api.http.routes import Operation
 from app.api.v1 import paths
@@ -29,7 +29,7 @@ def predict(max_items: int, served: Served) -> Mapping[str, Operation]:
         answers[media_type] = {"schema": FILE}
         described += f"; with `Accept: {media_type}`, to one input, the file itself"
     if bodies.Event is not None:
-        answers[EVENTS] = {"schema": BodySchema(bodies.Event, "serialization")}
+        answers |= events_of(bodies.Event, ends_with_done=True)
         described += (
             f"; with `stream` in the body or `Accept: {EVENTS}`, one event for each piece of an output, whose data has "
             "this form: the last piece of each has a `finish_reason`, after the last of all comes `data: [DONE]`, and "

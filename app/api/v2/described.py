@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.api.documented import EVENTS, FILE, OCTETS, BodySchema
+from app.api.documented import FILE, OCTETS, BodySchema, events_of
 from app.api.examples import item_of
 from app.api.http.routes import Operation
 from app.api.v2 import paths
@@ -51,20 +51,23 @@ def infer(served: Served) -> Mapping[str, Operation]:
 
 
 def generate(served: Served) -> Mapping[str, Operation]:
-    return _generating(served, paths.GENERATE, "text", "the text that goes on", "application/json")
+    content = {"application/json": {"schema": BodySchema(GenerateResponse, "serialization")}}
+    return _generating(served, paths.GENERATE, "text", "the text that goes on", content)
 
 
 def generate_stream(served: Served) -> Mapping[str, Operation]:
     described = "one event for each piece of the text, whose `text_output` is what is new; none follows the last"
-    return _generating(served, paths.STREAM, "text in pieces", described, EVENTS)
+    content = events_of(GenerateResponse, ends_with_done=False)
+    return _generating(served, paths.STREAM, "text in pieces", described, content)
 
 
-def _generating(served: Served, path: str, summary: str, described: str, media_type: str) -> Mapping[str, Operation]:
+def _generating(
+    served: Served, path: str, summary: str, described: str, content: Mapping[str, Any]
+) -> Mapping[str, Operation]:
     if VIEW not in served.contracts:
         return {}
     name = served.manifest.name
     example = {"text_input": served.contract.example["text"], "parameters": {"max_new_tokens": 32}}
-    answer = {"schema": BodySchema(GenerateResponse, "serialization")}
     operation = {
         "summary": f"{name}: {summary}",
         "description": "Parameters are those of the native route, in `parameters` or beside them; `max_tokens` is "
@@ -74,7 +77,7 @@ def _generating(served: Served, path: str, summary: str, described: str, media_t
             "required": True,
             "content": {"application/json": {"schema": BodySchema(GenerateRequest, "validation"), "example": example}},
         },
-        "responses": {"200": {"description": described, "content": {media_type: answer}}},
+        "responses": {"200": {"description": described, "content": content}},
     }
     return {path.format(model=name): operation}
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from events import data_of
 from tiny_writer import WRITER, writer
 
 from app.api.openai.answers_schema import ChatCompletion, ChatCompletionChunk, TextCompletion
@@ -23,7 +24,8 @@ COUNTED = {"stream_options": {"include_usage": True, "continuous_usage_stats": T
 def schema_of(client, path, kind):
     document = client.get("/openapi.json").json()
     content = document["paths"][path]["post"]["responses"]["200"]["content"][kind]
-    return {**content["schema"], "components": document["components"]}
+    schema = data_of(content) if kind == "text/event-stream" else content["schema"]
+    return {**schema, "components": document["components"]}
 
 
 def events_of(text):

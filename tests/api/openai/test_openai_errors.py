@@ -152,3 +152,23 @@ def test_a_failure_of_a_response_is_an_event_of_its_own(failing):
     told = json.loads(data.removeprefix("data: "))
     assert (name, rest) == ("event: error", "")
     assert (told["type"], told["message"], told["error"]["type"]) == ("error", "late", "timeout_error")
+
+
+# A template puts texts together: of a message without one it can make nothing.
+NO_TEXT = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": None}, {"role": "user", "content": "hi"}]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        (paths.CHAT, {"model": WRITER, "messages": NO_TEXT}, 400),
+        (f"/hf/models/{WRITER}/v1/chat/completions", {"messages": NO_TEXT}, 422),
+        (f"/v1/models/{WRITER}/predict", {"inputs": [{"messages": NO_TEXT}]}, 422),
+    ],
+)
+def test_what_a_chat_template_refuses_is_the_callers_fault_in_every_dialect(writer, path, body, status, stream):
+    reply = writer.post(path, json={**body, "stream": stream})
+    assert reply.status_code == status
+    assert "chat template refuses" in reply.text
+    assert "messages" in reply.text
