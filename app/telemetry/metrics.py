@@ -61,6 +61,12 @@ class Telemetry:
             buckets=ANSWER_S,
             registry=registry,
         )
+        self.retried = Counter(
+            "tessera_requests_retried",
+            "Requests that their client has sent before, as it says itself",
+            ["route"],
+            registry=registry,
+        )
         self.key_requests = Counter(
             "tessera_key_requests", "Requests let in by a key, by its name", ["key"], registry=registry
         )

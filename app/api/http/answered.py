@@ -13,6 +13,8 @@ from app.telemetry import Telemetry
 
 WriteLine = Callable[[AccessRecord], None]
 
+RETRY_COUNT = b"x-stainless-retry-count"  # clients of OpenAI send it with every request, and 0 with the first
+
 
 class Report:
     """Counts answered requests, and writes a line about each; of those with a status below 400, about `share` of them.
@@ -42,6 +44,8 @@ class Report:
         method, route = scope["method"], getattr(scope.get("route"), "path", "none")
         model = self._model(scope, version)
         self._telemetry.request(method, route, status, seconds, model, state["request_id"])
+        if is_retry(scope):
+            self._telemetry.retried.labels(route).inc()
         if self._write is not None and (status >= 400 or self._share == 1 or self._random.random() < self._share):
             key = state.get("key", "")
             self._write(
@@ -76,3 +80,8 @@ class Report:
         except ModelNotReady:  # it is there, all the same
             return name
         return name
+
+
+def is_retry(scope: Scope) -> bool:
+    """Whether a client says that it has sent this before: each failure is then counted as often as it was tried."""
+    return any(name == RETRY_COUNT and value.strip(b"0") and value.isdigit() for name, value in scope["headers"])

@@ -205,3 +205,12 @@ def test_many_models_make_few_lines():
         observer.batch(4, 8, 0.9, 0.004, [0.001] * 4)
         telemetry.request("POST", ROUTE, 200, 0.005, f"model-{i}", "id")
     assert telemetry.render().count(b"\n") < 100 * 32
+
+
+def test_a_request_that_its_client_sent_before_is_counted_by_its_route(client):
+    for count in ("0", "1", "2", "", "often"):
+        predict(client, headers={"X-Stainless-Retry-Count": count})
+    client.post("/somewhere", headers={"X-Stainless-Retry-Count": "1"})
+    text = client.get("/metrics").text
+    retried = dict(re.findall(r'tessera_requests_retried_total\{route="([^"]+)"\} ([0-9.]+)', text))
+    assert retried == {ROUTE: "2.0", "none": "1.0"}
