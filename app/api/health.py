@@ -1,5 +1,7 @@
 """Is the process alive, can it predict, what does it measure."""
 
+from functools import partial
+
 from fastapi import Request, Response
 from pydantic import BaseModel
 
@@ -60,15 +62,12 @@ def wants_open_metrics(accept: str) -> bool:
     return likes["application/openmetrics-text"] > likes["text/plain"]
 
 
+HEALTH = "/health"  # of no other name with TGI, TEI and vLLM, which load generators ask before they begin
+probe = partial(get, handler=ready, is_open=True, responses={503: {"model": Ready}})
 ROUTES = (
-    get("/health/live", live, is_open=True, summary="The process answers"),
-    get(
-        "/health/ready",
-        ready,
-        is_open=True,
-        summary="What has been live can predict",
-        responses={503: {"model": Ready}},
-    ),
+    get(f"{HEALTH}/live", live, is_open=True, summary="The process answers"),
+    probe(f"{HEALTH}/ready", summary="What has been live can predict"),
+    probe(HEALTH, summary="The same, where clients of TGI, TEI and vLLM look for it"),
     get(
         "/metrics",
         metrics,

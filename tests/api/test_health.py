@@ -18,6 +18,7 @@ def test_a_version_that_fails_is_told_and_does_not_make_the_service_unready(
     (models_dir / "newcomer" / "1" / "model.onnx").write_bytes(b"\0")
     assert client.post("/v1/models/newcomer/load").status_code == 409
     ready = client.get("/health/ready")
+    assert client.get("/health").json() == ready.json()
     assert (ready.status_code, ready.json()["failed"]) == (200, ["newcomer version 1"])
     assert client.get("/v2/health/ready").status_code == 200
     assert client.get("/v2/models/newcomer/ready").status_code == 400
