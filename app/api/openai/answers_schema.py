@@ -153,7 +153,7 @@ class CompletionChoice(BaseModel):
 
 
 class TextCompletion(BaseModel):
-    """What follows each prompt; or the data of one event, with what is new of one answer."""
+    """The texts that follow each prompt; or the data of one event, with what is new of one answer."""
 
     model_config = shown(
         id="cmpl-4f9a",

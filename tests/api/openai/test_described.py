@@ -1,4 +1,4 @@
-"""What is answered has the form that the document describes, and no field besides."""
+"""Each answer has the form that the document describes, and no field besides."""
 
 import json
 from typing import Any
