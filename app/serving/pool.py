@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter, thread_time
 from typing import Any, TypeVar
 
-from app.abandoned import wanted_while
+from app.abandoned import Abandoned, wanted_while
 from app.serving.interpreter import Hurry
 from app.serving.shares import HEAVY_S, NOBODY, Line, Share, Shares, new_ticket
 
@@ -245,6 +245,8 @@ def _run(job: _Job, part: range) -> tuple[int, BaseException] | None:
                 break
             try:
                 job.results[position] = job.function(job.items[position])
+            except Abandoned:  # its caller has left, or another item has failed, whose fault is told
+                break
             except StopIteration as error:  # which no future takes
                 return position, RuntimeError(f"{error!r}")
             except BaseException as error:  # SystemExit and its like would end the thread without a word

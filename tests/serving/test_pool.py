@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from waiting import eventually
 
+from app.abandoned import require_wanted
 from app.serving.pool import Pool
 
 
@@ -131,6 +132,22 @@ def test_the_first_item_that_fails_is_told_and_no_later_one_is_begun(pool, secon
     with pytest.raises(ValueError, match="3"):
         go(pool.map(work, range(100_000), [seconds] * 100_000))
     assert len(begun) < 100_000
+
+
+def test_an_item_that_ends_itself_as_a_later_one_has_failed_does_not_hide_the_fault(pool):
+    has_begun = threading.Event()
+
+    def work(item: int) -> None:
+        if item == 0:
+            has_begun.set()
+            while True:
+                require_wanted()
+                sleep(0.001)
+        assert has_begun.wait(5)
+        raise ValueError("the fault")
+
+    with pytest.raises(ValueError, match="the fault"):
+        go(pool.map(work, (0, 1), (1.0, 1.0)))
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), StopIteration(), GeneratorExit()])
