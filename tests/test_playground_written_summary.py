@@ -36,7 +36,8 @@ def test_a_summary_that_was_written_is_labelled_and_one_of_chosen_sentences_is_n
     page.get_by_role("button", name="Summarise").click()
     expect(page.locator(".summary")).not_to_be_empty()
     expect(label).to_be_hidden()
-    page.get_by_label("mode").select_option("abstractive")
+    page.get_by_text("Options").click()
+    page.get_by_label("mode", exact=True).select_option("abstractive")
     page.get_by_role("button", name="Summarise").click()
     expect(label).to_be_visible()
     assert is_seen(label)
@@ -45,6 +46,6 @@ def test_a_summary_that_was_written_is_labelled_and_one_of_chosen_sentences_is_n
     assert summary is not None
     assert said is not None
     assert 0 <= said["y"] - (summary["y"] + summary["height"]) < 40  # right below the text
-    page.get_by_label("mode").select_option("extractive")
+    page.get_by_label("mode", exact=True).select_option("extractive")
     page.get_by_role("button", name="Summarise").click()
     expect(label).to_be_hidden()

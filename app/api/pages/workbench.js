@@ -123,6 +123,7 @@ export class Workbench {
 
   async explain(request, signal) {
     if (!this.explains || this.why.getAttribute("aria-pressed") !== "true") return;
+    if (this.last.output.generated) return; // nothing says why a text was written as it was
     const explained = await ask({ ...request, path: request.path.replace("/predict", "/explain") }, signal);
     if (explained.ok) this.show({ ...this.last, explanation: explained.body.outputs[0] });
     else if (NO_SUCH_ROUTE.includes(explained.status)) {
