@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
+from annotated_types import MaxLen
 from pydantic import BaseModel, Field, model_validator
 
 from app.generation.tools import MOST_TOOLS
@@ -139,8 +140,9 @@ class GenerationParameters(Schema):
     presence_penalty: Annotated[float, Field(ge=-2, le=2, description="taken off if it was there at all")] = 0.0
     logit_bias: Annotated[
         dict[TokenId, Annotated[float, Field(ge=-100, le=100)]],
+        MaxLen(MOST_BIASES),
         at_most(MOST_BIASES),
-        Field(default_factory=dict, max_length=MOST_BIASES, description="added to the logits of these token ids"),
+        Field(default_factory=dict, description="added to the logits of these token ids"),
     ]
     seed: Annotated[int | None, Field(ge=-(2**63), lt=2**64, description="the same seed gives the same answer")] = None
     stop: Annotated[StopTexts, Field(description="texts before which an answer ends")]

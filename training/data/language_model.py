@@ -19,9 +19,9 @@ from training.data.own.source import given
 from training.errors import TrainingError, first_line
 from training.networks.decoder import KINDS, Decoder
 
-CONFIG, TOKENIZER = "config.json", "tokenizer.json"
+CONFIG, TOKENIZER, TEMPLATE = "config.json", "tokenizer.json", "chat_template.jinja"
 FILES = (CONFIG, TOKENIZER, "*.safetensors", "*.safetensors.index.json", "generation_config.json", "*.gguf")
-TEMPLATES = ("tokenizer_config.json", "chat_template.jinja")
+TEMPLATES = ("tokenizer_config.json", TEMPLATE)
 POSITIONS = ("default", "linear", "llama3", "yarn")  # ways to count positions that are tables, whatever the length
 
 
@@ -40,6 +40,14 @@ class LanguageModel:
     source: Source
     alias: str = ""
     is_packaged: bool = False
+
+    def save_what_reads(self, folder: Path) -> dict[str, Path]:
+        """Write the tokenizer, and the template if there is one, into `folder`. Returns the paths by their names."""
+        self.tokenizer.save(str(folder / TOKENIZER))
+        if not self.template:
+            return {TOKENIZER: folder / TOKENIZER}
+        (folder / TEMPLATE).write_text(self.template, encoding="utf-8")
+        return {TOKENIZER: folder / TOKENIZER, TEMPLATE: folder / TEMPLATE}
 
 
 @dataclass(frozen=True, slots=True)

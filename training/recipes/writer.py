@@ -12,11 +12,11 @@ from app.generation.encoding import encode
 from app.generation.template import ChatTemplate
 from app.repository.manifest import Metric, Variant
 from app.runtimes.onnx_weights import weights_beside
-from training.card.candidates import HEADING, candidates_table
+from training.card.candidates import HEADING, candidates_table, metrics_of
 from training.card.prose import Prose
 from training.data.held_out_news import SOURCE as NEWS
 from training.data.held_out_news import load_held_out_news
-from training.data.language_model import LanguageModel
+from training.data.language_model import TEMPLATE, TOKENIZER, LanguageModel
 from training.errors import TrainingError
 from training.graphs.beside_transformers import beside_transformers
 from training.graphs.candidates import MAIN, write_candidates, write_fp32
@@ -24,7 +24,6 @@ from training.measures.candidates import DecoderCandidate, measure_candidate, to
 from training.measures.decoding import Decoding
 from training.recipe import Draft, Example, Run
 
-TOKENIZER, TEMPLATE = "tokenizer.json", "chat_template.jinja"
 MOST_WRITTEN = 48  # tokens after each prompt that are compared
 GOLDEN_TOKENS, NUM_GOLDEN = 24, 3
 NUM_TEXTS, TEXT_TOKENS = 16, 192
@@ -32,10 +31,8 @@ NUM_TEXTS, TEXT_TOKENS = 16, 192
 # France, which fp32 and blocks of 8 bits (.97) name.
 LEAST_AGREEMENT = 0.95
 PRECISIONS: Mapping[str, Any] = {MAIN: "fp32", "int8": "int8", "blocks8": "int8", "blocks4": "int4"}
-
 # Published instead of fp32 that one file cannot hold: who has such a model in 8 bits has a quarter to load and to read.
 LARGE = "blocks8"
-
 ROWS_IN_MEMORY, CACHE_BYTES = 8, 768 * 2**20  # of keys and values, if so many rows fill their context
 SHORTEST_CONTEXT = 256
 
@@ -66,7 +63,7 @@ def draft(
     `own_prompts`: of this recipe, besides those that all have.
     """
     context = context_of(model)
-    files = _artifacts(model, run.workdir)
+    files = model.save_what_reads(run.workdir)
     reader = _Reader(model)
     questions = [*own_prompts, *PROSE.items("Prompts")][: 3 if run.tiny else None]
     prompts = [reader.ids(question) for question in questions]
@@ -94,7 +91,15 @@ def draft(
         },
         config=_config(model, defaults, context),
         exported=exported,
-        metrics=_metrics(found, published, same, len(prompts), len(texts)),
+        metrics=[
+            Metric(
+                name="writes_as_transformers",
+                value=same / len(prompts),
+                dataset="prompts of the recipe",
+                split=f"the fp32 graph, {len(prompts)} prompts, {MOST_WRITTEN} greedy tokens or up to the end",
+            ),
+            *metrics_of(found, MAIN, published, f"{len(texts)} stories of {TEXT_TOKENS} tokens"),
+        ],
         sources=[model.source, NEWS],
         examples=_examples(model, questions, [found[name] for name in (published, *shipped)]),
         sections={HEADING: candidates_table(found, tokens_per_second(paths), MAIN)},
@@ -148,14 +153,6 @@ class _Reader:
         return [{"input_ids": np.array([[*prompt, *one]])} for prompt, one in zip(prompts, written, strict=True)]
 
 
-def _artifacts(model: LanguageModel, workdir: Path) -> dict[str, Path]:
-    model.tokenizer.save(str(workdir / TOKENIZER))
-    if not model.template:
-        return {TOKENIZER: workdir / TOKENIZER}
-    (workdir / TEMPLATE).write_text(model.template, encoding="utf-8")
-    return {TOKENIZER: workdir / TOKENIZER, TEMPLATE: workdir / TEMPLATE}
-
-
 def _config(model: LanguageModel, defaults: Defaults, context: int) -> dict[str, Any]:
     return {
         "tokenizer": TOKENIZER,
@@ -181,35 +178,4 @@ def _examples(model: LanguageModel, questions: Sequence[str], shipped: Sequence[
     return [
         Example({"messages": [{"role": "user", "content": one}]} if model.template else {"text": one}, parameters)
         for one in alike[:NUM_GOLDEN]
-    ]
-
-
-def _metrics(
-    candidates: Mapping[str, DecoderCandidate], published: str, same: int, num_prompts: int, num_texts: int
-) -> list[Metric]:
-    fp32, mine = candidates[MAIN].read, candidates[published].read
-    others = {name: candidate.read for name, candidate in candidates.items() if name != published}
-    texts = {
-        "dataset": "Lee background corpus",
-        "split": f"{num_texts} stories of {TEXT_TOKENS} tokens; this is {published}, beside other bits",
-    }
-    return [
-        Metric(
-            name="writes_as_transformers",
-            value=same / num_prompts,
-            dataset="prompts of the recipe",
-            split=f"the fp32 graph, {num_prompts} prompts, {MOST_WRITTEN} greedy tokens or up to the end",
-        ),
-        Metric(
-            name="perplexity",
-            value=mine.perplexity,
-            baselines={name: read.perplexity for name, read in others.items()},
-            **texts,
-        ),
-        Metric(
-            name="agreement_with_fp32",
-            value=mine.agreement(fp32),
-            baselines={name: read.agreement(fp32) for name, read in others.items()},
-            **texts,
-        ),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
+from annotated_types import MaxLen
 from pydantic import BaseModel, BeforeValidator, Field, SkipValidation
 
 from app.generation.tools import MOST_TOOLS
@@ -47,8 +48,8 @@ Texts = Annotated[
 MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512  # of metadata, as OpenAI has them
 Metadata = Annotated[
     dict[Annotated[str, Field(max_length=LONGEST_KEY)], Annotated[str, Field(max_length=LONGEST_VALUE)]],
+    MaxLen(MOST_METADATA),
     at_most(MOST_METADATA),
-    Field(max_length=MOST_METADATA),
 ]
 
 
@@ -100,8 +101,9 @@ class GenerationRequest(Schema):
     repetition_penalty: Annotated[float | None, same("repetition_penalty")] = None
     logit_bias: Annotated[
         dict[str, float],
+        MaxLen(MOST_BIASES),
         at_most(MOST_BIASES),
-        Field(default_factory=dict, max_length=MOST_BIASES, description="by token id"),
+        Field(default_factory=dict, description="by token id"),
     ]
     seed: Annotated[int | None, same("seed", "of several answers, the next has the next seed")] = None
     n: Annotated[int, Field(ge=1, le=MOST_CHOICES, description="answers to each prompt")] = 1
