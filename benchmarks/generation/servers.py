@@ -66,6 +66,14 @@ def _ctranslate2(models: Path, say: Say) -> Command:
     return [str(python), str(PEERS / "ctranslate2_server.py")]
 
 
+def _genai(models: Path, say: Say) -> Command:
+    python = python_of("genai", say)
+    [packages] = python.parents[1].glob("lib/python*/site-packages")
+    target = HUB.with_name("genai-model")
+    converted([sys.executable, str(PEERS / "genai_weights.py"), str(HUB), str(target), str(packages)], target, say)
+    return [str(python), str(PEERS / "genai_server.py")]
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
@@ -99,6 +107,7 @@ SERVERS = (
         },
     ),
     Server("ctranslate2", "ctranslate2", f"int8, static batches of {ROWS}, behind FastAPI", _ctranslate2),
+    Server("genai", "genai", f"onnxruntime-genai, 4 bits, static batches of {ROWS}, behind FastAPI", _genai),
     OURS,
 )
 BY_NAME = {server.name: server for server in SERVERS}

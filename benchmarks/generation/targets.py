@@ -52,6 +52,8 @@ TARGETS = (
     *_against("openvino", alone=0, even=1.0, mixed=1.0),
     *_against("vllm", alone=0, even=1.0, mixed=1.0),
     *_against("ctranslate2", alone=0, even=1.8, mixed=1.8),
+    *_against("genai", alone=0, even=1.5, mixed=1.5),
+    Target("mixed", "ttft_p95_ms", 0.25, is_least=False, others=("genai",)),
     Target("prefix", "warm_share", 0.2, is_least=False),
     Target("hangups", "others_ratio", 1.25, is_least=True),
     Target("overload", "goodput_share", 0.9, is_least=True),
