@@ -79,17 +79,9 @@ def _cores() -> int:
 
 
 OURS = Server("ours", "ours", "nothing is set; `python -m app tune` once, as `make serve` does", _ours)
+# In turn; the slowest come last.
 SERVERS = (
-    *(
-        Server(
-            f"transformers-{precision}",
-            "transformers",
-            f"`generate` in static batches of {ROWS}, {precision}, behind FastAPI",
-            _transformers,
-            environment={"BENCH_PRECISION": precision},
-        )
-        for precision in ("fp32", "bf16")
-    ),
+    OURS,
     Server("llama-server", "llama", f"-np {ROWS}, the published GGUF in 4 bits (Q4_1), else its defaults", _llama),
     Server("openvino", "openvino", "ContinuousBatchingPipeline, the published GGUF, behind FastAPI", _openvino),
     Server(
@@ -108,7 +100,16 @@ SERVERS = (
     ),
     Server("ctranslate2", "ctranslate2", f"int8, static batches of {ROWS}, behind FastAPI", _ctranslate2),
     Server("genai", "genai", f"onnxruntime-genai, 4 bits, static batches of {ROWS}, behind FastAPI", _genai),
-    OURS,
+    *(
+        Server(
+            f"transformers-{precision}",
+            "transformers",
+            f"`generate` in static batches of {ROWS}, {precision}, behind FastAPI",
+            _transformers,
+            environment={"BENCH_PRECISION": precision},
+        )
+        for precision in ("fp32", "bf16")
+    ),
 )
 BY_NAME = {server.name: server for server in SERVERS}
 FAMILIES = tuple(dict.fromkeys(server.family for server in SERVERS))

@@ -15,9 +15,7 @@ def write(jobs):
         settings = genai.GeneratorParams(model)
         settings.set_search_options(batch_size=len(batch), max_length=length, min_length=length, do_sample=False)
         generator = genai.Generator(model, settings)
-        generator.append_tokens(
-            np.array([[padding] * (longest - len(job.ids)) + job.ids for job in batch], np.int32)
-        )
+        generator.append_tokens(np.array([[padding] * (longest - len(job.ids)) + job.ids for job in batch], np.int32))
         while not all(job.is_over for job in batch):
             generator.generate_next_token()
             for job, token in zip(batch, generator.get_next_tokens(), strict=True):
