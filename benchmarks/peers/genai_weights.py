@@ -1,4 +1,4 @@
-"""python genai_weights.py HUB TARGET PACKAGES: the model of the hub's folder as onnxruntime-genai's own builder makes it.
+"""python genai_weights.py HUB TARGET PACKAGES: the hub's folder as onnxruntime-genai's own builder makes it a graph.
 
 Runs where torch and transformers are; onnxruntime-genai itself is in PACKAGES. 4 bits: beside fp32, its builder has
 no other precision for CPUs.

@@ -112,7 +112,15 @@ def test_a_key_in_the_query_is_none(client, secret):
             "/nothing/here",
         ),
         *("/v2", "/v2/models/m/infer", "/v2/models/m/ready", "/v2/repository/index", "/hf/models/m", "/metrics"),
-        *("/health", "/health/live/", "/health/live/x", "/docs/x", "/openapi.jsonx", "/static-offline-docs"),
+        *(
+            "/health/",
+            "/healthy",
+            "/health/live/",
+            "/health/live/x",
+            "/docs/x",
+            "/openapi.jsonx",
+            "/static-offline-docs",
+        ),
         *("/%2e%2e/v1/models", "/docs/../v1/models", "/health/live%0a", "/V1/models", "//v1/models"),
     ],
 )
@@ -120,7 +128,7 @@ def test_every_path_is_closed_that_is_not_named_as_open(closed, method, path):
     assert closed.request(method, path).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/docs", "/redoc", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/docs", "/redoc", "/openapi.json"])
 def test_probes_and_pages_are_open_to_be_read_and_to_nothing_else(client, path):
     assert client.get(path).status_code == 200
     assert client.post(path).status_code == 401
