@@ -100,12 +100,14 @@ class Grammars:
 
     def _of(self, grammar: str) -> Callable[[], Constraint]:
         with self._lock:
-            matcher = self.compiled.pop(grammar, None)
-        matcher = matcher or self._matcher(grammar)  # at times one is compiled twice; others do not wait for it
-        with self._lock:
-            self.compiled[grammar] = matcher
-            if len(self.compiled) > MOST_GRAMMARS:
-                self.compiled.popitem(last=False)
+            if (matcher := self.compiled.get(grammar)) is not None:
+                self.compiled.move_to_end(grammar)
+        if matcher is None:
+            matcher = self._matcher(grammar)  # at times one is compiled twice; others do not wait for it
+            with self._lock:
+                self.compiled[grammar] = matcher
+                if len(self.compiled) > MOST_GRAMMARS:
+                    self.compiled.popitem(last=False)
         return lambda: _Constraint(matcher.deep_copy(), self._end_ids)
 
     def _matcher(self, grammar: str) -> Any:

@@ -14,6 +14,7 @@ NODES, WEIGHTS, SPARSE_WEIGHTS, INPUTS, OUTPUTS = 1, 5, 15, 11, 12
 NODE_INPUTS, NODE_OUTPUTS, OPERATOR, ATTRIBUTES, DOMAIN = 1, 2, 4, 5, 7
 ATTRIBUTE_NAME, ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_TENSORS, ATTRIBUTE_GRAPHS = 1, 5, 6, 10, 11
 ATTRIBUTE_SPARSE = (22, 23)
+FUNCTION_DEFAULTS = 11
 ATTRIBUTE_INTEGER, ATTRIBUTE_INTEGERS, ATTRIBUTE_TEXTS = 3, 8, (4, 9)
 DIMS, TENSOR_NAME, EXTERNAL = 1, 8, 13
 SPARSE_VALUES, SPARSE_INDICES, FUNCTION_NODES = 1, 2, 7
@@ -34,7 +35,7 @@ class Node:
 
 
 class OnnxFile:
-    """A file that ONNX Runtime has opened before, so it is known to be a graph."""
+    """A file that says it is an ONNX graph; whatever of it cannot be read raises."""
 
     def __init__(self, path: Path) -> None:
         """Raises InvalidArtifact if it cannot be read as ONNX."""
@@ -72,13 +73,15 @@ class OnnxFile:
     def _tensors(self) -> Iterator[Message]:
         bodies = [self.graph.messages(NODES), *(one.messages(FUNCTION_NODES) for one in self.functions)]
         graphs, sparse = [self.graph], list[Message]()
+        attributes = [one for function in self.functions for one in function.messages(FUNCTION_DEFAULTS)]
         for body in bodies:
             for node in _all_nodes(body):
                 graphs.extend(node.subgraphs)
-                for attribute in node.message.messages(ATTRIBUTES):
-                    yield from attribute.messages(ATTRIBUTE_TENSOR)
-                    yield from attribute.messages(ATTRIBUTE_TENSORS)
-                    sparse += [one for number in ATTRIBUTE_SPARSE for one in attribute.messages(number)]
+                attributes += node.message.messages(ATTRIBUTES)
+        for attribute in attributes:
+            yield from attribute.messages(ATTRIBUTE_TENSOR)
+            yield from attribute.messages(ATTRIBUTE_TENSORS)
+            sparse += [one for number in ATTRIBUTE_SPARSE for one in attribute.messages(number)]
         for graph in graphs:
             yield from graph.messages(WEIGHTS)
             sparse += graph.messages(SPARSE_WEIGHTS)

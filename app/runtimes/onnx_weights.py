@@ -1,6 +1,7 @@
 """The files beside an ONNX graph from which it reads weights, and that it reads no others."""
 
 from collections.abc import Iterable
+from os.path import realpath
 from pathlib import Path, PurePosixPath
 
 from app.errors import InvalidArtifact
@@ -19,7 +20,7 @@ def weights_beside(graph: Path) -> dict[str, Path]:
         # A star begins the names by which ONNX Runtime means memory, and no file.
         if path.is_absolute() or ".." in path.parts or any(one in location for one in "\\\0*"):
             raise InvalidArtifact(f"{graph.name} reads weights from {location!r}, which is not inside its folder")
-        found[str(path)] = (folder / path).resolve()
+        found[str(path)] = Path(realpath(folder / path))  # which takes a loop of links for a file that is not there
         if not found[str(path)].is_relative_to(folder):
             raise InvalidArtifact(f"{graph.name} reads weights from {location!r}, a link out of its folder")
     return found

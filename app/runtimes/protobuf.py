@@ -7,6 +7,7 @@ Buffer = bytes | memoryview
 
 # By https://protobuf.dev/programming-guides/encoding/: a tag is the number of a field, and its kind in the last bits.
 KIND_BITS = 3
+TAG_MASK = 0xFFFFFFFF
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 WIDTHS = {FIXED64: 8, FIXED32: 4}
 # A varint has seven bits of its value in each byte, the lowest first, and a flag in all but the last one.
@@ -77,6 +78,7 @@ def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     position = 0
     while position < len(content):
         tag, position = _read_varint(content, position)
+        tag &= TAG_MASK  # longer ones are read so by others
         number, kind = tag >> KIND_BITS, tag & ((1 << KIND_BITS) - 1)
         if kind == VARINT:
             value, position = _read_varint(content, position)

@@ -5,10 +5,11 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from time import perf_counter, thread_time
+from time import perf_counter
 from typing import Any, TypeVar
 
 from app.abandoned import Abandoned, wanted_while
+from app.seconds_of_thread import used_s
 from app.serving.interpreter import Hurry
 from app.serving.shares import HEAVY_S, NOBODY, Line, Share, Shares, new_ticket
 
@@ -17,6 +18,7 @@ Result = TypeVar("Result")
 
 LEAST_S = 0.0001  # is said to take an item of which nothing is known
 PART_S = 0.001  # of a request, that is begun at a time, if its items take less
+STACK_BYTES = 2**23  # of a thread, whatever the system's limit: native code that reads inputs may call itself
 
 
 @dataclass(slots=True, eq=False)
@@ -70,9 +72,11 @@ class Pool:
         self._changed = threading.Condition()
         self._busy_since: float | None = None
         self._hurry = Hurry(lambda: self._busy_since)
+        usual = threading.stack_size(STACK_BYTES)
         for number in range(num_threads + 1):
             # Daemons, because whatever hangs there must not keep the process from ending.
             threading.Thread(target=self._work, args=(number,), name=f"{name}-{number}", daemon=True).start()
+        threading.stack_size(usual)
 
     async def map(
         self,
@@ -160,16 +164,16 @@ class Pool:
         if self._busy_since is None:
             self._busy_since = running.since
         self._changed.release()
-        used_s = thread_time()
+        before_s = used_s()
         try:
             fault = _run(job, running.part)
         finally:
-            used_s = thread_time() - used_s  # of a core: a thread that waits for one takes nothing from others
+            taken_s = used_s() - before_s  # of a core: a thread that waits for one takes nothing from others
             self._changed.acquire()
             del self._running[number]
             if not self._running and not self._next():
                 self._busy_since = None
-        self._end(running, used_s, fault)
+        self._end(running, taken_s, fault)
         del fault  # or the error, its traceback and this frame would hold each other
         return True
 
@@ -207,9 +211,9 @@ class Pool:
             self._line_up(job)
         return _Running(job, part, seconds, perf_counter())
 
-    def _end(self, running: _Running, used_s: float, fault: tuple[int, BaseException] | None) -> None:
+    def _end(self, running: _Running, taken_s: float, fault: tuple[int, BaseException] | None) -> None:
         job = running.job
-        self._shares.ends(job.share, running.expected_s, used_s)
+        self._shares.ends(job.share, running.expected_s, taken_s)
         job.running -= 1
         if job.item_bytes[running.part.start]:
             self._bytes -= job.item_bytes[running.part.start]

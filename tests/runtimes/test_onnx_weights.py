@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
-from onnx import GraphProto, SparseTensorProto, TensorProto, helper
+from onnx import GraphProto, SparseTensorProto, TensorProto, helper, load
 
 from app.errors import InvalidArtifact
+from app.runtimes.onnx_file import EXTERNAL
 from app.runtimes.onnx_weights import require_listed, weights_beside
+from app.runtimes.protobuf import Message
 
 FLOAT = TensorProto.FLOAT
 
@@ -43,6 +45,38 @@ def test_sparse_weights_count_too(tmp_path: Path) -> None:
     path = graph(tmp_path / "model.onnx", sparse_initializer=[sparse])
 
     assert set(weights_beside(path)) == {"values.data", "indices.data"}
+
+
+def test_defaults_of_functions_count_too(tmp_path: Path) -> None:
+    path = graph(tmp_path / "model.onnx")
+    function = helper.make_function(
+        "own", "F", [], ["y"], [helper.make_node("Constant", [], ["y"])], [helper.make_opsetid("", 18)]
+    )
+    function.attribute_proto.append(helper.make_attribute("value", outside("default.data")))
+    model = load(path)
+    model.functions.append(function)
+    path.write_bytes(model.SerializeToString())
+
+    assert set(weights_beside(path)) == {"default.data"}
+
+
+def test_a_field_whose_number_is_written_too_long_is_read_as_others_read_it(tmp_path: Path) -> None:
+    path = graph(tmp_path / "model.onnx", outside("w.data"))
+    entry = b"\x6a\x12\x0a\x08location\x12\x06w.data"  # field 13 of the tensor
+    content = path.read_bytes()
+    assert content.count(entry) == 1
+    # Each message around it is made anew, with a tag of five bytes whose highest bits are beyond 32.
+    weight = outside("w.data").SerializeToString().replace(entry, b"\xea\x80\x80\x80\x10" + entry[1:])
+
+    assert list(Message(memoryview(weight)).messages(EXTERNAL))
+
+
+def test_a_loop_of_links_is_a_file_that_is_not_there(tmp_path: Path) -> None:
+    path = graph(tmp_path / "model.onnx", outside("w.data"))
+    (tmp_path / "w.data").symlink_to(tmp_path / "w.data")
+
+    with pytest.raises(InvalidArtifact, match="manifest does not list"):
+        require_listed(path, [path])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from waiting import eventually
 
 from app.abandoned import require_wanted
+from app.seconds_of_thread import add_used_s
 from app.serving.pool import Pool
 
 
@@ -222,6 +223,25 @@ def test_callers_take_turns_item_by_item():
     callers = [caller for caller, _ in gate.seen[1:]]
     assert all({*callers[i : i + 2]} == {"a", "b"} for i in range(0, 12, 2))
     assert [i for caller, i in gate.seen if caller == "a"] == list(range(6))
+
+
+def test_who_has_had_work_done_by_other_processes_has_had_it():
+    async def main():
+        pool, gate = Pool(1, "test"), Gate()
+        try:
+            for caller, elsewhere_s in (("apart", 60.0), ("here", 1.0)):
+                await pool.map(add_used_s, [elsewhere_s], [0.001], caller=caller)
+            first = await ask(pool, gate, 1, caller="somebody")
+            await gate.wait_until_it_runs()
+            others = [await ask(pool, gate, 1, caller=caller) for caller in ("apart", "here")]
+            for _ in range(3):
+                gate.go.release()
+            await asyncio.gather(first, *others)
+            return [caller for caller, _ in gate.seen]
+        finally:
+            pool.close()
+
+    assert go(main()) == ["somebody", "here", "apart"]
 
 
 def test_background_work_waits_for_what_somebody_waits_for():

@@ -119,7 +119,7 @@ class ChatChunkChoice(BaseModel):
 
 
 class ChatCompletionChunk(BaseModel):
-    """The data of one event. `data: [DONE]` follows the last."""
+    """The data of one event."""
 
     model_config = shown(
         id="chatcmpl-4f9a",
