@@ -7,8 +7,10 @@ lead through a thousand others may overflow the stack, and end the process.
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from time import monotonic
+from typing import IO, cast
 
 from app.abandoned import require_wanted
 from app.errors import InvalidInput, ModelNotReady, Overloaded
@@ -17,6 +19,7 @@ from app.seconds_of_thread import add_used_s
 
 PATIENCE_S = 30.0  # until the verdict: far more than it may use of a core, which others use, too
 LOOK_S = 0.1  # whether somebody still waits for it
+MOST_SAID = 500  # bytes of why there was no verdict, for the log
 MOST_VERDICTS = 128  # that are remembered, of grammars of up to 100 kB
 # The system ends the process by one of these beyond a bound of time, stack or memory. Whatever else ends it is no fault
 # of the grammar.
@@ -40,12 +43,12 @@ def _is_within_bounds(grammar: str) -> bool:
         return status == 0
     if status == -signal.SIGKILL:
         raise Overloaded("there was no memory to try out the grammar", PATIENCE_S)
-    raise ModelNotReady("grammars cannot be tried out") from RuntimeError(f"status {status}: {said[-500:]!r}")
+    raise ModelNotReady("grammars cannot be tried out") from RuntimeError(f"status {status}: {said!r}")
 
 
 def _tried(grammar: str) -> tuple[int, bytes]:
     """Return the exit status, and what was written to standard error."""
-    began, given = monotonic(), grammar.encode() or None
+    began = monotonic()
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", compiling.__file__],
@@ -56,17 +59,22 @@ def _tried(grammar: str) -> tuple[int, bytes]:
         )
     except OSError as error:
         raise ModelNotReady("grammars cannot be tried out") from error
+    given, said = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stderr)
     with process:
         try:
-            while True:
-                try:
-                    _, said = process.communicate(given, timeout=LOOK_S)
-                    return process.returncode, said
-                except subprocess.TimeoutExpired:
-                    given = None  # it has been given
-                    require_wanted()
-                    if monotonic() - began > PATIENCE_S:
-                        raise Overloaded("there was no time to try out the grammar", PATIENCE_S) from None
+            with suppress(BrokenPipeError), given:  # who ended without reading it has a status
+                given.write(grammar.encode())
+            return _awaited(process, began + PATIENCE_S), said.read(MOST_SAID)
         finally:
             process.kill()
             add_used_s(min(monotonic() - began, compiling.MOST_CPU_S))  # beyond that it has waited for a core
+
+
+def _awaited(process: "subprocess.Popen[bytes]", until: float) -> int:
+    while True:
+        try:
+            return process.wait(LOOK_S)
+        except subprocess.TimeoutExpired:
+            require_wanted()
+            if monotonic() > until:
+                raise Overloaded("there was no time to try out the grammar", PATIENCE_S) from None

@@ -1,3 +1,8 @@
+"""Threads that prepare items, and whose items they take next.
+
+Long, since all of it asks one class with the same few helpers.
+"""
+
 import asyncio
 import gc
 import threading
