@@ -47,9 +47,10 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# In two processes, for two cores; tests/conftest.py says which tests share one.
+# In two processes, for two cores; tests/conftest.py says which tests share one. COVERAGE='--cov' tells which lines ran.
+COVERAGE ?=
 test: .venv/dev models
-	$(BIN)/pytest --numprocesses 2 --dist loadscope --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 2 --dist loadscope $(COVERAGE)
 
 .PHONY: models
 models: .venv/serve
