@@ -60,15 +60,12 @@ def test_defaults_of_functions_count_too(tmp_path: Path) -> None:
     assert set(weights_beside(path)) == {"default.data"}
 
 
-def test_a_field_whose_number_is_written_too_long_is_read_as_others_read_it(tmp_path: Path) -> None:
-    path = graph(tmp_path / "model.onnx", outside("w.data"))
-    entry = b"\x6a\x12\x0a\x08location\x12\x06w.data"  # field 13 of the tensor
-    content = path.read_bytes()
-    assert content.count(entry) == 1
-    # Each message around it is made anew, with a tag of five bytes whose highest bits are beyond 32.
-    weight = outside("w.data").SerializeToString().replace(entry, b"\xea\x80\x80\x80\x10" + entry[1:])
+def test_a_field_whose_number_is_written_too_long_is_read_as_others_read_it() -> None:
+    tag, long_tag = b"\x6a", b"\xea\x80\x80\x80\x10"  # of field 13; of 13 + 2**29, of which others keep 32 bits
+    weight = outside("w.data").SerializeToString()
+    assert weight.count(tag) == 1
 
-    assert list(Message(memoryview(weight)).messages(EXTERNAL))
+    assert Message(memoryview(weight.replace(tag, long_tag))).messages(EXTERNAL)
 
 
 def test_a_loop_of_links_is_a_file_that_is_not_there(tmp_path: Path) -> None:
