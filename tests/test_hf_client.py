@@ -270,7 +270,9 @@ def test_errors_reach_async_callers_too(default_service):
 def test_every_example_of_the_openapi_page_runs_as_it_stands(default_service):
     document = httpx.get(f"{default_service.url}/openapi.json").json()
     operations = {
-        path: each["post"] for path, each in document["paths"].items() if path[:3] == "/hf" and "post" in each
+        path: each["post"]
+        for path, each in document["paths"].items()
+        if path[:3] == "/hf" and "200" in each.get("post", {}).get("responses", ())  # rerank is always refused
     }
     names = {PHOTOS, REVIEWS, ARTICLES, FEATURES, SIMILARITY}
     assert operations.keys() >= {f"/hf/models/{name}" for name in names}
