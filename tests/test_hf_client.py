@@ -267,6 +267,9 @@ def test_errors_reach_async_callers_too(default_service):
         asyncio.run(ask())
 
 
+JSON = "application/json"
+
+
 def test_every_example_of_the_openapi_page_runs_as_it_stands(default_service):
     document = httpx.get(f"{default_service.url}/openapi.json").json()
     operations = {
@@ -277,11 +280,14 @@ def test_every_example_of_the_openapi_page_runs_as_it_stands(default_service):
     names = {PHOTOS, REVIEWS, ARTICLES, FEATURES, SIMILARITY}
     assert operations.keys() >= {f"/hf/models/{name}" for name in names}
     for path, operation in operations.items():
-        body = operation["requestBody"]["content"]["application/json"]
-        answer = operation["responses"]["200"]["content"]["application/json"]
+        body = operation["requestBody"]["content"][JSON]
+        answers = operation["responses"]["200"]["content"]
         reply = httpx.post(default_service.url + path, json=body["example"], timeout=60)
         assert reply.status_code == 200, reply.text
-        for value, schema in ((body["example"], body["schema"]), (reply.json(), answer["schema"])):
+        assert any(reply.headers["content-type"].startswith(kind) for kind in answers)
+        checked = [(body["example"], body["schema"])]
+        checked += [(reply.json(), answers[JSON]["schema"])] if JSON in answers else []
+        for value, schema in checked:
             jsonschema.validate(value, {**schema, "components": document["components"]})
 
 
