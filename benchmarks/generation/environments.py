@@ -1,5 +1,6 @@
 """The peers' environments: each has its own under build/bench/generation, made when it is first asked for."""
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ REQUIREMENTS = Path(__file__).parent / "requirements"
 LLAMA_SERVER = FOLDER / "llama" / "bin" / "llama-server"
 # Packages that come along, do not fit the torch beside them, and are not needed for text.
 WITHOUT = {"vllm": ("torchaudio", "torchcodec", "torchvision")}
+# Virtual machines may say that they have AMX, and end who uses it.
+LLAMA_FLAGS = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
 LLAMA_SOURCE = "llama-cpp-python==0.3.36"  # the only package that has the source of llama-server
 
 
@@ -38,9 +41,16 @@ def llama_server(say: Say) -> Path:
             raise NotAvailable("cmake and a compiler are needed to build it")
         source = _llama_source() / "vendor" / "llama.cpp"
         build = str(LLAMA_SERVER.parents[1])
-        _run([cmake, "-S", str(source), "-B", build, "-DLLAMA_CURL=OFF", "-DCMAKE_BUILD_TYPE=Release"], "llama-server")
+        settings = ("LLAMA_CURL=OFF", "CMAKE_BUILD_TYPE=Release", *_flags())
+        _run([cmake, "-S", str(source), "-B", build, *(f"-D{one}" for one in settings)], "llama-server")
         _run([cmake, "--build", build, "--target", "llama-server", "-j2"], "llama-server")
     return LLAMA_SERVER.absolute()
+
+
+def _flags() -> tuple[str, ...]:
+    if platform.machine() != "x86_64":
+        return ()
+    return f"CMAKE_C_FLAGS={LLAMA_FLAGS}", f"CMAKE_CXX_FLAGS={LLAMA_FLAGS}"
 
 
 def _llama_source() -> Path:
