@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dying import dead_are_told
 from engines import asking, predict
 from tiny_writer import WRITER, publish_writer
 
@@ -22,6 +23,7 @@ from app.serving.local import LocalEngine
 from app.tasks.generation_schema import Generation, GenerationInput, GenerationParameters
 from app.telemetry import Telemetry
 
+__all__ = ["dead_are_told"]
 pytestmark = [
     pytest.mark.anyio,
     # One test ends a thread, and that may be told later.

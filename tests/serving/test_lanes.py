@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from batching import MANY, Gate, Recorder, ask, echo, flood, go, in_, make, submit
+from dying import dead_are_told
 from waiting import eventually
 
 from app.errors import InferenceFailed, ModelNotReady
 from app.serving.curve import LatencyCurve
 
 # Some tests end a thread, and that may be told later, in another one.
+__all__ = ["dead_are_told"]
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
 

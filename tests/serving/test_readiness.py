@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import publish_sentiment
+from dying import dead_are_told
 from held_loads import gate, is_live, new_engine, until
 from test_engine import NAME, go, predict
 
@@ -14,7 +15,7 @@ from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tensors import Tensors
 
-__all__ = ["gate", "new_engine"]
+__all__ = ["dead_are_told", "gate", "new_engine"]
 
 # Some tests end a thread, and that may be told later, in another one.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

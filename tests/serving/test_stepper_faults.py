@@ -7,14 +7,15 @@ from time import sleep
 import numpy as np
 import pytest
 from decoders import SLOW, Watched, alone, answer, endless, new_decoder, prompt, stepping, until
+from dying import dead_are_told
 
 from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, Overloaded
 from app.tensors import Array, Decoder
 
-__all__ = ["new_decoder"]
+__all__ = ["dead_are_told", "new_decoder"]
 pytestmark = [
     pytest.mark.anyio,
-    # Some tests end a thread, and that may be told later.
+    # Some tests end a thread.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 
