@@ -2,13 +2,13 @@
 
 import logging
 import re
-from os.path import realpath
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from app.errors import InvalidArtifact, first_fault, said
+from app.inside import found_in, leads_out
 from app.repository.manifest import MODEL_NAME, Manifest
 from app.repository.pipeline import PIPELINE, PipelineManifest
 from app.repository.publish import MANIFEST, sha256_of, version_numbers
@@ -111,11 +111,10 @@ def _parsed(content: bytes) -> Manifest:
 
 
 def _verified(folder: Path, manifest: Manifest, name: str) -> Path:
-    parts = PurePosixPath(name)
-    if parts.is_absolute() or ".." in parts.parts or "\\" in name or "\0" in name:
+    if leads_out(name):
         raise InvalidArtifact(f"{name!r} is not a path inside the version's folder")
-    path = Path(realpath(folder / name))  # which takes a loop of links for a file that is not there
-    if not path.is_relative_to(folder):  # a link out of the folder
+    path = found_in(folder, name)
+    if path is None:
         raise InvalidArtifact(f"{name} leads out of the version's folder")
     if not path.is_file():
         raise InvalidArtifact(f"{name} is missing")

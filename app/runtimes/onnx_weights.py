@@ -1,10 +1,10 @@
 """The files beside an ONNX graph from which it reads weights, and that it reads no others."""
 
 from collections.abc import Iterable
-from os.path import realpath
 from pathlib import Path, PurePosixPath
 
 from app.errors import InvalidArtifact
+from app.inside import found_in, leads_out
 from app.runtimes.onnx_file import OnnxFile
 
 
@@ -16,13 +16,13 @@ def weights_beside(graph: Path) -> dict[str, Path]:
     folder = graph.parent.resolve()
     found = {}
     for location in _locations(graph):
-        path = PurePosixPath(location)
         # A star begins the names by which ONNX Runtime means memory, and no file.
-        if path.is_absolute() or ".." in path.parts or any(one in location for one in "\\\0*"):
+        if leads_out(location) or "*" in location:
             raise InvalidArtifact(f"{graph.name} reads weights from {location!r}, which is not inside its folder")
-        found[str(path)] = Path(realpath(folder / path))  # which takes a loop of links for a file that is not there
-        if not found[str(path)].is_relative_to(folder):
+        path = found_in(folder, location)
+        if path is None:
             raise InvalidArtifact(f"{graph.name} reads weights from {location!r}, a link out of its folder")
+        found[str(PurePosixPath(location))] = path
     return found
 
 

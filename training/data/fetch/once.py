@@ -9,8 +9,9 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from app.inside import leads_out
 from training.errors import TrainingError, progress
 
 STDERR = 2
@@ -81,7 +82,7 @@ def unpack(archive: Path, folder: Path) -> None:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             for name in zipped.namelist():
-                if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
+                if leads_out(name):
                     raise TrainingError(f"{archive.name} is not unpacked: {name!r} in it points outside of it")
             zipped.extractall(folder)
         return
