@@ -65,46 +65,41 @@ def _others(max_items: int, served: Served) -> Mapping[str, Operation]:
     return {PIPELINE.format(model=name, task=task): _operation(max_items, served, task) for task in tasks}
 
 
-def _generating(max_items: int, served: Served) -> Mapping[str, Operation]:
-    if WRITES not in served.contracts:
+def _as_peer(
+    max_items: int, served: Served, view: str, path: str, summary: str, described: str, content: Mapping[str, Any]
+) -> Mapping[str, Operation]:
+    """A view at the address that another server has for it, with the answers of that one."""
+    if view not in served.contracts:
         return {}
-    name, operation = served.manifest.name, _operation(max_items, served, WRITES)
-    answers = {
+    name = served.manifest.name
+    more = {
+        "summary": f"{name}: {summary}",
+        "operationId": f"hf_{name}_{path.rsplit('/', 1)[1]}",
+        "responses": {"200": {"description": described, "content": content}},
+    }
+    return {path.format(model=name): {**_operation(max_items, served, view), **more}}
+
+
+def _generating(max_items: int, served: Served) -> Mapping[str, Operation]:
+    content = {
         "application/json": {"schema": BodySchema(TgiAnswer, "serialization")},
         **events_of(TgiLine, ends_with_done=False),
     }
-    more = {
-        "summary": f"{name}: as text-generation-inference has it",
-        "operationId": f"hf_{name}_generate",
-        "responses": {"200": {"description": "the answer, or with `stream` one event a token", "content": answers}},
-    }
-    return {GENERATE.format(model=name): {**operation, **more}}
+    summary, described = "as text-generation-inference has it", "the answer, or with `stream` one event a token"
+    return _as_peer(max_items, served, WRITES, GENERATE, summary, described, content)
 
 
 def _streaming(max_items: int, served: Served) -> Mapping[str, Operation]:
-    if WRITES not in served.contracts:
-        return {}
-    name, operation = served.manifest.name, _operation(max_items, served, WRITES)
-    lines = events_of(TgiLine, ends_with_done=False)
-    more = {
-        "summary": f"{name}: token by token, as text-generation-inference has it",
-        "operationId": f"hf_{name}_generate_stream",
-        "responses": {"200": {"description": "one event a token; none follows the last", "content": lines}},
-    }
-    return {GENERATE_STREAM.format(model=name): {**operation, **more}}
+    content = events_of(TgiLine, ends_with_done=False)
+    summary = "token by token, as text-generation-inference has it"
+    described = "one event a token; none follows the last"
+    return _as_peer(max_items, served, WRITES, GENERATE_STREAM, summary, described, content)
 
 
 def _embedding(max_items: int, served: Served) -> Mapping[str, Operation]:
-    if EMBEDS not in served.contracts:
-        return {}
-    name, operation = served.manifest.name, _operation(max_items, served, EMBEDS)
-    vectors = {"application/json": {"schema": BodySchema(TeiVectors, "serialization")}}
-    more = {
-        "summary": f"{name}: vectors, as text-embeddings-inference has them",
-        "operationId": f"hf_{name}_embed",
-        "responses": {"200": {"description": "a vector of each text, in a list", "content": vectors}},
-    }
-    return {EMBED.format(model=name): {**operation, **more}}
+    content = {"application/json": {"schema": BodySchema(TeiVectors, "serialization")}}
+    summary, described = "vectors, as text-embeddings-inference has them", "a vector of each text, in a list"
+    return _as_peer(max_items, served, EMBEDS, EMBED, summary, described, content)
 
 
 def _ranking(served: Served) -> Mapping[str, Operation]:

@@ -71,7 +71,17 @@ SENTENCE = "The sea is a vast body of salt water."
 ENDED = {"finish_reason": "stop", "stop_reason": None}
 
 
-class ChatCompletion(BaseModel):
+class AnswerOrEvent(BaseModel):
+    """The fields that each answer has, and each event of one."""
+
+    id: str
+    created: Created
+    model: str
+    system_fingerprint: Fingerprint
+    generated: Generated
+
+
+class ChatCompletion(AnswerOrEvent):
     """The next message of a chat, or `n` of them."""
 
     model_config = shown(
@@ -88,12 +98,7 @@ class ChatCompletion(BaseModel):
         ],
         usage=USAGE,
     )
-    id: str
     object: Literal["chat.completion"]
-    created: Created
-    model: str
-    system_fingerprint: Fingerprint
-    generated: Generated
     choices: list[ChatChoice]
     usage: TokenUsage
 
@@ -118,7 +123,7 @@ class ChatChunkChoice(BaseModel):
     stop_reason: StopReason = None
 
 
-class ChatCompletionChunk(BaseModel):
+class ChatCompletionChunk(AnswerOrEvent):
     """The data of one event."""
 
     model_config = shown(
@@ -127,12 +132,7 @@ class ChatCompletionChunk(BaseModel):
         **OWN,
         choices=[{"index": 0, "delta": {"content": " sea"}, "logprobs": None, "finish_reason": None}],
     )
-    id: str
     object: Literal["chat.completion.chunk"]
-    created: Created
-    model: str
-    system_fingerprint: Fingerprint
-    generated: Generated
     choices: Annotated[list[ChatChunkChoice], Field(description="one; none in the chunk that has the usage")]
     usage: Annotated[TokenUsage | None, Field(description="where stream_options asks for it")] = None
 
@@ -152,7 +152,7 @@ class CompletionChoice(BaseModel):
     stop_reason: StopReason = None
 
 
-class TextCompletion(BaseModel):
+class TextCompletion(AnswerOrEvent):
     """The texts that follow each prompt; or the data of one event, with what is new of one answer."""
 
     model_config = shown(
@@ -162,12 +162,7 @@ class TextCompletion(BaseModel):
         choices=[{"index": 0, "text": " the boats lay still.", "logprobs": None, **ENDED}],
         usage=USAGE,
     )
-    id: str
     object: Literal["text_completion"]
-    created: Created
-    model: str
-    system_fingerprint: Fingerprint
-    generated: Generated
     choices: list[CompletionChoice]
     usage: Annotated[TokenUsage | None, Field(description="in a stream, where stream_options asks for it")] = None
 

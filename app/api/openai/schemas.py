@@ -4,7 +4,7 @@ The bounds of numbers are those of the native dialect, which checks them.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any, Literal
 
 from annotated_types import MaxLen
@@ -32,9 +32,15 @@ def _bounds_of(schema: Any) -> dict[str, Any]:
     return {**own, **{name: value for one in schema.get("anyOf", ()) for name, value in _bounds_of(one).items()}}
 
 
+@cache
+def _properties_of(Parameters: type[BaseModel]) -> dict[str, Any]:
+    properties: dict[str, Any] = Parameters.model_json_schema()["properties"]
+    return properties
+
+
 def as_native(Parameters: type[BaseModel], name: str, about: str | None = None) -> Any:
     """Describe a field with the bounds of the native one, against which its value is checked."""
-    bounds: Any = _bounds_of(Parameters.model_json_schema()["properties"][name])
+    bounds: Any = _bounds_of(_properties_of(Parameters)[name])
     return Field(description=about, json_schema_extra=bounds)
 
 
