@@ -7,7 +7,7 @@ import tokenizers
 
 from app.errors import InvalidArtifact, InvalidInput, ModelNotReady
 from app.generation.callers_text import CallersText, texts_in, unused_mark
-from app.generation.encoding import as_text, check_is_text, counted
+from app.generation.encoding import check_is_text, counted
 from app.generation.messages import plain
 
 
@@ -28,7 +28,6 @@ class ChatTemplate:
             self._template = BoundedTemplate(source)
         except (jinja2.TemplateError, RecursionError) as error:
             raise InvalidArtifact(f"its chat template cannot be read: {error}") from error
-        as_text(tokenizer)  # callers may need it
         self._tokenizer = tokenizer
         self._callers = CallersText(tokenizer)
         self._own = {"bos_token": bos, "eos_token": eos}

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from app.repository.manifest import Metric
 from training.card.markdown import table
+from training.data.held_out_news import NAME
 from training.measures.candidates import AT_ONCE, DecoderCandidate
 
-NEWS = "Lee background corpus"
 HEADING = "fp32 and fewer bits"
 ABOUT = (
     "Perplexity is of held-out news, less is better. Agreement is the share of places in it at which the same token is "
@@ -45,7 +45,7 @@ def candidates_table(
 def metrics_of(
     candidates: Mapping[str, DecoderCandidate], main: str, published: str, texts: str
 ) -> tuple[Metric, Metric]:
-    """Perplexity of `published`, and its agreement with `main`, beside those of the others. `texts`: those of NEWS."""
+    """Perplexity of `published`, and its agreement with `main`, beside those of the others. `texts`: held-out news."""
     fp32, mine = candidates[main].read, candidates[published].read
     others = {name: candidate.read for name, candidate in candidates.items() if name != published}
     split = f"{texts}; this is {published}, beside other bits"
@@ -53,14 +53,14 @@ def metrics_of(
         Metric(
             name="perplexity",
             value=mine.perplexity,
-            dataset=NEWS,
+            dataset=NAME,
             split=split,
             baselines={name: read.perplexity for name, read in others.items()},
         ),
         Metric(
             name="agreement_with_fp32",
             value=mine.agreement(fp32),
-            dataset=NEWS,
+            dataset=NAME,
             split=split,
             baselines={name: read.agreement(fp32) for name, read in others.items()},
         ),

@@ -4,9 +4,9 @@ from app.repository.manifest import Source
 from training.data.fetch.pypi import fetch
 from training.data.summarized_texts import GENSIM
 
-FILE = "lee_background.cor"
+NAME, FILE = "Lee background corpus", "lee_background.cor"
 SOURCE = Source(
-    name="Lee background corpus, as packaged in gensim's tests",
+    name=f"{NAME}, as packaged in gensim's tests",
     version=GENSIM.version,
     licence="not stated; gensim is LGPL-2.1",
     sha256=GENSIM.sha256,
