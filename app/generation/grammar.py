@@ -133,21 +133,26 @@ class _Constraint:
     def __init__(self, matcher: Any, end_ids: Sequence[int]) -> None:
         self._matcher = matcher
         self._end_ids = end_ids
+        self._allowed = np.zeros(0, np.bool_)
 
     def forbid(self, logits: Logits) -> None:
-        """Raises InferenceFailed where the grammar became too complex to go on."""
+        """Raises InvalidInput where the grammar became too complex to go on."""
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
         if self._matcher.is_error():
-            raise InferenceFailed(f"the grammar cannot be followed: {_said(self._matcher)}")
-        allowed = np.unpackbits(bits, bitorder="little").view(np.bool_)[: len(logits)]
+            raise InvalidInput(f"the grammar cannot be followed: {_said(self._matcher)}")
+        self._allowed = allowed = np.unpackbits(bits, bitorder="little").view(np.bool_)[: len(logits)]
         logits[: len(allowed)][~allowed] = -np.inf
         logits[len(allowed) :] = -np.inf
 
     def accept(self, token: int) -> None:
+        """Raises InvalidInput as `forbid` does, and InferenceFailed for a token that it has not allowed."""
         if token in self._end_ids:
             return
-        if not self._matcher.consume_token(token):
-            raise InferenceFailed(f"the grammar does not allow this: {_said(self._matcher)}")
+        if self._matcher.consume_token(token):
+            return
+        if token < len(self._allowed) and self._allowed[token]:  # so it is not for the token
+            raise InvalidInput(f"the grammar cannot be followed: {_said(self._matcher)}")
+        raise InferenceFailed(f"the grammar does not allow this: {_said(self._matcher)}")
 
 
 def _check(text: str) -> None:

@@ -203,6 +203,12 @@ def test_patterns_that_explode_elsewhere_are_followed_or_stopped(written: Writte
         assert "too many" in str(error) or "too complex" in str(error)  # noqa: PT017
 
 
+@pytest.mark.parametrize("pattern", [r"(a{1000}){1000}", "b" + "a?" * 30_000])
+def test_what_becomes_too_complex_while_it_is_followed_is_a_fault_of_the_grammar(written: Written, pattern: str):
+    with pytest.raises(InvalidInput, match=r"too many|too complex|precomputation failed"):
+        written.one(written.grammars.regex(pattern)(), np.random.default_rng(0), tokens=200)
+
+
 def test_what_may_not_come_is_not_accepted(grammars: Grammars):
     constraint = grammars.json_object()()
     with pytest.raises(InferenceFailed, match="does not allow"):
