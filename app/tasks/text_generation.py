@@ -1,9 +1,10 @@
 """Write text: go on with one, or add the next message to a chat."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
 from tokenizers import Tokenizer
 
 from app.errors import InvalidInput
@@ -24,6 +25,7 @@ from app.tasks.generation_schema import (
     Grammar,
     TextGenerationConfig,
 )
+from app.tasks.json_pieces import array_of, object_with
 from app.tasks.kernel import Kernel
 from app.tasks.text import to_unicode
 from app.tasks.view import Prepared, View
@@ -64,6 +66,12 @@ class TextGenerationKernel(Kernel):
         return ChatTemplate(source, self.tokenizer, bos=self.config.bos_token, eos=self.config.eos_token)
 
 
+def _written(answer: Generation) -> Iterator[bytes]:
+    if answer.tokens is None:
+        return iter([to_json(answer)])
+    return object_with(answer.model_dump(exclude={"tokens"}), tokens=array_of([to_json(one)] for one in answer.tokens))
+
+
 class TextGeneration(View[TextGenerationKernel]):
     """Write text, token by token. Nobody verifies what it says."""
 
@@ -78,6 +86,7 @@ class TextGeneration(View[TextGenerationKernel]):
         example={"text": "The harbour was quiet that morning, and"},
         timeout_s=600.0,  # as long as the openai client waits
         body_bytes=8_000_000,
+        write=_written,
     )
 
     def check(self, parameters: GenerationParameters) -> None:

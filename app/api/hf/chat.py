@@ -54,7 +54,7 @@ def chat(given: Given) -> Handler:
     async def read(request: Request, body: bytes, served: Served, aside: Aside) -> Question:
         require(served, VIEW)
         asked = await aside.read(lambda: asked_of(HfChatRequest, body, given), is_quick=len(body) <= QUICK_BYTES)
-        return chat_question(Reply.of(request, asked[0], served, "chatcmpl"), *asked, HfChatChunks)
+        return chat_question(Reply.of(request, asked[0], served, "chatcmpl"), *asked, aside, HfChatChunks)
 
     async def answer(request: Request, names: dict[str, str]) -> Response:
         return await ask(given, read, request, names)

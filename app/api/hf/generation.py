@@ -1,6 +1,6 @@
 """Answers of a model that writes text, whole or token by token, as TGI gives them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import to_json
@@ -9,11 +9,8 @@ from app.api.errors import in_words
 from app.api.hf.errors import error_type_of
 from app.api.hf.generation_schema import (
     FinishReason,
-    TgiAnswer,
-    TgiDetails,
     TgiEnd,
     TgiLine,
-    TgiOther,
     TgiParameters,
     TgiToken,
 )
@@ -21,22 +18,22 @@ from app.api.http.events import event
 from app.errors import ServiceError
 from app.serving.engine import Prediction
 from app.tasks.generation_schema import GeneratedToken, Generation, GenerationInput, GenerationPiece
+from app.tasks.json_pieces import array_of, object_with
 
 
-def answer_of(drafts: Sequence[Generation], items: Sequence[GenerationInput], sent: TgiParameters) -> bytes:
-    """One answer as JSON: of the drafts, each of which has its item, the one whose tokens are the likeliest."""
+def answer_of(drafts: Sequence[Generation], items: Sequence[GenerationInput], sent: TgiParameters) -> Iterator[bytes]:
+    """A TgiAnswer as JSON: of the drafts, each of which has its item, the one whose tokens are the likeliest."""
     best = max(range(len(drafts)), key=lambda at: _mean_logprob(drafts[at]))
-    told = TgiAnswer(generated_text=_text(drafts[best], items[best], sent))
+    told = {"generated_text": _text(drafts[best], items[best], sent), "generated": True}
     if not sent.details:
-        return to_json(told.model_dump(exclude={"details"}))
-    details = TgiDetails(**_sequence(drafts[best], items[best], sent))
-    if len(drafts) > 1:
-        details.best_of_sequences = [
-            TgiOther(generated_text=_text(draft, item, sent), **_sequence(draft, item, sent))
-            for at, (draft, item) in enumerate(zip(drafts, items, strict=True))
-            if at != best
-        ]
-    return to_json(told.model_copy(update={"details": details}))
+        return object_with(told)
+    others = (
+        _sequence(draft, item, sent, {"generated_text": _text(draft, item, sent)})
+        for at, (draft, item) in enumerate(zip(drafts, items, strict=True))
+        if at != best
+    )
+    of_others = array_of(others) if len(drafts) > 1 else iter([b"null"])
+    return object_with(told, details=_sequence(drafts[best], items[best], sent, best_of_sequences=of_others))
 
 
 class Lines:
@@ -93,10 +90,18 @@ def _stop(answer: Generation | GenerationPiece) -> str:
     return ended_by if isinstance(ended_by, str) else ""
 
 
-def _sequence(answer: Generation, item: GenerationInput, sent: TgiParameters) -> dict[str, Any]:
+def _sequence(
+    answer: Generation,
+    item: GenerationInput,
+    sent: TgiParameters,
+    small: Mapping[str, Any] | None = None,
+    **large: Iterable[bytes],
+) -> Iterator[bytes]:
+    """A TgiSequence as JSON, with what else it has."""
     tokens = answer.tokens or []
-    top = [_top(one) for one in tokens] if sent.top_n_tokens else None
-    return {**_end(answer, item, sent), "tokens": [_token(one) for one in tokens], "top_tokens": top}
+    top = array_of([to_json(_top(one))] for one in tokens) if sent.top_n_tokens else iter([b"null"])
+    told = {**(small or {}), **_end(answer, item, sent), "prefill": []}
+    return object_with(told, tokens=array_of([to_json(_token(one))] for one in tokens), top_tokens=top, **large)
 
 
 def _end(answer: Generation | GenerationPiece, item: GenerationInput, sent: TgiParameters) -> dict[str, Any]:

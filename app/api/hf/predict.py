@@ -62,9 +62,9 @@ async def _respond(aside: Aside, asked: reading.Asked, is_list: bool, prediction
     if isinstance(sent := asked.sent, TgiParameters):
         outputs, num = prediction.outputs, sent.num_drafts
         written = (
-            [answer_of(outputs[at : at + num], asked.items[at : at + num], sent)] for at in range(0, len(outputs), num)
+            answer_of(outputs[at : at + num], asked.items[at : at + num], sent) for at in range(0, len(outputs), num)
         )
     else:
-        written = ([to_json(output)] for output in prediction.outputs)
+        written = (iter([to_json(output)]) for output in prediction.outputs)
     pieces = array_of(written) if is_list else chain.from_iterable(written)
     return await respond_with(aside, pieces, "application/json", headers_of(prediction))

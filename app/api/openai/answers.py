@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.ask import headers_of
+from app.api.http.aside import Aside
 from app.api.http.events import DONE, event
+from app.api.http.pieces import respond_with
 from app.api.openai import errors
+from app.api.openai.logprobs import tokens_of
 from app.api.openai.models import fingerprint
 from app.api.openai.parameters import WORDS, is_told
 from app.api.openai.schemas import ChatRequest, CompletionRequest
 from app.api.openai.usage import TokenCount
 from app.errors import ServiceError
 from app.serving.engine import Prediction, Served
-from app.tasks.generation_schema import Generation, GenerationPiece
+from app.tasks.generation_schema import GeneratedToken, Generation, GenerationPiece
+from app.tasks.json_pieces import array_of, object_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +52,28 @@ class Whole(ABC):
 
     kind: str
 
-    def __init__(self, reply: Reply) -> None:
-        self._reply = reply
+    def __init__(self, reply: Reply, aside: Aside) -> None:
+        self._reply, self._aside = reply, aside
 
     async def respond(self, prediction: Prediction) -> Response:
         count = TokenCount(self._reply.sent.n)
-        choices = []
         for index, answer in enumerate(prediction.outputs):
             count.count(index, answer)
-            choices.append({"index": index, **self.choice(answer), "stop_reason": answer.stop_reason})
-        told = {**self._reply.own, "object": self.kind, "choices": choices, "usage": count.told()}
-        return Response(to_json(told), media_type="application/json", headers=headers_of(prediction))
+        choices = array_of(self._choice(index, answer) for index, answer in enumerate(prediction.outputs))
+        told = object_with({**self._reply.own, "object": self.kind, "usage": count.told()}, choices=choices)
+        return await respond_with(self._aside, told, "application/json", headers_of(prediction))
+
+    def _choice(self, index: int, answer: Generation) -> Iterator[bytes]:
+        ended = {"finish_reason": answer.finish_reason, "stop_reason": answer.stop_reason}
+        return object_with({"index": index, **self.written(answer), **ended}, logprobs=self.logprobs(tokens_of(answer)))
 
     @abstractmethod
-    def choice(self, answer: Generation) -> dict[str, Any]:
-        """Return what a choice has besides its index and the reason why it ended."""
+    def written(self, answer: Generation) -> dict[str, Any]:
+        """Return what a choice has of what was written."""
+
+    @abstractmethod
+    def logprobs(self, tokens: Sequence[GeneratedToken] | None) -> Iterator[bytes]:
+        """Return what a choice tells of its tokens, as JSON in pieces."""
 
 
 class Chunks(ABC):

@@ -1,6 +1,6 @@
 """Chats: `POST /v1/chat/completions`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -18,7 +18,7 @@ from app.api.openai.parameters import WORDS, parameters_of
 from app.api.openai.reading import read, validated
 from app.api.openai.schemas import ChatRequest
 from app.errors import InvalidInput
-from app.tasks.generation_schema import Generation, GenerationInput, GenerationPiece
+from app.tasks.generation_schema import GeneratedToken, Generation, GenerationInput, GenerationPiece
 from app.tasks.text_generation import TextGeneration
 
 VIEW = TextGeneration.contract.name
@@ -30,7 +30,7 @@ def chat(given: Given) -> Handler:
         asked = await aside.read(lambda: asked_of(ChatRequest, body, given), is_quick=len(body) <= QUICK_BYTES)
         served = find(given.engine, asked[0].model, VIEW, WRITES)
         request.scope["served"] = served
-        return Addressed(served, chat_question(Reply.of(request, asked[0], served, "chatcmpl"), *asked))
+        return Addressed(served, chat_question(Reply.of(request, asked[0], served, "chatcmpl"), *asked, aside))
 
     async def answer(request: Request, names: dict[str, str]) -> Response:
         return await ask_addressed(given, read_chat, request, TextGeneration.contract.timeout_s)
@@ -68,17 +68,18 @@ def chat_question(
     sent: ChatRequest,
     items: list[GenerationInput],
     parameters: Any,
+    aside: Aside,
     Written: "type[ChatChunks] | None" = None,
 ) -> Question:
     """Return the question whose answer is told by `reply`, in chunks of the class `Written` if it is streamed."""
     written = (Written or ChatChunks)(reply) if sent.stream else None
-    return Question(VIEW, items, parameters, ChatWhole(reply).respond, priority=sent.priority, written=written)
+    return Question(VIEW, items, parameters, ChatWhole(reply, aside).respond, priority=sent.priority, written=written)
 
 
 class ChatWhole(Whole):
     kind = "chat.completion"
 
-    def choice(self, answer: Generation) -> dict[str, Any]:
+    def written(self, answer: Generation) -> dict[str, Any]:
         calls = answer.tool_calls
         message = {
             "role": "assistant",
@@ -86,8 +87,10 @@ class ChatWhole(Whole):
             "refusal": None,
             **({"tool_calls": [call.model_dump() for call in calls]} if calls else {}),
         }
-        told = logprobs.of_chat(logprobs.tokens_of(answer))
-        return {"message": message, "logprobs": told, "finish_reason": answer.finish_reason}
+        return {"message": message}
+
+    def logprobs(self, tokens: Sequence[GeneratedToken] | None) -> Iterator[bytes]:
+        return logprobs.pieces_of_chat(tokens)
 
 
 class ChatChunks(Chunks):

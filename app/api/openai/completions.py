@@ -14,13 +14,13 @@ from app.api.http.routes import Handler
 from app.api.openai.answers import Chunks, Reply, Whole
 from app.api.openai.chat import VIEW, WRITES
 from app.api.openai.errors import reworded
-from app.api.openai.logprobs import TextLogprobs, tokens_of
+from app.api.openai.logprobs import TextLogprobs, pieces_of_text, tokens_of
 from app.api.openai.models import find
 from app.api.openai.parameters import WORDS, parameters_of
 from app.api.openai.reading import read, validated
 from app.api.openai.schemas import CompletionRequest
 from app.errors import InvalidInput
-from app.tasks.generation_schema import Generation, GenerationInput, GenerationPiece
+from app.tasks.generation_schema import GeneratedToken, Generation, GenerationInput, GenerationPiece
 from app.tasks.text_generation import TextGeneration
 
 
@@ -31,7 +31,9 @@ def complete(given: Given) -> Handler:
         request.scope["served"] = served
         reply = Reply.of(request, sent, served, "cmpl")
         written = TextChunks(reply) if sent.stream else None
-        question = Question(VIEW, items, parameters, TextWhole(reply).respond, priority=sent.priority, written=written)
+        question = Question(
+            VIEW, items, parameters, TextWhole(reply, aside).respond, priority=sent.priority, written=written
+        )
         return Addressed(served, question)
 
     async def answer(request: Request, names: dict[str, str]) -> Response:
@@ -70,9 +72,11 @@ def _prompts(prompt: str | Sequence[Any]) -> list[dict[str, Any]]:
 class TextWhole(Whole):
     kind = "text_completion"
 
-    def choice(self, answer: Generation) -> dict[str, Any]:
-        told = TextLogprobs().of(tokens_of(answer))
-        return {"text": answer.generated_text, "logprobs": told, "finish_reason": answer.finish_reason}
+    def written(self, answer: Generation) -> dict[str, Any]:
+        return {"text": answer.generated_text}
+
+    def logprobs(self, tokens: Sequence[GeneratedToken] | None) -> Iterator[bytes]:
+        return pieces_of_text(tokens)
 
 
 class TextChunks(Chunks):

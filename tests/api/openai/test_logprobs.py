@@ -1,6 +1,8 @@
 """Tokens with their logarithms of probability, in the two forms of this dialect."""
 
-from app.api.openai.logprobs import TextLogprobs, of_chat, tokens_of
+import json
+
+from app.api.openai.logprobs import TextLogprobs, of_chat, pieces_of_chat, pieces_of_text, tokens_of
 from app.tasks.generation_schema import GeneratedToken, Generation, LikelyToken
 
 
@@ -46,3 +48,15 @@ def test_tokens_of_a_completion_have_places_that_go_on_from_piece_to_piece() -> 
     assert second is not None
     assert (first["text_offset"], second["text_offset"]) == ([0, 2], [3])
     assert (second["tokens"], second["top_logprobs"]) == (["d"], [{"d": -0.5}])
+
+
+def test_a_whole_answer_tells_its_tokens_in_pieces_each_of_which_is_soon_written() -> None:
+    tokens = [token("ab"), token("é")] * 500
+    for pieces, whole in (
+        (pieces_of_chat(tokens), of_chat(tokens)),
+        (pieces_of_text(tokens), TextLogprobs().of(tokens)),
+    ):
+        written = list(pieces)
+        assert json.loads(b"".join(written)) == whole
+        assert max(map(len, written)) < 20_000  # the texts of a thousand tokens, and not what is likeliest beside them
+    assert [b"".join(pieces) for pieces in (pieces_of_chat(None), pieces_of_text(None))] == [b"null", b"null"]
