@@ -1,7 +1,8 @@
 """Who is let in: whose rows would be answered in time, and whose must make room for others."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
@@ -41,34 +42,53 @@ class Admission(Generic[Row, Answer]):
         self._max_rows = max_rows
         self._observer = observer
         self._loop = asyncio.get_running_loop()
+        self._coming: dict[Share, list[float]] = {}
         self._requests: dict[Share, dict[int, Sequence[Waiting[Row, Any]]]] = {}
 
-    def require_time(self, num_rows: int, seconds: float, turn: Turn, share: Share) -> None:
-        """Raise unless `num_rows` rows, which cost `seconds` by the curve, would be answered when they must be.
+    def begins_at_once(self, num_rows: int) -> bool:
+        """Whether a model is idle: it tries whatever fits its queue, since only work shows if estimates are right."""
+        return not self._queue and not self._coming and num_rows <= self._max_rows and self._lanes.can_begin
 
-        An idle model tries whatever fits its queue: only work shows whether the estimate is still right.
-        Raises ModelNotReady, Overloaded, or DeadlineExceeded if even without the others it would be too late.
-        """
-        if not self._queue and num_rows <= self._max_rows and self._lanes.can_begin:
-            return
+    @contextmanager
+    def coming(self, seconds: float, share: Share) -> Iterator[None]:
+        """Rows that cost at least `seconds` are being prepared: whoever else of this caller comes is behind them."""
+        coming = self._coming.setdefault(share, [])
+        coming.append(seconds)
+        try:
+            yield
+        finally:
+            coming.remove(seconds)
+            if not coming:
+                del self._coming[share]
+
+    def require_room(self, num_rows: int, share: Share) -> None:
+        """Raise ModelNotReady or Overloaded unless `num_rows` rows may wait; others may have to make room."""
         self._require_ready()
         missing = len(self._queue) + num_rows - self._max_rows
         if missing > 0 and not self._make_room(missing, num_rows, share):
             self._observer.refused("queue", num_rows)
             wait = self._wait(self._queue.seconds, share)
             raise Overloaded(f"{len(self._queue)} rows are waiting, the queue holds {self._max_rows}", wait)
+
+    def require_time(self, num_rows: int, seconds: float, turn: Turn, share: Share, *, is_prepared: bool) -> None:
+        """Raise unless `num_rows` rows, which cost `seconds` by the curve, would be answered when they must be.
+
+        Until they are prepared, others of the same caller that are being prepared will wait before them.
+        Raises Overloaded, or DeadlineExceeded if even without the others it would be too late.
+        """
         # Rows of one request are shared out among the lanes like any others.
         at_once = min(max(num_rows, 1), len(self._lanes.own))
         own, left = seconds * self._answering.cost / at_once, turn.deadline - self._loop.time()
         patience = SURE_SHARE * left
-        if self._wait(self._queue.seconds, share) + own <= patience:
+        coming = 0.0 if is_prepared else sum(self._coming.get(share, ()))
+        if self._wait(self._queue.seconds + coming, share) + own <= patience:
             return
         if own > left:
             self._observer.refused("deadline", num_rows)
             raise DeadlineExceeded(f"this takes about {own:.2f} s alone, too long for a deadline {left:.2f} s away")
         # Not all that waits goes first: others have had more, and the rows of long requests have turns in the future.
         first = perf_counter() + handicap_of(turn.priority) + seconds
-        wait = self._wait(self._queue.seconds_before(first, share, seconds), share)
+        wait = self._wait(self._queue.seconds_before(first, share, coming + seconds) + coming, share)
         if wait + own > patience:
             self._observer.refused("wait", num_rows)
             raise Overloaded(

@@ -5,7 +5,7 @@ Work is dispatched when a lane is idle; while all are busy, arrivals accumulate.
 
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from time import perf_counter
 from typing import Any, Generic, Self, TypeVar
 
@@ -104,7 +104,7 @@ class Batcher(Generic[Row, Answer]):
         self._lanes.forget()
         self._answering.forget()
 
-    def _new_lane(self) -> Lane[Row, Answer]:
+    def _new_lane(self, niceness: int) -> Lane[Row, Answer]:
         return Lane(
             self._run,
             check=self._check,
@@ -114,6 +114,7 @@ class Batcher(Generic[Row, Answer]):
             not_restored=self._tell_if_none_is_left,
             hang_after_s=self._hang_after_s,
             name=self._name,
+            niceness=niceness,
         )
 
     def _tell_if_none_is_left(self) -> None:
@@ -138,16 +139,34 @@ class Batcher(Generic[Row, Answer]):
     def queue_size(self) -> int:
         return len(self._queue)
 
-    def admit(self, deadline: float, priority: int = 0, caller: Hashable = "") -> Turn:
+    def admit(
+        self,
+        deadline: float,
+        priority: int = 0,
+        caller: Hashable = "",
+        foreseen: Sequence[int] = (),
+    ) -> Turn:
         """Let a request in if the model can compute, and one row more would be answered by `deadline`.
+
+        So must be what is `foreseen` of it: the lengths that its rows will have at least.
 
         The lower `priority`, the sooner it is its turn: 1 is the highest, 0 the default, which is that of level 2.
         Rows of a lower one share no batch with those of others; those of level 10 and beyond leave most of the time to
         others while others ask.
         """
         turn = Turn(deadline, priority, caller)
-        self._admission.require_time(1, 0.0, turn, self._share_of(turn))
+        if not self._admission.begins_at_once(1):
+            share = self._share_of(turn)
+            self._admission.require_room(1, share)
+            self._admission.require_time(max(1, len(foreseen)), self._cost(foreseen), turn, share, is_prepared=False)
         return turn
+
+    def preparing(self, turn: Turn, foreseen: Sequence[int]) -> AbstractContextManager[None]:
+        """Take into account, for whoever is admitted meanwhile, that the rows of a request are being prepared."""
+        return self._admission.coming(self._cost(foreseen), self._share_of(turn))
+
+    def _cost(self, lengths: Sequence[int]) -> float:
+        return sum(map(self._curve.row_seconds, lengths))
 
     async def submit(self, rows: Sequence[Row], turn: Turn) -> Answers[Answer]:
         """Answer `rows`, all or none of which wait.
@@ -160,7 +179,9 @@ class Batcher(Generic[Row, Answer]):
         lengths = [self._length(row) for row in rows]
         costs = [self._curve.row_seconds(length) for length in lengths]
         share = self._share_of(turn)
-        self._admission.require_time(len(rows), sum(costs), turn, share)
+        if not self._admission.begins_at_once(len(rows)):
+            self._admission.require_room(len(rows), share)
+            self._admission.require_time(len(rows), sum(costs), turn, share, is_prepared=True)
         waiting = self._enqueue(rows, lengths, costs, turn, share)
         futures = [one.future for one in waiting]
         self._deadlines.add(id(waiting), turn.deadline, lambda: _fail_late(futures))

@@ -96,9 +96,11 @@ class Model(ScheduledModel):
 
     async def _answer(self, view: View[Any], ask: Ask, deadline: float) -> tuple[list[Any], Timing]:
         # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
-        turn = self._batcher.admit(deadline, ask.priority or view.priority, ask.caller)
+        foreseen = [length for item in ask.items for length in view.foreseen(item)]
+        turn = self._batcher.admit(deadline, ask.priority or view.priority, ask.caller, foreseen)
         started = perf_counter()
-        prepared = await self._items.prepare(view, ask.items, ask.parameters, turn)
+        with self._batcher.preparing(turn, foreseen):
+            prepared = await self._items.prepare(view, ask.items, ask.parameters, turn)
         preprocessed = perf_counter()
         try:
             answers = await self._batcher.submit([row for one in prepared for row in one.rows], turn)

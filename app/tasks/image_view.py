@@ -1,6 +1,7 @@
 """The view that is asked with one picture, of which it makes one row: all such views have it in common."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from app.errors import InvalidInput
@@ -31,6 +32,9 @@ class ImageView(View[AnyImageKernel]):
             return needs_of(item.image)
         except InvalidInput as error:
             raise error.under("image") from None
+
+    def foreseen(self, item: ImageInput) -> Sequence[int]:
+        return (1,)
 
     def preprocess(self, item: ImageInput, parameters: Any) -> Prepared:
         try:

@@ -18,6 +18,8 @@ from app.tensors import Array, Session, Tensors
 # Where the cost of a batch is measured, and what a GPU sees.
 BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
+LONGEST_WORD = 16  # characters: beyond, words are not counted that may stand there
+
 # Far more than any model reads: what is longer is not worth the time that counting its tokens takes.
 MAX_CHARACTERS = 100_000
 
@@ -126,6 +128,11 @@ class TextKernel(Kernel):
 
     def length(self, row: Tensors) -> int:
         return len(row["input_ids"])
+
+    def least_length(self, text: str) -> int:
+        """Return the number of tokens that a text has at least: one for each word."""
+        most = self.encoder.max_tokens
+        return max(1, min(most, len(text[: most * LONGEST_WORD].split(None, most))))
 
     def probe(self, length: int) -> Tensors:
         return self.encoder.row([1] * length)

@@ -72,6 +72,9 @@ class TextClassification(View[TextClassificationKernel]):
     def is_quick(self, item: TextInput) -> bool:
         return len(item.text) <= QUICK_CHARACTERS
 
+    def foreseen(self, item: TextInput) -> Sequence[int]:
+        return (self.kernel.least_length(item.text),)
+
     def preprocess(self, item: TextInput, parameters: TextClassificationParameters) -> Prepared:
         try:
             return Prepared([self.kernel.encoder.encode(item.text, truncate=parameters.truncate)])

@@ -76,6 +76,10 @@ class View(ABC, Generic[AnyKernel]):
         """Return what an item needs, known before anything is decoded. Raises InvalidInput as `preprocess` does."""
         return Needs()
 
+    def foreseen(self, item: Any) -> Sequence[int]:
+        """Return the least lengths, by `kernel.length`, of the rows that an item will make; none if unknown."""
+        return ()
+
     def is_composed(self, parameters: Any) -> bool:
         """Whether an answer is made by `compose`, of answers of others, and not of rows of its own."""
         return False

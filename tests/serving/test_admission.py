@@ -174,3 +174,35 @@ def test_a_newcomer_is_admitted_where_the_one_with_the_backlog_is_refused():
         return refused.value.retry_after_s
 
     assert 40 < go(main()) < 60
+
+
+def test_what_is_foreseen_to_be_too_late_is_refused_before_anything_is_made_of_it():
+    async def main():
+        gate, observer = Gate(), Recorder()
+        async with make(gate, curve=LatencyCurve({(1, 1): 1.0}), max_batch_size=1, observer=observer) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy", seconds=60))
+            await gate.wait_until_it_runs()
+            batcher.admit(in_(10), foreseen=[1] * 3)  # one second runs, and three of half of ten are its own
+            with pytest.raises(Overloaded):
+                batcher.admit(in_(10), foreseen=[1] * 5)
+            with pytest.raises(DeadlineExceeded):
+                batcher.admit(in_(10), foreseen=[1] * 11)
+            gate.let()
+            await busy
+        return observer.events
+
+    assert go(main()) == [("refused wait", 5), ("refused deadline", 11)]
+
+
+def test_of_many_who_come_at_once_no_more_are_prepared_than_will_be_in_time():
+    async def main():
+        gate = Gate()
+        async with make(gate, curve=LatencyCurve({(1, 1): 1.0}), max_batch_size=1) as batcher:
+            first, second = batcher.admit(in_(10), foreseen=[1] * 3), batcher.admit(in_(10), caller="another")
+            with batcher.preparing(first, [1] * 3), batcher.preparing(second, [1]):
+                with pytest.raises(Overloaded):
+                    batcher.admit(in_(10), foreseen=[1] * 3)  # behind the three of the same caller
+                batcher.admit(in_(10), foreseen=[1] * 3, caller="another")
+            batcher.admit(in_(10), foreseen=[1] * 3)  # nobody is prepared any more
+
+    go(main())

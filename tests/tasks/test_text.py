@@ -10,7 +10,12 @@ from app.errors import InferenceFailed, InvalidInput
 from app.tasks.explanations.text import TextExplanation
 from app.tasks.labels import best_labels, largest, softmax
 from app.tasks.text import MAX_CHARACTERS, TextEncoder, bucket
-from app.tasks.text_classification import TextClassification, TextClassificationConfig, TextClassificationKernel
+from app.tasks.text_classification import (
+    TextClassification,
+    TextClassificationConfig,
+    TextClassificationKernel,
+    TextInput,
+)
 from app.tensors import Placement
 
 
@@ -140,6 +145,17 @@ def test_a_long_text_has_the_tokens_it_has_in_pieces(encoder):
     words = ["good", "bad", "film"] * 3_000
     assert encoder.num_tokens(" ".join(words)) == len(words)
     assert encoder.encode(" ".join(words), truncate=True)["input_ids"].tolist() == [2, 3, 4] * 5 + [2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "good", " good  film\n", "good film " * 7, "good " * 5_000, "x" * 9_000, "好的 电影", "a\u200bb \ufeff c"],
+)
+def test_a_text_has_no_fewer_tokens_than_are_foreseen(task, text):
+    (foreseen,) = task.foreseen(TextInput(text=text))
+    kept = task.kernel.encoder.encode(text or "good", truncate=True)
+    assert 1 <= foreseen <= task.kernel.length(kept) <= 20
+    assert foreseen == 20 or len(text.split()) <= max(1, foreseen)
 
 
 def test_other_threads_run_while_a_long_text_is_tokenized(tmp_path):
