@@ -1,8 +1,7 @@
 """Who is let in: whose rows would be answered in time, and whose must make room for others."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
@@ -42,24 +41,11 @@ class Admission(Generic[Row, Answer]):
         self._max_rows = max_rows
         self._observer = observer
         self._loop = asyncio.get_running_loop()
-        self._coming: dict[Share, list[float]] = {}
         self._requests: dict[Share, dict[int, Sequence[Waiting[Row, Any]]]] = {}
 
     def begins_at_once(self, num_rows: int) -> bool:
         """Whether a model is idle: it tries whatever fits its queue, since only work shows if estimates are right."""
-        return not self._queue and not self._coming and num_rows <= self._max_rows and self._lanes.can_begin
-
-    @contextmanager
-    def coming(self, seconds: float, share: Share) -> Iterator[None]:
-        """Rows that cost at least `seconds` are being prepared: whoever else of this caller comes is behind them."""
-        coming = self._coming.setdefault(share, [])
-        coming.append(seconds)
-        try:
-            yield
-        finally:
-            coming.remove(seconds)
-            if not coming:
-                del self._coming[share]
+        return not self._queue and num_rows <= self._max_rows and self._lanes.can_begin
 
     def require_room(self, num_rows: int, share: Share) -> None:
         """Raise ModelNotReady or Overloaded unless `num_rows` rows may wait; others may have to make room."""
@@ -70,17 +56,16 @@ class Admission(Generic[Row, Answer]):
             wait = self._wait(self._queue.seconds, share)
             raise Overloaded(f"{len(self._queue)} rows are waiting, the queue holds {self._max_rows}", wait)
 
-    def require_time(self, num_rows: int, seconds: float, turn: Turn, share: Share, *, is_prepared: bool) -> None:
+    def require_time(self, num_rows: int, seconds: float, turn: Turn, share: Share, coming: float = 0.0) -> None:
         """Raise unless `num_rows` rows, which cost `seconds` by the curve, would be answered when they must be.
 
-        Until they are prepared, others of the same caller that are being prepared will wait before them.
+        Before them will wait `coming` seconds of work that is being prepared.
         Raises Overloaded, or DeadlineExceeded if even without the others it would be too late.
         """
         # Rows of one request are shared out among the lanes like any others.
         at_once = min(max(num_rows, 1), len(self._lanes.own))
         own, left = seconds * self._answering.cost / at_once, turn.deadline - self._loop.time()
         patience = SURE_SHARE * left
-        coming = 0.0 if is_prepared else sum(self._coming.get(share, ()))
         if self._wait(self._queue.seconds + coming, share) + own <= patience:
             return
         if own > left:

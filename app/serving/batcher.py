@@ -12,6 +12,7 @@ from typing import Any, Generic, Self, TypeVar
 from app.errors import InferenceFailed, ModelNotReady, ServiceError
 from app.serving.admission import SURE_SHARE, Admission, handicap_of
 from app.serving.answering import Answering, Observer, Ran, count_dropped, fail
+from app.serving.coming import Coming
 from app.serving.curve import LatencyCurve
 from app.serving.deadlines import Deadlines, too_late
 from app.serving.lane import Lane
@@ -67,6 +68,7 @@ class Batcher(Generic[Row, Answer]):
         self._num_lanes = num_lanes
         self._hang_after_s = hang_after_s
         self._name = name
+        self._coming = Coming()
         self._queue: RowQueue[Row, tuple[Answer, Ran]] = RowQueue(curve)
         self._unanswered: set[asyncio.Future[tuple[Answer, Ran]]] = set()
         self._deadlines = Deadlines()
@@ -104,7 +106,7 @@ class Batcher(Generic[Row, Answer]):
         self._lanes.forget()
         self._answering.forget()
 
-    def _new_lane(self, niceness: int) -> Lane[Row, Answer]:
+    def _new_lane(self) -> Lane[Row, Answer]:
         return Lane(
             self._run,
             check=self._check,
@@ -114,7 +116,6 @@ class Batcher(Generic[Row, Answer]):
             not_restored=self._tell_if_none_is_left,
             hang_after_s=self._hang_after_s,
             name=self._name,
-            niceness=niceness,
         )
 
     def _tell_if_none_is_left(self) -> None:
@@ -155,18 +156,18 @@ class Batcher(Generic[Row, Answer]):
         others while others ask.
         """
         turn = Turn(deadline, priority, caller)
-        if not self._admission.begins_at_once(1):
+        seconds = sum(map(self._curve.row_seconds, foreseen))
+        coming = self._coming.before(caller, seconds, handicap_of(priority))
+        if coming or not self._admission.begins_at_once(1):
             share = self._share_of(turn)
             self._admission.require_room(1, share)
-            self._admission.require_time(max(1, len(foreseen)), self._cost(foreseen), turn, share, is_prepared=False)
+            self._admission.require_time(max(1, len(foreseen)), seconds, turn, share, coming)
         return turn
 
     def preparing(self, turn: Turn, foreseen: Sequence[int]) -> AbstractContextManager[None]:
-        """Take into account, for whoever is admitted meanwhile, that the rows of a request are being prepared."""
-        return self._admission.coming(self._cost(foreseen), self._share_of(turn))
-
-    def _cost(self, lengths: Sequence[int]) -> float:
-        return sum(map(self._curve.row_seconds, lengths))
+        """Take into account, for what its caller asks meanwhile, that the rows of a request are being prepared."""
+        seconds = sum(map(self._curve.row_seconds, foreseen))
+        return self._coming.rows(turn.caller, seconds, handicap_of(turn.priority))
 
     async def submit(self, rows: Sequence[Row], turn: Turn) -> Answers[Answer]:
         """Answer `rows`, all or none of which wait.
@@ -181,7 +182,7 @@ class Batcher(Generic[Row, Answer]):
         share = self._share_of(turn)
         if not self._admission.begins_at_once(len(rows)):
             self._admission.require_room(len(rows), share)
-            self._admission.require_time(len(rows), sum(costs), turn, share, is_prepared=True)
+            self._admission.require_time(len(rows), sum(costs), turn, share)
         waiting = self._enqueue(rows, lengths, costs, turn, share)
         futures = [one.future for one in waiting]
         self._deadlines.add(id(waiting), turn.deadline, lambda: _fail_late(futures))

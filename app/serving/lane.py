@@ -49,9 +49,7 @@ class Lane(Generic[Row, Answer]):
         not_restored: Callable[[], None],
         hang_after_s: float,
         name: str,
-        niceness: int = 0,
     ) -> None:
-        """`niceness`: as Worker has it."""
         self._run = run
         self._check = check
         self._restore = restore
@@ -60,9 +58,8 @@ class Lane(Generic[Row, Answer]):
         self._not_restored = not_restored
         self._hang_after_s = hang_after_s
         self._name = name
-        self._niceness = niceness
         self._loop = asyncio.get_running_loop()
-        self._worker = Worker(name, niceness)
+        self._worker = Worker(name)
         self._failures = 0  # in a row
         self._stuck_at = self._hangs_at = NEVER
         self._overdue = Alarm(self._is_overdue)
@@ -151,7 +148,7 @@ class Lane(Generic[Row, Answer]):
         while True:
             log.error("%s: %r; starting another worker", self._name, death)
             self._worker.abandon()
-            self._worker = Worker(self._name, self._niceness)
+            self._worker = Worker(self._name)
             try:
                 await self._worker.call(self._restore, patience_s)
             except Exception:

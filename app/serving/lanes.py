@@ -13,10 +13,6 @@ Row = TypeVar("Row")
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
 
-# Of the lanes for all: the express lane and the event loop have a core when they need it. Beside a flood of long texts
-# a short one took half as long with it, and the flood got as much.
-NICENESS = 10
-
 
 class Lanes(Generic[Row, Answer, Result]):
     """Some lanes for all rows, and an express lane: for who asks for little while all others serve who asks for much.
@@ -24,10 +20,9 @@ class Lanes(Generic[Row, Answer, Result]):
     `running` is the batch that each lane works at.
     """
 
-    def __init__(self, new_lane: Callable[[int], Lane[Row, Answer]], num_lanes: int) -> None:
-        """`new_lane` makes one of such a niceness."""
-        self.own = [new_lane(NICENESS) for _ in range(num_lanes)]
-        self.express = new_lane(0)
+    def __init__(self, new_lane: Callable[[], Lane[Row, Answer]], num_lanes: int) -> None:
+        self.own = [new_lane() for _ in range(num_lanes)]
+        self.express = new_lane()
         self.running: dict[Lane[Row, Answer], Sequence[Waiting[Row, Result]]] = {}
 
     @property

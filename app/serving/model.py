@@ -96,7 +96,7 @@ class Model(ScheduledModel):
 
     async def _answer(self, view: View[Any], ask: Ask, deadline: float) -> tuple[list[Any], Timing]:
         # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
-        foreseen = [length for item in ask.items for length in view.foreseen(item)]
+        foreseen = [length for item in ask.items for length in view.foreseen(item, ask.parameters)]
         turn = self._batcher.admit(deadline, ask.priority or view.priority, ask.caller, foreseen)
         started = perf_counter()
         with self._batcher.preparing(turn, foreseen):

@@ -31,9 +31,7 @@ class Worker:
     Unlike an executor it says so when its thread dies: the call that it was serving fails with WorkerDied.
     """
 
-    def __init__(self, name: str, niceness: int = 0) -> None:
-        """`niceness`: how much its thread leaves the cores to others of this process, by setpriority(2) of Linux."""
-        self._niceness = niceness
+    def __init__(self, name: str) -> None:
         self._loop = asyncio.get_running_loop()
         self._interrupt, self._patience = Interrupt(), Alarm(self._hangs)
         self._asked: asyncio.Future[Any] | None = None
@@ -89,7 +87,8 @@ class Worker:
         """Stop it, though it may compute for ever: whatever else needs a core goes before."""
         self.stop()
         if self._thread.native_id is not None and self._thread.is_alive():
-            _be_nice(self._thread.native_id, LEAST_PRIORITY)
+            with suppress(OSError):  # it has ended meanwhile
+                os.setpriority(os.PRIO_PROCESS, self._thread.native_id, LEAST_PRIORITY)
 
     async def ended(self, timeout_s: float) -> bool:
         """Wait for the thread of a stopped worker; return whether it ended in time."""
@@ -99,8 +98,6 @@ class Worker:
 
     def _work(self) -> None:
         call: Call | None = None
-        if self._niceness:
-            _be_nice(threading.get_native_id(), self._niceness)
         try:
             while (call := self._calls.get()) is not None:
                 self._answer(*call)
@@ -132,8 +129,3 @@ class Worker:
 
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(tell)
-
-
-def _be_nice(thread: int, niceness: int) -> None:
-    with suppress(OSError):  # it has ended meanwhile, or the system counts processes only
-        os.setpriority(os.PRIO_PROCESS, thread, max(niceness, os.getpriority(os.PRIO_PROCESS, thread)))

@@ -144,8 +144,8 @@ class FeatureExtraction(View[EmbeddingKernel]):
             there = ", ".join(self.kernel.prompts) or "none"
             raise InvalidInput(f"no prompt {parameters.prompt_name!r:.40}; there are: {there}").under("prompt_name")
 
-    def foreseen(self, item: PassageInput) -> Sequence[int]:
-        return (self.kernel.least_length(item.text),)
+    def foreseen(self, item: PassageInput, parameters: FeatureExtractionParameters) -> Sequence[int]:
+        return self.kernel.foreseen(item.text, is_cut=parameters.truncate)
 
     def preprocess(self, item: PassageInput, parameters: FeatureExtractionParameters) -> Prepared:
         prompt = "" if parameters.prompt_name is None else self.kernel.prompts[parameters.prompt_name]

@@ -33,7 +33,7 @@ class ImageView(View[AnyImageKernel]):
         except InvalidInput as error:
             raise error.under("image") from None
 
-    def foreseen(self, item: ImageInput) -> Sequence[int]:
+    def foreseen(self, item: ImageInput, parameters: Any) -> Sequence[int]:
         return (1,)
 
     def preprocess(self, item: ImageInput, parameters: Any) -> Prepared:

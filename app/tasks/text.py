@@ -18,7 +18,8 @@ from app.tensors import Array, Session, Tensors
 # Where the cost of a batch is measured, and what a GPU sees.
 BUCKETS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
-LONGEST_WORD = 16  # characters: beyond, words are not counted that may stand there
+# Words that are counted before a text is tokenized: it takes some microseconds.
+MOST_FORESEEN, LONGEST_WORD = 256, 16
 
 # Far more than any model reads: what is longer is not worth the time that counting its tokens takes.
 MAX_CHARACTERS = 100_000
@@ -129,10 +130,15 @@ class TextKernel(Kernel):
     def length(self, row: Tensors) -> int:
         return len(row["input_ids"])
 
-    def least_length(self, text: str) -> int:
-        """Return the number of tokens that a text has at least: one for each word."""
-        most = self.encoder.max_tokens
-        return max(1, min(most, len(text[: most * LONGEST_WORD].split(None, most))))
+    def foreseen(self, text: str, *, is_cut: bool) -> Sequence[int]:
+        """Return the least length of its row: each word with a letter or digit at an end has a token.
+
+        None of a text that is too long and is not cut.
+        """
+        most = min(self.encoder.max_tokens, MOST_FORESEEN)
+        words = text[: most * LONGEST_WORD].split(" ", most)[:most]
+        length = max(1, sum(word[:1].isalnum() or word[-1:].isalnum() for word in words))
+        return () if length == self.encoder.max_tokens and not is_cut else (length,)
 
     def probe(self, length: int) -> Tensors:
         return self.encoder.row([1] * length)

@@ -72,8 +72,8 @@ class TextClassification(View[TextClassificationKernel]):
     def is_quick(self, item: TextInput) -> bool:
         return len(item.text) <= QUICK_CHARACTERS
 
-    def foreseen(self, item: TextInput) -> Sequence[int]:
-        return (self.kernel.least_length(item.text),)
+    def foreseen(self, item: TextInput, parameters: TextClassificationParameters) -> Sequence[int]:
+        return self.kernel.foreseen(item.text, is_cut=parameters.truncate)
 
     def preprocess(self, item: TextInput, parameters: TextClassificationParameters) -> Prepared:
         try:

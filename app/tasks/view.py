@@ -76,8 +76,8 @@ class View(ABC, Generic[AnyKernel]):
         """Return what an item needs, known before anything is decoded. Raises InvalidInput as `preprocess` does."""
         return Needs()
 
-    def foreseen(self, item: Any) -> Sequence[int]:
-        """Return the least lengths, by `kernel.length`, of the rows that an item will make; none if unknown."""
+    def foreseen(self, item: Any, parameters: Any) -> Sequence[int]:
+        """Return the least lengths, by `kernel.length`, of the rows of an item; none if unknown or refused."""
         return ()
 
     def is_composed(self, parameters: Any) -> bool:

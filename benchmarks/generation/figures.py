@@ -92,10 +92,15 @@ def _in_ms(name: str, seconds: Sequence[float]) -> dict[str, float | None]:
 
 
 def between_during(all_told: Iterable[Told], start: float, end: float) -> dict[str, float | None]:
-    """The times between pieces of which the later one came from `start` to `end`, by the clock of `sent`."""
+    """The times between pieces that fall into the time from `start` to `end`, by the clock of `sent`, or reach into it.
+
+    A server that writes nothing in all of this time goes on after it: just then it counts.
+    """
     gaps = []
     for told in all_told:
         if answer := answer_of(told):
             times = zip(answer.pieces, answer.pieces[1:], strict=False)
-            gaps += [later - earlier for earlier, later in times if start <= told.sent + later <= end]
+            gaps += [
+                later - earlier for earlier, later in times if told.sent + later >= start and told.sent + earlier <= end
+            ]
     return {**_in_ms("itl", gaps), "itl_max_ms": quantile(gaps, 1.0)}

@@ -93,11 +93,13 @@ def test_a_refusal_is_told_apart_from_a_failure() -> None:
     assert (found["refused"], found["failed"], found["tokens_s"]) == (1, 1, 0)
 
 
-def test_only_times_that_end_in_the_window_count() -> None:
+def test_times_between_pieces_count_that_reach_into_the_window() -> None:
     told = Told(Ask((1,), 3), sent=100.0, status=200)
     told.received = [(1.0, piece("a")), (1.1, piece("b")), (2.0, piece("c"))]
-    found = between_during([told], 101.5, 102.5)
-    assert found["itl_p50_ms"] == found["itl_max_ms"] == pytest.approx(900)
+    for end in (101.7, 102.5):  # with the last piece, and while there is none
+        found = between_during([told], 101.5, end)
+        assert found["itl_p50_ms"] == found["itl_max_ms"] == pytest.approx(900)
+    assert between_during([told], 100.0, 100.9)["itl_max_ms"] is None
 
 
 def test_asks_are_those_of_their_seed_and_lie_between_their_ends() -> None:

@@ -202,7 +202,21 @@ def test_of_many_who_come_at_once_no_more_are_prepared_than_will_be_in_time():
             with batcher.preparing(first, [1] * 3), batcher.preparing(second, [1]):
                 with pytest.raises(Overloaded):
                     batcher.admit(in_(10), foreseen=[1] * 3)  # behind the three of the same caller
+                batcher.admit(in_(10), foreseen=[1])  # which goes before the last two of them
                 batcher.admit(in_(10), foreseen=[1] * 3, caller="another")
             batcher.admit(in_(10), foreseen=[1] * 3)  # nobody is prepared any more
 
     go(main())
+
+
+def test_what_others_prepare_keeps_an_idle_model_from_nothing():
+    hopeless = LatencyCurve({(1, 1): 1000.0})  # an estimate that only work can put right
+
+    async def main():
+        async with make(echo, curve=hopeless) as batcher:
+            turn = batcher.admit(in_(10), caller="one")
+            with batcher.preparing(turn, [1]):
+                batcher.admit(in_(5), foreseen=[1], caller="another")
+                return (await submit(batcher, ["row"], in_(5), caller="another")).values
+
+    assert go(main()) == ["row"]

@@ -1,8 +1,6 @@
 """Several lanes for one queue, lanes that die or hang, and the express lane for who asks for little."""
 
 import asyncio
-import os
-import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +12,6 @@ from waiting import eventually
 
 from app.errors import InferenceFailed, ModelNotReady
 from app.serving.curve import LatencyCurve
-from app.serving.lanes import NICENESS
 
 # Some tests end a thread, and that may be told later, in another one.
 __all__ = ["dead_are_told"]
@@ -279,25 +276,3 @@ def test_who_asks_for_as_little_as_the_others_waits_for_them():
             await asyncio.gather(first, second)
 
     go(main())
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="counts the priority of a process, not of a thread")
-def test_who_asks_for_little_has_a_core_before_who_asks_for_much():
-    async def main():
-        gate, seen = Gate(), {}
-
-        def run(rows: Sequence[Any]) -> list[Any]:
-            seen[rows[0]] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-            return echo(rows) if rows == ["few"] else gate(rows)
-
-        async with make(run, curve=MANY, max_batch_size=1) as batcher:
-            many = await flood(batcher, 3)
-            await gate.wait_until_it_runs()
-            await asyncio.wait_for(submit(batcher, ["few"], in_(5), caller="few"), 2)
-            gate.let(10)
-            await many
-        return seen
-
-    usual, seen = os.getpriority(os.PRIO_PROCESS, 0), go(main())
-    assert seen.pop("few") == usual
-    assert set(seen.values()) == {max(usual, NICENESS)}

@@ -14,6 +14,7 @@ from app.tasks.text_classification import (
     TextClassification,
     TextClassificationConfig,
     TextClassificationKernel,
+    TextClassificationParameters,
     TextInput,
 )
 from app.tensors import Placement
@@ -149,13 +150,31 @@ def test_a_long_text_has_the_tokens_it_has_in_pieces(encoder):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "good", " good  film\n", "good film " * 7, "good " * 5_000, "x" * 9_000, "好的 电影", "a\u200bb \ufeff c"],
+    [
+        "",
+        "good",
+        " good  film\n",
+        "good film " * 7,
+        "good " * 5_000,
+        "x" * 9_000,
+        "好的 电影",
+        "a\u200bb \ufeff c",
+        "\u200b " * 50,
+        "\x1f".join("abcdefgh") * 9,
+    ],
 )
 def test_a_text_has_no_fewer_tokens_than_are_foreseen(task, text):
-    (foreseen,) = task.foreseen(TextInput(text=text))
-    kept = task.kernel.encoder.encode(text or "good", truncate=True)
+    (foreseen,) = task.foreseen(TextInput(text=text), TextClassificationParameters(truncate=True))
+    kept = task.kernel.encoder.encode(text.replace("\u200b", "").replace("\x1f", "").strip() or "good", truncate=True)
     assert 1 <= foreseen <= task.kernel.length(kept) <= 20
-    assert foreseen == 20 or len(text.split()) <= max(1, foreseen)
+
+
+def test_a_text_is_foreseen_to_be_as_long_as_it_has_words_if_it_will_be_read(task):
+    cut, whole = TextClassificationParameters(truncate=True), TextClassificationParameters()
+    for words, foreseen in ((1, 1), (7, 7), (19, 19), (20, 20), (3_000, 20)):
+        item = TextInput(text=" ".join(["good"] * words))
+        assert list(task.foreseen(item, cut)) == [foreseen]
+        assert list(task.foreseen(item, whole)) == [foreseen][: words < 20]
 
 
 def test_other_threads_run_while_a_long_text_is_tokenized(tmp_path):
