@@ -29,6 +29,7 @@ ALONE_SHARE = 0.2  # of the time for one trial, to measure a row that has the ma
 
 # Of the trials in which a single row takes at most this many times what it takes in the fastest, most rows win.
 MOST_LATENCY = 1.5
+PROMPT_TOKENS, NEW_TOKENS = 256, 128  # as long as answers of a chat are: reading takes as much of it as writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class TuningTrial:
     num_lanes: int
     curve: LatencyCurve
     rows_per_s: float
+    """Of a model that writes text, tokens that it writes, with the prompts before them."""
     alone_s: float
     """Seconds of one row while nothing else runs."""
     spread: float = 0.0
@@ -150,12 +152,18 @@ def try_steps(loaded: Loaded, variant: str | None, seconds: float) -> TuningTria
         loaded.options.threads,
         1,
         best.curve,
-        rows_per_s=best.most_rows / best.curve.seconds(best.most_rows, 1),
+        rows_per_s=tokens_per_s(best.cost, best.most_rows),
         alone_s=min(alone),
         spread=round(median(alone) / min(alone) - 1, 3),
         others=others(),
         steps=best.cost,
     )
+
+
+def tokens_per_s(cost: StepCost, rows: int) -> float:
+    """Return the tokens that so many answers get in a second, each of NEW_TOKENS after a prompt of PROMPT_TOKENS."""
+    step_s = cost.step_s(rows, rows * (PROMPT_TOKENS + NEW_TOKENS // 2))
+    return NEW_TOKENS / (cost.prompt_s(PROMPT_TOKENS) + NEW_TOKENS * step_s / rows)
 
 
 def choose(trials: list[TuningTrial]) -> TuningTrial:

@@ -10,7 +10,8 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.curve import LatencyCurve
 from app.serving.loading import load
 from app.serving.plan import graph_hashes
-from app.serving.tune import TuningTrial, choose, splits, tune
+from app.serving.step_cost import StepCost
+from app.serving.tune import TuningTrial, choose, splits, tokens_per_s, tune
 
 ON_TWO_CORES = RuntimeOptions(device="cpu", threads=2)
 
@@ -94,3 +95,11 @@ def test_a_version_that_cannot_run_here_is_not_planned_for(repository, tmp_path)
     (tmp_path / "models" / "tiny-sentiment" / "2" / "same.onnx").write_bytes(b"")
     with pytest.raises(InvalidArtifact, match=r"same\.onnx has 0 bytes"):
         tune(manifest, lambda: repository.verify(manifest), ON_TWO_CORES, seconds=0.05)
+
+
+def test_of_ways_to_write_text_the_one_wins_that_reads_and_writes_most():
+    writes_faster = StepCost(base_s=0.01, row_s=0.003, token_s=1e-6, read_s=0.004, past_s=1e-7)
+    reads_faster = StepCost(base_s=0.01, row_s=0.0033, token_s=1e-6, read_s=0.003, past_s=1e-7)
+    assert tokens_per_s(reads_faster, 8) > tokens_per_s(writes_faster, 8)
+    # 256 tokens read in .01 + 1.024 s, and 128 steps of .034 s and .0032 s of known tokens shared by eight rows
+    assert tokens_per_s(writes_faster, 8) == pytest.approx(128 / (1.034 + 128 * (0.034 + 0.00256) / 8), rel=0.01)

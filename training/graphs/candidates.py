@@ -6,12 +6,18 @@ from pathlib import Path
 from app.tensors import Tensors
 from training.errors import progress
 from training.graphs.decoder import write_decoder
-from training.graphs.products import BlockProducts, DecoderProducts, Fp32DecoderProducts, RowInt8Products
+from training.graphs.products import (
+    BlockProducts,
+    DecoderProducts,
+    Fp32DecoderProducts,
+    MixedProducts,
+    RowInt8Products,
+)
 from training.graphs.smoothing import smoothed
 from training.networks.decoder import Decoder
 
 MAIN = "fp32"
-FEWER_BITS = ("int8", "blocks8", "blocks4")
+FEWER_BITS = ("int8", "mixed8", "blocks8", "blocks4")
 
 
 def write_candidates(decoder: Decoder, folder: Path, positions: int, batches: Iterable[Tensors]) -> dict[str, Path]:
@@ -20,6 +26,7 @@ def write_candidates(decoder: Decoder, folder: Path, positions: int, batches: It
     # A block of weights that GGUF has in 16 steps keeps them only if its channels stay as they are.
     candidates: dict[str, tuple[Decoder, DecoderProducts]] = {
         "int8": (alike, RowInt8Products()),
+        "mixed8": (alike, MixedProducts()),
         "blocks8": (alike, BlockProducts(8)),
         "blocks4": (decoder, BlockProducts(4)),
     }

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 
 from app.tensors import Array
 from training.graphs.linear import LARGEST_CODE, largest_of_pairs
-from training.graphs.products import BLOCK, BlockProducts, DecoderProducts, RowInt8Products, blocks
+from training.graphs.products import BLOCK, BlockProducts, DecoderProducts, MixedProducts, RowInt8Products, blocks
 from training.graphs.writer import GraphWriter, tensor
 
 INPUTS, OUTPUTS = 96, 80
@@ -58,6 +59,16 @@ def test_a_product_in_few_bits_is_near_each_row(
     wrong = np.abs(answer(products, layer, rows, tmp_path) - expected).mean((1, 2)) / np.abs(expected).mean((1, 2))
 
     assert wrong.max() < most
+
+
+def test_gates_have_a_scale_for_each_row_and_all_else_one_for_each_block(layer: nn.Linear, tmp_path: Path) -> None:
+    for layers, operator in (([layer, layer], "MatMulIntegerToFloat"), ([layer], "MatMulNBits")):
+        graph = GraphWriter()
+        answers = MixedProducts().linear(graph, "rows", layers)
+        tensors = [tensor(name, ("batch", OUTPUTS)) for name in answers]
+        written = onnx.load(graph.save(tmp_path / "products.onnx", [tensor("rows", ("batch", INPUTS))], tensors))
+        products = [node.op_type for node in written.graph.node if node.op_type.startswith("MatMul")]
+        assert products == [operator] * len(layers)
 
 
 def test_weights_that_lie_on_sixteen_steps_stay_as_they_are() -> None:

@@ -49,7 +49,7 @@ def test_a_decoder_of_ones_own_becomes_a_draft(kind: str, tmp_path: Path) -> Non
 
     metrics = {metric.name: metric for metric in draft.metrics}
     assert metrics["writes_as_transformers"].value == 1
-    assert set(metrics["perplexity"].baselines) == {"int8", "blocks8", "blocks4"}
+    assert set(metrics["perplexity"].baselines) == {"int8", "mixed8", "blocks8", "blocks4"}
     assert draft.exported.verification.batch_n < 1e-3
     assert draft.config["context"] == 1024
     assert (draft.config["eos_token_ids"], draft.config["eos_token"]) == ([1], END)
