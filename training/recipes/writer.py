@@ -76,7 +76,8 @@ def draft(
     published = LARGE if weights_beside(graph) and LARGE in fit else MAIN
     if published != MAIN:
         exported, _ = beside_transformers(model.decoder, paths[published], prompts, MOST_WRITTEN, model.ends, inf)
-    shipped = [name for name in fit if name not in (MAIN, published)] if run.variants else []
+    fewer = [name for name in fit if name not in (MAIN, published)] if run.variants else []
+    shipped, examples = _with_examples(questions, found, published, fewer)
     for name in (published, *shipped):
         files |= {paths[name].name: paths[name], **weights_beside(paths[name])}
     return Draft(
@@ -101,11 +102,11 @@ def draft(
             *metrics_of(found, MAIN, published, f"{len(texts)} stories of {TEXT_TOKENS} tokens"),
         ],
         sources=[model.source, NEWS],
-        examples=_examples(model, questions, [found[name] for name in (published, *shipped)]),
+        examples=[_example(model, question) for question in examples],
         sections={HEADING: candidates_table(found, tokens_per_second(paths), MAIN)},
         limits=[*prose.items("Limits" if model.is_packaged else "Limits of own models"), *PROSE.items("Limits")],
         notes=PROSE.text(
-            "Notes", context=context, published=published, least=LEAST_AGREEMENT, fit=", ".join(fit[1:]) or "none"
+            "Notes", context=context, published=published, least=LEAST_AGREEMENT, fit=", ".join(shipped) or "none"
         ),
         has_own_data=not model.is_packaged,
     )
@@ -168,14 +169,23 @@ def _config(model: LanguageModel, defaults: Defaults, context: int) -> dict[str,
     }
 
 
-def _examples(model: LanguageModel, questions: Sequence[str], shipped: Sequence[DecoderCandidate]) -> list[Example]:
-    """The first prompts after which all graphs that are published write the same: a golden example is for all."""
-    begun = [[written[:GOLDEN_TOKENS] for written in candidate.written] for candidate in shipped]
-    alike = [question for question, *ways in zip(questions, *begun, strict=True) if all(way == ways[0] for way in ways)]
-    if not alike:
-        raise TrainingError("there is no prompt after which all graphs write the same; publish it without --variants")
-    parameters = {"temperature": 0, "max_new_tokens": GOLDEN_TOKENS}
-    return [
-        Example({"messages": [{"role": "user", "content": one}]} if model.template else {"text": one}, parameters)
-        for one in alike[:NUM_GOLDEN]
-    ]
+def _with_examples(
+    questions: Sequence[str], found: Mapping[str, DecoderCandidate], published: str, fewer: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """The variants that may be published, and the first prompts after which all of them begin as `published` does.
+
+    A golden example is for all. A variant after which none would be left stays out.
+    """
+    shipped, examples = [], list(range(len(questions)))
+    for name in fewer:
+        pairs = list(zip(found[published].written, found[name].written, strict=True))
+        alike = [at for at in examples if pairs[at][0][:GOLDEN_TOKENS] == pairs[at][1][:GOLDEN_TOKENS]]
+        if alike:
+            shipped.append(name)
+            examples = alike
+    return shipped, [questions[at] for at in examples[:NUM_GOLDEN]]
+
+
+def _example(model: LanguageModel, question: str) -> Example:
+    item = {"messages": [{"role": "user", "content": question}]} if model.template else {"text": question}
+    return Example(item, {"temperature": 0, "max_new_tokens": GOLDEN_TOKENS})

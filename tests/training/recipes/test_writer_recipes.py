@@ -1,7 +1,9 @@
 """The recipe of a model that writes text, of small decoders with random weights."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_decoder import END, TEMPLATE, save_small_decoder
 
@@ -14,12 +16,14 @@ from training.build import golden_examples, open_draft
 from training.data.language_model import LanguageModel
 from training.errors import TrainingError
 from training.graphs import writer
+from training.measures.candidates import DecoderCandidate
+from training.measures.decoding import Read
 from training.networks.decoder import KINDS
 from training.recipe import Draft, Recipe, Run
 from training.recipes import writer as common
 from training.recipes.qwen_coder_instruct import RECIPE as QWEN
 from training.recipes.smollm2_instruct import RECIPE
-from training.recipes.writer import GOLDEN_TOKENS
+from training.recipes.writer import GOLDEN_TOKENS, _with_examples
 
 
 def made(
@@ -116,7 +120,7 @@ def test_what_one_file_cannot_hold_in_fp32_is_published_in_8_bits(
     metrics = {metric.name: metric for metric in draft.metrics}
     assert (draft.graphs, draft.precision) == ({"model": "model.blocks8.onnx"}, "int8")
     assert metrics["agreement_with_fp32"].value >= common.LEAST_AGREEMENT
-    assert set(metrics["perplexity"].baselines) == {"fp32", "int8", "blocks4"}
+    assert set(metrics["perplexity"].baselines) == {"fp32", "int8", "mixed8", "blocks4"}
     assert "model.onnx" not in draft.files
     assert "天空" in draft.examples[0].input["messages"][0]["content"]
     assert served(draft, tmp_path / "models").stepping is not None
@@ -140,3 +144,17 @@ def test_a_large_decoder_that_needs_fp32_is_published_with_its_weights_beside_it
     manifest = repository.read("large", 1)
     with pytest.raises(InvalidArtifact, match=r"model\.onnx\.data has sha256"):
         repository.verify(manifest)
+
+
+def test_a_variant_stays_out_that_would_leave_no_golden_example() -> None:
+    def candidate(*written: Sequence[int]) -> DecoderCandidate:
+        return DecoderCandidate(Read(1.0, np.array([])), written, 1.0)
+
+    found = {
+        "fp32": candidate([1], [2], [3]),
+        "other": candidate([9], [9], [9]),
+        "near": candidate([1], [9], [3]),
+        "far": candidate([9], [2], [9]),  # alike, but where "near" is not
+    }
+    assert _with_examples("abc", found, "fp32", ["other", "near", "far"]) == (["near"], ["a", "c"])
+    assert _with_examples("abc", found, "fp32", []) == ([], ["a", "b", "c"])
