@@ -13,6 +13,7 @@ from app.serving.curve import LatencyCurve
 from app.serving.lane import Lane
 from app.serving.lanes import Lanes
 from app.serving.queue import RowQueue, Waiting
+from app.serving.scheduler import Answers
 from app.serving.worker import WorkerDied
 
 Row = TypeVar("Row")
@@ -158,6 +159,22 @@ class Answering(Generic[Row, Answer]):
         return answers, Ran(started, ended, len(rows), length)
 
 
+def answers_of(
+    waiting: Sequence[Waiting[Row, tuple[Answer, Ran]]], results: Sequence[tuple[Answer, Ran]]
+) -> Answers[Answer]:
+    """Return the answers of one request, and what they took together."""
+    runs = [ran for _, ran in results]
+    largest = max(runs, key=lambda ran: ran.rows * ran.length)
+    first = min(ran.started for ran in runs)
+    return Answers(
+        [answer for answer, _ in results],
+        queue_s=first - waiting[0].submitted,
+        inference_s=max(ran.ended for ran in runs) - first,
+        rows=largest.rows,
+        length=largest.length,
+    )
+
+
 def _told(times: float) -> float:
     return min(max(times, LEAST_TOLD), MOST_TOLD)
 
@@ -172,6 +189,10 @@ def count_dropped(observer: Observer, rows: Sequence[Waiting[Any, Any]], now: fl
 def fail(future: asyncio.Future[Any], error: ServiceError) -> None:
     if not future.done():
         future.set_exception(error)
+
+
+def failed_with(future: asyncio.Future[Any], error: ServiceError) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is error
 
 
 def failure_of(error: Exception, what: str = "input") -> InferenceFailed:

@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from app.errors import InferenceFailed, ModelNotReady, ServiceError
 from app.serving.admission import SURE_SHARE, Admission, handicap_of
-from app.serving.answering import Answering, Observer, Ran, count_dropped, fail
+from app.serving.answering import Answering, Observer, Ran, answers_of, count_dropped, fail, failed_with
 from app.serving.coming import Coming
 from app.serving.curve import LatencyCurve
 from app.serving.deadlines import Deadlines, too_late
@@ -188,9 +188,9 @@ class Batcher(Generic[Row, Answer]):
         self._deadlines.add(id(waiting), turn.deadline, lambda: _fail_late(futures))
         try:
             results = await asyncio.gather(*futures) if len(futures) > 1 else [await futures[0]]
-            return _answers(waiting, results)
+            return answers_of(waiting, results)
         except InferenceFailed as error:
-            error.row = next((i for i, one in enumerate(futures) if _failed_with(one, error)), None)
+            error.row = next((i for i, one in enumerate(futures) if failed_with(one, error)), None)
             raise
         finally:
             self._deadlines.discard(id(waiting))
@@ -294,25 +294,6 @@ class Batcher(Generic[Row, Answer]):
             fail(future, error)
 
 
-def _answers(
-    waiting: Sequence[Waiting[Row, tuple[Answer, Ran]]], results: Sequence[tuple[Answer, Ran]]
-) -> Answers[Answer]:
-    runs = [ran for _, ran in results]
-    largest = max(runs, key=lambda ran: ran.rows * ran.length)
-    first = min(ran.started for ran in runs)
-    return Answers(
-        [answer for answer, _ in results],
-        queue_s=first - waiting[0].submitted,
-        inference_s=max(ran.ended for ran in runs) - first,
-        rows=largest.rows,
-        length=largest.length,
-    )
-
-
 def _fail_late(futures: Sequence[asyncio.Future[Any]]) -> None:
     for future in futures:
         fail(future, too_late())
-
-
-def _failed_with(future: asyncio.Future[Any], error: ServiceError) -> bool:
-    return future.done() and not future.cancelled() and future.exception() is error

@@ -10,7 +10,7 @@ from transformers import LlamaConfig, Qwen2Config
 from app.tensors import Array
 from training.graphs.decoder import write_decoder
 from training.graphs.linear import input_ranges
-from training.graphs.products import BlockProducts, DecoderProducts, Fp32DecoderProducts, RowInt8Products
+from training.graphs.products import BlockProducts, DecoderProducts, Fp32DecoderProducts, MixedProducts, RowInt8Products
 from training.graphs.smoothing import smoothed
 from training.measures.decoding import Decoding
 from training.networks.decoder import KINDS, Decoder
@@ -44,6 +44,7 @@ PRODUCTS = {
     "fp32": Fp32DecoderProducts(),
     "int8": RowInt8Products(),
     "8 bits in blocks": BlockProducts(8),
+    "8 bits, mixed": MixedProducts(),
     "4 bits in blocks": BlockProducts(4),
 }
 PROMPTS = [np.random.default_rng(length).integers(0, WORDS, length).tolist() for length in (5, 23, 12, 40)]
@@ -106,7 +107,12 @@ def test_a_row_does_not_know_its_neighbours(decoder: Decoder, products: DecoderP
     together = decoding.step([[row] for row in rows], lengths)
     alone = np.concatenate([decoding.step([[row]], lengths[row : row + 1], row) for row in rows])
 
-    np.testing.assert_array_equal(together, alone)
+    if (
+        products is PRODUCTS["4 bits in blocks"]
+    ):  # ONNX Runtime computes a row alone otherwise, where there is AVX2 only
+        np.testing.assert_allclose(together, alone, atol=1e-5)
+    else:
+        np.testing.assert_array_equal(together, alone)
 
 
 @pytest.mark.parametrize("chunks", [(20, 20), (2, 3, 16, 19), (38, 2)])
