@@ -159,8 +159,7 @@ def differences(alone: Any, together: Any) -> float:
     """The largest difference of any number; labels are matched by name, since near ties may swap places."""
     if isinstance(alone, list) and alone and isinstance(alone[0], dict) and "label" in alone[0]:
         by_label = {each["label"]: each["score"] for each in together}
-        least = min(by_label.values())  # whoever is not among the best has no more
-        return max(abs(each["score"] - by_label.get(each["label"], least)) for each in alone)
+        return max(abs(each["score"] - by_label[each["label"]]) for each in alone)
     if isinstance(alone, dict):
         assert alone.keys() == together.keys()
         return max(differences(alone[key], together[key]) for key in alone)
