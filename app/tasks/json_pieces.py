@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
+NULL = (b"null",)
+
 
 def array_of(elements: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
     """A JSON array of elements, each of which comes in pieces."""

@@ -18,7 +18,7 @@ from app.api.http.events import event
 from app.errors import ServiceError
 from app.serving.engine import Prediction
 from app.tasks.generation_schema import GeneratedToken, Generation, GenerationInput, GenerationPiece
-from app.tasks.json_pieces import array_of, object_with
+from app.tasks.json_pieces import NULL, array_of, object_with
 
 
 def answer_of(drafts: Sequence[Generation], items: Sequence[GenerationInput], sent: TgiParameters) -> Iterator[bytes]:
@@ -32,7 +32,7 @@ def answer_of(drafts: Sequence[Generation], items: Sequence[GenerationInput], se
         for at, (draft, item) in enumerate(zip(drafts, items, strict=True))
         if at != best
     )
-    of_others = array_of(others) if len(drafts) > 1 else iter([b"null"])
+    of_others = array_of(others) if len(drafts) > 1 else NULL
     return object_with(told, details=_sequence(drafts[best], items[best], sent, best_of_sequences=of_others))
 
 
@@ -99,7 +99,7 @@ def _sequence(
 ) -> Iterator[bytes]:
     """A TgiSequence as JSON, with what else it has."""
     tokens = answer.tokens or []
-    top = array_of([to_json(_top(one))] for one in tokens) if sent.top_n_tokens else iter([b"null"])
+    top = array_of([to_json(_top(one))] for one in tokens) if sent.top_n_tokens else NULL
     told = {**(small or {}), **_end(answer, item, sent), "prefill": []}
     return object_with(told, tokens=array_of([to_json(_token(one))] for one in tokens), top_tokens=top, **large)
 

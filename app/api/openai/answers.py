@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ class Whole(ABC):
         """Return what a choice has of what was written."""
 
     @abstractmethod
-    def logprobs(self, tokens: Sequence[GeneratedToken] | None) -> Iterator[bytes]:
+    def logprobs(self, tokens: Sequence[GeneratedToken] | None) -> Iterable[bytes]:
         """Return what a choice tells of its tokens, as JSON in pieces."""
 
 

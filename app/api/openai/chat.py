@@ -1,6 +1,6 @@
 """Chats: `POST /v1/chat/completions`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -89,7 +89,7 @@ class ChatWhole(Whole):
         }
         return {"message": message}
 
-    def logprobs(self, tokens: Sequence[GeneratedToken] | None) -> Iterator[bytes]:
+    def logprobs(self, tokens: Sequence[GeneratedToken] | None) -> Iterable[bytes]:
         return logprobs.pieces_of_chat(tokens)
 
 

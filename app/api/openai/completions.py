@@ -1,7 +1,7 @@
 """Texts that are gone on with: `POST /v1/completions`."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -75,7 +75,7 @@ class TextWhole(Whole):
     def written(self, answer: Generation) -> dict[str, Any]:
         return {"text": answer.generated_text}
 
-    def logprobs(self, tokens: Sequence[GeneratedToken] | None) -> Iterator[bytes]:
+    def logprobs(self, tokens: Sequence[GeneratedToken] | None) -> Iterable[bytes]:
         return pieces_of_text(tokens)
 
 

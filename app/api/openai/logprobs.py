@@ -1,15 +1,13 @@
 """Tokens with their logarithms of probability, as chats and as completions have them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
 from pydantic_core import to_json
 
 from app.tasks.generation_schema import GeneratedToken, Generation, GenerationPiece, LikelyToken
-from app.tasks.json_pieces import array_of, object_with
-
-NONE = b"null"
+from app.tasks.json_pieces import NULL, array_of, object_with
 
 
 def tokens_of(answer: GenerationPiece | Generation) -> Sequence[GeneratedToken] | None:
@@ -26,10 +24,10 @@ def of_chat(tokens: Sequence[GeneratedToken] | None) -> dict[str, Any] | None:
     return {"content": list(map(_of_chat, tokens)), "refusal": None}
 
 
-def pieces_of_chat(tokens: Sequence[GeneratedToken] | None) -> Iterator[bytes]:
+def pieces_of_chat(tokens: Sequence[GeneratedToken] | None) -> Iterable[bytes]:
     """Those of a whole answer, as JSON: of eight long ones there may be hundreds of thousands."""
     if tokens is None:
-        return iter([NONE])
+        return NULL
     return object_with({"refusal": None}, content=array_of([to_json(_of_chat(token))] for token in tokens))
 
 
@@ -60,10 +58,10 @@ class TextLogprobs:
         return told
 
 
-def pieces_of_text(tokens: Sequence[GeneratedToken] | None) -> Iterator[bytes]:
+def pieces_of_text(tokens: Sequence[GeneratedToken] | None) -> Iterable[bytes]:
     """Those of a whole text, as JSON."""
     if tokens is None:
-        return iter([NONE])
+        return NULL
     ends = accumulate((len(token.text) for token in tokens), initial=0)
     told = {
         "tokens": [token.text for token in tokens],
