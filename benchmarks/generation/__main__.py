@@ -48,15 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     tune(chosen.models, say)
     servers = [server for server in SERVERS if server.family in chosen.peers or server is OURS]
-    results: dict[str, Any] = {}
-    command = shlex.join(["python", "-m", "benchmarks.generation", *arguments])
+    runs = [*(_written(chosen.out) if chosen.add else []), run := _heading(chosen, arguments)]
     for number in range(1, chosen.rounds + 1):
         for server in servers:
             for name, figures in _measured(server, number, chosen).items():
-                rounds = results.setdefault(name, _heading(chosen))["rounds"]
+                rounds = run["rounds"].setdefault(name, [])
                 rounds.extend({} for _ in range(number - len(rounds)))
                 rounds[-1][server.name] = figures
-            _write(results, chosen.out, command)
+            _write(runs, chosen.out)
     say(f"written: {chosen.out / 'generation.md'}")
     return 0
 
@@ -94,9 +93,15 @@ def _short(figures: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in shown.items())
 
 
-def _heading(chosen: argparse.Namespace) -> dict[str, Any]:
-    now = datetime.now(UTC).isoformat(timespec="minutes")
-    return {"measured": now, "size": chosen.size, "is_disturbed": chosen.disturbed, "machine": _machine(), "rounds": []}
+def _heading(chosen: argparse.Namespace, arguments: Sequence[str]) -> dict[str, Any]:
+    return {
+        "command": shlex.join(["python", "-m", "benchmarks.generation", *arguments]),
+        "measured": datetime.now(UTC).isoformat(timespec="minutes"),
+        "size": chosen.size,
+        "is_disturbed": chosen.disturbed,
+        "machine": _machine(),
+        "rounds": {},
+    }
 
 
 def _machine() -> dict[str, Any]:
@@ -109,10 +114,16 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _write(results: dict[str, Any], folder: Path, command: str) -> None:
+def _written(folder: Path) -> list[dict[str, Any]]:
+    file = folder / "generation.json"
+    runs: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    return runs
+
+
+def _write(runs: Sequence[dict[str, Any]], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "generation.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    (folder / "generation.md").write_text(report.text(results, command), encoding="utf-8")
+    (folder / "generation.json").write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
+    (folder / "generation.md").write_text(report.text(runs), encoding="utf-8")
 
 
 def _chosen(arguments: Sequence[str]) -> argparse.Namespace:
@@ -125,6 +136,9 @@ def _chosen(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--size", type=float, default=1.0, help="of the loads; less than 1 is a trial")
     parser.add_argument("--disturbed", action="store_true", help="say in the report that other work ran beside it")
     parser.add_argument("--soak-requests", type=int, default=100_000)
+    parser.add_argument(
+        "--add", action="store_true", help="keep the runs that the report has: other peers, other loads"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="the folder of the report")
     return parser.parse_args(arguments)
 

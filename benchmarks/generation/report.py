@@ -8,7 +8,8 @@ from benchmarks.generation.scenarios import SCENARIOS
 from benchmarks.generation.servers import SERVERS
 from benchmarks.generation.targets import TARGETS, Round
 
-Results = Mapping[str, Any]
+Runs = Sequence[Mapping[str, Any]]
+"""One of each command. Runs may have other servers and machines: no figure of one is divided by another's."""
 NONE = "–"
 SHOWN = {
     "alone": ("tokens_s", "ttft_p50_ms", "tpot_p50_ms", "itl_p99_ms"),
@@ -26,48 +27,50 @@ COMPARED = {"arrival": "itl_p99_ms", "prefix": "warm_ms"}
 TITLES = {scenario.name: scenario.title for scenario in SCENARIOS} | {"soak": "many short answers, memory"}
 
 
-def text(results: Results, command: str) -> str:
-    """The report as Markdown; `command` measures it again."""
-    lines = ["# Text that is written, beside others", "", f"`{command}` measures this again.", ""]
-    lines += [*_trial(results), *_when_and_where(results), "", "## Figures to reach", "", *_targets(results)]
+def text(runs: Runs) -> str:
+    """The report as Markdown."""
+    lines = ["# Text that is written, beside others", "", *_trial(runs), *_when_and_where(runs), ""]
+    lines += ["## Figures to reach", "", *_targets(runs)]
     for name, title in TITLES.items():
-        if name in results:
-            lines += ["", f"## {title}", "", *_table(name, results[name]["rounds"])]
+        if rounds := _rounds(runs, name):
+            lines += ["", f"## {title}", "", *_table(name, rounds)]
     lines += ["", "## Settings", "", *(f"- {server.name}: {server.settings}" for server in SERVERS)]
-    lines += [f"- not measured: {name}: {why}" for name, why in sorted(_missing(results).items())]
+    lines += [f"- not measured: {name}: {why}" for name, why in sorted(_missing(runs).items())]
     return "\n".join(lines) + "\n"
 
 
-def _trial(results: Results) -> Iterator[str]:
-    if any(found["size"] < 1 or found.get("is_disturbed") for found in results.values()):
+def _trial(runs: Runs) -> Iterator[str]:
+    if any(run["size"] < 1 or run["is_disturbed"] for run in runs):
         yield "**A trial**: with fewer requests than a measurement has, or beside other work. These are no results."
         yield ""
 
 
-def _when_and_where(results: Results) -> Iterator[str]:
-    for name, found in results.items():
-        rounds, machine = len(found["rounds"]), found["machine"]
+def _when_and_where(runs: Runs) -> Iterator[str]:
+    yield "Each of these measures its part again; `--add` keeps the others. Every ratio is of figures of one round."
+    yield ""
+    for run in runs:
+        rounds, machine = max(map(len, run["rounds"].values()), default=0), run["machine"]
         versions = ", ".join(f"{key} {value}" for key, value in machine.items() if key not in ("cpu", "cores"))
         where = f"{machine['cores']} cores of {machine['cpu']}"
-        yield f"- {name}: {found['measured']}, {rounds} round{'s' * (rounds > 1)}, {where}; {versions}"
+        yield f"- `{run['command']}`: {run['measured']}, {rounds} round{'s' * (rounds > 1)}, {where}; {versions}"
 
 
-def _targets(results: Results) -> Iterator[str]:
-    yield from _rows(["scenario", "figure", "beside", "to reach", "measured", "reached"], _judged(results))
+def _targets(runs: Runs) -> Iterator[str]:
+    yield from _rows(["scenario", "figure", "beside", "to reach", "measured", "reached"], _judged(runs))
 
 
-def _judged(results: Results) -> Iterator[list[str]]:
+def _judged(runs: Runs) -> Iterator[list[str]]:
     for target in TARGETS:
-        values = [value for found in _rounds(results, target.scenario) if (value := target.in_round(found)) is not None]
+        rounds = _rounds(runs, target.scenario)
+        values = [value for found in rounds if (value := target.in_round(found)) is not None]
         beside = " or ".join(target.others) or NONE
         bound = f"{'at least' if target.is_least else 'at most'} {target.bound:g}"
         reached = NONE if not values else "yes" if target.is_reached(median(values)) else "no"
         yield [TITLES[target.scenario], target.figure, beside, bound, _spread(values), reached]
 
 
-def _rounds(results: Results, name: str) -> Sequence[Round]:
-    rounds: Sequence[Round] = results.get(name, {}).get("rounds", [])
-    return rounds
+def _rounds(runs: Runs, name: str) -> list[Round]:
+    return [found for run in runs for found in run["rounds"].get(name, ())]
 
 
 def _table(name: str, rounds: Sequence[Round]) -> Iterator[str]:
@@ -103,7 +106,7 @@ def _rows(head: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-def _missing(results: Results) -> dict[str, str]:
+def _missing(runs: Runs) -> dict[str, str]:
     """Why servers could not be measured, by their names."""
-    rounds = [found for name in results for found in _rounds(results, name)]
+    rounds = [found for name in TITLES for found in _rounds(runs, name)]
     return {name: figures["failed_to"] for found in rounds for name, figures in found.items() if "failed_to" in figures}

@@ -123,9 +123,22 @@ def test_a_target_takes_the_best_of_the_others() -> None:
 def test_the_report_has_each_target_and_says_that_a_trial_is_one() -> None:
     machine = {"cpu": "a processor", "cores": 2}
     rounds = [{"ours": {"tokens_s": 90.0}, "llama-server": {"tokens_s": 60.0}, "vllm": {"failed_to": "no wheel"}}]
-    results = {"even": {"measured": "now", "size": 0.1, "machine": machine, "rounds": rounds}}
-    report = text(results, "python -m benchmarks.generation")
+    run = {"command": "python …", "measured": "now", "size": 0.1, "is_disturbed": False, "machine": machine}
+    report = text([run | {"rounds": {"even": rounds}}])
     assert "**A trial**" in report
     assert "not measured: vllm: no wheel" in report
     assert "| 1.5 | yes |" in report
     assert sum(line.count("at least") + line.count("at most") for line in report.splitlines()) == len(TARGETS)
+
+
+def test_a_report_of_several_runs_divides_figures_of_one_round_only() -> None:
+    machine = {"cpu": "a processor", "cores": 2}
+    run = {"measured": "now", "size": 1.0, "is_disturbed": False, "machine": machine}
+    slow = run | {"command": "first", "rounds": {"even": [{"ours": {"tokens_s": 50.0}, "vllm": {"tokens_s": 40.0}}]}}
+    fast = run | {"command": "second", "rounds": {"even": [{"ours": {"tokens_s": 90.0}, "genai": {"tokens_s": 60.0}}]}}
+    report = text([slow, fast])
+    assert "- `first`: now, 1 round" in report
+    assert "- `second`: now, 1 round" in report
+    assert "| vllm | 40 | – | – | – | – | 1.25 |" in report
+    assert "| genai | 60 | – | – | – | – | 1.5 |" in report
+    assert "| ours | 70 (50-90) |" in report
