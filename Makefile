@@ -48,9 +48,10 @@ check: .venv/dev
 	$(BIN)/lint-imports
 
 # In two processes, for two cores; tests/conftest.py says which tests share one. COVERAGE='--cov' tells which lines ran.
+# Threads of OpenBLAS that wait for work in a loop would take a core from the other process: twenty times as long, seen.
 COVERAGE ?=
 test: .venv/dev models
-	$(BIN)/pytest --numprocesses 2 --dist loadscope $(COVERAGE)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadscope $(COVERAGE)
 
 .PHONY: models
 models: .venv/serve

@@ -1,6 +1,7 @@
 """The normal distribution of each class, in its principal components."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ class ClassPCA:
         self._seed = seed
         rows = self._rows(garments)
         of_each = [rows[garments.classes == label] for label in range(len(LABELS))]
-        self._models = [PCA(min(size, len(mine) // 2), svd_solver="covariance_eigh").fit(mine) for mine in of_each]
+        self._models = [PCA(min(size, len(mine) // 2), svd_solver=_solver(mine)).fit(mine) for mine in of_each]
 
     def bits_per_pixel(self, garments: Pictures) -> float:
         rows = self._rows(garments)
@@ -47,6 +48,11 @@ class ClassPCA:
     def _rows(self, garments: Pictures) -> npt.NDArray[np.floating]:
         with seeded(self._seed):
             return dequantised(torch.from_numpy(garments.pixels)).flatten(1).numpy()
+
+
+def _solver(rows: npt.NDArray[np.floating]) -> Literal["covariance_eigh", "full"]:
+    """The faster one; both are exact."""
+    return "covariance_eigh" if len(rows) > rows.shape[1] else "full"
 
 
 def _by_class(garments: Pictures) -> Sequence[tuple[int, npt.NDArray[np.bool_]]]:

@@ -61,10 +61,14 @@ def squared_error(answers: Tensor, following: Tensor) -> Tensor:
 
 
 def learn_forecaster(windows: MonthWindows, run: Run) -> tuple[Ensemble, LearningCurve]:
+    num_members = 1 if run.tiny else MEMBERS
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         network = Ensemble(
-            [SeasonalGRU(CONFIG.max_history, HORIZON, SEASON, len(QUANTILES), WIDTH, DROPOUT) for _ in range(MEMBERS)]
+            [
+                SeasonalGRU(CONFIG.max_history, HORIZON, SEASON, len(QUANTILES), WIDTH, DROPOUT)
+                for _ in range(num_members)
+            ]
         )
     return network, _fit(network, pinball_loss, windows, run, "forecaster")
 
