@@ -9,6 +9,7 @@ from training.graphs.decoder import write_decoder
 from training.graphs.products import (
     BlockProducts,
     DecoderProducts,
+    DigitProducts,
     Fp32DecoderProducts,
     MixedProducts,
     RowInt8Products,
@@ -17,7 +18,7 @@ from training.graphs.smoothing import smoothed
 from training.networks.decoder import Decoder
 
 MAIN = "fp32"
-FEWER_BITS = ("int8", "mixed8", "blocks8", "blocks4")
+FEWER_BITS = ("int8", "mixed8", "digits8", "blocks8", "blocks4")
 
 
 def write_candidates(decoder: Decoder, folder: Path, positions: int, batches: Iterable[Tensors]) -> dict[str, Path]:
@@ -27,6 +28,7 @@ def write_candidates(decoder: Decoder, folder: Path, positions: int, batches: It
     candidates: dict[str, tuple[Decoder, DecoderProducts]] = {
         "int8": (alike, RowInt8Products()),
         "mixed8": (alike, MixedProducts()),
+        "digits8": (alike, DigitProducts()),
         "blocks8": (alike, BlockProducts(8)),
         "blocks4": (decoder, BlockProducts(4)),
     }

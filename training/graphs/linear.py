@@ -121,7 +121,7 @@ def by_row(graph: GraphWriter, rows: str, largest: str, least: float, layers: Se
 
 def int8_lookup(graph: GraphWriter, table: Tensor, indices: str) -> str:
     """Rows of a table that is kept in 8 bits with a scale for each row."""
-    codes, scales = _quantized(array_of(table), LARGEST_CODE)
+    codes, scales = quantized(array_of(table), LARGEST_CODE)
     found = graph.add("Gather", [graph.constant(codes), indices])
     found = graph.add("Cast", [found], to=TensorProto.FLOAT)
     return graph.add("Mul", [found, graph.add("Gather", [graph.constant(scales), indices])])
@@ -137,7 +137,7 @@ def _codes(graph: GraphWriter, scaled: str) -> str:
 
 def _product(graph: GraphWriter, codes: str, weight: Array, bias: Array | None = None) -> str:
     """fp32 [..., outputs] of codes [..., inputs] and a weight [outputs, inputs]."""
-    columns, scales = _quantized(weight, LARGEST_WEIGHT, largest_of_pairs(weight))
+    columns, scales = quantized(weight, LARGEST_WEIGHT, largest_of_pairs(weight))
     inputs = [codes, graph.constant(columns.T.copy()), graph.constant(np.float32(1)), graph.constant(scales[:, 0])]
     inputs += [graph.constant(np.uint8(ZERO_POINT))]
     if bias is not None:
@@ -152,7 +152,7 @@ def largest_of_pairs(weight: Array) -> Array:
     return largest
 
 
-def _quantized(rows: Array, largest_code: int, largest: Array | None = None) -> tuple[Array, Array]:
+def quantized(rows: Array, largest_code: int, largest: Array | None = None) -> tuple[Array, Array]:
     """int8 codes of a matrix and the scale of each of its rows, fp32 [rows, 1].
 
     `largest_code` stands for what is `largest` of each row, its largest magnitude if not given.

@@ -30,7 +30,9 @@ NUM_TEXTS, TEXT_TOKENS = 16, 192
 # With fp32, of what is published. SmolLM2 in int8 (.91) and in blocks of 4 bits (.93) wrote nonsense where fp32 does
 # not; what is above differs where two tokens are near each other, of which fp32 on another machine may take either.
 LEAST_AGREEMENT = 0.95
-PRECISIONS: Mapping[str, Any] = {MAIN: "fp32", "int8": "int8", "mixed8": "int8", "blocks8": "int8", "blocks4": "int4"}
+PRECISIONS: Mapping[str, Any] = {MAIN: "fp32", "blocks4": "int4"} | dict.fromkeys(
+    ("int8", "mixed8", "digits8", "blocks8"), "int8"
+)
 # On processors with AVX2 the last bits of a row alone are not those that it has among others, in products of 4 bits.
 KNOW_THEIR_COMPANY = ("blocks4",)
 # Published instead of fp32 that one file cannot hold: who has such a model in 8 bits has a quarter to load and to read.

@@ -10,7 +10,14 @@ from transformers import LlamaConfig, Qwen2Config
 from app.tensors import Array
 from training.graphs.decoder import write_decoder
 from training.graphs.linear import input_ranges
-from training.graphs.products import BlockProducts, DecoderProducts, Fp32DecoderProducts, MixedProducts, RowInt8Products
+from training.graphs.products import (
+    BlockProducts,
+    DecoderProducts,
+    DigitProducts,
+    Fp32DecoderProducts,
+    MixedProducts,
+    RowInt8Products,
+)
 from training.graphs.smoothing import smoothed
 from training.measures.decoding import Decoding
 from training.networks.decoder import KINDS, Decoder
@@ -45,6 +52,7 @@ PRODUCTS = {
     "int8": RowInt8Products(),
     "8 bits in blocks": BlockProducts(8),
     "8 bits, mixed": MixedProducts(),
+    "8 bits, in digits": DigitProducts(),
     "4 bits in blocks": BlockProducts(4),
 }
 PROMPTS = [np.random.default_rng(length).integers(0, WORDS, length).tolist() for length in (5, 23, 12, 40)]

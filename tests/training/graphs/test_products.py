@@ -10,8 +10,17 @@ import torch
 from torch import nn
 
 from app.tensors import Array
-from training.graphs.linear import LARGEST_CODE, largest_of_pairs
-from training.graphs.products import BLOCK, BlockProducts, DecoderProducts, MixedProducts, RowInt8Products, blocks
+from training.graphs.digits import LARGEST_DIGIT, ZERO_POINT
+from training.graphs.linear import LARGEST_CODE, LARGEST_WEIGHT, largest_of_pairs
+from training.graphs.products import (
+    BLOCK,
+    BlockProducts,
+    DecoderProducts,
+    DigitProducts,
+    MixedProducts,
+    RowInt8Products,
+    blocks,
+)
 from training.graphs.writer import GraphWriter, tensor
 
 INPUTS, OUTPUTS = 96, 80
@@ -47,6 +56,7 @@ def answer(products: DecoderProducts, layer: nn.Linear, rows: Array, folder: Pat
     [
         pytest.param(RowInt8Products(), 0.02, id="int8"),
         pytest.param(BlockProducts(8), 0.01, id="8 bits in blocks"),
+        pytest.param(DigitProducts(), 0.01, id="8 bits, rows in digits"),
         pytest.param(BlockProducts(4), 0.1, id="4 bits in blocks"),
     ],
 )
@@ -69,6 +79,32 @@ def test_gates_have_a_scale_for_each_row_and_all_else_one_for_each_block(layer: 
         written = onnx.load(graph.save(tmp_path / "products.onnx", [tensor("rows", ("batch", INPUTS))], tensors))
         products = [node.op_type for node in written.graph.node if node.op_type.startswith("MatMul")]
         assert products == [operator] * len(layers)
+
+
+def test_gates_and_square_layers_are_by_row_and_all_else_reads_two_digits(layer: nn.Linear, tmp_path: Path) -> None:
+    square = nn.Linear(INPUTS, INPUTS)
+    for layers, has_digits in (([layer, layer], False), ([square], False), ([layer], True)):
+        graph = GraphWriter()
+        answers = DigitProducts().linear(graph, "rows", layers)
+        tensors = [tensor(name, ("batch", layers[0].out_features)) for name in answers]
+        written = onnx.load(graph.save(tmp_path / "products.onnx", [tensor("rows", ("batch", INPUTS))], tensors))
+        assert any(node.op_type == "Split" for node in written.graph.node) == has_digits
+
+
+def test_rows_in_two_digits_are_nearly_exact(rows: Array, tmp_path: Path) -> None:
+    """Beside weights that 8 bits say exactly, what is wrong is the rows' part: 1 of 8,000."""
+    layer = nn.Linear(INPUTS, OUTPUTS, bias=False)
+    codes = np.random.default_rng(1).integers(-127, 128, (OUTPUTS, INPUTS))
+    codes[:, 0] = 127
+    layer.weight = nn.Parameter(torch.from_numpy(codes.astype(np.float32) / 127))
+    expected = rows @ layer.weight.detach().numpy().T
+    wrong = np.abs(answer(DigitProducts(), layer, rows, tmp_path) - expected).mean((1, 2))
+    assert (wrong / np.abs(expected).mean((1, 2))).max() < 2e-4
+
+
+def test_no_pair_of_digits_overflows_sixteen_bits() -> None:
+    assert (ZERO_POINT + LARGEST_DIGIT) * 2 * LARGEST_WEIGHT < 2**15
+    assert ZERO_POINT > LARGEST_DIGIT
 
 
 def test_weights_that_lie_on_sixteen_steps_stay_as_they_are() -> None:

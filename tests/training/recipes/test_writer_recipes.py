@@ -53,7 +53,7 @@ def test_a_decoder_of_ones_own_becomes_a_draft(kind: str, tmp_path: Path) -> Non
 
     metrics = {metric.name: metric for metric in draft.metrics}
     assert metrics["writes_as_transformers"].value == 1
-    assert set(metrics["perplexity"].baselines) == {"int8", "mixed8", "blocks8", "blocks4"}
+    assert set(metrics["perplexity"].baselines) == {"int8", "mixed8", "digits8", "blocks8", "blocks4"}
     assert draft.exported.verification.batch_n < 1e-3
     assert draft.config["context"] == 1024
     assert (draft.config["eos_token_ids"], draft.config["eos_token"]) == ([1], END)
@@ -120,7 +120,7 @@ def test_what_one_file_cannot_hold_in_fp32_is_published_in_8_bits(
     metrics = {metric.name: metric for metric in draft.metrics}
     assert (draft.graphs, draft.precision) == ({"model": "model.blocks8.onnx"}, "int8")
     assert metrics["agreement_with_fp32"].value >= common.LEAST_AGREEMENT
-    assert set(metrics["perplexity"].baselines) == {"fp32", "int8", "mixed8", "blocks4"}
+    assert set(metrics["perplexity"].baselines) == {"fp32", "int8", "mixed8", "digits8", "blocks4"}
     assert "model.onnx" not in draft.files
     assert "天空" in draft.examples[0].input["messages"][0]["content"]
     assert served(draft, tmp_path / "models").stepping is not None
