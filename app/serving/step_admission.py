@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from app.errors import DeadlineExceeded, Overloaded
 from app.serving.step_cost import StepCost
-from app.serving.step_forecast import Forecast
+from app.serving.step_forecast import StepForecast
 from app.serving.writing import Writing
 
 # Of the time until a deadline, what a forecast may fill: more will come beside the answer. At twice the saturation a
@@ -58,8 +58,8 @@ class StepAdmission:
             first_s = min(map(before.whole_s, others))
             raise Overloaded("answers that have begun would be too late", max(LEAST_RETRY_S, first_s))
 
-    def _forecast(self, writings: Sequence[Writing]) -> Forecast:
-        return Forecast(writings, self._cost, self._most_rows, self.expected)
+    def _forecast(self, writings: Sequence[Writing]) -> StepForecast:
+        return StepForecast(writings, self._cost, self._most_rows, self.expected)
 
     def own_seconds(self, writing: Writing) -> float:
         """Return the seconds of the decoder that an answer takes for itself, where as many step as may."""

@@ -1,4 +1,4 @@
-"""How long it takes until answers that a stepper has are whole, if none comes to them."""
+"""Forecasts of when the answers of a stepper are whole, if none comes to them."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from app.serving.step_cost import CHUNKS, StepCost
 from app.serving.writing import Writing
 
 
-class Forecast:
+class StepForecast:
     """Of all `writings`: those that wait, those whose prompts are read, and those that get tokens.
 
     Passes go as in pass_plan.py: each gives every answer a token, and reads on one prompt for what is left of

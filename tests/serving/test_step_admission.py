@@ -9,7 +9,7 @@ from app.serving.scheduler import Turn, weight_of
 from app.serving.shares import Shares
 from app.serving.step_admission import StepAdmission
 from app.serving.step_cost import StepCost
-from app.serving.step_forecast import Forecast
+from app.serving.step_forecast import StepForecast
 from app.serving.writing import Writing
 
 COST = StepCost(base_s=0.1, row_s=0.01, token_s=1e-6, read_s=1e-3, past_s=1e-7)
@@ -32,7 +32,7 @@ class Admitting:
         return writing
 
     def seconds(self, one: Writing, *others: Writing) -> float:
-        return Forecast([one, *others], COST, ROWS, self.admission.expected).whole_s(one)
+        return StepForecast([one, *others], COST, ROWS, self.admission.expected).whole_s(one)
 
     def ask(self, left_s: float, others: int = 0, **size: Any) -> None:
         self.admission.require_time(self.writing(**size), left_s, [self.writing() for _ in range(others)])

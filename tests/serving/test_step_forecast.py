@@ -6,7 +6,7 @@ from app.serving.pass_plan import MOST_BETWEEN_S
 from app.serving.scheduler import Turn, weight_of
 from app.serving.shares import Shares
 from app.serving.step_cost import StepCost
-from app.serving.step_forecast import Forecast
+from app.serving.step_forecast import StepForecast
 from app.serving.writing import Writing
 
 COST = StepCost(base_s=0.01, row_s=0.001, token_s=1e-6, read_s=1e-3, past_s=1e-7)
@@ -30,7 +30,7 @@ def left(one: Writing) -> int:
 
 
 def whole_s(one: Writing, *others: Writing, cost: StepCost = COST) -> float:
-    return Forecast([*others, one], cost, ROWS, left).whole_s(one)
+    return StepForecast([*others, one], cost, ROWS, left).whole_s(one)
 
 
 def test_alone_it_is_the_prompt_and_a_step_for_each_token():
