@@ -13,16 +13,16 @@ MOST_BETWEEN_S = 0.2  # two tokens of one answer, while prompts are read beside 
 def next_pass(slots: Slots, cost: StepCost) -> Pass | None:
     """Return what is to be done next; None if no answer has a slot."""
     stepping = slots.stepping
-    reading = min(slots.reading, key=lambda one: reading_order(one, cost, one.begun), default=None)
+    reading = min(slots.reading, key=lambda one: reading_order(one, cost), default=None)
     if not stepping and reading is None:
         return None
     chunk = 0 if reading is None else _chunk(reading, stepping, cost)
     return Pass(slots.take_moves(), stepping, reading, chunk)
 
 
-def reading_order(writing: Writing, cost: StepCost, begun: float) -> float:
+def reading_order(writing: Writing, cost: StepCost) -> float:
     """The shortest rest is read first, but whoever has waited for as long as the difference goes before."""
-    return begun + cost.prompt_s(writing.unread)
+    return (writing.begun or writing.submitted) + cost.prompt_s(writing.unread)
 
 
 def seconds_of(one: Pass, cost: StepCost) -> float:

@@ -24,7 +24,7 @@ class StepForecast:
         tokens = sum(len(one.ids) for one in writings) + new // 2
         self._step_s = cost.slower * cost.step_s(rows, tokens * rows // max(1, len(writings)))
         self._beside_s = max(MOST_BETWEEN_S - self._step_s, cost.slower * cost.chunk_s(CHUNKS[0]))
-        reading = sorted((self._order(one), self._unread_s(one)) for one in writings if one.is_reading)
+        reading = sorted((reading_order(one, cost), self._unread_s(one)) for one in writings if one.is_reading)
         self._orders = [order for order, _ in reading]
         self._read_s = list(accumulate((seconds for _, seconds in reading), initial=0.0))
         # What waits begins when all before it are over, but for those that go on beside it: half of them, on average.
@@ -35,13 +35,10 @@ class StepForecast:
         steps, first_s = self._expected(writing), 0.0
         wait_s = 0.0 if writing.begun else max(0.0, self._wait_steps - steps / 2) * self._step_s
         if writing.is_reading:
-            first_s = self._read_s[bisect_right(self._orders, self._order(writing))]
+            first_s = self._read_s[bisect_right(self._orders, reading_order(writing, self._cost))]
         between_s = first_s * (1 + self._step_s / self._beside_s)
         beside_s = min(self._read_s[-1] - first_s, steps * self._beside_s)  # what is read while it gets its tokens
         return wait_s + between_s + steps * self._step_s + beside_s
-
-    def _order(self, writing: Writing) -> float:
-        return reading_order(writing, self._cost, writing.begun or writing.submitted)
 
     def _unread_s(self, writing: Writing) -> float:
         past = len(writing.ids) - writing.unread

@@ -1,3 +1,4 @@
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -111,3 +112,16 @@ def test_an_answer_beside_others_takes_longer_and_costs_the_decoder_less():
     alone_s = asked.seconds(one)
     assert asked.seconds(one, asked.writing(new=100)) > alone_s
     assert asked.admission.own_seconds(one) < alone_s
+
+
+def test_a_long_line_is_summed_up_and_not_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch):
+    asked, looked = Admitting(), Counter[int]()
+    admission = StepAdmission(COST, most_rows=ROWS, max_queue_size=10**6, refused=lambda why, _: None)
+    line, writing = [asked.writing() for _ in range(1000)], asked.writing()
+    expected = StepAdmission.expected
+    monkeypatch.setattr(StepAdmission, "expected", lambda self, one: looked.update([id(one)]) or expected(self, one))
+    together_s = sum(one.cost_s for one in line[ROWS:])
+    with pytest.raises(Overloaded, match="too late"):
+        admission.require_time(writing, together_s, line)
+    admission.require_time(writing, 2 * together_s, line)
+    assert len(looked) == ROWS + 1

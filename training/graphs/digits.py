@@ -10,8 +10,17 @@ import numpy as np
 from torch import nn
 
 from app.tensors import Array
-from training.graphs.linear import LARGEST_WEIGHT, TINY, biased, parameters, quantized
-from training.graphs.writer import ONNX_RUNTIME, GraphWriter
+from training.graphs.linear import (
+    LARGEST_WEIGHT,
+    TINY,
+    biased,
+    codes_of,
+    integer_product,
+    magnitudes,
+    parameters,
+    quantized,
+)
+from training.graphs.writer import GraphWriter
 
 # A digit, around its zero point: of 7 bits, so that a pair of products, each of a code to 127 and a weight to 127, fits
 # in 16 bits where processors without VNNI add it, whatever the weights are.
@@ -22,23 +31,18 @@ STEPS = 2 * LARGEST_DIGIT  # of the second digit to one of the first
 
 def by_digits(graph: GraphWriter, rows: str, layers: Sequence[nn.Linear]) -> list[str]:
     """Products of `rows`, fp32 [rows, …, inputs], with each of `layers`; no row knows the others."""
-    largest = graph.add("ReduceMax", [graph.add("Abs", [rows]), graph.constant([-1])], keepdims=1)
-    largest = graph.add("Max", [largest, graph.constant(np.float32(TINY))])
+    largest = graph.add("Max", [magnitudes(graph, rows), graph.constant(np.float32(TINY))])
     digit = graph.constant(np.float32(LARGEST_DIGIT))
     scaled = graph.add("Mul", [rows, graph.add("Div", [digit, largest])])
     first = graph.add("Round", [scaled])
     second = graph.add("Mul", [graph.add("Sub", [scaled, first]), graph.constant(np.float32(STEPS))])
-    both = graph.add("Concat", [first, second], axis=0)
-    codes = graph.add("QuantizeLinear", [both, graph.constant(np.float32(1)), graph.constant(np.uint8(ZERO_POINT))])
+    codes = codes_of(graph, graph.add("Concat", [first, second], axis=0), ZERO_POINT)
     scale = graph.add("Div", [largest, digit])
     return [biased(graph, _product(graph, codes, weight, scale), bias) for weight, bias in map(parameters, layers)]
 
 
 def _product(graph: GraphWriter, codes: str, weight: Array, scale: str) -> str:
-    columns, scales = quantized(weight, LARGEST_WEIGHT)
-    inputs = [codes, graph.constant(columns.T.copy()), graph.constant(np.float32(1)), graph.constant(scales[:, 0])]
-    zero_point = graph.constant(np.uint8(ZERO_POINT))
-    answers = graph.add("MatMulIntegerToFloat", [*inputs, zero_point], domain=ONNX_RUNTIME)
+    answers = integer_product(graph, codes, quantized(weight, LARGEST_WEIGHT), zero_point=ZERO_POINT)
     second = graph.name("Split") + "_rest"
     first = graph.append("Split", [answers], [graph.name("Split"), second], axis=0, num_outputs=2)
     rest = graph.add("Mul", [second, graph.constant(np.float32(1 / STEPS))])

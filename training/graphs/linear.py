@@ -70,7 +70,7 @@ class Int8Products:
             return by_row(graph, rows, largest, LEAST_GELU, layers)
         found = list(map(parameters, layers))
         steps = self._steps(layers[0], [weight for weight, _ in found])
-        codes = _codes(graph, graph.add("Mul", [rows, graph.constant(1 / steps)]))
+        codes = codes_of(graph, graph.add("Mul", [rows, graph.constant(1 / steps)]))
         return [_product(graph, codes, weight * steps, bias) for weight, bias in found]
 
     def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
@@ -111,7 +111,7 @@ def by_row(graph: GraphWriter, rows: str, largest: str, least: float, layers: Se
     """
     largest = graph.add("Max", [largest, graph.constant(np.float32(least))])
     code = graph.constant(np.float32(LARGEST_CODE))
-    codes = _codes(graph, graph.add("Mul", [rows, graph.add("Div", [code, largest])]))
+    codes = codes_of(graph, graph.add("Mul", [rows, graph.add("Div", [code, largest])]))
     scale = graph.add("Div", [largest, code])
     return [
         biased(graph, graph.add("Mul", [_product(graph, codes, weight), scale]), bias)
@@ -131,15 +131,32 @@ def biased(graph: GraphWriter, answer: str, bias: Array | None) -> str:
     return answer if bias is None else graph.add("Add", [answer, graph.constant(bias)])
 
 
-def _codes(graph: GraphWriter, scaled: str) -> str:
-    return graph.add("QuantizeLinear", [scaled, graph.constant(np.float32(1)), graph.constant(np.uint8(ZERO_POINT))])
+def magnitudes(graph: GraphWriter, rows: str) -> str:
+    """The largest magnitude of each row, [..., 1]."""
+    return graph.add("ReduceMax", [graph.add("Abs", [rows]), graph.constant([-1])], keepdims=1)
+
+
+def codes_of(graph: GraphWriter, scaled: str, zero_point: int = ZERO_POINT) -> str:
+    return graph.add("QuantizeLinear", [scaled, graph.constant(np.float32(1)), graph.constant(np.uint8(zero_point))])
 
 
 def _product(graph: GraphWriter, codes: str, weight: Array, bias: Array | None = None) -> str:
     """fp32 [..., outputs] of codes [..., inputs] and a weight [outputs, inputs]."""
-    columns, scales = quantized(weight, LARGEST_WEIGHT, largest_of_pairs(weight))
+    return integer_product(graph, codes, quantized(weight, LARGEST_WEIGHT, largest_of_pairs(weight)), bias=bias)
+
+
+def integer_product(
+    graph: GraphWriter,
+    codes: str,
+    weight: tuple[Array, Array],
+    *,
+    zero_point: int = ZERO_POINT,
+    bias: Array | None = None,
+) -> str:
+    """fp32 [..., outputs] of codes [..., inputs] and a weight [outputs, inputs] as `quantized` gives it."""
+    columns, scales = weight
     inputs = [codes, graph.constant(columns.T.copy()), graph.constant(np.float32(1)), graph.constant(scales[:, 0])]
-    inputs += [graph.constant(np.uint8(ZERO_POINT))]
+    inputs += [graph.constant(np.uint8(zero_point))]
     if bias is not None:
         inputs += ["", graph.constant(bias)]
     return graph.add("MatMulIntegerToFloat", inputs, domain=ONNX_RUNTIME)

@@ -11,7 +11,17 @@ from torch import Tensor, nn
 
 from app.tensors import Array
 from training.graphs.digits import by_digits
-from training.graphs.linear import TINY, Fp32Products, Products, array_of, biased, by_row, int8_lookup, parameters
+from training.graphs.linear import (
+    TINY,
+    Fp32Products,
+    Products,
+    array_of,
+    biased,
+    by_row,
+    int8_lookup,
+    magnitudes,
+    parameters,
+)
 from training.graphs.writer import ONNX_RUNTIME, GraphWriter
 
 BLOCK = 32  # weights that share a scale
@@ -36,8 +46,7 @@ class RowInt8Products:
     def linear(
         self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
     ) -> list[str]:
-        largest = graph.add("ReduceMax", [graph.add("Abs", [rows]), graph.constant([-1])], keepdims=1)
-        return by_row(graph, rows, largest, TINY, layers)
+        return by_row(graph, rows, magnitudes(graph, rows), TINY, layers)
 
     def head(self, graph: GraphWriter, rows: str, table: Tensor) -> str:
         return self.linear(graph, rows, [_layer(table)])[0]
@@ -111,15 +120,12 @@ class MixedProducts:
         return int8_lookup(graph, table, indices)
 
 
-class DigitProducts:
+class DigitProducts(MixedProducts):
     """Gates, and square layers, which attention's answers go through, by row in 8 bits; the head in blocks of them.
 
     All else reads rows in two digits of 7 bits each, with a scale for each output. For processors that multiply
     integers of 8 bits fast, two such products take half the time of one in blocks, and keep about as much.
     """
-
-    def __init__(self) -> None:
-        self._blocks, self._by_row = BlockProducts(8), RowInt8Products()
 
     def linear(
         self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
@@ -127,12 +133,6 @@ class DigitProducts:
         if len(layers) > 1 or layers[0].in_features == layers[0].out_features:
             return self._by_row.linear(graph, rows, layers)
         return by_digits(graph, rows, layers)
-
-    def head(self, graph: GraphWriter, rows: str, table: Tensor) -> str:
-        return self._blocks.head(graph, rows, table)
-
-    def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
-        return int8_lookup(graph, table, indices)
 
 
 class Blocks(NamedTuple):
