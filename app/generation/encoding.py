@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 import tokenizers
 
 from app.errors import InvalidInput
+from app.generation.fewest import fewest_tokens
 
 SHORT_CHARACTERS = 1_000  # are tokenized in about 1 ms, also on the event loop, which need not wait for its turn again
 
@@ -20,19 +21,25 @@ def encoded(tokenizer: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding:
 
 
 class TooManyTokens(Exception):
-    """There are `count`."""
+    """There are `count`, or more if they were not all counted."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, is_least: bool = False) -> None:
         super().__init__(count)
         self.count = count
+        self.is_least = is_least
+
+    def __str__(self) -> str:
+        return f"{'at least ' if self.is_least else ''}{self.count} tokens"
 
 
 def counted(tokenizer: tokenizers.Tokenizer, text: str, most: int | None = None) -> tokenizers.Encoding:
     """As `encoded`, without places in the text. Raises TooManyTokens beyond `most`.
 
     A million ids as numbers, or places as pairs of them, are made and freed in one go, while no other thread runs: of a
-    text that is refused for its length there must be none.
+    text that is refused for its length there must be none. Nor is one tokenized that is too long by its characters.
     """
+    if most is not None and (fewest := fewest_tokens(tokenizer, text)) > most:
+        raise TooManyTokens(fewest, is_least=True)
     if len(text) <= SHORT_CHARACTERS:
         encoding = tokenizer.encode(text, add_special_tokens=False)
     else:

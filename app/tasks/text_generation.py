@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from app.errors import InvalidInput
 from app.generation.alone import generate_alone
 from app.generation.encoding import TooManyTokens, as_text, encode
+from app.generation.fewest import end_of
 from app.generation.grammar import Grammars
 from app.generation.prompt import Constraint, Finish, Progress, Prompt, Sampling
 from app.generation.template import ChatTemplate
@@ -102,15 +103,16 @@ class TextGeneration(View[TextGenerationKernel]):
         if parameters.max_prompt_tokens is not None and item.messages is not None:
             raise InvalidInput("a chat cannot be cut by max_prompt_tokens: leave out messages").under("messages")
         try:
-            ids = self._ids(item, tools, most if parameters.max_prompt_tokens is None else None)
-            if parameters.max_prompt_tokens is not None:
-                ids = ids[-parameters.max_prompt_tokens :]
+            if parameters.max_prompt_tokens is None:
+                ids = self._ids(item, tools, most)
+            else:
+                ids = self._last_ids(item, parameters.max_prompt_tokens)
             if len(ids) > most:
                 raise TooManyTokens(len(ids))
         except TooManyTokens as error:
             # Clients look for both: LiteLLM for the sentence, LangChain for the code.
             raise InvalidInput(
-                f"This model's maximum context length is {self.kernel.context} tokens; the prompt has {error.count} "
+                f"This model's maximum context length is {self.kernel.context} tokens; the prompt has {error} "
                 "(context_length_exceeded)."
             ).under(
                 "messages" if item.messages is not None else "text" if item.text is not None else "token_ids"
@@ -123,6 +125,12 @@ class TextGeneration(View[TextGenerationKernel]):
 
     def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: GenerationParameters) -> Any:
         raise NotImplementedError("an answer that is generated has no rows")
+
+    def _last_ids(self, item: GenerationInput, count: int) -> Sequence[int]:
+        """Of a text or of tokens; of a long text only the end is tokenized."""
+        if item.text is not None and len(item.text) <= MAX_CHARACTERS:
+            item = item.model_copy(update={"text": end_of(self.kernel.tokenizer, item.text, count)})
+        return self._ids(item, None, None)[-count:]
 
     def _ids(self, item: GenerationInput, tools: Tools | None, most: int | None) -> Sequence[int]:
         """Raises TooManyTokens for a text or a chat that has more than `most`."""
