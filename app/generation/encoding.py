@@ -7,9 +7,9 @@ from weakref import WeakKeyDictionary
 import tokenizers
 
 from app.errors import InvalidInput
-from app.generation.fewest import fewest_tokens
 
 SHORT_CHARACTERS = 1_000  # are tokenized in about 1 ms, also on the event loop, which need not wait for its turn again
+PIECE_CHARACTERS = 2**15  # of a long text, whose tokens are counted one piece after the other
 
 
 def encoded(tokenizer: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding:
@@ -21,32 +21,60 @@ def encoded(tokenizer: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding:
 
 
 class TooManyTokens(Exception):
-    """There are `count`, or more if they were not all counted."""
+    """There are `count`; or more than that, of a text that was not read to its end."""
 
-    def __init__(self, count: int, is_least: bool = False) -> None:
-        super().__init__(count)
-        self.count = count
-        self.is_least = is_least
-
-    def __str__(self) -> str:
-        return f"{'at least ' if self.is_least else ''}{self.count} tokens"
+    def __init__(self, count: int, is_more: bool = False) -> None:
+        super().__init__(f"{'more than ' if is_more else ''}{count} tokens")
 
 
 def counted(tokenizer: tokenizers.Tokenizer, text: str, most: int | None = None) -> tokenizers.Encoding:
     """As `encoded`, without places in the text. Raises TooManyTokens beyond `most`.
 
     A million ids as numbers, or places as pairs of them, are made and freed in one go, while no other thread runs: of a
-    text that is refused for its length there must be none. Nor is one tokenized that is too long by its characters.
+    text that is refused for its length there must be none.
     """
-    if most is not None and (fewest := fewest_tokens(tokenizer, text)) > most:
-        raise TooManyTokens(fewest, is_least=True)
-    if len(text) <= SHORT_CHARACTERS:
-        encoding = tokenizer.encode(text, add_special_tokens=False)
-    else:
-        (encoding,) = tokenizer.encode_batch_fast([text], add_special_tokens=False)
+    if most is not None:
+        _refuse_in_time(tokenizer, text, most)
+    encoding = _fast(tokenizer, text)
     if most is not None and len(encoding) > most:
         raise TooManyTokens(len(encoding))
     return encoding
+
+
+def _fast(tokenizer: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding:
+    """Without places in the text."""
+    if len(text) <= SHORT_CHARACTERS:
+        return tokenizer.encode(text, add_special_tokens=False)
+    return tokenizer.encode_batch_fast([text], add_special_tokens=False)[0]
+
+
+def _refuse_in_time(tokenizer: tokenizers.Tokenizer, text: str, most: int) -> None:
+    """Raises TooManyTokens if there are surely more than `most`, before all of a long text is tokenized.
+
+    A token takes a quarter of a kilobyte with its text and its places.
+    """
+    if len(text) <= PIECE_CHARACTERS:
+        return
+    count = 0
+    for start in range(0, len(text), PIECE_CHARACTERS):
+        count += len(_fast(tokenizer, text[start : start + PIECE_CHARACTERS]))
+        if count > _surely_more(most):
+            raise TooManyTokens(most, is_more=True)
+
+
+def _surely_more(count: int) -> float:
+    """So many tokens of pieces are more than `count` of the whole: each cut adds a few at most."""
+    return 1.25 * count + 64
+
+
+def end_of(tokenizer: tokenizers.Tokenizer, text: str, count: int) -> str:
+    """The end of a text, in which its last `count` tokens are what they are in the whole; all of it if it is short."""
+    characters = PIECE_CHARACTERS
+    while characters < len(text):
+        if len(_fast(tokenizer, text[-characters:])) > _surely_more(count):
+            return text[-characters:]
+        characters *= 4
+    return text
 
 
 def encode(tokenizer: tokenizers.Tokenizer, text: str, most: int | None = None) -> list[int]:

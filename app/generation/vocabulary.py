@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import tokenizers
 
-from app.generation.byte_letters import BYTE_LETTERS
-
 
 class Vocabulary:
     """The tokens of a tokenizer, by id. Ids that it does not have are no text, as in its `decode`."""
@@ -120,8 +118,18 @@ def _decoders(tokenizer: tokenizers.Tokenizer) -> Iterator[str]:
             yield one["type"]
 
 
+def _byte_letters() -> dict[str, int]:
+    """The letters that stand for bytes in byte-level tokens (GPT-2, Radford et al., 2019)."""
+    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = [byte for byte in range(0x100) if byte not in shown]
+    return {chr(byte): byte for byte in shown} | {chr(0x100 + n): byte for n, byte in enumerate(hidden)}
+
+
+_BYTES = _byte_letters()
+
+
 def _raw(token: str) -> bytes:
     try:
-        return bytes([BYTE_LETTERS[letter] for letter in token])
+        return bytes([_BYTES[letter] for letter in token])
     except KeyError:  # a token that was added as text
         return token.encode()

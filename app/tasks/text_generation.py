@@ -9,8 +9,7 @@ from tokenizers import Tokenizer
 
 from app.errors import InvalidInput
 from app.generation.alone import generate_alone
-from app.generation.encoding import TooManyTokens, as_text, encode
-from app.generation.fewest import end_of
+from app.generation.encoding import TooManyTokens, as_text, encode, end_of
 from app.generation.grammar import Grammars
 from app.generation.prompt import Constraint, Finish, Progress, Prompt, Sampling
 from app.generation.template import ChatTemplate

@@ -7,7 +7,7 @@ import platform
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -24,6 +24,7 @@ from benchmarks.generation.loads import closed
 from benchmarks.generation.running import running, tune
 from benchmarks.generation.scenarios import BY_NAME, CLIENTS, NAMES, Terms, measure
 from benchmarks.generation.servers import FAMILIES, OURS, SERVERS, Server
+from benchmarks.generation.small import small_models
 from benchmarks.generation.soak import measure_soak
 from benchmarks.generation.weights import NotAvailable
 from benchmarks.running import ServerFailed
@@ -46,24 +47,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise SystemExit(
             f"error: {chosen.models} has no {weights.MODEL}; `python -m training {weights.MODEL}` makes it"
         )
-    tune(chosen.models, say)
     servers = [server for server in SERVERS if server.family in chosen.peers or server is OURS]
     runs = [*(_written(chosen.out) if chosen.add else []), run := _heading(chosen, arguments)]
+    if any(name in BY_NAME for name in chosen.only):
+        tune(chosen.models, say)
+        _measure_rounds(servers, chosen, run, lambda: _write(runs, chosen.out))
+    if "soak" in chosen.only:
+        run["rounds"]["soak"] = [{OURS.name: _soaked(chosen)}]
+        _write(runs, chosen.out)
+    say(f"written: {chosen.out / 'generation.md'}")
+    return 0
+
+
+def _measure_rounds(
+    servers: Sequence[Server], chosen: argparse.Namespace, run: dict[str, Any], write: Callable[[], None]
+) -> None:
     for number in range(1, chosen.rounds + 1):
         for server in servers:
             for name, figures in _measured(server, number, chosen).items():
                 rounds = run["rounds"].setdefault(name, [])
                 rounds.extend({} for _ in range(number - len(rounds)))
                 rounds[-1][server.name] = figures
-            _write(runs, chosen.out)
-    say(f"written: {chosen.out / 'generation.md'}")
-    return 0
+            write()
 
 
 def _measured(server: Server, number: int, chosen: argparse.Namespace) -> Found:
     """The figures of one server in one round; why there are none stands in their place."""
     tell = partial(say, prefix=f"round {number}, {server.name}: ")
-    names = [name for name in chosen.only if server is OURS or (name in BY_NAME and not BY_NAME[name].ours_only)]
+    names = [name for name in chosen.only if name in BY_NAME and (server is OURS or not BY_NAME[name].ours_only)]
     found: Found = {}
     try:
         first = Asks(weights.text(), seed=0).one(*FIRST)
@@ -72,15 +83,23 @@ def _measured(server: Server, number: int, chosen: argparse.Namespace) -> Found:
             for name in names:
                 # Each scenario has asks of its own, the same for each server in a round, and others in the next round.
                 asks = Asks(weights.text(), seed=SEED + 1000 * number + NAMES.index(name))
-                if name == "soak":
-                    found[name] = measure_soak(one, asks, chosen.soak_requests, tell)
-                else:
-                    found[name] = measure(BY_NAME[name], Terms(one.client, asks, chosen.size))
+                found[name] = measure(BY_NAME[name], Terms(one.client, asks, chosen.size))
                 tell(f"{name}: {_short(found[name])}")
     except (ServerFailed, NotAvailable, OSError) as error:
         tell(str(error))
         found |= {name: {"failed_to": str(error)} for name in names if name not in found}
     return found
+
+
+def _soaked(chosen: argparse.Namespace) -> dict[str, Any]:
+    """The figures of our service alone, with the small decoder unless the whole model was asked for."""
+    tell = partial(say, prefix="soak: ")
+    models = chosen.models if chosen.soak_model == "whole" else small_models(tell)
+    tune(models, tell)
+    asks = Asks(weights.text(), seed=SEED + NAMES.index("soak"))
+    with running(OURS, models, asks.one(*FIRST), tell) as one:
+        megabytes = max(graph.stat().st_size for graph in models.glob(f"{weights.MODEL}/*/model.onnx")) / 1e6
+        return {"weights_mb": megabytes, **measure_soak(one, asks, chosen.soak_requests, tell)}
 
 
 def _warm_up(client: Client) -> None:
@@ -136,6 +155,9 @@ def _chosen(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--size", type=float, default=1.0, help="of the loads; less than 1 is a trial")
     parser.add_argument("--disturbed", action="store_true", help="say in the report that other work ran beside it")
     parser.add_argument("--soak-requests", type=int, default=100_000)
+    parser.add_argument(
+        "--soak-model", choices=("small", "whole"), default="small", help="whole takes four hours (%(default)s)"
+    )
     parser.add_argument(
         "--add", action="store_true", help="keep the runs that the report has: other peers, other loads"
     )
