@@ -149,6 +149,7 @@ async def _lifespan(given: Given, beside: Sequence[Beside], app: FastAPI) -> Asy
         if not given.engine.is_stopping:
             await given.engine.stop()
         given.aside.close()
+        given.rounds.close()
 
 
 async def _load(engine: Engine) -> None:

@@ -19,7 +19,7 @@ from app.serving.lane import Lane
 from app.serving.lanes import Lanes
 from app.serving.queue import RowQueue, Waiting
 from app.serving.scheduler import Answers, Turn, weight_of
-from app.serving.shares import HEAVY_S, NOBODY, Share
+from app.serving.shares import LONG_S, NOBODY, Share
 
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")
@@ -106,7 +106,7 @@ class Batcher(Generic[Row, Answer]):
         self._lanes.forget()
         self._answering.forget()
 
-    def _new_lane(self) -> Lane[Row, Answer]:
+    def _new_lane(self, gives_way: bool) -> Lane[Row, Answer]:
         return Lane(
             self._run,
             check=self._check,
@@ -116,6 +116,7 @@ class Batcher(Generic[Row, Answer]):
             not_restored=self._tell_if_none_is_left,
             hang_after_s=self._hang_after_s,
             name=self._name,
+            gives_way=gives_way,
         )
 
     def _tell_if_none_is_left(self) -> None:
@@ -146,14 +147,14 @@ class Batcher(Generic[Row, Answer]):
         priority: int = 0,
         caller: Hashable = "",
         foreseen: Sequence[int] = (),
+        num_items: int = 1,
     ) -> Turn:
         """Let a request in if the model can compute, and one row more would be answered by `deadline`.
 
-        So must be what is `foreseen` of it: the lengths that its rows will have at least.
-
-        The lower `priority`, the sooner it is its turn: 1 is the highest, 0 the default, which is that of level 2.
-        Rows of a lower one share no batch with those of others; those of level 10 and beyond leave most of the time to
-        others while others ask.
+        So must be what is `foreseen` of its `num_items`, or of the first ones: the least lengths of their rows. The
+        lower `priority`, the sooner it is its turn: 1 is the highest, 0 the default, which is that of level 2. Rows of
+        a lower one share no batch with those of others; those of level 10 and beyond leave most of the time to others
+        while others ask.
         """
         turn = Turn(deadline, priority, caller)
         seconds = sum(map(self._curve.row_seconds, foreseen))
@@ -161,7 +162,7 @@ class Batcher(Generic[Row, Answer]):
         if coming or not self._admission.begins_at_once(1):
             share = self._share_of(turn)
             self._admission.require_room(1, share)
-            self._admission.require_time(max(1, len(foreseen)), seconds, turn, share, coming)
+            self._admission.require_time(max(num_items, len(foreseen)), seconds, turn, share, coming)
         return turn
 
     def preparing(self, turn: Turn, foreseen: Sequence[int]) -> AbstractContextManager[None]:
@@ -272,7 +273,7 @@ class Batcher(Generic[Row, Answer]):
         while True:
             # What runs longer than it should is much after a while, though nothing else has changed.
             with suppress(TimeoutError):
-                async with asyncio.timeout(HEAVY_S if self._queue else None):
+                async with asyncio.timeout(LONG_S if self._queue else None):
                     await self._changed.wait()
             self._changed.clear()
             while self._lanes.lets_ahead(NOBODY) and (

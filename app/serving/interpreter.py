@@ -22,7 +22,7 @@ _hurrying = 0
 
 
 class Hurry:
-    """Lets threads have shorter turns while those of one pool have been busy for BUSY_S.
+    """Lets threads have shorter turns while those of one pool, or whoever needs that, have been busy for BUSY_S.
 
     `busy_since` tells since when, by `perf_counter`; None while they rest. Knows by looking, from the event loop.
     """

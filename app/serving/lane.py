@@ -35,7 +35,7 @@ class Lane(Generic[Row, Answer]):
 
     `restore` makes `run` usable again after the thread died, or when `check` raises after some rows in a row have
     failed; meanwhile `is_alive` is false. `stuck` is told when a run is, `died` of each death, `not_restored` of each
-    try that failed.
+    try that failed. Its thread gives way to others that need a core for moments, or is one of them.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Lane(Generic[Row, Answer]):
         not_restored: Callable[[], None],
         hang_after_s: float,
         name: str,
+        gives_way: bool = True,
     ) -> None:
         self._run = run
         self._check = check
@@ -58,8 +59,9 @@ class Lane(Generic[Row, Answer]):
         self._not_restored = not_restored
         self._hang_after_s = hang_after_s
         self._name = name
+        self._gives_way = gives_way
         self._loop = asyncio.get_running_loop()
-        self._worker = Worker(name)
+        self._worker = Worker(name, gives_way=gives_way)
         self._failures = 0  # in a row
         self._stuck_at = self._hangs_at = NEVER
         self._overdue = Alarm(self._is_overdue)
@@ -148,7 +150,7 @@ class Lane(Generic[Row, Answer]):
         while True:
             log.error("%s: %r; starting another worker", self._name, death)
             self._worker.abandon()
-            self._worker = Worker(self._name)
+            self._worker = Worker(self._name, gives_way=self._gives_way)
             try:
                 await self._worker.call(self._restore, patience_s)
             except Exception:

@@ -17,12 +17,14 @@ Result = TypeVar("Result")
 class Lanes(Generic[Row, Answer, Result]):
     """Some lanes for all rows, and an express lane: for who asks for little while all others serve who asks for much.
 
+    `new_lane` makes one whose thread gives way to others, or does not.
+
     `running` is the batch that each lane works at.
     """
 
-    def __init__(self, new_lane: Callable[[], Lane[Row, Answer]], num_lanes: int) -> None:
-        self.own = [new_lane() for _ in range(num_lanes)]
-        self.express = new_lane()
+    def __init__(self, new_lane: Callable[[bool], Lane[Row, Answer]], num_lanes: int) -> None:
+        self.own = [new_lane(True) for _ in range(num_lanes)]
+        self.express = new_lane(False)
         self.running: dict[Lane[Row, Answer], Sequence[Waiting[Row, Result]]] = {}
 
     @property

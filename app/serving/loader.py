@@ -118,7 +118,7 @@ class Loader:
 
 
 async def _on_own_thread(function: Callable[[], Result], timeout_s: float, name: str) -> Result:
-    worker = Worker(name)
+    worker = Worker(name, gives_way=True)
     try:
         return await worker.call(function, timeout_s)
     finally:

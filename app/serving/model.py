@@ -13,6 +13,7 @@ from app.serving.items import Pools
 from app.serving.loading import Loaded, restore, warm_up
 from app.serving.raw import RawView
 from app.serving.scheduled import ScheduledModel
+from app.serving.scheduler import Turn
 from app.tasks.view import View, require_parameters
 from app.telemetry import ModelObserver
 from app.tensors import Tensors
@@ -94,10 +95,23 @@ class Model(ScheduledModel):
         outputs = await composing.outputs(view)
         return outputs, total([timing for _, timing in composing.steps]), composing.steps
 
+    def _admit(self, view: View[Any], ask: Ask, deadline: float) -> tuple[Turn, list[int]]:
+        """Let it in, and tell the lengths that are foreseen of its rows; or refuse it before anything is made of it.
+
+        When there is too much to do, the refusals must cost nothing: some items are looked at, then twice as many.
+        """
+        foreseen: list[int] = []
+        looked_at, until, priority = 0, 1, ask.priority or view.priority
+        while True:
+            for item in ask.items[looked_at:until]:
+                foreseen += view.foreseen(item, ask.parameters)
+            turn = self._batcher.admit(deadline, priority, ask.caller, foreseen, len(ask.items))
+            if until >= len(ask.items):
+                return turn, foreseen
+            looked_at, until = until, 2 * until
+
     async def _answer(self, view: View[Any], ask: Ask, deadline: float) -> tuple[list[Any], Timing]:
-        # Refuse before decoding anything: when there is too much to do, the refusals must cost nothing.
-        foreseen = [length for item in ask.items for length in view.foreseen(item, ask.parameters)]
-        turn = self._batcher.admit(deadline, ask.priority or view.priority, ask.caller, foreseen)
+        turn, foreseen = self._admit(view, ask, deadline)
         started = perf_counter()
         with self._batcher.preparing(turn, foreseen):
             prepared = await self._items.prepare(view, ask.items, ask.parameters, turn)

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from app.abandoned import Abandoned, wanted_while
 from app.seconds_of_thread import used_s
 from app.serving.interpreter import Hurry
-from app.serving.shares import HEAVY_S, NOBODY, Line, Share, Shares, new_ticket
+from app.serving.niceness import give_way
+from app.serving.shares import LONG_S, NOBODY, Line, Share, Shares, new_ticket
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -145,6 +146,8 @@ class Pool:
             self._changed.notify_all()
 
     def _work(self, number: int) -> None:
+        if number < self._num_threads:
+            give_way()
         with self._changed:
             while self._is_open:
                 if not self._work_once(number):
@@ -153,7 +156,7 @@ class Pool:
     def _patience_s(self, number: int) -> float | None:
         """Return when to look again though nothing has changed: what runs longer than it should is much by then."""
         is_watching = number == self._num_threads and self._small.first() is not None
-        return HEAVY_S if is_watching else None
+        return LONG_S if is_watching else None
 
     def _work_once(self, number: int) -> bool:
         """Work on a part of a job; false if there is none for this thread. While it waits it must hold no items."""

@@ -11,10 +11,11 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Generic, Protocol, TypeVar
 
-# A caller does not wait for another one who wants LIGHT_FACTOR times as much, if that is HEAVY_S or more: shorter waits
-# nobody notices.
+# A caller does not wait for another one who wants LIGHT_FACTOR times as much, if that is HEAVY_S or more, which is some
+# batches of short texts. Nor for a run of LONG_S, whoever's it is: equals do not avoid each other's batches before.
 LIGHT_FACTOR = 4
-HEAVY_S = 0.05
+HEAVY_S = 0.01
+LONG_S = 0.05
 # Callers who have had the same but for this are equals, served as they come: the finer it is, the longer waits whoever
 # happened to ask for more than his equals the last time. Whoever comes back after a while goes before them.
 QUANTUM_S = 0.1
@@ -49,7 +50,8 @@ class Share:
         """
         if self.weight != other.weight or self is other:
             return self.weight < other.weight
-        return max(other.wants_s, has_run_s) >= max(HEAVY_S, LIGHT_FACTOR * self.wants_s)
+        takes_s = max(other.wants_s, has_run_s if has_run_s >= LONG_S else 0.0)
+        return takes_s >= max(HEAVY_S, LIGHT_FACTOR * self.wants_s)
 
 
 NOBODY = Share()  # wants nothing: whom even this has to wait for, everybody has

@@ -1,20 +1,17 @@
 """A thread that computes for the event loop. Knows nothing of batches or models."""
 
 import asyncio
-import os
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from app.runtimes.interrupt import Interrupt
 from app.serving.alarm import NEVER, Alarm
+from app.serving.niceness import NICEST, give_way
 
 Result = TypeVar("Result")
 Call = tuple[Callable[[], Any], asyncio.Future[Any], Interrupt]
-
-LEAST_PRIORITY = 19  # of a thread, by Linux
 
 
 class WorkerDied(Exception):
@@ -29,13 +26,15 @@ class Worker:
     """One thread that runs one blocking function at a time.
 
     Unlike an executor it says so when its thread dies: the call that it was serving fails with WorkerDied.
+    With `gives_way`, the event loop and others that need a core for moments go first.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, gives_way: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
         self._interrupt, self._patience = Interrupt(), Alarm(self._hangs)
         self._asked: asyncio.Future[Any] | None = None
         self._is_stopped = False
+        self._gives_way = gives_way
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._end: asyncio.Future[None] = self._loop.create_future()
         # A daemon, because a kernel that hangs must not keep the process from ending.
@@ -86,9 +85,7 @@ class Worker:
     def abandon(self) -> None:
         """Stop it, though it may compute for ever: whatever else needs a core goes before."""
         self.stop()
-        if self._thread.native_id is not None and self._thread.is_alive():
-            with suppress(OSError):  # it has ended meanwhile
-                os.setpriority(os.PRIO_PROCESS, self._thread.native_id, LEAST_PRIORITY)
+        give_way(self._thread, NICEST)
 
     async def ended(self, timeout_s: float) -> bool:
         """Wait for the thread of a stopped worker; return whether it ended in time."""
@@ -97,6 +94,8 @@ class Worker:
         return bool(done)
 
     def _work(self) -> None:
+        if self._gives_way:
+            give_way()
         call: Call | None = None
         try:
             while (call := self._calls.get()) is not None:

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from string import ascii_letters, digits
 from typing import Any, Literal
 
 import numpy as np
@@ -115,6 +116,17 @@ def to_unicode(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def _kinds_of_bytes() -> bytes:
+    """For each byte of UTF-8 " " if it is blank, "a" if it begins a word, and else "."."""
+    blanks = b" \n"
+    # ASCII, and the first bytes of Latin, Greek and Cyrillic letters. Others may begin a mark that is no token.
+    begin_words = [*(ascii_letters + digits).encode(), *range(0xC3, 0xCC), 0xCE, 0xCF, 0xD0, 0xD1, 0xD3]
+    return b"".join(b" " if byte in blanks else b"a" if byte in begin_words else b"." for byte in range(256))
+
+
+_KINDS = _kinds_of_bytes()
+
+
 class TextKernel(Kernel):
     """Its rows are token ids: they are batched by length, and padded to the longest of their batch.
 
@@ -131,13 +143,13 @@ class TextKernel(Kernel):
         return len(row["input_ids"])
 
     def foreseen(self, text: str, *, is_cut: bool) -> Sequence[int]:
-        """Return the least length of its row: each word with a letter or digit at an end has a token.
+        """Return the least length of its row: each word that begins with a letter or digit has a token.
 
-        None of a text that is too long and is not cut.
+        None of a text that is too long and is not cut. Made in some microseconds: the event loop waits for it.
         """
         most = min(self.encoder.max_tokens, MOST_FORESEEN)
-        words = text[: most * LONGEST_WORD].split(" ", most)[:most]
-        length = max(1, sum(word[:1].isalnum() or word[-1:].isalnum() for word in words))
+        written = f" {text[: most * LONGEST_WORD]}".encode("utf-8", "replace")
+        length = min(most, max(1, written.translate(_KINDS).count(b" a")))
         return () if length == self.encoder.max_tokens and not is_cut else (length,)
 
     def probe(self, length: int) -> Tensors:

@@ -1,11 +1,15 @@
 """Rounds of the event loop: many steps of one caller that are ready at once keep nobody else waiting."""
 
 import asyncio
+import sys
+from time import perf_counter
 
 import pytest
+from waiting import eventually
 
 from app.api.http import rounds as rounds_of_loop
-from app.api.http.rounds import MOST_IN_ROUND, Rounds
+from app.api.http.rounds import Rounds
+from app.serving.interpreter import HURRIED_S, USUAL_S
 
 
 async def begun_before(rounds: Rounds, flood: int) -> list[str]:
@@ -23,7 +27,7 @@ async def begun_before(rounds: Rounds, flood: int) -> list[str]:
 
 def test_a_caller_with_one_step_does_not_wait_for_all_of_another() -> None:
     order = asyncio.run(begun_before(Rounds(), 100))
-    assert order.index("small") <= MOST_IN_ROUND
+    assert order.index("small") <= 1
     assert order.count("flood") == 100
 
 
@@ -48,7 +52,7 @@ def test_who_is_alone_waits_for_no_round(monkeypatch: pytest.MonkeyPatch) -> Non
     async def main() -> None:
         rounds = Rounds()
         await rounds.step("one")
-        for _ in range(10 * MOST_IN_ROUND):
+        for _ in range(10):
             step = rounds.step("one")
             try:
                 step.send(None)
@@ -69,11 +73,39 @@ def test_who_has_gone_takes_nobodys_turn() -> None:
             begun += 1
 
         await rounds.step("other")
-        tasks = [asyncio.create_task(step()) for _ in range(5 * MOST_IN_ROUND)]
+        tasks = [asyncio.create_task(step()) for _ in range(15)]
         await asyncio.sleep(0)
-        for task in tasks[MOST_IN_ROUND : 3 * MOST_IN_ROUND]:
+        for task in tasks[3:9]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         return begun
 
-    assert asyncio.run(main()) == 3 * MOST_IN_ROUND
+    assert asyncio.run(main()) == 9
+
+
+def test_threads_have_shorter_turns_while_steps_are_put_off() -> None:
+    async def main() -> list[float]:
+        rounds, found = Rounds(), list[float]()
+        end = perf_counter() + 20
+        await rounds.step("other")
+        while sys.getswitchinterval() != pytest.approx(HURRIED_S) and perf_counter() < end:
+            await asyncio.gather(*(rounds.step("flood") for _ in range(5)), asyncio.sleep(0.001))
+        found.append(sys.getswitchinterval())
+        await asyncio.to_thread(eventually, lambda: sys.getswitchinterval() == pytest.approx(USUAL_S))
+        found.append(sys.getswitchinterval())
+        rounds.close()
+        return found
+
+    assert asyncio.run(main()) == pytest.approx([HURRIED_S, USUAL_S])
+
+
+def test_who_closes_them_leaves_the_usual_turns() -> None:
+    async def main() -> None:
+        rounds, end = Rounds(), perf_counter() + 20
+        await rounds.step("other")
+        while sys.getswitchinterval() != pytest.approx(HURRIED_S) and perf_counter() < end:
+            await asyncio.gather(*(rounds.step("flood") for _ in range(5)), asyncio.sleep(0.001))
+        rounds.close()
+
+    asyncio.run(main())
+    assert sys.getswitchinterval() == pytest.approx(USUAL_S)
