@@ -226,8 +226,9 @@ def row(one: Measured) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.liveness", description=__doc__)
-    parser.add_argument("--only", help="requests whose name has this in it")
+    parser.add_argument("--only", help="requests whose names have one of these in them, with commas between")
     chosen = parser.parse_args()
+    words = (chosen.only or "").split(",")
     with service() as (port, process):
         probe = Probe(port)
         try:
@@ -235,7 +236,9 @@ def main() -> int:
             if not writes:
                 print(f"without {MODEL}, which is not in models/")
             every = (*lawful(), *hostile(), *((*lawful_writing(), *hostile_writing()) if writes else ()))
-            cases = [case for case in every if not chosen.only or chosen.only in case.name]
+            cases = [case for case in every if any(word in case.name for word in words)]
+            if not cases:
+                parser.error(f"no request has one of {chosen.only} in its name")
             warm_up(port, warm() if writes else ())
             time.sleep(1)
             now = time.monotonic()
