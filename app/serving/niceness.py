@@ -1,4 +1,4 @@
-"""Which threads go first where there are more of them than cores, by the scheduler of Linux.
+"""The order of threads where there are more of them than cores, by the scheduler of Linux.
 
 The event loop and who serves callers that ask for little need a core for moments, and at once. What computes batches,
 prepares items and loads models needs it for long, and gives way: among themselves such threads are equals.

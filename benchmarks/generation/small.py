@@ -30,11 +30,11 @@ def small_models(say: Say) -> Path:
 
 def _write_hub_folder(folder: Path) -> Path:
     import torch
-    from transformers import LlamaForCausalLM
+    from transformers import LlamaConfig, LlamaForCausalLM
 
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    config = LlamaForCausalLM.config_class.from_pretrained(
+    config = LlamaConfig.from_pretrained(
         HUB,
         hidden_size=HIDDEN,
         intermediate_size=HIDDEN,

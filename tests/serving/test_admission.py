@@ -194,6 +194,22 @@ def test_what_is_foreseen_to_be_too_late_is_refused_before_anything_is_made_of_i
     assert go(main()) == [("refused wait", 5), ("refused deadline", 11)]
 
 
+def test_a_request_may_be_refused_by_its_first_items_and_all_of_them_are_counted():
+    async def main():
+        gate, observer = Gate(), Recorder()
+        async with make(gate, curve=LatencyCurve({(1, 1): 1.0}), max_batch_size=1, observer=observer) as batcher:
+            busy = asyncio.create_task(ask(batcher, "busy", seconds=60))
+            await gate.wait_until_it_runs()
+            batcher.admit(in_(10), foreseen=[1] * 2, num_items=40)
+            with pytest.raises(Overloaded):
+                batcher.admit(in_(10), foreseen=[1] * 5, num_items=40)
+            gate.let()
+            await busy
+        return observer.events
+
+    assert go(main()) == [("refused wait", 40)]
+
+
 def test_of_many_who_come_at_once_no_more_are_prepared_than_will_be_in_time():
     async def main():
         gate = Gate()

@@ -7,11 +7,14 @@ import pytest
 from engines import asking, infer, predict, run, tensors_of
 from graphs import publish_recommender
 
-from app.errors import InvalidInput
+from app.errors import InvalidInput, Overloaded
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
+from app.serving.batcher import Batcher
 from app.serving.local import LocalEngine
+from app.serving.scheduler import Turn
 from app.tasks.recommendation import HistoryInput, ItemQuery, ItemQueryParameters, RecommendationParameters
+from app.tasks.view import View
 from app.telemetry import Statistics, Telemetry
 
 NAME = "places"
@@ -75,3 +78,29 @@ def test_what_was_admitted_is_answered_while_a_model_is_unloaded(engine):
         return await answering
 
     assert len(run(engine, ask).outputs) == 300
+
+
+def test_of_what_is_refused_no_more_items_are_looked_at_than_it_takes(engine, monkeypatch):
+    looked_at, full = [], []
+
+    def admit(self, deadline, priority, caller, foreseen, num_items):
+        if full:
+            raise Overloaded("the queue is full", 1.0)
+        return Turn(deadline, priority, caller)
+
+    def foresee(self, item, parameters):
+        looked_at.append(item)
+        return (1,)
+
+    async def ask():
+        items = [HistoryInput(history=[])] * 100
+        monkeypatch.setattr(Batcher, "admit", admit)
+        monkeypatch.setattr(View, "foreseen", foresee)
+        await predict(engine, NAME, items, RecommendationParameters())
+        looked_at_all = len(looked_at)
+        full.append(True)
+        with pytest.raises(Overloaded):
+            await predict(engine, NAME, items, RecommendationParameters())
+        return looked_at_all, len(looked_at) - looked_at_all
+
+    assert run(engine, ask) == (100, 1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.serving.curve import LatencyCurve
 from app.serving.queue import RowQueue, Waiting
-from app.serving.shares import HEAVY_S, LEAST_KEPT, QUANTUM_S, Line, Share, Shares, new_ticket
+from app.serving.shares import HEAVY_S, LEAST_KEPT, LONG_S, QUANTUM_S, Line, Share, Shares, new_ticket
 
 SECONDS = {1: 0.001, 2: 0.004, 3: 0.016, 4: 0.064}
 CURVE = LatencyCurve({(rows, length): 0.002 + 0.8 * rows * cost for length, cost in SECONDS.items() for rows in (1, 8)})
@@ -160,6 +160,25 @@ def test_nobody_is_light_beside_himself_or_beside_little():
     assert much.is_light_beside(background)
     assert not background.is_light_beside(much)
     assert shares.of("third").is_light_beside(little, has_run_s=1.0)
+
+
+def test_equals_do_not_avoid_each_others_runs_before_these_are_long():
+    shares = Shares()
+    one, other = shares.of("one"), shares.of("other")
+    for share in (one, other):
+        shares.waits(share, 0.002)
+    assert not one.is_light_beside(other, has_run_s=0.9 * LONG_S)
+    assert one.is_light_beside(other, has_run_s=LONG_S)
+
+
+def test_some_batches_of_short_texts_are_much():
+    shares = Shares()
+    one, flood = shares.of("one"), shares.of("flood")
+    shares.waits(one, 0.002)
+    shares.waits(flood, 0.2 * HEAVY_S)
+    assert not one.is_light_beside(flood)
+    shares.waits(flood, 0.8 * HEAVY_S, 100)
+    assert one.is_light_beside(flood)
 
 
 def test_callers_who_want_nothing_are_forgotten():
