@@ -12,6 +12,7 @@ from app.generation.grammar import Grammars
 from app.generation.prompt import Constraint
 
 MOST_TOOLS = 128
+FEW_FUNCTIONS = 4
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _TAG = "<tool_call>"
 _TAGGED = re.compile(_TAG + r"(.*?)(?:</tool_call>|$)", re.DOTALL)
@@ -94,11 +95,14 @@ class Tools:
         return [_call(one) for one in read] if read and all(map(self._is_call, read)) else []
 
     def constraint(self, grammars: Grammars) -> Callable[[], Constraint]:
-        """Of an answer that is a call. Raises InvalidInput under "tools" for schemas that cannot be kept."""
+        """Of an answer that is a call. Raises InvalidInput under "tools" for schemas that cannot be kept.
+
+        Of a few it says which one: to try each may take as long as to try all of them together.
+        """
         try:
             return grammars.json_schema(self.schema)
         except InvalidInput as error:
-            for name, schema in self.functions.items():
+            for name, schema in self.functions.items() if len(self.functions) <= FEW_FUNCTIONS else ():
                 try:
                     grammars.json_schema(schema)
                 except InvalidInput as one:

@@ -217,10 +217,7 @@ class TextGeneration(View[TextGenerationKernel]):
 
     def _constraint(self, grammar: Grammar | None, tools: Tools | None) -> Callable[[], Constraint] | None:
         if tools is not None and tools.is_required:
-            try:
-                return self.kernel.grammars.json_schema(tools.schema)
-            except InvalidInput as error:
-                raise error.under("tools") from None
+            return tools.constraint(self.kernel.grammars)
         if grammar is None:
             return None
         try:

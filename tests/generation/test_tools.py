@@ -177,6 +177,7 @@ def test_what_is_said_before_calls():
         ([LIST, tool("bad", {"not": {}}), FIND], named("bad"), ["tools", 1, "function", "parameters"]),
         ([tool("a", {"$ref": "#/$defs/none"})], "required", ["tools", 0, "function", "parameters"]),
         ([tool(f"f{n}", {"properties": {"a": {"enum": ["x" * 60_000]}}}) for n in range(2)], "required", ["tools"]),
+        ([tool(f"f{n}", {"not": {}}) for n in range(5)], "required", ["tools"]),  # too many to try each
     ],
 )
 def test_a_schema_that_cannot_be_kept_is_told_where_it_is(tools: list[Any], choice: Any, loc: list[str | int]):
