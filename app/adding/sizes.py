@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import combinations, count, product
 from math import prod
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Generic, TypeVar
 
 from app.adding.dimensions import Dimensions, Key
@@ -39,6 +39,7 @@ MORE_SIZES = (
     16384,
 )
 STARTS = (1, 8, 32)  # from which sizes are changed one by one
+BUSY = 5  # times what it may use of a core the search may last: others may use that core, too
 MAX_NUMBERS = 20_000_000  # of one try: 80 MB as fp32
 MOST_UNLIKE = 3  # dimensions whose sizes differ from that of all others
 NUMBER = re.compile(r"(?<![\w.])[1-9]\d{0,3}(?![\w.])")
@@ -53,7 +54,7 @@ class SizeSearch(Generic[Found]):
     """Search for sizes at which `attempt` succeeds; it returns what the graph has to say if it fails.
 
     `given` sizes are kept. `progress` tells how far the graph comes with sizes that fail; `hints` are sizes of its
-    weights.
+    weights. It uses `seconds` of a core.
     """
 
     def __init__(
@@ -68,11 +69,15 @@ class SizeSearch(Generic[Found]):
         self._dimensions, self._given = dimensions, given
         self._free = [key for key in dimensions.keys if key not in given]
         self._attempt, self._progress, self._hints = attempt, progress, hints
-        self._end = monotonic() + seconds
+        self._end, self._used_end = monotonic() + BUSY * seconds, thread_time() + seconds
         self._said: dict[tuple[int, ...], str] = {}
         self.found: list[Found] = []
         self.fault = ""
         """The first thing that the graph said."""
+
+    @property
+    def _is_over(self) -> bool:
+        return thread_time() > self._used_end or monotonic() > self._end
 
     def alike(self) -> Iterator[Found]:
         """Yield what is found with all sizes the same."""
@@ -101,7 +106,7 @@ class SizeSearch(Generic[Found]):
             start = dict.fromkeys(self._free, size)
             if said := self._said.get(self._key(start)):
                 remember(start, said)
-        while heap and monotonic() < self._end:
+        while heap and not self._is_over:
             *_, sizes, said = heappop(heap)
             for number in _numbers(said):
                 for key in self._free:
@@ -124,7 +129,7 @@ class SizeSearch(Generic[Found]):
 
     def _found(self, sizes_to_try: Iterable[dict[Key, int]]) -> Iterator[Found]:
         for sizes in sizes_to_try:
-            if monotonic() > self._end:
+            if self._is_over:
                 return
             key, bounded = self._key(sizes), self._bounded(sizes)
             if key in self._said:
