@@ -123,7 +123,10 @@ def _own_place(loc: list[str | int], words: Words) -> list[str | int]:
         loc = loc[1:]
     else:
         return loc
-    return [words.get(str(loc[0]), loc[0]), *loc[1:]] if loc else loc
+    for length in (2, 1):  # a word may stand for a member, too
+        if (own := words.get(".".join(map(str, loc[:length])))) is not None:
+            return [own, *loc[length:]]
+    return loc
 
 
 def _message(error: ServiceError) -> str:

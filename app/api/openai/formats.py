@@ -1,6 +1,6 @@
 """The form that an answer must have, as clients write it, to a grammar."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic_core import from_json
@@ -21,20 +21,45 @@ def grammar_of(response_format: Mapping[str, Any] | None, outputs: StructuredOut
     return _by_outputs(outputs)
 
 
+MEMBERS = {"text": ("type",), "json_object": ("type", "value"), "json": ("type", "value")}
+MEMBERS_OF_SCHEMA: Mapping[str, tuple[type, ...]] = {
+    "name": (str,),
+    "description": (str, type(None)),
+    "schema": (Mapping, bool),
+    "strict": (bool, type(None)),
+}
+
+
 def _by_format(form: Mapping[str, Any]) -> Grammar | None:
     kind = form.get("type")
+    if kind == "json_schema":
+        _require_known(form, ("type", "json_schema"))
+        return Grammar(type="json_schema", value=_schema_in(form.get("json_schema")))
+    if kind not in MEMBERS:
+        raise InvalidInput(f"{kind!r:.40} is none of: text, json_object, json_schema").under("response_format", "type")
+    _require_known(form, MEMBERS[kind])
     if kind == "text":
         return None
-    if kind in ("json_object", "json") and form.get("value") is not None:  # as huggingface_hub writes it
+    if form.get("value") is not None:  # as huggingface_hub writes it
         return Grammar(type="json_schema", value=form["value"])
-    if kind == "json_object":
-        return Grammar(type="json_object")
-    if kind == "json_schema":
-        inside = form.get("json_schema")
-        if not isinstance(inside, Mapping) or not isinstance(inside.get("schema"), Mapping | bool):
-            raise InvalidInput("must have a schema").under("response_format", "json_schema", "schema")
-        return Grammar(type="json_schema", value=inside["schema"])
-    raise InvalidInput(f"{kind!r:.40} is none of: text, json_object, json_schema").under("response_format", "type")
+    if kind == "json":
+        raise InvalidInput("must have a schema").under("response_format", "value")
+    return Grammar(type="json_object")
+
+
+def _schema_in(inside: Any) -> Any:
+    if not isinstance(inside, Mapping) or "schema" not in inside:
+        raise InvalidInput("must have a schema").under("response_format", "json_schema", "schema")
+    _require_known(inside, MEMBERS_OF_SCHEMA, "json_schema")
+    for name, value in inside.items():
+        if not isinstance(value, MEMBERS_OF_SCHEMA[name]):
+            raise InvalidInput("is not of the right type").under("response_format", "json_schema", name)
+    return inside["schema"]
+
+
+def _require_known(members: Mapping[str, Any], known: Collection[str], *place: str) -> None:
+    if unknown := next((name for name in members if name not in known), None):
+        raise InvalidInput("would have no effect").under("response_format", *place, unknown)
 
 
 def _by_outputs(outputs: StructuredOutputs) -> Grammar:

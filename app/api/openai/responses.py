@@ -25,6 +25,7 @@ from app.tasks.generation_schema import Generation, GenerationInput, GenerationP
 from app.tasks.text_generation import TextGeneration
 
 WORDS: Words = {"max_new_tokens": "max_output_tokens", "grammar": "text.format", "messages": "input"}
+FORMAT_WORDS: Words = {**WORDS, "response_format": "text.format", "response_format.json_schema": "text.format"}
 
 
 def respond(given: Given) -> Handler:
@@ -55,7 +56,7 @@ def _asked(body: bytes, given: Given) -> tuple[ResponsesRequest, GenerationInput
         )
         item = validated(GenerationInput, {"messages": messages_of(sent)})
     except InvalidInput as error:
-        raise reworded(error.under("parameters"), {**WORDS, "response_format": "text.format"}) from None
+        raise reworded(error.under("parameters"), FORMAT_WORDS) from None
     return sent, item, parameters
 
 

@@ -64,7 +64,9 @@ def format_of(sent: ResponsesRequest) -> Mapping[str, Any] | None:
     form = (sent.text or {}).get("format")
     if not isinstance(form, Mapping | None):
         raise InvalidInput("must be an object").under("text", "format")
-    return {"type": "json_schema", "json_schema": form} if form and form.get("type") == "json_schema" else form
+    if not form or form.get("type") != "json_schema":
+        return form
+    return {"type": "json_schema", "json_schema": {name: value for name, value in form.items() if name != "type"}}
 
 
 def messages_of(sent: ResponsesRequest) -> list[dict[str, Any]]:

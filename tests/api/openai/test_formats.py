@@ -46,6 +46,27 @@ def test_structured_outputs_are_a_grammar(outputs, kind, value):
     [
         ({"type": "xml"}, None, ["response_format", "type"], "'xml' is none of"),
         ({"type": "json_schema"}, None, ["response_format", "json_schema", "schema"], "must have a schema"),
+        ({"type": "text", "a": 1}, None, ["response_format", "a"], "would have no effect"),
+        ({"type": "json_object", "schema": {}}, None, ["response_format", "schema"], "would have no effect"),
+        ({"type": "json"}, None, ["response_format", "value"], "must have a schema"),
+        (
+            {"type": "json_schema", "json_schema": {"schema": {}, "a": 1}},
+            None,
+            ["response_format", "json_schema", "a"],
+            "would have no effect",
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"schema": {}, "name": 1e400}},
+            None,
+            ["response_format", "json_schema", "name"],
+            "not of the right type",
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"schema": []}},
+            None,
+            ["response_format", "json_schema", "schema"],
+            "not of the right type",
+        ),
         (None, {"json": "{"}, ["structured_outputs", "json"], "is no JSON"),
         (None, {"regex": "a", "choice": ["b"]}, ["structured_outputs"], "one of json, regex and choice"),
         ({"type": "json_object"}, {"regex": "a"}, ["structured_outputs"], "response_format says already"),

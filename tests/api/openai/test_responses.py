@@ -114,6 +114,9 @@ REFUSALS = [
     ({"text": {"verbosity": "low"}}, "text.verbosity", "no effect"),
     ({"text": {"format": {"type": "xml"}}}, "text.format.type", "none of"),
     ({"text": {"format": {"type": "json_schema", "schema": {"type": "thing"}}}}, "text.format", "thing"),
+    ({"text": {"format": {"type": "text", "a": 1}}}, "text.format.a", "no effect"),
+    ({"text": {"format": {"type": "json_schema", "schema": {}, "a": 1}}}, "text.format.a", "no effect"),
+    ({"text": {"format": {"type": "json_schema"}}}, "text.format.schema", "must have a schema"),
 ]  # fmt: skip
 
 
@@ -131,3 +134,12 @@ def test_what_changes_nothing_is_let_through(writer):
     fields = {"store": False, "truncation": "disabled", "tools": [], "tool_choice": "auto", "include": [], "user": "u",
               "metadata": {"a": "b"}, "background": False, "reasoning": None, "previous_response_id": None}  # fmt: skip
     assert text_of(ask(writer, **fields)) == text_of(ask(writer))
+
+
+@pytest.mark.parametrize("stream", ["true", "false"])
+@pytest.mark.parametrize("form", ['"type":"text","a":-1e400', '"type":"json_schema","schema":{"maximum":1e400}'])
+def test_a_number_that_no_float_holds_is_not_told_back(writer, form, stream):
+    body = f'{{"model":"{WRITER}","input":"hi","stream":{stream},"text":{{"format":{{{form}}}}}}}'
+    reply = writer.post(PATH, content=body, headers={"Content-Type": "application/json"})
+    assert reply.status_code == 400, reply.text
+    assert reply.json()["error"]["param"].startswith("text.format")
