@@ -71,6 +71,8 @@ class Prompt:
     sampling: Sampling = field(default_factory=Sampling)
     constraint: Callable[[], Constraint] | None = None
     """Makes the constraint of this answer."""
+    source: tuple[int, ...] = ()
+    """Tokens that an encoder reads before `ids`, for a model that has one: the answer is made of them."""
 
 
 class Token(NamedTuple):

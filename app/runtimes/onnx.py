@@ -18,6 +18,7 @@ from app.runtimes.arena import open_arena
 from app.runtimes.interrupt import interruptible
 from app.runtimes.memory import memory_errors
 from app.runtimes.onnx_decoder import OnnxDecoder
+from app.runtimes.onnx_sequence import OnnxSequenceDecoder
 from app.runtimes.options import RuntimeOptions
 from app.runtimes.placement import place
 from app.runtimes.refusals import refusals
@@ -87,8 +88,16 @@ class OnnxSession:
         finally:
             self._is_trimmed = False
 
+    @property
+    def inference(self) -> ort.InferenceSession:
+        """The session of ONNX Runtime itself."""
+        return self._session
+
     def decoder(self, slots: int, capacity: int) -> OnnxDecoder:
         return OnnxDecoder(self._session, slots, capacity)
+
+    def sequence_decoder(self, encoder: "OnnxSession", slots: int, capacity: int) -> OnnxSequenceDecoder:
+        return OnnxSequenceDecoder(encoder.inference, self._session, slots, capacity)
 
     @property
     def _memory(self) -> str:

@@ -4,9 +4,7 @@ What a graph knows of a sequence lies in one buffer for each layer, of which a r
 have, both as past and as present: GroupQueryAttention of ONNX Runtime writes into it in place.
 """
 
-import mmap
 import re
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from app.errors import InvalidArtifact
 from app.runtimes.interrupt import interruptible
 from app.runtimes.memory import memory_errors
 from app.runtimes.refusals import refusals
+from app.runtimes.slot_memory import SlotMemory
 from app.tensors import Array
 
 PAST = re.compile(r"past_key_values\.(\d+)\.(key|value)")
@@ -39,7 +38,9 @@ class OnnxDecoder:
         self._session = session
         layers = _layers(session)
         self.vocabulary = _vocabulary(session)
-        self._caches = [_Cache(*layer, slots, capacity) for layer in layers]
+        self._caches = [
+            _Cache(name, SlotMemory((slots, heads, capacity, size), dtype)) for name, heads, size, dtype in layers
+        ]
         self.token_bytes = sum(heads * size * dtype.itemsize for _, heads, size, dtype in layers)
         self._logits = np.empty((slots, self.vocabulary), np.float32)
         self._bound: dict[tuple[int, int], Any] = {}
@@ -67,19 +68,17 @@ class OnnxDecoder:
     def copy(self, source: int, target: int, length: int) -> None:
         """Let the first `length` tokens of one slot be those of another, too."""
         for cache in self._caches:
-            cache.array[target, :, :length] = cache.array[source, :, :length]
+            cache.memory.array[target, :, :length] = cache.memory.array[source, :, :length]
 
     def swap(self, one: int, other: int, length: int) -> None:
         """Exchange the first `length` tokens of two slots."""
         for cache in self._caches:
-            kept = cache.array[one, :, :length].copy()
-            cache.array[one, :, :length] = cache.array[other, :, :length]
-            cache.array[other, :, :length] = kept
+            cache.memory.swap(one, other, length)
 
     def forget(self, slot: int) -> None:
         """Give back the memory of a slot, whose tokens are not needed any more."""
         for cache in self._caches:
-            cache.forget(slot)
+            cache.memory.forget(slot)
 
     def _binding(self, first: int, rows: int) -> Any:
         """The binding of these slots. Those that were used last are kept: to make one takes as long as a short run."""
@@ -87,7 +86,7 @@ class OnnxDecoder:
         if binding is None:
             binding = self._bound[first, rows] = self._session.io_binding()
             for cache in self._caches:
-                part = ort.OrtValue.ortvalue_from_numpy(cache.array[first : first + rows])
+                part = ort.OrtValue.ortvalue_from_numpy(cache.memory.array[first : first + rows])
                 binding.bind_ortvalue_input(cache.past, part)
                 binding.bind_ortvalue_output(cache.present, part)
             logits = ort.OrtValue.ortvalue_from_numpy(self._logits[:rows])
@@ -96,22 +95,11 @@ class OnnxDecoder:
 
 
 class _Cache:
-    """Keys, or values, of one layer: `array` [slots, heads, capacity, size]. Memory is taken when it is written to."""
+    """Keys, or values, of one layer: [slots, heads, capacity, size]."""
 
-    def __init__(self, past: str, heads: int, size: int, dtype: np.dtype[Any], slots: int, capacity: int) -> None:
+    def __init__(self, past: str, memory: SlotMemory) -> None:
         self.past, self.present = past, past.replace("past_key_values", "present")
-        shape = (slots, heads, capacity, size)
-        self._slot_bytes = prod(shape[1:]) * dtype.itemsize
-        # Private: pages of shared memory would be kept, though nobody maps them any more.
-        self._memory = mmap.mmap(-1, slots * self._slot_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self.array = np.frombuffer(self._memory, dtype).reshape(shape)
-
-    def forget(self, slot: int) -> None:
-        page = mmap.PAGESIZE
-        first = -(-slot * self._slot_bytes // page) * page
-        end = (slot + 1) * self._slot_bytes // page * page
-        if end > first:
-            self._memory.madvise(mmap.MADV_DONTNEED, first, end - first)
+        self.memory = memory
 
 
 def _layers(session: ort.InferenceSession) -> list[tuple[str, int, int, np.dtype[Any]]]:

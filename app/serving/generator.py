@@ -1,72 +1,22 @@
 """One loaded version that writes text: its views, and the stepper between them and its decoder."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import partial
 from time import perf_counter
-from typing import Any, Self
+from typing import Any
 
 from app.serving.engine import Ask, Prediction, Timing
-from app.serving.items import Pools
-from app.serving.loading import Loaded, restore, warm_up
 from app.serving.merging import merged
-from app.serving.scheduled import ScheduledModel
 from app.serving.scheduler import Turn
-from app.serving.stepper import Stepper
+from app.serving.stepped import SteppedModel
 from app.tasks.generation_pieces import Pieces
 from app.tasks.generation_schema import GenerationPiece
 from app.tasks.text_generation import TextGeneration
 from app.tasks.view import Prepared
-from app.telemetry import ModelObserver
-from app.telemetry.generation import GenerationObserver
 
 
-class TextGenerator(ScheduledModel):
+class TextGenerator(SteppedModel):
     """A version that is live: it answers items token by token, until it is drained."""
-
-    def __init__(
-        self,
-        loaded: Loaded,
-        pools: Pools,
-        *,
-        max_queue_size: int,
-        max_pixels: int,
-        observer: ModelObserver,
-        card: Mapping[str, bytes],
-    ) -> None:
-        stepping = loaded.stepping
-        assert stepping is not None
-        self._metrics = GenerationObserver(observer.telemetry.generation, observer.model, observer.version)
-        self.stepper = Stepper(
-            lambda: stepping.decoder,
-            cost=stepping.cost,
-            most_rows=stepping.most_rows,
-            most_tokens=stepping.most_tokens,
-            max_queue_size=max_queue_size,
-            observer=self._metrics,
-            refused=observer.refused,
-            died=observer.worker_died,
-            check=partial(warm_up, loaded),
-            restore=partial(restore, loaded),
-            name=loaded.name,
-        )
-        super().__init__(
-            loaded,
-            loaded.views,
-            self.stepper,
-            pools,
-            max_queue_size=max_queue_size,
-            max_pixels=max_pixels,
-            observer=observer,
-            card=card,
-        )
-
-    async def __aenter__(self) -> Self:
-        await super().__aenter__()
-        stepper = self.stepper
-        self._metrics.watch(lambda: stepper.num_in_flight, lambda: stepper.known_tokens)
-        self._stack.callback(self._metrics.unload)
-        return self
 
     async def predict(self, ask: Ask) -> Prediction:
         """Answer items, each as a whole."""

@@ -196,4 +196,4 @@ def restore(loaded: Loaded) -> None:
     warm_up(loaded)
     check_golden(loaded)
     if loaded.stepping is not None:
-        loaded.stepping.reopen(loaded.sessions)
+        loaded.stepping.reopen(loaded.kernel, loaded.sessions)

@@ -18,7 +18,10 @@ from app.serving.model import Model
 from app.serving.names import no_such_model
 from app.serving.pipeline import Pipeline
 from app.serving.pool import Pool
+from app.serving.sequences import SequenceModel
+from app.serving.stepped import SteppedModel
 from app.serving.versions import Versions
+from app.tasks.kernel import Kernel
 from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -94,9 +97,9 @@ class LocalEngine:
         self.is_stopping = True
         self._drained_by = asyncio.get_running_loop().time() + self._drain_timeout_s
         # What a model has admitted still needs those that it asks: a pipeline its steps, a summarizer its writer.
-        for last in (Pipeline, Model, TextGenerator):
+        for last in (Pipeline, Model, SteppedModel):
             for versions in self._models.values():
-                if last is TextGenerator or any(isinstance(one.model, last) for one in versions.live):
+                if last is SteppedModel or any(isinstance(one.model, last) for one in versions.live):
                     versions.unload("the service is stopping")
             if self._retiring:
                 await asyncio.wait(self._retiring)
@@ -223,8 +226,7 @@ class LocalEngine:
                 self._unpin(manifest.steps)
                 raise
         assert opened.loaded is not None
-        kind = TextGenerator if opened.loaded.kernel.steps else partial(Model, find=self.live)
-        model = kind(
+        model = _kind_of(opened.loaded.kernel, self.live)(
             opened.loaded,
             self._pools,
             max_queue_size=self._max_queue_size,
@@ -273,3 +275,10 @@ class LocalEngine:
         if isinstance(manifest, PipelineManifest):
             self._unpin(manifest.steps)
         log.info("%s is unloaded", name)
+
+
+def _kind_of(kernel: Kernel, find: Callable[[str], Servable]) -> Callable[..., Model | TextGenerator | SequenceModel]:
+    """The kind of a version in memory: by the way in which its kernel answers."""
+    if kernel.writes_rows:
+        return SequenceModel
+    return TextGenerator if kernel.steps else partial(Model, find=find)

@@ -22,13 +22,12 @@ def next_pass(slots: Slots, cost: StepCost) -> Pass | None:
 
 def reading_order(writing: Writing, cost: StepCost) -> float:
     """The shortest rest is read first, but whoever has waited for as long as the difference goes before."""
-    return (writing.begun or writing.submitted) + cost.prompt_s(writing.unread)
+    return (writing.begun or writing.submitted) + cost.prompt_s(writing.to_read)
 
 
 def seconds_of(one: Pass, cost: StepCost) -> float:
     """Return what a pass should take, by what was measured."""
-    chunk_s = cost.chunk_s(one.chunk, one.reading.known) if one.reading is not None else 0.0
-    return _step_s(one.stepping, cost) + chunk_s
+    return _step_s(one.stepping, cost) + (_read_s(one.reading, one.chunk, cost) if one.reading is not None else 0.0)
 
 
 def _chunk(reading: Writing, stepping: Sequence[Writing], cost: StepCost) -> int:
@@ -37,6 +36,11 @@ def _chunk(reading: Writing, stepping: Sequence[Writing], cost: StepCost) -> int
         most = cost.chunk_within(MOST_BETWEEN_S - cost.slower * _step_s(stepping, cost), reading.known)
     chunk = min(most, reading.unread)
     return chunk - 1 if reading.unread - chunk == 1 else chunk  # slots.LEAST_READ says why
+
+
+def _read_s(reading: Writing, chunk: int, cost: StepCost) -> float:
+    """A source is read at once, before the first chunk."""
+    return cost.chunk_s(chunk + reading.to_read - reading.unread, reading.known)
 
 
 def _step_s(stepping: Sequence[Writing], cost: StepCost) -> float:

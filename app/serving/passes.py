@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from app.runtimes.interrupt import Interrupted
 from app.serving.answering import failure_of
 from app.serving.slots import Copy, Forget, Move, Swap
 from app.serving.writing import Writing
-from app.tensors import Array, Decoder
+from app.tensors import Array, Decoder, SequenceDecoder
 
 
 class Pass(NamedTuple):
@@ -69,9 +69,11 @@ def _step(decoder: Decoder, rows: Sequence[Writing]) -> Sequence[Token | Service
 
 
 def _read(decoder: Decoder, row: Writing, chunk: int) -> Token | ServiceError | None:
-    end = row.known + chunk
+    end, source = row.known + chunk, row.prompt.source
     ids: Array = np.array([row.ids[row.known : end]], np.int64)
     try:
+        if source and not row.known:
+            cast(SequenceDecoder, decoder).begin(row.slot, source)
         logits = decoder.run(ids, row.slot, np.array([end], np.int32))
     except Interrupted:
         raise

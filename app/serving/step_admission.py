@@ -71,7 +71,10 @@ class StepAdmission:
     def own_seconds(self, writing: Writing) -> float:
         """Return the seconds of the decoder that an answer takes for itself, where as many step as may."""
         prompt, new, rows = len(writing.ids), self.expected(writing), self._most_rows
-        return self._cost.prompt_s(prompt) + new * self._cost.step_s(rows, rows * (prompt + new // 2)) / rows
+        return (
+            self._cost.prompt_s(prompt + len(writing.prompt.source))
+            + new * self._cost.step_s(rows, rows * (prompt + new // 2)) / rows
+        )
 
     def learn(self, writing: Writing) -> None:
         """Take into account how long an answer has become that came to its end."""

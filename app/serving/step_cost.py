@@ -1,6 +1,6 @@
 """The seconds that passes of a decoder take, by measurement. Knows nothing of answers or threads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from time import perf_counter
 
@@ -16,6 +16,9 @@ LARGEST_CHUNK = 512  # where no answer waits for its next token
 FEW_TOKENS, SOME_TOKENS, LONG_PROMPT = 16, 128, 512
 REPEATS = 2
 LEAST_S = 1e-7  # a term of the model takes, however it was measured
+
+Begin = Callable[[int, Sequence[int]], None]
+"""Reads a source, for the answer in a slot."""
 
 
 @dataclass(slots=True)
@@ -61,25 +64,35 @@ class StepCost:
         self.slower += LEARNING_RATE * (told - self.slower)
 
 
-def measure_steps(decoder: Decoder, most_rows: int) -> StepCost:
-    """Try steps and chunks of several sizes; takes a second or two. What lies in the slots is written over."""
-    few, long = FEW_TOKENS, min(LONG_PROMPT, decoder.capacity - most_rows - SOME_TOKENS)
+def measure_steps(decoder: Decoder, most_rows: int, begin: Begin | None = None) -> StepCost:
+    """Try steps and chunks of several sizes; takes a second or two. What lies in the slots is written over.
+
+    With `begin`, of a decoder of sequences, what is read are sources, each as a whole.
+    """
+    few, some = FEW_TOKENS, min(SOME_TOKENS, decoder.capacity)
+    long = max(few, min(LONG_PROMPT, decoder.capacity - most_rows - some))
 
     def step(rows: int, length: int) -> float:
         ids, lengths = np.zeros((rows, 1), np.int64), np.full(rows, length, np.int32)
         return _fastest(lambda: decoder.run(ids, 0, lengths))
 
     def read(chunk: int, past: int) -> float:
+        if begin is not None:
+            return _fastest(lambda: begin(0, [0] * chunk))
         ids, lengths = np.zeros((1, chunk), np.int64), np.array([past + chunk], np.int32)
         return _fastest(lambda: decoder.run(ids, 0, lengths))
 
+    if begin is not None:
+        for slot in range(most_rows):
+            begin(slot, [0] * few)
+
     one, many, longer = step(1, few), step(most_rows, few), step(most_rows, long)
-    short, more, late = read(FEW_TOKENS, 0), read(SOME_TOKENS, 0), read(SOME_TOKENS, long)
+    short, more, late = read(few, 0), read(some, 0), read(some, long)
     token_s = max(LEAST_S, (longer - many) / (most_rows * max(1, long - few)))
     row_s = max(LEAST_S, (many - one) / max(1, most_rows - 1) - few * token_s)
     base_s = max(LEAST_S, one - row_s - few * token_s)
-    past_s = max(LEAST_S / SOME_TOKENS, (late - more) / (SOME_TOKENS * max(1, long)))
-    read_s = max(LEAST_S, min((more - short) / (SOME_TOKENS - FEW_TOKENS), (more - base_s) / SOME_TOKENS))
+    past_s = max(LEAST_S / some, (late - more) / (some * long))
+    read_s = max(LEAST_S, min((more - short) / max(1, some - few), (more - base_s) / some))
     return StepCost(base_s, row_s, token_s, read_s, past_s)
 
 

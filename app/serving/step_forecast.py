@@ -41,5 +41,5 @@ class StepForecast:
         return wait_s + between_s + steps * self._step_s + beside_s
 
     def _unread_s(self, writing: Writing) -> float:
-        past = len(writing.ids) - writing.unread
-        return self._cost.slower * (self._cost.prompt_s(len(writing.ids)) - self._cost.prompt_s(past))
+        past, to_read = writing.known, writing.to_read
+        return self._cost.slower * (self._cost.prompt_s(past + to_read) - self._cost.prompt_s(past))

@@ -141,7 +141,7 @@ class Stepper:
         share = self._shares.of(terms.caller, weight_of(terms.priority))
         writing = Writing(prompt, terms, share, 0.0, Chooser(prompt))
         # Of what one caller asks, short prompts go before long ones that came within the time that these take.
-        writing.turn = writing.submitted + handicap_of(terms.priority) + self._cost.prompt_s(len(prompt.ids))
+        writing.turn = writing.submitted + handicap_of(terms.priority) + self._cost.prompt_s(writing.to_read)
         writing.cost_s = self._admission.own_seconds(writing)
         self._require_ready()
         left_s = terms.deadline - self._loop.time()

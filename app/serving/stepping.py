@@ -7,7 +7,7 @@ from app.runtimes.arena import memory_bytes
 from app.serving.curve import LatencyCurve
 from app.serving.step_cost import StepCost, measure_steps
 from app.tasks.kernel import Kernel
-from app.tensors import Decoder, Session, decoder_of
+from app.tensors import Decoder, Session
 
 MEMORY_SHARE = 0.2  # of the memory that the process may use, for the keys and values of one model
 USUAL_TOKENS = 256  # of a prompt and its answer
@@ -28,9 +28,9 @@ class Stepping:
         """Seconds of a step, by the answers in it, while each has USUAL_TOKENS."""
         return LatencyCurve({(rows, 1): self.cost.step_s(rows, rows * USUAL_TOKENS) for rows in {1, self.most_rows}})
 
-    def reopen(self, sessions: Mapping[str, Session]) -> None:
+    def reopen(self, kernel: Kernel, sessions: Mapping[str, Session]) -> None:
         """Make the decoder anew, with nothing in its slots: the thread that had it may still use the other one."""
-        self.decoder = decoder_of(sessions["model"], self.decoder.slots, self.decoder.capacity)
+        self.decoder = kernel.decoder(sessions, self.decoder.slots)
 
 
 def open_stepping(
@@ -40,10 +40,10 @@ def open_stepping(
 
     Raises InvalidArtifact, and MemoryError.
     """
-    decoder = decoder_of(sessions["model"], SLOTS_A_ROW * most_rows, kernel.context)
+    decoder = kernel.decoder(sessions, SLOTS_A_ROW * most_rows)
     most_tokens = int(MEMORY_SHARE * memory_bytes()) // decoder.token_bytes
     if cost is None:
-        cost = measure_steps(decoder, most_rows)
+        cost = measure_steps(decoder, most_rows, getattr(decoder, "begin", None))
         for slot in range(decoder.slots):
             decoder.forget(slot)
     return Stepping(decoder, cost, most_rows, max(kernel.context, min(most_tokens, most_rows * kernel.context)))

@@ -66,6 +66,11 @@ class Writing:
         return len(self.ids) - self.known
 
     @property
+    def to_read(self) -> int:
+        """The same, with those of its source."""
+        return self.unread + (0 if self.known else len(self.prompt.source))
+
+    @property
     def is_reading(self) -> bool:
         """Whether its prompt is being read; then all of it is read before the next token."""
         return self.num_new == 0 or self.unread > 1
@@ -77,7 +82,7 @@ class Writing:
     @property
     def reserved(self) -> int:
         """The tokens for which it may need room."""
-        return len(self.prompt.ids) + self.prompt.max_new_tokens
+        return len(self.prompt.source) + len(self.prompt.ids) + self.prompt.max_new_tokens
 
     def add(self, token: Token) -> bool:
         """Take the next token, unless the answer is over, and return whether it is the first."""

@@ -17,6 +17,7 @@ from app.tasks.tensors import RawTensors, TensorsKernel
 from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from app.tasks.text_generation import TextGeneration, TextGenerationKernel
 from app.tasks.time_series_forecasting import ForecastingKernel, TimeSeriesForecasting
+from app.tasks.translation import TextTranslation, TranslationKernel
 
 TASKS: Mapping[str, Task] = {
     task.name: task
@@ -38,6 +39,7 @@ TASKS: Mapping[str, Task] = {
         Task(ForecastingKernel, TimeSeriesForecasting),
         Task(ImageGenerationKernel, ImageGeneration),
         Task(TextGenerationKernel, TextGeneration),
+        Task(TranslationKernel, TextTranslation),
         Task(TensorsKernel, RawTensors),
     )
 }

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import BaseModel
 
 from app.errors import InferenceFailed, InvalidInput
-from app.tensors import Array, Session, Tensors
+from app.generation.prompt import Prompt
+from app.tensors import Array, Decoder, Session, Tensors, decoder_of
 
 
 class Kernel:
@@ -26,6 +27,9 @@ class Kernel:
     steps: ClassVar[bool] = False
     """Whether it has no rows, but makes its answers token by token: a decoder of text."""
 
+    writes_rows: ClassVar[bool] = False
+    """Whether it steps, and its answers are sequences of tokens, each of one row: a source."""
+
     context: int = 0
     """The most tokens of a prompt and its answer, if it steps."""
 
@@ -37,6 +41,14 @@ class Kernel:
 
     def __init__(self, config: Any, files: Mapping[str, Path]) -> None:
         """`config` is a validated `Config`; `files` maps the manifest's artifact names to verified paths."""
+
+    def decoder(self, sessions: Mapping[str, Session], slots: int) -> Decoder:
+        """The graphs as a decoder with so many slots, if it steps. Raises InvalidArtifact if they are none."""
+        return decoder_of(sessions["model"], slots, self.context)
+
+    def prompt_of(self, row: Tensors) -> Prompt:
+        """The way to write the answer to a row, if it writes rows."""
+        raise NotImplementedError("its answers are not written")
 
     def length(self, row: Tensors) -> int:
         """Return the padded length of a row, 1 where all are alike; a batch is as long as its longest row."""

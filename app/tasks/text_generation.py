@@ -29,7 +29,7 @@ from app.tasks.json_pieces import array_of, object_with
 from app.tasks.kernel import Kernel
 from app.tasks.text import to_unicode
 from app.tasks.view import Prepared, View
-from app.tensors import Session, Tensors, decoder_of
+from app.tensors import Session, Tensors
 
 MAX_CHARACTERS = 4_000_000  # of a prompt: more than any context holds, and encoded within seconds
 
@@ -196,7 +196,7 @@ class TextGeneration(View[TextGenerationKernel]):
         )
 
     def answer_alone(self, sessions: Mapping[str, Session], prepared: Prepared, parameters: Any) -> Generation:
-        decoder, prompt = decoder_of(sessions["model"], 1, self.kernel.context), prepared.context.prompt
+        decoder, prompt = self.kernel.decoder(sessions, 1), prepared.context.prompt
         answer, pieces = self.begin(prepared, parameters), []
         for number, token in enumerate(generate_alone(decoder, prompt), 1):
             is_last = number == prompt.max_new_tokens

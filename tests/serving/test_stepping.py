@@ -6,7 +6,7 @@ from tiny_writer import graph, publish_writer
 from app.repository.repository import ModelRepository
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.serving.loading import load
+from app.serving.loading import Loaded, load
 from app.serving.step_cost import StepCost
 from app.serving.stepping import SLOTS_A_ROW, USUAL_TOKENS, Stepping
 
@@ -14,12 +14,16 @@ OPTIONS = RuntimeOptions(device="cpu", threads=1)
 KNOWN = StepCost(base_s=1e-3, row_s=1e-4, token_s=1e-6, read_s=1e-5, past_s=1e-8)
 
 
-def stepping_of(folder) -> Stepping:
+def loaded_of(folder) -> Loaded:
     manifest = publish_writer(folder / "models", folder / "scratch")
     repository = ModelRepository(folder / "models")
-    loaded = load(manifest, lambda: repository.verify(manifest), OPTIONS)
-    assert loaded.stepping is not None
-    return loaded.stepping
+    return load(manifest, lambda: repository.verify(manifest), OPTIONS)
+
+
+def stepping_of(folder) -> Stepping:
+    stepping = loaded_of(folder).stepping
+    assert stepping is not None
+    return stepping
 
 
 def test_there_is_room_for_all_rows_and_as_many_prompts_and_for_a_whole_context(tmp_path):
@@ -31,9 +35,10 @@ def test_there_is_room_for_all_rows_and_as_many_prompts_and_for_a_whole_context(
 
 
 def test_a_decoder_is_made_anew_with_as_many_slots(tmp_path):
-    stepping = stepping_of(tmp_path)
+    loaded = loaded_of(tmp_path)
+    stepping = loaded.stepping
     before = stepping.decoder
-    stepping.reopen({"model": load_onnx(graph(), OPTIONS)})
+    stepping.reopen(loaded.kernel, {"model": load_onnx(graph(), OPTIONS)})
     assert stepping.decoder is not before
     assert (stepping.decoder.slots, stepping.decoder.capacity) == (before.slots, before.capacity)
 

@@ -26,6 +26,7 @@ from app.tasks.summarization import Summarization
 from app.tasks.summary_schema import MAX_CHARACTERS, Mode, SummarizationParameters
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
 from app.tasks.text_generation import TextGeneration
+from app.tasks.translation import TextTranslation, TranslationParameters
 
 
 class HfTextClassificationParameters(KnownOnly, TextClassificationParameters):
@@ -143,6 +144,10 @@ class HfSentenceSimilarityParameters(KnownOnly, SentenceSimilarityParameters):
     """Those of the native dialect."""
 
 
+class HfTranslationParameters(KnownOnly, TranslationParameters):
+    """Those of the native dialect: options of decoding would change nothing."""
+
+
 def _as_they_are(parameters: Any) -> Any:
     return parameters
 
@@ -170,6 +175,7 @@ WIRES: Mapping[str, Wire] = {
     Summarization.contract.name: Wire(HfSummarizationParameters, HfSummarizationParameters.native, is_nested=True),
     FeatureExtraction.contract.name: Wire(HfFeatureExtractionParameters, at_root=True),
     SentenceSimilarity.contract.name: Wire(HfSentenceSimilarityParameters),
+    TextTranslation.contract.name: Wire(HfTranslationParameters, is_nested=True),
     TextGeneration.contract.name: Wire(TgiParameters, TgiParameters.native, is_nested=True, Output=TgiAnswer),
 }
 """Every task for which the client has a method."""

@@ -1,0 +1,173 @@
+"""Texts in another language, sentence by sentence."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, Field
+from tokenizers import Tokenizer
+
+from app.errors import InvalidInput
+from app.generation.alone import generate_alone
+from app.generation.encoding import as_text, encoded
+from app.generation.prompt import Prompt
+from app.generation.vocabulary import Detokenizer, Vocabulary
+from app.tasks.contract import Contract
+from app.tasks.kernel import Kernel
+from app.tasks.passages import Part, parts_of
+from app.tasks.schema import Schema
+from app.tasks.text import MAX_CHARACTERS, require_visible, to_unicode
+from app.tasks.view import Prepared, View
+from app.tensors import Decoder, Session, Tensors, sequence_decoder_of
+
+LONGER = 2  # times as many tokens as a sentence its translation may have, and some more
+SOME_TOKENS = 16
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$", description="as in BCP 47: en, pt, zh-Hans")]
+
+
+class TranslationConfig(Schema):
+    """The graphs are `encoder` and `decoder`: app/runtimes/onnx_sequence.py tells their inputs and outputs.
+
+    Both languages have the same tokens. `context`: those of a sentence, and of its translation.
+    """
+
+    tokenizer: str
+    source_lang: Language
+    target_lang: Language
+    context: Annotated[int, Field(ge=8, le=4096)]
+    start_id: Annotated[int, Field(ge=0, description="the token that every translation begins after")]
+    end_id: Annotated[int, Field(ge=0, description="the token that ends a sentence, and its translation")]
+    aliases: list[str] = Field([], description="other names by which clients may call the model")
+
+
+class TranslationInput(Schema):
+    text: Annotated[str, Field(description="any text in the language that the model reads", examples=["Good morning."])]
+
+
+class TranslationParameters(Schema):
+    src_lang: Annotated[Language | None, Field(description="refused, unless it is the one that the model reads")] = None
+    tgt_lang: Annotated[Language | None, Field(description="refused, unless it is the one that it writes")] = None
+
+
+class Translation(BaseModel):
+    translation_text: Annotated[str, Field(description="with the lines, marks and blanks of the text")]
+    sentences: Annotated[int, Field(description="that were translated, each for itself")]
+    is_complete: Annotated[bool, Field(description="false if a sentence did not come to an end where it had to")]
+
+
+class TranslationKernel(Kernel):
+    """An encoder and a decoder, and the tokens of both. A row is a sentence, and its answer is written step by step."""
+
+    Config = TranslationConfig
+    steps = True
+    writes_rows = True
+
+    def __init__(self, config: TranslationConfig, files: Mapping[str, Path]) -> None:
+        self.config, self.context = config, config.context
+        tokenizer = Tokenizer.from_file(str(files[config.tokenizer]))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self.tokenizer = as_text(tokenizer)
+        self.vocabulary = Vocabulary(tokenizer)
+
+    def decoder(self, sessions: Mapping[str, Session], slots: int) -> Decoder:
+        return sequence_decoder_of(sessions["encoder"], sessions["decoder"], slots, self.context)
+
+    def length(self, row: Tensors) -> int:
+        return len(row["input_ids"])
+
+    def prompt_of(self, row: Tensors) -> Prompt:
+        source = tuple(row["input_ids"].tolist())
+        return Prompt(
+            (self.config.start_id,),
+            max_new_tokens=min(self.context, LONGER * len(source) + SOME_TOKENS),
+            end_ids=frozenset([self.config.end_id]),
+            source=source,
+        )
+
+    def run(self, sessions: Mapping[str, Session], rows: Sequence[Tensors]) -> list[Tensors]:
+        decoder = self.decoder(sessions, 1)
+        written = [[token.id for token in generate_alone(decoder, self.prompt_of(row))] for row in rows]
+        return [{"output_ids": np.array(ids, np.int64)} for ids in written]
+
+    def ids(self, sentence: str) -> list[int]:
+        """Of a sentence, with its end. Who writes the token of an end means its characters."""
+        end = self.config.end_id
+        ids = encoded(self.tokenizer, sentence).ids
+        if end in ids:
+            mark = self.vocabulary.text_of(end)
+            pieces = sentence.replace(mark, f"{mark[:1]}\0{mark[1:]}").split("\0")
+            ids = [id for piece in pieces for id in encoded(self.tokenizer, piece).ids if id != end]
+        return [*ids, end]
+
+    def text(self, ids: Sequence[int]) -> str:
+        detokenizer = Detokenizer(self.vocabulary)
+        return (detokenizer.push(ids) + detokenizer.end()).strip()
+
+
+class TextTranslation(View[TranslationKernel]):
+    """Translate each text, sentence by sentence; lines, marks of lists and blanks stay. Nobody verifies the result."""
+
+    contract = Contract(
+        "translation",
+        __qualname__,
+        __doc__,
+        Input=TranslationInput,
+        Parameters=TranslationParameters,
+        Output=Translation,
+        example={"text": "Good morning. How are you today?"},
+    )
+
+    def check(self, parameters: TranslationParameters) -> None:
+        config = self.kernel.config
+        for name, asked, own in (
+            ("src_lang", parameters.src_lang, config.source_lang),
+            ("tgt_lang", parameters.tgt_lang, config.target_lang),
+        ):
+            if asked is not None and asked != own:
+                pair = f"from {config.source_lang} to {config.target_lang}"
+                raise InvalidInput(f"is {asked}, and this model translates {pair} only").under(name)
+
+    def preprocess(self, item: TranslationInput, parameters: TranslationParameters) -> Prepared:
+        if len(item.text) > MAX_CHARACTERS:
+            raise InvalidInput(f"has {len(item.text)} characters, and may have {MAX_CHARACTERS}").under("text")
+        try:
+            require_visible(item.text)
+        except InvalidInput as error:
+            raise error.under("text") from None
+        parts = [shorter for part in parts_of(to_unicode(item.text)) for shorter in self._fitting(part)]
+        rows = [{"input_ids": np.array(self.kernel.ids(part.text), np.int64)} for part in parts if part.is_said]
+        return Prepared(rows, parts)
+
+    def _fitting(self, part: Part) -> Iterator[Part]:
+        """The part, or what it is cut into at blanks, so that the model can read each piece."""
+        if not part.is_said or len(self.kernel.ids(part.text)) <= self.kernel.context:
+            yield part
+            return
+        middle = len(part.text) // 2
+        blank = part.text.rfind(" ", 1, middle)
+        at = blank if blank > 0 else middle
+        for piece in (part.text[:at], part.text[at:]):
+            own = piece.strip()
+            yield Part(piece[: len(piece) - len(piece.lstrip())], False)
+            yield from self._fitting(replace_text(part, own))
+            yield Part(piece[len(piece.rstrip()) :] if own else "", False)
+
+    def postprocess(
+        self, prepared: Prepared, answers: Sequence[Tensors], parameters: TranslationParameters
+    ) -> Translation:
+        ends, written = self.kernel.config.end_id, iter(answers)
+        text, is_complete = "", True
+        for part in prepared.context:
+            if not part.is_said:
+                text += part.text
+                continue
+            ids = next(written)["output_ids"].tolist()
+            is_complete = is_complete and ids[-1:] == [ends]
+            text += self.kernel.text([id for id in ids if id != ends])
+        return Translation(translation_text=text, sentences=len(answers), is_complete=is_complete)
+
+
+def replace_text(part: Part, text: str) -> Part:
+    return part._replace(text=text, is_said=part.is_said and bool(text))

@@ -1,0 +1,90 @@
+"""Texts in another language: what is translated, what stays, and what is refused."""
+
+import numpy as np
+import pytest
+from generation_models import tokenizer
+from tiny_translator import CONFIG, CONTEXT, END, sessions, student
+
+from app.errors import InvalidInput
+from app.tasks.translation import (
+    TextTranslation,
+    TranslationConfig,
+    TranslationInput,
+    TranslationKernel,
+    TranslationParameters,
+)
+from app.tasks.view import predict_alone, require_parameters
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory) -> TextTranslation:
+    path = tmp_path_factory.mktemp("files") / "tokenizer.json"
+    tokenizer().save(str(path))
+    config = TranslationConfig(**CONFIG, start_id=student().start_id)
+    return TextTranslation(TranslationKernel(config, {"tokenizer.json": path}))
+
+
+def prepared(view, text):
+    return view.preprocess(TranslationInput(text=text), TranslationParameters())
+
+
+def filled(view, text, translations):
+    """The output, if these were the translations of the sentences of a text."""
+    answers = [{"output_ids": np.array(view.kernel.ids(one))} for one in translations]
+    return view.postprocess(prepared(view, text), answers, TranslationParameters())
+
+
+def test_lines_marks_and_blanks_stay(view):
+    text = "# Head\n\n- One. Two!\n   42\t\n> End"
+    found = filled(view, text, ["Titulo", "Um.", "Dois!", "Fim"])
+    assert found.translation_text == "# Titulo\n\n- Um. Dois!\n   42\t\n> Fim"
+    assert (found.sentences, found.is_complete) == (4, True)
+
+
+def test_a_sentence_that_did_not_come_to_an_end_is_told(view):
+    unended = {"output_ids": np.array(view.kernel.ids("Um")[:-1])}
+    found = view.postprocess(prepared(view, "One."), [unended], TranslationParameters())
+    assert (found.translation_text, found.is_complete) == ("Um", False)
+
+
+def test_a_sentence_longer_than_the_model_reads_is_cut_at_blanks_and_nothing_is_lost(view):
+    text = "word after word " * 20 + "and " + "x" * 3 * CONTEXT + " more"
+    made = prepared(view, text)
+    assert "".join(part.text for part in made.context) == text
+    assert all(len(row["input_ids"]) <= CONTEXT for row in made.rows)
+    assert len(made.rows) == sum(part.is_said for part in made.context)
+
+
+def test_text_without_letters_is_not_translated(view):
+    found = filled(view, "42 + 1 = 43\n", [])
+    assert (found.translation_text, found.sentences) == ("42 + 1 = 43\n", 0)
+
+
+def test_special_tokens_that_are_written_are_text(view):
+    (row,) = prepared(view, "Say <|im_end|> now.").rows
+    assert END not in row["input_ids"][:-1]
+    assert row["input_ids"][-1] == END
+
+
+@pytest.mark.parametrize(("text", "words"), [("", "is empty"), ("\u200b", "is empty"), ("a" * 100_001, "characters")])
+def test_what_cannot_be_read_is_refused(view, text, words):
+    with pytest.raises(InvalidInput, match=words) as refused:
+        prepared(view, text)
+    assert refused.value.details[0]["loc"] == ["text"]
+
+
+def test_half_a_character_becomes_a_question_mark(view):
+    assert "".join(part.text for part in prepared(view, "one \ud800 two.").context) == "one ? two."
+
+
+def test_another_pair_is_refused_with_the_one_there_is(view):
+    require_parameters(view, TranslationParameters(src_lang="en", tgt_lang="pt"))
+    with pytest.raises(InvalidInput, match="translates from en to pt only") as refused:
+        require_parameters(view, TranslationParameters(src_lang="en", tgt_lang="de"))
+    assert refused.value.details[0]["loc"] == ["parameters", "tgt_lang"]
+
+
+def test_answers_are_bounded(view):
+    found = predict_alone(view, sessions(), TranslationInput(text="One, two."), TranslationParameters())
+    assert found.sentences == 1
+    assert view.kernel.prompt_of({"input_ids": np.arange(40)}).max_new_tokens == CONTEXT
