@@ -46,7 +46,7 @@ class Sizes(NamedTuple):
 
 
 class MarianStudent(nn.Module):
-    """The weights of one direction, at first by chance; `Encoder` and `DecoderStep` compute with them.
+    """The weights of one direction, at first by chance; `StudentEncoder` and `StudentStep` compute with them.
 
     `start_id`, the id after the last token, stands for the zero embedding with which a decoder begins.
     """
@@ -93,7 +93,7 @@ class MarianStudent(nn.Module):
         return embedded
 
 
-class Encoder(nn.Module):
+class StudentEncoder(nn.Module):
     """`input_ids` and `attention_mask`, int64 [rows, tokens], to keys and values of them for each decoder layer.
 
     Each is fp32 [rows, heads, tokens, size]; key and value of a layer lie beside one another.
@@ -111,7 +111,7 @@ class Encoder(nn.Module):
         return tuple(one for layer in self.student.decoder for one in layer.attention.keys_and_values(states))
 
 
-class DecoderStep(nn.Module):
+class StudentStep(nn.Module):
     """One token for each row: to `logits` [rows, vocabulary] of the next, and the state of each layer [rows, width].
 
     `input_ids` int64 [rows, 1], `positions` and `source_lengths` int64 [rows]; then of each layer the encoder's key

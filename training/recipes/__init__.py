@@ -56,6 +56,16 @@ RECIPES = {
         "text-generation",
         "a chat in Chinese and English, and code, that nobody verifies (Qwen2.5-Coder-0.5B-Instruct); downloads .5 GB",
     ),
+    "translator-en-pt": Listed(
+        "training.recipes.translator_en_pt",
+        "translation",
+        "English into Portuguese (a student of Bergamot), as nobody verifies it; downloads 35 MB",
+    ),
+    "translator-pt-en": Listed(
+        "training.recipes.translator_pt_en",
+        "translation",
+        "Portuguese into English (a student of Bergamot), as nobody verifies it; downloads 35 MB",
+    ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
         "recommendation",

@@ -16,7 +16,7 @@ from app.tensors import Array, Tensors
 from training.graphs.export import proven
 from training.graphs.products import DecoderProducts, Fp32DecoderProducts, RowInt8Products
 from training.graphs.sequence import write_decoder_step, write_encoder
-from training.networks.marian_student import DecoderStep, Encoder, MarianStudent, Sizes
+from training.networks.marian_student import StudentStep, StudentEncoder, MarianStudent, Sizes
 
 SIZES = Sizes(vocabulary=50, width=16, hidden=24, encoder_layers=2, decoder_layers=2)
 SOURCES = [[7, 3, 0], [12, 40, 9, 33, 25, 8, 49, 1, 0], [0], [5, 5, 31, 18, 0]]
@@ -116,20 +116,20 @@ def test_graphs_state_their_tensors(fp32: Graphs) -> None:
 
 def test_graphs_equal_torch(student: MarianStudent, fp32: Graphs) -> None:
     batch = padded(SOURCES)
-    proven(Encoder(student), fp32.encoder, batch, tolerance=1e-5)
+    proven(StudentEncoder(student), fp32.encoder, batch, tolerance=1e-5)
     step = first_step(student, SOURCES, opened(fp32.encoder)(batch))
     random = np.random.default_rng(0)
     for layer in range(2):
         step[f"state.{layer}"] = random.standard_normal((4, 16)).astype(np.float32)
 
-    proven(DecoderStep(student), fp32.decoder, step, tolerance=1e-5)
+    proven(StudentStep(student), fp32.decoder, step, tolerance=1e-5)
     later = step | {"input_ids": np.array([[0], [49], [7], [50]]), "positions": np.array([1, 9, 200, 3])}
-    proven(DecoderStep(student), fp32.decoder, later, tolerance=1e-5)
+    proven(StudentStep(student), fp32.decoder, later, tolerance=1e-5)
 
 
 def test_graphs_write_as_torch_writes(student: MarianStudent, fp32: Graphs) -> None:
     outputs = [[one.name for one in signature_of_onnx(path).outputs] for path in fp32]
-    modules = [by_torch(one(student), names) for one, names in zip((Encoder, DecoderStep), outputs, strict=True)]
+    modules = [by_torch(one(student), names) for one, names in zip((StudentEncoder, StudentStep), outputs, strict=True)]
 
     expected, _ = greedy(student, *modules, SOURCES)
     found, _ = greedy(student, *map(opened, fp32), SOURCES)

@@ -6,7 +6,7 @@ import torch
 
 from app.tensors import Array, Tensors
 from training.errors import TrainingError
-from training.networks.marian_student import DecoderStep, Encoder, MarianStudent, Sizes, marian_name
+from training.networks.marian_student import StudentStep, StudentEncoder, MarianStudent, Sizes, marian_name
 
 SIZES = Sizes(vocabulary=50, width=16, hidden=24, encoder_layers=2, decoder_layers=2)
 HEADS = 2
@@ -32,7 +32,7 @@ def student() -> MarianStudent:
 def step(student: MarianStudent, cross: tuple[torch.Tensor, ...], ids: list[int], at: int, lengths: list[int]) -> Array:
     states = torch.zeros(2, len(ids), SIZES.width)
     rows = torch.tensor(ids)[:, None], torch.full((len(ids),), at), torch.tensor(lengths)
-    found: Array = DecoderStep(student)(*rows, *cross, *states)[0].numpy()
+    found: Array = StudentStep(student)(*rows, *cross, *states)[0].numpy()
     return found
 
 
@@ -79,8 +79,8 @@ def test_arrays_of_another_network_are_refused(
 def test_the_encoder_ignores_padding(student: MarianStudent) -> None:
     ids, mask = torch.tensor([[7, 3, 9, 4, 4]]), torch.tensor([[1, 1, 1, 0, 0]])
 
-    padded = Encoder(student)(ids, mask)
-    alone = Encoder(student)(ids[:, :3], mask[:, :3])
+    padded = StudentEncoder(student)(ids, mask)
+    alone = StudentEncoder(student)(ids[:, :3], mask[:, :3])
 
     assert [one.shape for one in alone] == [(1, 2, 3, 8)] * 4
     for ours, theirs in zip(padded, alone, strict=True):
@@ -90,14 +90,14 @@ def test_the_encoder_ignores_padding(student: MarianStudent) -> None:
 def test_the_encoder_knows_the_order_of_tokens(student: MarianStudent) -> None:
     mask = torch.ones(1, 3, dtype=torch.int64)
 
-    there, back = (Encoder(student)(torch.tensor([ids]), mask)[0] for ids in ([7, 3, 9], [9, 3, 7]))
+    there, back = (StudentEncoder(student)(torch.tensor([ids]), mask)[0] for ids in ([7, 3, 9], [9, 3, 7]))
 
     assert (there - back.flip(2)).abs().max() > 0.1
 
 
 def test_a_step_reads_the_source_its_token_its_position_and_its_state(student: MarianStudent) -> None:
     mask = torch.ones(1, 4, dtype=torch.int64)
-    cross, other = (Encoder(student)(torch.tensor([ids]), mask) for ids in ([7, 3, 9, 0], [5, 6, 8, 0]))
+    cross, other = (StudentEncoder(student)(torch.tensor([ids]), mask) for ids in ([7, 3, 9, 0], [5, 6, 8, 0]))
     logits = step(student, cross, [11], 0, [4])
 
     assert logits.shape == (1, 50)
