@@ -16,7 +16,7 @@ from app.tensors import Array, Tensors
 from training.graphs.export import proven
 from training.graphs.products import DecoderProducts, Fp32DecoderProducts, RowInt8Products
 from training.graphs.sequence import write_decoder_step, write_encoder
-from training.networks.marian_student import StudentStep, StudentEncoder, MarianStudent, Sizes
+from training.networks.marian_student import MarianStudent, Sizes, StudentEncoder, StudentStep
 
 SIZES = Sizes(vocabulary=50, width=16, hidden=24, encoder_layers=2, decoder_layers=2)
 SOURCES = [[7, 3, 0], [12, 40, 9, 33, 25, 8, 49, 1, 0], [0], [5, 5, 31, 18, 0]]

@@ -6,7 +6,7 @@ import torch
 
 from app.tensors import Array, Tensors
 from training.errors import TrainingError
-from training.networks.marian_student import StudentStep, StudentEncoder, MarianStudent, Sizes, marian_name
+from training.networks.marian_student import MarianStudent, Sizes, StudentEncoder, StudentStep, marian_name
 
 SIZES = Sizes(vocabulary=50, width=16, hidden=24, encoder_layers=2, decoder_layers=2)
 HEADS = 2

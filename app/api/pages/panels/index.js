@@ -10,11 +10,13 @@ import { photo } from "./photo.js";
 import { films } from "./recommendation.js";
 import { summary } from "./summarization.js";
 import { text } from "./text.js";
+import { translation } from "./translation.js";
 
 const PANELS = {
   "image-classification": image,
   "text-classification": text,
   "summarization": summary,
+  "translation": translation,
   "recommendation": films,
 };
 
