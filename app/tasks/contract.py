@@ -45,13 +45,10 @@ class Contract:
     """The most bytes that the body of a whole request has, with room. Without it, as many as any body may have."""
     write: Callable[[Any], Iterable[bytes]] | None = None
     """An output as JSON, in pieces of which none takes more than some milliseconds to write, if outputs are large."""
+    is_generated: bool = False
+    """Whether outputs are texts that a model makes up, and nobody verifies."""
     comparable: Callable[[Any], Any] = all_of_it
     """The part of an output, as JSON, that must equal a known one: numbers within a tolerance, the rest exactly."""
-
-    @property
-    def is_generated(self) -> bool:
-        """Whether outputs are texts that a model makes up, and nobody verifies."""
-        return self.Piece is not None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Contract) and self.title == other.title

@@ -87,6 +87,7 @@ class TextGeneration(View[TextGenerationKernel]):
         timeout_s=600.0,  # as long as the openai client waits
         body_bytes=8_000_000,
         write=_written,
+        is_generated=True,
     )
 
     def check(self, parameters: GenerationParameters) -> None:

@@ -117,6 +117,7 @@ class TextTranslation(View[TranslationKernel]):
         Parameters=TranslationParameters,
         Output=Translation,
         example={"text": "Good morning. How are you today?"},
+        is_generated=True,
     )
 
     def check(self, parameters: TranslationParameters) -> None:

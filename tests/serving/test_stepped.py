@@ -11,6 +11,7 @@ def test_all_of_them_count_their_steps(tmp_path):
         written = client.post(f"/v1/models/{WRITER}/predict", json={"inputs": [{"text": "One"}]})
         translated = client.post(f"/v1/models/{TRANSLATOR}/predict", json={"inputs": [{"text": "One. Two."}]})
         assert (written.status_code, translated.status_code) == (200, 200), (written.text, translated.text)
+        assert translated.headers["x-generated"] == f"{TRANSLATOR}@1"
         lines = client.get("/metrics").text.splitlines()
     for model in (WRITER, TRANSLATOR):
         steps = [line for line in lines if line.startswith("tessera_generation") and f'model="{model}"' in line]
