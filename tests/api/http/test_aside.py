@@ -54,7 +54,8 @@ def test_large_bodies_of_one_caller_do_not_keep_those_of_another_waiting(work: W
 
     asyncio.run(main())
     aside.close()
-    assert read == ["many", "few", "many", "many", "many"]
+    assert sorted(read) == ["few", "many", "many", "many", "many"]
+    assert read.index("few") <= 1  # or even before the first, if that takes long on a busy machine
 
 
 NUMBERS = {"name": "x", "datatype": "FP32", "shape": [30_000], "data": [0] * 30_000}
