@@ -20,14 +20,14 @@ from app.tasks.translation import (
 from app.tasks.view import predict_alone
 from app.tensors import Tensors
 from training.card.prose import Prose
-from training.data.interface_texts import LEAST_WORDS, SOURCE, Pair
+from training.data.interface_texts import LEAST_WORDS, SOURCE, Pair, load_interface_texts
 from training.data.marian_students import END_ID, PackagedStudent
 from training.errors import TrainingError
 from training.graphs.export import proven
 from training.graphs.products import Fp32DecoderProducts
 from training.graphs.sequence import write_decoder_step, write_encoder
 from training.networks.marian_student import MarianStudent, StudentEncoder, StudentStep
-from training.recipe import Draft, Example, Exported, Run
+from training.recipe import Draft, Example, Exported, Recipe, Run
 
 CONTEXT = 256  # tokens of a sentence: beyond it students were not trained
 TOLERANCE = 2e-4  # of logits up to 44, and of keys and values
@@ -78,6 +78,37 @@ def draft(
         limits=PROSE.items("Limits"),
         notes=PROSE.text("Notes", context=CONTEXT),
     )
+
+
+def recipe_of(
+    name: str,
+    student: PackagedStudent,
+    languages: tuple[str, str],
+    pair: str,
+    examples: Sequence[str],
+    *,
+    is_back: bool = False,
+) -> Recipe[list[Pair]]:
+    """The recipe of a student between English and Portuguese; `is_back`: into English. `pair` is for people."""
+
+    def load(run: Run) -> list[Pair]:
+        pairs = load_interface_texts("pt_BR")
+        return [Pair(pair.translation, pair.text) for pair in pairs] if is_back else pairs
+
+    def make(pairs: list[Pair], run: Run) -> Draft:
+        return draft(
+            student,
+            run,
+            source_lang=languages[0],
+            target_lang=languages[1],
+            pairs=pairs,
+            examples=examples,
+            description=f"Translates {pair}, sentence by sentence: a small student model of the Bergamot project, "
+            "with which browsers translate. Nobody verifies what it says.",
+        )
+
+    # The bars were chosen before the test was read.
+    return Recipe(name=name, task="translation", load=load, make=make, must_reach={"bleu": 30.0, "chrf": 55.0})
 
 
 def write_graphs(network: MarianStudent, folder: Path) -> tuple[Exported, Exported]:
