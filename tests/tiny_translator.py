@@ -50,7 +50,12 @@ def sessions() -> dict[str, OnnxSession]:
 
 
 def publish_translator(
-    root: Path, scratch: Path, name: str = TRANSLATOR, golden: tuple[Golden, ...] = (), **config: Any
+    root: Path,
+    scratch: Path,
+    name: str = TRANSLATOR,
+    golden: tuple[Golden, ...] = (),
+    most_rows: int = 4,
+    **config: Any,
 ) -> Manifest:
     scratch.mkdir(parents=True, exist_ok=True)
     tokenizer().save(str(scratch / "t.json"))
@@ -69,5 +74,5 @@ def publish_translator(
         outputs=signature.outputs,
         config={**CONFIG, "start_id": student().start_id, **config},
         golden=golden,
-        batching=Batching(max_batch_size=4),
+        batching=Batching(max_batch_size=most_rows),
     )

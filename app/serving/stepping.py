@@ -46,4 +46,5 @@ def open_stepping(
         cost = measure_steps(decoder, most_rows, getattr(decoder, "begin", None))
         for slot in range(decoder.slots):
             decoder.forget(slot)
-    return Stepping(decoder, cost, most_rows, max(kernel.context, min(most_tokens, most_rows * kernel.context)))
+    most = kernel.most_reserved
+    return Stepping(decoder, cost, most_rows, max(most, min(most_tokens, most_rows * most)))

@@ -42,6 +42,11 @@ class Kernel:
     def __init__(self, config: Any, files: Mapping[str, Path]) -> None:
         """`config` is a validated `Config`; `files` maps the manifest's artifact names to verified paths."""
 
+    @property
+    def most_reserved(self) -> int:
+        """The most tokens for which one answer may need room, with its prompt, and its source if there is one."""
+        return self.context
+
     def decoder(self, sessions: Mapping[str, Session], slots: int) -> Decoder:
         """The graphs as a decoder with so many slots, if it steps. Raises InvalidArtifact if they are none."""
         return decoder_of(sessions["model"], slots, self.context)

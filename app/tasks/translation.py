@@ -71,6 +71,10 @@ class TranslationKernel(Kernel):
         self.tokenizer = as_text(tokenizer)
         self.vocabulary = Vocabulary(tokenizer)
 
+    @property
+    def most_reserved(self) -> int:
+        return 2 * self.context + 1  # source, start and translation
+
     def decoder(self, sessions: Mapping[str, Session], slots: int) -> Decoder:
         return sequence_decoder_of(sessions["encoder"], sessions["decoder"], slots, self.context)
 
@@ -137,23 +141,24 @@ class TextTranslation(View[TranslationKernel]):
             require_visible(item.text)
         except InvalidInput as error:
             raise error.under("text") from None
-        parts = [shorter for part in parts_of(to_unicode(item.text)) for shorter in self._fitting(part)]
-        rows = [{"input_ids": np.array(self.kernel.ids(part.text), np.int64)} for part in parts if part.is_said]
-        return Prepared(rows, parts)
+        fitting = [one for part in parts_of(to_unicode(item.text)) for one in self._fitting(part)]
+        rows = [{"input_ids": np.array(ids, np.int64)} for part, ids in fitting if part.is_said]
+        return Prepared(rows, [part for part, _ in fitting])
 
-    def _fitting(self, part: Part) -> Iterator[Part]:
-        """The part, or what it is cut into at blanks, so that the model can read each piece."""
-        if not part.is_said or len(self.kernel.ids(part.text)) <= self.kernel.context:
-            yield part
+    def _fitting(self, part: Part) -> Iterator[tuple[Part, list[int]]]:
+        """The part, or what it is cut into at blanks, so that the model can read each piece, with the ids of each."""
+        ids = self.kernel.ids(part.text) if part.is_said else []
+        if len(ids) <= self.kernel.context:
+            yield part, ids
             return
         middle = len(part.text) // 2
         blank = part.text.rfind(" ", 1, middle)
         at = blank if blank > 0 else middle
         for piece in (part.text[:at], part.text[at:]):
             own = piece.strip()
-            yield Part(piece[: len(piece) - len(piece.lstrip())], False)
-            yield from self._fitting(replace_text(part, own))
-            yield Part(piece[len(piece.rstrip()) :] if own else "", False)
+            yield Part(piece[: len(piece) - len(piece.lstrip())], False), []
+            yield from self._fitting(Part(own, bool(own)))
+            yield Part(piece[len(piece.rstrip()) :] if own else "", False), []
 
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: TranslationParameters
@@ -168,7 +173,3 @@ class TextTranslation(View[TranslationKernel]):
             is_complete = is_complete and ids[-1:] == [ends]
             text += self.kernel.text([id for id in ids if id != ends])
         return Translation(translation_text=text, sentences=len(answers), is_complete=is_complete)
-
-
-def replace_text(part: Part, text: str) -> Part:
-    return part._replace(text=text, is_said=part.is_said and bool(text))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from engines import asking, predict
-from tiny_translator import TRANSLATOR, publish_translator, sessions
+from tiny_translator import CONTEXT, TRANSLATOR, publish_translator, sessions
 from waiting import eventually
 
 from app.errors import DeadlineExceeded, InferenceFailed, InvalidInput, ModelNotReady, Overloaded
@@ -117,6 +117,17 @@ async def test_what_was_admitted_is_answered_while_it_is_unloaded_and_nothing_st
     del model
     gc.collect()
     assert decoder() is None
+
+
+async def test_one_row_at_a_time_has_room_for_the_longest_sentence(tmp_path):
+    publish_translator(tmp_path / "models", tmp_path / "scratch", most_rows=1)
+    engine = LocalEngine(ModelRepository(tmp_path / "models"), Telemetry(), options=RuntimeOptions(device="cpu"))
+    await engine.load()
+    try:
+        long = "x" * (CONTEXT - 1)
+        assert await translate(engine, long, within_s=10) == [alone(engine, long)]
+    finally:
+        await engine.stop()
 
 
 async def test_a_stream_is_one_whole_answer(engine):

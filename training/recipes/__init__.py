@@ -59,12 +59,12 @@ RECIPES = {
     "translator-en-pt": Listed(
         "training.recipes.translator_en_pt",
         "translation",
-        "English into Portuguese (a student of Bergamot), as nobody verifies it; downloads 35 MB",
+        "English into Portuguese (a student of Bergamot), as nobody verifies it; downloads 43 MB",
     ),
     "translator-pt-en": Listed(
         "training.recipes.translator_pt_en",
         "translation",
-        "Portuguese into English (a student of Bergamot), as nobody verifies it; downloads 35 MB",
+        "Portuguese into English (a student of Bergamot), as nobody verifies it; downloads 43 MB",
     ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
