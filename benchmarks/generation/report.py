@@ -20,7 +20,7 @@ SHOWN = {
     "hangups": ("others_tokens_s", "others_ratio", "slot_free_ms"),
     "overload": ("saturation_s", "goodput_share", "ttft_p95_ms", "refused", "refusal_p99_ms", "failed"),
     "beside": ("alone_p50_ms", "alone_p99_ms", "beside_p50_ms", "beside_p99_ms", "p99_ratio"),
-    "soak": ("weights_mb", "requests", "tokens_s", "growth", "failed"),
+    "soak": ("requests", "tokens_s", "growth", "failed", "weights_mb"),
 }
 # What is compared in each table; else the first figure.
 COMPARED = {"arrival": "itl_p99_ms", "prefix": "warm_ms"}
