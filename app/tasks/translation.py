@@ -101,8 +101,8 @@ class TranslationKernel(Kernel):
         ids = encoded(self.tokenizer, sentence).ids
         if end in ids:
             mark = self.vocabulary.text_of(end)
-            pieces = sentence.replace(mark, f"{mark[:1]}\0{mark[1:]}").split("\0")
-            ids = [id for piece in pieces for id in encoded(self.tokenizer, piece).ids if id != end]
+            apart = sentence.replace(mark, f"{mark[:1]} {mark[1:]}")
+            ids = [id for id in encoded(self.tokenizer, apart).ids if id != end]
         return [*ids, end]
 
     def text(self, ids: Sequence[int]) -> str:
