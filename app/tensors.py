@@ -1,9 +1,9 @@
 """Named arrays and what runs on them: all that passes between tasks and runtimes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -116,20 +116,34 @@ def decoder_of(session: Session, slots: int, capacity: int) -> Decoder:
     return make(slots, capacity)
 
 
+class Source(NamedTuple):
+    """A row that an encoder reads as a whole, and for how many places of it a decoder keeps keys and values."""
+
+    row: Tensors
+    length: int
+
+
+def source_of(ids: Array) -> Source:
+    """Token ids int64 [tokens] as the source of an encoder of text."""
+    return Source({"input_ids": ids, "attention_mask": np.ones_like(ids)}, len(ids))
+
+
 class SequenceDecoder(Decoder, Protocol):
     """A decoder that writes an answer to a source, which it has read as a whole before the first token.
 
-    `capacity` tokens a source may have, and as many an answer.
+    `places` a source may have, and `capacity` tokens an answer.
     """
 
-    def begin(self, slot: int, source: Sequence[int]) -> None:
+    places: int
+
+    def begin(self, slot: int, source: Source) -> None:
         """Read a source, of which the answer in this slot will be. Raises GraphRefused, MemoryError and Interrupted."""
         ...
 
 
-def sequence_decoder_of(encoder: Session, decoder: Session, slots: int, capacity: int) -> SequenceDecoder:
+def sequence_decoder_of(encoder: Session, decoder: Session, slots: int, capacity: int, places: int) -> SequenceDecoder:
     """Two graphs as a decoder of sequences, with nothing in its slots. Raises InvalidArtifact if they are none."""
-    make: Callable[[Session, int, int], SequenceDecoder] | None = getattr(decoder, "sequence_decoder", None)
+    make: Callable[[Session, int, int, int], SequenceDecoder] | None = getattr(decoder, "sequence_decoder", None)
     if make is None:
         raise InvalidArtifact("sequences are written by ONNX graphs only: this runtime keeps nothing between two runs")
-    return make(encoder, slots, capacity)
+    return make(encoder, slots, capacity, places)

@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from app.tensors import Source
+
 Logits = npt.NDArray[np.float32]
 
 Finish = Literal["", "stop", "length"]
@@ -71,8 +73,12 @@ class Prompt:
     sampling: Sampling = field(default_factory=Sampling)
     constraint: Callable[[], Constraint] | None = None
     """Makes the constraint of this answer."""
-    source: tuple[int, ...] = ()
-    """Tokens that an encoder reads before `ids`, for a model that has one: the answer is made of them."""
+    source: Source | None = None
+    """An encoder reads it before `ids`, for a model that has one: the answer is made of it."""
+
+    @property
+    def source_length(self) -> int:
+        return self.source.length if self.source else 0
 
 
 class Token(NamedTuple):

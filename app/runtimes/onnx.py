@@ -96,8 +96,8 @@ class OnnxSession:
     def decoder(self, slots: int, capacity: int) -> OnnxDecoder:
         return OnnxDecoder(self._session, slots, capacity)
 
-    def sequence_decoder(self, encoder: "OnnxSession", slots: int, capacity: int) -> OnnxSequenceDecoder:
-        return OnnxSequenceDecoder(encoder.inference, self._session, slots, capacity)
+    def sequence_decoder(self, encoder: "OnnxSession", slots: int, capacity: int, places: int) -> OnnxSequenceDecoder:
+        return OnnxSequenceDecoder(encoder.inference, self._session, slots, capacity, places)
 
     @property
     def _memory(self) -> str:

@@ -17,36 +17,36 @@ from app.runtimes.interrupt import interruptible
 from app.runtimes.memory import memory_errors
 from app.runtimes.refusals import refusals
 from app.runtimes.slot_memory import SlotMemory
-from app.tensors import Array
+from app.tensors import Array, Source
 
 CROSS = re.compile(r"cross\.\d+\.(key|value)")
 STATE = re.compile(r"state\.\d+")
-ENCODED = ("input_ids", "attention_mask")
 STEPPED = ("input_ids", "positions", "source_lengths")
 
 
 class OnnxSequenceDecoder:
     """A decoder with room for some sources and what it knows of their answers, each in a slot of its own.
 
-    The encoder has the inputs `input_ids` and `attention_mask` int64 [rows, tokens], and the outputs
-    `cross.<i>.key` and `.value` fp32 [rows, heads, tokens, size]. The decoder takes these, `input_ids` int64 [rows, 1],
+    The encoder has the inputs that its task gives, and the outputs `cross.<i>.key` and `.value` fp32
+    [rows, heads, places, size]. The decoder takes these, `input_ids` int64 [rows, 1],
     `positions` and `source_lengths` int64 [rows], and `state.<i>` fp32 [rows, size]; and gives `logits` fp32
     [rows, vocabulary] and `present_state.<i>`. One thread at a time may use it.
     """
 
-    def __init__(self, encoder: ort.InferenceSession, decoder: ort.InferenceSession, slots: int, capacity: int) -> None:
-        """`capacity`: tokens of a source, and of an answer. Raises InvalidArtifact, and MemoryError."""
-        self.slots, self.capacity = slots, capacity
+    def __init__(
+        self, encoder: ort.InferenceSession, decoder: ort.InferenceSession, slots: int, capacity: int, places: int
+    ) -> None:
+        """A source may have `places`, and an answer `capacity` tokens. Raises InvalidArtifact, and MemoryError."""
+        self.slots, self.capacity, self.places = slots, capacity, places
         self._encoder, self._decoder = encoder, decoder
-        _require_inputs(encoder, ENCODED, "encoder")
-        _require_inputs(decoder, STEPPED, "decoder")
+        _require_inputs(decoder, STEPPED)
         given = {one.name: one for one in decoder.get_inputs()}
         shapes = {name: (one.shape[1], one.shape[3]) for name, one in given.items() if CROSS.fullmatch(name)}
         made = {one.name for one in encoder.get_outputs()}
         if not shapes or not made >= shapes.keys():
             raise InvalidArtifact("the encoder does not give the keys and values that the decoder takes")
         self._cross = {
-            name: SlotMemory((slots, heads, capacity, size), np.dtype(np.float32))
+            name: SlotMemory((slots, heads, places, size), np.dtype(np.float32))
             for name, (heads, size) in shapes.items()
         }
         self._source_lengths = np.zeros(slots, np.int64)
@@ -58,13 +58,13 @@ class OnnxSequenceDecoder:
         self.vocabulary = _vocabulary(decoder)
         self.token_bytes = sum(heads * size * 4 for heads, size in shapes.values())
 
-    def begin(self, slot: int, source: Sequence[int]) -> None:
-        """Read a source of at most `capacity` tokens. Raises GraphRefused, MemoryError and Interrupted."""
-        ids = np.array([source], np.int64)
-        made = self._run(self._encoder, list(self._cross), {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+    def begin(self, slot: int, source: Source) -> None:
+        """Read a source of at most `places`. Raises GraphRefused, MemoryError and Interrupted."""
+        batch = {name: array[None] for name, array in source.row.items()}
+        made = self._run(self._encoder, list(self._cross), batch)
         for memory, encoded in zip(self._cross.values(), made, strict=True):
-            memory.array[slot, :, : ids.size] = encoded[0]
-        self._source_lengths[slot] = ids.size
+            memory.array[slot, :, : source.length] = encoded[0]
+        self._source_lengths[slot] = source.length
         for state in self._states.values():
             state[:, slot] = 0
 
@@ -133,16 +133,18 @@ class OnnxSequenceDecoder:
             return made
 
 
-def _require_inputs(session: ort.InferenceSession, names: Sequence[str], what: str) -> None:
+def _require_inputs(session: ort.InferenceSession, names: Sequence[str]) -> None:
     given = {one.name: one for one in session.get_inputs()}
     for name in names:
         if name not in given or given[name].type != "tensor(int64)":
-            raise InvalidArtifact(f"the graph is no {what} of sequences: it must have an input {name}, a tensor(int64)")
+            raise InvalidArtifact(
+                f"the graph is no decoder of sequences: it must have an input {name}, a tensor(int64)"
+            )
     for name, one in given.items():
         ndim = 4 if CROSS.fullmatch(name) else 2 if STATE.fullmatch(name) else 0
         is_sized = len(one.shape) == ndim and all(isinstance(one.shape[at], int) for at in range(1, ndim, 2))
         if name not in names and (not ndim or not is_sized or one.type != "tensor(float)"):
-            raise InvalidArtifact(f"the graph is no {what} of sequences: {name}, a {one.type} {one.shape}, is unknown")
+            raise InvalidArtifact(f"the graph is no decoder of sequences: {name}, a {one.type} {one.shape}, is unknown")
 
 
 def _vocabulary(session: ort.InferenceSession) -> int:

@@ -96,6 +96,8 @@ class Slots:
 
     def promised(self, writing: Writing) -> bool:
         """Whether a prompt that is being read just now will save this one more than what is known already."""
+        if writing.prompt.source is not None:
+            return False
         best = max((_shared(one, writing) for one in self._at), default=0)
         return any(
             _common(one.prompt.ids, writing.prompt.ids) >= best + LEAST_SHARED
@@ -133,7 +135,7 @@ class Slots:
             self._exchange(writing.slot, self.num_stepping)
         # Not the tokens of the answer: they were read one at a time, which rounds differently.
         ids = writing.prompt.ids[: min(writing.known, len(writing.prompt.ids))]
-        if len(ids) >= LEAST_SHARED:
+        if len(ids) >= LEAST_SHARED and writing.prompt.source is None:
             self._put(Known(writing.terms.caller, ids, next(self._clock)), writing.slot)
         else:
             self._at[writing.slot] = None
@@ -196,8 +198,8 @@ def _length(one: Writing | Known | None) -> int:
 
 
 def _shared(one: Writing | Known | None, writing: Writing) -> int:
-    """The number of tokens at the start of its prompt that lie in the slot of `one`."""
-    if one is None:
+    """The number of tokens at the start of its prompt that lie in the slot of `one`, unless it is of a source."""
+    if one is None or writing.prompt.source is not None:
         return 0
     if isinstance(one, Known):
         return _common(one.ids, writing.prompt.ids) if one.caller == writing.terms.caller else 0

@@ -72,7 +72,7 @@ class StepAdmission:
         """Return the seconds of the decoder that an answer takes for itself, where as many step as may."""
         prompt, new, rows = len(writing.ids), self.expected(writing), self._most_rows
         return (
-            self._cost.prompt_s(prompt + len(writing.prompt.source))
+            self._cost.prompt_s(prompt + writing.prompt.source_length)
             + new * self._cost.step_s(rows, rows * (prompt + new // 2)) / rows
         )
 

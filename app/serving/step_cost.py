@@ -1,12 +1,14 @@
 """The seconds that passes of a decoder take, by measurement. Knows nothing of answers or threads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 
-from app.tensors import Decoder
+from app.tensors import Decoder, SequenceDecoder, Source
 
 LEARNING_RATE = 0.1  # of the last pass: some tens of them make up what is believed
 # One pass says no more than this of how much slower or faster than the model they are: the machine may have slept.
@@ -17,8 +19,8 @@ FEW_TOKENS, SOME_TOKENS, LONG_PROMPT = 16, 128, 512
 REPEATS = 2
 LEAST_S = 1e-7  # a term of the model takes, however it was measured
 
-Begin = Callable[[int, Sequence[int]], None]
-"""Reads a source, for the answer in a slot."""
+Sources = Callable[[int], Source]
+"""A source of about so many places."""
 
 
 @dataclass(slots=True)
@@ -64,10 +66,10 @@ class StepCost:
         self.slower += LEARNING_RATE * (told - self.slower)
 
 
-def measure_steps(decoder: Decoder, most_rows: int, begin: Begin | None = None) -> StepCost:
+def measure_steps(decoder: Decoder, most_rows: int, sources: Sources | None = None) -> StepCost:
     """Try steps and chunks of several sizes; takes a second or two. What lies in the slots is written over.
 
-    With `begin`, of a decoder of sequences, what is read are sources, each as a whole.
+    With `sources`, of a decoder of sequences, what is read are these, each as a whole.
     """
     few, some = FEW_TOKENS, min(SOME_TOKENS, decoder.capacity)
     long = max(few, min(LONG_PROMPT, decoder.capacity - most_rows - some))
@@ -77,23 +79,31 @@ def measure_steps(decoder: Decoder, most_rows: int, begin: Begin | None = None) 
         return _fastest(lambda: decoder.run(ids, 0, lengths))
 
     def read(chunk: int, past: int) -> float:
-        if begin is not None:
-            return _fastest(lambda: begin(0, [0] * chunk))
         ids, lengths = np.zeros((1, chunk), np.int64), np.array([past + chunk], np.int32)
         return _fastest(lambda: decoder.run(ids, 0, lengths))
 
-    if begin is not None:
+    if sources is not None:
         for slot in range(most_rows):
-            begin(slot, [0] * few)
+            cast(SequenceDecoder, decoder).begin(slot, sources(few))
 
     one, many, longer = step(1, few), step(most_rows, few), step(most_rows, long)
-    short, more, late = read(few, 0), read(some, 0), read(some, long)
     token_s = max(LEAST_S, (longer - many) / (most_rows * max(1, long - few)))
     row_s = max(LEAST_S, (many - one) / max(1, most_rows - 1) - few * token_s)
     base_s = max(LEAST_S, one - row_s - few * token_s)
+    if sources is not None:
+        return StepCost(base_s, row_s, token_s, _place_s(cast(SequenceDecoder, decoder), sources, base_s), LEAST_S)
+    short, more, late = read(few, 0), read(some, 0), read(some, long)
     past_s = max(LEAST_S / some, (late - more) / (some * long))
     read_s = max(LEAST_S, min((more - short) / max(1, some - few), (more - base_s) / some))
     return StepCost(base_s, row_s, token_s, read_s, past_s)
+
+
+def _place_s(decoder: SequenceDecoder, sources: Sources, base_s: float) -> float:
+    """Seconds of each place of a source. Some encoders read sources of one length only."""
+    few, some = sources(FEW_TOKENS), sources(SOME_TOKENS)
+    short, more = (_fastest(partial(decoder.begin, 0, one)) for one in (few, some))
+    each = (more - base_s) / some.length
+    return max(LEAST_S, min(each, (more - short) / (some.length - few.length)) if some.length > few.length else each)
 
 
 def _fastest(run: Callable[[], object]) -> float:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from app.runtimes.arena import memory_bytes
 from app.serving.curve import LatencyCurve
 from app.serving.step_cost import StepCost, measure_steps
 from app.tasks.kernel import Kernel
-from app.tensors import Decoder, Session
+from app.tensors import Decoder, Session, Source
 
 MEMORY_SHARE = 0.2  # of the memory that the process may use, for the keys and values of one model
 USUAL_TOKENS = 256  # of a prompt and its answer
@@ -43,8 +44,15 @@ def open_stepping(
     decoder = kernel.decoder(sessions, SLOTS_A_ROW * most_rows)
     most_tokens = int(MEMORY_SHARE * memory_bytes()) // decoder.token_bytes
     if cost is None:
-        cost = measure_steps(decoder, most_rows, getattr(decoder, "begin", None))
+        cost = measure_steps(decoder, most_rows, partial(_source, kernel) if kernel.writes_rows else None)
         for slot in range(decoder.slots):
             decoder.forget(slot)
     most = kernel.most_reserved
     return Stepping(decoder, cost, most_rows, max(most, min(most_tokens, most_rows * most)))
+
+
+def _source(kernel: Kernel, length: int) -> Source:
+    row = kernel.probe(length)
+    source = kernel.prompt_of(row).source if row is not None else None
+    assert source is not None, "a kernel that writes rows has a probe, and its prompts have sources"
+    return source

@@ -68,7 +68,7 @@ class Writing:
     @property
     def to_read(self) -> int:
         """The same, with those of its source."""
-        return self.unread + (0 if self.known else len(self.prompt.source))
+        return self.unread + (0 if self.known else self.prompt.source_length)
 
     @property
     def is_reading(self) -> bool:
@@ -82,7 +82,7 @@ class Writing:
     @property
     def reserved(self) -> int:
         """The tokens for which it may need room."""
-        return len(self.prompt.source) + len(self.prompt.ids) + self.prompt.max_new_tokens
+        return self.prompt.source_length + len(self.prompt.ids) + self.prompt.max_new_tokens
 
     def add(self, token: Token) -> bool:
         """Take the next token, unless the answer is over, and return whether it is the first."""

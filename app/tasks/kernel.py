@@ -52,7 +52,7 @@ class Kernel:
         return decoder_of(sessions["model"], slots, self.context)
 
     def prompt_of(self, row: Tensors) -> Prompt:
-        """The way to write the answer to a row, if it writes rows."""
+        """The way to write the answer to a row, if it writes rows: a prompt with a source."""
         raise NotImplementedError("its answers are not written")
 
     def length(self, row: Tensors) -> int:

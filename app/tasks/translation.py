@@ -19,7 +19,7 @@ from app.tasks.passages import Part, parts_of
 from app.tasks.schema import Schema
 from app.tasks.text import MAX_CHARACTERS, require_visible, to_unicode
 from app.tasks.view import Prepared, View
-from app.tensors import Decoder, Session, Tensors, sequence_decoder_of
+from app.tensors import Decoder, Session, Tensors, sequence_decoder_of, source_of
 
 LONGER = 2  # times as many tokens as a sentence its translation may have, and some more
 SOME_TOKENS = 16
@@ -76,16 +76,19 @@ class TranslationKernel(Kernel):
         return 2 * self.context + 1  # source, start and translation
 
     def decoder(self, sessions: Mapping[str, Session], slots: int) -> Decoder:
-        return sequence_decoder_of(sessions["encoder"], sessions["decoder"], slots, self.context)
+        return sequence_decoder_of(sessions["encoder"], sessions["decoder"], slots, self.context, self.context)
 
     def length(self, row: Tensors) -> int:
         return len(row["input_ids"])
 
+    def probe(self, length: int) -> Tensors:
+        return {"input_ids": np.full(min(length, self.context), self.config.end_id, np.int64)}
+
     def prompt_of(self, row: Tensors) -> Prompt:
-        source = tuple(row["input_ids"].tolist())
+        source = source_of(row["input_ids"])
         return Prompt(
             (self.config.start_id,),
-            max_new_tokens=min(self.context, LONGER * len(source) + SOME_TOKENS),
+            max_new_tokens=min(self.context, LONGER * source.length + SOME_TOKENS),
             end_ids=frozenset([self.config.end_id]),
             source=source,
         )

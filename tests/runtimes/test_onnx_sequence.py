@@ -7,15 +7,15 @@ from tiny_translator import CONTEXT, graphs, sessions, student
 from app.errors import InvalidArtifact
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tensors import sequence_decoder_of
+from app.tensors import sequence_decoder_of, source_of
 
-SOURCES = [(7, 30, 9, 0), (80, 0), (5, 5, 31, 18, 100, 61, 3, 0), (200, 14, 0)]
+SOURCES = [source_of(np.array(ids)) for ids in ((7, 30, 9, 0), (80, 0), (5, 5, 31, 18, 100, 61, 3, 0), (200, 14, 0))]
 STEPS = 10
 
 
 def decoder(slots=4):
     made = sessions()
-    return sequence_decoder_of(made["encoder"], made["decoder"], slots, CONTEXT)
+    return sequence_decoder_of(made["encoder"], made["decoder"], slots, CONTEXT, CONTEXT)
 
 
 def alone(source, steps=STEPS):
@@ -95,9 +95,9 @@ def test_a_copy_goes_on_by_itself_and_what_was_forgotten_begins_anew():
 
 def test_other_graphs_are_refused_with_the_reason():
     encoder, step = (load_onnx(graphs()[name], RuntimeOptions(device="cpu")) for name in ("encoder", "decoder"))
-    with pytest.raises(InvalidArtifact, match="no encoder of sequences: it must have an input attention_mask"):
-        sequence_decoder_of(step, step, 1, CONTEXT)
+    with pytest.raises(InvalidArtifact, match="does not give the keys and values that the decoder takes"):
+        sequence_decoder_of(step, step, 1, CONTEXT, CONTEXT)
     with pytest.raises(InvalidArtifact, match="no decoder of sequences: it must have an input positions"):
-        sequence_decoder_of(encoder, encoder, 1, CONTEXT)
+        sequence_decoder_of(encoder, encoder, 1, CONTEXT, CONTEXT)
     with pytest.raises(InvalidArtifact, match="this runtime keeps nothing"):
-        sequence_decoder_of(encoder, object(), 1, CONTEXT)
+        sequence_decoder_of(encoder, object(), 1, CONTEXT, CONTEXT)

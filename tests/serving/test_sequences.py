@@ -78,7 +78,7 @@ async def test_a_sentence_at_which_the_encoder_fails_fails_its_request_alone(eng
     begin = OnnxSequenceDecoder.begin
 
     def fails(self, slot, source):
-        if len(source) == len(kernel.ids("Poison.")):
+        if source.length == len(kernel.ids("Poison.")):
             raise RuntimeError("the encoder broke")
         begin(self, slot, source)
 
