@@ -23,6 +23,7 @@ from app.tensors import Decoder, Session, Tensors, sequence_decoder_of, source_o
 
 LONGER = 2  # times as many tokens as a sentence its translation may have, and some more
 SOME_TOKENS = 16
+MOST_CHARACTERS_A_TOKEN = 16  # of a sentence that may fit
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$", description="as in BCP 47: en, pt, zh-Hans")]
 
 
@@ -150,10 +151,15 @@ class TextTranslation(View[TranslationKernel]):
 
     def _fitting(self, part: Part) -> Iterator[tuple[Part, list[int]]]:
         """The part, or what it is cut into at blanks, so that the model can read each piece, with the ids of each."""
-        ids = self.kernel.ids(part.text) if part.is_said else []
-        if len(ids) <= self.kernel.context:
-            yield part, ids
+        if not part.is_said:
+            yield part, []
             return
+        # What is surely too long is cut unread: many tokens are made and freed in one go, while no other thread runs.
+        if len(part.text) <= MOST_CHARACTERS_A_TOKEN * self.kernel.context:
+            ids = self.kernel.ids(part.text)
+            if len(ids) <= self.kernel.context:
+                yield part, ids
+                return
         middle = len(part.text) // 2
         blank = part.text.rfind(" ", 1, middle)
         at = blank if blank > 0 else middle
