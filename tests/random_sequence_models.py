@@ -77,9 +77,13 @@ STDS: dict[str, float] = {
 }
 
 
+# Others than 0 where that gives answers that are all alike.
+SEEDS = {"bart": 7, "marian": 4}
+
+
 @cache
-def random_model(name: str, seed: int = 0) -> PreTrainedModel:
-    torch.manual_seed(seed)
+def random_model(name: str) -> PreTrainedModel:
+    torch.manual_seed(SEEDS.get(name, 0))
     config = CONFIGS[name]
     made: Any = ARCHITECTURES[config.model_type].network(config).eval().requires_grad_(False)
     linear = 0.5 if name == "bart" else 0.4
