@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from app.tasks.schema import Schema
 from app.tasks.translation import Language
 
-Id = Annotated[int, Field(ge=0)]
+Ids = list[Annotated[int, Field(ge=0)]]
 
 
 class SpeechConfig(Schema):
@@ -28,9 +28,9 @@ class SpeechConfig(Schema):
     timestamp_begin_id: Annotated[int, Field(ge=0, description="<|0.00|>; 1500 more follow, .02 s apart")]
     transcribe_id: Annotated[int | None, Field(ge=0, description="none of a model for English only")] = None
     translate_id: Annotated[int | None, Field(ge=0, description="none of a model for English only")] = None
-    language_ids: Annotated[list[Id], Field(description="of each of `languages`; none for English only")] = []
-    suppress_ids: Annotated[list[Id], Field(description="tokens that are never written")] = []
-    begin_suppress_ids: Annotated[list[Id], Field(description="tokens that no transcript begins with")] = []
+    language_ids: Ids = Field([], description="of each of `languages`; none of a model for English only")
+    suppress_ids: Ids = Field([], description="tokens that are never written")
+    begin_suppress_ids: Ids = Field([], description="tokens that no transcript begins with")
     max_seconds: Annotated[float, Field(gt=0, le=36_000, description="of a recording; a longer one is refused")] = 1800
     aliases: list[str] = Field([], description="other names by which clients may call the model")
 
