@@ -14,7 +14,8 @@ class SpeechConfig(Schema):
     """The tokens that a Whisper model is told with (Radford et al., 2022, figure 1 and section 2.3).
 
     The graphs are `encoder` (`features` fp32 [rows, mels, 3000], log-mel of 30 s, to the cross keys and values of
-    1500 places), `decoder` (app/runtimes/onnx_sequence.py) and, if there is one, `vad` (Silero's, at 16 kHz).
+    1500 places), `decoder` (app/runtimes/onnx_sequence.py) and, if there is one, `vad`: silero_vad_16k_sequence.onnx
+    of the package silero-vad, which reads many frames in one run.
     """
 
     tokenizer: str
