@@ -60,7 +60,7 @@ class Kernel:
         """Return the answer to a row, of the tokens that were written, if it writes rows."""
         return {"output_ids": np.array([token.id for token in tokens], np.int64)}
 
-    def prepare_with(self, sessions: Mapping[str, Session]) -> None:  # noqa: B027
+    def prepare_with(self, sessions: Mapping[str, Session]) -> None:
         """Take the graphs that `preprocess` of its views runs, if any. Called whenever they have been opened."""
 
     def length(self, row: Tensors) -> int:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -174,6 +174,10 @@ class SpeechKernel(Kernel):
         return dict(zip(self.config.language_ids, self.config.languages, strict=False)).get(ids[0])
 
 
+def _said(output: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: output[name] for name in ("text", "language")}
+
+
 class SpeechRecognition(View[SpeechKernel]):
     """Write down what is said in each recording.
 
@@ -193,7 +197,7 @@ class SpeechRecognition(View[SpeechKernel]):
         max_items=4,  # each may be half an hour long
         timeout_s=600.0,
         is_generated=True,
-        comparable=lambda output: {"text": output["text"], "language": output["language"]},
+        comparable=_said,
     )
     has_needs = True
 
