@@ -9,9 +9,6 @@ from app.tasks.speech.windows import Window
 TIME = 1000
 SAID = "the ferry leaves at seven. Seven and comes back then".split()  # noqa: SIM905
 WORDS = {n: f" {word}" for n, word in enumerate(SAID)}
-    n: f" {word}"
-    for n, word in enumerate(["the", "ferry", "leaves", "at", "seven.", "Seven", "and", "comes", "back", "then"])
-}
 IDS = {text.strip(): n for n, text in WORDS.items()}
 
 
