@@ -49,7 +49,10 @@ def test_a_refusal_is_an_error_of_openai_that_names_the_parameter(asking):
     assert (caught.value.param, caught.value.type) == ("file", "invalid_request_error")
     with pytest.raises(openai.BadRequestError, match="words are not timed"):
         ask(model=RECOGNIZER, file=FILE, response_format="verbose_json", timestamp_granularities=["word", "segment"])
-    with pytest.warns(DeprecationWarning), pytest.raises(openai.BadRequestError, match="can only transcribe"):
+    with (
+        pytest.warns(DeprecationWarning, match="deprecated"),
+        pytest.raises(openai.BadRequestError, match="can only transcribe"),
+    ):
         asking.audio.translations.create(model=RECOGNIZER, file=FILE)
     with pytest.raises(openai.NotFoundError, match="models that write down what is said: tiny-recognizer"):
         ask(model="whisper-9", file=FILE)
