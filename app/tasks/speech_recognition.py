@@ -21,10 +21,11 @@ from app.tasks.kernel import Kernel
 from app.tasks.schema import Schema
 from app.tasks.speech.features import FRAMES, log_mel
 from app.tasks.speech.files import Samples
+from app.tasks.speech.pieces import Piece, WindowAnswer
 from app.tasks.speech.recording import RATE, read_recording, seconds_of
 from app.tasks.speech.rules import Order, Rules
 from app.tasks.speech.schema import SpeechParameters, SpokenSegment, Transcript
-from app.tasks.speech.segments import Piece, WindowAnswer, segments_of
+from app.tasks.speech.segments import segments_of
 from app.tasks.speech.voice import Stretch, speech_in, without_detector
 from app.tasks.speech.windows import windows_of
 from app.tasks.translation import Language
