@@ -7,7 +7,7 @@ from app.tasks.speech.recording import RATE
 from app.tasks.speech.windows import OVERLAP
 
 LEAST_SHARED = 2  # words: one alone may come again by chance
-MOST_SHARED = 4 * OVERLAP // RATE  # words that are looked for in what two windows share: four a second
+WORDS_A_SECOND = 4  # that are said at most: so many are looked for in what two windows share
 MOST_CUT = 1  # words at a cut that may be wrong, since half of them was heard
 
 
@@ -31,7 +31,7 @@ def said_once(before: Sequence[Piece], after: Sequence[Piece]) -> list[Piece]:
 def _joined(before: Piece, after: Piece) -> tuple[Piece, Piece]:
     """Leave out of two segments what both windows have heard: the most words that end one and begin the other."""
     left, right = before.text.split(), after.text.split()
-    most = min(len(left), len(right), MOST_SHARED)
+    most = min(len(left), len(right), round(WORDS_A_SECOND * (before.end - after.start)))
     for count in range(most, LEAST_SHARED - 1, -1):
         for cut_left in range(MOST_CUT + 1):
             for cut_right in range(MOST_CUT + 1):
