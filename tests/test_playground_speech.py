@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browser import CHROMIUM, SWITCHES, Visit, is_seen, needs_browser
 from playwright.sync_api import Browser, expect, sync_playwright
 from services import Service, running
@@ -100,3 +101,19 @@ def test_without_leave_to_record_the_panel_says_so(visit: Visit):
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.locator(".record")).to_contain_text("The browser does not let this page use the microphone.")
     expect(page.get_by_role("button", name="Record", exact=True)).to_be_enabled()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_while_it_records(hearing: Browser, recognizer: Service, tmp_path: Path, scheme: str):
+    context = hearing.new_context(color_scheme=scheme, reduced_motion="reduce", permissions=["microphone"])
+    found = Visit(context, recognizer.url)
+    page = found.open(RECOGNIZER)
+    chosen(found, tmp_path, file_of(tone(3), "FLAC"))
+    page.locator(".segment").first.wait_for()
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_role("button", name="Stop").wait_for()
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    report = Axe().run(page)
+    assert report.violations_count == 0, report.generate_report()
+    assert found.faults == []
+    context.close()
