@@ -6,8 +6,7 @@ from contextlib import aclosing
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
+from app.generation.prompt import Token
 from app.serving.engine import Ask, Prediction, Timing
 from app.serving.scheduler import Answers, Turn
 from app.serving.stepped import SteppedModel
@@ -80,11 +79,10 @@ class SequenceModel(SteppedModel):
         )
 
     async def _write(self, row: Tensors, turn: Turn) -> tuple[Tensors, float]:
-        """The tokens of one answer, and how long it has waited."""
-        ids: list[int] = []
-        queue_s = 0.0
-        async with aclosing(self.stepper.generate(self.loaded.kernel.prompt_of(row), turn, lambda: False)) as stream:
+        """Return one answer, and how long it has waited."""
+        kernel, tokens, queue_s = self.loaded.kernel, list[Token](), 0.0
+        async with aclosing(self.stepper.generate(kernel.prompt_of(row), turn, lambda: False)) as stream:
             async for progress in stream:
-                ids += [token.id for token in progress.tokens]
+                tokens += progress.tokens
                 queue_s = progress.queue_s
-        return {"output_ids": np.array(ids, np.int64)}, queue_s
+        return kernel.answer_of(tokens), queue_s

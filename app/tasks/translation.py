@@ -95,8 +95,7 @@ class TranslationKernel(Kernel):
 
     def run(self, sessions: Mapping[str, Session], rows: Sequence[Tensors]) -> list[Tensors]:
         decoder = self.decoder(sessions, 1)
-        written = [[token.id for token in generate_alone(decoder, self.prompt_of(row))] for row in rows]
-        return [{"output_ids": np.array(ids, np.int64)} for ids in written]
+        return [self.answer_of(list(generate_alone(decoder, self.prompt_of(row)))) for row in rows]
 
     def ids(self, sentence: str) -> list[int]:
         """Of a sentence, with its end. Who writes the token of an end means its characters."""
