@@ -1,11 +1,44 @@
-"""Transcripts beside what was said: the share of words that are wrong."""
+"""Transcripts beside what was said: the share of words that are wrong, and how long they took."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from torchmetrics.functional.text import word_error_rate
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
+from app.tasks.audio_input import AudioInput
+from app.tasks.speech.schema import SpeechParameters
+from app.tasks.speech_recognition import SpeechRecognition
+from app.tensors import Session
 from training.errors import TrainingError
+from training.graphs.beside_whisper import Heard
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """The text of a recording, the windows that were heard of it, and the seconds it took and lasts."""
+
+    text: str
+    heard: Sequence[Heard]
+    took_s: float
+    lasts_s: float
+
+
+def transcribed(view: SpeechRecognition, sessions: Mapping[str, Session], recording: bytes) -> Transcribed:
+    """Write down a file of sound, without times, as the service does."""
+    kernel, parameters = view.kernel, SpeechParameters()
+    kernel.prepare_with(sessions)
+    started = time.perf_counter()
+    prepared = view.preprocess(AudioInput(audio=recording), parameters)
+    answers = [kernel.run(sessions, [row])[0] for row in prepared.rows]
+    transcript = view.postprocess(prepared, answers, parameters)
+    took_s = time.perf_counter() - started
+    heard = [
+        Heard(row["features"], answer["output_ids"].tolist(), len(kernel.first(*row["asked"].tolist())))
+        for row, answer in zip(prepared.rows, answers, strict=True)
+    ]
+    return Transcribed(transcript.text, heard, took_s, transcript.duration_s)
 
 
 def words_of(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from app.tensors import Array, Tensors
@@ -110,3 +111,21 @@ def _linear(left: Tensors, old: str, new: str, parts: Mapping[str, tuple[str, ..
                     yield f"{new}.{name}.{kind}", piece
                 elif piece.any():
                     raise ValueError(f"{old}/{joined} has a bias of keys")
+
+
+class CrossStates(nn.Module):
+    """Features fp32 [rows, mels, frames]: keys and values of each decoder layer [rows, heads, places, size]."""
+
+    def __init__(self, network: WhisperForConditionalGeneration) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor) -> tuple[Tensor, ...]:
+        model: Any = self.network.model
+        states = model.encoder(features).last_hidden_state
+        crosses = [layer.encoder_attn for layer in model.decoder.layers]
+        return tuple(
+            part(states).unflatten(-1, (one.num_heads, one.head_dim)).transpose(1, 2)
+            for one in crosses
+            for part in (one.k_proj, one.v_proj)
+        )
