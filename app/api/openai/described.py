@@ -13,13 +13,7 @@ from app.api.openai.answers_schema import ChatCompletion, ChatCompletionChunk, T
 from app.api.openai.responses_answers import ResponseAnswer, ResponseEvent
 from app.api.openai.responses_schema import ResponsesRequest
 from app.api.openai.schemas import ChatRequest, CompletionRequest, EmbeddingRequest
-from app.api.openai.transcriptions_schema import (
-    MEDIA_TYPES,
-    Transcription,
-    TranscriptionForm,
-    TranslationForm,
-    VerboseTranscription,
-)
+from app.api.openai.transcriptions_schema import MEDIA_TYPES, AnyTranscription, TranscriptionForm, TranslationForm
 from app.serving.engine import Served
 from app.tasks.contract import Contract
 from app.tasks.embeddings import TextEmbedding
@@ -82,7 +76,7 @@ def translations(served: Served) -> Mapping[str, Operation]:
 
 
 def _hearing(name: str, summary: str, Form: type[BaseModel]) -> Operation:
-    json = {"anyOf": [BodySchema(one, "serialization") for one in (Transcription, VerboseTranscription)]}
+    json = BodySchema(AnyTranscription, "serialization")
     texts = {media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES.values()}
     answer = {
         "description": "the text as `response_format` has it",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, RootModel
 
 from app.api.openai.answers_schema import Generated, shown
 from app.api.openai.schemas import Refused
@@ -105,6 +105,10 @@ class VerboseTranscription(Transcription):
     language: Annotated[str, Field(description="its code")]
     duration: Annotated[float, Field(description="seconds of the recording")]
     segments: list[TimedSegment]
+
+
+class AnyTranscription(RootModel[VerboseTranscription | Transcription]):
+    """Either of them, by `response_format`."""
 
 
 MEDIA_TYPES: Mapping[Format, str] = {
