@@ -45,7 +45,7 @@ def whisper_from(stored: Tensors) -> WhisperForConditionalGeneration:
     except KeyError as error:
         raise TrainingError(f"these weights are not Whisper's: {error.args[0]} is missing") from error
     except (ValueError, RuntimeError) as error:
-        raise TrainingError(f"these weights are not Whisper's: {error}") from error
+        raise TrainingError(f"these weights are not Whisper's: {' '.join(str(error).split())}") from error
     unknown = sorted(name for name, array in left.items() if array.dtype.kind == "f")
     if unknown:
         raise TrainingError(f"these weights are not Whisper's: {unknown[0]} is unknown")
@@ -74,6 +74,9 @@ def _config(stored: Tensors) -> WhisperConfig:
         num_mel_bins=stored["encoder/conv1/weight"].shape[1],
         max_source_positions=len(stored["encoder/position_encodings/encodings"]),
         max_target_positions=len(stored["decoder/position_encodings/encodings"]),
+        pad_token_id=None,  # tokens are told by the configuration of the service
+        bos_token_id=None,
+        eos_token_id=None,
         **sizes,
     )
 

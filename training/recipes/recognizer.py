@@ -14,9 +14,10 @@ from app.repository.manifest import Metric, Source
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.file_bytes import to_base64
-from app.tasks.speech.features import FRAMES, WINDOW_S
+from app.tasks.speech.features import FRAMES, WINDOW, WINDOW_S, log_mel
+from app.tasks.speech.recording import read_recording
 from app.tasks.speech_recognition import SpeechKernel, SpeechRecognition
-from app.tensors import sequence_decoder_of
+from app.tensors import Array, sequence_decoder_of
 from training.card.markdown import table
 from training.card.prose import Prose
 from training.data.spoken_texts import PROMPTS_SOURCE, READINGS_SOURCE, Spoken, load_prompts, load_readings
@@ -37,7 +38,7 @@ TOLERANCE = 2e-4  # of keys and values, which are up to 20
 ALIKE = 0.98  # of the windows: sums in another order decide between two tokens that are as likely
 FEW = 2  # recordings of a tiny run
 SHOWN = 10
-EXAMPLES = ({}, {"return_timestamps": True})
+EXAMPLES: Sequence[dict[str, bool]] = ({}, {"return_timestamps": True})
 PROSE = Prose(__name__)
 
 
@@ -64,10 +65,10 @@ def recipe_of(name: str, packaged: PackagedWhisper, description: str, word_accur
 def draft(whisper: Whisper, source: Source, recordings: Recordings, run: Run, description: str) -> Draft:
     """Write both graphs, compare them with transformers, and write down the recordings. Raises TrainingError."""
     network, config = whisper.network, whisper.config
-    encoder, decoder = write_graphs(network, run.workdir, run.seed)
+    view = SpeechRecognition(SpeechKernel(config, {TOKENIZER: whisper.tokenizer}))
+    encoder, decoder = write_graphs(network, run.workdir, features_of(view.kernel, recordings.readings[:FEW]))
     paths = {"encoder": encoder.path, "decoder": decoder, "vad": voice_activity_graph()}
     sessions = {name: load_onnx(path, RuntimeOptions(device="cpu")) for name, path in paths.items()}
-    view = SpeechRecognition(SpeechKernel(config, {TOKENIZER: whisper.tokenizer}))
     progress(f"listening to {sum(map(len, recordings))} recordings")
     prompts, readings = ([transcribed(view, sessions, one.path.read_bytes()) for one in some] for some in recordings)
     windows = [window for one in (*readings, *prompts) for window in one.heard]
@@ -100,13 +101,17 @@ def draft(whisper: Whisper, source: Source, recordings: Recordings, run: Run, de
     )
 
 
-def write_graphs(network: WhisperForConditionalGeneration, folder: Path, seed: int) -> tuple[Exported, Path]:
-    """Write the encoder, as near to torch as TOLERANCE, and a step of the decoder. Raises TrainingError."""
+def features_of(kernel: SpeechKernel, spoken: Sequence[Spoken]) -> Array:
+    """Spectrograms of the first windows, fp32 [recordings, mels, FRAMES]."""
+    samples = [read_recording(one.path.read_bytes(), kernel.config.max_seconds)[:WINDOW] for one in spoken]
+    return np.stack([log_mel(one, kernel.config.mels) for one in samples])
+
+
+def write_graphs(network: WhisperForConditionalGeneration, folder: Path, features: Array) -> tuple[Exported, Path]:
+    """The encoder, as near to torch as TOLERANCE on `features`, and a step of the decoder. Raises TrainingError."""
     products = Fp32DecoderProducts()
-    shape = (2, network.config.num_mel_bins, 2 * network.config.max_source_positions)
-    noise = np.random.default_rng(seed).standard_normal(shape, np.float32)
     path = write_sound_encoder(network, folder / "encoder.onnx", products)
-    encoder = proven(CrossStates(network), path, {"features": noise}, tolerance=TOLERANCE)
+    encoder = proven(CrossStates(network), path, {"features": features}, tolerance=TOLERANCE)
     return encoder, write_token_step(parts_of(network), folder / "decoder.onnx", products)
 
 
