@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from tiny_speech import CONFIG, END, START, VOCABULARY
+from tiny_speech import CONFIG, END, FIRST_TIME, START, VOCABULARY
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from app.tasks.speech_recognition import SpeechConfig
@@ -37,7 +37,9 @@ def random_whisper(seed: int = 0, places: int = PLACES) -> WhisperForConditional
     made: Any = WhisperForConditionalGeneration(config).eval().requires_grad_(False)
     for name, one in made.named_parameters():
         is_scale = "layer_norm.weight" in name
-        torch.nn.init.normal_(one, mean=float(is_scale), std=0.4 if one.ndim > 1 else 0.1)
+        is_of_tokens = "embed_tokens" in name  # small, or the likeliest token is the last one again
+        torch.nn.init.normal_(one, mean=float(is_scale), std=0.1 if one.ndim == 1 else 0.3 if is_of_tokens else 0.8)
+    made.proj_out.weight[FIRST_TIME:] *= 0.01  # nobody taught it that transcripts without times have none
     return made
 
 

@@ -55,19 +55,20 @@ def recipe_of(name: str, packaged: PackagedWhisper, description: str, word_accur
         return Recordings(load_prompts()[:few], load_readings()[:few])
 
     def make(recordings: Recordings, run: Run) -> Draft:
-        return draft(packaged.load(run.workdir), packaged.source, recordings, run, description)
+        whisper, vad = packaged.load(run.workdir), voice_activity_graph()
+        return draft(whisper, vad, packaged.source, recordings, run, description)
 
     # The bars were chosen before the test was read.
     bars = {"word_accuracy": word_accuracy, "same_as_transformers": ALIKE}
     return Recipe(name=name, task="automatic-speech-recognition", load=load, make=make, must_reach=bars)
 
 
-def draft(whisper: Whisper, source: Source, recordings: Recordings, run: Run, description: str) -> Draft:
+def draft(whisper: Whisper, vad: Path, source: Source, recordings: Recordings, run: Run, description: str) -> Draft:
     """Write both graphs, compare them with transformers, and write down the recordings. Raises TrainingError."""
     network, config = whisper.network, whisper.config
     view = SpeechRecognition(SpeechKernel(config, {TOKENIZER: whisper.tokenizer}))
     encoder, decoder = write_graphs(network, run.workdir, features_of(view.kernel, recordings.readings[:FEW]))
-    paths = {"encoder": encoder.path, "decoder": decoder, "vad": voice_activity_graph()}
+    paths = {"encoder": encoder.path, "decoder": decoder, "vad": vad}
     sessions = {name: load_onnx(path, RuntimeOptions(device="cpu")) for name, path in paths.items()}
     progress(f"listening to {sum(map(len, recordings))} recordings")
     prompts, readings = ([transcribed(view, sessions, one.path.read_bytes()) for one in some] for some in recordings)
