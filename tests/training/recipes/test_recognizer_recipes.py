@@ -9,19 +9,19 @@ from tiny_whisper import generated, random_whisper
 
 from app.repository.manifest import Source
 from app.repository.repository import ModelRepository
-from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.serving.loading import load
 from app.tasks.speech.recording import RATE
 from app.tasks.speech_recognition import SpeechConfig, SpeechKernel, SpeechRecognition
 from training.build import build
+from training.card.transcripts import shown
 from training.data.spoken_texts import Spoken, load_readings
 from training.data.whisper_models import TINY_EN, TOKENIZER, Whisper
 from training.errors import TrainingError
 from training.graphs import beside_whisper
 from training.measures.transcripts import transcribed
 from training.recipe import Draft, Recipe, Run
-from training.recipes.recognizer import Recordings, draft, features_of, shown, write_graphs
+from training.recipes.recognizer import MAIN, Recordings, draft, features_of, opened, write_graphs
 from training.recipes.speech_recognizer import RECIPE as TINY
 from training.recipes.speech_recognizer_base import RECIPE as BASE
 
@@ -53,9 +53,7 @@ def words(whisper: Whisper, spoken: list[Spoken], folder: Path) -> list[tuple[li
     """Of each recording the tokens that the graphs write, without the end, and those that transformers generates."""
     kernel = SpeechKernel(whisper.config, {TOKENIZER: whisper.tokenizer})
     features = features_of(kernel, spoken)
-    encoder, decoder = write_graphs(whisper.network, folder, features[:1])
-    paths = {"encoder": encoder.path, "decoder": decoder}
-    sessions = {name: load_onnx(path, RuntimeOptions(device="cpu")) for name, path in paths.items()}
+    sessions = opened(write_graphs(whisper.network, folder, MAIN))
     pairs = []
     for one, window in zip(spoken, features, strict=True):
         [heard] = transcribed(SpeechRecognition(kernel), sessions, one.path.read_bytes()).heard
@@ -91,6 +89,7 @@ def test_a_draft_is_published_and_served_with_its_golden_examples(tmp_path: Path
     manifest = build(recipe, Run(tmp_path / "work"), tmp_path / "models")
 
     assert len(manifest.golden) == 2
+    assert all(one.output["text"] for one in manifest.golden)
     figures = {metric.name: metric.value for metric in manifest.metrics}
     assert figures["same_as_transformers"] == 1
     assert figures["real_time_factor"] > 0
@@ -106,6 +105,19 @@ def test_graphs_that_differ_from_transformers_are_not_published(
 
     with pytest.raises(TrainingError, match="the graphs differ from transformers by"):
         made(tmp_path)
+
+
+def test_a_variant_in_8_bits_is_published_beside_it(tmp_path: Path) -> None:
+    found = made(tmp_path, variants=True)
+
+    assert dict(found.variants["int8"].graphs) == {
+        "encoder": "encoder.int8.onnx",
+        "decoder": "decoder.int8.onnx",
+        "vad": "loud.onnx",
+    }
+    assert found.files.keys() >= {"encoder.int8.onnx", "decoder.int8.onnx", "encoder.onnx", "decoder.onnx"}
+    assert found.files["decoder.int8.onnx"].stat().st_size < found.files["decoder.onnx"].stat().st_size
+    assert "| int8 |" in found.sections["What each precision costs"]
 
 
 def test_the_shown_recordings_are_drawn_by_a_seed(tmp_path: Path) -> None:
