@@ -23,14 +23,14 @@ from training.graphs.products import DecoderProducts, Fp32DecoderProducts
 from training.graphs.sequence_model import write_text_encoder, write_token_step
 from training.networks.sequence_models import ARCHITECTURES, parts_of
 
-VOCABULARY, POSITIONS = 97, 64
+VOCABULARY, POSITIONS = 259, 64  # as many as generation_models.tokenizer() has
 T5_SIZES = {
     "vocab_size": VOCABULARY,
     "d_model": 32,
     "d_kv": 16,
     "d_ff": 48,
-    "num_layers": 2,
-    "num_decoder_layers": 3,
+    "num_layers": 3,  # transformers takes it for that of the decoder where it keeps keys and values
+    "num_decoder_layers": 2,
     "num_heads": 4,
     "relative_attention_num_buckets": 8,
     "relative_attention_max_distance": 20,
@@ -61,13 +61,13 @@ CONFIGS: dict[str, Any] = {
         scale_embedding=True,
         tie_word_embeddings=False,
     ),
-    "bart": BartConfig(**BART_SIZES, forced_bos_token_id=0, tie_word_embeddings=False),
+    "bart": BartConfig(**BART_SIZES, tie_word_embeddings=False),
     "mbart": MBartConfig(**BART_SIZES, scale_embedding=True, tie_word_embeddings=False),
     "pegasus": PegasusConfig(**BART_SIZES, activation_function="relu"),
     "m2m_100": M2M100Config(**BART_SIZES, scale_embedding=True, activation_function="relu"),
 }
 # Of embeddings less than of other weights: or else a tied head finds the token that was just read likeliest.
-STDS = {
+STDS: dict[str, float] = {
     "shared": 0.15,
     "embed_tokens": 0.15,
     "lm_head": 0.15,
@@ -82,10 +82,12 @@ def random_model(name: str, seed: int = 0) -> PreTrainedModel:
     torch.manual_seed(seed)
     config = CONFIGS[name]
     made: Any = ARCHITECTURES[config.model_type].network(config).eval().requires_grad_(False)
+    linear = 0.5 if name == "bart" else 0.4
     for weight, one in made.named_parameters():
         is_scale = "norm" in weight and weight.endswith("weight")
-        std = STDS.get(weight.rpartition(".")[0].rpartition(".")[2], 0.4 if one.ndim > 1 else 0.1)
+        std = STDS.get(weight.rpartition(".")[0].rpartition(".")[2], linear if one.ndim > 1 else 0.1)
         torch.nn.init.normal_(one, mean=float(is_scale), std=std)
+    made.get_output_embeddings().weight[config.eos_token_id] *= 3  # so that some answers end
     if hasattr(made, "final_logits_bias"):
         torch.nn.init.normal_(made.final_logits_bias, std=0.1)
     return made

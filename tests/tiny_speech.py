@@ -1,4 +1,4 @@
-"""A recognizer of speech with weights from nowhere: it writes letters, which depend on what it hears and has written."""
+"""A recognizer of speech with weights from nowhere: it writes letters by what it hears and has written."""
 
 import io
 import string

@@ -1,7 +1,7 @@
 """Requests of `POST /v1/audio/transcriptions` and `/v1/audio/translations`, and their answers."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, RootModel
 
@@ -25,8 +25,11 @@ REFUSED_OF_SPEECH: Refused = {
 }
 
 
-def _split(value: object) -> object:
-    return value.split(",") if isinstance(value, str) else value
+def _granularities(value: Any) -> Any:
+    listed = value.split(",") if isinstance(value, str) else value
+    if "word" in listed:
+        raise ValueError("words are not timed; there is segment")
+    return listed
 
 
 class TranslationForm(Schema):
@@ -44,7 +47,7 @@ class TranscriptionForm(TranslationForm):
     language: Annotated[Language | None, Field(description="that is spoken, by its code: en")] = None
     timestamp_granularities: Annotated[
         list[Literal["segment"]] | None,
-        BeforeValidator(_split),
+        BeforeValidator(_granularities),
         Field(description="segment, and only with verbose_json: words are not timed"),
     ] = None
 

@@ -66,8 +66,8 @@ def opened(content: bytes) -> Iterator[Sound]:
 def _opened_by_sndfile(content: bytes) -> Iterator[Sound]:
     try:
         file = soundfile.SoundFile(BytesIO(content))
-    except soundfile.LibsndfileError as error:
-        raise InvalidInput(f"cannot be read as sound: {error.error_string}") from None
+    except soundfile.LibsndfileError:
+        raise InvalidInput("cannot be read as sound: its header makes no sense, or something else is in it") from None
     with file:
         if file.format not in KINDS:
             raise InvalidInput(f"is a file of type {file.format}, which is not read; {READ}")
@@ -79,8 +79,8 @@ def _blocks(file: soundfile.SoundFile) -> Iterator[Samples]:
     while True:
         try:
             block: Samples = file.read(frames, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise InvalidInput(f"is damaged: {error.error_string}") from None
+        except soundfile.LibsndfileError:
+            raise InvalidInput("is damaged, or ends too early: not all of it can be decoded") from None
         if not len(block):
             return
         yield block
