@@ -47,7 +47,7 @@ def words_of(text: str) -> str:
     Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022, appendix C, but for British
     spelling, which stays.
     """
-    normalized: str = EnglishTextNormalizer({})(text)  # type: ignore[no-untyped-call]
+    normalized: str = EnglishTextNormalizer({})(text.replace("...", " "))  # type: ignore[no-untyped-call]
     return normalized
 
 

@@ -33,7 +33,7 @@ def whisper_from(stored: Tensors) -> WhisperForConditionalGeneration:
     """The network in fp32 and evaluation mode. Raises TrainingError unless `stored` is a whole Whisper, and no more."""
     left = dict(stored)
     for name, value in SETTINGS.items():
-        if name in left and int(left[name]) != value:
+        if name in left and left[name].tolist() != value:
             raise TrainingError(f"these weights are not Whisper's: {name} is {left[name]}, and must be {value}")
     try:
         config = _config(left)
@@ -44,7 +44,7 @@ def whisper_from(stored: Tensors) -> WhisperForConditionalGeneration:
         network.load_state_dict(state, assign=True)
     except KeyError as error:
         raise TrainingError(f"these weights are not Whisper's: {error.args[0]} is missing") from error
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, IndexError, RuntimeError) as error:
         raise TrainingError(f"these weights are not Whisper's: {' '.join(str(error).split())}") from error
     unknown = sorted(name for name, array in left.items() if array.dtype.kind == "f")
     if unknown:
@@ -64,7 +64,7 @@ def _config(stored: Tensors) -> WhisperConfig:
                 f"{part}_layers",
                 sum(name.startswith(f"{part}/") and name.endswith("/ffn/linear_0/weight") for name in stored),
             ),
-            (f"{part}_attention_heads", int(stored[f"{part}/num_heads"])),
+            (f"{part}_attention_heads", stored[f"{part}/num_heads"].item()),
             (f"{part}_ffn_dim", stored[f"{part}/layer_0/ffn/linear_0/weight"].shape[0]),
         )
     }

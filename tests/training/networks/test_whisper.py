@@ -49,6 +49,8 @@ def test_keys_and_values_of_a_source_are_those_that_the_decoder_reads() -> None:
         pytest.param("encoder/conv1/bias", np.ones(31, np.float32), "conv1.bias", id="a weight of another size"),
         pytest.param("encoder/layer_0/ffn/linear_1/bias", None, "linear_1/bias is missing", id="a weight less"),
         pytest.param("decoder/num_heads", None, "decoder/num_heads is missing", id="no number of heads"),
+        pytest.param("decoder/num_heads", np.array([2, 2], np.int16), "size 1", id="several numbers of heads"),
+        pytest.param("encoder/conv1/weight", np.ones(3, np.float32), "index out of range", id="a flat convolution"),
         pytest.param("decoder/num_heads", np.array(5, np.int16), "divisible by num_heads", id="heads of half a number"),
         pytest.param(
             "decoder/layer_1/attention/linear_1/bias", np.ones(64, np.float32), "has a bias of keys", id="key bias"
