@@ -24,7 +24,7 @@ from app.tasks.speech.files import Samples
 from app.tasks.speech.recording import RATE, read_recording, seconds_of
 from app.tasks.speech.rules import Order, Rules
 from app.tasks.speech.schema import SpeechParameters, SpokenSegment, Transcript
-from app.tasks.speech.segments import Piece, Written, segments_of
+from app.tasks.speech.segments import Piece, WindowAnswer, segments_of
 from app.tasks.speech.voice import Stretch, speech_in, without_detector
 from app.tasks.speech.windows import windows_of
 from app.tasks.translation import Language
@@ -231,7 +231,7 @@ class SpeechRecognition(View[SpeechKernel]):
         windows, duration_s, speech_s = prepared.context
         asked = len(kernel.first(UNKNOWN, False, parameters.return_timestamps))
         written = [
-            Written(
+            WindowAnswer(
                 window,
                 one["output_ids"].tolist()[asked:],
                 float(one["logprobs"][asked:].mean()),

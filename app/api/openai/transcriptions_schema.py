@@ -58,7 +58,7 @@ class AudioUsage(BaseModel):
 
 
 class Transcription(BaseModel):
-    """What is said in a recording."""
+    """The words of a recording."""
 
     model_config = shown(text="The ferry leaves at seven.", usage={"type": "duration", "seconds": 3}, generated=True)
     text: Annotated[str, Field(description="empty if nobody speaks")]
@@ -80,7 +80,7 @@ class TimedSegment(BaseModel):
 
 
 class VerboseTranscription(Transcription):
-    """What is said in a recording, and when."""
+    """The words of a recording, and their times."""
 
     model_config = shown(
         text="The ferry leaves at seven.",

@@ -14,7 +14,7 @@ MOST_SHARED = 4 * OVERLAP // RATE  # words that are looked for in what two windo
 MOST_CUT = 1  # words at a cut that may be wrong, since half of them was heard
 
 
-class Written(NamedTuple):
+class WindowAnswer(NamedTuple):
     """The answer to one window: tokens of text and of times, and how sure the model was of them."""
 
     window: Window
@@ -34,7 +34,7 @@ class Piece(NamedTuple):
     start: float
     end: float
     text: str
-    written: Written
+    written: WindowAnswer
 
     @property
     def compression_ratio(self) -> float:
@@ -48,7 +48,7 @@ class Piece(NamedTuple):
 
 
 def segments_of(
-    answers: Sequence[Written], text_of: Callable[[Sequence[int]], str], timestamp_begin: int
+    answers: Sequence[WindowAnswer], text_of: Callable[[Sequence[int]], str], timestamp_begin: int
 ) -> list[Piece]:
     """Return the segments of all windows in order, none of windows in which nobody speaks."""
     found: list[Piece] = []
@@ -62,7 +62,7 @@ def segments_of(
     return [piece for piece in found if piece.text.strip()]
 
 
-def _pieces(written: Written, text_of: Callable[[Sequence[int]], str], timestamp_begin: int) -> Iterator[Piece]:
+def _pieces(written: WindowAnswer, text_of: Callable[[Sequence[int]], str], timestamp_begin: int) -> Iterator[Piece]:
     """Cut what was written at its times. Without any, it is one segment, as long as the window."""
     first, last = written.window.start / RATE, written.window.end / RATE
     start, ids = first, list[int]()

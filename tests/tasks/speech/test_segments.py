@@ -3,7 +3,7 @@
 import pytest
 
 from app.tasks.speech.recording import RATE
-from app.tasks.speech.segments import Written, segments_of
+from app.tasks.speech.segments import WindowAnswer, segments_of
 from app.tasks.speech.windows import Window
 
 TIME = 1000
@@ -21,11 +21,11 @@ def ids(text: str) -> list[int]:
     return [TIME + round(float(word[1:-1]) / 0.02) if word[0] == "|" else IDS[word] for word in text.split()]
 
 
-def written(text: str, start=0.0, end=30.0, overlaps=False, logprob=-0.2, no_speech=0.1) -> Written:
-    return Written(Window(round(start * RATE), round(end * RATE), overlaps), ids(text), logprob, no_speech)
+def written(text: str, start=0.0, end=30.0, overlaps=False, logprob=-0.2, no_speech=0.1) -> WindowAnswer:
+    return WindowAnswer(Window(round(start * RATE), round(end * RATE), overlaps), ids(text), logprob, no_speech)
 
 
-def said(*answers: Written) -> list[tuple[float, float, str]]:
+def said(*answers: WindowAnswer) -> list[tuple[float, float, str]]:
     return [(one.start, pytest.approx(one.end), one.text.strip()) for one in segments_of(answers, text_of, TIME)]
 
 
