@@ -81,7 +81,7 @@ class PackagedWhisper:
 
 
 def config_of(network: WhisperForConditionalGeneration, tokenizer: Tokenizer, stated: dict[str, Any]) -> SpeechConfig:
-    """What a service must know of a Whisper. `stated` is CTranslate2's configuration. Raises TrainingError.
+    """The configuration of a service for a Whisper. `stated` is CTranslate2's configuration. Raises TrainingError.
 
     A model for English only has tokens for languages and tasks, too, which it never learned.
     """

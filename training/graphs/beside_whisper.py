@@ -1,7 +1,6 @@
 """The graphs of a recognizer of speech beside the network itself, as transformers runs it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,18 +8,11 @@ from torch import Tensor
 from transformers import WhisperForConditionalGeneration
 
 from app.tasks.speech_recognition import SpeechConfig
-from app.tensors import Array, SequenceDecoder, Source
+from app.tensors import SequenceDecoder, Source
 from training.errors import TrainingError
+from training.networks.whisper import Heard
 
 LARGEST_DIFFERENCE = 1e-3  # of logits, which are about 20 and sums of hundreds of thousands of products
-
-
-class Heard(NamedTuple):
-    """A window, features fp32 [mels, frames], and the tokens of its transcript: `asked` first ones, then its own."""
-
-    features: Array
-    ids: Sequence[int]
-    asked: int
 
 
 def is_greedy(network: WhisperForConditionalGeneration, config: SpeechConfig, heard: Heard) -> bool:

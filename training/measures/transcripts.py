@@ -12,7 +12,7 @@ from app.tasks.speech.schema import SpeechParameters
 from app.tasks.speech_recognition import SpeechRecognition
 from app.tensors import Session
 from training.errors import TrainingError
-from training.graphs.beside_whisper import Heard
+from training.networks.whisper import Heard
 
 
 @dataclass(frozen=True, slots=True)

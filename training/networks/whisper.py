@@ -4,8 +4,8 @@ Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 20
 Names: https://github.com/OpenNMT/CTranslate2/blob/master/python/ctranslate2/specs/whisper_spec.py
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,14 @@ CROSS_ATTENTION = {"linear_0": ("q_proj",), "linear_1": ("k_proj", "v_proj"), "l
 ENCODER_LAYER = {"self_attention": ("self_attn", ATTENTION)}
 DECODER_LAYER = {**ENCODER_LAYER, "attention": ("encoder_attn", CROSS_ATTENTION)}
 LAYERS = {"encoder": ENCODER_LAYER, "decoder": DECODER_LAYER}
+
+
+class Heard(NamedTuple):
+    """A window, features fp32 [mels, frames], and the tokens of its transcript: `asked` first ones, then its own."""
+
+    features: Array
+    ids: Sequence[int]
+    asked: int
 
 
 def whisper_from(stored: Tensors) -> WhisperForConditionalGeneration:
