@@ -31,7 +31,7 @@ class WordByWord:
         words, written, at = _words(text), list[str](), 0
         while at < len(words):
             longest = min(LONGEST_PHRASE, len(words) - at)
-            known = (size for size in range(longest, 0, -1) if tuple(words[at : at + size]) in self._phrases)
+            known = (size for size in range(longest, 1, -1) if tuple(words[at : at + size]) in self._phrases)
             size = next(known, 0)
             phrase = self._phrases[tuple(words[at : at + size])] if size else self._dictionary.get(words[at], words[at])
             written.append(phrase)

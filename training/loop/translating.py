@@ -16,7 +16,7 @@ from training.loop.sentence_batches import NO_TOKEN, TaughtBatch, TokenPair, tau
 from training.networks.taught_student import Sentences
 from training.recipe import Run
 
-TOKENS = 4096  # of the longer side of a batch
+TOKENS = 2048  # of the longer side of a batch
 LABEL_SMOOTHING = 0.1
 WORD_DROPOUT = 0.05  # of the tokens that are read or given, which then stand for none
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 0.01
