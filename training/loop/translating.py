@@ -44,15 +44,15 @@ class Translating(LightningModule):
 
     def training_step(self, batch: TaughtBatch, _: int) -> Tensor:
         sentences, following = batch
-        thinned = Sentences(self._thinned(sentences.source_ids), sentences.source_mask, self._thinned(sentences.given_ids))
-        loss = self._loss(TaughtBatch(thinned, following), LABEL_SMOOTHING)
+        thinned = Sentences(self.thinned(sentences.source_ids), sentences.source_mask, self.thinned(sentences.given_ids))
+        loss = self.loss(TaughtBatch(thinned, following), LABEL_SMOOTHING)
         self._log_mean("loss", loss, following)
         return loss
 
     def validation_step(self, batch: TaughtBatch, _: int) -> None:
-        self._log_mean("validation_loss", self._loss(batch, 0.0), batch.following)
+        self._log_mean("validation_loss", self.loss(batch, 0.0), batch.following)
 
-    def _loss(self, batch: TaughtBatch, smoothing: float) -> Tensor:
+    def loss(self, batch: TaughtBatch, smoothing: float) -> Tensor:
         """Cross-entropy to the tokens, of which all of the vocabulary share `smoothing`.
 
         Smoothing adds its share of how far a token's score lies above the mean of all, so that torch may go on in
@@ -66,7 +66,7 @@ class Translating(LightningModule):
         above = (states * (network.embedding[following] - network.embedding.mean(0))).sum(-1).mean()
         return loss + smoothing * (above + network.bias[following].mean() - network.bias.mean())
 
-    def _thinned(self, ids: Tensor) -> Tensor:
+    def thinned(self, ids: Tensor) -> Tensor:
         return torch.where(torch.rand(ids.shape, device=ids.device) < self.word_dropout, self.network.start_id, ids)
 
     def _log_mean(self, name: str, loss: Tensor, following: Tensor) -> None:
