@@ -1,7 +1,6 @@
 """Texts of programs and their translations, as the catalogues of packages hold them."""
 
 import json
-import re
 from collections.abc import Iterator
 from gettext import GNUTranslations
 from html.parser import HTMLParser

@@ -26,15 +26,20 @@ AVERAGED = 0.05  # of all steps
 class TaughtNetwork(Protocol):
     """A network that foresees tokens: its states times the `embedding`, and `bias`, are scores of what follows."""
 
-    start_id: int
-    embedding: Tensor
-    bias: Tensor
+    @property
+    def start_id(self) -> int: ...
+
+    @property
+    def embedding(self) -> Tensor: ...
+
+    @property
+    def bias(self) -> Tensor: ...
 
     def __call__(self, sentences: Sentences) -> Tensor: ...
 
 
 class Translating(LightningModule):
-    """Logs `loss`, and of the validation pairs `validation_loss`, both a mean of tokens; only the former is smoothed."""
+    """Logs `loss`, smoothed, and of the validation pairs `validation_loss`, not smoothed; both are means of tokens."""
 
     def __init__(self, network: TaughtNetwork, word_dropout: float = WORD_DROPOUT) -> None:
         super().__init__()
@@ -44,7 +49,9 @@ class Translating(LightningModule):
 
     def training_step(self, batch: TaughtBatch, _: int) -> Tensor:
         sentences, following = batch
-        thinned = Sentences(self.thinned(sentences.source_ids), sentences.source_mask, self.thinned(sentences.given_ids))
+        thinned = Sentences(
+            self.thinned(sentences.source_ids), sentences.source_mask, self.thinned(sentences.given_ids)
+        )
         loss = self.loss(TaughtBatch(thinned, following), LABEL_SMOOTHING)
         self._log_mean("loss", loss, following)
         return loss

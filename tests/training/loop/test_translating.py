@@ -68,7 +68,9 @@ def test_what_is_left_out_stands_for_no_token() -> None:
     assert (thinned == 3).float().mean().item() == pytest.approx(0.5, abs=0.05)
 
 
-def test_both_networks_learn_and_an_epoch_more_makes_them_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_networks_learn_and_an_epoch_more_makes_them_better(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(translating, "TOKENS", 64)
     monkeypatch.setattr(translating, "LEARNING_RATE", 1e-2)
     train, validation = pairs(400), pairs(40)
