@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning import Callback, LightningModule
@@ -94,6 +95,12 @@ class Translating(LightningModule):
         return [FinalAverage(AVERAGED)]
 
 
+def log_frequencies(pairs: Sequence[TokenPair], vocabulary: int) -> Tensor:
+    """Logarithms of the shares of tokens in translations, fp32 [vocabulary]; each is counted once more than it is."""
+    counts = np.bincount(np.concatenate([pair.target for pair in pairs]), minlength=vocabulary) + 1
+    return torch.from_numpy(np.log(counts / counts.sum())).float()
+
+
 def learn_to_translate(
     network: TaughtNetwork,
     train: Sequence[TokenPair],
@@ -103,7 +110,12 @@ def learn_to_translate(
     epochs: int,
     name: str,
 ) -> LearningCurve:
-    """Train `network` in place, as `fit`; afterwards it has the weights that foresaw the validation pairs best."""
+    """Train `network` in place, as `fit`; afterwards it has the weights that foresaw the validation pairs best.
+
+    It begins with the frequencies of tokens as its `bias`, which a learning rate like this one reaches late.
+    """
+    with torch.no_grad():
+        network.bias.copy_(log_frequencies(train, len(network.bias)))
     return fit(
         Translating(network),
         taught_batches(train, TOKENS, network.start_id),

@@ -19,7 +19,7 @@ Carried = tuple[Tensor, Tensor]
 
 
 class Memory(NamedTuple):
-    """A sentence that was read: `states` [rows, tokens, width], and `masked` [rows, 1, tokens] to be added to scores."""
+    """A sentence that was read: `states` [rows, tokens, width]; `masked` [rows, 1, tokens] is added to scores."""
 
     states: Tensor
     masked: Tensor

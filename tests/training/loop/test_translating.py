@@ -50,7 +50,7 @@ def test_every_pair_comes_once_in_batches_of_so_many_tokens_whose_number_stays()
 
 
 def test_a_pair_that_is_too_long_alone_is_alone() -> None:
-    assert sorted(map(len, TokenBatches(pairs(20, longest=3) + [TokenPair([1] * 50, [1])], tokens=30)))[0] == 1
+    assert sorted(map(len, TokenBatches([*pairs(20, longest=3), TokenPair([1] * 50, [1])], tokens=30)))[0] == 1
 
 
 def test_the_smoothed_loss_is_that_of_torch() -> None:
