@@ -10,10 +10,11 @@ from lightning import Callback, LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
+from training.data.subwords import TokenPair
 from training.loop.averaging import FinalAverage
 from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
-from training.loop.sentence_batches import NO_TOKEN, TaughtBatch, TokenPair, taught_batches
+from training.loop.sentence_batches import NO_TOKEN, TaughtBatch, taught_batches
 from training.networks.taught_student import Sentences
 from training.recipe import Run
 
