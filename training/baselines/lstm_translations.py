@@ -1,4 +1,4 @@
-"""What the LSTM with attention writes, many texts at a time."""
+"""Translations by the LSTM with attention, many texts at a time."""
 
 from collections.abc import Sequence
 
