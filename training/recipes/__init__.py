@@ -81,6 +81,16 @@ RECIPES = {
         "automatic-speech-recognition",
         "the same in 99 languages, larger and slower (Whisper base); downloads 180 MB",
     ),
+    "translator-en-de": Listed(
+        "training.recipes.translator_en_de",
+        "translation",
+        "English into German as programs say things, trained here beside an LSTM; over an hour, downloads .3 GB",
+    ),
+    "translator-zh-en": Listed(
+        "training.recipes.translator_zh_en",
+        "translation",
+        "Chinese into English as programs say things, trained here beside an LSTM; over an hour, downloads .3 GB",
+    ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
         "recommendation",
