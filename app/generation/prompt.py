@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from app.tensors import Source
+from app.tensors import EncoderInput
 
 Logits = npt.NDArray[np.float32]
 
@@ -75,7 +75,7 @@ class Prompt:
     sampling: Sampling = field(default_factory=Sampling)
     constraint: Callable[[], Constraint] | None = None
     """Makes the constraint of this answer."""
-    source: Source | None = None
+    source: EncoderInput | None = None
     """An encoder reads it before `ids`, for a model that has one: the answer is made of it."""
 
     @property

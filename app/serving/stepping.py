@@ -8,7 +8,7 @@ from app.runtimes.arena import memory_bytes
 from app.serving.curve import LatencyCurve
 from app.serving.step_cost import StepCost, measure_steps
 from app.tasks.kernel import Kernel
-from app.tensors import Decoder, Session, Source
+from app.tensors import Decoder, EncoderInput, Session
 
 MEMORY_SHARE = 0.2  # of the memory that the process may use, for the keys and values of one model
 USUAL_TOKENS = 256  # of a prompt and its answer
@@ -51,7 +51,7 @@ def open_stepping(
     return Stepping(decoder, cost, most_rows, max(most, min(most_tokens, most_rows * most)))
 
 
-def _source(kernel: Kernel, length: int) -> Source:
+def _source(kernel: Kernel, length: int) -> EncoderInput:
     row = kernel.probe(length)
     source = kernel.prompt_of(row).source if row is not None else None
     assert source is not None, "a kernel that writes rows has a probe, and its prompts have sources"
