@@ -60,6 +60,26 @@ class Sampling:
     """The number of likeliest tokens that are told beside each chosen one; None tells no log-probability at all."""
 
 
+GREEDY = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Beams:
+    """The search for the likeliest answer as a whole; 1 is none. The names are those of the transformers library.
+
+    `early_stopping`: True ends it with as many whole answers as there are beams, False when no other seems to become
+    better by its score at this length, "never" when none can, if all became as long as they may.
+    """
+
+    number: int = 1
+    length_penalty: float = 1.0
+    """The log-probability of an answer is divided by its length to this power: above 0, longer ones gain."""
+    early_stopping: bool | Literal["never"] = False
+
+
+NO_BEAMS = Beams()
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """The tokens that one answer is generated from, and when it is over."""
@@ -70,11 +90,18 @@ class Prompt:
     """Tokens that end the answer. They count, and are told like all others."""
     min_new_tokens: int = 0
     """None of `end_ids` is chosen before so many tokens."""
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling = GREEDY
     constraint: Callable[[], Constraint] | None = None
     """Makes the constraint of this answer."""
     source: Source | None = None
     """An encoder reads it before `ids`, for a model that has one: the answer is made of it."""
+    beams: Beams = NO_BEAMS
+    """More than one take the logits as they are: without `sampling`, `min_new_tokens` and `constraint`."""
+
+    def __post_init__(self) -> None:
+        has_others = self.sampling != GREEDY or self.min_new_tokens > 0 or self.constraint is not None
+        if self.beams.number != 1 and (self.beams.number < 1 or has_others):
+            raise ValueError("beams are 1 or more, and more than 1 take the logits as they are")
 
     @property
     def source_length(self) -> int:

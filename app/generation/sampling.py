@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.errors import InferenceFailed
+from app.generation.beams import Search
 from app.generation.drawing import draw, likeliest
 from app.generation.penalties import penalise
 from app.generation.prompt import Constraint, Logits, Prompt, Token
@@ -84,6 +85,11 @@ class Chooser:
         log_sum = float(largest) + float(np.log(np.exp(logits - largest).sum(dtype=np.float64)))
         top = tuple((int(id), float(logits[id]) - log_sum) for id in likeliest(logits, count))
         return Token(chosen, float(logits[chosen]) - log_sum, top)
+
+
+def chooser_of(prompt: Prompt) -> Chooser | Search:
+    """Return what chooses the next token of an answer, or of each beam of it."""
+    return Chooser(prompt) if prompt.beams.number == 1 else Search(prompt)
 
 
 def choose(logits: Logits, choosers: Sequence[Chooser]) -> list[Token | Exception]:

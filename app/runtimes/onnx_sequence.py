@@ -50,6 +50,8 @@ class OnnxSequenceDecoder:
             for name, (heads, size) in shapes.items()
         }
         self._source_lengths = np.zeros(slots, np.int64)
+        self._sources: list[object] = [None] * slots
+        """Slots that have the keys and values of the same source have the same mark."""
         # What comes after a token at an even position, and at an odd one: a token that is read twice changes nothing.
         self._states = {
             name: np.zeros((2, slots, one.shape[1]), np.float32) for name, one in given.items() if STATE.fullmatch(name)
@@ -65,6 +67,7 @@ class OnnxSequenceDecoder:
         for memory, encoded in zip(self._cross.values(), made, strict=True):
             memory.array[slot, :, : source.length] = encoded[0]
         self._source_lengths[slot] = source.length
+        self._sources[slot] = object()
         for state in self._states.values():
             state[:, slot] = 0
 
@@ -99,11 +102,14 @@ class OnnxSequenceDecoder:
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Let all that is known in one slot be known in another, too."""
-        for memory in self._cross.values():
-            memory.array[target] = memory.array[source]
+        if self._sources[target] is not self._sources[source]:  # beams of one answer have the same
+            places = self._source_lengths[source]
+            for memory in self._cross.values():
+                memory.array[target, :, :places] = memory.array[source, :, :places]
         for state in self._states.values():
             state[:, target] = state[:, source]
         self._source_lengths[target] = self._source_lengths[source]
+        self._sources[target] = self._sources[source]
 
     def swap(self, one: int, other: int, length: int) -> None:
         """Exchange two slots."""
@@ -114,12 +120,14 @@ class OnnxSequenceDecoder:
         for state in self._states.values():
             state[:, both] = state[:, both[::-1]]
         self._source_lengths[both] = self._source_lengths[both[::-1]]
+        self._sources[one], self._sources[other] = self._sources[other], self._sources[one]
 
     def forget(self, slot: int) -> None:
         """Give back the memory of a slot, whose source is not needed any more."""
         for memory in self._cross.values():
             memory.forget(slot)
         self._source_lengths[slot] = 0
+        self._sources[slot] = None
 
     @staticmethod
     def _run(session: ort.InferenceSession, names: list[str], inputs: dict[str, Array]) -> list[Any]:
