@@ -71,7 +71,7 @@ class Search:
         """Keep what came to its end, if it is among as many candidates as there are beams: the others are a reserve."""
         number = self._beams.number
         length = np.float32(self.num_tokens**self._beams.length_penalty)
-        new = [(float(scores[at] / length), ways[at]) for at in np.flatnonzero(ends[:number])]
+        new = [(float(scores[at] / length), ways[at]) for at in np.flatnonzero(ends[:number]).tolist()]
         self._ended = sorted([*self._ended, *new], key=lambda one: -one[0])[:number]
 
     def _may_improve(self, best: np.float32) -> bool:
@@ -93,7 +93,8 @@ def _log_probabilities(logits: Logits) -> Logits:
     with np.errstate(over="ignore"):
         shifted = logits - largest
     sums = np.exp(shifted).sum(axis=1, keepdims=True, dtype=np.float64)
-    return shifted - np.log(sums).astype(np.float32)
+    logs: Logits = shifted - np.log(sums).astype(np.float32)
+    return logs
 
 
 def _placed(parents: Sequence[int]) -> list[int]:

@@ -17,7 +17,7 @@ def next_pass(slots: Slots, cost: StepCost) -> Pass | None:
     if not stepping and reading is None:
         return None
     chunk = 0 if reading is None else _chunk(reading, stepping, cost)
-    return Pass(slots.take_moves(), stepping, reading, chunk)
+    return Pass(slots.take_moves(), slots.rows, reading, chunk)
 
 
 def reading_order(writing: Writing, cost: StepCost) -> float:
@@ -44,4 +44,4 @@ def _read_s(reading: Writing, chunk: int, cost: StepCost) -> float:
 
 
 def _step_s(stepping: Sequence[Writing], cost: StepCost) -> float:
-    return cost.step_s(len(stepping), sum(len(one.ids) for one in stepping))
+    return cost.step_s(sum(one.num_rows for one in stepping), sum(one.num_rows * len(one.ids) for one in stepping))

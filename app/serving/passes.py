@@ -7,68 +7,80 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from app.errors import ServiceError
-from app.generation.prompt import Token
-from app.generation.sampling import choose
+from app.generation.beams import Branch
+from app.generation.prompt import Logits, Token
 from app.runtimes.interrupt import Interrupted
 from app.serving.answering import failure_of
 from app.serving.slots import Copy, Forget, Move, Swap
-from app.serving.writing import Writing
+from app.serving.writing import Beam, Writing
 from app.tensors import Array, Decoder, SequenceDecoder
+
+Next = Token | Branch | ServiceError
+"""What a step gives an answer: a token, or one for each of its beams."""
 
 
 class Pass(NamedTuple):
-    """`stepping` lie in the first slots, in this order; of `reading`, if any, the next `chunk` tokens are read."""
+    """`rows` lie in the first slots, in this order; of `reading`, if any, the next `chunk` tokens are read."""
 
     moves: Sequence[Move]
-    stepping: Sequence[Writing]
+    rows: Sequence[Writing | Beam]
     reading: Writing | None = None
     chunk: int = 0
 
+    @property
+    def stepping(self) -> list[Writing]:
+        """The answers whose rows these are."""
+        return [one for one in self.rows if isinstance(one, Writing)]
+
 
 class Outcome(NamedTuple):
-    """Tokens of each of `stepping`, and of `reading` if the chunk was its last; and seconds of both parts."""
+    """The next of each of `stepping`, and of `reading` if the chunk was its last; and seconds of both parts."""
 
-    stepped: Sequence[Token | ServiceError]
-    read: Token | ServiceError | None
+    stepped: Sequence[Next]
+    read: Next | None
     step_s: float
     read_s: float
 
 
 def run_pass(decoder: Decoder, one: Pass) -> Outcome:
     """A row at which the decoder fails fails alone. Raises Interrupted, and what fails without a row's fault."""
+    started = perf_counter()
     for move in one.moves:
         _move(decoder, move)
-    started = perf_counter()
-    stepped = _step(decoder, one.stepping) if one.stepping else []
+    stepped = _step(decoder, one.rows, one.stepping) if one.rows else []
     between = perf_counter()
     read = _read(decoder, one.reading, one.chunk) if one.reading is not None else None
     return Outcome(stepped, read, between - started, perf_counter() - between)
 
 
-def _step(decoder: Decoder, rows: Sequence[Writing]) -> Sequence[Token | ServiceError]:
+def _step(decoder: Decoder, rows: Sequence[Writing | Beam], answers: Sequence[Writing]) -> Sequence[Next]:
     ids = np.array([[row.ids[-1]] for row in rows], np.int64)
     lengths = np.array([len(row.ids) for row in rows], np.int32)
+    found: list[Logits | ServiceError]
     try:
-        logits = decoder.run(ids, 0, lengths)
+        found = list(decoder.run(ids, 0, lengths))
     except Interrupted:
         raise
     except Exception as error:
-        if len(rows) == 1:
-            return [failure_of(error, "prompt")]
-        # A token that is read twice is written to the same place.
-        found: list[Token | ServiceError] = []
-        for i in range(len(rows)):
-            try:
-                found += _chosen(decoder.run(ids[i : i + 1], i, lengths[i : i + 1]), rows[i : i + 1])
-            except Interrupted:
-                raise
-            except Exception as own:
-                found.append(failure_of(own, "prompt"))
-        return found
-    return _chosen(logits, rows)
+        found = [failure_of(error, "prompt")] if len(rows) == 1 else _one_by_one(decoder, ids, lengths)
+    of_row = dict(zip(rows, found, strict=True))
+    return [_next(one, [of_row[row] for row in one.rows]) for one in answers]
 
 
-def _read(decoder: Decoder, row: Writing, chunk: int) -> Token | ServiceError | None:
+def _one_by_one(decoder: Decoder, ids: Array, lengths: Array) -> list[Logits | ServiceError]:
+    """A token that is read twice is written to the same place."""
+    found: list[Logits | ServiceError] = []
+    for i in range(len(ids)):
+        try:
+            found.append(decoder.run(ids[i : i + 1], i, lengths[i : i + 1])[0].copy())
+        except Interrupted:
+            raise
+        except Exception as error:
+            found.append(failure_of(error, "prompt"))
+    return found
+
+
+def _read(decoder: Decoder, row: Writing, chunk: int) -> Next | None:
     end, source = row.known + chunk, row.prompt.source
     ids: Array = np.array([row.ids[row.known : end]], np.int64)
     try:
@@ -79,12 +91,18 @@ def _read(decoder: Decoder, row: Writing, chunk: int) -> Token | ServiceError | 
         raise
     except Exception as error:
         return failure_of(error, "prompt")
-    return _chosen(logits, [row])[0] if end == len(row.ids) else None
+    return _next(row, [logits[0]]) if end == len(row.ids) else None
 
 
-def _chosen(logits: Array, rows: Sequence[Writing]) -> Sequence[Token | ServiceError]:
-    found = choose(logits, [row.chooser for row in rows])
-    return [one if isinstance(one, Token | ServiceError) else failure_of(one, "prompt") for one in found]
+def _next(one: Writing, rows: Sequence[Logits | ServiceError]) -> Next:
+    """What follows in an answer, by the logits of each of its rows."""
+    for row in rows:
+        if isinstance(row, ServiceError):
+            return row
+    try:
+        return one.chooser.choose(*cast(Sequence[Logits], rows))
+    except Exception as error:
+        return failure_of(error, "prompt")
 
 
 def _move(decoder: Decoder, move: Move) -> None:
