@@ -272,7 +272,7 @@ class Stepper:
         if isinstance(found, ServiceError):
             writing.fail(found)
             return
-        if isinstance(found, Branch) and not writing.is_over:
+        if isinstance(found, Branch) and not (found.answer or writing.is_over):
             self._slots.branch(writing, found.parents)
         if writing.add(found):
             self._observer.first_token(writing.first - writing.submitted)
