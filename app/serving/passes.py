@@ -16,7 +16,7 @@ from app.serving.writing import Beam, Writing
 from app.tensors import Array, Decoder, SequenceDecoder
 
 Next = Token | Branch | ServiceError
-"""What a step gives an answer: a token, or one for each of its beams."""
+"""The outcome of a step for one answer: a token, or one for each of its beams."""
 
 
 class Pass(NamedTuple):
@@ -95,7 +95,7 @@ def _read(decoder: Decoder, row: Writing, chunk: int) -> Next | None:
 
 
 def _next(one: Writing, rows: Sequence[Logits | ServiceError]) -> Next:
-    """What follows in an answer, by the logits of each of its rows."""
+    """The next of an answer, by the logits of each of its rows."""
     for row in rows:
         if isinstance(row, ServiceError):
             return row

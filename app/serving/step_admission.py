@@ -75,7 +75,8 @@ class StepAdmission:
             raise Overloaded(f"{max(0, waiting)} prompts are waiting, and {self._max_queue_size} may", backlog_s)
         # What passes took of late says little of a model that is idle now: only work shows whether it still is so slow.
         cost = self._cost if others else replace(self._cost, slower=min(1.0, self._cost.slower))
-        if (alone_s := self._whole_s(request, self._forecast(request[: self._num_placed(request)], cost))) > left_s:
+        sample = request[: self._num_placed(request)]
+        if (alone_s := self._whole_s(request, self._forecast(sample, cost), cost)) > left_s:
             self._refused("deadline", number)
             raise DeadlineExceeded(
                 f"this takes about {alone_s:.2f} s alone, too long for a deadline {left_s:.2f} s away"
@@ -83,10 +84,10 @@ class StepAdmission:
         if not others:
             return
         # Looked at one by one are no more than have a place: of those behind them what they take together is enough.
-        near, sample = others[: self._num_placed(others)], request[: self._num_placed(request)]
+        near = others[: self._num_placed(others)]
         beside = self._forecast([*near, *sample], cost)
         far_s = cost.slower * max(0.0, queued_s - sum(one.cost_s for one in near if not one.begun))
-        if (whole_s := self._whole_s(request, beside) + far_s) > SURE_SHARE * left_s:
+        if (whole_s := self._whole_s(request, beside, cost) + far_s) > SURE_SHARE * left_s:
             self._refused("wait", number)
             late_s = max(LEAST_RETRY_S, whole_s - SURE_SHARE * left_s)
             raise Overloaded(f"the answer would take about {whole_s:.2f} s, which is too late", late_s)
@@ -108,10 +109,10 @@ class StepAdmission:
         rows = list(accumulate((one.num_rows for one in writings[: self._most_rows]), initial=0))
         return bisect_right(rows, self._most_rows) - 1
 
-    def _whole_s(self, request: Sequence[Writing], forecast: StepForecast) -> float:
+    def _whole_s(self, request: Sequence[Writing], forecast: StepForecast, cost: StepCost) -> float:
         """Seconds until the last of a request is whole, by a forecast that has as many of it as have a place."""
         placed = self._num_placed(request)
-        rest_s = self._cost.slower * sum(one.cost_s for one in request[placed:])
+        rest_s = cost.slower * sum(one.cost_s for one in request[placed:])
         return max(map(forecast.whole_s, request[:placed])) + rest_s
 
     def _forecast(self, writings: Sequence[Writing], cost: StepCost) -> StepForecast:

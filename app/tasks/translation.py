@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from app.errors import InvalidInput
 from app.generation.alone import generate_alone
 from app.generation.encoding import as_text, encoded
-from app.generation.prompt import Prompt
+from app.generation.prompt import Beams, Prompt
 from app.generation.vocabulary import Detokenizer, Vocabulary
 from app.tasks.contract import Contract
 from app.tasks.kernel import Kernel
@@ -21,9 +21,17 @@ from app.tasks.text import MAX_CHARACTERS, require_visible, to_unicode
 from app.tasks.view import Prepared, View
 from app.tensors import Decoder, Session, Tensors, sequence_decoder_of, source_of
 
+MOST_BEAMS = 8
 LONGER = 2  # times as many tokens as a sentence its translation may have, and some more
 SOME_TOKENS = 16
+NumBeams = Annotated[int, Field(ge=1, le=MOST_BEAMS, description="beams of the search for a sentence; 1: no search")]
+LengthPenalty = Annotated[
+    float, Field(ge=-10, le=10, description="of a search: above 0, longer sentences gain, below 0, shorter ones")
+]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$", description="as in BCP 47: en, pt, zh-Hans")]
+
+
+SEARCH = ("num_beams", "length_penalty")
 
 
 class TranslationConfig(Schema):
@@ -38,6 +46,8 @@ class TranslationConfig(Schema):
     context: Annotated[int, Field(ge=8, le=4096)]
     start_id: Annotated[int, Field(ge=0, description="the token that every translation begins after")]
     end_id: Annotated[int, Field(ge=0, description="the token that ends a sentence, and its translation")]
+    num_beams: NumBeams = 1
+    length_penalty: LengthPenalty = 1.0
     aliases: list[str] = Field([], description="other names by which clients may call the model")
 
 
@@ -48,6 +58,8 @@ class TranslationInput(Schema):
 class TranslationParameters(Schema):
     src_lang: Annotated[Language | None, Field(description="refused, unless it is the one that the model reads")] = None
     tgt_lang: Annotated[Language | None, Field(description="refused, unless it is the one that it writes")] = None
+    num_beams: NumBeams | None = None
+    length_penalty: LengthPenalty | None = None
 
 
 class Translation(BaseModel):
@@ -56,12 +68,19 @@ class Translation(BaseModel):
     is_complete: Annotated[bool, Field(description="false if a sentence did not come to an end where it had to")]
 
 
+class TranslationPiece(BaseModel):
+    item: Annotated[int, Field(description="of which input, from 0")]
+    text: Annotated[str, Field(description="what comes next; joined, all are the translation")]
+    output: Annotated[Translation | None, Field(description="the whole, in the last piece of an input")] = None
+
+
 class TranslationKernel(Kernel):
     """An encoder and a decoder, and the tokens of both. A row is a sentence, and its answer is written step by step."""
 
     Config = TranslationConfig
     steps = True
     writes_rows = True
+    most_beams = MOST_BEAMS
 
     def __init__(self, config: TranslationConfig, files: Mapping[str, Path]) -> None:
         self.config, self.context = config, config.context
@@ -85,17 +104,21 @@ class TranslationKernel(Kernel):
         return {"input_ids": np.full(min(length, self.context), self.config.end_id, np.int64)}
 
     def prompt_of(self, row: Tensors) -> Prompt:
-        source = source_of(row["input_ids"])
+        """A row may say `num_beams` and `length_penalty`."""
+        source, config = source_of(row["input_ids"]), self.config
+        number, penalty = row.get("num_beams", config.num_beams), row.get("length_penalty", config.length_penalty)
         return Prompt(
             (self.config.start_id,),
             max_new_tokens=min(self.context, LONGER * source.length + SOME_TOKENS),
             end_ids=frozenset([self.config.end_id]),
             source=source,
+            beams=Beams(int(number), float(penalty)),
         )
 
     def run(self, sessions: Mapping[str, Session], rows: Sequence[Tensors]) -> list[Tensors]:
-        decoder = self.decoder(sessions, 1)
-        written = [[token.id for token in generate_alone(decoder, self.prompt_of(row))] for row in rows]
+        prompts = [self.prompt_of(row) for row in rows]
+        decoder = self.decoder(sessions, max(prompt.beams.number for prompt in prompts))
+        written = [[token.id for token in generate_alone(decoder, prompt)] for prompt in prompts]
         return [{"output_ids": np.array(ids, np.int64)} for ids in written]
 
     def ids(self, sentence: str) -> list[int]:
@@ -123,6 +146,7 @@ class TextTranslation(View[TranslationKernel]):
         Input=TranslationInput,
         Parameters=TranslationParameters,
         Output=Translation,
+        Piece=TranslationPiece,
         example={"text": "Good morning. How are you today?"},
         is_generated=True,
     )
@@ -136,6 +160,8 @@ class TextTranslation(View[TranslationKernel]):
             if asked is not None and asked != own:
                 pair = f"from {config.source_lang} to {config.target_lang}"
                 raise InvalidInput(f"is {asked}, and this model translates {pair} only").under(name)
+        if parameters.length_penalty is not None and (parameters.num_beams or config.num_beams) == 1:
+            raise InvalidInput("has an effect only with num_beams above 1").under("length_penalty")
 
     def preprocess(self, item: TranslationInput, parameters: TranslationParameters) -> Prepared:
         if len(item.text) > MAX_CHARACTERS:
@@ -144,9 +170,16 @@ class TextTranslation(View[TranslationKernel]):
             require_visible(item.text)
         except InvalidInput as error:
             raise error.under("text") from None
-        fitting = [one for part in parts_of(to_unicode(item.text)) for one in self._fitting(part)]
-        rows = [{"input_ids": np.array(ids, np.int64)} for part, ids in fitting if part.is_said]
-        return Prepared(rows, [part for part, _ in fitting])
+        search = {name: np.array(value) for name in SEARCH if (value := getattr(parameters, name)) is not None}
+        rows, between = list[Tensors](), [""]
+        for whole in parts_of(to_unicode(item.text)):
+            for part, ids in self._fitting(whole):
+                if part.is_said:
+                    rows.append({"input_ids": np.array(ids, np.int64), **search})
+                    between.append("")
+                else:
+                    between[-1] += part.text
+        return Prepared(rows, between)
 
     def _fitting(self, part: Part) -> Iterator[tuple[Part, list[int]]]:
         """The part, or what it is cut into at blanks, so that the model can read each piece, with the ids of each."""
@@ -163,16 +196,19 @@ class TextTranslation(View[TranslationKernel]):
             yield from self._fitting(Part(own, bool(own)))
             yield Part(piece[len(piece.rstrip()) :] if own else "", False), []
 
+    def added(self, prepared: Prepared, answers: Sequence[Tensors]) -> str:
+        """`Prepared.context` has what stands before, between and after the sentences."""
+        after: str = prepared.context[len(answers)]
+        return (self._text(answers[-1]) if answers else "") + after
+
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: TranslationParameters
     ) -> Translation:
-        ends, written = self.kernel.config.end_id, iter(answers)
-        text, is_complete = "", True
-        for part in prepared.context:
-            if not part.is_said:
-                text += part.text
-                continue
-            ids = next(written)["output_ids"].tolist()
-            is_complete = is_complete and ids[-1:] == [ends]
-            text += self.kernel.text([id for id in ids if id != ends])
+        ends = self.kernel.config.end_id
+        first, *others = prepared.context
+        text = first + "".join(self._text(answer) + after for answer, after in zip(answers, others, strict=True))
+        is_complete = all(answer["output_ids"][-1:].tolist() == [ends] for answer in answers)
         return Translation(translation_text=text, sentences=len(answers), is_complete=is_complete)
+
+    def _text(self, answer: Tensors) -> str:
+        return self.kernel.text([id for id in answer["output_ids"].tolist() if id != self.kernel.config.end_id])

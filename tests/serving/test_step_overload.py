@@ -50,7 +50,8 @@ class Simulated:
         writing = Writing(asked, Turn(self.now + within_s, 0, caller), share, 0.0, Chooser(asked), self.now)
         writing.cost_s = self._admission.own_seconds(writing)
         try:
-            self._admission.require_time(writing, within_s, self.unfinished)
+            waiting_s = sum(one.cost_s for one in self._line)
+            self._admission.require_time([writing], within_s, self.unfinished, waiting_s)
         except ServiceError:
             self.refused += 1
         else:

@@ -26,7 +26,7 @@ from app.tasks.summarization import Summarization
 from app.tasks.summary_schema import MAX_CHARACTERS, Mode, SummarizationParameters
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
 from app.tasks.text_generation import TextGeneration
-from app.tasks.translation import TextTranslation, TranslationParameters
+from app.tasks.translation import SEARCH, LengthPenalty, NumBeams, TextTranslation, TranslationParameters
 
 
 class HfTextClassificationParameters(KnownOnly, TextClassificationParameters):
@@ -144,8 +144,32 @@ class HfSentenceSimilarityParameters(KnownOnly, SentenceSimilarityParameters):
     """Those of the native dialect."""
 
 
+class HfSearchParameters(KnownOnly):
+    """The options of decoding that have an effect."""
+
+    num_beams: NumBeams | None = None
+    length_penalty: LengthPenalty | None = None
+
+
 class HfTranslationParameters(KnownOnly, TranslationParameters):
-    """Those of the native dialect: options of decoding would change nothing."""
+    """Those of the native dialect; the client has a place of its own for some."""
+
+    generate_parameters: Annotated[
+        HfSearchParameters | None, Field(description="where the client puts options of decoding")
+    ] = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        twice = [name for name in SEARCH if getattr(self, name) is not None and name in self._nested()]
+        if twice:
+            raise ValueError(f"send {twice[0]} once, in parameters or in generate_parameters")
+        return self
+
+    def native(self) -> TranslationParameters:
+        return TranslationParameters(**{**self.model_dump(exclude={"generate_parameters"}), **self._nested()})
+
+    def _nested(self) -> dict[str, Any]:
+        return self.generate_parameters.model_dump(exclude_none=True) if self.generate_parameters else {}
 
 
 def _as_they_are(parameters: Any) -> Any:
@@ -166,6 +190,8 @@ class Wire:
     at_root: bool = False
     Output: Any = None
     """Type of an answer, where it is not the native one."""
+    streams: bool = False
+    """Whether the answer to a text can be had piece by piece."""
 
 
 # The client takes element [0] of what it gets for a text, and all of what it gets for an image.
@@ -175,8 +201,10 @@ WIRES: Mapping[str, Wire] = {
     Summarization.contract.name: Wire(HfSummarizationParameters, HfSummarizationParameters.native, is_nested=True),
     FeatureExtraction.contract.name: Wire(HfFeatureExtractionParameters, at_root=True),
     SentenceSimilarity.contract.name: Wire(HfSentenceSimilarityParameters),
-    TextTranslation.contract.name: Wire(HfTranslationParameters, is_nested=True),
-    TextGeneration.contract.name: Wire(TgiParameters, TgiParameters.native, is_nested=True, Output=TgiAnswer),
+    TextTranslation.contract.name: Wire(HfTranslationParameters, HfTranslationParameters.native, is_nested=True),
+    TextGeneration.contract.name: Wire(
+        TgiParameters, TgiParameters.native, is_nested=True, Output=TgiAnswer, streams=True
+    ),
 }
 """Every task for which the client has a method."""
 
@@ -193,7 +221,7 @@ def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
     """The bodies as they are documented."""
     wire = WIRES[contract.name]
     first = next(iter(contract.Input.model_fields.values()))
-    item: Any = contract.Input if len(contract.Input.model_fields) > 1 and not contract.Piece else bare(first)
+    item: Any = contract.Input if len(contract.Input.model_fields) > 1 and not wire.streams else bare(first)
     some: Any = Annotated[list[item], Field(min_length=1, max_length=max_items)]
     Output: Any = wire.Output or contract.Output
     many: Any = list[Output]
@@ -202,7 +230,7 @@ def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
         "inputs": (item | some, Field(description="one input, or a list of them, answered in order")),
         "parameters": (wire.Parameters | None, None),
         "options": (HfOptions | None, Field(default=None, description="change nothing")),
-        **({"stream": STREAM} if contract.Piece else {}),
+        **({"stream": STREAM} if wire.streams else {}),
     }
     root: Any = RootModel
     return Bodies(
