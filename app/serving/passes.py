@@ -56,28 +56,28 @@ def run_pass(decoder: Decoder, one: Pass) -> Outcome:
 def _step(decoder: Decoder, rows: Sequence[Writing | Beam], answers: Sequence[Writing]) -> Sequence[Next]:
     ids = np.array([[row.ids[-1]] for row in rows], np.int64)
     lengths = np.array([len(row.ids) for row in rows], np.int32)
-    found: list[Logits | ServiceError]
     try:
-        found = list(decoder.run(ids, 0, lengths))
+        logits = decoder.run(ids, 0, lengths)
     except Interrupted:
         raise
     except Exception as error:
-        found = [failure_of(error, "prompt")] if len(rows) == 1 else _one_by_one(decoder, ids, lengths)
-    of_row = dict(zip(rows, found, strict=True))
-    return [_next(one, [of_row[row] for row in one.rows]) for one in answers]
+        if len(rows) == 1:
+            return [failure_of(error, "prompt")]
+        return [_alone(decoder, one, ids, lengths) for one in answers]
+    return [_next(one, [logits[row.slot] for row in one.rows]) for one in answers]
 
 
-def _one_by_one(decoder: Decoder, ids: Array, lengths: Array) -> list[Logits | ServiceError]:
-    """A token that is read twice is written to the same place."""
-    found: list[Logits | ServiceError] = []
-    for i in range(len(ids)):
+def _alone(decoder: Decoder, one: Writing, ids: Array, lengths: Array) -> Next:
+    """The next of one answer, row by row. A token that is read twice is written to the same place."""
+    found: list[Logits] = []
+    for at in (row.slot for row in one.rows):
         try:
-            found.append(decoder.run(ids[i : i + 1], i, lengths[i : i + 1])[0].copy())
+            found.append(decoder.run(ids[at : at + 1], at, lengths[at : at + 1])[0].copy())
         except Interrupted:
             raise
         except Exception as error:
-            found.append(failure_of(error, "prompt"))
-    return found
+            return failure_of(error, "prompt")
+    return _next(one, found)
 
 
 def _read(decoder: Decoder, row: Writing, chunk: int) -> Next | None:
@@ -94,13 +94,10 @@ def _read(decoder: Decoder, row: Writing, chunk: int) -> Next | None:
     return _next(row, [logits[0]]) if end == len(row.ids) else None
 
 
-def _next(one: Writing, rows: Sequence[Logits | ServiceError]) -> Next:
+def _next(one: Writing, logits: Sequence[Logits]) -> Next:
     """The next of an answer, by the logits of each of its rows."""
-    for row in rows:
-        if isinstance(row, ServiceError):
-            return row
     try:
-        return one.chooser.choose(*cast(Sequence[Logits], rows))
+        return one.chooser.choose(*logits)
     except Exception as error:
         return failure_of(error, "prompt")
 

@@ -11,6 +11,7 @@ from app.errors import DeadlineExceeded, Overloaded
 from app.generation.prompt import Prompt
 from app.generation.sampling import chooser_of
 from app.serving.admission import handicap_of
+from app.serving.deadlines import too_late
 from app.serving.scheduler import Turn
 from app.serving.shares import Share
 from app.serving.step_cost import StepCost
@@ -66,6 +67,8 @@ class StepAdmission:
         An idle model tries whatever it can do at a time. Raises Overloaded, or DeadlineExceeded if it would be too late
         even alone.
         """
+        if left_s <= 0:
+            raise too_late()
         others, number = [one for one in unfinished if not one.is_over], len(request)
         if not others and self._num_placed(request) == number:
             return

@@ -115,13 +115,22 @@ class Writing:
             return False
         if isinstance(found, Token):
             self.ids.append(found.id)
-            return self._tell(found, is_last=self.num_new >= self.prompt.max_new_tokens)
-        if found.answer:
-            return self._tell(*map(Token, found.answer), is_last=True)
-        ids = [[*self.rows[parent].ids, id] for parent, id in zip(found.parents, found.ids, strict=True)]
-        for row, own in zip(self.rows, ids, strict=True):
-            row.ids = own
-        return False
+            self._fresh.append(found)
+        elif found.answer:
+            self._fresh += map(Token, found.answer)
+        else:
+            ids = [[*self.rows[parent].ids, id] for parent, id in zip(found.parents, found.ids, strict=True)]
+            for row, own in zip(self.rows, ids, strict=True):
+                row.ids = own
+            return False
+        is_first = not self.first
+        self.first = self.first or perf_counter()
+        if self._fresh[-1].id in self.prompt.end_ids:
+            self.finish = "stop"
+        elif self.num_rows > 1 or self.num_new >= self.prompt.max_new_tokens:
+            self.finish = "length"
+        self._news.set()
+        return is_first
 
     def begin_again(self) -> None:
         """Nothing that was read of it is known any more. A search has told nothing, and begins with its prompt."""
@@ -163,14 +172,3 @@ class Writing:
         if not self.is_over:
             self.error = error
             self._news.set()
-
-    def _tell(self, *tokens: Token, is_last: bool) -> bool:
-        is_first = not self.first
-        self.first = self.first or perf_counter()
-        self._fresh += tokens
-        if tokens[-1].id in self.prompt.end_ids:
-            self.finish = "stop"
-        elif is_last:
-            self.finish = "length"
-        self._news.set()
-        return is_first
