@@ -16,7 +16,8 @@ from app.serving.scheduler import Turn
 from app.serving.shares import Share
 from app.serving.step_cost import StepCost
 from app.serving.step_forecast import StepForecast
-from app.serving.writing import Writing
+from app.serving.step_line import Before
+from app.serving.writing import NOWHERE, Writing
 
 # Of the time until a deadline, what a forecast may fill: more will come beside the answer. At twice the saturation a
 # simulation of passes answered 1.2 times the saturation in time with 1, .8 and .6 alike; with less, few long answers.
@@ -58,21 +59,21 @@ class StepAdmission:
         return made
 
     def require_time(
-        self, request: Sequence[Writing], left_s: float, unfinished: Iterable[Writing], queued_s: float
+        self, request: Sequence[Writing], left_s: float, unfinished: Iterable[Writing], before: Before
     ) -> None:
         """Raise unless all answers of a request would probably be whole in `left_s`.
 
         Nor may it make an answer late that has begun, unless its caller has no other: it is then the others who have
-        more. `unfinished` are all that have begun, and then all that wait, of which `queued_s` go before the request.
-        An idle model tries whatever it can do at a time. Raises Overloaded, or DeadlineExceeded if it would be too late
-        even alone.
+        more. `unfinished` are all that have begun, and then all that wait. An idle model tries whatever it can do at a
+        time. Raises Overloaded, or DeadlineExceeded if it would be too late even alone.
         """
         if left_s <= 0:
             raise too_late()
         others, number = [one for one in unfinished if not one.is_over], len(request)
         if not others and self._num_placed(request) == number:
             return
-        if (waiting := len(others) - self._most_rows) + number > self._max_queue_size:
+        free = max(0, self._most_rows - sum(one.slot != NOWHERE for one in others))
+        if (waiting := before.number - free) + number > self._max_queue_size:
             self._refused("queue", number)
             backlog_s = self._cost.slower * sum(max(0.0, one.cost_s - one.taken_s) for one in others)
             raise Overloaded(f"{max(0, waiting)} prompts are waiting, and {self._max_queue_size} may", backlog_s)
@@ -89,7 +90,7 @@ class StepAdmission:
         # Looked at one by one are no more than have a place: of those behind them what they take together is enough.
         near = others[: self._num_placed(others)]
         beside = self._forecast([*near, *sample], cost)
-        far_s = cost.slower * max(0.0, queued_s - sum(one.cost_s for one in near if not one.begun))
+        far_s = cost.slower * max(0.0, before.seconds - sum(one.cost_s for one in near if one.slot == NOWHERE))
         if (whole_s := self._whole_s(request, beside, cost) + far_s) > SURE_SHARE * left_s:
             self._refused("wait", number)
             late_s = max(LEAST_RETRY_S, whole_s - SURE_SHARE * left_s)
@@ -100,11 +101,11 @@ class StepAdmission:
     def _require_time_of_others(
         self, request: Sequence[Writing], left_s: float, others: Sequence[Writing], beside: StepForecast
     ) -> None:
-        before, now = self._forecast(others, self._cost), request[0].terms.deadline - left_s
+        without, now = self._forecast(others, self._cost), request[0].terms.deadline - left_s
         begun = [(one, one.terms.deadline - now) for one in others if one.begun]
-        if any(before.whole_s(one) <= one_left_s < beside.whole_s(one) for one, one_left_s in begun):
+        if any(without.whole_s(one) <= one_left_s < beside.whole_s(one) for one, one_left_s in begun):
             self._refused("wait", len(request))
-            first_s = min(map(before.whole_s, others))
+            first_s = min(map(without.whole_s, others))
             raise Overloaded("answers that have begun would be too late", max(LEAST_RETRY_S, first_s))
 
     def _num_placed(self, writings: Sequence[Writing]) -> int:

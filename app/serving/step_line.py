@@ -1,10 +1,21 @@
 """Answers that wait for their turn, and what callers have had of the decoder."""
 
 from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
 
 from app.serving.scheduler import weight_of
 from app.serving.shares import Line, Share, Shares, new_ticket
 from app.serving.writing import Writing
+
+
+class Before(NamedTuple):
+    """What waits when a request comes: the number of answers, and the seconds of those that go before the last of it.
+
+    Of each other caller count no more answers than he who asks will have: whoever has many waiting keeps nobody out.
+    """
+
+    number: int
+    seconds: float
 
 
 class StepLine:
@@ -55,8 +66,9 @@ class StepLine:
         """It has left its slots."""
         self._shares.ends(writing.share, writing.cost_s, writing.taken_s)
 
-    def seconds_before(self, request: Sequence[Writing]) -> float:
-        """Return how many seconds of what waits go before the last of a request, which all have the same turn."""
+    def before(self, request: Sequence[Writing]) -> Before:
+        """All of a request have the same turn."""
         share, turn = request[0].share, request[0].turn
         own_s = sum(one.cost_s for one in self._line.of(share) if one.turn <= turn)
-        return own_s + self._shares.seconds_before(share, sum(one.cost_s for one in request))
+        seconds = own_s + self._shares.seconds_before(share, sum(one.cost_s for one in request))
+        return Before(self._shares.number_before(share, len(request)), seconds)

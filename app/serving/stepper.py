@@ -171,8 +171,8 @@ class Stepper:
         self._require_ready()
         if not request:
             return request
-        left_s, queued_s = terms.deadline - self._loop.time(), self._line.seconds_before(request)
-        self._admission.require_time(request, left_s, self._unfinished(), queued_s)
+        left_s, before = terms.deadline - self._loop.time(), self._line.before(request)
+        self._admission.require_time(request, left_s, self._unfinished(), before)
         for writing in request:
             writing.request = request
             self._line.push(writing)

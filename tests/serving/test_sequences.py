@@ -34,10 +34,15 @@ TEXTS = [
 ] * 3
 
 
+MOST_WAITING = 2100
+
+
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[LocalEngine]:
     publish_translator(tmp_path / "models", tmp_path / "scratch")
-    engine = LocalEngine(ModelRepository(tmp_path / "models"), Telemetry(), options=RuntimeOptions(device="cpu"))
+    options = RuntimeOptions(device="cpu")
+    repository = ModelRepository(tmp_path / "models")
+    engine = LocalEngine(repository, Telemetry(), options=options, max_queue_size=MOST_WAITING)
     await engine.load()
     yield engine
     await engine.stop()
@@ -213,10 +218,12 @@ async def test_a_request_that_cannot_be_answered_in_time_is_refused_before_any_o
 
 
 async def test_one_sentence_is_not_kept_waiting_by_the_many_of_another_caller(engine):
-    many = asyncio.create_task(translate(engine, "This is a sentence of some words. " * 400, caller="many"))
-    await asyncio.to_thread(eventually, lambda: model_of(engine).stepper.queue_size > 300)
+    many = asyncio.create_task(translate(engine, "This is a sentence of some words. " * MOST_WAITING, caller="many"))
+    await asyncio.to_thread(eventually, lambda: model_of(engine).stepper.queue_size > MOST_WAITING - 50)
     assert await translate(engine, TEXTS[1], caller="one") == [alone(engine, TEXTS[1])]
-    assert model_of(engine).stepper.queue_size > 100
+    with pytest.raises(Overloaded, match="are waiting"):
+        await translate(engine, TEXTS[1] + " " + TEXTS[3] * 20, caller="many")
+    assert model_of(engine).stepper.queue_size > MOST_WAITING - 500
     many.cancel()
     await asyncio.gather(many, return_exceptions=True)
 

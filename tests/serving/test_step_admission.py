@@ -11,10 +11,18 @@ from app.serving.shares import Shares
 from app.serving.step_admission import StepAdmission
 from app.serving.step_cost import StepCost
 from app.serving.step_forecast import StepForecast
+from app.serving.step_line import Before
 from app.serving.writing import Writing
 
 COST = StepCost(base_s=0.1, row_s=0.01, token_s=1e-6, read_s=1e-3, past_s=1e-7)
 ROWS, QUEUE = 2, 2
+
+
+NOTHING = Before(0, 0.0)
+
+
+def before(others: list[Writing]) -> Before:
+    return Before(len(others), sum(one.cost_s for one in others if not one.begun))
 
 
 class Admitting:
@@ -41,8 +49,7 @@ class Admitting:
 
     def require(self, one: Writing, left_s: float, others: list[Writing]) -> None:
         """All that wait go before it."""
-        waiting_s = sum(other.cost_s for other in others if not other.begun)
-        self.admission.require_time([one], left_s, others, waiting_s)
+        self.admission.require_time([one], left_s, others, before(others))
 
 
 def test_an_idle_model_tries_whatever_it_is_asked():
@@ -128,8 +135,8 @@ def test_a_long_line_is_summed_up_and_not_looked_at_one_by_one(monkeypatch: pyte
     monkeypatch.setattr(StepAdmission, "expected", lambda self, one: looked.update([id(one)]) or expected(self, one))
     together_s = sum(one.cost_s for one in line[ROWS:])
     with pytest.raises(Overloaded, match="too late"):
-        admission.require_time([writing], together_s, line, together_s)
-    admission.require_time([writing], 2 * together_s, line, together_s)
+        admission.require_time([writing], together_s, line, before(line))
+    admission.require_time([writing], 2 * together_s, line, before(line))
     assert len(looked) == ROWS + 1
 
 
@@ -139,9 +146,9 @@ def test_all_of_a_request_is_judged_at_once_though_nobody_else_asks():
     request = [asked.writing() for _ in range(1000)]
     all_s = sum(one.cost_s for one in request)
     with pytest.raises(DeadlineExceeded, match="alone"):
-        admission.require_time(request, 0.9 * all_s, [], 0.0)
+        admission.require_time(request, 0.9 * all_s, [], NOTHING)
     assert asked.refusals == ["deadline"] * 1000
-    admission.require_time(request, 1.1 * all_s, [], 0.0)
+    admission.require_time(request, 1.1 * all_s, [], NOTHING)
 
 
 def test_an_idle_model_is_not_believed_to_be_slower_than_it_was_measured():
@@ -149,9 +156,9 @@ def test_an_idle_model_is_not_believed_to_be_slower_than_it_was_measured():
     admission = StepAdmission(slow, most_rows=ROWS, max_queue_size=10**6, refused=lambda why, _: None)
     request = [Admitting().writing() for _ in range(1000)]
     all_s = sum(one.cost_s for one in request)
-    admission.require_time(request, 1.1 * all_s, [], 0.0)
+    admission.require_time(request, 1.1 * all_s, [], NOTHING)
     with pytest.raises(DeadlineExceeded):
-        admission.require_time(request, 1.1 * all_s, [Admitting().writing()], 0.0)
+        admission.require_time(request, 1.1 * all_s, [Admitting().writing()], NOTHING)
 
 
 def test_a_request_waits_for_what_goes_before_it_and_for_no_more():
@@ -161,17 +168,17 @@ def test_a_request_waits_for_what_goes_before_it_and_for_no_more():
     for one in request:
         one.terms = Turn(1e9, 0, "who has asked for nothing else")
     own_s, others_s = sum(one.cost_s for one in request), sum(one.cost_s for one in others)
-    admission.require_time(request, 4 * own_s, others, own_s)  # of the others as much as of his
+    admission.require_time(request, 4 * own_s, others, Before(10, own_s))  # of the others as much as of his
     with pytest.raises(Overloaded, match="too late"):
-        admission.require_time(request, 4 * own_s, others, others_s)
+        admission.require_time(request, 4 * own_s, others, Before(10, others_s))
 
 
 def test_no_more_of_a_request_wait_than_may():
     asked = Admitting()
     request = [asked.writing() for _ in range(ROWS + QUEUE + 1)]
     with pytest.raises(Overloaded, match="0 prompts are waiting, and 2 may"):
-        asked.admission.require_time(request, 1e6, [], 0.0)
-    asked.admission.require_time(request[1:], 1e6, [], 0.0)
+        asked.admission.require_time(request, 1e6, [], NOTHING)
+    asked.admission.require_time(request[1:], 1e6, [], NOTHING)
 
 
 def test_beams_cost_as_much_as_so_many_answers_after_one_prompt():

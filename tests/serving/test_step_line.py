@@ -48,7 +48,7 @@ def test_who_took_longer_than_he_should_has_had_more():
     one.taken_s = 3.0
     line.ends(one)
     line.begins(other)
-    assert line.seconds_before([writing(line, "b", 3.0, 1.0)]) == 0
+    assert line.before([writing(line, "b", 3.0, 1.0)]) == (1, 0)
     assert line.first() is again
 
 
@@ -58,5 +58,15 @@ def test_before_a_request_go_his_own_earlier_turns_and_of_others_as_much_as_he_a
         waiting(line, "flood")
     waiting(line, "small", 1.0), waiting(line, "small", 3.0)
     request = [writing(line, "small", 2.0) for _ in range(2)]
-    assert line.seconds_before(request) == pytest.approx(1.0 + 2.0, abs=0.2)
-    assert line.seconds_before([writing(line, "flood", 2.0, 0.5)]) == pytest.approx(50.0 + 0.5, abs=0.2)
+    assert line.before(request).seconds == pytest.approx(1.0 + 2.0, abs=0.2)
+    assert line.before([writing(line, "flood", 2.0, 0.5)]).seconds == pytest.approx(50.0 + 0.5, abs=0.2)
+
+
+def test_the_many_of_one_caller_count_as_few_as_another_one_has():
+    line = StepLine()
+    for _ in range(50):
+        waiting(line, "flood")
+    waiting(line, "small")
+    assert line.before([writing(line, "flood")]).number == 50 + 1
+    assert line.before([writing(line, "small")]).number == 2 + 1
+    assert line.before([writing(line, "new") for _ in range(3)]).number == 3 + 1
