@@ -9,7 +9,7 @@ from app.serving.writing import Writing
 
 
 class Before(NamedTuple):
-    """What waits when a request comes: the number of answers, and the seconds of those that go before the last of it.
+    """All that waits when a request comes: the number of answers, and the seconds of those that go before the last of it.
 
     Of each other caller count no more answers than he who asks will have: whoever has many waiting keeps nobody out.
     """

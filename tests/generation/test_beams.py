@@ -38,7 +38,8 @@ def told(decoder: Decoder, prompt: Prompt) -> list[int]:
 @pytest.mark.parametrize("early_stopping", [False, True, "never"])
 def test_it_finds_what_transformers_finds(decoder, number, early_stopping):
     network, found = tiny_network(), set[int]()
-    for seed, penalty, most in product(range(4), (-0.5, 1.0, 2.0), (1, 24)):
+    for seed, penalty in product(range(4), (-0.5, 1.0, 2.0)):
+        most = 1 if (seed, penalty) == (0, 1.0) else 24
         ids = tuple(np.random.default_rng(seed).integers(3, 250, 3 + seed).tolist())
         ends = (END, 9, 60)[: 1 + 2 * (seed % 2)]
         # Of noise an end comes late: some more tokens end it.
