@@ -6,6 +6,7 @@ twice as many as beams, a way that ended counts by its log-probability over its 
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from app.errors import InferenceFailed
 from app.generation.drawing import likeliest
-from app.generation.prompt import Logits, Prompt
+from app.generation.prompt import Constraint, Logits, Prompt
 
 
 class Branch(NamedTuple):
@@ -37,8 +38,14 @@ class Search:
         self._end_ids = np.array(sorted(prompt.end_ids), np.int64)
         # Were all ends among the likeliest, there would still be enough to go on with.
         self._num_candidates = max(2, 1 + len(prompt.end_ids)) * prompt.beams.number
+        # Of an answer to a source all tokens but the first count, such as that of a language.
+        self._num_begun = len(prompt.ids) - 1 if prompt.source else 0
         self._ids: list[tuple[int, ...]] = [()]
         self._scores = np.zeros(1, np.float32)
+        self._biased_ids = np.array(list(prompt.sampling.logit_bias), np.int64)
+        self._biases = np.array(list(prompt.sampling.logit_bias.values()), np.float32)
+        self._constraints: list[Constraint] = []
+        """One for each beam, if there are any."""
         self._ended: list[tuple[float, tuple[int, ...]]] = []
         """The best ways that came to an end, with their scores, best first; no more than there are beams."""
 
@@ -46,9 +53,12 @@ class Search:
         """Return how to go on, by the `logits` [vocabulary] of each beam, which stay as they are.
 
         At first there is one row, that of the prompt. Raises InferenceFailed if the likeliest logit of a row is not a
-        finite number, or if there are fewer tokens than beams. After an error, this answer cannot go on.
+        finite number, or if fewer tokens may come next than there are beams, and what a constraint raises. After an
+        error, this answer cannot go on.
         """
-        sums = self._scores[:, None] + _log_probabilities(np.stack(logits))
+        if not self.num_tokens and self._prompt.constraint:
+            self._constraints = [self._prompt.constraint()]
+        sums = self._scores[:, None] + self._allowed(_log_probabilities(np.stack(logits)))
         found = likeliest(sums.ravel(), self._num_candidates)
         parents, ids = np.divmod(found, sums.shape[1])
         scores = sums.ravel()[found]
@@ -63,14 +73,27 @@ class Search:
             raise InferenceFailed("fewer tokens may come next than there are beams")
         going = going[_placed(parents[going].tolist())]
         self._ids, self._scores = [ways[at] for at in going], scores[going]
+        if self._constraints:
+            self._constraints = [deepcopy(self._constraints[parent]) for parent in parents[going]]
+            for constraint, id in zip(self._constraints, ids[going], strict=True):
+                constraint.accept(int(id))
         return Branch(tuple(parents[going].tolist()), tuple(ids[going].tolist()))
+
+    def _allowed(self, logs: Logits) -> Logits:
+        """Log-probabilities [rows, vocabulary] after biases and what is forbidden, in place."""
+        logs[:, self._biased_ids] += self._biases
+        if self.num_tokens < self._prompt.min_new_tokens:
+            logs[:, self._end_ids] = -np.inf
+        for constraint, row in zip(self._constraints, logs, strict=bool(self._constraints)):
+            constraint.forbid(row)
+        return logs
 
     def _end(
         self, ways: Sequence[tuple[int, ...]], scores: npt.NDArray[np.float32], ends: npt.NDArray[np.bool]
     ) -> None:
         """Keep what came to its end, if it is among as many candidates as there are beams: the others are a reserve."""
         number = self._beams.number
-        length = np.float32(self.num_tokens**self._beams.length_penalty)
+        length = self._counted(self.num_tokens)
         new = [(float(scores[at] / length), ways[at]) for at in np.flatnonzero(ends[:number]).tolist()]
         self._ended = sorted([*self._ended, *new], key=lambda one: -one[0])[:number]
 
@@ -82,7 +105,10 @@ class Search:
             return False
         hopes_for_length = self._beams.early_stopping == "never" and self._beams.length_penalty > 0
         length = self._prompt.max_new_tokens if hopes_for_length else self.num_tokens
-        return bool(best / np.float32(length**self._beams.length_penalty) > self._ended[-1][0])
+        return bool(best / self._counted(length) > self._ended[-1][0])
+
+    def _counted(self, num_tokens: int) -> np.float32:
+        return np.float32((num_tokens + self._num_begun) ** self._beams.length_penalty)
 
 
 def _log_probabilities(logits: Logits) -> Logits:

@@ -96,12 +96,13 @@ class Prompt:
     source: Source | None = None
     """An encoder reads it before `ids`, for a model that has one: the answer is made of it."""
     beams: Beams = NO_BEAMS
-    """More than one take the logits as they are: without `sampling`, `min_new_tokens` and `constraint`."""
+    """With more than one, of `sampling` only `logit_bias` is heeded, and a `constraint` must be one to copy."""
 
     def __post_init__(self) -> None:
-        has_others = self.sampling != GREEDY or self.min_new_tokens > 0 or self.constraint is not None
-        if self.beams.number != 1 and (self.beams.number < 1 or has_others):
-            raise ValueError("beams are 1 or more, and more than 1 take the logits as they are")
+        if self.beams.number < 1:
+            raise ValueError("beams are 1 or more")
+        if self.beams.number > 1 and self.sampling != Sampling(logit_bias=self.sampling.logit_bias):
+            raise ValueError("what is searched for is not drawn, nor penalised: of sampling, there may be logit_bias")
 
     @property
     def source_length(self) -> int:

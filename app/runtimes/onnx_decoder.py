@@ -11,15 +11,12 @@ import numpy as np
 import onnxruntime as ort
 
 from app.errors import InvalidArtifact
-from app.runtimes.interrupt import interruptible
-from app.runtimes.memory import memory_errors
-from app.runtimes.refusals import refusals
-from app.runtimes.slot_memory import SlotMemory
+from app.runtimes.onnx_slots import Slots, run_bound, vocabulary_of
 from app.tensors import Array
 
 PAST = re.compile(r"past_key_values\.(\d+)\.(key|value)")
 OTHERS = {"input_ids": "tensor(int64)", "seqlens_k": "tensor(int32)", "total_sequence_length": "tensor(int32)"}
-CACHE_TYPES: dict[str, np.dtype[Any]] = {"tensor(float)": np.dtype(np.float32), "tensor(float16)": np.dtype(np.float16)}
+KIND = "text"
 
 
 class OnnxDecoder:
@@ -36,12 +33,10 @@ class OnnxDecoder:
         """Raises InvalidArtifact if the graph is no such decoder, and MemoryError."""
         self.slots, self.capacity = slots, capacity
         self._session = session
-        layers = _layers(session)
-        self.vocabulary = _vocabulary(session)
-        self._caches = [
-            _Cache(name, SlotMemory((slots, heads, capacity, size), dtype)) for name, heads, size, dtype in layers
-        ]
-        self.token_bytes = sum(heads * size * dtype.itemsize for _, heads, size, dtype in layers)
+        pasts = _pasts(session)
+        self.vocabulary = vocabulary_of(session, KIND)
+        self._caches = Slots(session, {name: present_of(name) for name in pasts}, slots, capacity, KIND)
+        self.token_bytes = self._caches.token_bytes
         self._logits = np.empty((slots, self.vocabulary), np.float32)
         self._bound: dict[tuple[int, int], Any] = {}
 
@@ -56,83 +51,49 @@ class OnnxDecoder:
         binding.bind_cpu_input("input_ids", np.ascontiguousarray(ids, np.int64))
         binding.bind_cpu_input("seqlens_k", np.ascontiguousarray(lengths - 1, np.int32))
         binding.bind_cpu_input("total_sequence_length", np.array(lengths.max(), np.int32))
-        options = ort.RunOptions()
-
-        def end() -> None:
-            options.terminate = True
-
-        with interruptible(end), memory_errors(), refusals():
-            self._session.run_with_iobinding(binding, options)
+        run_bound(self._session, binding)
         return self._logits[:rows]
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Let the first `length` tokens of one slot be those of another, too."""
-        for cache in self._caches:
-            cache.memory.array[target, :, :length] = cache.memory.array[source, :, :length]
+        self._caches.copy(source, target, length)
 
     def swap(self, one: int, other: int, length: int) -> None:
         """Exchange the first `length` tokens of two slots."""
-        for cache in self._caches:
-            cache.memory.swap(one, other, length)
+        self._caches.swap(one, other, length)
 
     def forget(self, slot: int) -> None:
         """Give back the memory of a slot, whose tokens are not needed any more."""
-        for cache in self._caches:
-            cache.memory.forget(slot)
+        self._caches.forget(slot)
 
     def _binding(self, first: int, rows: int) -> Any:
         """The binding of these slots. Those that were used last are kept: to make one takes as long as a short run."""
         binding = self._bound.get((first, rows))
         if binding is None:
             binding = self._bound[first, rows] = self._session.io_binding()
-            for cache in self._caches:
-                part = ort.OrtValue.ortvalue_from_numpy(cache.memory.array[first : first + rows])
-                binding.bind_ortvalue_input(cache.past, part)
-                binding.bind_ortvalue_output(cache.present, part)
-            logits = ort.OrtValue.ortvalue_from_numpy(self._logits[:rows])
-            binding.bind_ortvalue_output("logits", logits)
+            self._caches.bind(binding, first, rows)
+            binding.bind_ortvalue_output("logits", ort.OrtValue.ortvalue_from_numpy(self._logits[:rows]))
         return binding
 
 
-class _Cache:
-    """Keys, or values, of one layer: [slots, heads, capacity, size]."""
-
-    def __init__(self, past: str, memory: SlotMemory) -> None:
-        self.past, self.present = past, past.replace("past_key_values", "present")
-        self.memory = memory
+def present_of(past: str) -> str:
+    """The name of the output that is a past input with what was read."""
+    return past.replace("past_key_values", "present")
 
 
-def _layers(session: ort.InferenceSession) -> list[tuple[str, int, int, np.dtype[Any]]]:
-    """Name, heads, size of a head and type of each input with keys or values. Raises InvalidArtifact."""
-    given, made = ({one.name: one for one in ends} for ends in (session.get_inputs(), session.get_outputs()))
+def _pasts(session: ort.InferenceSession) -> list[str]:
+    """The inputs with keys or values, which are all but OTHERS. Raises InvalidArtifact."""
+    given = {one.name: one for one in session.get_inputs()}
     for name, kind in OTHERS.items():
         if name not in given or given[name].type != kind:
             raise InvalidArtifact(f"the graph is no decoder of text: it must have an input {name}, a {kind}")
-    layers = []
-    for name, one in given.items():
-        if name in OTHERS:
-            continue
-        if not PAST.fullmatch(name) or len(one.shape) != 4 or one.type not in CACHE_TYPES:
+    pasts = [name for name in given if name not in OTHERS]
+    for name in pasts:
+        if not PAST.fullmatch(name):
             raise InvalidArtifact(
-                f"the graph is no decoder of text: {name}, a {one.type} {one.shape}, is neither keys nor values of a "
-                "layer, which are [rows, heads, capacity, size]"
+                f"the graph is no decoder of text: {name}, a {given[name].type} {given[name].shape}, is neither keys "
+                "nor values of a layer, which are [rows, heads, capacity, size]"
             )
-        heads, size = one.shape[1], one.shape[3]
-        if not isinstance(heads, int) or not isinstance(size, int):
-            raise InvalidArtifact(f"{name} must tell how many heads it has, and their size, not {one.shape}")
-        present = name.replace("past_key_values", "present")
-        if present not in made or made[present].type != one.type:
-            raise InvalidArtifact(f"the graph is no decoder of text: it must have an output {present}, a {one.type}")
-        layers.append((name, heads, size, CACHE_TYPES[one.type]))
-    if not layers:
+    if not pasts:
         raise InvalidArtifact("the graph is no decoder of text: it has no keys and values of past tokens")
-    return layers
-
-
-def _vocabulary(session: ort.InferenceSession) -> int:
-    for one in session.get_outputs():
-        if one.name == "logits" and one.type == "tensor(float)" and len(one.shape) == 2:
-            if isinstance(one.shape[1], int):
-                return one.shape[1]
-            break
-    raise InvalidArtifact("the graph is no decoder of text: it must have an output logits, a tensor(float) [rows, N]")
+    return pasts

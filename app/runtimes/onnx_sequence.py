@@ -2,11 +2,10 @@
 
 The encoder gives, for each layer of the decoder, the keys and values of a source, which all steps of its answer look
 at. What the decoder knows of the answer is a state of a fixed size for each layer (a recurrent one, as that of SSRU:
-Kim et al., 2019).
+Kim et al., 2019), or keys and values of all its tokens (Vaswani et al., 2017), to which each step adds its own.
 """
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,15 @@ import onnxruntime as ort
 from app.errors import InvalidArtifact
 from app.runtimes.interrupt import interruptible
 from app.runtimes.memory import memory_errors
+from app.runtimes.onnx_decoder import PAST, present_of
+from app.runtimes.onnx_slots import Slots, run_bound, vocabulary_of
 from app.runtimes.refusals import refusals
-from app.runtimes.slot_memory import SlotMemory
 from app.tensors import Array, Source
 
 CROSS = re.compile(r"cross\.\d+\.(key|value)")
 STATE = re.compile(r"state\.\d+")
 STEPPED = ("input_ids", "positions", "source_lengths")
+KIND = "sequences"
 
 
 class OnnxSequenceDecoder:
@@ -29,8 +30,11 @@ class OnnxSequenceDecoder:
 
     The encoder has the inputs that its task gives, and the outputs `cross.<i>.key` and `.value` fp32
     [rows, heads, places, size]. The decoder takes these, `input_ids` int64 [rows, 1],
-    `positions` and `source_lengths` int64 [rows], and `state.<i>` fp32 [rows, size]; and gives `logits` fp32
-    [rows, vocabulary] and `present_state.<i>`. One thread at a time may use it.
+    `positions` and `source_lengths` int64 [rows]; of recurrent layers `state.<i>` fp32 [rows, size], of others
+    `past_key_values.<i>.key` and `.value` [rows, heads, capacity, size], in which a row has `positions` tokens. It
+    gives `logits` fp32 [rows, vocabulary], `present_state.<i>`, `present.<i>.key` and `.value`, and if it also writes
+    to the keys and values of a source, what they were, `present_cross.<i>.key` and `.value`. One thread at a time may
+    use it.
     """
 
     def __init__(
@@ -39,32 +43,44 @@ class OnnxSequenceDecoder:
         """A source may have `places`, and an answer `capacity` tokens. Raises InvalidArtifact, and MemoryError."""
         self.slots, self.capacity, self.places = slots, capacity, places
         self._encoder, self._decoder = encoder, decoder
-        _require_inputs(decoder, STEPPED)
+        _require_inputs(decoder)
         given = {one.name: one for one in decoder.get_inputs()}
-        shapes = {name: (one.shape[1], one.shape[3]) for name, one in given.items() if CROSS.fullmatch(name)}
-        made = {one.name for one in encoder.get_outputs()}
-        if not shapes or not made >= shapes.keys():
+        made = {one.name for one in decoder.get_outputs()}
+        cross = [name for name in given if CROSS.fullmatch(name)]
+        if not cross or not {one.name for one in encoder.get_outputs()} >= set(cross):
             raise InvalidArtifact("the encoder does not give the keys and values that the decoder takes")
-        self._cross = {
-            name: SlotMemory((slots, heads, places, size), np.dtype(np.float32))
-            for name, (heads, size) in shapes.items()
-        }
-        self._source_lengths = np.zeros(slots, np.int64)
+        presents = {name: f"present_{name}" if f"present_{name}" in made else "" for name in cross}
+        self._cross = Slots(decoder, presents, slots, places, KIND)
+        pasts = {name: present_of(name) for name in given if PAST.fullmatch(name)}
+        self._caches = Slots(decoder, pasts, slots, capacity, KIND)
+        self._source_lengths = np.ones(slots, np.int64)  # of at least one place attention is made
         self._sources: list[object] = [None] * slots
         """Slots that have the keys and values of the same source have the same mark."""
         # What comes after a token at an even position, and at an odd one: a token that is read twice changes nothing.
         self._states = {
             name: np.zeros((2, slots, one.shape[1]), np.float32) for name, one in given.items() if STATE.fullmatch(name)
         }
-        self._outputs = ["logits", *(f"present_{name}" for name in self._states)]
-        self.vocabulary = _vocabulary(decoder)
-        self.token_bytes = sum(heads * size * 4 for heads, size in shapes.values())
+        self.vocabulary = vocabulary_of(decoder, KIND)
+        # What a step reads and writes, a row for each slot that takes part: bound once, since that takes longer.
+        self._ids, self._positions = np.zeros((slots, 1), np.int64), np.zeros(slots, np.int64)
+        self._old, self._new = (
+            {name: np.zeros_like(state[0]) for name, state in self._states.items()} for _ in range(2)
+        )
+        self._logits = np.empty((slots, self.vocabulary), np.float32)
+        self._bound: dict[tuple[int, int], Any] = {}
+        self.token_bytes = max(self._cross.token_bytes, self._caches.token_bytes)
 
     def begin(self, slot: int, source: Source) -> None:
         """Read a source of at most `places`. Raises GraphRefused, MemoryError and Interrupted."""
         batch = {name: array[None] for name, array in source.row.items()}
-        made = self._run(self._encoder, list(self._cross), batch)
-        for memory, encoded in zip(self._cross.values(), made, strict=True):
+        options = ort.RunOptions()
+
+        def end() -> None:
+            options.terminate = True
+
+        with interruptible(end), memory_errors(), refusals():
+            made = self._encoder.run(list(self._cross.buffers), batch, options)
+        for memory, encoded in zip(self._cross.buffers.values(), made, strict=True):
             memory.array[slot, :, : source.length] = encoded[0]
         self._source_lengths[slot] = source.length
         self._sources[slot] = object()
@@ -75,48 +91,56 @@ class OnnxSequenceDecoder:
         """Read `ids` int64 [rows, tokens] on, in the slots from `first`; `lengths` int32 [rows] are those afterwards.
 
         Several rows read one token each. Returns the logits fp32 [rows, vocabulary] that come after the last token
-        of each. Raises GraphRefused, MemoryError and Interrupted.
+        of each: memory that the next run writes to. Raises GraphRefused, MemoryError and Interrupted.
         """
         rows, tokens = ids.shape
         for at in range(tokens):
-            logits = self._step(ids[:, at : at + 1], slice(first, first + rows), lengths.astype(np.int64) - tokens + at)
-        return logits
+            self._step(ids[:, at : at + 1], slice(first, first + rows), lengths.astype(np.int64) - tokens + at)
+        return self._logits[:rows]
 
-    def _step(self, ids: Array, slots: slice, positions: Array) -> Array:
+    def _step(self, ids: Array, slots: slice, positions: Array) -> None:
         before, after, numbers = (positions + 1) % 2, positions % 2, np.arange(slots.start, slots.stop)
-        made = self._run(
-            self._decoder,
-            self._outputs,
-            {
-                "input_ids": np.ascontiguousarray(ids, np.int64),
-                "positions": positions,
-                "source_lengths": self._source_lengths[slots],
-                **{name: memory.array[slots] for name, memory in self._cross.items()},
-                **{name: state[before, numbers] for name, state in self._states.items()},
-            },
-        )
-        logits: Array = made[0]
-        for state, new in zip(self._states.values(), made[1:], strict=True):
-            state[after, numbers] = new
-        return logits
+        rows = len(numbers)
+        self._ids[:rows], self._positions[:rows] = ids, positions
+        for name, state in self._states.items():
+            self._old[name][:rows] = state[before, numbers]
+        run_bound(self._decoder, self._binding(slots))
+        for name, state in self._states.items():
+            state[after, numbers] = self._new[name][:rows]
+
+    def _binding(self, slots: slice) -> Any:
+        """The binding of these slots. Those that were used last are kept: to make one takes as long as a short run."""
+        key, rows = (slots.start, slots.stop), slots.stop - slots.start
+        binding = self._bound.get(key)
+        if binding is None:
+            binding = self._bound[key] = self._decoder.io_binding()
+            self._cross.bind(binding, slots.start, rows)
+            self._caches.bind(binding, slots.start, rows)
+            inputs = {"input_ids": self._ids, "positions": self._positions, **self._old}
+            outputs = {"logits": self._logits} | {f"present_{name}": new for name, new in self._new.items()}
+            for name, array in inputs.items():
+                binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array[:rows]))
+            lengths = ort.OrtValue.ortvalue_from_numpy(self._source_lengths[slots])
+            binding.bind_ortvalue_input("source_lengths", lengths)
+            for name, array in outputs.items():
+                binding.bind_ortvalue_output(name, ort.OrtValue.ortvalue_from_numpy(array[:rows]))
+        return binding
 
     def copy(self, source: int, target: int, length: int) -> None:
-        """Let all that is known in one slot be known in another, too."""
+        """Let all that is known in one slot, where `length` tokens were read, be known in another, too."""
         if self._sources[target] is not self._sources[source]:  # beams of one answer have the same
-            places = self._source_lengths[source]
-            for memory in self._cross.values():
-                memory.array[target, :, :places] = memory.array[source, :, :places]
+            self._cross.copy(source, target, int(self._source_lengths[source]))
+        self._caches.copy(source, target, length)
         for state in self._states.values():
             state[:, target] = state[:, source]
         self._source_lengths[target] = self._source_lengths[source]
         self._sources[target] = self._sources[source]
 
     def swap(self, one: int, other: int, length: int) -> None:
-        """Exchange two slots."""
+        """Exchange two slots, in which at most `length` tokens were read."""
         both = [one, other]
-        longest = int(self._source_lengths[both].max())
-        for memory in self._cross.values():
-            memory.swap(one, other, longest)
+        self._cross.swap(one, other, int(self._source_lengths[both].max()))
+        self._caches.swap(one, other, length)
         for state in self._states.values():
             state[:, both] = state[:, both[::-1]]
         self._source_lengths[both] = self._source_lengths[both[::-1]]
@@ -124,42 +148,21 @@ class OnnxSequenceDecoder:
 
     def forget(self, slot: int) -> None:
         """Give back the memory of a slot, whose source is not needed any more."""
-        for memory in self._cross.values():
-            memory.forget(slot)
-        self._source_lengths[slot] = 0
+        self._cross.forget(slot)
+        self._caches.forget(slot)
+        self._source_lengths[slot] = 1
         self._sources[slot] = None
 
-    @staticmethod
-    def _run(session: ort.InferenceSession, names: list[str], inputs: dict[str, Array]) -> list[Any]:
-        options = ort.RunOptions()
 
-        def end() -> None:
-            options.terminate = True
-
-        with interruptible(end), memory_errors(), refusals():
-            made: list[Any] = session.run(names, inputs, options)
-            return made
-
-
-def _require_inputs(session: ort.InferenceSession, names: Sequence[str]) -> None:
+def _require_inputs(session: ort.InferenceSession) -> None:
     given = {one.name: one for one in session.get_inputs()}
-    for name in names:
+    for name in STEPPED:
         if name not in given or given[name].type != "tensor(int64)":
             raise InvalidArtifact(
                 f"the graph is no decoder of sequences: it must have an input {name}, a tensor(int64)"
             )
     for name, one in given.items():
-        ndim = 4 if CROSS.fullmatch(name) else 2 if STATE.fullmatch(name) else 0
-        is_sized = len(one.shape) == ndim and all(isinstance(one.shape[at], int) for at in range(1, ndim, 2))
-        if name not in names and (not ndim or not is_sized or one.type != "tensor(float)"):
+        is_state = STATE.fullmatch(name) and len(one.shape) == 2 and isinstance(one.shape[1], int)
+        is_known = name in STEPPED or PAST.fullmatch(name) or CROSS.fullmatch(name) or is_state
+        if not is_known or (name not in STEPPED and one.type != "tensor(float)"):
             raise InvalidArtifact(f"the graph is no decoder of sequences: {name}, a {one.type} {one.shape}, is unknown")
-
-
-def _vocabulary(session: ort.InferenceSession) -> int:
-    for one in session.get_outputs():
-        is_of_rows = one.name == "logits" and one.type == "tensor(float)" and len(one.shape) == 2
-        if is_of_rows and isinstance(one.shape[1], int):
-            return one.shape[1]
-    raise InvalidArtifact(
-        "the graph is no decoder of sequences: it must have an output logits, a tensor(float) [rows, N]"
-    )

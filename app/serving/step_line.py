@@ -9,9 +9,9 @@ from app.serving.writing import Writing
 
 
 class Before(NamedTuple):
-    """All that waits when a request comes: the number of answers, and the seconds of those that go before the last of it.
+    """All that waits when a request comes, by number, and by the seconds that go before the last of the request.
 
-    Of each other caller count no more answers than he who asks will have: whoever has many waiting keeps nobody out.
+    Of each other caller no more answers count than he who asks will have: whoever has many waiting keeps nobody out.
     """
 
     number: int

@@ -150,7 +150,8 @@ def test_logits_that_are_no_numbers_and_too_few_tokens_are_faults():
         search().choose(np.array([1, 2, 3], np.float32))
 
 
-@pytest.mark.parametrize("others", [{"sampling": Sampling(0.5)}, {"min_new_tokens": 1}, {"beams": Beams(0)}])
-def test_beams_take_the_logits_as_they_are(others):
-    with pytest.raises(ValueError, match="beams are 1 or more"):
-        Prompt((1,), 9, **{"beams": Beams(2), **others})
+def test_what_is_searched_for_is_not_drawn():
+    with pytest.raises(ValueError, match="not drawn"):
+        Prompt((1,), 9, beams=Beams(2), sampling=Sampling(0.5))
+    with pytest.raises(ValueError, match="1 or more"):
+        Prompt((1,), 9, beams=Beams(0))

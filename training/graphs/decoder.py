@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 from onnx import TensorProto, ValueInfoProto
-from torch import Tensor, nn
 
 from app.tensors import Array
+from training.graphs.linear import joined
 from training.graphs.products import DecoderProducts
 from training.graphs.writer import ONNX_RUNTIME, GraphWriter, tensor
 from training.networks.decoder import Decoder
@@ -78,7 +78,7 @@ class _Writer:
         return total, normed
 
     def _attention(self, layer: Any, number: int, normed: str) -> str:
-        (packed,) = self._products.linear(self.graph, normed, [_joined(layer.q_proj, layer.k_proj, layer.v_proj)])
+        (packed,) = self._products.linear(self.graph, normed, [joined(layer.q_proj, layer.k_proj, layer.v_proj)])
         past, present = (
             [f"{name}.{number}.{part}" for part in ("key", "value")] for name in ("past_key_values", "present")
         )
@@ -114,14 +114,3 @@ class _Writer:
 
     def _buffer(self, name: str) -> ValueInfoProto:
         return tensor(name, ("rows", self._kv_heads, "capacity", self._head_size))
-
-
-def _joined(*layers: nn.Linear) -> nn.Linear:
-    """One layer that gives what `layers` give of the same rows, one after the other."""
-    has_bias = layers[0].bias is not None
-    joined = nn.Linear(layers[0].in_features, sum(layer.out_features for layer in layers), has_bias, device="meta")
-    joined.weight = nn.Parameter(torch.cat([layer.weight for layer in layers]), requires_grad=False)
-    if has_bias:
-        biases: list[Tensor] = [layer.bias for layer in layers]
-        joined.bias = nn.Parameter(torch.cat(biases), requires_grad=False)
-    return joined

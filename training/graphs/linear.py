@@ -187,3 +187,14 @@ def parameters(layer: nn.Linear) -> tuple[Array, Array | None]:
 def array_of(tensor: Tensor) -> Array:
     array: Array = tensor.detach().float().numpy()
     return array
+
+
+def joined(*layers: nn.Linear) -> nn.Linear:
+    """One layer that gives what `layers` give of the same rows, one after the other; some may have no bias."""
+    has_bias = any(layer.bias is not None for layer in layers)
+    found = nn.Linear(layers[0].in_features, sum(layer.out_features for layer in layers), has_bias, device="meta")
+    found.weight = nn.Parameter(torch.cat([layer.weight for layer in layers]), requires_grad=False)
+    if has_bias:
+        biases: list[Tensor] = [torch.zeros(one.out_features) if one.bias is None else one.bias for one in layers]
+        found.bias = nn.Parameter(torch.cat(biases), requires_grad=False)
+    return found

@@ -66,6 +66,11 @@ RECIPES = {
         "translation",
         "Portuguese into English (a student of Bergamot), as nobody verifies it; downloads 43 MB",
     ),
+    "own-translator": Listed(
+        "training.recipes.own_translator",
+        "translation",
+        "a T5, Marian, BART, mBART, Pegasus or M2M-100 of your own (--source), as transformers writes; minutes",
+    ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
         "recommendation",

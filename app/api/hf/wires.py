@@ -22,11 +22,12 @@ from app.tasks.embeddings import (
 )
 from app.tasks.image_classification import ImageClassification, ImageClassificationParameters
 from app.tasks.schema import Schema
+from app.tasks.sequence_kernel import SEARCH, LengthPenalty, NumBeams
 from app.tasks.summarization import Summarization
 from app.tasks.summary_schema import MAX_CHARACTERS, Mode, SummarizationParameters
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
 from app.tasks.text_generation import TextGeneration
-from app.tasks.translation import SEARCH, LengthPenalty, NumBeams, TextTranslation, TranslationParameters
+from app.tasks.translation import TextTranslation, TranslationParameters
 
 
 class HfTextClassificationParameters(KnownOnly, TextClassificationParameters):
