@@ -218,12 +218,13 @@ async def test_a_request_that_cannot_be_answered_in_time_is_refused_before_any_o
 
 
 async def test_one_sentence_is_not_kept_waiting_by_the_many_of_another_caller(engine):
-    many = asyncio.create_task(translate(engine, "This is a sentence of some words. " * MOST_WAITING, caller="many"))
-    await asyncio.to_thread(eventually, lambda: model_of(engine).stepper.queue_size > MOST_WAITING - 50)
+    long = "This is a sentence of some words. " * MOST_WAITING
+    many = asyncio.create_task(translate(engine, long, caller="many", within_s=6000))
+    await asyncio.to_thread(eventually, lambda: model_of(engine).stepper.queue_size > MOST_WAITING - 500)
     assert await translate(engine, TEXTS[1], caller="one") == [alone(engine, TEXTS[1])]
     with pytest.raises(Overloaded, match="are waiting"):
-        await translate(engine, TEXTS[1] + " " + TEXTS[3] * 20, caller="many")
-    assert model_of(engine).stepper.queue_size > MOST_WAITING - 500
+        await translate(engine, "One. " * 700, caller="many", within_s=6000)
+    assert model_of(engine).stepper.queue_size > MOST_WAITING - 700
     many.cancel()
     await asyncio.gather(many, return_exceptions=True)
 
