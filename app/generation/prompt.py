@@ -58,6 +58,8 @@ class Sampling:
     """Of a generator of random numbers that this answer alone uses; None draws one."""
     num_logprobs: int | None = None
     """The number of likeliest tokens that are told beside each chosen one; None tells no log-probability at all."""
+    logprob_token_ids: tuple[int, ...] = ()
+    """Tokens that are told beside each chosen one, after the likeliest, if log-probabilities are told."""
 
 
 GREEDY = Sampling()
@@ -110,7 +112,10 @@ class Prompt:
 
 
 class Token(NamedTuple):
-    """A token that was chosen. `logprob` and `top`, pairs of id and log-probability, likeliest first, if asked for."""
+    """A token that was chosen. `logprob` and `top`, pairs of id and log-probability, likeliest first, if asked for.
+
+    After the likeliest stand those of `logprob_token_ids`.
+    """
 
     id: int
     logprob: float | None = None

@@ -82,7 +82,8 @@ class Chooser:
             return Token(chosen)
         largest = logits.max()
         log_sum = float(largest) + float(np.log(np.exp(logits - largest).sum(dtype=np.float64)))
-        top = tuple((int(id), float(logits[id]) - log_sum) for id in likeliest(logits, count))
+        told = (*likeliest(logits, count), *self._prompt.sampling.logprob_token_ids)
+        top = tuple((int(id), float(logits[id]) - log_sum) for id in told)
         return Token(chosen, float(logits[chosen]) - log_sum, top)
 
 

@@ -6,8 +6,6 @@ from contextlib import aclosing
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from app.errors import InvalidInput
 from app.generation.prompt import Progress, Prompt
 from app.serving.engine import Ask, Prediction, Steps, Timing
@@ -29,7 +27,7 @@ class SequenceModel(SteppedModel):
         values: list[Tensors] = []
         async with aclosing(self._write(prepared, turn)) as written:
             async for progress in written:
-                values.append(_answer_of(progress))
+                values.append(self._answer_of(progress))
                 queue_s = progress.queue_s if len(values) == 1 else min(queue_s, progress.queue_s)
         answered = perf_counter()
         outputs = await self._items.finish(view, prepared, Answers(values), ask.parameters, turn)
@@ -74,7 +72,7 @@ class SequenceModel(SteppedModel):
                     yield Piece(item=item, text=text), 0.0
                 for _ in one.rows:
                     progress = await anext(written)
-                    answers.append(_answer_of(progress))
+                    answers.append(self._answer_of(progress))
                     if text := view.added(one, answers):
                         yield Piece(item=item, text=text), progress.queue_s
                 [output] = await self._items.finish(view, [one], Answers(answers), ask.parameters, turn)
@@ -104,6 +102,5 @@ class SequenceModel(SteppedModel):
         lengths = [self.loaded.kernel.length(row) for one in prepared for row in one.rows]
         return len(lengths), max(lengths, default=0)
 
-
-def _answer_of(progress: Progress) -> Tensors:
-    return {"output_ids": np.array([token.id for token in progress.tokens], np.int64)}
+    def _answer_of(self, progress: Progress) -> Tensors:
+        return self.loaded.kernel.answer_of(progress.tokens)

@@ -8,14 +8,15 @@ import numpy as np
 from pydantic import BaseModel
 
 from app.errors import InferenceFailed, InvalidInput
-from app.generation.prompt import Prompt
+from app.generation.prompt import Prompt, Token
 from app.tensors import Array, Decoder, Session, Tensors, decoder_of
 
 
 class Kernel:
     """The memory of a model besides its graphs, and the way rows are answered: here, stacked as they are.
 
-    Methods are pure and thread-safe: they await nothing, lock nothing and read no files after construction.
+    Methods are pure and thread-safe: they await nothing, lock nothing and read no files after construction. Only
+    `prepare_with` changes what others do.
     """
 
     Config: ClassVar[type[BaseModel]]
@@ -57,6 +58,13 @@ class Kernel:
     def prompt_of(self, row: Tensors) -> Prompt:
         """The way to write the answer to a row, if it writes rows: a prompt with a source."""
         raise NotImplementedError("its answers are not written")
+
+    def answer_of(self, tokens: Sequence[Token]) -> Tensors:
+        """Return the answer to a row, of the tokens that were written, if it writes rows."""
+        return {"output_ids": np.array([token.id for token in tokens], np.int64)}
+
+    def prepare_with(self, sessions: Mapping[str, Session]) -> None:
+        """Take the graphs that `preprocess` of its views runs, if any. Called whenever they have been opened."""
 
     def length(self, row: Tensors) -> int:
         """Return the padded length of a row, 1 where all are alike; a batch is as long as its longest row."""

@@ -123,8 +123,7 @@ class SequenceKernel(Kernel):
     def run(self, sessions: Mapping[str, Session], rows: Sequence[Tensors]) -> list[Tensors]:
         prompts = [self.prompt_of(row) for row in rows]
         decoder = self.decoder(sessions, max(prompt.beams.number for prompt in prompts))
-        written = [[token.id for token in generate_alone(decoder, prompt)] for prompt in prompts]
-        return [{"output_ids": np.array(ids, np.int64)} for ids in written]
+        return [self.answer_of(list(generate_alone(decoder, prompt))) for prompt in prompts]
 
     def ids(self, text: str, language: int | None = None) -> list[int]:
         """Of a source, with what is around its text. Who writes the token of an end means its characters."""

@@ -138,6 +138,7 @@ def predict_alone(view: View[Any], sessions: Mapping[str, Session], item: Any, p
 
     Raises InvalidInput, whose details are relative to the item, or begin with "parameters".
     """
+    view.kernel.prepare_with(sessions)
     require_parameters(view, parameters)
     if view.is_composed(parameters):
         raise InvalidInput("such an answer asks other models, and none is there").under("parameters")

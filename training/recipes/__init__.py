@@ -71,6 +71,26 @@ RECIPES = {
         "translation",
         "a T5, Marian, BART, mBART, Pegasus or M2M-100 of your own (--source), as transformers writes; minutes",
     ),
+    "speech-recognizer": Listed(
+        "training.recipes.speech_recognizer",
+        "automatic-speech-recognition",
+        "English speech as text (Whisper tiny.en), as nobody verifies it; downloads 100 MB",
+    ),
+    "speech-recognizer-base": Listed(
+        "training.recipes.speech_recognizer_base",
+        "automatic-speech-recognition",
+        "the same in 99 languages, larger and slower (Whisper base); downloads 180 MB",
+    ),
+    "translator-en-de": Listed(
+        "training.recipes.translator_en_de",
+        "translation",
+        "English into German as programs say things, trained here beside an LSTM; over an hour, downloads .3 GB",
+    ),
+    "translator-zh-en": Listed(
+        "training.recipes.translator_zh_en",
+        "translation",
+        "Chinese into English as programs say things, trained here beside an LSTM; over an hour, downloads .3 GB",
+    ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
         "recommendation",

@@ -76,14 +76,15 @@ def read(request: Request, content: bytes, served: Served, asked: str | None, li
 
 
 def is_raw(request: Request, content: bytes, served: Served) -> bool:
-    """Whether it is one picture as it is: the client names no type for bytes, and curl names one of its own."""
+    """Whether it is one file as it is: the client names no type for bytes, and curl names one of its own."""
     if served.contract.binary_field is None:
         return False
     content_type = request.headers.get("content-type", "").strip().lower()
     if is_file(content, content_type):
         return True
     if content_type.startswith("multipart/"):
-        raise InvalidInput("forms are not read here; send the bytes of one image, or JSON with base64")
+        kind = served.contract.binary_field
+        raise InvalidInput(f"forms are not read here; send the bytes of one {kind} file, or JSON with base64")
     return not content_type.startswith("application/json") and content.lstrip()[:1] != b"{"
 
 

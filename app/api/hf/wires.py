@@ -23,6 +23,8 @@ from app.tasks.embeddings import (
 from app.tasks.image_classification import ImageClassification, ImageClassificationParameters
 from app.tasks.schema import Schema
 from app.tasks.sequence_kernel import SEARCH, LengthPenalty, NumBeams
+from app.tasks.speech.schema import SpeechParameters, Transcript
+from app.tasks.speech_recognition import SpeechRecognition
 from app.tasks.summarization import Summarization
 from app.tasks.summary_schema import MAX_CHARACTERS, Mode, SummarizationParameters
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
@@ -173,8 +175,38 @@ class HfTranslationParameters(KnownOnly, TranslationParameters):
         return self.generate_parameters.model_dump(exclude_none=True) if self.generate_parameters else {}
 
 
-def _as_they_are(parameters: Any) -> Any:
-    return parameters
+class HfSpeechParameters(KnownOnly, SpeechParameters):
+    """Those of the native dialect: options of decoding would change nothing."""
+
+    @field_validator("return_timestamps", mode="before")
+    @classmethod
+    def _are_of_segments(cls, value: Any) -> Any:
+        if value == "word":
+            raise ValueError("words are not timed; send true for the times of segments")
+        return value
+
+
+class HfChunk(BaseModel):
+    text: str
+    timestamp: Annotated[tuple[float, float], Field(description="its start and its end, seconds of the recording")]
+
+
+class HfTranscript(BaseModel):
+    """`chunks` are there if `return_timestamps` is."""
+
+    text: Annotated[str, Field(description="empty if nobody speaks")]
+    chunks: list[HfChunk] | None = None
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _heard(transcript: Transcript, sent: HfSpeechParameters) -> dict[str, Any]:
+    if not sent.return_timestamps:
+        return {"text": transcript.text}
+    chunks = [{"text": one.text, "timestamp": [one.start, one.end]} for one in transcript.segments]
+    return {"text": transcript.text, "chunks": chunks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +218,15 @@ class Wire:
     """
 
     Parameters: type[BaseModel]
-    native: Callable[[Any], Any] = _as_they_are
+    native: Callable[[Any], Any] = _as_it_is
     is_nested: bool = False
     at_root: bool = False
     Output: Any = None
     """Type of an answer, where it is not the native one."""
     streams: bool = False
     """Whether the answer to a text can be had piece by piece."""
+    written: Callable[[Any, Any], Any] | None = None
+    """Makes such an answer of a native one and of the parameters, where one is made of one."""
 
 
 # The client takes element [0] of what it gets for a text, and all of what it gets for an image.
@@ -203,6 +237,7 @@ WIRES: Mapping[str, Wire] = {
     FeatureExtraction.contract.name: Wire(HfFeatureExtractionParameters, at_root=True),
     SentenceSimilarity.contract.name: Wire(HfSentenceSimilarityParameters),
     TextTranslation.contract.name: Wire(HfTranslationParameters, HfTranslationParameters.native, is_nested=True),
+    SpeechRecognition.contract.name: Wire(HfSpeechParameters, Output=HfTranscript, written=_heard),
     TextGeneration.contract.name: Wire(
         TgiParameters, TgiParameters.native, is_nested=True, Output=TgiAnswer, streams=True
     ),
