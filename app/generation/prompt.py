@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from app.tensors import Source
+from app.tensors import EncoderInput
 
 Logits = npt.NDArray[np.float32]
 
@@ -95,7 +95,7 @@ class Prompt:
     sampling: Sampling = GREEDY
     constraint: Callable[[], Constraint] | None = None
     """Makes the constraint of this answer."""
-    source: Source | None = None
+    source: EncoderInput | None = None
     """An encoder reads it before `ids`, for a model that has one: the answer is made of it."""
     beams: Beams = NO_BEAMS
     """With more than one, of `sampling` only `logit_bias` is heeded, and a `constraint` must be one to copy."""

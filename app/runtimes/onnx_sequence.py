@@ -17,7 +17,7 @@ from app.runtimes.memory import memory_errors
 from app.runtimes.onnx_decoder import PAST, present_of
 from app.runtimes.onnx_slot_buffers import SlotBuffers, run_bound, vocabulary_of
 from app.runtimes.refusals import refusals
-from app.tensors import Array, Source
+from app.tensors import Array, EncoderInput
 
 CROSS = re.compile(r"cross\.\d+\.(key|value)")
 STATE = re.compile(r"state\.\d+")
@@ -70,7 +70,7 @@ class OnnxSequenceDecoder:
         self._bound: dict[tuple[int, int], Any] = {}
         self.token_bytes = max(self._cross.token_bytes, self._caches.token_bytes)
 
-    def begin(self, slot: int, source: Source) -> None:
+    def begin(self, slot: int, source: EncoderInput) -> None:
         """Read a source of at most `places`. Raises GraphRefused, MemoryError and Interrupted."""
         batch = {name: array[None] for name, array in source.row.items()}
         options = ort.RunOptions()

@@ -10,7 +10,7 @@ from app.runtimes.arena import memory_bytes
 from app.serving.curve import LatencyCurve
 from app.serving.step_cost import FEW_TOKENS, StepCost, measure_steps
 from app.tasks.kernel import Kernel
-from app.tensors import Decoder, Session, Source
+from app.tensors import Decoder, EncoderInput, Session
 
 MEMORY_SHARE = 0.2  # of the memory that the process may use, for the keys and values of one model
 USUAL_TOKENS = 256  # of a prompt and its answer
@@ -56,7 +56,7 @@ def open_stepping(
     return Stepping(decoder, cost, most_rows, max(least, min(most_tokens, most_rows * most)))
 
 
-def _source(kernel: Kernel, length: int) -> Source:
+def _source(kernel: Kernel, length: int) -> EncoderInput:
     source = _prompt(kernel, length).source
     assert source is not None, "the prompts of a kernel that writes rows have sources"
     return source

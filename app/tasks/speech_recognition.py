@@ -30,7 +30,7 @@ from app.tasks.speech.voice import Stretch, speech_in, without_detector
 from app.tasks.speech.windows import windows_of
 from app.tasks.translation import Language
 from app.tasks.view import Needs, Prepared, View
-from app.tensors import Decoder, Session, Source, Tensors, sequence_decoder_of
+from app.tensors import Decoder, EncoderInput, Session, Tensors, sequence_decoder_of
 
 PLACES = FRAMES // 2  # of a window, for which the decoder keeps keys and values
 UNKNOWN = -1  # a language that the model is to find out
@@ -136,7 +136,7 @@ class SpeechKernel(Kernel):
             end_ids=frozenset([self.config.end_id]),
             sampling=Sampling(num_logprobs=0, logprob_token_ids=(self.config.no_speech_id,)),
             constraint=partial(Rules, order),
-            source=Source({"features": row["features"]}, PLACES),
+            source=EncoderInput({"features": row["features"]}, PLACES),
         )
 
     def first(self, language: int, is_translated: bool, has_times: bool) -> list[Sequence[int]]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import WhisperForConditionalGeneration
 
 from app.tasks.speech_recognition import SpeechConfig
-from app.tensors import SequenceDecoder, Source
+from app.tensors import EncoderInput, SequenceDecoder
 from training.errors import TrainingError
 from training.networks.whisper import Heard
 
@@ -32,7 +32,7 @@ def largest_difference(
     """
     found = 0.0
     for one in heard:
-        decoder.begin(0, Source({"features": one.features}, one.features.shape[1] // 2))
+        decoder.begin(0, EncoderInput({"features": one.features}, one.features.shape[1] // 2))
         expected = _logits(network, config, one).numpy()
         for at, id in enumerate([config.start_id, *one.ids[:-1]]):
             [logits] = decoder.run(np.array([[id]]), 0, np.array([at + 1], np.int32))
