@@ -31,6 +31,9 @@ class Kernel:
     writes_rows: ClassVar[bool] = False
     """Whether it steps, and its answers are sequences of tokens, each of one row: a source."""
 
+    most_beams: int = 1
+    """The most rows that one answer may have."""
+
     context: int = 0
     """The most tokens of a prompt and its answer, if it steps."""
 
@@ -45,7 +48,7 @@ class Kernel:
 
     @property
     def most_reserved(self) -> int:
-        """The most tokens for which one answer may need room, with its prompt, and its source if there is one."""
+        """The most tokens for which a row may need room, with its prompt, and its source if there is one."""
         return self.context
 
     def decoder(self, sessions: Mapping[str, Session], slots: int) -> Decoder:

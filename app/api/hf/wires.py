@@ -22,6 +22,7 @@ from app.tasks.embeddings import (
 )
 from app.tasks.image_classification import ImageClassification, ImageClassificationParameters
 from app.tasks.schema import Schema
+from app.tasks.sequence_kernel import SEARCH, LengthPenalty, NumBeams
 from app.tasks.speech.schema import SpeechParameters, Transcript
 from app.tasks.speech_recognition import SpeechRecognition
 from app.tasks.summarization import Summarization
@@ -146,8 +147,32 @@ class HfSentenceSimilarityParameters(KnownOnly, SentenceSimilarityParameters):
     """Those of the native dialect."""
 
 
+class HfSearchParameters(KnownOnly):
+    """The options of decoding that have an effect."""
+
+    num_beams: NumBeams | None = None
+    length_penalty: LengthPenalty | None = None
+
+
 class HfTranslationParameters(KnownOnly, TranslationParameters):
-    """Those of the native dialect: options of decoding would change nothing."""
+    """Those of the native dialect; the client has a place of its own for some."""
+
+    generate_parameters: Annotated[
+        HfSearchParameters | None, Field(description="where the client puts options of decoding")
+    ] = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        twice = [name for name in SEARCH if getattr(self, name) is not None and name in self._nested()]
+        if twice:
+            raise ValueError(f"send {twice[0]} once, in parameters or in generate_parameters")
+        return self
+
+    def native(self) -> TranslationParameters:
+        return TranslationParameters(**{**self.model_dump(exclude={"generate_parameters"}), **self._nested()})
+
+    def _nested(self) -> dict[str, Any]:
+        return self.generate_parameters.model_dump(exclude_none=True) if self.generate_parameters else {}
 
 
 class HfSpeechParameters(KnownOnly, SpeechParameters):
@@ -198,6 +223,8 @@ class Wire:
     at_root: bool = False
     Output: Any = None
     """Type of an answer, where it is not the native one."""
+    streams: bool = False
+    """Whether the answer to a text can be had piece by piece."""
     written: Callable[[Any, Any], Any] | None = None
     """Makes such an answer of a native one and of the parameters, where one is made of one."""
 
@@ -209,9 +236,11 @@ WIRES: Mapping[str, Wire] = {
     Summarization.contract.name: Wire(HfSummarizationParameters, HfSummarizationParameters.native, is_nested=True),
     FeatureExtraction.contract.name: Wire(HfFeatureExtractionParameters, at_root=True),
     SentenceSimilarity.contract.name: Wire(HfSentenceSimilarityParameters),
-    TextTranslation.contract.name: Wire(HfTranslationParameters, is_nested=True),
+    TextTranslation.contract.name: Wire(HfTranslationParameters, HfTranslationParameters.native, is_nested=True),
     SpeechRecognition.contract.name: Wire(HfSpeechParameters, Output=HfTranscript, written=_heard),
-    TextGeneration.contract.name: Wire(TgiParameters, TgiParameters.native, is_nested=True, Output=TgiAnswer),
+    TextGeneration.contract.name: Wire(
+        TgiParameters, TgiParameters.native, is_nested=True, Output=TgiAnswer, streams=True
+    ),
 }
 """Every task for which the client has a method."""
 
@@ -228,7 +257,7 @@ def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
     """The bodies as they are documented."""
     wire = WIRES[contract.name]
     first = next(iter(contract.Input.model_fields.values()))
-    item: Any = contract.Input if len(contract.Input.model_fields) > 1 and not contract.Piece else bare(first)
+    item: Any = contract.Input if len(contract.Input.model_fields) > 1 and not wire.streams else bare(first)
     some: Any = Annotated[list[item], Field(min_length=1, max_length=max_items)]
     Output: Any = wire.Output or contract.Output
     many: Any = list[Output]
@@ -237,7 +266,7 @@ def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
         "inputs": (item | some, Field(description="one input, or a list of them, answered in order")),
         "parameters": (wire.Parameters | None, None),
         "options": (HfOptions | None, Field(default=None, description="change nothing")),
-        **({"stream": STREAM} if contract.Piece else {}),
+        **({"stream": STREAM} if wire.streams else {}),
     }
     root: Any = RootModel
     return Bodies(
