@@ -39,6 +39,7 @@ MODEL, VARIANT = "speech-recognizer", "int8"
 WORKER = Path(__file__).parent / "peers" / "faster_whisper_worker.py"
 PAUSE_S = 0.6  # between prompts of the long recording
 TIMEOUT_S = 600
+START_S = 300  # on a machine that has other work, too
 FAST, SLOW = "faster-whisper int8", "faster-whisper fp32"
 
 
@@ -77,7 +78,7 @@ def worker(command: Sequence[str], threads: int) -> Iterator[Writer]:
 def service(models: Path) -> Iterator[Writer]:
     """Our service, which is asked for one recording after another over one connection."""
     others = descendants()
-    with serving(models) as port:
+    with serving(models, START_S) as port:
         own = descendants() - others
         connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
 
