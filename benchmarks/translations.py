@@ -17,7 +17,7 @@ from pathlib import Path
 
 from app.repository.repository import ModelRepository
 from app.tasks.translation import TextTranslation, TranslationConfig, TranslationKernel
-from training.data.interface_texts import Pair
+from training.data.catalogues import Pair
 from training.recipes.translator import quality, translated
 
 LANGUAGE = "pt_BR"
