@@ -1,10 +1,9 @@
 """Texts of an interface with what people wrote for them in another language: Django's own, out of its package."""
 
 import re
-from gettext import GNUTranslations
-from typing import NamedTuple
 
 from app.repository.manifest import Source
+from training.data.catalogues import Pair, in_catalogue
 from training.data.fetch.pypi import Package, fetch
 from training.errors import TrainingError
 
@@ -20,26 +19,13 @@ LEAST_WORDS = 4
 _HAS_PLACES = re.compile(r"[%{<\n&]")  # what a program fills in, or marks
 
 
-class Pair(NamedTuple):
-    """A text and its translation by people."""
-
-    text: str
-    translation: str
-
-
 def load_interface_texts(language: str) -> list[Pair]:
     """All of LEAST_WORDS and more without places to fill in, in the order of the English ones.
 
     `language` is as Django names it: `pt_BR`. Raises TrainingError if they cannot be had.
     """
-    found = set[Pair]()
-    for file in sorted(fetch(PACKAGE).glob(f"django/**/locale/{language}/LC_MESSAGES/django.mo")):
-        with file.open("rb") as opened:
-            catalog: dict[object, object] = vars(GNUTranslations(opened))["_catalog"]
-        for key, written in catalog.items():
-            english = key.rpartition("\x04")[2] if isinstance(key, str) else ""  # a context may stand before it
-            if isinstance(written, str) and _can_be_compared(english, written):
-                found.add(Pair(english, written))
+    files = sorted(fetch(PACKAGE).glob(f"django/**/locale/{language}/LC_MESSAGES/django.mo"))
+    found = {pair for file in files for pair in in_catalogue(file) if _can_be_compared(*pair)}
     if not found:
         raise TrainingError(f"{PACKAGE.name} {PACKAGE.version} has no texts in {language}")
     return sorted(found)

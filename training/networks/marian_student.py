@@ -51,15 +51,15 @@ class MarianStudent(nn.Module):
     `start_id`, the id after the last token, stands for the zero embedding with which a decoder begins.
     """
 
-    def __init__(self, sizes: Sizes, heads: int = HEADS) -> None:
+    def __init__(self, sizes: Sizes, heads: int = HEADS, dropout: float = 0.0) -> None:
         super().__init__()
         vocabulary, width, hidden, encoder_layers, decoder_layers = sizes
-        self.sizes, self.heads = sizes, heads
+        self.sizes, self.heads, self.dropout = sizes, heads, dropout
         self.start_id = vocabulary
         self.embedding = nn.Parameter(torch.randn(vocabulary, width) * width**-0.5)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
-        self.encoder = nn.ModuleList(EncoderLayer(width, hidden, heads) for _ in range(encoder_layers))
-        self.decoder = nn.ModuleList(DecoderLayer(width, hidden, heads) for _ in range(decoder_layers))
+        self.encoder = nn.ModuleList(EncoderLayer(width, hidden, heads, dropout) for _ in range(encoder_layers))
+        self.decoder = nn.ModuleList(DecoderLayer(width, hidden, heads, dropout) for _ in range(decoder_layers))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], heads: int = HEADS) -> "MarianStudent":
@@ -88,7 +88,7 @@ class MarianStudent(nn.Module):
         """Embeddings of `ids`, of any shape, with the signals of their `positions`; [..., width]."""
         is_token = ids < self.start_id
         found = self.embedding[torch.where(is_token, ids, 0)] * is_token[..., None]
-        angles = positions[..., None].float() * frequencies(self.sizes.width)
+        angles = positions[..., None].float() * frequencies(self.sizes.width).to(positions.device)
         embedded: Tensor = found * self.sizes.width**0.5 + torch.cat([angles.sin(), angles.cos()], -1)
         return embedded
 

@@ -66,6 +66,16 @@ RECIPES = {
         "translation",
         "Portuguese into English (a student of Bergamot), as nobody verifies it; downloads 43 MB",
     ),
+    "translator-en-de": Listed(
+        "training.recipes.translator_en_de",
+        "translation",
+        "English into German as programs say things, trained here beside an LSTM; over an hour, downloads .3 GB",
+    ),
+    "translator-zh-en": Listed(
+        "training.recipes.translator_zh_en",
+        "translation",
+        "Chinese into English as programs say things, trained here beside an LSTM; over an hour, downloads .3 GB",
+    ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
         "recommendation",

@@ -20,7 +20,8 @@ from app.tasks.translation import (
 from app.tasks.view import predict_alone
 from app.tensors import Tensors
 from training.card.prose import Prose
-from training.data.interface_texts import LEAST_WORDS, SOURCE, Pair, load_interface_texts
+from training.data.catalogues import Pair
+from training.data.interface_texts import LEAST_WORDS, SOURCE, load_interface_texts
 from training.data.marian_students import END_ID, PackagedStudent
 from training.errors import TrainingError
 from training.graphs.export import proven

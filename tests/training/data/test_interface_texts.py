@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from training.data import interface_texts
-from training.data.interface_texts import Pair, load_interface_texts
+from training.data.catalogues import Pair
+from training.data.interface_texts import load_interface_texts
 from training.errors import TrainingError
 
 HEAD = "Content-Type: text/plain; charset=UTF-8\n"

@@ -13,7 +13,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.loading import load
 from training.build import build
-from training.data.interface_texts import Pair
+from training.data.catalogues import Pair
 from training.networks.marian_student import MarianStudent
 from training.recipe import Draft, Recipe, Run
 from training.recipes.translator import draft, quality, shown

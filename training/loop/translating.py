@@ -1,0 +1,108 @@
+"""Learn to translate: foresee each token of a translation that people wrote."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from lightning import Callback, LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+
+from training.loop.averaging import FinalAverage
+from training.loop.fit import LearningCurve, fit
+from training.loop.schedule import adamw_with_cosine
+from training.loop.sentence_batches import NO_TOKEN, TaughtBatch, TokenPair, taught_batches
+from training.networks.taught_student import Sentences
+from training.recipe import Run
+
+TOKENS = 2048  # of the longer side of a batch
+LABEL_SMOOTHING = 0.1
+WORD_DROPOUT = 0.05  # of the tokens that are read or given, which then stand for none
+LEARNING_RATE, WEIGHT_DECAY = 1e-3, 0.01
+AVERAGED = 0.05  # of all steps
+
+
+class TaughtNetwork(Protocol):
+    """A network that foresees tokens: its states times the `embedding`, and `bias`, are scores of what follows."""
+
+    start_id: int
+    embedding: Tensor
+    bias: Tensor
+
+    def __call__(self, sentences: Sentences) -> Tensor: ...
+
+
+class Translating(LightningModule):
+    """Logs `loss`, and of the validation pairs `validation_loss`, both a mean of tokens; only the former is smoothed."""
+
+    def __init__(self, network: TaughtNetwork, word_dropout: float = WORD_DROPOUT) -> None:
+        super().__init__()
+        self.network, self.word_dropout = network, word_dropout
+        # Scores of some tokens at a time, which fit into the cache.
+        self._chunks = torch.nn.LinearCrossEntropyOptions()
+
+    def training_step(self, batch: TaughtBatch, _: int) -> Tensor:
+        sentences, following = batch
+        thinned = Sentences(self._thinned(sentences.source_ids), sentences.source_mask, self._thinned(sentences.given_ids))
+        loss = self._loss(TaughtBatch(thinned, following), LABEL_SMOOTHING)
+        self._log_mean("loss", loss, following)
+        return loss
+
+    def validation_step(self, batch: TaughtBatch, _: int) -> None:
+        self._log_mean("validation_loss", self._loss(batch, 0.0), batch.following)
+
+    def _loss(self, batch: TaughtBatch, smoothing: float) -> Tensor:
+        """Cross-entropy to the tokens, of which all of the vocabulary share `smoothing`.
+
+        Smoothing adds its share of how far a token's score lies above the mean of all, so that torch may go on in
+        chunks, which it does without smoothing only.
+        """
+        is_token, network = batch.following != NO_TOKEN, self.network
+        states, following = network(batch.sentences)[is_token], batch.following[is_token]
+        loss = F.linear_cross_entropy(
+            states, network.embedding, following, linear_bias=network.bias, options=self._chunks
+        )
+        above = (states * (network.embedding[following] - network.embedding.mean(0))).sum(-1).mean()
+        return loss + smoothing * (above + network.bias[following].mean() - network.bias.mean())
+
+    def _thinned(self, ids: Tensor) -> Tensor:
+        return torch.where(torch.rand(ids.shape, device=ids.device) < self.word_dropout, self.network.start_id, ids)
+
+    def _log_mean(self, name: str, loss: Tensor, following: Tensor) -> None:
+        count = int((following != NO_TOKEN).sum())
+        self.log(name, loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=count)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        learned = list(self.parameters())
+        return adamw_with_cosine(
+            self,
+            [
+                {"params": [p for p in learned if p.ndim > 1], "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY},
+                {"params": [p for p in learned if p.ndim == 1], "lr": LEARNING_RATE, "weight_decay": 0.0},
+            ],
+        )
+
+    def configure_callbacks(self) -> list[Callback]:
+        return [FinalAverage(AVERAGED)]
+
+
+def learn_to_translate(
+    network: TaughtNetwork,
+    train: Sequence[TokenPair],
+    validation: Sequence[TokenPair],
+    run: Run,
+    *,
+    epochs: int,
+    name: str,
+) -> LearningCurve:
+    """Train `network` in place, as `fit`; afterwards it has the weights that foresaw the validation pairs best."""
+    return fit(
+        Translating(network),
+        taught_batches(train, TOKENS, network.start_id),
+        run,
+        epochs=epochs,
+        name=name,
+        validation=taught_batches(validation, TOKENS, network.start_id),
+        monitor="validation_loss",
+    )

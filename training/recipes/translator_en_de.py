@@ -1,0 +1,7 @@
+"""English to German, as programs say things: a small Transformer trained on texts of software; over an hour."""
+
+from training.card.prose import Prose
+from training.recipes.taught_translator import Direction, recipe_of
+
+PROSE = Prose(__name__)
+RECIPE = recipe_of("translator-en-de", Direction("en", "de", "English into German", "de"), PROSE.items("Examples"))

@@ -1,0 +1,7 @@
+"""Chinese to English, as programs say things: a small Transformer trained on texts of software; over an hour."""
+
+from training.card.prose import Prose
+from training.recipes.taught_translator import Direction, recipe_of
+
+PROSE = Prose(__name__)
+RECIPE = recipe_of("translator-zh-en", Direction("zh", "en", "Chinese into English", "zh"), PROSE.items("Examples"))
