@@ -34,7 +34,9 @@ def test_a_summary_that_was_written_is_labelled_and_one_of_chosen_sentences_is_n
     label = page.locator("p.unverified", has_text=LABEL)
     page.get_by_label("Article to summarise").fill(TEXT)
     page.get_by_role("button", name="Summarise").click()
-    expect(page.locator(".summary")).not_to_be_empty()
+    chosen = page.locator("p.summary").first
+    expect(chosen).not_to_be_empty()
+    word_for_word = chosen.inner_text()
     expect(label).to_be_hidden()
     page.get_by_text("Options").click()
     page.get_by_label("mode", exact=True).select_option("abstractive")
@@ -42,10 +44,35 @@ def test_a_summary_that_was_written_is_labelled_and_one_of_chosen_sentences_is_n
     expect(label).to_be_visible()
     assert is_seen(label)
     expect(page.get_by_role("status").last).to_contain_text("not verified")
-    summary, said = page.locator(".summary").bounding_box(), label.bounding_box()
+    summary, said = page.locator(".beside .summary").first.bounding_box(), label.bounding_box()
     assert summary is not None
     assert said is not None
     assert 0 <= said["y"] - (summary["y"] + summary["height"]) < 40  # right below the text
+    other = page.locator(".beside p.summary")
+    expect(other).to_have_text(word_for_word)
+    beside = other.bounding_box()
+    assert beside is not None
+    assert beside["x"] >= summary["x"] + summary["width"]
+    assert beside["y"] == summary["y"]
     page.get_by_label("mode", exact=True).select_option("extractive")
     page.get_by_role("button", name="Summarise").click()
     expect(label).to_be_hidden()
+
+
+REPLACED = """async (words) => {
+  const { Beside } = await import("/pages/panels/written_summary.js");
+  const shown = new Beside();
+  const text = "It costs 900 euros, says Ærø.";
+  shown.compare = () => {};
+  shown.show({ generated: true, sentences: [
+    { text: "It is cheap.", generated: false, support: [], replaces: text, unsupported: words },
+    { text: "It was written.", generated: true, support: [], replaces: null, unsupported: [] }] }, () => null);
+  return [...shown.element.querySelectorAll("mark.unsupported")].map((mark) => mark.textContent)
+    .concat(shown.element.querySelector("s").textContent === text);
+}"""
+
+
+def test_words_that_the_text_does_not_have_are_marked_in_the_sentence_that_was_refused(summarizes: Visit):
+    page = summarizes.open(NAME)
+    assert page.evaluate(REPLACED, ["900", "ærø"]) == ["900", "Ærø", True]
+    assert page.evaluate(REPLACED, ["(no.such", "EUROS"]) == ["euros", True]

@@ -51,6 +51,9 @@ class WrittenSentence(BaseModel):
             description="numbers and names that are not so in the input, of the written sentence that this one replaces"
         ),
     ]
+    replaces: Annotated[
+        str | None, Field(description="the written sentence that failed a check, and in whose place this one stands")
+    ] = None
 
 
 class WrittenSummary(BaseModel):
@@ -192,7 +195,7 @@ def revised(
         if nearest not in said_already:
             said_already.add(nearest)
             one = read.sentences[nearest]
-            made.append(_sentence(joined([one.text]), False, [one], unsupported))
+            made.append(_sentence(joined([one.text]), False, [one], unsupported, replaces=text))
     while len(made) > 1 and not fits([one.text for one in made]):
         made.pop()
     is_whole = all(one.check.passes for one in draft)
@@ -204,9 +207,11 @@ def extractive(read: ReadToWrite) -> WrittenSummary:
     return _summary([_sentence(joined([one.text]), False, [one], []) for one in chosen], "extractive")
 
 
-def _sentence(text: str, generated: bool, support: Sequence[Sentence], unsupported: list[str]) -> WrittenSentence:
+def _sentence(
+    text: str, generated: bool, support: Sequence[Sentence], unsupported: list[str], replaces: str | None = None
+) -> WrittenSentence:
     places = [SourcePlace(start=one.start, end=one.end) for one in support]
-    return WrittenSentence(text=text, generated=generated, support=places, unsupported=unsupported)
+    return WrittenSentence(text=text, generated=generated, support=places, unsupported=unsupported, replaces=replaces)
 
 
 def _summary(made: list[WrittenSentence], fallback: Fallback) -> WrittenSummary:

@@ -14,6 +14,7 @@ from app.tasks.text import MAX_CHARACTERS, require_visible, to_unicode
 from app.tasks.view import Prepared, View
 from app.tensors import Tensors
 
+MOST_CHARACTERS_A_TOKEN = 16  # of a sentence that may fit
 Language = Annotated[
     str,
     Field(
@@ -106,10 +107,15 @@ class TextTranslation(View[TranslationKernel]):
 
     def _fitting(self, part: Part, language: int | None) -> Iterator[tuple[Part, list[int]]]:
         """The part, or what it is cut into at blanks, so that the model can read each piece, with the ids of each."""
-        ids = self.kernel.ids(part.text, language) if part.is_said else []
-        if len(ids) <= self.kernel.context:
-            yield part, ids
+        if not part.is_said:
+            yield part, []
             return
+        # What is surely too long is cut unread: many tokens are made and freed in one go, while no other thread runs.
+        if len(part.text) <= MOST_CHARACTERS_A_TOKEN * self.kernel.context:
+            ids = self.kernel.ids(part.text, language)
+            if len(ids) <= self.kernel.context:
+                yield part, ids
+                return
         middle = len(part.text) // 2
         blank = part.text.rfind(" ", 1, middle)
         at = blank if blank > 0 else middle

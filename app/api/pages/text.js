@@ -15,6 +15,16 @@ export function pieces(text, spans) {
   return found;
 }
 
+/** The places of words in a text, whatever their case, as `pieces` takes them. */
+export function placesOf(text, words) {
+  const length = (part) => Array.from(part).length;
+  return words.filter(Boolean).flatMap((word) =>
+    [...text.matchAll(new RegExp(word.replaceAll(/[.*+?^${}()|[\]\\/-]/g, "\\$&"), "giu"))].map((found) => {
+      const start = length(text.slice(0, found.index));
+      return { start, end: start + length(found[0]) };
+    }));
+}
+
 /** "hr@10" stays; "accuracy_3class" reads "accuracy 3class", "time-series-forecasting" "time series forecasting". */
 export function spaced(name) {
   return name.replaceAll(/[_-]+/g, " ");

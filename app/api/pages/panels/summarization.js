@@ -6,14 +6,15 @@ import { Form } from "../form.js";
 import { ARTICLES } from "../samples.js";
 import { pieces } from "../text.js";
 import { question } from "../workbench.js";
+import { Beside } from "./written_summary.js";
 
 export function summary(model, contract) {
   const id = freshId("article");
   const area = element("textarea.prose", { id, rows: "16" });
   const options = new Form(contract.parameters);
-  const written = element("p.prose.summary");
+  const chosen = element("p.prose.summary");
+  const beside = new Beside();
   const article = element("div.prose.article", { tabindex: "0", role: "region", "aria-label": "The article, chosen sentences marked" });
-  const label = element("p.unverified", { hidden: true }, "Written by a model, as far as its checks let it. Nobody has verified it.");
   const reasons = element("ol.because");
   let changed = () => {};
   area.value = contract.example.inputs[0].text ?? ARTICLES[0].text;
@@ -28,12 +29,13 @@ export function summary(model, contract) {
     button: "Summarise",
     input: element("div", {}, element("label.unseen", { for: id }, "Article to summarise"), area, choices(ARTICLES, choose)),
     options,
-    answer: element("div", {}, written, label, reasons, element("h4", {}, "Where that stands"), article),
+    answer: element("div", {}, chosen, beside.element, reasons, element("h4", {}, "Where that stands"), article),
     watch: (tell) => { changed = tell; },
     request: () => (area.value.trim() ? question(model, { text: area.value }, options.read()) : null),
     show: ({ output, request, explanation }) => {
-      written.textContent = output.summary_text;
-      label.hidden = !output.generated;
+      chosen.textContent = output.summary_text;
+      chosen.hidden = output.generated;
+      beside.show(output, () => question(model, request.item, { ...options.read(), mode: "extractive" }));
       const places = output.generated ? output.sentences.flatMap((one) => one.support) : output.sentences;
       article.replaceChildren(...pieces(request.item.text, places).map(({ text, span }) =>
         span ? element("mark", { title: span.score === undefined ? "supports the summary" : `stands for the text: ${span.score.toFixed(2)}` }, text) : text));
