@@ -42,6 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--source", type=_not_empty, help="a hub id or a local folder instead of the packaged data or weights"
     )
+    parser.add_argument(
+        "--languages", type=_not_empty, metavar="FROM,TO", help="of one's own model, if its tokenizer does not tell"
+    )
+    parser.add_argument("--prefix", help="what one's own model reads before every text, such as 'summarize: '")
     parser.add_argument("--name", type=_model_name, help="of the model that is published, if not as its recipe")
     parser.add_argument("--variants", action="store_true", help="publish the recipe's other precisions as well")
     parser.add_argument(
@@ -143,8 +147,11 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
     recipe = load_recipe(name)
     if chosen.source and not recipe.takes_source:
         raise TrainingError(f"{name} is made from its packaged data and takes no --source")
+    if (chosen.languages or chosen.prefix is not None) and not recipe.takes_languages:
+        raise TrainingError(f"{name} takes no --languages and no --prefix")
     _check_name(chosen.name or name, name, chosen.models)
-    settings = {"seed": chosen.seed, "tiny": chosen.tiny, "source": chosen.source, "precision": chosen.precision}
+    names = ("seed", "tiny", "source", "languages", "prefix", "precision")
+    settings = {one: getattr(chosen, one) for one in names}
     node = _rank(chosen.nodes)
     own = chosen.workdir / (chosen.name or name)
     if chosen.nodes > 1:

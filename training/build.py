@@ -94,6 +94,9 @@ def command(recipe: Recipe[Any], run: Run) -> str:
         options.append("--variants")
     if run.source:
         options.append(f"--source {shlex.quote(public_name(run.source))}")
+    for name, value in (("languages", run.languages), ("prefix", run.prefix)):
+        if value is not None:
+            options.append(f"--{name} {shlex.quote(value)}")
     if run.name:
         options.append(f"--name {run.name}")
     if run.publish_anyway:

@@ -100,6 +100,8 @@ class Run:
     nodes: int = 1
     node: int = 0
     source: str | None = None
+    languages: str | None = None
+    prefix: str | None = None
     variants: bool = False
     name: str | None = None
     models: Path = Path("models")
@@ -113,7 +115,7 @@ class Recipe(Generic[Data]):
 
     Below any figure of `must_reach` (metric name to value) nothing is published; of one's own data nothing that is
     behind the best baseline, other than `may_trail`, in a figure of `must_lead`, of which more or less is better.
-    `takes_source`: it can be made from `Run.source`.
+    `takes_source`: it can be made from `Run.source`; `takes_languages`: it heeds `Run.languages` and `Run.prefix`.
     """
 
     name: str
@@ -124,4 +126,5 @@ class Recipe(Generic[Data]):
     must_lead: Mapping[str, Better] = field(default_factory=dict)
     may_trail: Sequence[str] = ()
     takes_source: bool = False
+    takes_languages: bool = False
     held_out: Callable[[Data, Run], HeldOut] | None = None

@@ -76,6 +76,11 @@ RECIPES = {
         "translation",
         "Chinese into English as programs say things, trained here beside an LSTM; over an hour, downloads .3 GB",
     ),
+    "own-translator": Listed(
+        "training.recipes.own_translator",
+        "translation",
+        "a T5, Marian, BART, mBART, Pegasus or M2M-100 of your own (--source), as transformers writes; minutes",
+    ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
         "recommendation",
