@@ -1,7 +1,6 @@
 """Texts of programs and their translations, as the catalogues of packages hold them."""
 
 import json
-import re
 from collections.abc import Iterator
 from gettext import GNUTranslations
 from html.parser import HTMLParser
@@ -21,7 +20,7 @@ class Pair(NamedTuple):
 
 
 def in_catalogue(path: Path) -> Iterator[Pair]:
-    """Texts of a `.mo` file of GNU gettext without their contexts; none that have plurals, and none of a broken file."""
+    """Texts of a `.mo` file of GNU gettext without contexts: none that have plurals, none of a broken file."""
     try:
         with path.open("rb") as opened:
             catalogue: dict[object, object] = vars(GNUTranslations(opened))["_catalog"]

@@ -57,7 +57,7 @@ class ParallelSource:
 
 def parallel_sources(language: Language) -> list[ParallelSource]:
     """All of them that have texts in `language`."""
-    with files(__package__).joinpath(TABLE).open(encoding="utf-8", newline="") as file:
+    with files(__package__).joinpath(TABLE).open(encoding="utf-8") as file:
         return [_read(row) for row in csv.DictReader(file) if row["only"] in ("", language)]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from app.repository.manifest import Source
 from app.tasks.segmentation.split import split
 from training.data.catalogues import Pair
-from training.data.parallel_sources import Language, parallel_sources, pairs_of
+from training.data.parallel_sources import Language, pairs_of, parallel_sources
 from training.recipe import Run
 
 LEAST_WORDS = 4  # in English, of what is translated in validation and test
@@ -26,7 +26,7 @@ TRIED = {"django-cms", "mayan-edms", "wagtail"}  # the sources of a tiny run: sm
 
 _MNEMONIC_ASIDE = re.compile(r"\s*[(（][&_]\w[)）]")  # 文件(&F)
 _MNEMONIC = re.compile(r"(?<!\w)[_&](?=\w)|(?<=\w)[&](?=\w)")  # _Save, &Save, E&xit
-_PLACES = re.compile(r"[%{}<>\\|\n\t@$#~]|\w_\w|&\w+;|://|\.\w+\.|--\w|\s-\w\b")  # filled in, marked, typed
+_PLACES = re.compile(r"[%{}<>\\|@$#~]|\w_\w|&\w+;|://|\.\w+\.|--\w|\s-\w\b")  # filled in, marked, typed
 _WORD = re.compile(r"[^\W\d_]+")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _BLANKS = re.compile(r"\s+")
@@ -47,8 +47,10 @@ class ParallelTexts:
 
     def turned(self) -> "ParallelTexts":
         """The same, into English."""
-        turned = ([Pair(b, a) for a, b in pairs] for pairs in (self.train, self.validation, self.test))
-        return ParallelTexts(*turned, self.sources, self.counts)
+        train, validation, test = (
+            [Pair(other, english) for english, other in pairs] for pairs in (self.train, self.validation, self.test)
+        )
+        return ParallelTexts(train, validation, test, self.sources, self.counts)
 
 
 def load_parallel_texts(language: Language, run: Run) -> ParallelTexts:
@@ -154,7 +156,9 @@ def _agreed(packages: Sequence[set[Pair]]) -> list[Pair]:
     for package in packages:
         for english, other in package:
             votes[english][other] += 1
-    return [Pair(english, min(votes[english], key=lambda one: (-votes[english][one], one))) for english in sorted(votes)]
+    return [
+        Pair(english, min(votes[english], key=lambda one: (-votes[english][one], one))) for english in sorted(votes)
+    ]
 
 
 def _drawn(pairs: Sequence[Pair], most: int) -> list[Pair]:

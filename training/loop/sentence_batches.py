@@ -1,6 +1,6 @@
 """Pairs of sentences in batches of similar length and of about as many tokens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -62,9 +62,7 @@ class TokenBatches(Sampler[list[int]]):
 
 
 def taught_batches(pairs: Sequence[TokenPair], tokens: int, start_id: int) -> DataLoader[TokenPair]:
-    return DataLoader(
-        SentencePairs(pairs), batch_sampler=TokenBatches(pairs, tokens), collate_fn=Collation(start_id)
-    )
+    return DataLoader(SentencePairs(pairs), batch_sampler=TokenBatches(pairs, tokens), collate_fn=Collation(start_id))
 
 
 class Collation:
@@ -82,8 +80,8 @@ class Collation:
         return TaughtBatch(sentences, pad_sequence(following, batch_first=True, padding_value=NO_TOKEN))
 
 
-def _sizes(ascending: Sequence[int], tokens: int) -> list[int]:
-    """How many pairs of each batch; one that is too long alone is alone."""
+def _sizes(ascending: Iterable[int], tokens: int) -> list[int]:
+    """The number of pairs in each batch; one that is too long alone is alone."""
     sizes = [0]
     for length in ascending:
         if sizes[-1] and (sizes[-1] + 1) * length > tokens:

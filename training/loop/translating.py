@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning import Callback, LightningModule
@@ -26,15 +27,20 @@ AVERAGED = 0.05  # of all steps
 class TaughtNetwork(Protocol):
     """A network that foresees tokens: its states times the `embedding`, and `bias`, are scores of what follows."""
 
-    start_id: int
-    embedding: Tensor
-    bias: Tensor
+    @property
+    def start_id(self) -> int: ...
+
+    @property
+    def embedding(self) -> Tensor: ...
+
+    @property
+    def bias(self) -> Tensor: ...
 
     def __call__(self, sentences: Sentences) -> Tensor: ...
 
 
 class Translating(LightningModule):
-    """Logs `loss`, and of the validation pairs `validation_loss`, both a mean of tokens; only the former is smoothed."""
+    """Logs `loss`, smoothed, and of the validation pairs `validation_loss`, not smoothed; both are means of tokens."""
 
     def __init__(self, network: TaughtNetwork, word_dropout: float = WORD_DROPOUT) -> None:
         super().__init__()
@@ -44,15 +50,17 @@ class Translating(LightningModule):
 
     def training_step(self, batch: TaughtBatch, _: int) -> Tensor:
         sentences, following = batch
-        thinned = Sentences(self._thinned(sentences.source_ids), sentences.source_mask, self._thinned(sentences.given_ids))
-        loss = self._loss(TaughtBatch(thinned, following), LABEL_SMOOTHING)
+        thinned = Sentences(
+            self.thinned(sentences.source_ids), sentences.source_mask, self.thinned(sentences.given_ids)
+        )
+        loss = self.loss(TaughtBatch(thinned, following), LABEL_SMOOTHING)
         self._log_mean("loss", loss, following)
         return loss
 
     def validation_step(self, batch: TaughtBatch, _: int) -> None:
-        self._log_mean("validation_loss", self._loss(batch, 0.0), batch.following)
+        self._log_mean("validation_loss", self.loss(batch, 0.0), batch.following)
 
-    def _loss(self, batch: TaughtBatch, smoothing: float) -> Tensor:
+    def loss(self, batch: TaughtBatch, smoothing: float) -> Tensor:
         """Cross-entropy to the tokens, of which all of the vocabulary share `smoothing`.
 
         Smoothing adds its share of how far a token's score lies above the mean of all, so that torch may go on in
@@ -66,7 +74,7 @@ class Translating(LightningModule):
         above = (states * (network.embedding[following] - network.embedding.mean(0))).sum(-1).mean()
         return loss + smoothing * (above + network.bias[following].mean() - network.bias.mean())
 
-    def _thinned(self, ids: Tensor) -> Tensor:
+    def thinned(self, ids: Tensor) -> Tensor:
         return torch.where(torch.rand(ids.shape, device=ids.device) < self.word_dropout, self.network.start_id, ids)
 
     def _log_mean(self, name: str, loss: Tensor, following: Tensor) -> None:
@@ -87,6 +95,12 @@ class Translating(LightningModule):
         return [FinalAverage(AVERAGED)]
 
 
+def log_frequencies(pairs: Sequence[TokenPair], vocabulary: int) -> Tensor:
+    """Logarithms of the shares of tokens in translations, fp32 [vocabulary]; each is counted once more than it is."""
+    counts = np.bincount(np.concatenate([pair.target for pair in pairs]), minlength=vocabulary) + 1
+    return torch.from_numpy(np.log(counts / counts.sum())).float()
+
+
 def learn_to_translate(
     network: TaughtNetwork,
     train: Sequence[TokenPair],
@@ -96,7 +110,12 @@ def learn_to_translate(
     epochs: int,
     name: str,
 ) -> LearningCurve:
-    """Train `network` in place, as `fit`; afterwards it has the weights that foresaw the validation pairs best."""
+    """Train `network` in place, as `fit`; afterwards it has the weights that foresaw the validation pairs best.
+
+    It begins with the frequencies of tokens as its `bias`, which a learning rate like this one reaches late.
+    """
+    with torch.no_grad():
+        network.bias.copy_(log_frequencies(train, len(network.bias)))
     return fit(
         Translating(network),
         taught_batches(train, TOKENS, network.start_id),

@@ -19,7 +19,7 @@ Carried = tuple[Tensor, Tensor]
 
 
 class Memory(NamedTuple):
-    """What was read: `states` [rows, tokens, width], and `masked` [rows, 1, tokens] to be added to scores."""
+    """A sentence that was read: `states` [rows, tokens, width]; `masked` [rows, 1, tokens] is added to scores."""
 
     states: Tensor
     masked: Tensor
@@ -68,7 +68,7 @@ class AttentiveLSTM(nn.Module):
         """The likeliest token after token, up to `end_id`, which is left out, or `most` of them."""
         memory, carried = self.read(ids, mask)
         given = torch.full((len(ids), 1), self.start_id)
-        has_ended, written = torch.zeros(len(ids), dtype=torch.bool), []
+        has_ended, written = torch.zeros(len(ids), dtype=torch.bool), list[Tensor]()
         while len(written) < most and not has_ended.all():
             states, carried = self.write(given, memory, carried)
             given = (states @ self.embedding.T + self.bias).argmax(-1)

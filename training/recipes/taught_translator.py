@@ -4,7 +4,7 @@ Both learn from the same texts for as many epochs; a longer training is another 
 goes on with the one that was interrupted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -134,9 +134,7 @@ def learned(
     curves = {}
     for name, network in (("transformer", TaughtStudent(student)), ("lstm", lstm)):
         progress(f"{name}: {sum(one.numel() for one in network.parameters()):,} parameters")
-        curves[name] = learn_to_translate(
-            network, train, validation, run, epochs=1 if run.tiny else EPOCHS, name=name
-        )
+        curves[name] = learn_to_translate(network, train, validation, run, epochs=1 if run.tiny else EPOCHS, name=name)
     return student.requires_grad_(False).eval(), lstm.requires_grad_(False).eval(), curves
 
 
@@ -161,7 +159,7 @@ def written_by(network: AttentiveLSTM, tokenizer: Tokenizer, texts: Sequence[str
 
 
 def figures(
-    written: Sequence[str], others: dict[str, Sequence[str]], pairs: Sequence[Pair], split: str
+    written: Sequence[str], others: Mapping[str, Sequence[str]], pairs: Sequence[Pair], split: str
 ) -> list[Metric]:
     """BLEU and chrF beside those of others, and by how much BLEU is above the two that must be surpassed."""
     own = quality(written, pairs)
