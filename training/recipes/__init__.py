@@ -81,6 +81,16 @@ RECIPES = {
         "translation",
         "a T5, Marian, BART, mBART, Pegasus or M2M-100 of your own (--source), as transformers writes; minutes",
     ),
+    "own-summarizer": Listed(
+        "training.recipes.own_summarizer",
+        "summarization",
+        "a T5, BART or Pegasus of your own (--source) that writes summaries, as transformers writes them; minutes",
+    ),
+    "one-line-summarizer": Listed(
+        "training.recipes.one_line_summarizer",
+        "summarization",
+        "a long description of a program to one line, trained here; half an hour, downloads 15 MB",
+    ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
         "recommendation",
