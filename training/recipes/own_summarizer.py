@@ -1,4 +1,4 @@
-"""A summarizer of your own, T5, BART, Pegasus or their kin, out of --source: two graphs beside transformers; minutes."""
+"""A summarizer of your own, T5, BART, Pegasus or their kin, out of --source: two graphs beside transformers."""
 
 from functools import partial
 
