@@ -43,7 +43,12 @@ class SummaryInOwnWords(View[OwnWordsKernel]):
     nobody verifies the rest."""
 
     # The same questions as to a model that chooses sentences.
-    contract = replace(Summarization.contract, about=__doc__, is_generated=True)
+    contract = replace(
+        Summarization.contract,
+        about=__doc__,
+        example={"text": "Draws the folders of a disk as rings."},
+        is_generated=True,
+    )
 
     def __init__(self, kernel: OwnWordsKernel) -> None:
         super().__init__(kernel)
