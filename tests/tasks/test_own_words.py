@@ -103,7 +103,11 @@ def test_half_a_character_becomes_a_question_mark(view):
 
 @pytest.mark.parametrize(
     ("asked", "words"),
-    [({"mode": "extractive"}, "chooses no sentences"), ({"max_sentences": 1}, "no effect"), ({"max_words": 9}, "no eff")],
+    [
+        ({"mode": "extractive"}, "chooses no sentences"),
+        ({"max_sentences": 1}, "no effect"),
+        ({"max_words": 9}, "no eff"),
+    ],
 )
 def test_what_would_change_nothing_is_refused_by_its_name(view, asked, words):
     with pytest.raises(InvalidInput, match=words) as refused:
