@@ -85,8 +85,11 @@ SEEDS = {"bart": 3, "marian": 4}
 def random_model(name: str) -> PreTrainedModel:
     torch.manual_seed(SEEDS.get(name, 0))
     config = CONFIGS[name]
-    made: Any = ARCHITECTURES[config.model_type].network(config).eval().requires_grad_(False)
+    made: Any = ARCHITECTURES[config.model_type].network(config).eval()
     for weight, one in made.named_parameters():
+        if not one.requires_grad:  # sines
+            continue
+        one.requires_grad_(False)
         is_scale = "norm" in weight and weight.endswith("weight")
         std = STDS.get(weight.rpartition(".")[0].rpartition(".")[2], 0.4 if one.ndim > 1 else 0.1)
         torch.nn.init.normal_(one, mean=float(is_scale), std=std)

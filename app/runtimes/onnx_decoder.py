@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 
 from app.errors import InvalidArtifact
-from app.runtimes.onnx_slots import Slots, run_bound, vocabulary_of
+from app.runtimes.onnx_slot_buffers import SlotBuffers, run_bound, vocabulary_of
 from app.tensors import Array
 
 PAST = re.compile(r"past_key_values\.(\d+)\.(key|value)")
@@ -35,7 +35,7 @@ class OnnxDecoder:
         self._session = session
         pasts = _pasts(session)
         self.vocabulary = vocabulary_of(session, KIND)
-        self._caches = Slots(session, {name: present_of(name) for name in pasts}, slots, capacity, KIND)
+        self._caches = SlotBuffers(session, {name: present_of(name) for name in pasts}, slots, capacity, KIND)
         self.token_bytes = self._caches.token_bytes
         self._logits = np.empty((slots, self.vocabulary), np.float32)
         self._bound: dict[tuple[int, int], Any] = {}

@@ -15,7 +15,7 @@ from app.errors import InvalidArtifact
 from app.runtimes.interrupt import interruptible
 from app.runtimes.memory import memory_errors
 from app.runtimes.onnx_decoder import PAST, present_of
-from app.runtimes.onnx_slots import Slots, run_bound, vocabulary_of
+from app.runtimes.onnx_slot_buffers import SlotBuffers, run_bound, vocabulary_of
 from app.runtimes.refusals import refusals
 from app.tensors import Array, Source
 
@@ -50,9 +50,9 @@ class OnnxSequenceDecoder:
         if not cross or not {one.name for one in encoder.get_outputs()} >= set(cross):
             raise InvalidArtifact("the encoder does not give the keys and values that the decoder takes")
         presents = {name: f"present_{name}" if f"present_{name}" in made else "" for name in cross}
-        self._cross = Slots(decoder, presents, slots, places, KIND)
+        self._cross = SlotBuffers(decoder, presents, slots, places, KIND)
         pasts = {name: present_of(name) for name in given if PAST.fullmatch(name)}
-        self._caches = Slots(decoder, pasts, slots, capacity, KIND)
+        self._caches = SlotBuffers(decoder, pasts, slots, capacity, KIND)
         self._source_lengths = np.ones(slots, np.int64)  # of at least one place attention is made
         # What comes after a token at an even position, and at an odd one: a token that is read twice changes nothing.
         self._states = {

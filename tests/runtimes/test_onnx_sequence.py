@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from random_sequence_models import POSITIONS, sessions_of
 from tiny_translator import CONTEXT, graphs, sessions, student
 
 from app.errors import InvalidArtifact
@@ -91,6 +92,33 @@ def test_a_copy_goes_on_by_itself_and_what_was_forgotten_begins_anew():
     one.begin(0, SOURCES[1])
     assert int(one.run(np.array([ALONE[0][:1]]), 2, np.array([2], np.int32))[0].argmax()) == ALONE[0][1]
     assert int(one.run(np.array([first]), 0, np.array([1], np.int32))[0].argmax()) == ALONE[1][0]
+
+
+@pytest.mark.parametrize("name", ["t5", "bart"])
+def test_growing_keys_and_values_are_copied_exchanged_and_forgotten(name):
+    graphs = sessions_of(name)
+    one = sequence_decoder_of(graphs["encoder"], graphs["decoder"], 3, POSITIONS, POSITIONS)
+    alone = sequence_decoder_of(graphs["encoder"], graphs["decoder"], 1, POSITIONS, POSITIONS)
+    ids, more = [2, 9, 40, 31], [17, 8]
+
+    def expected(source):
+        alone.begin(0, source)
+        return alone.run(np.array([[*ids, *more]]), 0, np.array([6], np.int32))[0].copy()
+
+    def gone_on(slot):
+        return one.run(np.array([more]), slot, np.array([6], np.int32))[0].copy()
+
+    for slot in (0, 2):
+        one.begin(slot, SOURCES[slot])
+        one.run(np.array([ids]), slot, np.array([4], np.int32))
+    one.copy(0, 1, 4)
+    one.forget(0)
+    one.swap(0, 2, 4)
+    assert np.array_equal(gone_on(1), expected(SOURCES[0]))
+    assert np.array_equal(gone_on(0), expected(SOURCES[2]))
+    one.begin(2, SOURCES[3])
+    one.run(np.array([ids]), 2, np.array([4], np.int32))
+    assert np.array_equal(gone_on(2), expected(SOURCES[3]))
 
 
 def test_other_graphs_are_refused_with_the_reason():

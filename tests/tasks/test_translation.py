@@ -1,5 +1,7 @@
 """Texts in another language: what is translated, what stays, and what is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from generation_models import tokenizer
@@ -17,11 +19,20 @@ from app.tasks.view import predict_alone, require_parameters
 
 
 @pytest.fixture(scope="module")
-def view(tmp_path_factory) -> TextTranslation:
+def files(tmp_path_factory) -> dict[str, Path]:
     path = tmp_path_factory.mktemp("files") / "tokenizer.json"
     tokenizer().save(str(path))
-    config = TranslationConfig(**CONFIG, start_id=student().start_id)
-    return TextTranslation(TranslationKernel(config, {"tokenizer.json": path}))
+    return {"tokenizer.json": path}
+
+
+@pytest.fixture(scope="module")
+def view(files) -> TextTranslation:
+    return configured(files)
+
+
+def configured(files, **settings) -> TextTranslation:
+    config = TranslationConfig(**{**CONFIG, "start_id": student().start_id, **settings})
+    return TextTranslation(TranslationKernel(config, files))
 
 
 def prepared(view, text):
@@ -88,3 +99,54 @@ def test_answers_are_bounded(view):
     found = predict_alone(view, sessions(), TranslationInput(text="One, two."), TranslationParameters())
     assert found.sentences == 1
     assert view.kernel.prompt_of({"input_ids": np.arange(40)}).max_new_tokens == CONTEXT
+
+
+LANGUAGES = {"en_XX": 4, "pt_BR": 5, "de_DE": 6}
+SEVERAL = {
+    "source_lang": "en_XX",
+    "target_lang": "pt_BR",
+    "languages": LANGUAGES,
+    "source_form": ["language", "text", END],
+    "answer_form": [2, "language"],
+}
+
+
+def test_a_prefix_and_the_tokens_around_a_text_are_read_with_every_sentence(view, files):
+    own = configured(files, prefix="say: ", source_form=[7, "text", END, 8])
+    text = view.kernel.ids("say: One.")[:-1]
+    (row,) = prepared(own, "One.").rows
+    assert row["input_ids"].tolist() == [7, *text, END, 8]
+    assert own.kernel.prompt_of(row).ids == (student().start_id,)
+
+
+def test_languages_are_told_by_their_tokens(files):
+    own = configured(files, **SEVERAL)
+    (usual,) = prepared(own, "One.").rows
+    parameters = TranslationParameters(src_lang="de_DE", tgt_lang="en_XX")
+    own.check(parameters)
+    (asked,) = own.preprocess(TranslationInput(text="One."), parameters).rows
+    assert (usual["input_ids"][0], own.kernel.prompt_of(usual).ids) == (4, (2, 5))
+    assert (asked["input_ids"][0], own.kernel.prompt_of(asked).ids) == (6, (2, 4))
+    with pytest.raises(InvalidInput, match="is fr, and the languages of this model are en_XX, pt_BR, de_DE"):
+        own.check(TranslationParameters(tgt_lang="fr"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"source_form": [END]}, 'source_form must have "text" once'),
+        ({"answer_form": [2, "language"]}, "languages must be there where, and only where, a form has one"),
+        ({**SEVERAL, "target_lang": "fr"}, "source_lang and target_lang must be among the languages"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(files, settings, reason):
+    with pytest.raises(ValueError, match=reason):
+        configured(files, **settings)
+
+
+def test_the_answer_has_room_for_what_it_begins_after(files):
+    own = configured(files, answer_form=[2, 7, 9], min_new_tokens=3, forbidden_ids=[11], no_repeat_ngram_size=2)
+    prompt = own.kernel.prompt_of(own.kernel.row(np.zeros(CONTEXT, np.int64)))
+    assert len(prompt.ids) + prompt.max_new_tokens == CONTEXT + 1
+    assert (prompt.min_new_tokens, dict(prompt.sampling.logit_bias)) == (3, {11: -np.inf})
+    assert prompt.constraint is not None

@@ -61,7 +61,7 @@ def beside_generate(
 
 
 def _logits(network: Any, row: Tensors, ids: Sequence[int]) -> Array:
-    """What follows each of the tokens that an answer begins after and has, [tokens, vocabulary]."""
+    """Logits after each of the tokens that an answer begins after and has, [tokens, vocabulary]."""
     with torch.inference_mode():
         found: Array = (
             network(input_ids=torch.from_numpy(row["input_ids"])[None], decoder_input_ids=torch.tensor([ids]))

@@ -58,7 +58,7 @@ def cross_tensors(network: SequenceNetwork, name: str, places: str) -> list[Valu
 
 
 class _Layers:
-    """What encoder and decoder have in common. States are fp32 [rows, tokens, width]."""
+    """Layers as encoder and decoder have them. States are fp32 [rows, tokens, width]."""
 
     def __init__(self, network: SequenceNetwork, stack: Stack, graph: GraphWriter, products: DecoderProducts) -> None:
         self.graph, self._network, self._stack, self._products = graph, network, stack, products

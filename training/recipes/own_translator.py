@@ -37,7 +37,7 @@ def make(model: OwnSequenceModel, run: Run) -> Draft:
 
 
 def _pair(model: OwnSequenceModel, asked: str | None) -> tuple[str, str]:
-    """What was asked for, or else what the tokenizer says. Raises TrainingError."""
+    """The languages that were asked for, or else what the tokenizer says. Raises TrainingError."""
     stated = [getattr(model.reader, f"{side}_lang", None) for side in ("source", "target")]
     found = asked.split(",") if asked is not None else [one for one in stated if one]
     if len(found) != 2:

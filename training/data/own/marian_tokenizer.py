@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from training.errors import TrainingError, first_line
 
@@ -29,7 +29,7 @@ def marian_tokenizer(folder: Path) -> Tokenizer:
     vocabulary = [(token, scores.get(token, NEVER)) for token in sorted(ids, key=ids.__getitem__)]
     tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=ids[UNKNOWN], byte_fallback=False))
     charsmap = pieces.normalizer_spec.precompiled_charsmap
-    blanks: list[Any] = [normalizers.Strip(), normalizers.Replace(" {2,}", " ")]
+    blanks: list[Any] = [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
     tokenizer.normalizer = normalizers.Sequence([*([normalizers.Precompiled(charsmap)] if charsmap else []), *blanks])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
     tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")

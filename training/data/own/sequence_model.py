@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +92,14 @@ def _require_known(folder: Path, config: Any) -> None:
 
 
 def _tokenizers(folder: Path) -> tuple[Any, Tokenizer]:
+    needs_pieces = not (folder / "tokenizer.json").is_file() and [*folder.glob("*.model"), *folder.glob("*.spm")]
+    if needs_pieces and find_spec("sentencepiece") is None:
+        raise TrainingError(
+            f"{folder} has its tokenizer in {needs_pieces[0].name} and no tokenizer.json: install sentencepiece, with "
+            "which transformers reads it"
+        )
     try:
         reader: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except ImportError as error:
-        raise TrainingError(f"the tokenizer in {folder} needs another package: {first_line(error)}") from error
     except Exception as error:  # transformers and tokenizers raise nothing more exact
         raise TrainingError(f"{folder} has no tokenizer that can be read: {first_line(error)}") from error
     if reader.is_fast:
@@ -114,9 +119,14 @@ def special_form(reader: Any) -> tuple[list[int], list[int]]:
 
 
 def language_tokens(reader: Any) -> dict[str, int]:
-    """The languages that a tokenizer reads, by name, with their tokens; none if it has no `src_lang`."""
-    if getattr(reader, "src_lang", None) is None or not reader.is_fast:
+    """The languages that a tokenizer reads, by name, with their tokens; none if it has no `src_lang`.
+
+    Raises TrainingError if it has one that has no token.
+    """
+    if (own := getattr(reader, "src_lang", None)) is None:
         return {}
     tokens: Sequence[str] = reader.all_special_tokens
     named = {token.strip("_"): token for token in tokens if "_" in token and token.isascii() and token.isidentifier()}
+    if own not in named.values():
+        raise TrainingError(f"the tokenizer's own language is {own}, for which it has no token")
     return {name: reader.convert_tokens_to_ids(token) for name, token in named.items()}

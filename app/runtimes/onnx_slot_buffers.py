@@ -15,7 +15,7 @@ from app.runtimes.slot_memory import SlotMemory
 TYPES: dict[str, np.dtype[Any]] = {"tensor(float)": np.dtype(np.float32), "tensor(float16)": np.dtype(np.float16)}
 
 
-class Slots:
+class SlotBuffers:
     """One buffer [slots, heads, places, size] for each of some inputs of a graph, and the output that is the same.
 
     GroupQueryAttention of ONNX Runtime writes what is new into a buffer that it is given as past and as present.
