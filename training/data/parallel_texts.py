@@ -78,7 +78,7 @@ def in_splits(
         pairs = _agreed([_cleaned(package, language, counts) for package in found.get(name, ())])
         copies = near_copies([pair.text for pair in pairs], judged)
         pairs = [pair for pair, is_copy in zip(pairs, copies, strict=True) if not is_copy]
-        counts[f"near copies of later splits, out of {name}"] = sum(copies)
+        counts[f"near copies of texts that are judged by, out of {name}"] = sum(copies)
         judged += [pair.text for pair in pairs]
         if name != "train":
             pairs = _drawn([pair for pair in pairs if len(pair.text.split()) >= LEAST_WORDS], MOST_JUDGED)

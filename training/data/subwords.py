@@ -4,12 +4,22 @@ Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units", 
 from bytes as in GPT-2, so that every character can be written. Digits stay apart, or long numbers would be seldom seen.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from training.data.catalogues import Pair
+
 END, END_ID = "</s>", 0
+
+
+class TokenPair(NamedTuple):
+    """Ids of a text and of its translation, each with its end."""
+
+    source: Sequence[int]
+    target: Sequence[int]
 
 
 def learn_subwords(texts: Iterable[str], size: int, path: Path) -> Tokenizer:
@@ -31,3 +41,10 @@ def learn_subwords(texts: Iterable[str], size: int, path: Path) -> Tokenizer:
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.save(str(path))
     return tokenizer
+
+
+def token_pairs(tokenizer: Tokenizer, pairs: Sequence[Pair], most: int) -> list[TokenPair]:
+    """The ids of those pairs that have at most `most` tokens on either side."""
+    sides = (tokenizer.encode_batch(list(texts), add_special_tokens=False) for texts in zip(*pairs, strict=True))
+    ids = ([[*one.ids, END_ID] for one in side] for side in sides)
+    return [pair for pair in map(TokenPair, *ids) if max(map(len, pair)) <= most]

@@ -9,16 +9,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from training.data.subwords import TokenPair
 from training.networks.taught_student import Sentences
 
 NO_TOKEN = -100  # among the ids that follow, where a translation has ended; as torch's losses ignore it
-
-
-class TokenPair(NamedTuple):
-    """Ids of a sentence and of its translation, each with its end."""
-
-    source: Sequence[int]
-    target: Sequence[int]
 
 
 class TaughtBatch(NamedTuple):

@@ -1,29 +1,25 @@
 """The common part of recipes of translators that are trained here, beside an LSTM with attention as a baseline.
 
-Both learn from the same texts for as many epochs; a longer training is another number of EPOCHS, of which --resume
-goes on with the one that was interrupted.
+Both learn from the same texts for EPOCHS, which is the budget of each; `--resume` goes on with an interrupted one.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-import torch
 from tokenizers import Tokenizer
-from torch.nn.utils.rnn import pad_sequence
 
 from app.repository.manifest import Metric
 from app.tasks.translation import TextTranslation, TranslationConfig, TranslationKernel
+from training.baselines.lstm_translations import translated_by
 from training.baselines.word_by_word import WordByWord
 from training.card.plots import learning_curves
 from training.card.prose import Prose
 from training.data.catalogues import Pair
 from training.data.parallel_sources import Language
 from training.data.parallel_texts import LEAST_WORDS, ParallelTexts, load_parallel_texts
-from training.data.subwords import END_ID, learn_subwords
+from training.data.subwords import END_ID, learn_subwords, token_pairs
 from training.errors import progress
 from training.loop.fit import LearningCurve
-from training.loop.sentence_batches import TokenPair
 from training.loop.translating import learn_to_translate
 from training.networks.attentive_lstm import AttentiveLSTM
 from training.networks.marian_student import MarianStudent, Sizes
@@ -33,17 +29,16 @@ from training.recipes.translator import CONTEXT, quality, shown, translated, wri
 from training.seeds import seeded
 
 # First guesses, for half an hour of two cores with AMX for each of both networks.
-EPOCHS = 5
+EPOCHS = 7
 VOCABULARY = 8_000
-WIDTH, HIDDEN, ENCODER_LAYERS, DECODER_LAYERS, HEADS = 256, 1024, 4, 2, 4
-LSTM_LAYERS = 2
+WIDTH, HIDDEN, ENCODER_LAYERS, DECODER_LAYERS, HEADS = 192, 768, 3, 2, 4
+LSTM_WIDTH, LSTM_LAYERS = 256, 1  # about as many parameters as the Transformer has
 DROPOUT = 0.0  # so few epochs are not learned by heart
 TINY_VOCABULARY, TINY_WIDTH = 600, 32
 
 LSTM, WORDS, COPY = "LSTM with attention", "phrases and words of a dictionary", "the text as it is"
 MUST_REACH = {"bleu_over_copying": 15.0, "bleu_over_lstm": 5.0}  # chosen before any test was read
 PROSE = Prose(__name__)
-AT_ONCE = 64  # texts that the baseline translates
 
 
 class Direction(NamedTuple):
@@ -90,7 +85,7 @@ def draft(texts: ParallelTexts, direction: Direction, examples: Sequence[str], r
         progress(f"translating {len(pairs)} texts of the {split}")
         given = [pair.text for pair in pairs]
         written = translated(view, graphs, given)
-        others = {LSTM: written_by(lstm, tokenizer, given), WORDS: [word_by_word(text) for text in given]}
+        others = {LSTM: translated_by(lstm, tokenizer, given), WORDS: [word_by_word(text) for text in given]}
         found = figures(written, others, pairs, split)
         progress(", ".join(f"{metric.name} {metric.value:.2f}" for metric in found))
         metrics += found
@@ -124,38 +119,18 @@ def learned(
     texts: ParallelTexts, tokenizer: Tokenizer, run: Run
 ) -> tuple[MarianStudent, AttentiveLSTM, dict[str, LearningCurve]]:
     """Both networks, from the same pairs of tokens, in the same number of epochs, each from the run's seed."""
-    train, validation = (token_pairs(tokenizer, pairs) for pairs in (texts.train, texts.validation))
+    train, validation = (token_pairs(tokenizer, pairs, CONTEXT) for pairs in (texts.train, texts.validation))
     size, width = tokenizer.get_vocab_size(), TINY_WIDTH if run.tiny else WIDTH
     with seeded(run.seed):
         sizes = Sizes(size, width, width * HIDDEN // WIDTH, ENCODER_LAYERS, DECODER_LAYERS)
         student = MarianStudent(sizes, HEADS, DROPOUT)
     with seeded(run.seed):
-        lstm = AttentiveLSTM(size, width, LSTM_LAYERS, DROPOUT)
+        lstm = AttentiveLSTM(size, TINY_WIDTH if run.tiny else LSTM_WIDTH, LSTM_LAYERS, DROPOUT)
     curves = {}
     for name, network in (("transformer", TaughtStudent(student)), ("lstm", lstm)):
         progress(f"{name}: {sum(one.numel() for one in network.parameters()):,} parameters")
         curves[name] = learn_to_translate(network, train, validation, run, epochs=1 if run.tiny else EPOCHS, name=name)
     return student.requires_grad_(False).eval(), lstm.requires_grad_(False).eval(), curves
-
-
-def token_pairs(tokenizer: Tokenizer, pairs: Sequence[Pair]) -> list[TokenPair]:
-    """Of those that fit into the context, the ids."""
-    sides = (tokenizer.encode_batch(list(texts), add_special_tokens=False) for texts in zip(*pairs, strict=True))
-    ids = ([[*one.ids, END_ID] for one in side] for side in sides)
-    return [pair for pair in map(TokenPair, *ids) if max(map(len, pair)) <= CONTEXT]
-
-
-def written_by(network: AttentiveLSTM, tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
-    written = [""] * len(texts)
-    order = np.argsort([len(text) for text in texts], kind="stable")
-    for batch in np.array_split(order, range(AT_ONCE, len(order), AT_ONCE)):
-        found = tokenizer.encode_batch([texts[i] for i in batch], add_special_tokens=False)
-        rows = [torch.tensor([*one.ids, END_ID]) for one in found]
-        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
-        ids = network.translate(pad_sequence(rows, batch_first=True), mask, END_ID, most=2 * mask.shape[1] + 16)
-        for i, text in zip(batch, tokenizer.decode_batch(ids), strict=True):
-            written[i] = text.strip()
-    return written
 
 
 def figures(

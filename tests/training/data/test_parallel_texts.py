@@ -68,7 +68,7 @@ def test_a_text_is_in_one_split_and_has_the_translation_of_most_packages() -> No
     ]
     assert texts.validation == [Pair("Count all the coins", "Alle Münzen zählen")]
     assert texts.test == [Pair("Close all windows now", "Alle Fenster jetzt schließen")]
-    assert texts.counts["near copies of later splits, out of train"] == 1
+    assert texts.counts["near copies of texts that are judged by, out of train"] == 1
     assert texts.turned().test == [Pair("Alle Fenster jetzt schließen", "Close all windows now")]
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from training.data.subwords import TokenPair
 from training.loop import translating
-from training.loop.sentence_batches import NO_TOKEN, Collation, TokenBatches, TokenPair, taught_batches
+from training.loop.sentence_batches import NO_TOKEN, Collation, TokenBatches, taught_batches
 from training.loop.translating import Translating, learn_to_translate
 from training.networks.attentive_lstm import AttentiveLSTM
 from training.networks.marian_student import MarianStudent, Sizes
