@@ -60,7 +60,7 @@ def test_all_versions_of_a_source_are_in_one_split() -> None:
 
 
 def test_near_copies_and_more_of_a_source_are_left_out_and_counted() -> None:
-    words = "alpha beta gamma delta epsilon zeta eta theta iota kappa lamda".split()
+    words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lamda"]
     letters = [f"{a}{b}" for a in "bcdfghjk" for b in "aeiou"]
 
     def text(i: int) -> str:

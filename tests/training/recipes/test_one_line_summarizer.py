@@ -15,7 +15,7 @@ from training.recipe import Recipe, Run
 from training.recipes import one_line_summarizer
 from training.recipes.one_line_summarizer import RECIPE, figures, make
 
-THINGS = "disk map tide file folder page sound clock letter table".split()
+THINGS = ["disk", "map", "tide", "file", "folder", "page", "sound", "clock", "letter", "table"]
 PAIRS = [
     Described(f"This is a program that reads the {one} and the {other} of a town.", f"reads the {one} of a town")
     for one in THINGS
