@@ -14,6 +14,7 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks.own_words import OwnWordsKernel, SummaryInOwnWords
 from app.tasks.summary_schema import ArticleInput, SummarizationParameters
 from app.tasks.view import predict_alone
+from training.baselines.chat_lines import beside_chat
 from training.baselines.one_sentence import EXTRACTIVE, LEAD, ways
 from training.card.markdown import table
 from training.card.plots import learning_curves
@@ -87,6 +88,7 @@ def make(lines: SoftwareLines, run: Run) -> Draft:
         examples=[Example({"text": text}) for text in PROSE.items("Examples")],
         sections={
             f"{SHOWN} descriptions of the test, drawn by a seed, good or bad": shown(written, lines.test, run.seed),
+            **({} if run.tiny else beside_chat(written, lines.test)),
             "Pairs that were read, and why some were left out": counted(lines),
         },
         limits=PROSE.items("Limits", context=CONTEXT),
