@@ -116,16 +116,16 @@ def decoder_of(session: Session, slots: int, capacity: int) -> Decoder:
     return make(slots, capacity)
 
 
-class Source(NamedTuple):
+class EncoderInput(NamedTuple):
     """A row that an encoder reads as a whole, and for how many places of it a decoder keeps keys and values."""
 
     row: Tensors
     length: int
 
 
-def source_of(ids: Array) -> Source:
+def source_of(ids: Array) -> EncoderInput:
     """Token ids int64 [tokens] as the source of an encoder of text."""
-    return Source({"input_ids": ids, "attention_mask": np.ones_like(ids)}, len(ids))
+    return EncoderInput({"input_ids": ids, "attention_mask": np.ones_like(ids)}, len(ids))
 
 
 class SequenceDecoder(Decoder, Protocol):
@@ -136,7 +136,7 @@ class SequenceDecoder(Decoder, Protocol):
 
     places: int
 
-    def begin(self, slot: int, source: Source) -> None:
+    def begin(self, slot: int, source: EncoderInput) -> None:
         """Read a source, of which the answer in this slot will be. Raises GraphRefused, MemoryError and Interrupted."""
         ...
 

@@ -165,14 +165,14 @@ def rows_of(port: int, model: str) -> float:
 
 
 @contextmanager
-def serving(models: Path) -> Iterator[int]:
+def serving(models: Path, within_s: float = START_S) -> Iterator[int]:
     """The port of a service that is ready."""
     port = free_port()
     command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
     environment = {"TESSERA_MODELS_DIR": str(models.absolute()), "TESSERA_LOG_REQUESTS": "0"}
     cores = sorted(os.sched_getaffinity(0))
     with Path(os.devnull).open("wb") as output, started(command, environment, cores, output):
-        until = time.monotonic() + START_S
+        until = time.monotonic() + within_s
         while time.monotonic() < until:
             with suppress(OSError):
                 if get(port, "/health/ready")[0] == 200:

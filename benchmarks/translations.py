@@ -1,6 +1,6 @@
 """Translators beside people: BLEU and chrF on paragraphs out of descriptions of Debian's packages.
 
-    python -m benchmarks.translations [--models models] [--paragraphs 150] [--seed 7]
+    python -m benchmarks.translations [--models models] [--paragraphs 150] [--seed 7] [--beams 4]
 
 Needs apt, which fetches the English descriptions and their translations from wherever it is configured to (7 MB), into
 a folder of its own. Paragraphs are those of descriptions that have as many in both languages, of 6 to 30 English words,
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from app.repository.repository import ModelRepository
 from app.tasks.translation import TextTranslation, TranslationConfig, TranslationKernel
-from training.data.interface_texts import Pair
+from training.data.catalogues import Pair
 from training.recipes.translator import quality, translated
 
 LANGUAGE = "pt_BR"
@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--paragraphs", type=int, default=150)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--beams", type=int, help="of the search for each sentence, if not the model's own")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         lists = fetch_lists(Path(folder) / "lists")
@@ -92,7 +93,8 @@ def main() -> None:
         view = TextTranslation(TranslationKernel(TranslationConfig(**manifest.config), files))
         tested = [Pair(pair.translation, pair.text) if is_back else pair for pair in drawn]
         graphs = {graph: files[file] for graph, file in manifest.graphs.items()}
-        (_, bleu, copied), (_, chrf, _) = quality(translated(view, graphs, [pair.text for pair in tested]), tested)
+        found = translated(view, graphs, [pair.text for pair in tested], chosen.beams)
+        (_, bleu, copied), (_, chrf, _) = quality(found, tested)
         print(f"| {name} | {bleu:.1f} | {chrf:.1f} | {copied:.1f} |")
 
 

@@ -31,8 +31,8 @@ def tokenizer() -> Tokenizer:
     return made
 
 
-def write_tiny_decoder(path: Path, seed: int = 0, context: int = CONTEXT) -> Path:
-    """Write a graph of two layers, whose answers look like noise and depend on every token before them."""
+def tiny_network(seed: int = 0, context: int = CONTEXT) -> LlamaForCausalLM:
+    """Two layers, whose answers look like noise and depend on every token before them."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=tokenizer().get_vocab_size(),
@@ -45,5 +45,8 @@ def write_tiny_decoder(path: Path, seed: int = 0, context: int = CONTEXT) -> Pat
         initializer_range=0.5,
         tie_word_embeddings=True,
     )
-    network = LlamaForCausalLM(config).eval()
-    return write_decoder(network, path, Fp32DecoderProducts(), context)
+    return LlamaForCausalLM(config).eval()
+
+
+def write_tiny_decoder(path: Path, seed: int = 0, context: int = CONTEXT) -> Path:
+    return write_decoder(tiny_network(seed, context), path, Fp32DecoderProducts(), context)

@@ -32,6 +32,7 @@ GONE_THROUGH = {
     "api/openai/responses_answers.py": "api/openai/test_described.py",
     "api/openai/responses_schema.py": "api/openai/test_responses.py",
     "api/openai/schemas.py": "api/openai/test_refused.py",
+    "api/openai/transcriptions_schema.py": "api/openai/test_transcriptions.py",
     "api/v1/described.py": "api/test_openapi.py",
     "api/v1/errors.py": "api/v1/test_v1.py",
     "api/v1/models.py": "api/v1/test_v1.py",

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from app.tensors import Source
+from app.tensors import EncoderInput
 
 Logits = npt.NDArray[np.float32]
 
@@ -58,6 +58,28 @@ class Sampling:
     """Of a generator of random numbers that this answer alone uses; None draws one."""
     num_logprobs: int | None = None
     """The number of likeliest tokens that are told beside each chosen one; None tells no log-probability at all."""
+    logprob_token_ids: tuple[int, ...] = ()
+    """Tokens that are told beside each chosen one, after the likeliest, if log-probabilities are told."""
+
+
+GREEDY = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Beams:
+    """The search for the likeliest answer as a whole; 1 is none. The names are those of the transformers library.
+
+    `early_stopping`: True ends it with as many whole answers as there are beams, False when no other seems to become
+    better by its score at this length, "never" when none can, if all became as long as they may.
+    """
+
+    number: int = 1
+    length_penalty: float = 1.0
+    """The log-probability of an answer is divided by its length to this power: above 0, longer ones gain."""
+    early_stopping: bool | Literal["never"] = False
+
+
+NO_BEAMS = Beams()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +92,19 @@ class Prompt:
     """Tokens that end the answer. They count, and are told like all others."""
     min_new_tokens: int = 0
     """None of `end_ids` is chosen before so many tokens."""
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling = GREEDY
     constraint: Callable[[], Constraint] | None = None
     """Makes the constraint of this answer."""
-    source: Source | None = None
+    source: EncoderInput | None = None
     """An encoder reads it before `ids`, for a model that has one: the answer is made of it."""
+    beams: Beams = NO_BEAMS
+    """With more than one, of `sampling` only `logit_bias` is heeded, and a `constraint` must be one to copy."""
+
+    def __post_init__(self) -> None:
+        if self.beams.number < 1:
+            raise ValueError("beams are 1 or more")
+        if self.beams.number > 1 and self.sampling != Sampling(logit_bias=self.sampling.logit_bias):
+            raise ValueError("what is searched for is not drawn, nor penalised: of sampling, there may be logit_bias")
 
     @property
     def source_length(self) -> int:
@@ -82,7 +112,10 @@ class Prompt:
 
 
 class Token(NamedTuple):
-    """A token that was chosen. `logprob` and `top`, pairs of id and log-probability, likeliest first, if asked for."""
+    """A token that was chosen. `logprob` and `top`, pairs of id and log-probability, likeliest first, if asked for.
+
+    After the likeliest stand those of `logprob_token_ids`.
+    """
 
     id: int
     logprob: float | None = None

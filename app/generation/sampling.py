@@ -1,11 +1,11 @@
 """The next token of each answer, from the logits of a step. Knows neither graphs nor when an answer is over."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 
 from app.errors import InferenceFailed
+from app.generation.beams import Search
 from app.generation.drawing import draw, likeliest
 from app.generation.penalties import penalise
 from app.generation.prompt import Constraint, Logits, Prompt, Token
@@ -23,7 +23,7 @@ class Chooser:
         seed = None if sampling.seed is None else sampling.seed % 2**64
         self.num_tokens = 0
         self._prompt = prompt
-        self._random = np.random.Generator(np.random.PCG64(seed))
+        self._random = np.random.Generator(np.random.PCG64(seed)) if sampling.temperature else None
         self._constraint: Constraint | None = None
         self._counts: Counter[int] = Counter()
         penalties = (sampling.repetition_penalty - 1, sampling.frequency_penalty, sampling.presence_penalty)
@@ -48,7 +48,7 @@ class Chooser:
                 if np.isneginf(allowed[best]):
                     raise InferenceFailed("no token may come next: all are forbidden")
             sampling = self._prompt.sampling
-            chosen = int(best) if sampling.temperature == 0 else draw(allowed, sampling, self._random.random())
+            chosen = int(best) if self._random is None else draw(allowed, sampling, self._random.random())
             token = self._told(chosen, logits)
         if self._constraint:
             self._constraint.accept(chosen)
@@ -82,22 +82,11 @@ class Chooser:
             return Token(chosen)
         largest = logits.max()
         log_sum = float(largest) + float(np.log(np.exp(logits - largest).sum(dtype=np.float64)))
-        top = tuple((int(id), float(logits[id]) - log_sum) for id in likeliest(logits, count))
+        told = (*likeliest(logits, count), *self._prompt.sampling.logprob_token_ids)
+        top = tuple((int(id), float(logits[id]) - log_sum) for id in told)
         return Token(chosen, float(logits[chosen]) - log_sum, top)
 
 
-def choose(logits: Logits, choosers: Sequence[Chooser]) -> list[Token | Exception]:
-    """Return the next token of each answer, by `logits` [rows, vocabulary] of one row for each chooser, in order.
-
-    An error of one row comes in the place of its token. A row's token does not depend on the other rows.
-    """
-    # Row by row: a row has tens of thousands of logits, beside which a call of numpy costs nothing; and a sum over one
-    # row is the same to the last bit whoever is beside it.
-    return [_token_or_error(chooser, row) for row, chooser in zip(logits, choosers, strict=True)]
-
-
-def _token_or_error(chooser: Chooser, logits: Logits) -> Token | Exception:
-    try:
-        return chooser.choose(logits)
-    except Exception as error:
-        return error
+def chooser_of(prompt: Prompt) -> Chooser | Search:
+    """Return what chooses the next token of an answer, or of each beam of it."""
+    return Chooser(prompt) if prompt.beams.number == 1 else Search(prompt)

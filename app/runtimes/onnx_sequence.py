@@ -17,7 +17,7 @@ from app.runtimes.memory import memory_errors
 from app.runtimes.onnx_decoder import PAST, present_of
 from app.runtimes.onnx_slot_buffers import SlotBuffers, run_bound, vocabulary_of
 from app.runtimes.refusals import refusals
-from app.tensors import Array, Source
+from app.tensors import Array, EncoderInput
 
 CROSS = re.compile(r"cross\.\d+\.(key|value)")
 STATE = re.compile(r"state\.\d+")
@@ -54,6 +54,8 @@ class OnnxSequenceDecoder:
         pasts = {name: present_of(name) for name in given if PAST.fullmatch(name)}
         self._caches = SlotBuffers(decoder, pasts, slots, capacity, KIND)
         self._source_lengths = np.ones(slots, np.int64)  # of at least one place attention is made
+        self._sources: list[object] = [None] * slots
+        """Slots that have the keys and values of the same source have the same mark."""
         # What comes after a token at an even position, and at an odd one: a token that is read twice changes nothing.
         self._states = {
             name: np.zeros((2, slots, one.shape[1]), np.float32) for name, one in given.items() if STATE.fullmatch(name)
@@ -68,7 +70,7 @@ class OnnxSequenceDecoder:
         self._bound: dict[tuple[int, int], Any] = {}
         self.token_bytes = max(self._cross.token_bytes, self._caches.token_bytes)
 
-    def begin(self, slot: int, source: Source) -> None:
+    def begin(self, slot: int, source: EncoderInput) -> None:
         """Read a source of at most `places`. Raises GraphRefused, MemoryError and Interrupted."""
         batch = {name: array[None] for name, array in source.row.items()}
         options = ort.RunOptions()
@@ -81,6 +83,7 @@ class OnnxSequenceDecoder:
         for memory, encoded in zip(self._cross.buffers.values(), made, strict=True):
             memory.array[slot, :, : source.length] = encoded[0]
         self._source_lengths[slot] = source.length
+        self._sources[slot] = object()
         for state in self._states.values():
             state[:, slot] = 0
 
@@ -125,11 +128,13 @@ class OnnxSequenceDecoder:
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Let all that is known in one slot, where `length` tokens were read, be known in another, too."""
-        self._cross.copy(source, target, int(self._source_lengths[source]))
+        if self._sources[target] is not self._sources[source]:  # beams of one answer have the same
+            self._cross.copy(source, target, int(self._source_lengths[source]))
         self._caches.copy(source, target, length)
         for state in self._states.values():
             state[:, target] = state[:, source]
         self._source_lengths[target] = self._source_lengths[source]
+        self._sources[target] = self._sources[source]
 
     def swap(self, one: int, other: int, length: int) -> None:
         """Exchange two slots, in which at most `length` tokens were read."""
@@ -139,12 +144,14 @@ class OnnxSequenceDecoder:
         for state in self._states.values():
             state[:, both] = state[:, both[::-1]]
         self._source_lengths[both] = self._source_lengths[both[::-1]]
+        self._sources[one], self._sources[other] = self._sources[other], self._sources[one]
 
     def forget(self, slot: int) -> None:
         """Give back the memory of a slot, whose source is not needed any more."""
         self._cross.forget(slot)
         self._caches.forget(slot)
         self._source_lengths[slot] = 1
+        self._sources[slot] = None
 
 
 def _require_inputs(session: ort.InferenceSession) -> None:

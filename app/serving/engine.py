@@ -60,6 +60,9 @@ def total(timings: Sequence[Timing]) -> Timing:
     )
 
 
+Steps = tuple[tuple[str, Timing], ...]
+
+
 class Prediction(NamedTuple):
     """Outputs of one request, in the order of its items, and which model and version gave them.
 
@@ -71,7 +74,7 @@ class Prediction(NamedTuple):
     version: int
     outputs: list[Any]
     timing: Timing
-    steps: tuple[tuple[str, Timing], ...] = ()
+    steps: Steps = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,7 @@ def open_version(
     loaded = Loaded(
         manifest, verify, options, kernel, task.views(kernel), sessions, num_lanes=num_lanes if on_cpu else 1
     )
+    kernel.prepare_with(sessions)
     warm_up(loaded)
     check_golden(loaded)
     loaded.max_batch_size = largest_batch(manifest, kernel, sessions, files)
@@ -193,6 +194,7 @@ def warm_up(loaded: Loaded) -> None:
 def restore(loaded: Loaded) -> None:
     """Open the sessions anew; the files may have changed since, so they are checked like those of a new version."""
     loaded.sessions = open_sessions(loaded.manifest, loaded.verify(), loaded.options)
+    loaded.kernel.prepare_with(loaded.sessions)
     warm_up(loaded)
     check_golden(loaded)
     if loaded.stepping is not None:

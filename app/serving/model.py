@@ -8,7 +8,7 @@ from typing import Any
 from app.errors import InferenceFailed
 from app.serving.batcher import Batcher
 from app.serving.composing import Composing
-from app.serving.engine import Ask, Prediction, Servable, Timing, total
+from app.serving.engine import Ask, Prediction, Servable, Steps, Timing, total
 from app.serving.items import Pools
 from app.serving.loading import Loaded, restore, warm_up
 from app.serving.raw import RawView
@@ -65,29 +65,16 @@ class Model(ScheduledModel):
         yield await self.predict(ask)
 
     async def predict(self, ask: Ask) -> Prediction:
-        """Answer items, unless the version is being unloaded; `drain` waits for it, and the statistics tell of it."""
-        manifest = self.served.manifest
         view = self._view(ask.view)
+        if not view.asks_nothing:
+            return await super().predict(ask)
         deadline = self._loop.time() + ask.within_s
         with self._in_flight:
-            if view.asks_nothing:
-                told = await self._items.tell(view, ask.items, ask.parameters, deadline, ask.caller)
-                return Prediction(manifest.name, manifest.version, told, Timing(0, 0, 0, 0, 0, 0))
-            started = perf_counter()
-            try:
-                outputs, timing, steps = await self._answer_or_compose(view, ask, deadline)
-            except Exception:
-                self._observer.not_answered(perf_counter() - started)
-                raise
-        self._observer.answered(
-            perf_counter() - started,
-            timing.preprocess_s, timing.queue_s, timing.inference_s, timing.postprocess_s,
-        )  # fmt: skip
-        return Prediction(manifest.name, manifest.version, outputs, timing, steps)
+            told = await self._items.tell(view, ask.items, ask.parameters, deadline, ask.caller)
+        manifest = self.served.manifest
+        return Prediction(manifest.name, manifest.version, told, Timing(0, 0, 0, 0, 0, 0))
 
-    async def _answer_or_compose(
-        self, view: View[Any], ask: Ask, deadline: float
-    ) -> tuple[list[Any], Timing, tuple[tuple[str, Timing], ...]]:
+    async def _outputs(self, view: View[Any], ask: Ask, deadline: float) -> tuple[list[Any], Timing, Steps]:
         if not view.is_composed(ask.parameters):
             return *(await self._answer(view, ask, deadline)), ()
         require_parameters(view, ask.parameters)

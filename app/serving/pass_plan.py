@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from app.serving.passes import Pass
 from app.serving.slots import Slots
 from app.serving.step_cost import LARGEST_CHUNK, StepCost
-from app.serving.writing import Writing
+from app.serving.writing import Beam, Writing
 
 MOST_BETWEEN_S = 0.2  # two tokens of one answer, while prompts are read beside it
 
 
 def next_pass(slots: Slots, cost: StepCost) -> Pass | None:
     """Return what is to be done next; None if no answer has a slot."""
-    stepping = slots.stepping
+    rows = slots.rows
     reading = min(slots.reading, key=lambda one: reading_order(one, cost), default=None)
-    if not stepping and reading is None:
+    if not rows and reading is None:
         return None
-    chunk = 0 if reading is None else _chunk(reading, stepping, cost)
-    return Pass(slots.take_moves(), stepping, reading, chunk)
+    chunk = 0 if reading is None else _chunk(reading, rows, cost)
+    return Pass(slots.take_moves(), rows, reading, chunk)
 
 
 def reading_order(writing: Writing, cost: StepCost) -> float:
@@ -27,13 +27,13 @@ def reading_order(writing: Writing, cost: StepCost) -> float:
 
 def seconds_of(one: Pass, cost: StepCost) -> float:
     """Return what a pass should take, by what was measured."""
-    return _step_s(one.stepping, cost) + (_read_s(one.reading, one.chunk, cost) if one.reading is not None else 0.0)
+    return _step_s(one.rows, cost) + (_read_s(one.reading, one.chunk, cost) if one.reading is not None else 0.0)
 
 
-def _chunk(reading: Writing, stepping: Sequence[Writing], cost: StepCost) -> int:
+def _chunk(reading: Writing, rows: Sequence[Writing | Beam], cost: StepCost) -> int:
     most = LARGEST_CHUNK
-    if stepping:
-        most = cost.chunk_within(MOST_BETWEEN_S - cost.slower * _step_s(stepping, cost), reading.known)
+    if rows:
+        most = cost.chunk_within(MOST_BETWEEN_S - cost.slower * _step_s(rows, cost), reading.known)
     chunk = min(most, reading.unread)
     return chunk - 1 if reading.unread - chunk == 1 else chunk  # slots.LEAST_READ says why
 
@@ -43,5 +43,5 @@ def _read_s(reading: Writing, chunk: int, cost: StepCost) -> float:
     return cost.chunk_s(chunk + reading.to_read - reading.unread, reading.known)
 
 
-def _step_s(stepping: Sequence[Writing], cost: StepCost) -> float:
-    return cost.step_s(len(stepping), sum(len(one.ids) for one in stepping))
+def _step_s(rows: Sequence[Writing | Beam], cost: StepCost) -> float:
+    return cost.step_s(len(rows), sum(len(row.ids) for row in rows))

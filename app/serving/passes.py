@@ -7,45 +7,53 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from app.errors import ServiceError
-from app.generation.prompt import Token
-from app.generation.sampling import choose
+from app.generation.beams import Branch
+from app.generation.prompt import Logits, Token
 from app.runtimes.interrupt import Interrupted
 from app.serving.answering import failure_of
 from app.serving.slots import Copy, Forget, Move, Swap
-from app.serving.writing import Writing
+from app.serving.writing import Beam, Writing
 from app.tensors import Array, Decoder, SequenceDecoder
+
+Next = Token | Branch | ServiceError
+"""The outcome of a step for one answer: a token, or one for each of its beams."""
 
 
 class Pass(NamedTuple):
-    """`stepping` lie in the first slots, in this order; of `reading`, if any, the next `chunk` tokens are read."""
+    """`rows` lie in the first slots, in this order; of `reading`, if any, the next `chunk` tokens are read."""
 
     moves: Sequence[Move]
-    stepping: Sequence[Writing]
+    rows: Sequence[Writing | Beam]
     reading: Writing | None = None
     chunk: int = 0
 
+    @property
+    def stepping(self) -> list[Writing]:
+        """The answers whose rows these are."""
+        return [one for one in self.rows if isinstance(one, Writing)]
+
 
 class Outcome(NamedTuple):
-    """Tokens of each of `stepping`, and of `reading` if the chunk was its last; and seconds of both parts."""
+    """The next of each of `stepping`, and of `reading` if the chunk was its last; and seconds of both parts."""
 
-    stepped: Sequence[Token | ServiceError]
-    read: Token | ServiceError | None
+    stepped: Sequence[Next]
+    read: Next | None
     step_s: float
     read_s: float
 
 
 def run_pass(decoder: Decoder, one: Pass) -> Outcome:
     """A row at which the decoder fails fails alone. Raises Interrupted, and what fails without a row's fault."""
+    started = perf_counter()
     for move in one.moves:
         _move(decoder, move)
-    started = perf_counter()
-    stepped = _step(decoder, one.stepping) if one.stepping else []
+    stepped = _step(decoder, one.rows, one.stepping) if one.rows else []
     between = perf_counter()
     read = _read(decoder, one.reading, one.chunk) if one.reading is not None else None
     return Outcome(stepped, read, between - started, perf_counter() - between)
 
 
-def _step(decoder: Decoder, rows: Sequence[Writing]) -> Sequence[Token | ServiceError]:
+def _step(decoder: Decoder, rows: Sequence[Writing | Beam], answers: Sequence[Writing]) -> Sequence[Next]:
     ids = np.array([[row.ids[-1]] for row in rows], np.int64)
     lengths = np.array([len(row.ids) for row in rows], np.int32)
     try:
@@ -55,20 +63,24 @@ def _step(decoder: Decoder, rows: Sequence[Writing]) -> Sequence[Token | Service
     except Exception as error:
         if len(rows) == 1:
             return [failure_of(error, "prompt")]
-        # A token that is read twice is written to the same place.
-        found: list[Token | ServiceError] = []
-        for i in range(len(rows)):
-            try:
-                found += _chosen(decoder.run(ids[i : i + 1], i, lengths[i : i + 1]), rows[i : i + 1])
-            except Interrupted:
-                raise
-            except Exception as own:
-                found.append(failure_of(own, "prompt"))
-        return found
-    return _chosen(logits, rows)
+        return [_alone(decoder, one, ids, lengths) for one in answers]
+    return [_next(one, [logits[row.slot] for row in one.rows]) for one in answers]
 
 
-def _read(decoder: Decoder, row: Writing, chunk: int) -> Token | ServiceError | None:
+def _alone(decoder: Decoder, one: Writing, ids: Array, lengths: Array) -> Next:
+    """The next of one answer, row by row. A token that is read twice is written to the same place."""
+    found: list[Logits] = []
+    for at in (row.slot for row in one.rows):
+        try:
+            found.append(decoder.run(ids[at : at + 1], at, lengths[at : at + 1])[0].copy())
+        except Interrupted:
+            raise
+        except Exception as error:
+            return failure_of(error, "prompt")
+    return _next(one, found)
+
+
+def _read(decoder: Decoder, row: Writing, chunk: int) -> Next | None:
     end, source = row.known + chunk, row.prompt.source
     ids: Array = np.array([row.ids[row.known : end]], np.int64)
     try:
@@ -79,12 +91,15 @@ def _read(decoder: Decoder, row: Writing, chunk: int) -> Token | ServiceError | 
         raise
     except Exception as error:
         return failure_of(error, "prompt")
-    return _chosen(logits, [row])[0] if end == len(row.ids) else None
+    return _next(row, [logits[0]]) if end == len(row.ids) else None
 
 
-def _chosen(logits: Array, rows: Sequence[Writing]) -> Sequence[Token | ServiceError]:
-    found = choose(logits, [row.chooser for row in rows])
-    return [one if isinstance(one, Token | ServiceError) else failure_of(one, "prompt") for one in found]
+def _next(one: Writing, logits: Sequence[Logits]) -> Next:
+    """The next of an answer, by the logits of each of its rows."""
+    try:
+        return one.chooser.choose(*logits)
+    except Exception as error:
+        return failure_of(error, "prompt")
 
 
 def _move(decoder: Decoder, move: Move) -> None:

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from time import perf_counter
 from typing import Any, Self
 
 from app.errors import InvalidInput
-from app.serving.engine import Served
+from app.serving.engine import Ask, Prediction, Served, Steps, Timing
 from app.serving.in_flight import InFlight
 from app.serving.items import Items, Pools
 from app.serving.loading import Loaded
@@ -86,6 +87,26 @@ class ScheduledModel:
 
     async def drain(self) -> None:
         await self._in_flight.drain()
+
+    async def predict(self, ask: Ask) -> Prediction:
+        """Answer items, unless the version is being unloaded; `drain` waits for it, and the statistics tell of it."""
+        manifest, view = self.served.manifest, self._view(ask.view)
+        deadline, started = self._loop.time() + ask.within_s, perf_counter()
+        with self._in_flight:
+            try:
+                outputs, timing, steps = await self._outputs(view, ask, deadline)
+            except Exception:
+                self._observer.not_answered(perf_counter() - started)
+                raise
+        self._observer.answered(
+            perf_counter() - started,
+            timing.preprocess_s, timing.queue_s, timing.inference_s, timing.postprocess_s,
+        )  # fmt: skip
+        return Prediction(manifest.name, manifest.version, outputs, timing, steps)
+
+    async def _outputs(self, view: View[Any], ask: Ask, deadline: float) -> tuple[list[Any], Timing, Steps]:
+        """The output of each item, what that took, and who was asked for it."""
+        raise NotImplementedError
 
     def _view(self, name: str) -> View[Any]:
         view = self._views.get(name)

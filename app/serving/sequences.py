@@ -6,85 +6,101 @@ from contextlib import aclosing
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
-from app.serving.engine import Ask, Prediction, Timing
+from app.errors import InvalidInput
+from app.generation.prompt import Progress, Prompt
+from app.serving.engine import Ask, Prediction, Steps, Timing
 from app.serving.scheduler import Answers, Turn
 from app.serving.stepped import SteppedModel
-from app.tasks.view import View
+from app.tasks.view import Prepared, View
 from app.tensors import Tensors
 
-ROWS_AHEAD = 2  # times as many rows of a request as step at a time are in the stepper, or wait there
+FEW_ROWS = 64  # of which prompts are made while the event loop waits: a millisecond
 
 
 class SequenceModel(SteppedModel):
     """A version that is live: it answers rows, each a source, by sequences of tokens, until it is drained."""
 
-    async def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:
-        yield await self.predict(ask)
+    async def _outputs(self, view: View[Any], ask: Ask, deadline: float) -> tuple[list[Any], Timing, Steps]:
+        started = perf_counter()
+        turn, prepared = await self._prepare(view, ask, deadline)
+        preprocessed, queue_s = perf_counter(), 0.0
+        values: list[Tensors] = []
+        async with aclosing(self._write(prepared, turn)) as written:
+            async for progress in written:
+                values.append(self._answer_of(progress))
+                queue_s = progress.queue_s if len(values) == 1 else min(queue_s, progress.queue_s)
+        answered = perf_counter()
+        outputs = await self._items.finish(view, prepared, Answers(values), ask.parameters, turn)
+        self._observer.items_answered(len(outputs))
+        spent_s = answered - preprocessed - queue_s
+        rows, length = self._size(prepared)
+        postprocess_s = perf_counter() - answered
+        return outputs, Timing(preprocessed - started, queue_s, spent_s, postprocess_s, rows, length), ()
 
-    async def predict(self, ask: Ask) -> Prediction:
-        """Answer items, unless the version is being unloaded; `drain` waits for it, and the statistics tell of it."""
+    async def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:
+        """Answer items in order, each by the pieces that its rows add, and then the whole of it."""
         manifest, view = self.served.manifest, self._view(ask.view)
+        if view.contract.Piece is None:
+            yield await self.predict(ask)
+            return
         deadline, started = self._loop.time() + ask.within_s, perf_counter()
         with self._in_flight:
             try:
-                outputs, timing = await self._answer(view, ask, deadline)
-            except Exception:
+                turn, prepared = await self._prepare(view, ask, deadline)
+                preprocess_s, queue_s = perf_counter() - started, 0.0
+                async with aclosing(self._pieces(view, ask, prepared, turn)) as pieces:
+                    async for piece, waited_s in pieces:
+                        queue_s = max(queue_s, waited_s)
+                        spent_s = perf_counter() - started - preprocess_s - queue_s
+                        timing = Timing(preprocess_s, queue_s, spent_s, 0.0, *self._size(prepared))
+                        yield Prediction(manifest.name, manifest.version, [piece], timing)
+            except BaseException:
                 self._observer.not_answered(perf_counter() - started)
                 raise
-        spent_s = perf_counter() - started
-        self._observer.answered(spent_s, timing.preprocess_s, timing.queue_s, timing.inference_s, timing.postprocess_s)
-        self._observer.items_answered(len(outputs))
-        return Prediction(manifest.name, manifest.version, outputs, timing)
+        self._observer.answered(perf_counter() - started, preprocess_s, queue_s, timing.inference_s, 0.0)
+        self._observer.items_answered(len(prepared))
 
-    async def _answer(self, view: View[Any], ask: Ask, deadline: float) -> tuple[list[Any], Timing]:
-        started = perf_counter()
+    async def _pieces(
+        self, view: View[Any], ask: Ask, prepared: Sequence[Prepared], turn: Turn
+    ) -> AsyncGenerator[tuple[Any, float], None]:
+        """Each piece, with how long its row has waited."""
+        Piece = view.contract.Piece
+        async with aclosing(self._write(prepared, turn)) as written:
+            for item, one in enumerate(prepared):
+                answers: list[Tensors] = []
+                if text := view.added(one, answers):
+                    yield Piece(item=item, text=text), 0.0
+                for _ in one.rows:
+                    progress = await anext(written)
+                    answers.append(self._answer_of(progress))
+                    if text := view.added(one, answers):
+                        yield Piece(item=item, text=text), progress.queue_s
+                [output] = await self._items.finish(view, [one], Answers(answers), ask.parameters, turn)
+                yield Piece(item=item, text="", output=output), 0.0
+
+    async def _prepare(self, view: View[Any], ask: Ask, deadline: float) -> tuple[Turn, list[Prepared]]:
         turn = self.stepper.admit(deadline, ask.priority or view.priority, ask.caller)
-        prepared = await self._items.prepare(view, ask.items, ask.parameters, turn)
-        preprocessed = perf_counter()
-        answers = await self._submit([row for one in prepared for row in one.rows], turn)
-        answered = perf_counter()
-        outputs = await self._items.finish(view, prepared, answers, ask.parameters, turn)
-        return outputs, Timing(
-            preprocessed - started,
-            answers.queue_s,
-            answered - preprocessed - answers.queue_s,
-            perf_counter() - answered,
-            answers.rows,
-            answers.length,
-        )
+        return turn, await self._items.prepare(view, ask.items, ask.parameters, turn)
 
-    async def _submit(self, rows: Sequence[Tensors], turn: Turn) -> Answers[Tensors]:
-        """Answer rows; the first that fails ends the others."""
-        places = asyncio.Semaphore(ROWS_AHEAD * self.loaded.max_batch_size)
+    async def _write(self, prepared: Sequence[Prepared], turn: Turn) -> AsyncGenerator[Progress, None]:
+        """The answer to each row, in their order."""
+        prompts: list[Prompt] = []
+        for row in (row for one in prepared for row in one.rows):
+            prompts.append(self.loaded.kernel.prompt_of(row))
+            if len(prompts) % FEW_ROWS == 0:
+                await asyncio.sleep(0)
+        most, asked = self.loaded.max_batch_size, max((one.beams.number for one in prompts), default=1)
+        if asked > most:
+            error = InvalidInput(f"is {asked}, and this model writes no more than {most} rows at a time")
+            raise error.under("parameters", "num_beams")
+        async with aclosing(self.stepper.write(prompts, turn)) as written:
+            async for progress in written:
+                yield progress
 
-        async def one(row: Tensors) -> tuple[Tensors, float]:
-            async with places:
-                return await self._write(row, turn)
+    def _size(self, prepared: Sequence[Prepared]) -> tuple[int, int]:
+        """The number of rows, and the largest length of one."""
+        lengths = [self.loaded.kernel.length(row) for one in prepared for row in one.rows]
+        return len(lengths), max(lengths, default=0)
 
-        tasks = [asyncio.create_task(one(row)) for row in rows]
-        try:
-            written = await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        lengths = [self.loaded.kernel.length(row) for row in rows]
-        return Answers(
-            [answer for answer, _ in written],
-            queue_s=min((queue_s for _, queue_s in written), default=0.0),
-            inference_s=0.0,
-            rows=len(rows),
-            length=max(lengths, default=0),
-        )
-
-    async def _write(self, row: Tensors, turn: Turn) -> tuple[Tensors, float]:
-        """The tokens of one answer, and how long it has waited."""
-        ids: list[int] = []
-        queue_s = 0.0
-        async with aclosing(self.stepper.generate(self.loaded.kernel.prompt_of(row), turn, lambda: False)) as stream:
-            async for progress in stream:
-                ids += [token.id for token in progress.tokens]
-                queue_s = progress.queue_s
-        return {"output_ids": np.array(ids, np.int64)}, queue_s
+    def _answer_of(self, progress: Progress) -> Tensors:
+        return self.loaded.kernel.answer_of(progress.tokens)

@@ -112,6 +112,11 @@ class Shares:
             if other is not share
         )
 
+    def number_before(self, share: Share, number: int) -> int:
+        """Return how many things wait, of any other share no more than this one will have with `number` more."""
+        most = share.waiting + number
+        return share.waiting + sum(min(one.waiting, most) for one in self._shares.values() if one is not share)
+
     def _forget(self) -> None:
         """Drop shares that say nothing, once there are many: their callers may come from anywhere."""
         if len(self._shares) >= self._most_kept:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.serving.writing import NOWHERE, Writing
+from app.serving.writing import NOWHERE, Beam, Writing
 
 # Fewer tokens than these are read again as fast as they are copied.
 LEAST_SHARED = 32
@@ -57,7 +57,7 @@ class Slots:
 
     def __init__(self, number: int, most_tokens: int) -> None:
         """`most_tokens` may lie in all slots together, with those for which answers have reserved room."""
-        self._at: list[Writing | Known | None] = [None] * number
+        self._at: list[Writing | Beam | Known | None] = [None] * number
         self._most_tokens = most_tokens
         self._clock = count(1)
         self.num_stepping = 0
@@ -66,6 +66,16 @@ class Slots:
     def __len__(self) -> int:
         """The number of answers that have a slot."""
         return sum(isinstance(one, Writing) for one in self._at)
+
+    @property
+    def num_rows(self) -> int:
+        """Return how many rows these answers have or will have: each beam is one."""
+        return sum(one.num_rows for one in self._at if isinstance(one, Writing))
+
+    @property
+    def rows(self) -> list[Writing | Beam]:
+        """The rows of a step, by their slots."""
+        return [one for one in self._at[: self.num_stepping] if isinstance(one, Writing | Beam)]
 
     @property
     def stepping(self) -> list[Writing]:
@@ -92,7 +102,8 @@ class Slots:
         return sum(_length(one) for one in self._at)
 
     def has_room(self, writing: Writing) -> bool:
-        return len(self) < len(self._at) and self.reserved + writing.reserved <= self._most_tokens
+        has_slots = self.num_rows + writing.num_rows <= len(self._at)
+        return has_slots and self.reserved + writing.reserved <= self._most_tokens
 
     def promised(self, writing: Writing) -> bool:
         """Whether a prompt that is being read just now will save this one more than what is known already."""
@@ -125,28 +136,41 @@ class Slots:
 
     def begin_stepping(self, writing: Writing) -> None:
         """All of its prompt was read, and it has its first token."""
-        self._exchange(writing.slot, self.num_stepping)
-        self.num_stepping += 1
+        self._step(writing)
+
+    def branch(self, writing: Writing, parents: Sequence[int]) -> None:
+        """Let each row of an answer know what the row of its parent knows. At first, find slots for its beams."""
+        while len(writing.beams) < len(parents) - 1:
+            beam = Beam(writing)
+            writing.beams.append(beam)
+            self._put(beam, self._free_slot(spared=None))
+            self._step(beam)
+        rows = writing.rows
+        for row, parent in zip(rows, parents, strict=True):
+            if rows[parent] is not row:
+                self.moves.append(Copy(rows[parent].slot, row.slot, writing.known))
 
     def release(self, writing: Writing) -> None:
         """It is over: only its prompt stays, as far as that was read."""
-        if writing.slot < self.num_stepping:
-            self.num_stepping -= 1
-            self._exchange(writing.slot, self.num_stepping)
+        for row in writing.rows:
+            if row.slot < self.num_stepping:
+                self.num_stepping -= 1
+                self._exchange(row.slot, self.num_stepping)
+            self._at[row.slot] = None
         # Not the tokens of the answer: they were read one at a time, which rounds differently.
         ids = writing.prompt.ids[: min(writing.known, len(writing.prompt.ids))]
         if len(ids) >= LEAST_SHARED and writing.prompt.source is None:
             self._put(Known(writing.terms.caller, ids, next(self._clock)), writing.slot)
-        else:
-            self._at[writing.slot] = None
-            self.moves.append(Forget(writing.slot))
-        writing.slot = NOWHERE
+        for row in writing.rows:
+            if self._at[row.slot] is None:
+                self.moves.append(Forget(row.slot))
+            row.slot = NOWHERE
 
     def clear(self) -> list[Writing]:
         """Forget all that lies in the slots, and return the answers that did: their tokens have to be read again."""
         lost = [one for one in self._at if isinstance(one, Writing)]
         for one in lost:
-            one.slot, one.known, one.cached = NOWHERE, 0, 0
+            one.begin_again()
         self._at = [None] * len(self._at)
         self.num_stepping = 0
         self.moves.clear()
@@ -156,11 +180,15 @@ class Slots:
         moves, self.moves = self.moves, []
         return moves
 
-    def _put(self, one: Writing | Known, slot: int) -> None:
+    def _step(self, row: Writing | Beam) -> None:
+        self._exchange(row.slot, self.num_stepping)
+        self.num_stepping += 1
+
+    def _put(self, one: Writing | Beam | Known, slot: int) -> None:
         self._at[slot] = one
         one.slot = slot
 
-    def _free_slot(self, spared: Writing | Known | None) -> int:
+    def _free_slot(self, spared: Writing | Beam | Known | None) -> int:
         """An empty slot, or that of the prompt that was not used for longest."""
         for slot, one in enumerate(self._at):
             if one is None:
@@ -193,13 +221,15 @@ class Slots:
             self.moves.append(Forget(one.slot))
 
 
-def _length(one: Writing | Known | None) -> int:
-    return 0 if one is None else len(one.ids) if isinstance(one, Known) else one.known
+def _length(one: Writing | Beam | Known | None) -> int:
+    if one is None:
+        return 0
+    return len(one.ids) if isinstance(one, Known) else one.known if isinstance(one, Writing) else one.writing.known
 
 
-def _shared(one: Writing | Known | None, writing: Writing) -> int:
+def _shared(one: Writing | Beam | Known | None, writing: Writing) -> int:
     """The number of tokens at the start of its prompt that lie in the slot of `one`, unless it is of a source."""
-    if one is None or writing.prompt.source is not None:
+    if one is None or isinstance(one, Beam) or writing.prompt.source is not None:
         return 0
     if isinstance(one, Known):
         return _common(one.ids, writing.prompt.ids) if one.caller == writing.terms.caller else 0

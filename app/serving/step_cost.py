@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from app.tensors import Decoder, SequenceDecoder, Source
+from app.tensors import Decoder, EncoderInput, SequenceDecoder
 
 LEARNING_RATE = 0.1  # of the last pass: some tens of them make up what is believed
 # One pass says no more than this of how much slower or faster than the model they are: the machine may have slept.
@@ -19,7 +19,7 @@ FEW_TOKENS, SOME_TOKENS, LONG_PROMPT = 16, 128, 512
 REPEATS = 2
 LEAST_S = 1e-7  # a term of the model takes, however it was measured
 
-Sources = Callable[[int], Source]
+Sources = Callable[[int], EncoderInput]
 """A source of about so many places."""
 
 

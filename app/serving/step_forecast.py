@@ -20,15 +20,16 @@ class StepForecast:
         self, writings: Sequence[Writing], cost: StepCost, most_rows: int, expected: Callable[[Writing], int]
     ) -> None:
         self._cost, self._expected = cost, expected
-        rows, new = min(most_rows, len(writings)), sum(map(expected, writings))
-        tokens = sum(len(one.ids) for one in writings) + new // 2
-        self._step_s = cost.slower * cost.step_s(rows, tokens * rows // max(1, len(writings)))
+        all_rows = sum(one.num_rows for one in writings)
+        rows, new = min(most_rows, all_rows), sum(one.num_rows * expected(one) for one in writings)
+        tokens = sum(one.num_rows * len(one.ids) for one in writings) + new // 2
+        self._step_s = cost.slower * cost.step_s(rows, tokens * rows // max(1, all_rows))
         self._beside_s = max(MOST_BETWEEN_S - self._step_s, cost.slower * cost.chunk_s(CHUNKS[0]))
         reading = sorted((reading_order(one, cost), self._unread_s(one)) for one in writings if one.is_reading)
         self._orders = [order for order, _ in reading]
         self._read_s = list(accumulate((seconds for _, seconds in reading), initial=0.0))
         # What waits begins when all before it are over, but for those that go on beside it: half of them, on average.
-        self._wait_steps = new / most_rows if len(writings) > most_rows else 0.0
+        self._wait_steps = new / most_rows if all_rows > most_rows else 0.0
 
     def whole_s(self, writing: Writing) -> float:
         """Return the seconds until one of the answers is whole."""

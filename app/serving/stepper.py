@@ -7,32 +7,29 @@ tokens that it may have, so none is ever taken back.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Hashable, Iterator
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Sequence
 from itertools import chain
 from time import perf_counter
 from typing import Self
 
 from app.errors import DeadlineExceeded, ModelNotReady, ServiceError
+from app.generation.beams import Branch
 from app.generation.prompt import Progress, Prompt, Token
-from app.generation.sampling import Chooser
 from app.runtimes.interrupt import Interrupted
-from app.serving.admission import handicap_of
 from app.serving.answering import failure_of
 from app.serving.deadlines import Deadlines, too_late
 from app.serving.lane import Lane
 from app.serving.pass_plan import next_pass, seconds_of
-from app.serving.passes import Outcome, Pass, run_pass
-from app.serving.scheduler import Turn, weight_of
-from app.serving.shares import Line, Shares, new_ticket
+from app.serving.passes import Next, Outcome, Pass, run_pass
+from app.serving.scheduler import Turn
 from app.serving.slots import Slots
 from app.serving.step_admission import StepAdmission
 from app.serving.step_cost import StepCost
+from app.serving.step_line import StepLine
 from app.serving.step_observer import StepObserver
 from app.serving.worker import WorkerDied
 from app.serving.writing import Writing
 from app.tensors import Decoder
-
-MOST_FAILURES = 2  # passes with an answer that hang or kill the thread, until it is taken for the cause
 
 
 class Stepper:
@@ -68,9 +65,7 @@ class Stepper:
         self._name = name
         self._admission = StepAdmission(cost, most_rows=most_rows, max_queue_size=max_queue_size, refused=refused)
         self._slots = Slots(decoder().slots, most_tokens)
-        self._line: Line[Writing] = Line()
-        self._waiting = 0
-        self._shares = Shares()
+        self._line = StepLine()
         self._deadlines = Deadlines()
         self._arrived = asyncio.Event()
 
@@ -110,7 +105,7 @@ class Stepper:
 
     @property
     def queue_size(self) -> int:
-        return self._waiting
+        return len(self._line)
 
     @property
     def num_in_flight(self) -> int:
@@ -138,16 +133,7 @@ class Stepper:
         Raises Overloaded, DeadlineExceeded, ModelNotReady and InferenceFailed, before the first token or later. The
         answer ends when this is closed, within one pass; `enough` then says whether it had all that was wanted.
         """
-        share = self._shares.of(terms.caller, weight_of(terms.priority))
-        writing = Writing(prompt, terms, share, 0.0, Chooser(prompt))
-        # Of what one caller asks, short prompts go before long ones that came within the time that these take.
-        writing.turn = writing.submitted + handicap_of(terms.priority) + self._cost.prompt_s(writing.to_read)
-        writing.cost_s = self._admission.own_seconds(writing)
-        self._require_ready()
-        left_s = terms.deadline - self._loop.time()
-        self._admission.require_time(writing, left_s, self._unfinished())
-        self._wait(writing)
-        self._deadlines.add(id(writing), terms.deadline, lambda: writing.fail(too_late()))
+        [writing] = request = await self._submit([prompt], terms)
         try:
             while True:
                 progress = await writing.progress()
@@ -155,15 +141,22 @@ class Stepper:
                 if progress.finish:
                     return
         finally:
-            self._deadlines.discard(id(writing))
             if not writing.is_over and enough():  # by its text, of which only the caller knows
                 writing.finish = "stop"
-            if not writing.is_over:
-                writing.is_abandoned = True
-                self._observer.ended(writing.phase, "abandoned")
-            elif writing.error is not None:
-                self._observer.ended(writing.phase, type(writing.error).__name__)
-            self._stop_waiting(writing)
+            self._retire(request)
+
+    async def write(self, prompts: Sequence[Prompt], terms: Turn) -> AsyncGenerator[Progress, None]:
+        """All tokens of the answer to each prompt, in their order: each as soon as it and all before it are whole.
+
+        Raises what `generate` raises; that there is no time for all of them, before any waits. The first that fails
+        ends the others, and so does closing this.
+        """
+        request = await self._submit(prompts, terms)
+        try:
+            for writing in request:
+                yield await writing.whole()
+        finally:
+            self._retire(request)
 
     # Who waits, and who is let in
 
@@ -171,33 +164,40 @@ class Stepper:
         if not self._lane.is_ready:
             raise ModelNotReady("the model hangs" if self._lane.is_alive else "the model is being restarted")
 
-    def _wait(self, writing: Writing) -> None:
-        writing.ticket = new_ticket()
-        self._shares.waits(writing.share, writing.cost_s)
-        self._line.push(writing)
-        self._waiting += 1
+    async def _submit(self, prompts: Sequence[Prompt], terms: Turn) -> Sequence[Writing]:
+        """Let all wait, or none."""
+        share = self._line.share(terms.caller, terms.priority)
+        request = await self._admission.request(prompts, terms, share)
+        self._require_ready()
+        if not request:
+            return request
+        left_s, before = terms.deadline - self._loop.time(), self._line.before(request)
+        self._admission.require_time(request, left_s, self._unfinished(), before)
+        for writing in request:
+            writing.request = request
+            self._line.push(writing)
+        self._deadlines.add(id(request), terms.deadline, lambda: request[0].fail(too_late()))
         self._arrived.set()
+        return request
 
-    def _stop_waiting(self, writing: Writing) -> bool:
-        """Take it out of the line; false if it does not wait there."""
-        if not writing.ticket:
-            return False
-        writing.ticket = 0
-        self._waiting -= 1
-        self._shares.waits_no_more(writing.share, writing.cost_s)
-        self._line.sweep(self._waiting)
-        return True
+    def _retire(self, request: Sequence[Writing]) -> None:
+        """Nobody waits for it any more."""
+        self._deadlines.discard(id(request))
+        for writing in request:
+            if not writing.is_over:
+                writing.is_abandoned = True
+                self._observer.ended(writing.phase, "abandoned")
+            elif writing.error is not None:
+                self._observer.ended(writing.phase, type(writing.error).__name__)
+            writing.request = ()  # no circle
+            self._line.discard(writing)
 
     def _begin_what_fits(self) -> None:
-        while len(self._slots) < self._most_rows and (writing := self._line.first()) is not None:
-            if writing.is_over:
-                self._stop_waiting(writing)
-                continue
-            if not self._slots.has_room(writing) or self._slots.promised(writing):
+        while (writing := self._line.first()) is not None:
+            has_place = self._slots.num_rows + writing.num_rows <= self._most_rows
+            if not has_place or not self._slots.has_room(writing) or self._slots.promised(writing):
                 return
-            self._stop_waiting(writing)
-            self._shares.leads(writing.share)
-            self._shares.starts(writing.share, writing.cost_s)
+            self._line.begins(writing)
             self._slots.admit(writing)
             if not writing.begun:
                 writing.begun = perf_counter()
@@ -206,7 +206,7 @@ class Stepper:
     def _leave(self, writing: Writing) -> None:
         """An answer in flight is over."""
         self._slots.release(writing)
-        self._shares.ends(writing.share, writing.cost_s, writing.taken_s)
+        self._line.ends(writing)
         if writing.finish:
             self._admission.learn(writing)
 
@@ -245,12 +245,13 @@ class Stepper:
             await self._take(one, outcome)
 
     async def _take(self, one: Pass, outcome: Outcome) -> None:
-        results = list(zip(one.stepping, outcome.stepped, strict=True))
-        if one.stepping:
-            self._observer.stepped(len(one.stepping), outcome.step_s)
-        for writing in one.stepping:
+        stepping = one.stepping
+        results: list[tuple[Writing, Next]] = list(zip(stepping, outcome.stepped, strict=True))
+        if stepping:
+            self._observer.stepped(len(stepping), len(one.rows), outcome.step_s)
+        for writing in stepping:
             writing.known = len(writing.ids)
-            writing.taken_s += outcome.step_s / len(one.stepping)
+            writing.taken_s += outcome.step_s * writing.num_rows / len(one.rows)
         if one.reading is not None:
             one.reading.taken_s += outcome.read_s
             if outcome.read is not None:
@@ -258,34 +259,35 @@ class Stepper:
             if not isinstance(outcome.read, ServiceError):
                 one.reading.known += one.chunk
                 self._observer.read(one.chunk)
-            if isinstance(outcome.read, Token):
+            if isinstance(outcome.read, Token | Branch):
                 self._slots.begin_stepping(one.reading)
-        for writing, token in results:
-            self._give(writing, token)
-        if any(isinstance(token, ServiceError) for _, token in results):
+        for writing, found in results:
+            self._give(writing, found)
+        if any(isinstance(found, ServiceError) for _, found in results):
             await self._lane.failed()
         else:
             self._lane.succeeded()
 
-    def _give(self, writing: Writing, token: Token | ServiceError) -> None:
-        if isinstance(token, ServiceError):
-            writing.fail(token)
-        elif writing.add(token):
+    def _give(self, writing: Writing, found: Next) -> None:
+        if isinstance(found, ServiceError):
+            writing.fail(found)
+            return
+        if isinstance(found, Branch) and not (found.answer or writing.is_over):
+            self._slots.branch(writing, found.parents)
+        if writing.add(found):
             self._observer.first_token(writing.first - writing.submitted)
 
     def _suspect(self, one: Pass, error: ServiceError) -> None:
         for writing in [*one.stepping, *([one.reading] if one.reading else [])]:
-            writing.failures += 1
-            if writing.failures >= MOST_FAILURES:
-                writing.fail(error)
+            writing.suspect(error)
 
     def _read_again(self, one: Pass, error: Exception) -> None:
         """Nothing is known any more: all answers in flight wait again, with the tokens that they have."""
         self._suspect(one, failure_of(error, "prompt"))
         for writing in self._slots.clear():
-            self._shares.ends(writing.share, writing.cost_s, writing.taken_s)
+            self._line.ends(writing)
             if not writing.is_over:
-                self._wait(writing)
+                self._line.push(writing)
 
     def _relieve(self) -> None:
         if self._lane.is_stuck:
@@ -296,4 +298,3 @@ class Stepper:
             writing.fail(error)
         while (waiting := self._line.first()) is not None:
             waiting.fail(error)
-            self._stop_waiting(waiting)

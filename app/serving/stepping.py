@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from app.errors import InvalidArtifact
+from app.generation.prompt import Prompt
 from app.runtimes.arena import memory_bytes
 from app.serving.curve import LatencyCurve
-from app.serving.step_cost import StepCost, measure_steps
+from app.serving.step_cost import FEW_TOKENS, StepCost, measure_steps
 from app.tasks.kernel import Kernel
-from app.tensors import Decoder, Session, Source
+from app.tensors import Decoder, EncoderInput, Session
 
 MEMORY_SHARE = 0.2  # of the memory that the process may use, for the keys and values of one model
 USUAL_TOKENS = 256  # of a prompt and its answer
@@ -41,6 +43,8 @@ def open_stepping(
 
     Raises InvalidArtifact, and MemoryError.
     """
+    if kernel.writes_rows and (own := _prompt(kernel, FEW_TOKENS).beams.number) > most_rows:
+        raise InvalidArtifact(f"each answer has {own} beams, and the manifest's max_batch_size is {most_rows}")
     decoder = kernel.decoder(sessions, SLOTS_A_ROW * most_rows)
     most_tokens = int(MEMORY_SHARE * memory_bytes()) // decoder.token_bytes
     if cost is None:
@@ -48,11 +52,17 @@ def open_stepping(
         for slot in range(decoder.slots):
             decoder.forget(slot)
     most = kernel.most_reserved
-    return Stepping(decoder, cost, most_rows, max(most, min(most_tokens, most_rows * most)))
+    least = min(kernel.most_beams, most_rows) * most  # one answer always has room
+    return Stepping(decoder, cost, most_rows, max(least, min(most_tokens, most_rows * most)))
 
 
-def _source(kernel: Kernel, length: int) -> Source:
-    row = kernel.probe(length)
-    source = kernel.prompt_of(row).source if row is not None else None
-    assert source is not None, "a kernel that writes rows has a probe, and its prompts have sources"
+def _source(kernel: Kernel, length: int) -> EncoderInput:
+    source = _prompt(kernel, length).source
+    assert source is not None, "the prompts of a kernel that writes rows have sources"
     return source
+
+
+def _prompt(kernel: Kernel, length: int) -> Prompt:
+    row = kernel.probe(length)
+    assert row is not None, "a kernel that writes rows has a probe"
+    return kernel.prompt_of(row)

@@ -14,6 +14,7 @@ from app.tasks.image_features import ImageFeatureExtraction, ImageFeaturesKernel
 from app.tasks.image_generation import ImageGeneration, ImageGenerationKernel
 from app.tasks.own_words import OwnWordsKernel, SummaryInOwnWords
 from app.tasks.recommendation import CatalogueSearch, Recommendation, RecommendationKernel
+from app.tasks.speech_recognition import SpeechKernel, SpeechRecognition
 from app.tasks.summarization import Summarization, SummarizationKernel
 from app.tasks.tensors import RawTensors, TensorsKernel
 from app.tasks.text_classification import TextClassification, TextClassificationKernel
@@ -42,6 +43,7 @@ TASKS: Mapping[str, Task] = {
         Task(ImageGenerationKernel, ImageGeneration),
         Task(TextGenerationKernel, TextGeneration),
         Task(TranslationKernel, TextTranslation),
+        Task(SpeechKernel, SpeechRecognition),
         Task(TensorsKernel, RawTensors),
     )
 }

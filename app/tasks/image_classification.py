@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from app.tasks.contract import Contract
-from app.tasks.image_input import CAT, ImageInput, to_base64
+from app.tasks.file_bytes import to_base64
+from app.tasks.image_input import CAT, ImageInput
 from app.tasks.image_view import ImageKernel, ImageView
 from app.tasks.images import read_square
 from app.tasks.labels import Label, best_labels, read_labels

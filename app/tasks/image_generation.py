@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from app.errors import InferenceFailed, InvalidInput
 from app.tasks.characters import find_alike
 from app.tasks.contract import Contract
-from app.tasks.image_input import ImageBytes, from_base64
+from app.tasks.file_bytes import FileBytes, from_base64
 from app.tasks.kernel import Kernel
 from app.tasks.labels import read_labels
 from app.tasks.schema import Schema
@@ -60,7 +60,7 @@ class GeneratedImage(BaseModel):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    image: Annotated[ImageBytes, Field(repr=False, description="a PNG file in base64")]
+    image: Annotated[FileBytes, Field(repr=False, description="a PNG file in base64")]
     label: Annotated[str | None, Field(alias="class", description="what it shows, if the model knows classes")]
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 

@@ -1,51 +1,18 @@
-"""A picture as an item has it: the bytes of its file, which travel in JSON as base64."""
+"""A picture as an item has it."""
 
-import base64
-import binascii
-import re
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import unquote
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
+from app.tasks.file_bytes import FileBytes
 from app.tasks.schema import Schema
 
 CAT = Path(__file__).with_name("cat.jpg").read_bytes()  # the example of views that read photos
-DATA_URL = re.compile(r"\s*data:[^,]{0,200};\s*base64\s*,", re.IGNORECASE)  # of whatever type it says (RFC 2397)
-TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-
-
-def from_base64(value: Any) -> Any:
-    """Text of either base64 alphabet, wrapped or not, as bytes; what is not text stays as it is."""
-    if not isinstance(value, str):
-        return value
-    start = DATA_URL.match(value)
-    text = unquote(value[start.end() :]) if start else value
-    try:
-        digits = text.encode("ascii").translate(TO_STANDARD, delete=b" \t\r\n")
-        return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4), strict_mode=True)
-    except ValueError as error:
-        raise PydanticCustomError(
-            "base64", "not valid base64; send the bytes of an image file in base64 (an address is not fetched)"
-        ) from error
-
-
-def to_base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
-
-
-ImageBytes = Annotated[
-    bytes,
-    BeforeValidator(from_base64),
-    PlainSerializer(to_base64, when_used="json"),
-    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
-]
 
 
 class ImageInput(Schema):
     image: Annotated[
-        ImageBytes,
+        FileBytes,
         Field(repr=False, description="a JPEG, PNG, WebP or GIF file in base64, with or without a data: URL's prefix"),
     ]

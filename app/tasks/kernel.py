@@ -8,14 +8,15 @@ import numpy as np
 from pydantic import BaseModel
 
 from app.errors import InferenceFailed, InvalidInput
-from app.generation.prompt import Prompt
+from app.generation.prompt import Prompt, Token
 from app.tensors import Array, Decoder, Session, Tensors, decoder_of
 
 
 class Kernel:
     """The memory of a model besides its graphs, and the way rows are answered: here, stacked as they are.
 
-    Methods are pure and thread-safe: they await nothing, lock nothing and read no files after construction.
+    Methods are pure and thread-safe: they await nothing, lock nothing and read no files after construction. Only
+    `prepare_with` changes what others do.
     """
 
     Config: ClassVar[type[BaseModel]]
@@ -29,6 +30,9 @@ class Kernel:
 
     writes_rows: ClassVar[bool] = False
     """Whether it steps, and its answers are sequences of tokens, each of one row: a source."""
+
+    most_beams: int = 1
+    """The most rows that one answer may have."""
 
     context: int = 0
     """The most tokens of a prompt and its answer, if it steps."""
@@ -44,7 +48,7 @@ class Kernel:
 
     @property
     def most_reserved(self) -> int:
-        """The most tokens for which one answer may need room, with its prompt, and its source if there is one."""
+        """The most tokens for which a row may need room, with its prompt, and its source if there is one."""
         return self.context
 
     def decoder(self, sessions: Mapping[str, Session], slots: int) -> Decoder:
@@ -54,6 +58,13 @@ class Kernel:
     def prompt_of(self, row: Tensors) -> Prompt:
         """The way to write the answer to a row, if it writes rows: a prompt with a source."""
         raise NotImplementedError("its answers are not written")
+
+    def answer_of(self, tokens: Sequence[Token]) -> Tensors:
+        """Return the answer to a row, of the tokens that were written, if it writes rows."""
+        return {"output_ids": np.array([token.id for token in tokens], np.int64)}
+
+    def prepare_with(self, sessions: Mapping[str, Session]) -> None:
+        """Take the graphs that `preprocess` of its views runs, if any. Called whenever they have been opened."""
 
     def length(self, row: Tensors) -> int:
         """Return the padded length of a row, 1 where all are alike; a batch is as long as its longest row."""

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from app.generation.alone import generate_alone
 from app.generation.encoding import as_text, encoded
 from app.generation.no_repeats import NoRepeats
-from app.generation.prompt import Prompt, Sampling
+from app.generation.prompt import Beams, Prompt, Sampling
 from app.generation.vocabulary import Detokenizer, Vocabulary
 from app.tasks.kernel import Kernel
 from app.tasks.schema import Schema
@@ -19,6 +19,12 @@ from app.tensors import Decoder, Session, Tensors, sequence_decoder_of, source_o
 
 LONGER = 2  # times as many tokens as a source its answer may have, and some more
 SOME_TOKENS = 16
+MOST_BEAMS = 8
+SEARCH = ("num_beams", "length_penalty")
+NumBeams = Annotated[int, Field(ge=1, le=MOST_BEAMS, description="beams of the search for an answer; 1: no search")]
+LengthPenalty = Annotated[
+    float, Field(ge=-10, le=10, description="of a search: above 0, longer answers gain, below 0, shorter ones")
+]
 TEXT: Literal["text"] = "text"
 LANGUAGE: Literal["language"] = "language"
 Id = Annotated[int, Field(ge=0)]
@@ -48,6 +54,9 @@ class SequenceConfig(Schema):
     min_new_tokens: Annotated[int, Field(ge=0)] = 0
     max_new_tokens: Annotated[int | None, Field(ge=1, description="if none, what is likely for the source")] = None
     no_repeat_ngram_size: Annotated[int, Field(ge=0, description="tokens in a row that come once only; 0: any")] = 0
+    num_beams: NumBeams = 1
+    length_penalty: LengthPenalty = 1.0
+    early_stopping: bool | Literal["never"] = False
     aliases: list[str] = Field([], description="other names by which clients may call the model")
 
     @model_validator(mode="after")
@@ -63,6 +72,7 @@ class SequenceKernel(Kernel):
     Config: ClassVar[type[SequenceConfig]] = SequenceConfig
     steps = True
     writes_rows = True
+    most_beams = MOST_BEAMS
 
     def __init__(self, config: Any, files: Mapping[str, Path]) -> None:
         self.config, self.context = config, config.context
@@ -92,8 +102,10 @@ class SequenceKernel(Kernel):
         return row | ({"decoder_input_ids": np.array(begun, np.int64)} if begun else {})
 
     def prompt_of(self, row: Tensors) -> Prompt:
+        """A row may say `num_beams` and `length_penalty`."""
         config, source = self.config, source_of(row["input_ids"])
         begun = tuple(row["decoder_input_ids"].tolist()) if "decoder_input_ids" in row else (config.start_id,)
+        number, penalty = (row.get(name, getattr(config, name)) for name in SEARCH)
         size = config.no_repeat_ngram_size
         return Prompt(
             begun,
@@ -105,12 +117,13 @@ class SequenceKernel(Kernel):
             sampling=Sampling(logit_bias=dict.fromkeys(config.forbidden_ids, -np.inf)),
             constraint=(lambda: NoRepeats(size, begun)) if size else None,
             source=source,
+            beams=Beams(int(number), float(penalty), config.early_stopping),
         )
 
     def run(self, sessions: Mapping[str, Session], rows: Sequence[Tensors]) -> list[Tensors]:
-        decoder = self.decoder(sessions, 1)
-        written = [[token.id for token in generate_alone(decoder, self.prompt_of(row))] for row in rows]
-        return [{"output_ids": np.array(ids, np.int64)} for ids in written]
+        prompts = [self.prompt_of(row) for row in rows]
+        decoder = self.decoder(sessions, max(prompt.beams.number for prompt in prompts))
+        return [self.answer_of(list(generate_alone(decoder, prompt))) for prompt in prompts]
 
     def ids(self, text: str, language: int | None = None) -> list[int]:
         """Of a source, with what is around its text. Who writes the token of an end means its characters."""

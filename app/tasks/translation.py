@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
+import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from app.errors import InvalidInput
 from app.tasks.contract import Contract
 from app.tasks.passages import Part, parts_of
 from app.tasks.schema import Schema
-from app.tasks.sequence_kernel import LANGUAGE, SequenceConfig, SequenceKernel
+from app.tasks.sequence_kernel import LANGUAGE, SEARCH, LengthPenalty, NumBeams, SequenceConfig, SequenceKernel
 from app.tasks.text import MAX_CHARACTERS, require_visible, to_unicode
 from app.tasks.view import Prepared, View
 from app.tensors import Tensors
@@ -47,12 +48,20 @@ class TranslationInput(Schema):
 class TranslationParameters(Schema):
     src_lang: Annotated[Language | None, Field(description="refused, unless the model reads it")] = None
     tgt_lang: Annotated[Language | None, Field(description="refused, unless the model writes it")] = None
+    num_beams: NumBeams | None = None
+    length_penalty: LengthPenalty | None = None
 
 
 class Translation(BaseModel):
     translation_text: Annotated[str, Field(description="with the lines, marks and blanks of the text")]
     sentences: Annotated[int, Field(description="that were translated, each for itself")]
     is_complete: Annotated[bool, Field(description="false if a sentence did not come to an end where it had to")]
+
+
+class TranslationPiece(BaseModel):
+    item: Annotated[int, Field(description="of which input, from 0")]
+    text: Annotated[str, Field(description="what comes next; joined, all are the translation")]
+    output: Annotated[Translation | None, Field(description="the whole, in the last piece of an input")] = None
 
 
 class TranslationKernel(SequenceKernel):
@@ -72,6 +81,7 @@ class TextTranslation(View[TranslationKernel]):
         Input=TranslationInput,
         Parameters=TranslationParameters,
         Output=Translation,
+        Piece=TranslationPiece,
         example={"text": "Good morning. How are you today?"},
         is_generated=True,
     )
@@ -88,6 +98,8 @@ class TextTranslation(View[TranslationKernel]):
             if config.languages:
                 known = f"the languages of this model are {', '.join(config.languages)}"
             raise InvalidInput(f"is {asked}, and {known}").under(name)
+        if parameters.length_penalty is not None and (parameters.num_beams or config.num_beams) == 1:
+            raise InvalidInput("has an effect only with num_beams above 1").under("length_penalty")
 
     def preprocess(self, item: TranslationInput, parameters: TranslationParameters) -> Prepared:
         if len(item.text) > MAX_CHARACTERS:
@@ -101,9 +113,16 @@ class TextTranslation(View[TranslationKernel]):
             config.languages.get(asked or own)
             for asked, own in ((parameters.src_lang, config.source_lang), (parameters.tgt_lang, config.target_lang))
         )
-        fitting = [one for part in parts_of(to_unicode(item.text)) for one in self._fitting(part, read)]
-        rows = [self.kernel.row(ids, written) for part, ids in fitting if part.is_said]
-        return Prepared(rows, [part for part, _ in fitting])
+        search = {name: np.array(value) for name in SEARCH if (value := getattr(parameters, name)) is not None}
+        rows, between = list[Tensors](), [""]
+        for whole in parts_of(to_unicode(item.text)):
+            for part, ids in self._fitting(whole, read):
+                if part.is_said:
+                    rows.append(self.kernel.row(ids, written) | search)
+                    between.append("")
+                else:
+                    between[-1] += part.text
+        return Prepared(rows, between)
 
     def _fitting(self, part: Part, language: int | None) -> Iterator[tuple[Part, list[int]]]:
         """The part, or what it is cut into at blanks, so that the model can read each piece, with the ids of each."""
@@ -125,16 +144,18 @@ class TextTranslation(View[TranslationKernel]):
             yield from self._fitting(Part(own, bool(own)), language)
             yield Part(piece[len(piece.rstrip()) :] if own else "", False), []
 
+    def added(self, prepared: Prepared, answers: Sequence[Tensors]) -> str:
+        """`Prepared.context` has what stands before, between and after the sentences."""
+        after: str = prepared.context[len(answers)]
+        return (self._text(answers[-1]) if answers else "") + after
+
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: TranslationParameters
     ) -> Translation:
-        written = iter(answers)
-        text, is_complete = "", True
-        for part in prepared.context:
-            if not part.is_said:
-                text += part.text
-                continue
-            ids = next(written)["output_ids"].tolist()
-            is_complete = is_complete and self.kernel.is_ended(ids)
-            text += self.kernel.text(ids)
+        first, *others = prepared.context
+        text = first + "".join(self._text(answer) + after for answer, after in zip(answers, others, strict=True))
+        is_complete = all(self.kernel.is_ended(answer["output_ids"].tolist()) for answer in answers)
         return Translation(translation_text=text, sentences=len(answers), is_complete=is_complete)
+
+    def _text(self, answer: Tensors) -> str:
+        return self.kernel.text(answer["output_ids"].tolist())

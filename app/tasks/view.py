@@ -100,6 +100,13 @@ class View(ABC, Generic[AnyKernel]):
     def postprocess(self, prepared: Prepared, answers: Sequence[Tensors], parameters: Any) -> Any:
         """An `Output`, from one answer for each row of `prepared`."""
 
+    def added(self, prepared: Prepared, answers: Sequence[Tensors]) -> str:
+        """Return the text that the last of `answers` adds to the output, or without any, the text before the first.
+
+        `answers` are those of the first rows; joined, what is added by one more row each is the text of the output.
+        """
+        raise NotImplementedError("an output of this view has no pieces")
+
     def answer_alone(self, sessions: Mapping[str, Session], prepared: Prepared, parameters: Any) -> Any:
         """Return the output of a prepared item without a queue, row by row."""
         answers = [self.kernel.run(sessions, [row])[0] for row in prepared.rows]
@@ -131,6 +138,7 @@ def predict_alone(view: View[Any], sessions: Mapping[str, Session], item: Any, p
 
     Raises InvalidInput, whose details are relative to the item, or begin with "parameters".
     """
+    view.kernel.prepare_with(sessions)
     require_parameters(view, parameters)
     if view.is_composed(parameters):
         raise InvalidInput("such an answer asks other models, and none is there").under("parameters")

@@ -30,7 +30,9 @@ class GenerationMetrics:
         self.tokens = Counter(
             "tessera_tokens", "Tokens: read of prompts, cached of them, and written", [*ONE, "phase"], registry=registry
         )
-        self.step_rows = Summary("tessera_step_rows", "Answers that a step gave a token", ONE, registry=registry)
+        self.step_rows = Summary(
+            "tessera_step_rows", "Rows of a step: answers, or beams of them, that got a token", ONE, registry=registry
+        )
         self.ended = Counter(
             "tessera_generations_ended", "Answers that did not come to their end, by where they were and why",
             [*ONE, "phase", "reason"], registry=registry,
@@ -58,11 +60,11 @@ class GenerationObserver:
             gauge.labels(self.model, self.version).set_function(float)  # or its child keeps the model in memory
             gauge.remove(self.model, self.version)
 
-    def stepped(self, rows: int, seconds: float) -> None:
-        """Each of so many answers got a token."""
+    def stepped(self, answers: int, rows: int, seconds: float) -> None:
+        """Each of so many answers got a token, or one for each of its beams: these are rows."""
         self.metrics.step_rows.labels(self.model, self.version).observe(rows)
         self.metrics.between_seconds.labels(self.model, self.version).observe(seconds)
-        self.metrics.tokens.labels(self.model, self.version, "written").inc(rows)
+        self.metrics.tokens.labels(self.model, self.version, "written").inc(answers)
 
     def read(self, tokens: int) -> None:
         """Tokens of a prompt were read."""

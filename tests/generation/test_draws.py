@@ -102,3 +102,11 @@ def test_many_draws_have_the_exact_distribution(sampling) -> None:
     assert observed[len(kept) :].sum() == 0
     # Wilson and Hilferty (1931): 3.1 standard deviations, one of a thousand seeds.
     assert chi_square < freedom * (1 - 2 / (9 * freedom) + 3.1 * np.sqrt(2 / (9 * freedom))) ** 3
+
+
+def test_tokens_that_are_asked_for_are_told_after_the_likeliest() -> None:
+    sampling = {"num_logprobs": 1, "logprob_token_ids": (3, 0)}
+    token = Chooser(prompt(sampling)).choose(np.array([2.0, 1.0, 0.0, -1.0], np.float32))
+    log_sum = np.log(np.exp([2.0, 1.0, 0.0, -1.0]).sum())
+    assert [id for id, _ in token.top] == [0, 3, 0]
+    assert token.top[1][1] == pytest.approx(-1 - log_sum)

@@ -38,6 +38,7 @@ class Watched:
         self.vocabulary, self.token_bytes = decoder.vocabulary, decoder.token_bytes
         self.copy, self.swap, self.forget = decoder.copy, decoder.swap, decoder.forget
         self.runs: list[tuple[int, int]] = []
+        self.ids: list[list[int]] = []
         self.poison: int | None = None
         self.error: type[BaseException] = ValueError
         self.before: Callable[[], object] = lambda: None
@@ -45,6 +46,7 @@ class Watched:
     def run(self, ids: Array, first: int, lengths: Array) -> Array:
         self.before()
         self.runs.append((int(ids.shape[0]), int(ids.shape[1])))
+        self.ids.append(ids.ravel().tolist())
         if self.poison is not None and self.poison in ids:
             raise self.error("poison")
         return self._decoder.run(ids, first, lengths)
@@ -57,9 +59,11 @@ class Seen:
         self.ends: list[tuple[str, str]] = []
         self.cached = 0
         self.rows: list[int] = []
+        self.answers: list[int] = []
 
-    def stepped(self, rows: int, seconds: float) -> None:
+    def stepped(self, answers: int, rows: int, seconds: float) -> None:
         self.rows.append(rows)
+        self.answers.append(answers)
 
     def read(self, tokens: int) -> None: ...
 

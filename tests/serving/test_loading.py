@@ -7,6 +7,7 @@ import onnx
 import pytest
 from conftest import publish_sentiment
 from onnx import TensorProto
+from tiny_speech import RECOGNIZER, publish_recognizer, tone
 
 from app.errors import InvalidArtifact
 from app.repository.manifest import Golden
@@ -18,9 +19,9 @@ from app.serving.loading import Loaded, load, restore
 NAME = "tiny-sentiment"
 
 
-def loaded(root: Path) -> Loaded:
+def loaded(root: Path, name: str = NAME) -> Loaded:
     repository = ModelRepository(root)
-    manifest = repository.read(NAME, repository.versions(NAME)[0])
+    manifest = repository.read(name, repository.versions(name)[0])
     return load(manifest, lambda: repository.verify(manifest), RuntimeOptions(device="cpu", threads=2))
 
 
@@ -72,3 +73,13 @@ def test_after_a_worker_died_the_files_are_checked_before_they_are_used_again(mo
     tokenizer.write_bytes(tokenizer.read_bytes().replace(b"good", b"bood"))
     with pytest.raises(InvalidArtifact, match=r"tokenizer\.json has sha256"):
         restore(found)
+
+
+def test_a_kernel_has_the_graphs_that_items_are_prepared_with_also_once_they_are_opened_anew(tmp_path):
+    publish_recognizer(tmp_path / "models", tmp_path / "scratch")
+    found, faint = loaded(tmp_path / "models", RECOGNIZER), tone(1) / 100
+    assert found.kernel.speech_in(faint) == []
+    found.kernel.prepare_with({})
+    assert found.kernel.speech_in(faint) != []
+    restore(found)
+    assert found.kernel.speech_in(faint) == []

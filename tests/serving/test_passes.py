@@ -62,6 +62,7 @@ def test_what_is_moved_goes_on_where_it_lies(decoder, new_decoder):
     outcome = run_pass(decoder, Pass([Swap(0, 1, one.known)], [], None))
     assert (outcome.stepped, outcome.read) == ([], None)
     run_pass(decoder, Pass([Copy(1, 0, one.known)], [], None))
+    one.slot = 0
     assert list(run_pass(decoder, Pass([], [one])).stepped) == alone(new_decoder(1), prompt)[1:]
 
 

@@ -57,7 +57,7 @@ def generated(name, ids, begun, **options) -> list[int]:
     """The tokens after those that the answer begins after, as transformers writes them greedily."""
     most = MOST + len(begun) - 1
     found = random_model(name).generate(
-        torch.tensor([ids]), num_beams=1, do_sample=False, max_new_tokens=most, **options
+        torch.tensor([ids]), **{"num_beams": 1, "do_sample": False, "max_new_tokens": most, **options}
     )
     assert found[0, : len(begun)].tolist() == begun
     return uncut(found[0, len(begun) :].tolist())
@@ -83,3 +83,23 @@ async def test_answers_are_those_of_generate(name, options, files):
     assert max(seen.rows) > 1
     if options == "plain":
         assert [uncut(one["output_ids"].tolist()) for one in kernel.run(sessions, rows[:3])] == expected[:3]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("name", ["t5", "marian", "bart"])
+async def test_searches_find_what_generate_finds(name, options, files):
+    told, settings = OPTIONS[options]
+    found = set()
+    for number, penalty in ((2, 1.0), (4, 0.5)):
+        kernel = kernel_of(name, files, **settings, num_beams=number, length_penalty=penalty)
+        rows = [kernel.row(kernel.ids(text)) for text in TEXTS]
+        begun = list(kernel.prompt_of(rows[0]).ids)
+        search = {"num_beams": number, "length_penalty": penalty, "forced_eos_token_id": None}
+        expected = [generated(name, row["input_ids"].tolist(), begun, **told, **search) for row in rows]
+        sessions = sessions_of(name)
+        room = {"most_rows": 6, "most_tokens": 6 * kernel.most_reserved}
+        async with stepping(kernel.decoder(sessions, 12), **room) as (stepper, _):
+            written = await asyncio.gather(*(answer(stepper, kernel.prompt_of(row)) for row in rows))
+        assert [uncut([token.id for token in one]) for one in written] == expected
+        found |= {tuple(one) for one in expected}
+    assert len(found) > 2

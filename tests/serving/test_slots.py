@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.generation.prompt import Prompt, Token
-from app.generation.sampling import Chooser
+from app.generation.beams import Branch
+from app.generation.prompt import Beams, Prompt, Token
+from app.generation.sampling import chooser_of
 from app.serving.scheduler import Turn
 from app.serving.shares import Share
 from app.serving.slots import LEAST_READ, LEAST_SHARED, Copy, Forget, Slots, Swap
@@ -15,9 +16,19 @@ from app.serving.writing import Writing
 SHARED = tuple(range(100, 100 + 2 * LEAST_SHARED))
 
 
-def writing(ids: tuple[int, ...], caller: str = "a", most_new: int = 5) -> Writing:
-    prompt = Prompt(ids, most_new)
-    return Writing(prompt, Turn(1e9, 0, caller), Share(), 0.0, Chooser(prompt))
+def writing(ids: tuple[int, ...], caller: str = "a", most_new: int = 5, beams: int = 1) -> Writing:
+    prompt = Prompt(ids, most_new, beams=Beams(beams))
+    return Writing(prompt, Turn(1e9, 0, caller), Share(), 0.0, chooser_of(prompt))
+
+
+def next_of(one: Writing, number: int) -> Token | Branch:
+    """A token, or one for each beam; those that go on lie where they lay."""
+    if one.num_rows == 1:
+        return Token(number)
+    going = range(one.num_rows) if one.beams else [0]
+    stays = [row for row in going if row == number % len(going) or (number >> row) % 2]
+    parents = [row if row in stays else stays[number % len(stays)] for row in range(one.num_rows)]
+    return Branch(tuple(parents), tuple(range(number, number + one.num_rows)))
 
 
 @dataclass
@@ -42,8 +53,20 @@ class Memory:
         self.slots[one.slot][one.known : one.known + number] = one.ids[one.known : one.known + number]
         one.known += number
 
+    def step(self, one: Writing) -> None:
+        for row in one.rows:
+            self.slots[row.slot][one.known :] = row.ids[one.known :]
+        one.known = len(one.ids)
+
     def holds(self, one: Writing) -> bool:
-        return self.slots[one.slot][: one.known] == one.ids[: one.known]
+        return all(self.slots[row.slot][: one.known] == row.ids[: one.known] for row in one.rows)
+
+
+def give(table: Slots, one: Writing, number: int) -> None:
+    found = next_of(one, number)
+    if isinstance(found, Branch):
+        table.branch(one, found.parents)
+    one.add(found)
 
 
 def begin(table: Slots, memory: Memory, one: Writing) -> Writing:
@@ -130,6 +153,27 @@ def test_there_is_room_for_all_tokens_that_answers_may_have() -> None:
     assert not table.has_room(writing((1, 2), most_new=29))
 
 
+def test_beams_have_slots_of_their_own_and_room_for_all_their_tokens() -> None:
+    table, memory = Slots(6, 1000), Memory()
+    first = begin(table, memory, writing((1, 2, 3)))
+    assert not table.has_room(writing((1, 2), most_new=20, beams=6))
+    search = writing((4, 5), most_new=20, beams=4)
+    assert search.reserved == 4 * 22
+    table.admit(search)
+    assert not table.has_room(writing((1, 2), beams=2))  # though no beam has a slot yet
+    memory.make(table)
+    memory.read(search, 2)
+    table.begin_stepping(search)
+    give(table, search, 1)
+    memory.make(table)
+    assert (len(table), table.num_rows, table.num_stepping) == (2, 5, 5)
+    assert all(map(memory.holds, (first, search)))
+    table.release(search)
+    memory.make(table)
+    assert (len(table), table.num_rows, table.num_stepping, table.known_tokens) == (1, 1, 1, first.known)
+    assert sum(map(bool, memory.slots)) == 1
+
+
 PROMPTS = st.lists(st.sampled_from([SHARED, SHARED[:40], tuple(range(300, 345)), (1, 2, 3)]), min_size=1, max_size=2)
 STEPS = st.lists(st.tuples(st.sampled_from(["admit", "read", "step", "release", "lose"]), PROMPTS, st.integers(0, 50)))
 
@@ -143,7 +187,7 @@ def test_whatever_happens_every_answer_finds_what_it_has_read(
     for action, prompt, number in steps:
         reading = table.reading
         if action == "admit":
-            one = writing(tuple(id for part in prompt for id in part), "ab"[number % 2])
+            one = writing(tuple(id for part in prompt for id in part), "ab"[number % 2], 99, 1 + number % 3)
             if table.has_room(one):
                 table.admit(one)
                 live.append(one)
@@ -153,19 +197,22 @@ def test_whatever_happens_every_answer_finds_what_it_has_read(
             memory.read(one, min(one.unread, number + 1))
             if not one.unread:
                 table.begin_stepping(one)
-                one.add(Token(number))
+                give(table, one, number)
         elif action == "step":
             memory.make(table)
             for one in table.stepping:
-                memory.read(one, 1)
-                one.add(Token(number))
+                memory.step(one)
+            for one in table.stepping:
+                give(table, one, number)
         elif action == "release" and live:
             table.release(live.pop(number % len(live)))
         elif action == "lose":
             for one in table.clear():
                 live.remove(one)
         memory.make(table)
-        assert [one.slot for one in table.stepping] == list(range(table.num_stepping))
+        assert [row.slot for row in table.rows] == list(range(table.num_stepping))
+        assert {row for one in table.stepping for row in one.rows} == {*table.rows}
+        assert table.num_rows == sum(one.num_rows for one in live) <= 6
         assert all(memory.holds(one) for one in live)
         assert len(table) == len(live)
         for one in table.known:

@@ -16,6 +16,7 @@ from app.serving.shares import Shares
 from app.serving.slots import Slots
 from app.serving.step_admission import StepAdmission
 from app.serving.step_cost import StepCost
+from app.serving.step_line import Before
 from app.serving.writing import Writing
 
 # As measured of SmolLM2-135M with 8-bit weights, on two cores with AVX-512 and with AVX2.
@@ -50,7 +51,8 @@ class Simulated:
         writing = Writing(asked, Turn(self.now + within_s, 0, caller), share, 0.0, Chooser(asked), self.now)
         writing.cost_s = self._admission.own_seconds(writing)
         try:
-            self._admission.require_time(writing, within_s, self.unfinished)
+            before = Before(len(self._line), sum(one.cost_s for one in self._line))
+            self._admission.require_time([writing], within_s, self.unfinished, before)
         except ServiceError:
             self.refused += 1
         else:

@@ -40,7 +40,7 @@ def test_an_item_survives_the_way_through_json() -> None:
 
 @pytest.mark.parametrize("text", ["not base64!", "AAAAA", "A=AA", "é", "http://example.org/cat.jpg", "data:,AAAA"])
 def test_what_is_not_base64_is_refused_in_plain_words(text: str) -> None:
-    with pytest.raises(ValidationError, match="not valid base64; send the bytes of an image file"):
+    with pytest.raises(ValidationError, match="not valid base64; send the bytes of a file"):
         ImageInput.model_validate_json(json.dumps({"image": text}))
 
 

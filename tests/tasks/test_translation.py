@@ -39,6 +39,12 @@ def prepared(view, text):
     return view.preprocess(TranslationInput(text=text), TranslationParameters())
 
 
+def read_back(view, made):
+    """The text of which a prepared item is made."""
+    answers = [{"output_ids": row["input_ids"]} for row in made.rows]
+    return "".join(view.added(made, answers[:number]) for number in range(len(answers) + 1))
+
+
 def filled(view, text, translations):
     """The output, if these were the translations of the sentences of a text."""
     answers = [{"output_ids": np.array(view.kernel.ids(one))} for one in translations]
@@ -61,9 +67,9 @@ def test_a_sentence_that_did_not_come_to_an_end_is_told(view):
 def test_a_sentence_longer_than_the_model_reads_is_cut_at_blanks_and_nothing_is_lost(view):
     text = "word after word " * 20 + "and " + "x" * 3 * CONTEXT + " more"
     made = prepared(view, text)
-    assert "".join(part.text for part in made.context) == text
+    assert read_back(view, made) == text
     assert all(len(row["input_ids"]) <= CONTEXT for row in made.rows)
-    assert len(made.rows) == sum(part.is_said for part in made.context)
+    assert len(made.rows) == len(made.context) - 1
 
 
 def test_text_without_letters_is_not_translated(view):
@@ -85,7 +91,7 @@ def test_what_cannot_be_read_is_refused(view, text, words):
 
 
 def test_half_a_character_becomes_a_question_mark(view):
-    assert "".join(part.text for part in prepared(view, "one \ud800 two.").context) == "one ? two."
+    assert read_back(view, prepared(view, "one \ud800 two.")) == "one ? two."
 
 
 def test_another_pair_is_refused_with_the_one_there_is(view):
@@ -99,6 +105,44 @@ def test_answers_are_bounded(view):
     found = predict_alone(view, sessions(), TranslationInput(text="One, two."), TranslationParameters())
     assert found.sentences == 1
     assert view.kernel.prompt_of({"input_ids": np.arange(40)}).max_new_tokens == CONTEXT
+
+
+def test_what_sentences_add_is_the_text_of_the_whole(view):
+    made = prepared(view, "\t# Head\n\n- One. Two!\n   42\t\n> End ")
+    answers = [{"output_ids": np.array(view.kernel.ids(text))} for text in ("Titulo", "Um.", "Dois!", "Fim")]
+    pieces = [view.added(made, answers[:number]) for number in range(5)]
+    assert pieces == ["\t# ", "Titulo\n\n- ", "Um. ", "Dois!\n   42\t\n> ", "Fim "]
+    assert "".join(pieces) == view.postprocess(made, answers, TranslationParameters()).translation_text
+
+
+def test_a_search_is_that_of_its_caller_or_else_of_the_model(view, tmp_path):
+    def beams(view, **parameters):
+        [row] = view.preprocess(TranslationInput(text="One."), TranslationParameters(**parameters)).rows
+        asked = view.kernel.prompt_of(row).beams
+        return asked.number, asked.length_penalty
+
+    assert beams(view) == (1, 1.0)
+    assert beams(view, num_beams=3, length_penalty=0.5) == (3, 0.5)
+    tokenizer().save(str(path := tmp_path / "tokenizer.json"))
+    config = TranslationConfig(**CONFIG, start_id=student().start_id, num_beams=4, length_penalty=0.6)
+    own = TextTranslation(TranslationKernel(config, {"tokenizer.json": path}))
+    assert beams(own) == (4, 0.6)
+    assert beams(own, num_beams=1) == (1, 0.6)
+    require_parameters(own, TranslationParameters(length_penalty=2))
+
+
+def test_a_length_penalty_without_a_search_has_no_effect_and_is_refused(view):
+    with pytest.raises(InvalidInput, match="num_beams above 1") as refused:
+        require_parameters(view, TranslationParameters(length_penalty=2))
+    assert refused.value.details[0]["loc"] == ["parameters", "length_penalty"]
+
+
+def test_a_search_may_find_other_tokens(view):
+    def asked(number):
+        made = view.preprocess(TranslationInput(text="Bring a coat!"), TranslationParameters(num_beams=number))
+        return tuple(view.kernel.run(sessions(), made.rows)[0]["output_ids"].tolist())
+
+    assert len({asked(number) for number in (1, 3, 8)}) > 1
 
 
 LANGUAGES = {"en_XX": 4, "pt_BR": 5, "de_DE": 6}

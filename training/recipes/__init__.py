@@ -66,6 +66,21 @@ RECIPES = {
         "translation",
         "Portuguese into English (a student of Bergamot), as nobody verifies it; downloads 43 MB",
     ),
+    "own-translator": Listed(
+        "training.recipes.own_translator",
+        "translation",
+        "a T5, Marian, BART, mBART, Pegasus or M2M-100 of your own (--source), as transformers writes; minutes",
+    ),
+    "speech-recognizer": Listed(
+        "training.recipes.speech_recognizer",
+        "automatic-speech-recognition",
+        "English speech as text (Whisper tiny.en), as nobody verifies it; downloads 100 MB",
+    ),
+    "speech-recognizer-base": Listed(
+        "training.recipes.speech_recognizer_base",
+        "automatic-speech-recognition",
+        "the same in 99 languages, larger and slower (Whisper base); downloads 180 MB",
+    ),
     "translator-en-de": Listed(
         "training.recipes.translator_en_de",
         "translation",
@@ -76,11 +91,6 @@ RECIPES = {
         "translation",
         "Chinese into English as programs say things, trained here beside an LSTM; over an hour, downloads .3 GB",
     ),
-    "own-translator": Listed(
-        "training.recipes.own_translator",
-        "translation",
-        "a T5, Marian, BART, mBART, Pegasus or M2M-100 of your own (--source), as transformers writes; minutes",
-    ),
     "own-summarizer": Listed(
         "training.recipes.own_summarizer",
         "summarization",
@@ -89,7 +99,7 @@ RECIPES = {
     "one-line-summarizer": Listed(
         "training.recipes.one_line_summarizer",
         "summarization",
-        "a long description of a program to one line, trained here; half an hour, downloads 15 MB",
+        "a long description of a program to one line, trained here; half an hour or more, downloads 15 MB",
     ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",

@@ -17,7 +17,7 @@ from sklearn.metrics import confusion_matrix
 from app.repository.manifest import Batching
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.image_input import to_base64
+from app.tasks.file_bytes import to_base64
 from app.tasks.labels import best_labels
 from training.baselines.garments import garment_baselines
 from training.card import plots

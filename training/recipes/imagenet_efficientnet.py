@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.repository.manifest import Batching
-from app.tasks.image_input import to_base64
+from app.tasks.file_bytes import to_base64
 from app.tasks.labels import best_labels
 from training.card.intervals import HEADING
 from training.card.photo_classifier import comparison, plotted, sureness

@@ -134,12 +134,12 @@ def write_graphs(network: MarianStudent, folder: Path) -> tuple[Exported, Export
     return encoder, proven(StudentStep(network), path, step, tolerance=TOLERANCE)
 
 
-def translated(view: TextTranslation, graphs: dict[str, Path], texts: Sequence[str]) -> list[str]:
+def translated(
+    view: TextTranslation, graphs: dict[str, Path], texts: Sequence[str], num_beams: int | None = None
+) -> list[str]:
     sessions = {name: load_onnx(path, RuntimeOptions(device="cpu")) for name, path in graphs.items()}
-    return [
-        predict_alone(view, sessions, TranslationInput(text=text), TranslationParameters()).translation_text
-        for text in texts
-    ]
+    parameters = TranslationParameters(num_beams=num_beams)
+    return [predict_alone(view, sessions, TranslationInput(text=text), parameters).translation_text for text in texts]
 
 
 def quality(written: Sequence[str], pairs: Sequence[Pair]) -> list[tuple[str, float, float]]:

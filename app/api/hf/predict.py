@@ -65,6 +65,7 @@ async def _respond(aside: Aside, asked: reading.Asked, is_list: bool, prediction
             answer_of(outputs[at : at + num], asked.items[at : at + num], sent) for at in range(0, len(outputs), num)
         )
     else:
-        written = (iter([to_json(output)]) for output in prediction.outputs)
+        form = WIRES[asked.task].written or (lambda output, sent: output)
+        written = (iter([to_json(form(output, sent))]) for output in prediction.outputs)
     pieces = array_of(written) if is_list else chain.from_iterable(written)
     return await respond_with(aside, pieces, "application/json", headers_of(prediction))

@@ -65,7 +65,7 @@ def read(request: Request, content: bytes, served: Served, asked: str | None, li
         body = _json_object(content, served, limits)
         task = asked or _meant_task(request, body, served)
     wire = WIRES[task]
-    wants_stream = _wants_stream(body, served.contracts[task])
+    wants_stream = wire.streams and _wants_stream(body)
     items = _items(served.contracts[task], body, limits.max_items)
     sent = _validated(wire.Parameters, _parameters(request, body, wire), "parameters")
     if isinstance(sent, TgiParameters):
@@ -76,14 +76,15 @@ def read(request: Request, content: bytes, served: Served, asked: str | None, li
 
 
 def is_raw(request: Request, content: bytes, served: Served) -> bool:
-    """Whether it is one picture as it is: the client names no type for bytes, and curl names one of its own."""
+    """Whether it is one file as it is: the client names no type for bytes, and curl names one of its own."""
     if served.contract.binary_field is None:
         return False
     content_type = request.headers.get("content-type", "").strip().lower()
     if is_file(content, content_type):
         return True
     if content_type.startswith("multipart/"):
-        raise InvalidInput("forms are not read here; send the bytes of one image, or JSON with base64")
+        kind = served.contract.binary_field
+        raise InvalidInput(f"forms are not read here; send the bytes of one {kind} file, or JSON with base64")
     return not content_type.startswith("application/json") and content.lstrip()[:1] != b"{"
 
 
@@ -117,9 +118,7 @@ def _meant_task(request: Request, body: dict[str, Any], served: Served) -> str:
     return served.manifest.task
 
 
-def _wants_stream(body: dict[str, Any], contract: Contract) -> bool:
-    if contract.Piece is None:
-        return False  # and is refused as any other name that is none
+def _wants_stream(body: dict[str, Any]) -> bool:
     wants = body.pop(STREAM, None)
     if not isinstance(wants, bool | None):
         raise InvalidInput("must be true or false").under(STREAM)

@@ -22,6 +22,9 @@ from app.tasks.embeddings import (
 )
 from app.tasks.image_classification import ImageClassification, ImageClassificationParameters
 from app.tasks.schema import Schema
+from app.tasks.sequence_kernel import SEARCH, LengthPenalty, NumBeams
+from app.tasks.speech.schema import SpeechParameters, Transcript
+from app.tasks.speech_recognition import SpeechRecognition
 from app.tasks.summarization import Summarization
 from app.tasks.summary_schema import MAX_CHARACTERS, Mode, SummarizationParameters
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
@@ -144,12 +147,66 @@ class HfSentenceSimilarityParameters(KnownOnly, SentenceSimilarityParameters):
     """Those of the native dialect."""
 
 
+class HfSearchParameters(KnownOnly):
+    """The options of decoding that have an effect."""
+
+    num_beams: NumBeams | None = None
+    length_penalty: LengthPenalty | None = None
+
+
 class HfTranslationParameters(KnownOnly, TranslationParameters):
+    """Those of the native dialect; the client has a place of its own for some."""
+
+    generate_parameters: Annotated[
+        HfSearchParameters | None, Field(description="where the client puts options of decoding")
+    ] = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        twice = [name for name in SEARCH if getattr(self, name) is not None and name in self._nested()]
+        if twice:
+            raise ValueError(f"send {twice[0]} once, in parameters or in generate_parameters")
+        return self
+
+    def native(self) -> TranslationParameters:
+        return TranslationParameters(**{**self.model_dump(exclude={"generate_parameters"}), **self._nested()})
+
+    def _nested(self) -> dict[str, Any]:
+        return self.generate_parameters.model_dump(exclude_none=True) if self.generate_parameters else {}
+
+
+class HfSpeechParameters(KnownOnly, SpeechParameters):
     """Those of the native dialect: options of decoding would change nothing."""
 
+    @field_validator("return_timestamps", mode="before")
+    @classmethod
+    def _are_of_segments(cls, value: Any) -> Any:
+        if value == "word":
+            raise ValueError("words are not timed; send true for the times of segments")
+        return value
 
-def _as_they_are(parameters: Any) -> Any:
-    return parameters
+
+class HfChunk(BaseModel):
+    text: str
+    timestamp: Annotated[tuple[float, float], Field(description="its start and its end, seconds of the recording")]
+
+
+class HfTranscript(BaseModel):
+    """`chunks` are there if `return_timestamps` is."""
+
+    text: Annotated[str, Field(description="empty if nobody speaks")]
+    chunks: list[HfChunk] | None = None
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _heard(transcript: Transcript, sent: HfSpeechParameters) -> dict[str, Any]:
+    if not sent.return_timestamps:
+        return {"text": transcript.text}
+    chunks = [{"text": one.text, "timestamp": [one.start, one.end]} for one in transcript.segments]
+    return {"text": transcript.text, "chunks": chunks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +218,15 @@ class Wire:
     """
 
     Parameters: type[BaseModel]
-    native: Callable[[Any], Any] = _as_they_are
+    native: Callable[[Any], Any] = _as_it_is
     is_nested: bool = False
     at_root: bool = False
     Output: Any = None
     """Type of an answer, where it is not the native one."""
+    streams: bool = False
+    """Whether the answer to a text can be had piece by piece."""
+    written: Callable[[Any, Any], Any] | None = None
+    """Makes such an answer of a native one and of the parameters, where one is made of one."""
 
 
 # The client takes element [0] of what it gets for a text, and all of what it gets for an image.
@@ -175,8 +236,11 @@ WIRES: Mapping[str, Wire] = {
     Summarization.contract.name: Wire(HfSummarizationParameters, HfSummarizationParameters.native, is_nested=True),
     FeatureExtraction.contract.name: Wire(HfFeatureExtractionParameters, at_root=True),
     SentenceSimilarity.contract.name: Wire(HfSentenceSimilarityParameters),
-    TextTranslation.contract.name: Wire(HfTranslationParameters, is_nested=True),
-    TextGeneration.contract.name: Wire(TgiParameters, TgiParameters.native, is_nested=True, Output=TgiAnswer),
+    TextTranslation.contract.name: Wire(HfTranslationParameters, HfTranslationParameters.native, is_nested=True),
+    SpeechRecognition.contract.name: Wire(HfSpeechParameters, Output=HfTranscript, written=_heard),
+    TextGeneration.contract.name: Wire(
+        TgiParameters, TgiParameters.native, is_nested=True, Output=TgiAnswer, streams=True
+    ),
 }
 """Every task for which the client has a method."""
 
@@ -193,7 +257,7 @@ def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
     """The bodies as they are documented."""
     wire = WIRES[contract.name]
     first = next(iter(contract.Input.model_fields.values()))
-    item: Any = contract.Input if len(contract.Input.model_fields) > 1 and not contract.Piece else bare(first)
+    item: Any = contract.Input if len(contract.Input.model_fields) > 1 and not wire.streams else bare(first)
     some: Any = Annotated[list[item], Field(min_length=1, max_length=max_items)]
     Output: Any = wire.Output or contract.Output
     many: Any = list[Output]
@@ -202,7 +266,7 @@ def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
         "inputs": (item | some, Field(description="one input, or a list of them, answered in order")),
         "parameters": (wire.Parameters | None, None),
         "options": (HfOptions | None, Field(default=None, description="change nothing")),
-        **({"stream": STREAM} if contract.Piece else {}),
+        **({"stream": STREAM} if wire.streams else {}),
     }
     root: Any = RootModel
     return Bodies(

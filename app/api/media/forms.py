@@ -26,7 +26,10 @@ CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
 
 class FormData(NamedTuple):
-    """The contents of files, in order, and fields by name; of two fields with one name the last counts."""
+    """The contents of files, in order, and fields by name.
+
+    Of two fields with one name the last counts. Those of a list, whose name ends in [], have commas between them.
+    """
 
     files: list[bytes]
     fields: dict[str, str]
@@ -52,7 +55,9 @@ def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ())
         elif end - head_end > MAX_FIELD_BYTES:
             raise InvalidInput(f"the form cannot be read: field {name!r:.40} has more than {MAX_FIELD_BYTES} bytes")
         else:
-            form.fields[name] = _field(body[head_end + len(HEAD_END) : end], name)
+            field = _field(body[head_end + len(HEAD_END) : end], name)
+            is_more = name.endswith("[]") and name in form.fields
+            form.fields[name] = f"{form.fields[name]},{field}" if is_more else field
     return form
 
 

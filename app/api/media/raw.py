@@ -1,7 +1,7 @@
 """Whether a body is a file as it is: judged by its bytes, since clients often name another type, or none."""
 
-FILES = ("image/", "application/octet-stream")  # how types of files begin
-BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")  # of the pictures that we read
+FILES = ("image/", "audio/", "application/octet-stream")  # how types of files begin
+BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"fLaC", b"OggS", b"ID3")  # of files that we read
 MARK = b"\xef\xbb\xbf"  # that some editors put before JSON
 LOOKED_AT = 1000  # bytes at its start
 

@@ -13,9 +13,11 @@ from app.api.openai.answers_schema import ChatCompletion, ChatCompletionChunk, T
 from app.api.openai.responses_answers import ResponseAnswer, ResponseEvent
 from app.api.openai.responses_schema import ResponsesRequest
 from app.api.openai.schemas import ChatRequest, CompletionRequest, EmbeddingRequest
+from app.api.openai.transcriptions_schema import MEDIA_TYPES, AnyTranscription, TranscriptionForm, TranslationForm
 from app.serving.engine import Served
 from app.tasks.contract import Contract
 from app.tasks.embeddings import TextEmbedding
+from app.tasks.speech_recognition import SpeechConfig, SpeechRecognition
 from app.tasks.text_generation import TextGeneration
 
 WRITES = (
@@ -56,6 +58,41 @@ def embeddings(served: Served) -> Mapping[str, Operation]:
     operation = _operation("embed", "Turn texts into vectors", str(TextEmbedding.contract.about), TextVectors)
     example = {"input": ["The ferry leaves at seven."]}
     return _of(served, TextEmbedding.contract, paths.EMBEDDINGS, operation, EmbeddingRequest, example)
+
+
+def transcriptions(served: Served) -> Mapping[str, Operation]:
+    if SpeechRecognition.contract.name not in served.contracts:
+        return {}
+    return {paths.TRANSCRIPTIONS: _hearing("transcribe", "Write down what is said", TranscriptionForm)}
+
+
+def translations(served: Served) -> Mapping[str, Operation]:
+    """The route, if the model can do it."""
+    if SpeechRecognition.contract.name not in served.contracts:
+        return {}
+    if SpeechConfig.model_validate(served.manifest.config).translate_id is None:
+        return {}
+    return {paths.TRANSLATIONS: _hearing("translate", "Write down in English what is said", TranslationForm)}
+
+
+def _hearing(name: str, summary: str, Form: type[BaseModel]) -> Operation:
+    json = BodySchema(AnyTranscription, "serialization")
+    texts = {media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES.values()}
+    answer = {
+        "description": "the text as `response_format` has it",
+        "content": {**texts, MEDIA_TYPES["json"]: {"schema": json}},
+    }
+    return {
+        "summary": summary,
+        "description": str(SpeechRecognition.contract.about),
+        "operationId": f"openai_{name}",
+        "parameters": [DEADLINE],
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": BodySchema(Form, "validation")}},
+        },
+        "responses": {"200": answer},
+    }
 
 
 def answers_of(Answer: type[BaseModel], events: Mapping[str, Any]) -> dict[str, Any]:

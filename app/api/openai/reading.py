@@ -17,7 +17,12 @@ MOST_QUOTED = 5  # unknown names that an error repeats
 
 def read(Request: type[Sent], content: bytes, limits: JsonLimits, refused: Refused = REFUSED) -> Sent:
     """Raises InvalidInput and PayloadTooLarge."""
-    body = {name: value for name, value in _json_object(content, limits).items() if value is not None}
+    return sent_of(Request, _json_object(content, limits), refused)
+
+
+def sent_of(Request: type[Sent], values: dict[str, Any], refused: Refused) -> Sent:
+    """Return a request of these fields. Raises InvalidInput."""
+    body = {name: value for name, value in values.items() if value is not None}
     for name in [one for one in refused if one in body]:
         harmless, why = refused[name]
         if body[name] not in harmless:

@@ -13,8 +13,11 @@ from app.api.openai.errors import OpenAiFailure, is_client, shape, telling
 from app.api.openai.parameters import WORDS
 from app.api.openai.responses import WORDS as RESPONSE_WORDS
 from app.api.openai.responses import respond
+from app.api.openai.transcriptions import WORDS as SPEECH_WORDS
+from app.api.openai.transcriptions import transcribe
 from app.api.v1 import paths as v1
 from app.tasks.embeddings import TextEmbedding
+from app.tasks.speech_recognition import SpeechRecognition
 from app.tasks.text_generation import TextGeneration
 
 FAILURES = (400, 404, 413, 415, 429, 500, 503, 504)
@@ -36,11 +39,20 @@ def generating(given: Given) -> Section:
         describe=described.embeddings,
         body_bytes=lambda scope: given.limits.body_bytes(TextEmbedding.contract),
     )
+    hearing = partial(
+        DirectRoute,
+        "POST",
+        statuses=FAILURES,
+        tell=telling(SPEECH_WORDS),
+        body_bytes=lambda scope: given.limits.body_bytes(SpeechRecognition.contract),
+    )
     routes = (
         route(paths.CHAT, handler=chat(given), tell=telling(WORDS), describe=described.chat),
         route(paths.COMPLETIONS, handler=complete(given), tell=telling(WORDS), describe=described.completions),
         route(paths.RESPONSES, handler=respond(given), tell=telling(RESPONSE_WORDS), describe=described.responses),
         embeddings,
+        hearing(paths.TRANSCRIPTIONS, transcribe(given, "transcribe"), describe=described.transcriptions),
+        hearing(paths.TRANSLATIONS, transcribe(given, "translate"), describe=described.translations),
     )
     return Section(
         "openai",

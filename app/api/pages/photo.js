@@ -62,7 +62,8 @@ function thumbnails(choose) {
       element("img", { src: sample.url, alt: "", width: "96", height: "64" }))));
 }
 
-function query(parameters) {
+/** Parameters as the end of an address. */
+export function query(parameters) {
   const found = new URLSearchParams(parameters).toString();
   return found && `?${found}`;
 }

@@ -44,3 +44,9 @@ export function figure(value) {
   const digits = size < 1 ? 3 : size < 10 ? 2 : 1;
   return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
+
+/** Seconds as minutes and seconds: 1:05. */
+export function clock(seconds) {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}

@@ -74,7 +74,9 @@ def no_pieces(contract: Contract) -> InvalidInput:
 def _hint(contract: Contract) -> str:
     if contract.binary_field is None:
         return ""
-    return "; to send a file as it is, say so: Content-Type image/jpeg (or another image/*), or multipart/form-data"
+    kind = contract.binary_field
+    usual = {"image": "image/jpeg", "audio": "audio/flac"}[kind]
+    return f"; to send a file as it is, say so: Content-Type {usual} (or another {kind}/*), or multipart/form-data"
 
 
 def _uploaded(request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits) -> Sent:

@@ -32,8 +32,8 @@ def predict(max_items: int, served: Served) -> Mapping[str, Operation]:
         answers |= events_of(bodies.Event, ends_with_done=True)
         described += (
             f"; with `stream` in the body or `Accept: {EVENTS}`, one event for each piece of an output, whose data has "
-            "this form: the last piece of each has a `finish_reason`, after the last of all comes `data: [DONE]`, and "
-            "an error that comes after the first piece is an event with the body that it would have had"
+            "this form: the last piece of each says that it is, after the last of all comes `data: [DONE]`, and an "
+            "error that comes after the first piece is an event with the body that it would have had"
         )
     operation = {
         "summary": f"{manifest.name}: {manifest.task}",

@@ -10,8 +10,9 @@ from app.tasks.contract import Contract
 from app.tasks.explanations.base import NAME, Explanation, one_label, require_label, rounded
 from app.tasks.explanations.coalitions import Floats, Kept
 from app.tasks.explanations.heat import overlay
+from app.tasks.file_bytes import FileBytes
 from app.tasks.image_classification import ImageClassification, ImageClassificationKernel, ImageClassificationParameters
-from app.tasks.image_input import ImageBytes, ImageInput
+from app.tasks.image_input import ImageInput
 from app.tasks.occlusion import GRID, Pixels, cells, without
 from app.tasks.view import Needs, Prepared
 from app.tensors import Tensors
@@ -40,7 +41,7 @@ class ImageReasons(BaseModel):
     score: Annotated[float, Field(description="its probability, as in the prediction")]
     heatmap: Annotated[HeatMap, Field(description="over the square in the middle of the picture that the model sees")]
     overlay: Annotated[
-        ImageBytes, Field(description="that square as a PNG in base64, the warmer where more spoke for the label")
+        FileBytes, Field(description="that square as a PNG in base64, the warmer where more spoke for the label")
     ]
 
 

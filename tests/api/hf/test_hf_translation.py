@@ -41,7 +41,10 @@ def test_several_texts_are_answered_in_their_order(client):
     [
         ({"src_lang": "en", "tgt_lang": "de"}, "tgt_lang"),
         ({"src_lang": "English"}, "src_lang"),
-        ({"generate_parameters": {"num_beams": 4}}, "generate_parameters"),
+        ({"generate_parameters": {"do_sample": True}}, "do_sample"),
+        ({"generate_parameters": {"num_beams": 9}}, "num_beams"),
+        ({"generate_parameters": {"num_beams": 2}, "num_beams": 2}, "num_beams"),
+        ({"generate_parameters": {"length_penalty": 2.0}}, "length_penalty"),
         ({"truncation": "longest_first"}, "truncation"),
     ],
 )
@@ -52,10 +55,20 @@ def test_what_would_have_no_effect_is_refused_by_its_name(client, parameters, na
     assert name in reply.json()["error"]
 
 
+def test_a_search_is_asked_for_where_the_client_puts_it_or_beside_the_languages(client):
+    search = {"num_beams": 4, "length_penalty": 0.5}
+    body = {"inputs": [{"text": "One. Two!"}], "parameters": search}
+    expected = client.post(f"/v1/models/{TRANSLATOR}/predict", json=body).json()["outputs"]
+    for parameters in (search, {"src_lang": "en", "generate_parameters": search}):
+        reply = client.post(PATH, json={"inputs": "One. Two!", "parameters": parameters})
+        assert reply.json() == expected, reply.text
+
+
 def test_it_has_no_tensors_and_no_streams_and_says_so(client):
     infer = client.post(f"/v2/models/{TRANSLATOR}/infer", json={"inputs": []})
     assert infer.status_code == 400
     assert f"/v1/models/{TRANSLATOR}/predict" in infer.json()["error"]
-    stream = client.post(f"/v1/models/{TRANSLATOR}/predict", json={"inputs": [{"text": "a"}], "stream": True})
+    stream = client.post(PATH, json={"inputs": "a", "stream": True})
     assert stream.status_code == 422
+    assert "stream" in stream.json()["error"]
     assert "stream" in stream.text

@@ -4,7 +4,7 @@ import json
 import pytest
 from brightness import BLACK, WHITE, client, picture
 
-from app.tasks.image_input import to_base64
+from app.tasks.file_bytes import to_base64
 
 __all__ = ["client"]
 

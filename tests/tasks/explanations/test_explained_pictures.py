@@ -11,8 +11,8 @@ from PIL import Image
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.explanations.image import GRID, ImageExplanation
+from app.tasks.file_bytes import to_base64
 from app.tasks.image_classification import ImageClassificationConfig, ImageClassificationKernel
-from app.tasks.image_input import to_base64
 from app.tasks.view import predict_json
 
 SIZE = 48

@@ -8,7 +8,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tensors import Source, sequence_decoder_of, source_of
+from app.tensors import EncoderInput, sequence_decoder_of, source_of
 from training.graphs.products import Fp32DecoderProducts, RowInt8Products
 from training.graphs.sequence_model import SourceWriter, cross_tensors, write_token_step
 from training.graphs.writer import GraphWriter, tensor
@@ -107,7 +107,7 @@ def test_the_layers_of_whisper_read_whatever_states_they_are_given(tmp_path):
         *(load_onnx(path, RuntimeOptions(device="cpu", threads=1)) for path in paths), 1, POSITIONS, 20
     )
     states, ids = torch.randn(1, 20, 32), [1, 5, 40, 8, 77]
-    decoder.begin(0, Source({"states": states[0].numpy()}, 20))
+    decoder.begin(0, EncoderInput({"states": states[0].numpy()}, 20))
     logits = decoder.run(np.array([ids]), 0, np.array([len(ids)], np.int32))
     with torch.inference_mode():
         read = states

@@ -11,7 +11,7 @@ from published import opened
 from tiny_fashion import Made, made, resumed
 
 from app.serving.loading import Loaded
-from app.tasks.image_input import from_base64
+from app.tasks.file_bytes import from_base64
 from app.tasks.view import predict_json
 from training.build import build
 from training.data.fashion_mnist import LABELS, tiny_fashion_mnist

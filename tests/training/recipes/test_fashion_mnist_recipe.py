@@ -5,7 +5,7 @@ import pytest
 from published import opened
 from tiny_fashion import Made, made, resumed
 
-from app.tasks.image_input import to_base64
+from app.tasks.file_bytes import to_base64
 from app.tasks.view import predict_json
 from training.data.fashion_mnist import LABELS, tiny_fashion_mnist
 from training.recipes import fashion_mnist as recipe

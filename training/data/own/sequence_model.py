@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +91,6 @@ def _require_known(folder: Path, config: Any) -> None:
 
 
 def _tokenizers(folder: Path) -> tuple[Any, Tokenizer]:
-    needs_pieces = not (folder / "tokenizer.json").is_file() and [*folder.glob("*.model"), *folder.glob("*.spm")]
-    if needs_pieces and find_spec("sentencepiece") is None:
-        raise TrainingError(
-            f"{folder} has its tokenizer in {needs_pieces[0].name} and no tokenizer.json: install sentencepiece, with "
-            "which transformers reads it"
-        )
     try:
         reader: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers and tokenizers raise nothing more exact

@@ -8,6 +8,7 @@ import { generic } from "./generic.js";
 import { image } from "./image.js";
 import { photo } from "./photo.js";
 import { films } from "./recommendation.js";
+import { speech } from "./speech.js";
 import { summary } from "./summarization.js";
 import { text } from "./text.js";
 import { translation } from "./translation.js";
@@ -18,6 +19,7 @@ const PANELS = {
   "summarization": summary,
   "translation": translation,
   "recommendation": films,
+  "automatic-speech-recognition": speech,
 };
 
 /** `{element, open()}`: the whole panel of a model, and what it does before anybody has done anything. */
