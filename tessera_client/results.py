@@ -26,8 +26,10 @@ class SummarySentence(_Result):
 
 
 class Summary(_Result):
+    """`sentences` are those that were chosen: none of a summary that a model wrote in its own words."""
+
     summary_text: str
-    sentences: list[SummarySentence]
+    sentences: list[SummarySentence] = []
 
 
 class RecommendedItem(_Result):

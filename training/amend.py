@@ -12,7 +12,7 @@ from app.repository.publish import sha256_of, write_manifest
 from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
-from app.tasks import TASKS
+from app.tasks import task_of
 from training.card.markdown import quality
 from training.data.own.names import HUB_ID
 from training.errors import TrainingError, progress
@@ -66,7 +66,7 @@ def amend(root: Path, name: str, *, tiny: bool = False, source: str | None = Non
     stated = source_of(made.command)
     if stated and not source and not HUB_ID.fullmatch(stated):
         raise TrainingError(f"{name} was made of data of one's own, {stated!r}; say with --source where that lies")
-    files, kind = repository.verify(manifest), TASKS[manifest.task]
+    files, kind = repository.verify(manifest), task_of(manifest.task, manifest.config)
     view = kind.own(kind.open(manifest.config, files))
     options = RuntimeOptions(device="cpu", precision=manifest.precision)
     sessions = {graph: RUNTIMES[manifest.runtime](files[file], options) for graph, file in manifest.graphs.items()}

@@ -21,7 +21,7 @@ from app.repository.manifest import (
 from app.repository.publish import publish
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
-from app.tasks import TASKS
+from app.tasks import task_of
 from app.tasks.view import View, predict_json
 from app.tensors import Session
 from training.card.markdown import MARKDOWN, card_files
@@ -131,7 +131,7 @@ def judge(recipe: Recipe[Any], draft: Draft, run: Run) -> str:
 
 
 def open_view(task: str, draft: Draft) -> View[Any]:
-    kind = TASKS[task]
+    kind = task_of(task, draft.config)
     return kind.own(kind.open(dict(draft.config), draft.files))
 
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from app.repository.manifest import Manifest
 from app.repository.pipeline import PIPELINE, PipelineManifest, Step
-from app.tasks import TASKS
+from app.tasks import TASKS, task_of
 from app.tasks.contract import Contract
 from app.tasks.schema import Schema
 
@@ -19,7 +19,7 @@ def contracts_of(manifest: Manifest) -> Mapping[str, Contract]:
     """Those of its views by name, its own first. Raises KeyError for a task, or a view of a step, that is not known."""
     if isinstance(manifest, PipelineManifest):
         return {PIPELINE: _pipeline(tuple(map(contract_of, manifest.steps)))}
-    return TASKS[manifest.task].contracts
+    return task_of(manifest.task, manifest.config).contracts
 
 
 def own_contract(manifest: Manifest) -> Contract:

@@ -21,7 +21,7 @@ from app.serving.curve import LatencyCurve, measure
 from app.serving.plan import Plan
 from app.serving.step_cost import StepCost
 from app.serving.stepping import Stepping, open_stepping
-from app.tasks import TASKS
+from app.tasks import TASKS, task_of
 from app.tasks.kernel import Kernel
 from app.tasks.view import View, predict_json
 from app.tensors import Session
@@ -125,7 +125,7 @@ def open_version(
     """
     if manifest.task not in TASKS:
         raise InvalidArtifact(f"task {manifest.task!r} is not known; there are: {', '.join(TASKS)}")
-    task, files = TASKS[manifest.task], verify()
+    task, files = task_of(manifest.task, manifest.config), verify()
     try:
         kernel = task.open(manifest.config, files)
     except ValidationError as error:
@@ -146,7 +146,7 @@ def open_version(
 
 
 def steps(manifest: Manifest) -> bool:
-    return manifest.task in TASKS and TASKS[manifest.task].Kernel.steps
+    return manifest.task in TASKS and task_of(manifest.task, manifest.config).Kernel.steps
 
 
 def _of_decoders(options: RuntimeOptions) -> RuntimeOptions:

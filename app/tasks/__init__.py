@@ -1,6 +1,7 @@
 """Every task the service knows. A new kind of model adds one file and one line here."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from app.tasks.base import Task
 from app.tasks.embeddings import FeatureExtraction, FeatureExtractionKernel, SentenceSimilarity, TextEmbedding
@@ -11,6 +12,7 @@ from app.tasks.explanations.text import TextExplanation
 from app.tasks.image_classification import ImageClassification, ImageClassificationKernel
 from app.tasks.image_features import ImageFeatureExtraction, ImageFeaturesKernel
 from app.tasks.image_generation import ImageGeneration, ImageGenerationKernel
+from app.tasks.own_words import OwnWordsKernel, SummaryInOwnWords
 from app.tasks.recommendation import CatalogueSearch, Recommendation, RecommendationKernel
 from app.tasks.speech_recognition import SpeechKernel, SpeechRecognition
 from app.tasks.summarization import Summarization, SummarizationKernel
@@ -46,3 +48,11 @@ TASKS: Mapping[str, Task] = {
     )
 }
 """By name: the kernel of each, its own view, and the others that a model of it has."""
+
+WRITTEN: Mapping[str, Task] = {task.name: task for task in (Task(OwnWordsKernel, SummaryInOwnWords),)}
+"""Tasks that an encoder and a decoder do in another way: the same questions, asked of other kernels."""
+
+
+def task_of(name: str, config: Mapping[str, Any]) -> Task:
+    """The task of a model with this config, which tells where answers begin if they are written. Raises KeyError."""
+    return WRITTEN[name] if name in WRITTEN and "start_id" in config else TASKS[name]

@@ -28,6 +28,7 @@ from app.tasks.summary_schema import (
     MAX_CHARACTERS,
     MAX_SENTENCES,
     ArticleInput,
+    OwnWords,
     SummarizationConfig,
     SummarizationParameters,
     Summary,
@@ -80,7 +81,7 @@ class Summarization(View[SummarizationKernel]):
         __doc__,
         Input=ArticleInput,
         Parameters=SummarizationParameters,
-        Output=Summary | WrittenSummary,
+        Output=Summary | WrittenSummary | OwnWords,
         example={"text": POOL},
         body_bytes=8_000_000,
     )

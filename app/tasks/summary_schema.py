@@ -1,4 +1,4 @@
-"""All that callers send to a model that summarises, and get from it as sentences of their text."""
+"""All that callers send to a model that summarises, and get from it as sentences of their text or in its own words."""
 
 from typing import Annotated, Literal, Self
 
@@ -41,12 +41,12 @@ class ArticleInput(Schema):
 
 class SummarizationParameters(Schema):
     mode: Annotated[
-        Mode,
+        Mode | None,
         Field(
-            description="extractive: sentences of the text, word for word; abstractive: sentences that a model writes, "
-            "checked against the text but never verified"
+            description="extractive: sentences of the text, word for word; abstractive: what a model writes, checked "
+            "against the text but never verified; if none, whatever this model does by itself"
         ),
-    ] = "extractive"
+    ] = None
     max_sentences: Annotated[int, Field(ge=1, le=MAX_CHARACTERS, description="how many sentences to choose")] = 3
     max_words: Annotated[
         int | None,
@@ -63,12 +63,15 @@ class SummarizationParameters(Schema):
             ge=1,
             le=MAX_CHARACTERS,
             description="instead of max_sentences: choose sentences of at most so many tokens together, as the model's "
-            "own tokenizer counts them, but at least one sentence",
+            "own tokenizer counts them, but at least one sentence; a model that writes is cut off there",
         ),
     ] = None
     truncate: Annotated[
         bool,
-        Field(description=f"use the first {MAX_SENTENCES} sentences of a text that has more, instead of refusing it"),
+        Field(
+            description=f"use the first {MAX_SENTENCES} sentences of a text that has more, or of a text for a model "
+            "that writes as much as it reads, instead of refusing it"
+        ),
     ] = False
 
     @model_validator(mode="after")
@@ -103,3 +106,24 @@ class SummarySentence(BaseModel):
 class Summary(BaseModel):
     summary_text: str
     sentences: Annotated[list[SummarySentence], Field(description="what was chosen, in the order of the input")]
+
+
+class UnsupportedWords(BaseModel):
+    start: Annotated[int, Field(ge=0, description="where they start in the summary, in characters")]
+    end: Annotated[int, Field(ge=0, description="where they end")]
+    text: str
+
+
+class OwnWords(BaseModel):
+    """A summary that the very model wrote, in its own words."""
+
+    summary_text: str
+    generated: Literal[True] = True
+    verified: Annotated[Literal[False], Field(description="never: nobody verifies what it says")] = False
+    unsupported: Annotated[
+        list[UnsupportedWords] | None,
+        Field(description="names and numbers of the summary that the text does not have; null if the text is not "
+        "English, as no other is checked"),
+    ]  # fmt: skip
+    is_complete: Annotated[bool, Field(description="false if the summary did not come to an end where it had to")]
+    is_truncated: Annotated[bool, Field(description="true if only the beginning of the text was read")]

@@ -138,7 +138,7 @@ def test_a_written_summary_is_labelled_in_each_dialect(client: TestClient) -> No
     assert native.status_code == 200, native.text
     (output,) = native.json()["outputs"]
     assert (output["generated"], output["verified"], output["fallback"]) == (True, False, "extractive")
-    assert output["sentences"][0].keys() == {"text", "generated", "support", "unsupported"}
+    assert output["sentences"][0].keys() == {"text", "generated", "support", "unsupported", "replaces"}
     assert f"{WRITER};dur=" in native.headers["server-timing"]
     for parameters in ({"mode": "abstractive"}, {"generate_parameters": {"mode": "abstractive"}}):
         hf = client.post(f"/hf/models/{NAME}", json={"inputs": TEXT, "parameters": parameters})

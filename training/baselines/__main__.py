@@ -9,6 +9,7 @@ from training.baselines.table import write_table
 
 MEASURED = {
     "article-summarizer": "training.baselines.summaries",
+    "one-line-summarizer": "training.baselines.chat_lines",
     "time-series-forecaster": "training.baselines.monthly_forecasts",
     "movielens-recommender": "training.baselines.next_films",
 }

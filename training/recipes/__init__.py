@@ -91,6 +91,16 @@ RECIPES = {
         "translation",
         "Chinese into English as programs say things, trained here beside an LSTM; over an hour, downloads .3 GB",
     ),
+    "own-summarizer": Listed(
+        "training.recipes.own_summarizer",
+        "summarization",
+        "a T5, BART or Pegasus of your own (--source) that writes summaries, as transformers writes them; minutes",
+    ),
+    "one-line-summarizer": Listed(
+        "training.recipes.one_line_summarizer",
+        "summarization",
+        "a long description of a program to one line, trained here; half an hour or more, downloads 15 MB",
+    ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
         "recommendation",

@@ -79,7 +79,7 @@ class HfGenerateParameters(HfSummaryLimits):
 
 
 class HfSummarizationParameters(HfGenerateParameters):
-    """Sentences are chosen, or written by a model in a way of its own: options of decoding would change nothing."""
+    """Sentences are chosen, or a model writes in a way of its own: options of decoding would change nothing."""
 
     generate_parameters: Annotated[
         HfGenerateParameters | None, Field(description="where the client puts what limits the summary")
@@ -111,7 +111,7 @@ class HfSummarizationParameters(HfGenerateParameters):
     def native(self) -> SummarizationParameters:
         limits: dict[str, Any] = {NATIVE_LIMITS[name]: value for name, value in self._limits()}
         is_cut = self.truncate or self.truncation in ("longest_first", "only_first")
-        mode = next(iter(self._modes()), "extractive")
+        mode = next(iter(self._modes()), None)
         return SummarizationParameters(mode=mode, truncate=bool(is_cut), **limits)
 
     def _modes(self) -> list[Mode]:

@@ -54,9 +54,10 @@ function field(name, schema, value) {
     return found === initial ? undefined : found;
   };
   if (choices) {
-    const control = element("select", {}, choices.map((choice) =>
+    const offered = initial === null ? ["", ...choices] : choices; // the empty one leaves it to the model
+    const control = element("select", {}, offered.map((choice) =>
       element("option", { value: choice, selected: choice === start }, String(choice))));
-    return labelled(name, label, control, description, unlessInitial(() => control.value));
+    return labelled(name, label, control, description, unlessInitial(() => control.value === "" ? undefined : control.value));
   }
   if (type === "boolean") {
     const control = element("input", { type: "checkbox", checked: start === true });

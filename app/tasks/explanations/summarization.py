@@ -69,7 +69,7 @@ class SummarizationExplanation(Explanation[SummarizationKernel]):
         self._own = Summarization(kernel)
 
     def check(self, parameters: SummarizationParameters) -> None:
-        if parameters.mode != "extractive":
+        if parameters.mode == "abstractive":
             raise InvalidInput("only why sentences were chosen can be said, not why any were written").under("mode")
 
     def preprocess(self, item: ArticleInput, parameters: SummarizationParameters) -> Prepared:

@@ -16,6 +16,7 @@ export function summary(model, contract) {
   const beside = new Beside();
   const article = element("div.prose.article", { tabindex: "0", role: "region", "aria-label": "The article, chosen sentences marked" });
   const reasons = element("ol.because");
+  const place = element("div", {}, element("h4", {}, "Where that stands"), article);
   let changed = () => {};
   area.value = contract.example.inputs[0].text ?? ARTICLES[0].text;
   area.addEventListener("input", () => changed(true));
@@ -25,18 +26,19 @@ export function summary(model, contract) {
   };
   return {
     title: "Your article",
-    hint: "Paste an article; its most telling sentences are marked, word for word.",
+    hint: "Paste an article; a summary of it follows, of its own sentences or in the words of a model.",
     button: "Summarise",
     input: element("div", {}, element("label.unseen", { for: id }, "Article to summarise"), area, choices(ARTICLES, choose)),
     options,
-    answer: element("div", {}, chosen, beside.element, reasons, element("h4", {}, "Where that stands"), article),
+    answer: element("div", {}, chosen, beside.element, reasons, place),
     watch: (tell) => { changed = tell; },
     request: () => (area.value.trim() ? question(model, { text: area.value }, options.read()) : null),
     show: ({ output, request, explanation }) => {
       chosen.textContent = output.summary_text;
       chosen.hidden = output.generated;
       beside.show(output, () => question(model, request.item, { ...options.read(), mode: "extractive" }));
-      const places = output.generated ? output.sentences.flatMap((one) => one.support) : output.sentences;
+      place.hidden = !output.sentences;
+      const places = !output.sentences ? [] : output.generated ? output.sentences.flatMap((one) => one.support) : output.sentences;
       article.replaceChildren(...pieces(request.item.text, places).map(({ text, span }) =>
         span ? element("mark", { title: span.score === undefined ? "supports the summary" : `stands for the text: ${span.score.toFixed(2)}` }, text) : text));
       reasons.replaceChildren(...(explanation?.sentences ?? []).map(reason));
