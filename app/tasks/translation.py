@@ -1,10 +1,11 @@
 """Texts in another language, sentence by sentence."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from app.errors import InvalidInput
 from app.tasks.contract import Contract
@@ -16,10 +17,20 @@ from app.tasks.view import Prepared, View
 from app.tensors import Tensors
 
 MOST_CHARACTERS_A_TOKEN = 16  # of a sentence that may fit
+CODE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$"
+
+
+def _is_code(value: str) -> str:
+    if not re.fullmatch(CODE, value):
+        raise ValueError("is no code of a language, such as en, pt-BR or eng_Latn")
+    return value
+
+
 Language = Annotated[
     str,
+    AfterValidator(_is_code),
     Field(
-        pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$",
+        json_schema_extra={"pattern": CODE},
         description="as the model has it, often as in BCP 47: en, pt, zh-Hans, en_XX, eng_Latn",
     ),
 ]

@@ -92,3 +92,11 @@ def test_it_has_no_tensors_and_explains_nothing(client):
     assert infer.status_code == 400
     assert PATH in infer.json()["error"]
     assert client.post(PATH.replace("predict", "explain"), content=FILE).status_code == 422
+
+
+@pytest.mark.parametrize("end", ["infer", "generate"])
+def test_routes_of_tensors_and_of_texts_say_where_recordings_go(client, end):
+    reply = client.post(f"/v2/models/{RECOGNIZER}/{end}", json={"text_input": "a"})
+    assert reply.status_code == 400
+    assert "is a model for automatic-speech-recognition and" in reply.json()["error"]
+    assert reply.json()["error"].endswith(f"/v1/models/{RECOGNIZER}/predict")
