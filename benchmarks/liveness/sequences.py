@@ -80,7 +80,7 @@ def hostile_sequences() -> list[Case]:
         Case("abbreviations", TRANSLATED, plain(lambda: _texts(["e.g. " * 20_000])), (*LATE, 413)),
         Case("tokens of ends", TRANSLATED, plain(lambda: _texts(["</s>" * 25_000])), LATE),
         Case("256 texts too long", TRANSLATED, plain(lambda: _texts(["a b " * 9_000] * 256)), no),
-        Case("256 long texts", TRANSLATED, plain(lambda: _texts([article(30_000)] * 256)), (*LATE, 413)),
+        Case("256 long translations", TRANSLATED, plain(lambda: _texts([article(30_000)] * 256)), (*LATE, 413)),
         Case("beams without end", TRANSLATED, plain(lambda: _texts(["a"], parameters={"num_beams": 10**9})), REFUSED),
     ]  # fmt: skip
 
