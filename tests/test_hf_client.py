@@ -172,7 +172,7 @@ Ask = Callable[[Callable[..., InferenceClient]], Any]
 REFUSALS: list[tuple[str, Ask, int, str]] = [
     ("unknown model", lambda client: client("nobody").text_classification("a"), 404, "no model 'nobody'"),
     ("no form", lambda client: client("movielens-recommender").text_classification("a"), 422, "/v1/models/movielens-recommender/predict"),
-    ("picture for a text model", lambda client: client(REVIEWS).image_classification(CAT), 422, "text-classification model and reads JSON"),
+    ("picture for a text model", lambda client: client(REVIEWS).image_classification(CAT), 422, "model for text-classification and reads JSON"),
     ("text for a picture model", lambda client: client(PHOTOS).text_classification("hello"), 422, "not valid base64"),
     ("damaged photo", lambda client: client(PHOTOS).image_classification(CAT[:5000]), 422, "truncated or damaged"),
     ("no photo", lambda client: client(PHOTOS).image_classification(b"Dear Sir"), 422, "not an image we can read"),
@@ -310,7 +310,7 @@ def test_no_token_is_ever_logged_and_what_is_no_task_of_the_client_is_told_so(lo
         asked = InferenceClient(model=f"{loading.url}/hf/models/{name}", token=TOKEN)
         with suppress(HfHubHTTPError):
             asked.text_classification("a good film")
-    assert "tensors model" in httpx.post(f"{loading.url}/hf/models/slow", json={"inputs": "x"}).json()["error"]
+    assert "model for tensors" in httpx.post(f"{loading.url}/hf/models/slow", json={"inputs": "x"}).json()["error"]
     loading.terminate()
     log = loading.process.communicate(timeout=20)[1]
     assert "Application shutdown complete" in log

@@ -117,3 +117,12 @@ def test_axe_finds_nothing_while_it_records(hearing: Browser, recognizer: Servic
     assert report.violations_count == 0, report.generate_report()
     assert found.faults == []
     context.close()
+
+
+def test_a_text_is_refused_as_a_recording(visit: Visit, tmp_path: Path):
+    page = visit.open(RECOGNIZER)
+    path = tmp_path / "speech.txt"
+    path.write_text("The ferry leaves at seven.")
+    page.locator("input[type=file]").set_input_files(path)
+    expect(page.locator(".failure")).to_contain_text("is not a file of sound that is read")
+    visit.faults.clear()  # the browser tells of the refusal, too

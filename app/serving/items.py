@@ -39,7 +39,7 @@ class Items:
         self._max_rows = max_rows
         self._max_pixels = max_pixels
         self._refused = refused
-        self._effort_s: dict[str, float] = {}  # what an item without pixels takes, by the name of the view
+        self._effort_s: dict[str, float] = {}  # what the least item takes, by the name of the view
 
     async def prepare(self, view: View[Any], items: Sequence[Any], parameters: Any, turn: Turn) -> list[Prepared]:
         """The rows of each item.
@@ -71,7 +71,7 @@ class Items:
         else:
             async with answer_by(turn.deadline):
                 needs = await self._needs(view, items, turn)
-                efforts = [1 + one.pixels / PIXELS_OF_AN_ITEM for one in needs]
+                efforts = [1 + one.more + one.pixels / PIXELS_OF_AN_ITEM for one in needs]
                 item_s = [self._effort_s.get(view.contract.name, 0.0) * effort for effort in efforts]
                 self._admit(item_s, turn)
                 prepared = await self._pools.before.map(

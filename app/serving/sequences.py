@@ -1,6 +1,7 @@
 """One loaded version that makes sequences of sequences: its views, and the stepper before its encoder and decoder."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from time import perf_counter
@@ -84,18 +85,27 @@ class SequenceModel(SteppedModel):
 
     async def _write(self, prepared: Sequence[Prepared], turn: Turn) -> AsyncGenerator[Progress, None]:
         """The answer to each row, in their order."""
+        rows = [row for one in prepared for row in one.rows]
+        self._require_possible(rows, turn)
         prompts: list[Prompt] = []
-        for row in (row for one in prepared for row in one.rows):
+        for row in rows:
             prompts.append(self.loaded.kernel.prompt_of(row))
             if len(prompts) % FEW_ROWS == 0:
                 await asyncio.sleep(0)
-        most, asked = self.loaded.max_batch_size, max((one.beams.number for one in prompts), default=1)
-        if asked > most:
-            error = InvalidInput(f"is {asked}, and this model writes no more than {most} rows at a time")
-            raise error.under("parameters", "num_beams")
         async with aclosing(self.stepper.write(prompts, turn)) as written:
             async for progress in written:
                 yield progress
+
+    def _require_possible(self, rows: Sequence[Tensors], turn: Turn) -> None:
+        """Refuse what cannot be before prompts and answers are made of all rows: of each length it looks at one."""
+        kernel, most = self.loaded.kernel, self.loaded.max_batch_size
+        number, one_of = Counter(map(kernel.length, rows)), {kernel.length(row): row for row in rows}
+        likes = [(kernel.prompt_of(row), number[length]) for length, row in one_of.items()]
+        asked = max((prompt.beams.number for prompt, _ in likes), default=1)
+        if asked > most:
+            error = InvalidInput(f"is {asked}, and this model writes no more than {most} rows at a time")
+            raise error.under("parameters", "num_beams")
+        self.stepper.admit(turn.deadline, turn.priority, turn.caller, likes)
 
     def _size(self, prepared: Sequence[Prepared]) -> tuple[int, int]:
         """The number of rows, and the largest length of one."""

@@ -13,7 +13,7 @@ from app.generation.sampling import chooser_of
 from app.serving.admission import handicap_of
 from app.serving.deadlines import too_late
 from app.serving.scheduler import Turn
-from app.serving.shares import Share
+from app.serving.shares import NOBODY, Share
 from app.serving.step_cost import StepCost
 from app.serving.step_forecast import StepForecast
 from app.serving.step_line import Before
@@ -24,7 +24,11 @@ from app.serving.writing import NOWHERE, Writing
 SURE_SHARE = 0.8
 LEARNING_RATE = 0.1  # of the last answer, of how many of the tokens that they may have answers do have
 LEAST_RETRY_S = 1.0
+NOBODYS = Turn(0.0, 0, "")  # of what is only looked at
 FEW = 64  # answers that are made while the event loop waits: some milliseconds
+
+Likes = Sequence[tuple[Prompt, int]]
+"""A prompt of each kind in a request, and how many there are of it."""
 
 
 class StepAdmission:
@@ -58,6 +62,23 @@ class StepAdmission:
             writing.turn = submitted + handicap_of(terms.priority) + read_s
         return made
 
+    def require_possible(self, likes: Likes, left_s: float, unfinished: Iterable[Writing]) -> None:
+        """Raise DeadlineExceeded unless answers might be whole in `left_s` if alone, before any of them is made.
+
+        As many as step at a time are not counted: an idle model tries these.
+        """
+        if not likes:
+            return
+        kinds = [(Writing(prompt, NOBODYS, NOBODY, 0.0, chooser_of(prompt)), number) for prompt, number in likes]
+        costs = [(self.own_seconds(one), number) for one, number in kinds]
+        most_s = self._most_rows * max(cost_s for cost_s, _ in costs)
+        is_idle = all(one.is_over for one in unfinished)
+        slower = min(1.0, self._cost.slower) if is_idle else self._cost.slower
+        least_s = slower * (sum(cost_s * number for cost_s, number in costs) - most_s)
+        if least_s > left_s:
+            self._refused("deadline", sum(number for _, number in costs))
+            raise _too_long(least_s, left_s)
+
     def require_time(
         self, request: Sequence[Writing], left_s: float, unfinished: Iterable[Writing], before: Before
     ) -> None:
@@ -82,9 +103,7 @@ class StepAdmission:
         sample = request[: self._num_placed(request)]
         if (alone_s := self._whole_s(request, self._forecast(sample, cost), cost)) > left_s:
             self._refused("deadline", number)
-            raise DeadlineExceeded(
-                f"this takes about {alone_s:.2f} s alone, too long for a deadline {left_s:.2f} s away"
-            )
+            raise _too_long(alone_s, left_s)
         if not others:
             return
         # Looked at one by one are no more than have a place: of those behind them what they take together is enough.
@@ -138,3 +157,7 @@ class StepAdmission:
     def expected(self, writing: Writing) -> int:
         """Return how many tokens more it will probably have."""
         return max(1, round(self._used_share * writing.prompt.max_new_tokens) - writing.num_new)
+
+
+def _too_long(seconds: float, left_s: float) -> DeadlineExceeded:
+    return DeadlineExceeded(f"this takes about {seconds:.2f} s alone, too long for a deadline {left_s:.2f} s away")

@@ -23,7 +23,7 @@ from app.serving.pass_plan import next_pass, seconds_of
 from app.serving.passes import Next, Outcome, Pass, run_pass
 from app.serving.scheduler import Turn
 from app.serving.slots import Slots
-from app.serving.step_admission import StepAdmission
+from app.serving.step_admission import Likes, StepAdmission
 from app.serving.step_cost import StepCost
 from app.serving.step_line import StepLine
 from app.serving.step_observer import StepObserver
@@ -122,9 +122,10 @@ class Stepper:
         """The factor by which passes take longer of late than was measured."""
         return self._cost.slower
 
-    def admit(self, deadline: float, priority: int = 0, caller: Hashable = "") -> Turn:
-        """Let a request in if the model can compute; whether there is time says `generate`, which knows the prompt."""
+    def admit(self, deadline: float, priority: int = 0, caller: Hashable = "", likes: Likes = ()) -> Turn:
+        """Let a request in if the model can compute, and answers to prompts like these would be in time if alone."""
         self._require_ready()
+        self._admission.require_possible(likes, deadline - self._loop.time(), self._unfinished())
         return Turn(deadline, priority, caller)
 
     async def generate(self, prompt: Prompt, terms: Turn, enough: Callable[[], bool]) -> AsyncGenerator[Progress, None]:
@@ -166,8 +167,7 @@ class Stepper:
 
     async def _submit(self, prompts: Sequence[Prompt], terms: Turn) -> Sequence[Writing]:
         """Let all wait, or none."""
-        share = self._line.share(terms.caller, terms.priority)
-        request = await self._admission.request(prompts, terms, share)
+        request = await self._admission.request(prompts, terms, self._line.share(terms.caller, terms.priority))
         self._require_ready()
         if not request:
             return request

@@ -212,9 +212,10 @@ class SpeechRecognition(View[SpeechKernel]):
     def needs(self, item: AudioInput) -> Needs:
         most = self.kernel.config.max_seconds
         try:
-            return Needs(num_bytes=int(BYTES_A_SECOND * min(seconds_of(item.audio, most), most)))
+            seconds = min(seconds_of(item.audio, most), most)
         except InvalidInput as error:
             raise error.under("audio") from None
+        return Needs(num_bytes=int(BYTES_A_SECOND * seconds), more=seconds)
 
     def preprocess(self, item: AudioInput, parameters: SpeechParameters) -> Prepared:
         try:

@@ -29,10 +29,14 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The needs of `preprocess` for an item: pixels to decode, and bytes of memory while it runs."""
+    """The needs of `preprocess` for an item: pixels to decode, and bytes of memory while it runs.
+
+    `more`: how much longer than the least item of its kind it takes, in times of that; of pixels it is known.
+    """
 
     pixels: int = 0
     num_bytes: int = 0
+    more: float = 0.0
 
 
 class Inquiry(Protocol):

@@ -1,7 +1,7 @@
 """python -m benchmarks.liveness: is everybody else answered while one request is read, computed and written?
 
 Starts the service with all models of models/ and two that give back what they get, and sends it the requests of
-lawful.py and hostile.py, one after another. Meanwhile a process of its own asks /health/live every few milliseconds.
+the other files here, one after another. Meanwhile a process of its own asks /health/live every few milliseconds.
 Prints for each request its status, how long it took, the longest wait for /health/live meanwhile and the most memory
 beyond what the idle service had just before it. Exit status 1 if a bound is broken: BOUND_S, BOUND_BYTES, GONE_S, or a
 status that is not expected.
@@ -29,6 +29,7 @@ from benchmarks.liveness.hostile import hostile
 from benchmarks.liveness.lawful import lawful, ordinary
 from benchmarks.liveness.making import Case
 from benchmarks.liveness.own import publish_echoes
+from benchmarks.liveness.sequences import HEARS, TRANSLATES, hostile_sequences, lawful_sequences, warm_sequences
 from benchmarks.liveness.writing import MODEL, hostile_writing, lawful_writing, warm
 from benchmarks.processes import free_port, started
 
@@ -39,6 +40,11 @@ START_S = 120.0
 PATIENCE_S = 60.0
 SETTLING_S = 0.3
 TRIES = 3
+OPTIONAL = (
+    ((MODEL,), (lawful_writing, hostile_writing), warm),
+    ((HEARS, TRANSLATES), (lawful_sequences, hostile_sequences), warm_sequences),
+)
+"""Requests to models that models/ may lack."""
 
 
 class Probe:
@@ -232,14 +238,17 @@ def main() -> int:
     with service() as (port, process):
         probe = Probe(port)
         try:
-            writes = Path("models", MODEL).is_dir()
-            if not writes:
-                print(f"without {MODEL}, which is not in models/")
-            every = (*lawful(), *hostile(), *((*lawful_writing(), *hostile_writing()) if writes else ()))
+            every, first = [*lawful(), *hostile()], list[Case]()
+            for needed, cases_of, warm_of in OPTIONAL:
+                if missing := [name for name in needed if not Path("models", name).is_dir()]:
+                    print(f"without {', '.join(missing)}, which models/ lacks, and what asks {', '.join(needed)}")
+                    continue
+                every += [case for some in cases_of for case in some()]
+                first += warm_of()
             cases = [case for case in every if any(word in case.name for word in words)]
             if not cases:
                 parser.error(f"no request has one of {chosen.only} in its name")
-            warm_up(port, warm() if writes else ())
+            warm_up(port, first)
             time.sleep(1)
             now = time.monotonic()
             quiet_s, idle_bytes = probe.longest(now - 1, now), process.bytes()

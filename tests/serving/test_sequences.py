@@ -111,6 +111,15 @@ async def test_whoever_leaves_or_is_too_late_leaves_no_sentence_behind(engine):
     assert (model_of(engine).stepper.num_in_flight, model_of(engine).stepper.queue_size) == (0, 0)
 
 
+async def test_a_text_that_would_be_too_late_even_alone_is_refused_before_prompts_are_made_of_it(engine, monkeypatch):
+    kernel, made = model_of(engine).loaded.kernel, list[object]()
+    prompt_of = kernel.prompt_of
+    monkeypatch.setattr(kernel, "prompt_of", lambda row: made.append(row) or prompt_of(row))
+    with pytest.raises(DeadlineExceeded, match="alone, too long"):
+        await translate(engine, "This is a sentence of some words. " * 2000, within_s=0.4)
+    assert 1 <= len(made) <= 3  # one of each length
+
+
 async def test_what_was_admitted_is_answered_while_it_is_unloaded_and_nothing_stays(engine):
     model = model_of(engine)
     expected = [alone(engine, text) for text in TEXTS]

@@ -187,3 +187,15 @@ def test_beams_cost_as_much_as_so_many_answers_after_one_prompt():
     assert two.cost_s == pytest.approx(2 * one.cost_s, rel=0.05)
     # A search of as many beams as there are rows leaves no place.
     assert asked.seconds(one, two) > 1.4 * asked.seconds(one, one)
+
+
+def test_many_answers_that_would_be_too_late_even_alone_are_refused_by_one_of_each_kind():
+    asked = Admitting()
+    one = asked.writing(prompt=10, new=10)
+    whole_s = 1000 * one.cost_s
+    likes = [(one.prompt, 600), (Prompt(one.prompt.ids, 10), 400)]
+    asked.admission.require_possible(likes, 1.01 * whole_s, [])
+    with pytest.raises(DeadlineExceeded, match="too long for a deadline"):
+        asked.admission.require_possible(likes, 0.9 * whole_s, [])
+    assert Counter(asked.refusals) == {"deadline": 1000}
+    asked.admission.require_possible([(one.prompt, ROWS)], 0.001, [])  # as an idle model tries

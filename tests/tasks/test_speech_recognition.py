@@ -142,6 +142,7 @@ def test_a_long_recording_is_refused_before_it_is_read(made):
         with pytest.raises(InvalidInput, match="audio: lasts 2 s or more, and may last 1 s"):
             refuse(item)
     assert made(max_seconds=2).needs(item).num_bytes == 2 * 16_000 * 12
+    assert made(max_seconds=2).needs(item).more == 2  # it is read for as much longer
 
 
 def test_times_are_no_text_and_neither_are_special_tokens(made):

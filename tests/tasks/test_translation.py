@@ -72,6 +72,13 @@ def test_a_sentence_longer_than_the_model_reads_is_cut_at_blanks_and_nothing_is_
     assert len(made.rows) == len(made.context) - 1
 
 
+def test_a_short_text_waits_for_no_thread_that_reads_long_ones(view):
+    assert view.is_quick(TranslationInput(text="Good morning. How are you today?"))
+    assert not view.is_quick(TranslationInput(text="Good morning. " * 20))
+    assert view.answers_quickly([{}] * 2)
+    assert not view.answers_quickly([{}] * 20)
+
+
 def test_text_without_letters_is_not_translated(view):
     found = filled(view, "42 + 1 = 43\n", [])
     assert (found.translation_text, found.sentences) == ("42 + 1 = 43\n", 0)

@@ -46,7 +46,7 @@ def require(served: Served, task: str | None) -> None:
     tasks = tasks_of(served)
     if not tasks:
         raise InvalidInput(
-            f"{served.manifest.name} is a {served.manifest.task} model, for which this dialect has no form; "
+            f"{served.manifest.name} is a model for {served.manifest.task}, for which this dialect has no form; "
             f"ask it at {paths.of(paths.PREDICT, served.manifest.name)}"
         )
     if task is not None and task not in tasks:
@@ -95,7 +95,7 @@ def _json_object(content: bytes, served: Served, limits: Limits) -> dict[str, An
         if fault := not_unicode(content, str(error)):
             raise fault from None
         raise InvalidInput(
-            f"{served.manifest.name} is a {served.manifest.task} model and reads JSON; this is not: {error}"
+            f"{served.manifest.name} is a model for {served.manifest.task} and reads JSON; this is not: {error}"
         ) from None
     if not isinstance(body, dict):
         raise InvalidInput('the body must be a JSON object: {"inputs": …, "parameters": {…}}')

@@ -23,7 +23,7 @@ def find(engine: Engine, name: str, view: str, does: str) -> Served:
         served = engine.find(known)
     if view not in served.contracts:
         raise InvalidInput(
-            f"{served.manifest.name} is a {served.manifest.task} model and does not {does}; "
+            f"{served.manifest.name} is a model for {served.manifest.task} and does not {does}; "
             f"models that {does}: {_listed(engine, view)}"
         ).under("model")
     return served

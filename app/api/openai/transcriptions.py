@@ -63,7 +63,8 @@ def _asked(body: bytes, content_type: str, does: Does) -> TranslationForm:
     form = read_form(body, content_type, ("file",))
     if len(form.files) != 1:
         raise InvalidInput(f"must be one file; the form has {len(form.files) or 'none'}").under("file")
-    fields: dict[str, Any] = {name.removesuffix("[]"): value for name, value in form.fields.items()}
+    # A field without a text is how a form says nothing.
+    fields: dict[str, Any] = {name.removesuffix("[]"): value for name, value in form.fields.items() if value}
     sent = sent_of(FORMS[does], {**fields, "file": form.files[0]}, REFUSED_OF_SPEECH)
     if isinstance(sent, TranscriptionForm) and sent.timestamp_granularities and sent.response_format != "verbose_json":
         raise InvalidInput("has no effect without response_format verbose_json").under("timestamp_granularities")

@@ -52,7 +52,7 @@ export function photoOf(model, contract) {
     input,
     options,
     watch: (tell) => { changed = tell; },
-    request: () => photo && { path: `v1/models/${model.name}/predict${query(options.read())}`, method: "POST", contentType: photo.blob.type || ANY_BYTES, body: photo.blob, file: photo.file, url: photo.url, item: null },
+    request: () => photo && { path: `v1/models/${model.name}/predict${query(options.read())}`, method: "POST", contentType: photo.blob.type.startsWith("image/") ? photo.blob.type : ANY_BYTES, body: photo.blob, file: photo.file, url: photo.url, item: null },
   };
 }
 

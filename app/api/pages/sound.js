@@ -49,7 +49,7 @@ export function soundOf(model, contract, values) {
     options,
     player,
     watch: (tell) => { changed = tell; },
-    request: () => sound && { path: `v1/models/${model.name}/predict${query(options.read())}`, method: "POST", contentType: sound.blob.type || ANY_BYTES, body: sound.blob, file: sound.file, item: null },
+    request: () => sound && { path: `v1/models/${model.name}/predict${query(options.read())}`, method: "POST", contentType: sound.blob.type.startsWith("audio/") ? sound.blob.type : ANY_BYTES, body: sound.blob, file: sound.file, item: null },
   };
 }
 

@@ -48,10 +48,11 @@ def _content_type(request: Request) -> str:
 
 
 def _from_json(request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits) -> Sent:
-    if request.scope["query_string"] and request.query_params:
-        raise InvalidInput(f"parameters of a JSON request belong in its body: {', '.join(request.query_params):.200}")
     try:
         read = parse(body, limits)
+        if request.scope["query_string"] and request.query_params:
+            named = ", ".join(request.query_params)
+            raise InvalidInput(f"parameters of a JSON request belong in its body: {named:.200}")
         if contract.Piece is None and isinstance(read, dict) and "stream" in read:
             raise no_pieces(contract).under("stream")
         sent: Any = bodies_of(contract, max_items).Request.model_validate(read)

@@ -46,7 +46,7 @@ def explain(given: Given) -> Handler:
         if contract is None:
             explaining = [one.name for one in given.engine.status().models if EXPLANATION in one.views]
             raise InvalidInput(
-                f"{served.manifest.name} is a {served.manifest.task} model, and this kind explains nothing; "
+                f"{served.manifest.name} is a model for {served.manifest.task}, and this kind explains nothing; "
                 f"models that explain: {', '.join(explaining[:MOST_LISTED]) or 'none'}"
             )
         max_items = contract.most_items(given.limits.max_items)

@@ -15,11 +15,13 @@ from app.api.http.aside import QUICK_BYTES, Aside
 from app.api.http.events import event
 from app.api.http.routes import Handler
 from app.api.media.json_text import JsonLimits, parse
+from app.api.v1 import paths as v1
 from app.api.v2 import paths
 from app.api.v2.ends import VIEW
 from app.api.v2.schemas import MOST_PROPERTIES, GenerateRequest, GenerateResponse
 from app.errors import InvalidInput, ServiceError
 from app.serving.engine import Prediction, Served
+from app.serving.raw import NAME as RAW
 from app.tasks.generation_schema import GenerationInput, GenerationParameters
 
 
@@ -27,9 +29,8 @@ def generate(given: Given, *, streams: bool) -> Handler:
     async def read(request: Request, body: bytes, served: Served, aside: Aside) -> Question:
         if VIEW not in served.contracts:
             name = served.manifest.name
-            raise InvalidInput(
-                f"{name} is a {served.manifest.task} model and writes no text; POST {paths.INFER.format(model=name)}"
-            )
+            there = paths.INFER.format(model=name) if RAW in served.forms else v1.of(v1.PREDICT, name)
+            raise InvalidInput(f"{name} is a model for {served.manifest.task} and writes no text; POST {there}")
         text, parameters = await aside.read(
             lambda: _read(body, streams, given.limits.json), is_quick=len(body) <= QUICK_BYTES
         )

@@ -34,7 +34,7 @@ def infer(given: Given) -> Handler:
             if VIEW in served.contracts:
                 raise InvalidInput(f"{name} takes a text, and no tensors; POST {paths.GENERATE.format(model=name)}")
             raise InvalidInput(
-                f"{name} is a {served.manifest.task} and has no tensors; ask it at {v1.of(v1.PREDICT, name)}"
+                f"{name} is a model for {served.manifest.task} and has no tensors; ask it at {v1.of(v1.PREDICT, name)}"
             )
         header_length = request.headers.get(HEADER_LENGTH)
         asked = await aside.read(

@@ -14,6 +14,7 @@ LEAST_RATE, MOST_RATE = 4_000, 384_000  # Hz: below, nothing of speech is left; 
 MOST_CHANNELS = 8
 LEAST_SECONDS = 0.1
 VALUES_A_SECOND = 96_000  # that a recording may have on average, of all channels: those of stereo at 48 kHz
+MOST_VALUE = 1e30  # of a sample: sums of larger ones overflow
 LOUDEST = 8.0  # times full scale, from which on a recording is scaled: its values were meant for integers
 
 
@@ -64,9 +65,9 @@ def _mono(sound: Sound, max_seconds: float) -> Iterator[Samples]:
         require_wanted()
         frames += len(block)
         _require_short(sound, frames, max_seconds)
+        if not np.abs(block).max() <= MOST_VALUE:  # nor is NaN
+            raise InvalidInput("has samples that are not finite numbers, or far too large ones")
         mono = block[:, 0] if sound.channels == 1 else block.mean(axis=1)
-        if not np.isfinite(mono).all():
-            raise InvalidInput("has samples that are not finite numbers")
         yield np.ascontiguousarray(mono)
 
 

@@ -90,7 +90,7 @@ def test_the_task_may_be_named(client):
 REFUSALS = [
     pytest.param("/hf/models/none", {"inputs": "x"}, 404, "no model 'none'; there are: brightness, tiny-sentiment", id="unknown model"),
     pytest.param(TEXTS + "/pipeline/summarization", {"inputs": "x"}, 404, "does not answer 'summarization'; it answers: text-classification", id="other task"),
-    pytest.param(TEXTS, b"{not json", 422, "tiny-sentiment is a text-classification model and reads JSON; this is not", id="invalid json"),
+    pytest.param(TEXTS, b"{not json", 422, "tiny-sentiment is a model for text-classification and reads JSON; this is not", id="invalid json"),
     pytest.param(TEXTS, b"", 422, "reads JSON", id="empty body"),
     pytest.param(TEXTS, b"[" * 10_000, 422, "reads JSON", id="deep json"),
     pytest.param(TEXTS, b"[1]", 422, "must be a JSON object", id="body is a list"),
@@ -111,7 +111,7 @@ REFUSALS = [
     pytest.param(TEXTS, {"inputs": "good", "options": {"wait": 1}}, 422, "options.wait", id="unknown option"),
     pytest.param(TEXTS + "?top_k=1", {"inputs": "good", "parameters": {"top_k": 1}}, 422, "top_k: given in the body and in the query", id="given twice"),
     pytest.param(TEXTS + "?topk=1", {"inputs": "good"}, 422, "topk would have no effect", id="unknown parameter in the query"),
-    pytest.param(TEXTS, WHITE, 422, "tiny-sentiment is a text-classification model and reads JSON", id="picture for a text model"),
+    pytest.param(TEXTS, WHITE, 422, "tiny-sentiment is a model for text-classification and reads JSON", id="picture for a text model"),
     pytest.param(PICTURES, b"", 422, "inputs.0.image: the image is empty", id="empty picture"),
     pytest.param(PICTURES, b"GIF89a", 422, "inputs.0.image: the image is truncated or damaged", id="damaged picture"),
     pytest.param(PICTURES, b"hello", 422, "not an image we can read", id="no picture"),

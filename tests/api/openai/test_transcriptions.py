@@ -81,6 +81,8 @@ def test_a_model_that_can_translates(client):
         ({"prompt": "Names: Ada"}, "prompt", "each window is read by itself"),
         ({"stream": "true"}, "stream", "comes as a whole"),
         ({"temperature": "0.4"}, "temperature", "less than or equal to 0"),
+        ({"language": "english"}, "language", "language: is no code of a language, such as en"),
+        ({"model": ""}, "model", "model: Field required"),
         ({"language": "fr"}, "language", "is fr, and this model knows en"),
         ({"response_format": "diarized_json"}, "response_format", "srt"),
         ({"timestamp_granularities[]": ["segment", "word"]}, "timestamp_granularities", "words are not timed"),
@@ -129,3 +131,8 @@ def test_what_is_documented_is_what_is_answered(client):
     schema = {**content["application/json"]["schema"], "components": document["components"]}
     jsonschema.validate(asked(client, response_format="verbose_json").json(), schema)
     assert INTO_ENGLISH in document["paths"]
+
+
+def test_fields_of_a_form_without_a_text_say_nothing(client):
+    said = asked(client).json()
+    assert asked(client, language="", response_format="", prompt="").json() == said

@@ -100,7 +100,7 @@ def test_a_kind_of_model_that_explains_nothing_says_so_and_has_no_operation(clie
     assert client.post("/v1/models/two/load").status_code == 200
     reply = client.post("/v1/models/two/explain", json={"inputs": [{"x": [1, 2, 3]}]})
     assert reply.status_code == 422
-    says = "two is a tensors model, and this kind explains nothing; models that explain: tiny-sentiment"
+    says = "two is a model for tensors, and this kind explains nothing; models that explain: tiny-sentiment"
     assert reply.json()["error"] == says
     assert "/v1/models/two/explain" not in client.get("/openapi.json").json()["paths"]
     assert client.get("/v1/models/two").json()["explain"] is None

@@ -92,3 +92,17 @@ def test_it_has_no_tensors_and_explains_nothing(client):
     assert infer.status_code == 400
     assert PATH in infer.json()["error"]
     assert client.post(PATH.replace("predict", "explain"), content=FILE).status_code == 422
+
+
+@pytest.mark.parametrize("end", ["infer", "generate"])
+def test_routes_of_tensors_and_of_texts_say_where_recordings_go(client, end):
+    reply = client.post(f"/v2/models/{RECOGNIZER}/{end}", json={"text_input": "a"})
+    assert reply.status_code == 400
+    assert "is a model for automatic-speech-recognition and" in reply.json()["error"]
+    assert reply.json()["error"].endswith(f"/v1/models/{RECOGNIZER}/predict")
+
+
+def test_a_text_with_parameters_beside_it_is_told_how_files_are_sent(client):
+    reply = client.post(PATH, content=b"hello", params={"language": "en"}, headers={"content-type": "text/plain"})
+    assert reply.status_code == 422
+    assert "to send a file as it is, say so: Content-Type audio/flac" in reply.json()["error"]

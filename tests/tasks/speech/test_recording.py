@@ -2,13 +2,14 @@
 
 import io
 import struct
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import numpy as np
 import pytest
 import soundfile
 from tiny_speech import file_of, silence, tone
 
+from app.abandoned import Abandoned, wanted_while
 from app.errors import InvalidInput
 from app.tasks.audio_input import FERRY
 from app.tasks.speech.recording import RATE, read_recording, seconds_of
@@ -84,6 +85,33 @@ def test_an_mp3_file_without_a_header_for_all_of_it_is_read_whole():
     assert len(soundfile.SoundFile(io.BytesIO(frames)).read()) / RATE < 10  # as libsndfile alone would read it
 
 
+def test_mp3_files_one_behind_the_other_are_read_to_the_end():
+    content = file_of(tone(2), "MP3")
+    tagged = b"ID3\x03\0\0\0\0\x07\x68" + bytes(1000) + content  # 7 bits of the size in a byte
+    alone = len(read_recording(content, MOST))
+    assert len(read_recording(tagged, MOST)) == alone
+    assert len(read_recording(content + b"TAG" + bytes(125), MOST)) == alone
+    for several in (3 * content, tagged + 2 * content):
+        assert len(read_recording(several, MOST)) == pytest.approx(3 * alone, rel=0.1)
+
+
+def test_a_search_for_sound_that_would_take_minutes_ends_after_a_second():
+    looks_like_pages = FERRY + b"OggS" * 4_000_000  # each of them is summed up as a page of kilobytes
+    for read in (read_recording, seconds_of):
+        started = thread_time()
+        with pytest.raises(InvalidInput, match="takes too long to find any sound"):
+            read(looks_like_pages, MOST)
+        assert thread_time() - started < 2
+
+
+def test_a_search_for_sound_ends_when_nobody_waits_any_more():
+    asked = iter([True] * 20)
+    started = thread_time()
+    with wanted_while(lambda: next(asked, False)), pytest.raises(Abandoned):
+        seconds_of(FERRY + b"OggS" * 4_000_000, MOST)
+    assert thread_time() - started < 0.5
+
+
 def test_the_example_is_read():
     assert len(read_recording(FERRY, MOST)) / RATE == pytest.approx(seconds_of(FERRY, MOST), abs=0.01)
 
@@ -114,6 +142,10 @@ def test_the_example_is_read():
         pytest.param(file_of(np.array([0.5, np.nan] * RATE), "WAV", "FLOAT"), "not finite numbers", id="NaN"),
         pytest.param(file_of(np.array([0.5, np.inf] * RATE), "WAV", "DOUBLE"), "not finite numbers", id="infinite"),
         pytest.param(file_of(np.array([0.5, 1e300] * RATE), "WAV", "DOUBLE"), "not finite numbers", id="too large"),
+        pytest.param(file_of(np.array([3e38, -3e38] * RATE), "WAV", "FLOAT", 8_000), "far too large", id="no sums"),
+        pytest.param(file_of(np.full((RATE, 2), 3e38), "WAV", "FLOAT"), "far too large", id="no mean"),
+        pytest.param(FERRY + FERRY, "has several streams", id="chained Ogg"),
+        pytest.param(FERRY + bytes(3_000_000) + FERRY, "has several streams", id="chained far behind"),
         pytest.param(file_of(tone(2), "FLAC")[:9_000], "is damaged", id="cut"),
     ],
 )
