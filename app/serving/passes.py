@@ -1,4 +1,4 @@
-"""One pass of a decoder: a token for each answer in flight, and a chunk of one prompt. Runs on a lane's thread."""
+"""One pass of a decoder: a token for each answer in flight, and what is read beside. Runs on a lane's thread."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -20,12 +20,17 @@ Next = Token | Branch | ServiceError
 
 
 class Pass(NamedTuple):
-    """`rows` lie in the first slots, in this order; of `reading`, if any, the next `chunk` tokens are read."""
+    """`rows` lie in the first slots, in this order; of `reading`, if any, the next `chunk` tokens are read.
+
+    Of `beginning` the sources are read, and all tokens but the last, with which they join the next step: a run of the
+    decoder for one row takes almost as long as one for many.
+    """
 
     moves: Sequence[Move]
     rows: Sequence[Writing | Beam]
     reading: Writing | None = None
     chunk: int = 0
+    beginning: Sequence[Writing] = ()
 
     @property
     def stepping(self) -> list[Writing]:
@@ -34,10 +39,14 @@ class Pass(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The next of each of `stepping`, and of `reading` if the chunk was its last; and seconds of both parts."""
+    """The next of each of `stepping`, and of `reading` if the chunk was its last; and seconds of both parts.
+
+    `begun`: of each of `beginning` the fault, if it has one.
+    """
 
     stepped: Sequence[Next]
     read: Next | None
+    begun: Sequence[ServiceError | None]
     step_s: float
     read_s: float
 
@@ -50,7 +59,8 @@ def run_pass(decoder: Decoder, one: Pass) -> Outcome:
     stepped = _step(decoder, one.rows, one.stepping) if one.rows else []
     between = perf_counter()
     read = _read(decoder, one.reading, one.chunk) if one.reading is not None else None
-    return Outcome(stepped, read, between - started, perf_counter() - between)
+    begun = [_begin(cast(SequenceDecoder, decoder), writing) for writing in one.beginning]
+    return Outcome(stepped, read, begun, between - started, perf_counter() - between)
 
 
 def _step(decoder: Decoder, rows: Sequence[Writing | Beam], answers: Sequence[Writing]) -> Sequence[Next]:
@@ -81,17 +91,29 @@ def _alone(decoder: Decoder, one: Writing, ids: Array, lengths: Array) -> Next:
 
 
 def _read(decoder: Decoder, row: Writing, chunk: int) -> Next | None:
-    end, source = row.known + chunk, row.prompt.source
+    end = row.known + chunk
     ids: Array = np.array([row.ids[row.known : end]], np.int64)
     try:
-        if source and not row.known:
-            cast(SequenceDecoder, decoder).begin(row.slot, source)
         logits = decoder.run(ids, row.slot, np.array([end], np.int32))
     except Interrupted:
         raise
     except Exception as error:
         return failure_of(error, "prompt")
     return _next(row, [logits[0]]) if end == len(row.ids) else None
+
+
+def _begin(decoder: SequenceDecoder, row: Writing) -> ServiceError | None:
+    source, before = row.prompt.source, row.ids[:-1]
+    assert source is not None, "it has one"
+    try:
+        decoder.begin(row.slot, source)
+        if before:
+            decoder.run(np.array([before], np.int64), row.slot, np.array([len(before)], np.int32))
+    except Interrupted:
+        raise
+    except Exception as error:
+        return failure_of(error, "prompt")
+    return None
 
 
 def _next(one: Writing, logits: Sequence[Logits]) -> Next:

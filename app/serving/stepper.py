@@ -261,12 +261,24 @@ class Stepper:
                 self._observer.read(one.chunk)
             if isinstance(outcome.read, Token | Branch):
                 self._slots.begin_stepping(one.reading)
+        for writing, fault in zip(one.beginning, outcome.begun, strict=True):
+            self._take_begun(writing, fault, outcome.read_s / len(one.beginning))
         for writing, found in results:
             self._give(writing, found)
-        if any(isinstance(found, ServiceError) for _, found in results):
+        if any(isinstance(found, ServiceError) for found in (*outcome.begun, *(found for _, found in results))):
             await self._lane.failed()
         else:
             self._lane.succeeded()
+
+    def _take_begun(self, writing: Writing, fault: ServiceError | None, seconds: float) -> None:
+        """Its source was read: it steps from now on."""
+        writing.taken_s += seconds
+        if fault is not None:
+            writing.fail(fault)
+            return
+        self._observer.read(writing.unread)
+        writing.known = len(writing.ids) - 1
+        self._slots.begin_stepping(writing)
 
     def _give(self, writing: Writing, found: Next) -> None:
         if isinstance(found, ServiceError):
@@ -278,7 +290,7 @@ class Stepper:
             self._observer.first_token(writing.first - writing.submitted)
 
     def _suspect(self, one: Pass, error: ServiceError) -> None:
-        for writing in [*one.stepping, *([one.reading] if one.reading else [])]:
+        for writing in [*one.stepping, *([one.reading] if one.reading else []), *one.beginning]:
             writing.suspect(error)
 
     def _read_again(self, one: Pass, error: Exception) -> None:
