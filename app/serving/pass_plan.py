@@ -1,4 +1,4 @@
-"""The next pass: all that step, and as much of a prompt, or as many sources, as leave them no longer without a token."""
+"""The next pass: all that step, and what is read of prompts or sources without keeping them from a token too long."""
 
 from collections.abc import Sequence
 from itertools import accumulate

@@ -1,6 +1,6 @@
 """One pass of a decoder: a token for each answer in flight, and what is read beside. Runs on a lane's thread."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import NamedTuple, cast
 
@@ -15,6 +15,8 @@ from app.serving.slots import Copy, Forget, Move, Swap
 from app.serving.writing import Beam, Writing
 from app.tensors import Array, Decoder, SequenceDecoder
 
+# An encoder reads several sources in half of the time that they take one by one, and padding as long as tokens.
+MOST_PADDED = 1.5
 Next = Token | Branch | ServiceError
 """The outcome of a step for one answer: a token, or one for each of its beams."""
 
@@ -36,6 +38,11 @@ class Pass(NamedTuple):
     def stepping(self) -> list[Writing]:
         """The answers whose rows these are."""
         return [one for one in self.rows if isinstance(one, Writing)]
+
+    @property
+    def answers(self) -> list[Writing]:
+        """All that it is about."""
+        return [*self.stepping, *([self.reading] if self.reading else []), *self.beginning]
 
 
 class Outcome(NamedTuple):
@@ -59,7 +66,7 @@ def run_pass(decoder: Decoder, one: Pass) -> Outcome:
     stepped = _step(decoder, one.rows, one.stepping) if one.rows else []
     between = perf_counter()
     read = _read(decoder, one.reading, one.chunk) if one.reading is not None else None
-    begun = [_begin(cast(SequenceDecoder, decoder), writing) for writing in one.beginning]
+    begun = _begin(cast(SequenceDecoder, decoder), one.beginning) if one.beginning else []
     return Outcome(stepped, read, begun, between - started, perf_counter() - between)
 
 
@@ -102,18 +109,37 @@ def _read(decoder: Decoder, row: Writing, chunk: int) -> Next | None:
     return _next(row, [logits[0]]) if end == len(row.ids) else None
 
 
-def _begin(decoder: SequenceDecoder, row: Writing) -> ServiceError | None:
-    source, before = row.prompt.source, row.ids[:-1]
-    assert source is not None, "it has one"
+def _begin(decoder: SequenceDecoder, rows: Sequence[Writing]) -> Sequence[ServiceError | None]:
+    """Read sources, those of about one length together; if that fails, one by one."""
+    faults: dict[int, ServiceError | None] = {}
+    for some in _alike(sorted(rows, key=lambda row: row.prompt.source_length)):
+        faults |= {row.slot: fault for row, fault in zip(some, _begin_together(decoder, some), strict=True)}
+    return [faults[row.slot] for row in rows]
+
+
+def _alike(rows: Sequence[Writing]) -> Iterator[Sequence[Writing]]:
+    """Cut what is sorted by its length where the longest would be more than MOST_PADDED times the shortest."""
+    start = 0
+    for at, row in enumerate(rows):
+        if row.prompt.source_length > MOST_PADDED * rows[start].prompt.source_length:
+            yield rows[start:at]
+            start = at
+    yield rows[start:]
+
+
+def _begin_together(decoder: SequenceDecoder, rows: Sequence[Writing]) -> Sequence[ServiceError | None]:
     try:
-        decoder.begin(row.slot, source)
-        if before:
-            decoder.run(np.array([before], np.int64), row.slot, np.array([len(before)], np.int32))
+        decoder.begin_all([row.slot for row in rows], [row.prompt.source for row in rows if row.prompt.source])
+        for row in rows:
+            if before := row.ids[:-1]:
+                decoder.run(np.array([before], np.int64), row.slot, np.array([len(before)], np.int32))
     except Interrupted:
         raise
     except Exception as error:
-        return failure_of(error, "prompt")
-    return None
+        if len(rows) == 1:
+            return [failure_of(error, "prompt")]
+        return [fault for row in rows for fault in _begin_together(decoder, [row])]
+    return [None] * len(rows)
 
 
 def _next(one: Writing, logits: Sequence[Logits]) -> Next:

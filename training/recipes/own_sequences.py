@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.repository.manifest import Metric, Variant
+from app.repository.manifest import Batching, Metric, Variant
 from app.runtimes.onnx_weights import weights_beside
 from app.tasks.passages import parts_of as passages_of
 from app.tasks.sequence_kernel import LANGUAGE, TEXT, SequenceKernel
@@ -24,6 +24,7 @@ MAIN, OTHER = "fp32", "int8"
 PRODUCTS: Mapping[str, DecoderProducts] = {MAIN: Fp32DecoderProducts(), OTHER: RowInt8Products()}
 LEAST_AGREEMENT = 0.95  # of the likeliest tokens, for 8 bits to be published beside fp32
 USUAL_CONTEXT, LONGEST_CONTEXT = 512, 1024  # tokens, where a model has no table of positions, and at most
+ROWS = 64  # of a step: in fp32 they take a fifth less time each than 32 do
 FEW = 4  # texts of a tiny run, and golden examples
 PROSE = Prose(__name__)
 
@@ -121,6 +122,7 @@ def draft(
         graphs={name: one.name for name, one in graphs.items()},
         variants=variants,
         config=kernel.config.model_dump(),
+        batching=Batching(max_batch_size=ROWS),
         exported=exported,
         metrics=[
             Metric(
