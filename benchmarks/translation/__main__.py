@@ -10,6 +10,8 @@ time, and take turns in each round; who waits for requests computes nothing.
 
 import argparse
 import os
+import signal
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--only", default="list,closed,arriving,alone")
     parser.add_argument("--servers", default="", help="words in their names, with commas between; all if empty")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped on the way out
     if chosen.cores:
         os.sched_setaffinity(0, set(map(int, chosen.cores.split(","))))
     [student, *_] = sorted((chosen.student / STUDENT).glob("*/")) or [None]
