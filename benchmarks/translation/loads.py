@@ -59,7 +59,7 @@ async def _asked(one: Running, texts: Sequence[str], latencies: list[float], due
 
 
 def measured(one: Running, load: Coroutine[Any, Any, list[str]], texts: Sequence[str], latencies: list[float]) -> Took:
-    """What a load took. Tokens are those of answers that are right: the sentences themselves."""
+    """Return what a load took. Tokens are those of answers that are right: the sentences themselves."""
     cpu, wall = one.cpu_s, perf_counter()
     answers = asyncio.run(load)
     wall, cpu = perf_counter() - wall, one.cpu_s - cpu

@@ -35,7 +35,7 @@ class Server:
         return OUR_PATH.format(STUDENT if self.models else MODEL) if self.kind == "ours" else "/translate"
 
     def start(self, port: int, say: Say) -> tuple[list[str], Mapping[str, str]]:
-        """What starts it. Raises NotAvailable."""
+        """Return what starts it. Raises NotAvailable."""
         if self.kind == "ours":
             models = self.models or models_of(self.precision)
             command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port)]
