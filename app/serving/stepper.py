@@ -1,9 +1,9 @@
 """Text generation in flight: a step for all answers at a time, which join and leave between two steps.
 
 Knows neither text nor HTTP. In each pass every answer in flight gets its next token, and one prompt is read on by a
-chunk, or some sources as a whole, so that no two tokens of an answer are far apart: a long prompt keeps nobody's tokens waiting, and many answers
-keep no prompt waiting (Orca, OSDI 2022; Sarathi-Serve, OSDI 2024). An answer begins when there is room for all the
-tokens that it may have, so none is ever taken back.
+chunk, or some sources as a whole, so that no two tokens of an answer are far apart: a long prompt keeps nobody's tokens
+waiting, and many answers keep no prompt waiting (Orca, OSDI 2022; Sarathi-Serve, OSDI 2024). An answer begins when
+there is room for all the tokens that it may have, so none is ever taken back.
 """
 
 import asyncio
