@@ -1,6 +1,6 @@
 """Named arrays and what runs on them: all that passes between tasks and runtimes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
@@ -138,6 +138,10 @@ class SequenceDecoder(Decoder, Protocol):
 
     def begin(self, slot: int, source: EncoderInput) -> None:
         """Read a source, of which the answer in this slot will be. Raises GraphRefused, MemoryError and Interrupted."""
+        ...
+
+    def begin_all(self, slots: Sequence[int], sources: Sequence[EncoderInput]) -> None:
+        """Read several at once. Raises what `begin` raises; then none is known."""
         ...
 
 

@@ -6,6 +6,7 @@ Kim et al., 2019), or keys and values of all its tokens (Vaswani et al., 2017), 
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,11 @@ class OnnxSequenceDecoder:
 
     def begin(self, slot: int, source: EncoderInput) -> None:
         """Read a source of at most `places`. Raises GraphRefused, MemoryError and Interrupted."""
-        batch = {name: array[None] for name, array in source.row.items()}
+        self.begin_all([slot], [source])
+
+    def begin_all(self, slots: Sequence[int], sources: Sequence[EncoderInput]) -> None:
+        """Read several sources in one run, padded to the longest. Raises what `begin` raises; then none is known."""
+        batch = {name: padded([source.row[name] for source in sources]) for name in sources[0].row}
         options = ort.RunOptions()
 
         def end() -> None:
@@ -80,12 +85,13 @@ class OnnxSequenceDecoder:
 
         with interruptible(end), memory_errors(), refusals():
             made = self._encoder.run(list(self._cross.buffers), batch, options)
-        for memory, encoded in zip(self._cross.buffers.values(), made, strict=True):
-            memory.array[slot, :, : source.length] = encoded[0]
-        self._source_lengths[slot] = source.length
-        self._sources[slot] = object()
-        for state in self._states.values():
-            state[:, slot] = 0
+        for at, (slot, source) in enumerate(zip(slots, sources, strict=True)):
+            for memory, encoded in zip(self._cross.buffers.values(), made, strict=True):
+                memory.array[slot, :, : source.length] = encoded[at, :, : source.length]
+            self._source_lengths[slot] = source.length
+            self._sources[slot] = object()
+            for state in self._states.values():
+                state[:, slot] = 0
 
     def run(self, ids: Array, first: int, lengths: Array) -> Array:
         """Read `ids` int64 [rows, tokens] on, in the slots from `first`; `lengths` int32 [rows] are those afterwards.
@@ -152,6 +158,15 @@ class OnnxSequenceDecoder:
         self._caches.forget(slot)
         self._source_lengths[slot] = 1
         self._sources[slot] = None
+
+
+def padded(arrays: Sequence[Array]) -> Array:
+    """Arrays as rows of one, filled with zeros up to the longest along their first dimension."""
+    longest = max(len(one) for one in arrays)
+    found = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
+    for row, one in zip(found, arrays, strict=True):
+        row[: len(one)] = one
+    return found
 
 
 def _require_inputs(session: ort.InferenceSession) -> None:

@@ -135,7 +135,8 @@ class Slots:
         self._make_room()
 
     def begin_stepping(self, writing: Writing) -> None:
-        """All of its prompt was read, and it has its first token."""
+        """All of its prompt was read, and it has its first token, or all but the token that it steps with first."""
+        writing.known = max(writing.known, len(writing.ids) - 1)
         self._step(writing)
 
     def branch(self, writing: Writing, parents: Sequence[int]) -> None:

@@ -1,9 +1,9 @@
 """Text generation in flight: a step for all answers at a time, which join and leave between two steps.
 
 Knows neither text nor HTTP. In each pass every answer in flight gets its next token, and one prompt is read on by a
-chunk, so that no two tokens of an answer are far apart: a long prompt keeps nobody's tokens waiting, and many answers
-keep no prompt waiting (Orca, OSDI 2022; Sarathi-Serve, OSDI 2024). An answer begins when there is room for all the
-tokens that it may have, so none is ever taken back.
+chunk, or some sources as a whole, so that no two tokens of an answer are far apart: a long prompt keeps nobody's tokens
+waiting, and many answers keep no prompt waiting (Orca, OSDI 2022; Sarathi-Serve, OSDI 2024). An answer begins when
+there is room for all the tokens that it may have, so none is ever taken back.
 """
 
 import asyncio
@@ -61,8 +61,7 @@ class Stepper:
         self._observer = observer
         self._died = died
         self._check, self._restore = check, restore
-        self._hang_after_s = hang_after_s
-        self._name = name
+        self._hang_after_s, self._name = hang_after_s, name
         self._admission = StepAdmission(cost, most_rows=most_rows, max_queue_size=max_queue_size, refused=refused)
         self._slots = Slots(decoder().slots, most_tokens)
         self._line = StepLine()
@@ -109,12 +108,10 @@ class Stepper:
 
     @property
     def num_in_flight(self) -> int:
-        """The number of answers that have begun and are not over."""
         return len(self._slots)
 
     @property
     def known_tokens(self) -> int:
-        """The number of tokens whose keys and values are in memory."""
         return self._slots.known_tokens
 
     @property
@@ -158,8 +155,6 @@ class Stepper:
                 yield await writing.whole()
         finally:
             self._retire(request)
-
-    # Who waits, and who is let in
 
     def _require_ready(self) -> None:
         if not self._lane.is_ready:
@@ -214,8 +209,6 @@ class Stepper:
         """All that wait, or have begun."""
         return chain(self._slots.stepping, self._slots.reading, self._line)
 
-    # Passes
-
     async def _serve(self) -> None:
         while True:
             await self._arrived.wait()
@@ -261,9 +254,16 @@ class Stepper:
                 self._observer.read(one.chunk)
             if isinstance(outcome.read, Token | Branch):
                 self._slots.begin_stepping(one.reading)
+        for writing, fault in zip(one.beginning, outcome.begun, strict=True):
+            writing.taken_s += outcome.read_s / len(one.beginning)
+            self._observer.read(writing.unread)
+            if fault is not None:
+                writing.fail(fault)
+            else:
+                self._slots.begin_stepping(writing)
         for writing, found in results:
             self._give(writing, found)
-        if any(isinstance(found, ServiceError) for _, found in results):
+        if any(isinstance(found, ServiceError) for found in (*outcome.begun, *outcome.stepped, outcome.read)):
             await self._lane.failed()
         else:
             self._lane.succeeded()
@@ -278,7 +278,7 @@ class Stepper:
             self._observer.first_token(writing.first - writing.submitted)
 
     def _suspect(self, one: Pass, error: ServiceError) -> None:
-        for writing in [*one.stepping, *([one.reading] if one.reading else [])]:
+        for writing in one.answers:
             writing.suspect(error)
 
     def _read_again(self, one: Pass, error: Exception) -> None:

@@ -64,6 +64,18 @@ def test_answers_of_different_lengths_step_together_in_slots_that_are_exchanged(
     assert ids[0][1:] == ALONE[0][: STEPS - 3]
 
 
+def test_sources_of_several_lengths_that_are_read_at_once_are_what_each_is_alone():
+    one = decoder(4)
+    assert len({source.length for source in SOURCES[:3]}) > 1
+    one.begin_all([3, 0, 1], SOURCES[:3])
+    for slot, expected in zip((3, 0, 1), ALONE, strict=False):
+        ids = [student().start_id]
+        for length in range(1, STEPS + 1):
+            logits = one.run(np.array([ids[-1:]]), slot, np.array([length], np.int32))
+            ids.append(int(logits[0].argmax()))
+        assert ids[1:] == expected
+
+
 def test_a_token_that_is_read_twice_changes_nothing():
     one = decoder(1)
     one.begin(0, SOURCES[0])

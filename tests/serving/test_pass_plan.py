@@ -1,5 +1,7 @@
 """The next pass: nobody in flight waits long for a token, and prompts are read on."""
 
+from dataclasses import replace
+
 from decoders import COST, SLOW
 
 from app.generation.prompt import Prompt, Token
@@ -10,6 +12,7 @@ from app.serving.shares import Share
 from app.serving.slots import Slots
 from app.serving.step_cost import CHUNKS, LARGEST_CHUNK, StepCost
 from app.serving.writing import Writing
+from app.tensors import EncoderInput
 
 LONG = 3 * LARGEST_CHUNK
 
@@ -90,3 +93,34 @@ def test_a_pass_takes_what_its_steps_and_its_chunk_take():
     one = next_pass(slots, COST)
     assert one is not None
     assert seconds_of(one, COST) == COST.step_s(1, len(written.ids)) + COST.chunk_s(one.chunk, 0)
+
+
+def sourced(slots: Slots, length: int, at: float) -> Writing:
+    prompt = Prompt((1,), 8, source=EncoderInput({}, length))
+    writing = Writing(prompt, Turn(1e9, 0, "a"), Share(), 0.0, Chooser(prompt))
+    slots.admit(writing)
+    writing.begun = at
+    return writing
+
+
+def test_as_many_sources_are_read_as_leave_nobody_without_a_token_for_long():
+    slots = Slots(40, 10_000)
+    stepping(slots)
+    waiting = [sourced(slots, 20, at=1.0 + number) for number in range(30)]
+    cost = replace(COST, base_s=0.02)
+    one = next_pass(slots, cost)
+    assert one is not None
+    assert (one.reading, list(one.beginning)) == (None, waiting[: len(one.beginning)])
+    assert 1 < len(one.beginning) < len(waiting)
+    assert seconds_of(one, cost) <= MOST_BETWEEN_S
+    more = seconds_of(one._replace(beginning=waiting[: len(one.beginning) + 1]), cost)
+    assert more > MOST_BETWEEN_S
+
+
+def test_beside_slow_steps_one_source_is_read():
+    slots = Slots(4, 10_000)
+    stepping(slots)
+    first, _ = sourced(slots, 20, at=1.0), sourced(slots, 20, at=2.0)
+    one = next_pass(slots, SLOW)
+    assert one is not None
+    assert list(one.beginning) == [first]

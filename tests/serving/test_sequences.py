@@ -82,16 +82,16 @@ async def test_a_text_that_cannot_be_read_keeps_nobody_waiting(engine):
 
 
 async def test_a_sentence_at_which_the_encoder_fails_fails_its_request_alone(engine, monkeypatch):
-    begin = OnnxSequenceDecoder.begin
+    begin = OnnxSequenceDecoder.begin_all
 
-    def fails(self, slot, source):
-        if source.length == len(kernel.ids("Poison.")):
+    def fails(self, slots, sources):
+        if len(kernel.ids("Poison.")) in [source.length for source in sources]:
             raise RuntimeError("the encoder broke")
-        begin(self, slot, source)
+        begin(self, slots, sources)
 
     kernel = model_of(engine).loaded.kernel
     expected = [alone(engine, text) for text in TEXTS[:1]]
-    monkeypatch.setattr(OnnxSequenceDecoder, "begin", fails)
+    monkeypatch.setattr(OnnxSequenceDecoder, "begin_all", fails)
     good = asyncio.create_task(translate(engine, TEXTS[0]))
     with pytest.raises(InferenceFailed):
         await translate(engine, "Poison. And a good sentence.")
@@ -219,7 +219,7 @@ async def test_a_model_whose_own_search_has_more_beams_than_rows_is_not_loaded(t
 async def test_a_request_that_cannot_be_answered_in_time_is_refused_before_any_of_it_waits(engine, monkeypatch):
     stepper = model_of(engine).stepper
     steps: list[object] = []
-    monkeypatch.setattr(OnnxSequenceDecoder, "begin", lambda *given: steps.append(given))
+    monkeypatch.setattr(OnnxSequenceDecoder, "begin_all", lambda *given: steps.append(given))
     sentences = ["A sentence of some words, and of some more."] * 2000
     with pytest.raises(DeadlineExceeded, match="alone"):
         await translate(engine, *sentences, within_s=1.0)

@@ -1,6 +1,7 @@
 """The recipe of a user's own encoder-decoder, of small ones with random weights."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from random_sequence_models import random_model
 
 from app.errors import InvalidInput
 from app.tasks.translation import TranslationInput, TranslationParameters
-from app.tasks.view import predict_alone
+from app.tasks.view import predict_alone, predict_json
 from training.__main__ import main
 from training.build import open_draft
 from training.errors import TrainingError
 from training.recipe import Draft, Run
+from training.recipes import own_sequences
 from training.recipes.own_translator import RECIPE
 
 FORMS = {
@@ -56,6 +58,29 @@ def test_it_writes_as_transformers_before_it_is_a_draft(name: str, tmp_path: Pat
         written = random_model(name).generate(torch.tensor([ids]), max_new_tokens=most, forced_eos_token_id=None)
         expected.append(view.kernel.text(written[0, 1:].tolist()))
     assert found.translation_text == " ".join(expected)
+
+
+def test_it_has_8_bits_beside_fp32_if_they_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_sequence_model(tmp_path / "own", "marian", FORMS["marian"])
+    workdir = tmp_path / "work"
+    workdir.mkdir()
+    run = Run(workdir, tiny=True, source=str(tmp_path / "own"), languages="en,de", variants=True)
+    model = RECIPE.load(run)
+    monkeypatch.setattr(own_sequences, "LEAST_AGREEMENT", 0.5)
+    draft = RECIPE.make(model, run)
+    same, agreement = draft.metrics
+    assert (same.value, agreement.name) == (1.0, "int8_agreement")
+    assert 0.5 < agreement.value <= 1
+    variant = draft.variants["int8"]
+    assert set(variant.graphs.values()) < set(draft.files)
+    views = [open_draft("translation", replace(draft, **dict(one))) for one in ({}, variant)]
+    for example in draft.examples:  # golden ones are for all
+        texts = [predict_json(*one, example.input, example.parameters)["translation_text"] for one in views]
+        assert texts[0] == texts[1]
+    monkeypatch.setattr(own_sequences, "LEAST_AGREEMENT", 1.1)
+    fewer = RECIPE.make(model, run)
+    assert not fewer.variants
+    assert "int8" not in " ".join(fewer.files)
 
 
 def test_a_configuration_tells_the_prefix_and_what_may_not_be_written(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Translation beside others: the same weights, sentences and cores."""
