@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.__main__ import say
 from benchmarks.generation.weights import NotAvailable
@@ -76,7 +77,9 @@ def main() -> None:
         _print_ratios(load, rounds)
 
 
-def _round(every: Sequence[Running], texts: Sequence[str], number: int, found: dict, tell: partial[None]) -> None:
+def _round(
+    every: Sequence[Running], texts: Sequence[str], number: int, found: dict[str, Any], tell: partial[None]
+) -> None:
     """The first warms, with lists alone."""
     for load in found if number else ["list"]:
         for one in every:

@@ -53,7 +53,8 @@ def write_model(tokenizer: Path, folder: Path, seed: int = 16) -> None:
             forced_eos_token_id=END,
             tie_word_embeddings=True,
         )
-    ).eval()
+    )
+    network.eval()
     with torch.no_grad():
         _plant(network)
     network.generation_config.num_beams = 1
