@@ -79,6 +79,7 @@ class Seen:
 @asynccontextmanager
 async def stepping(decoder: Decoder, **options: Any) -> AsyncIterator[tuple[Stepper, Seen]]:
     seen, given = Seen(), {"cost": COST, "most_rows": 4, "most_tokens": 4 * CONTEXT, "max_queue_size": 100, **options}
+    given["cost"] = replace(given["cost"])  # it learns, and others begin with what it was
     current = given.pop("current", lambda: decoder)
     async with Stepper(current, observer=seen, **given) as stepper:
         yield stepper, seen

@@ -54,15 +54,15 @@ async def test_what_runs_longer_than_its_deadline_is_cancelled_and_told_so():
 
 @in_a_loop
 async def test_whom_somebody_else_cancels_is_cancelled_even_at_his_deadline():
-    deadlines = Deadlines()
+    deadlines, soon = Deadlines(), now() + 0.01
 
     async def work() -> None:
-        with deadlines.until(now() + 0.01):
+        with deadlines.until(soon):
             await asyncio.sleep(20)
 
     task = asyncio.ensure_future(work())
     await asyncio.sleep(0)
-    deadlines.add("other", now() + 0.01, task.cancel)
+    deadlines.add("other", soon, task.cancel)
     with pytest.raises(asyncio.CancelledError):
         await task
 

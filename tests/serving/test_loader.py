@@ -1,6 +1,7 @@
 """Loading one version after another, and reading the repository, each on a thread of its own."""
 
 import asyncio
+from threading import Event
 
 import pytest
 
@@ -34,6 +35,22 @@ def test_a_version_that_takes_too_long_is_not_loaded(models_dir):
         asyncio.run(loader(models_dir, timeout_s=0.0001).load(NAME, 1))
 
 
+class Hanging(ModelRepository):
+    """A disk that does not answer until `found` is set."""
+
+    found = Event()
+
+    def published(self) -> dict[str, list[int]]:
+        self.found.wait(20)
+        return super().published()
+
+
 def test_a_repository_that_cannot_be_read_is_not_taken_for_an_empty_one(models_dir):
+    async def main():
+        try:
+            await Loader(Hanging(models_dir), RuntimeOptions(device="cpu"), timeout_s=0.05, turn_s=5.0).published()
+        finally:
+            Hanging.found.set()
+
     with pytest.raises(ModelNotReady, match="cannot be read just now; what is loaded stays as it is"):
-        asyncio.run(loader(models_dir, timeout_s=-1.0).published())
+        asyncio.run(main())
