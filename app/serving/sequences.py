@@ -49,11 +49,12 @@ class SequenceModel(SteppedModel):
             try:
                 turn, prepared = await self._prepare(view, ask, deadline)
                 preprocess_s, queue_s = perf_counter() - started, 0.0
+                rows, length = self._size(prepared)
                 async with aclosing(self._pieces(view, ask, prepared, turn)) as pieces:
                     async for piece, waited_s in pieces:
                         queue_s = max(queue_s, waited_s)
                         spent_s = perf_counter() - started - preprocess_s - queue_s
-                        timing = Timing(preprocess_s, queue_s, spent_s, 0.0, *self._size(prepared))
+                        timing = Timing(preprocess_s, queue_s, spent_s, 0.0, rows, length)
                         yield Prediction(manifest.name, manifest.version, [piece], timing)
             except BaseException:
                 self._observer.not_answered(perf_counter() - started)

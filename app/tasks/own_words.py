@@ -9,7 +9,7 @@ from app.errors import InvalidInput
 from app.generation.encoding import TooManyTokens, counted, encoded
 from app.generation.prompt import Prompt
 from app.tasks.sentences import sentences
-from app.tasks.sequence_kernel import SequenceKernel
+from app.tasks.sequence_kernel import MOST_CHARACTERS_A_TOKEN, SequenceKernel
 from app.tasks.summarization import Summarization
 from app.tasks.summary_schema import (
     MAX_CHARACTERS,
@@ -24,7 +24,6 @@ from app.tasks.unsupported import unsupported_places
 from app.tasks.view import Prepared, View
 from app.tensors import Tensors
 
-MOST_CHARACTERS_A_TOKEN = 16  # of a text of which a beginning is read
 MOST_TOKENS = "max_new_tokens"  # in a row: of the answer that is asked for
 
 

@@ -19,6 +19,7 @@ from app.tensors import Decoder, Session, Tensors, sequence_decoder_of, source_o
 
 LONGER = 2  # times as many tokens as a source its answer may have, and some more
 SOME_TOKENS = 16
+MOST_CHARACTERS_A_TOKEN = 16  # of a text that may fit; of a longer one not all is tokenized
 MOST_BEAMS = 8
 SEARCH = ("num_beams", "length_penalty")
 NumBeams = Annotated[int, Field(ge=1, le=MOST_BEAMS, description="beams of the search for an answer; 1: no search")]

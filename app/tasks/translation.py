@@ -11,13 +11,20 @@ from app.errors import InvalidInput
 from app.tasks.contract import Contract
 from app.tasks.passages import Part, parts_of
 from app.tasks.schema import Schema
-from app.tasks.sequence_kernel import LANGUAGE, SEARCH, LengthPenalty, NumBeams, SequenceConfig, SequenceKernel
+from app.tasks.sequence_kernel import (
+    LANGUAGE,
+    MOST_CHARACTERS_A_TOKEN,
+    SEARCH,
+    LengthPenalty,
+    NumBeams,
+    SequenceConfig,
+    SequenceKernel,
+)
 from app.tasks.text import MAX_CHARACTERS, require_visible, to_unicode
 from app.tasks.view import Prepared, View
 from app.tensors import Tensors
 
 QUICK_CHARACTERS, QUICK_SENTENCES = 200, 4  # are read and put together in about 0.3 ms
-MOST_CHARACTERS_A_TOKEN = 16  # of a sentence that may fit
 CODE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$"
 
 
