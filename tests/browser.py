@@ -1,7 +1,8 @@
 """A real browser that looks at the service with the default models and two small ones."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
@@ -13,6 +14,7 @@ needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not ins
 IMAGENET, REVIEWS = "imagenet-efficientnet", "reviews-sentiment"
 ARTICLES, FILMS = "article-summarizer", "movielens-recommender"
 
+CLIPBOARD = ("clipboard-read", "clipboard-write")
 SWITCHES = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -72,11 +74,19 @@ class Visit:
         return url.startswith((f"{self.url}/", "blob:", "data:"))
 
 
-@pytest.fixture
-def visit(browser: Browser, default_service: Service) -> Iterator[Visit]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=default_service.url)
-    found = Visit(context, default_service.url)
+@contextmanager
+def visiting(browser: Browser, url: str, permissions: Sequence[str] = (), height: int = 900) -> Iterator[Visit]:
+    """A page of its own, on which nothing may have gone wrong in the end."""
+    context = browser.new_context(viewport={"width": 1280, "height": height})
+    if permissions:
+        context.grant_permissions(permissions, origin=url)
+    found = Visit(context, url)
     yield found
     context.close()
     assert found.faults == [], found.faults
+
+
+@pytest.fixture
+def visit(browser: Browser, default_service: Service) -> Iterator[Visit]:
+    with visiting(browser, default_service.url, CLIPBOARD) as found:
+        yield found

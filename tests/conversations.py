@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from browser import Visit
+from browser import CLIPBOARD, Visit, visiting
 from playwright.sync_api import Browser, Page, expect
 from services import Service, running
 from tiny_writer import WRITER, publish_writer
@@ -37,12 +37,8 @@ def writers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def talks(browser: Browser, writers: Service) -> Iterator[Visit]:
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=writers.url)
-    found = Visit(context, writers.url)
-    yield found
-    context.close()
-    assert found.faults == [], found.faults
+    with visiting(browser, writers.url, CLIPBOARD, height=1000) as found:
+        yield found
 
 
 def opened(visit: Visit, model: str = WRITER) -> Page:

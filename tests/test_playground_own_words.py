@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from browser import Visit, browser, is_seen, needs_browser
+from browser import Visit, browser, is_seen, needs_browser, visiting
 from playwright.sync_api import Browser, expect
 from services import running
 from tiny_own_words import WRITER_OF_LINES, publish_lines
@@ -17,12 +17,8 @@ __all__ = ["browser"]
 def lines(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
     root, scratch = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("scratch")
     publish_lines(root, scratch)
-    with running(root) as service:
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        found = Visit(context, service.url)
+    with running(root) as service, visiting(browser, service.url) as found:
         yield found
-        context.close()
-        assert found.faults == [], found.faults
 
 
 SHOWN = """async () => {

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import CHROMIUM, SWITCHES, Visit, is_seen, needs_browser
+from browser import CHROMIUM, SWITCHES, Visit, is_seen, needs_browser, visiting
 from playwright.sync_api import Browser, expect, sync_playwright
 from services import Service, running
 from tiny_speech import RECOGNIZER, file_of, publish_recognizer, silence, tone
@@ -34,11 +34,8 @@ def hearing() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(hearing: Browser, recognizer: Service) -> Iterator[Visit]:
-    context = hearing.new_context(viewport={"width": 1280, "height": 900})
-    found = Visit(context, recognizer.url)
-    yield found
-    context.close()
-    assert found.faults == [], found.faults
+    with visiting(hearing, recognizer.url) as found:
+        yield found
 
 
 def chosen(visit: Visit, folder: Path, content: bytes) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from browser import Visit, browser, is_seen, needs_browser
+from browser import Visit, browser, is_seen, needs_browser, visiting
 from playwright.sync_api import Browser, expect
 from services import Service, running
 from tiny_translator import TRANSLATOR, publish_translator
@@ -26,11 +26,8 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def visit(browser: Browser, translator: Service) -> Iterator[Visit]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    found = Visit(context, translator.url)
-    yield found
-    context.close()
-    assert found.faults == [], found.faults
+    with visiting(browser, translator.url) as found:
+        yield found
 
 
 def test_the_translation_follows_the_typing_with_its_lines_and_a_label(visit: Visit):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from browser import Visit, browser, is_seen, needs_browser
+from browser import Visit, browser, is_seen, needs_browser, visiting
 from playwright.sync_api import Browser, expect
 from services import running
 from tiny_summarizer import NAME, TEXT, publish_summarizer
@@ -21,12 +21,8 @@ def summarizes(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> It
     root, scratch = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("scratch")
     publish_writer(root, scratch / "writer")
     publish_summarizer(root, scratch / "summarizer", writer=WRITER)
-    with running(root) as service:
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        found = Visit(context, service.url)
+    with running(root) as service, visiting(browser, service.url) as found:
         yield found
-        context.close()
-        assert found.faults == [], found.faults
 
 
 def test_a_summary_that_was_written_is_labelled_and_one_of_chosen_sentences_is_not(summarizes: Visit):

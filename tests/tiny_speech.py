@@ -12,11 +12,11 @@ import soundfile
 from generation_models import tokenizer as letters
 from graphs import save
 from onnx import helper
+from published_sequences import publish_sequences
 from tokenizers import Tokenizer
 
-from app.repository.manifest import Batching, Golden, Manifest
-from app.repository.publish import publish
-from app.runtimes.onnx import OnnxSession, load_onnx, signature_of_onnx
+from app.repository.manifest import Golden, Manifest
+from app.runtimes.onnx import OnnxSession, load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.speech.recording import RATE
 
@@ -191,21 +191,7 @@ def publish_recognizer(
     most_rows: int = 4,
     **config: Any,
 ) -> Manifest:
-    scratch.mkdir(parents=True, exist_ok=True)
-    tokenizer().save(str(scratch / "t.json"))
-    signature = signature_of_onnx(graphs()["encoder"])
-    return publish(
-        root,
-        name,
-        {**{f"{graph}.onnx": path for graph, path in graphs().items()}, "tokenizer.json": scratch / "t.json"},
-        task="automatic-speech-recognition",
-        description="Writes down noise.",
-        licence="CC0-1.0",
-        runtime="onnx",
-        graphs={graph: f"{graph}.onnx" for graph in graphs()},
-        inputs=signature.inputs,
-        outputs=signature.outputs,
-        config={**CONFIG, **config},
-        golden=golden,
-        batching=Batching(max_batch_size=most_rows),
-    )
+    return publish_sequences(
+        root, scratch, name, graphs(), tokenizer(), {**CONFIG, **config}, most_rows,
+        task="automatic-speech-recognition", description="Writes down noise.", golden=golden,
+    )  # fmt: skip

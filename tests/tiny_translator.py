@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 from generation_models import tokenizer
+from published_sequences import publish_sequences
 
-from app.repository.manifest import Batching, Golden, Manifest
-from app.repository.publish import publish
-from app.runtimes.onnx import OnnxSession, load_onnx, signature_of_onnx
+from app.repository.manifest import Golden, Manifest
+from app.runtimes.onnx import OnnxSession, load_onnx
 from app.runtimes.options import RuntimeOptions
 from training.graphs.products import Fp32DecoderProducts
 from training.graphs.sequence import write_decoder_step, write_encoder
@@ -57,22 +57,7 @@ def publish_translator(
     most_rows: int = 4,
     **config: Any,
 ) -> Manifest:
-    scratch.mkdir(parents=True, exist_ok=True)
-    tokenizer().save(str(scratch / "t.json"))
-    signature = signature_of_onnx(graphs()["encoder"])
-    files = {f"{graph}.onnx": path for graph, path in graphs().items()}
-    return publish(
-        root,
-        name,
-        {**files, "tokenizer.json": scratch / "t.json"},
-        task="translation",
-        description="Translates into noise.",
-        licence="CC0-1.0",
-        runtime="onnx",
-        graphs={graph: f"{graph}.onnx" for graph in graphs()},
-        inputs=signature.inputs,
-        outputs=signature.outputs,
-        config={**CONFIG, "start_id": student().start_id, **config},
-        golden=golden,
-        batching=Batching(max_batch_size=most_rows),
-    )
+    return publish_sequences(
+        root, scratch, name, graphs(), tokenizer(), {**CONFIG, "start_id": student().start_id, **config}, most_rows,
+        task="translation", description="Translates into noise.", golden=golden,
+    )  # fmt: skip
