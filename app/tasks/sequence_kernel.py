@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 from tokenizers import Tokenizer
 
+from app.errors import InvalidArtifact
 from app.generation.alone import generate_alone
 from app.generation.encoding import as_text, encoded
 from app.generation.no_repeats import NoRepeats
@@ -82,6 +83,8 @@ class SequenceKernel(Kernel):
         tokenizer.no_truncation()
         self.tokenizer = as_text(tokenizer)
         self.vocabulary = Vocabulary(tokenizer)
+        if (around := len(self.ids(""))) >= config.context:
+            raise InvalidArtifact(f"{around} tokens stand around every text, and the context has {config.context}")
 
     @property
     def most_reserved(self) -> int:

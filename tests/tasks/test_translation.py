@@ -7,7 +7,7 @@ import pytest
 from generation_models import tokenizer
 from tiny_translator import CONFIG, CONTEXT, END, sessions, student
 
-from app.errors import InvalidInput
+from app.errors import InvalidArtifact, InvalidInput
 from app.tasks.translation import (
     TextTranslation,
     TranslationConfig,
@@ -168,6 +168,11 @@ def test_a_prefix_and_the_tokens_around_a_text_are_read_with_every_sentence(view
     (row,) = prepared(own, "One.").rows
     assert row["input_ids"].tolist() == [7, *text, END, 8]
     assert own.kernel.prompt_of(row).ids == (student().start_id,)
+
+
+def test_a_prefix_that_leaves_no_place_for_a_text_is_refused_with_its_model(files):
+    with pytest.raises(InvalidArtifact, match=f"tokens stand around every text, and the context has {CONTEXT}"):
+        configured(files, prefix="x" * CONTEXT)
 
 
 def test_languages_are_told_by_their_tokens(files):
