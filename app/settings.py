@@ -21,9 +21,12 @@ ORIGIN = r"\*|https?://[^/\s,*]+"
 
 
 class Settings(BaseSettings):
-    """`TESSERA_<NAME>` in the environment, for each field. An unknown `TESSERA_…` is an error."""
+    """`TESSERA_<NAME>` in the environment, for each field; an empty one is as if it were not there. An unknown
+    `TESSERA_…` is an error.
+    """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    # Compose files hand on what may not be set as an empty text: TESSERA_PORT=${TESSERA_PORT:-}
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")

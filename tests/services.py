@@ -51,6 +51,9 @@ class Service:
         )
 
     def is_ready(self) -> bool:
+        """Raises AssertionError with its last words if it has ended, which is to be known at once."""
+        if self.process.poll() is not None and self.process.stderr:
+            raise AssertionError(f"the service has ended: {self.process.stderr.read()}")
         try:
             return httpx.get(f"{self.url}/health/ready").status_code == 200
         except httpx.TransportError:

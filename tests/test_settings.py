@@ -31,7 +31,7 @@ def test_origins_are_given_with_commas_between(monkeypatch):
     assert Settings.load().cors_origins == ("https://a.example", "http://localhost:3000")
 
 
-@pytest.mark.parametrize("given", ["", "a.example", "https://a.example/", "https://a.example/x", "https://a.example,"])
+@pytest.mark.parametrize("given", ["a.example", "https://a.example/", "https://a.example/x", "https://a.example,"])
 def test_an_origin_that_no_browser_would_send_is_an_error(monkeypatch, given):
     monkeypatch.setenv("TESSERA_CORS_ORIGINS", given)
     with pytest.raises(ValueError, match="is no origin, such as"):
@@ -43,14 +43,14 @@ def test_names_of_the_host_are_given_with_commas_between(monkeypatch):
     assert Settings.load().hosts == ("models.example.org", "my_box.lan")
 
 
-@pytest.mark.parametrize("given", ["", "a.example:80", "http://a.example", "a.example,", "*.example", "a..b", "a b"])
+@pytest.mark.parametrize("given", ["a.example:80", "http://a.example", "a.example,", "*.example", "a..b", "a b"])
 def test_what_no_host_is_called_is_an_error(monkeypatch, given):
     monkeypatch.setenv("TESSERA_HOSTS", given)
     with pytest.raises(ValueError, match="is no name of a host, such as"):
         Settings.load()
 
 
-@pytest.mark.parametrize("given", ["", "proxy", "10.0.0.1/8", "10.0.0.1,", "*"])
+@pytest.mark.parametrize("given", ["proxy", "10.0.0.1/8", "10.0.0.1,", "*"])
 def test_what_is_no_address_or_network_cannot_be_trusted_as_a_proxy(monkeypatch, given):
     monkeypatch.setenv("TESSERA_TRUSTED_PROXIES", given)
     with pytest.raises(ValueError, match="is no address or network, such as"):
@@ -83,6 +83,12 @@ def test_required_models_are_given_with_commas_between(monkeypatch, tmp_path):
     assert Settings.load().required_models == ("digits-cnn", "reviews-sentiment")
     with pytest.raises(ValueError, match=r"required_models: 'Not A Name' is not a model's name"):
         build(Settings(models_dir=tmp_path, required_models=("Not A Name",)))
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_a_setting_that_is_handed_on_empty_is_as_if_it_were_not_there(monkeypatch, name):
+    monkeypatch.setenv(f"TESSERA_{name.upper()}", "")
+    assert getattr(Settings.load(), name) == getattr(Settings(), name)
 
 
 def test_limits_and_keys_that_cannot_be_used_stop_the_service_before_it_starts(tmp_path):
