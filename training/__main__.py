@@ -40,8 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         help="each recipe has a folder there, for its checkpoints",
     )
     parser.add_argument(
-        "--source", type=_not_empty, help="a hub id or a local folder instead of the packaged data or weights"
+        "--source", type=_not_empty, help="a hub id, a local folder or a file instead of the packaged data or weights"
     )
+    parser.add_argument("--target", type=_not_empty, metavar="COLUMN", help="of a table of one's own: what is told")
     parser.add_argument(
         "--languages", type=_not_empty, metavar="FROM,TO", help="of one's own model, if its tokenizer does not tell"
     )
@@ -149,8 +150,10 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
         raise TrainingError(f"{name} is made from its packaged data and takes no --source")
     if (chosen.languages or chosen.prefix is not None) and not recipe.takes_languages:
         raise TrainingError(f"{name} takes no --languages and no --prefix")
+    if chosen.target and not recipe.takes_target:
+        raise TrainingError(f"{name} takes no --target")
     _check_name(chosen.name or name, name, chosen.models)
-    names = ("seed", "tiny", "source", "languages", "prefix", "precision")
+    names = ("seed", "tiny", "source", "languages", "prefix", "target", "precision")
     settings = {one: getattr(chosen, one) for one in names}
     node = _rank(chosen.nodes)
     own = chosen.workdir / (chosen.name or name)

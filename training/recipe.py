@@ -53,6 +53,7 @@ class Draft:
 
     Fields that are called as those of a manifest become these. `exported` is the graph that was compared with torch.
     For the card: `plots` maps captions to PNG files, `sections` headings to Markdown, and it begins with `warning`.
+    `task`: that of the version, where the data tells it and not the recipe; `made_with`: what trained it.
     `has_own_data`: made and measured with other data than the recipe's own, so that what the recipe must reach says
     nothing of it.
     """
@@ -76,6 +77,8 @@ class Draft:
     sections: Mapping[str, str] = field(default_factory=dict)
     has_own_data: bool = False
     warning: str = ""
+    task: str = ""
+    made_with: str = "torch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,10 @@ class Run:
     `workdir`: where it may write, kept until the next fresh start. `tiny`: only tried, on a tiny slice. `resume`: go on
     where an interrupted run in `workdir` stopped. `precision`, `devices` (per node) and `nodes` are Lightning's; of
     several nodes each has its rank as `node` and a `workdir` of its own, beside those of the others.
-    `source`: a hub id or a local folder instead of the packaged data or weights. `variants`: publish the recipe's other
-    precisions too. `name`: what the model is called, if not as its recipe. `models`: the repository, in which a recipe
-    finds other models that it needs. `publish_anyway`: even if it is not good enough. `spent_s`: seconds that earlier
-    processes of a resumed run took.
+    `source`: a hub id, a local folder or a file instead of the packaged data or weights; `target`: its column to tell.
+    `variants`: publish the recipe's other precisions too. `name`: what the model is called, if not as its recipe.
+    `models`: the repository, in which a recipe finds other models that it needs. `publish_anyway`: even if it is not
+    good enough. `spent_s`: seconds that earlier processes of a resumed run took.
     """
 
     workdir: Path
@@ -102,6 +105,7 @@ class Run:
     source: str | None = None
     languages: str | None = None
     prefix: str | None = None
+    target: str | None = None
     variants: bool = False
     name: str | None = None
     models: Path = Path("models")
@@ -115,7 +119,8 @@ class Recipe(Generic[Data]):
 
     Below any figure of `must_reach` (metric name to value) nothing is published; of one's own data nothing that is
     behind the best baseline, other than `may_trail`, in a figure of `must_lead`, of which more or less is better.
-    `takes_source`: it can be made from `Run.source`; `takes_languages`: it heeds `Run.languages` and `Run.prefix`.
+    `takes_source`: it can be made from `Run.source`; `takes_languages`: it heeds `Run.languages` and `Run.prefix`;
+    `takes_target`: it heeds `Run.target`.
     """
 
     name: str
@@ -127,4 +132,5 @@ class Recipe(Generic[Data]):
     may_trail: Sequence[str] = ()
     takes_source: bool = False
     takes_languages: bool = False
+    takes_target: bool = False
     held_out: Callable[[Data, Run], HeldOut] | None = None

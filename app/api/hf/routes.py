@@ -177,7 +177,7 @@ def _of_inputs(served: Served, task: str, bodies: Bodies) -> dict[str, Any]:
 def _of_columns(served: Served, task: str) -> dict[str, Any]:
     """A table has the columns of this very model, with their kinds."""
     columns = columns_of(served.manifest)
-    of_each = {column.name: {"type": "array", "items": column.schema(), "minItems": 1} for column in columns}
+    of_each = {column.name: {"type": "array", "items": column.value_schema(), "minItems": 1} for column in columns}
     table = {"type": "object", "properties": of_each, "required": list(of_each), "additionalProperties": False}
     parameters = BodySchema(WIRES[task].Parameters, "validation")
     schema = {"type": "object", "properties": {TABLE: table, "parameters": parameters}, "required": [TABLE]}

@@ -287,10 +287,13 @@ def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
 
 
 def _bodies_of_table(contract: Contract, wire: Wire) -> Bodies:
-    prefix, root = f"Hf{contract.title}", RootModel
-    Request: type[BaseModel] = create_model(
-        f"{prefix}Request",
-        __base__=Schema,
-        **{TABLE: (Columns, ...), "parameters": (wire.Parameters | None, None), "options": (HfOptions | None, None)},
+    prefix, answers = f"Hf{contract.title}", RootModel[list[wire.Output]]  # type: ignore[name-defined]
+    fields: dict[str, Any] = {
+        TABLE: (Columns, ...),
+        "parameters": (wire.Parameters | None, None),
+        "options": (HfOptions | None, Field(default=None, description="change nothing")),
+    }
+    return Bodies(
+        create_model(f"{prefix}Request", __base__=Schema, **fields),
+        create_model(f"{prefix}Response", __base__=answers),
     )
-    return Bodies(Request, create_model(f"{prefix}Response", __base__=root[list[wire.Output]]))

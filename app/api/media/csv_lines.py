@@ -30,9 +30,9 @@ def read_lines(body: bytes, max_lines: int) -> list[dict[str, str]]:
 
 
 def _read(lines: Lines, max_lines: int) -> list[dict[str, str]]:
-    names = next(lines, [])
+    names: list[str] = next(lines, [])
     _check_names(names)
-    found = []
+    found: list[dict[str, str]] = []
     for fields in _with_fields(lines):
         if len(fields) != len(names):
             raise InvalidInput(f"line {lines.line_num} has {len(fields)} fields, and the first line {len(names)} names")

@@ -107,7 +107,7 @@ def _schema(served: Served, bodies: Bodies) -> BodySchema | dict[str, Any]:
     if not columns:
         return BodySchema(bodies.Request, "validation")
     inputs = {**bodies.Request.model_json_schema()["properties"]["inputs"], "items": schema_of(columns)}
-    parameters = bodies.Request.model_fields["parameters"].annotation
+    parameters: Any = bodies.Request.model_fields["parameters"].annotation
     return {
         "type": "object",
         "properties": {"inputs": inputs, "parameters": BodySchema(parameters, "validation")},

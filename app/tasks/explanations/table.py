@@ -1,7 +1,7 @@
 """Why a row has a label or a number: what the answer loses where a column holds what is typical instead."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -50,7 +50,7 @@ class NumberReasons(BaseModel):
 class TableExplanation(Explanation[AnyTableKernel], TableView[AnyTableKernel]):
     """Of a row it makes one in which all columns are typical, and one for each column in which that one is."""
 
-    def check(self, parameters: RowParameters) -> None:
+    def check(self, parameters: Any) -> None:
         nameless = [one.name for one in self.kernel.columns.values() if one.typical is None and not one.may_be_missing]
         if nameless:
             raise InvalidInput(f"this model does not know what is typical of its column {quoted(nameless[0])}")
@@ -107,7 +107,7 @@ class ClassExplanation(TableExplanation[TabularClassificationKernel]):
         Line=TabularClassification.contract.Line,
     )
 
-    def check(self, parameters: ClassExplanationParameters) -> None:
+    def check(self, parameters: Any) -> None:
         super().check(parameters)
         require_label(parameters.label, self.kernel.class_names)
 

@@ -82,7 +82,7 @@ class Column(Schema):
             return value
         raise InvalidInput(f"unknown category {quoted(value)}; {among(value, self.categories)}")
 
-    def schema(self) -> dict[str, Any]:
+    def value_schema(self) -> dict[str, Any]:
         """Return the JSON schema of a value."""
         kind = "number" if self.kind == "number" else "string"
         found: dict[str, Any] = {"type": [kind, "null"] if self.may_be_missing else kind}
@@ -99,7 +99,7 @@ def schema_of(columns: Sequence[Column]) -> dict[str, Any]:
     """Return the JSON schema of a row: all columns, and no other."""
     return {
         "type": "object",
-        "properties": {column.name: column.schema() for column in columns},
+        "properties": {column.name: column.value_schema() for column in columns},
         "required": [column.name for column in columns],
         "additionalProperties": False,
     }

@@ -91,6 +91,22 @@ def read_table(
     return rows
 
 
+def whole_table(path: Path) -> pd.DataFrame:
+    """All columns of one file as text, without its empty lines, and white space around names and fields.
+
+    Raises TrainingError if it cannot be read, has no rows, or two columns of a name.
+    """
+    table = _parquet(path)[0] if path.suffix == ".parquet" else _csv(path)
+    table.columns = pd.Index([str(name).strip() for name in table.columns])
+    if not table.columns.is_unique:
+        raise TrainingError(f"{path} has two columns {table.columns[table.columns.duplicated()][0]!r}")
+    rows: pd.DataFrame = table.fillna("").apply(lambda column: column.str.strip())
+    rows = rows[(rows != "").any(axis=1)]
+    if rows.empty:
+        raise TrainingError(f"{path} has no rows")
+    return rows.reset_index(drop=True)
+
+
 def _csv(path: Path) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
