@@ -1,12 +1,23 @@
 """Models of tables, whose graphs are written by hand: who leaves, and what that costs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import onnx
+from engines import FarEngine
 from onnx import TensorProto, helper, numpy_helper
+from starlette.testclient import TestClient
+from waiting import eventually
 
+from app.api.app import create_app
+from app.api.http.limits import Limits
 from app.repository.publish import publish
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
+from app.serving.local import LocalEngine
+from app.telemetry import Telemetry
 from app.tensors import TensorSpec
 
 COLUMNS = [
@@ -81,3 +92,20 @@ def publish_tables(root: Path, scratch: Path) -> None:
         outputs=(TensorSpec(name="value", datatype="FP32", shape=(-1, 1)),),
         config={"target": "cost", "columns": COLUMNS, "reach": {"probability": 0.9, "distance": 2.0}},
     )  # fmt: skip
+
+
+@contextmanager
+def serving(models: Path, max_items: int = 8) -> Iterator[TestClient]:
+    """The models of a repository, ready, with the engine at the other end of a pickle."""
+    telemetry = Telemetry()
+    engine = FarEngine(LocalEngine(ModelRepository(models), telemetry, options=RuntimeOptions(device="cpu")))
+    with TestClient(create_app(engine, telemetry, Limits(max_items=max_items, request_timeout_s=10))) as client:
+        eventually(lambda: client.get("/health/ready").status_code == 200)
+        yield client
+
+
+@contextmanager
+def served_tables(folder: Path) -> Iterator[TestClient]:
+    publish_tables(folder / "models", folder)
+    with serving(folder / "models") as client:
+        yield client

@@ -17,7 +17,7 @@ from app.tensors import Tensors
 
 
 class Reach(Schema):
-    """How far from what was told the truth lay at most, in this share of the rows that were kept to find it out."""
+    """The distance within which the truth lay of what was told, in this share of the rows kept to find it out."""
 
     probability: Annotated[float, Field(gt=0, lt=1)]
     distance: Annotated[float, Field(ge=0)]

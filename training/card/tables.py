@@ -1,4 +1,4 @@
-"""What a card says of a model of tables: its columns, and what its answers hang on."""
+"""The columns of a model of tables, and what its answers hang on, for its card."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 
 from app.tasks.tables.columns import Column
 from training.card.markdown import table as markdown_table
-from training.data.table import Table
+from training.data.table import SplitTable
 from training.measures.tables import losses
 
 REPEATS = 5
@@ -24,7 +24,7 @@ IMPORTANCE = (
 )
 
 
-def importance(model: Pipeline, table: Table, seed: int) -> str:
+def importance(model: Pipeline, table: SplitTable, seed: int) -> str:
     """Markdown: the columns by how much the answers hang on them."""
     fields, truth = table.part("test")
 

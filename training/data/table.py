@@ -35,7 +35,7 @@ CANCER = "Breast Cancer Wisconsin (Diagnostic)"
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SplitTable:
     """`fields` has the columns in the order of the graph: first numbers, fp32 with NaN, then categories, texts.
 
     `truth` [rows] are indices into `labels`, or fp64 if there are no labels. `split` [rows] is that of each row.
@@ -56,7 +56,7 @@ class Table:
         return self.fields[chosen].reset_index(drop=True), self.truth[chosen]
 
 
-def load_table(run: Run) -> Table:
+def load_table(run: Run) -> SplitTable:
     """Raises TrainingError for what cannot be learned from."""
     if run.source is None:
         return _table(cancer(), run.target or DIAGNOSIS, run, is_own=False)
@@ -80,7 +80,7 @@ def cancer() -> TextRows:
     return TextRows(found.data.astype(str), target, pd.Series(NOT_GIVEN, index=target.index), source, [])
 
 
-def _table(rows: TextRows, target: str, run: Run, *, is_own: bool) -> Table:
+def _table(rows: TextRows, target: str, run: Run, *, is_own: bool) -> SplitTable:
     name = rows.source.name
     if run.tiny and len(rows.target) > TINY_ROWS:
         chosen = rows.target.sample(TINY_ROWS, random_state=run.seed).index
@@ -101,7 +101,7 @@ def _table(rows: TextRows, target: str, run: Run, *, is_own: bool) -> Table:
     columns = columns_of(read, split == "train")
     ordered = sorted(columns, key=lambda column: column.kind != "number")
     fields = pd.DataFrame({column.name: read[column.name].values for column in ordered})
-    return Table(target, columns, fields, truth, labels, split, rows.source, [*remarks, why, *more], is_own)
+    return SplitTable(target, columns, fields, truth, labels, split, rows.source, [*remarks, why, *more], is_own)
 
 
 def _without_strange(rows: TextRows) -> TextRows:

@@ -1,4 +1,4 @@
-"""How good is what is told of rows: by the loss of each row, and by figures that people know."""
+"""The quality of what is told of rows: the loss of each row, and figures that people know."""
 
 from collections.abc import Mapping
 
@@ -48,7 +48,7 @@ def _right(told: Array, truth: Array) -> Values:
 
 
 def quality(told: Array, others: Mapping[str, Array], truth: Array, dataset: str, split: str) -> list[Metric]:
-    """What must be compared comes first."""
+    """Metrics of `told` beside those of `others`, on the same rows; the one that must lead comes first."""
     named = {"log_loss": _log_loss, "accuracy": _accuracy, "roc_auc": _roc_auc} if told.ndim > 1 else OF_NUMBERS
     return [
         Metric(

@@ -12,7 +12,7 @@ from app.tasks.tables.columns import Column
 from training.card.intervals import HEADING, intervals_table
 from training.card.prose import Prose
 from training.card.tables import columns_table, importance
-from training.data.table import Table, load_table
+from training.data.table import SplitTable, load_table
 from training.errors import progress, say
 from training.graphs.tables import exported_table
 from training.loop.tables import BOOSTING, LINEAR, best, learn, told, without_columns
@@ -26,7 +26,7 @@ PROSE = Prose(__name__)
 Row = dict[str, float | str | None]
 
 
-def make(table: Table, run: Run) -> Draft:
+def make(table: SplitTable, run: Run) -> Draft:
     """Fit on the training split, choose on the validation split, measure on the test split."""
     notes = say(table.remarks)
     models = learn(table, run.seed)
@@ -67,7 +67,7 @@ def make(table: Table, run: Run) -> Draft:
     )
 
 
-def config(table: Table, reach: float | None) -> dict[str, object]:
+def config(table: SplitTable, reach: float | None) -> dict[str, object]:
     """That of the manifest; `reach` is how far the truth lies from a number at most, in COVERED of the rows."""
     columns = [column.model_dump(exclude_defaults=True) for column in table.columns]
     of_classes = {"labels": list(table.labels)}
@@ -75,7 +75,7 @@ def config(table: Table, reach: float | None) -> dict[str, object]:
     return {"target": table.target, "columns": columns, **(of_classes if table.labels else of_a_number)}
 
 
-def rows_of(table: Table) -> list[Row]:
+def rows_of(table: SplitTable) -> list[Row]:
     """Rows that nobody has, since everybody may read them: typical, at both ends of each column, and with gaps."""
     typical: Row = {column.name: column.typical for column in table.columns}
     gaps: Row = {column.name: None for column in table.columns if column.may_be_missing}

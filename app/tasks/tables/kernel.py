@@ -95,7 +95,7 @@ class TableKernel(Kernel):
         return f"the model reads no such column; {among(name, list(self.columns))}"
 
     def tensors(self, read: Mapping[str, Read]) -> Tensors:
-        """What the graph reads of one row."""
+        """The row as the graph reads it."""
         numbers = [read[name] for name, column in self.columns.items() if column.kind == "number"]
         categories = [read[name] for name, column in self.columns.items() if column.kind == "category"]
         found: Tensors = {}
@@ -106,7 +106,7 @@ class TableKernel(Kernel):
         return found
 
     def row(self, values: Mapping[str, Any]) -> Tensors:
-        """What the graph reads of values as a caller writes them. Raises InvalidInput."""
+        """The row of values as a caller writes them. Raises InvalidInput."""
         return self.tensors(self.read(values))
 
 

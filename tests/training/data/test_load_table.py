@@ -5,16 +5,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.data.table import LEAST_ROWS, Table, load_table
+from training.data.table import LEAST_ROWS, SplitTable, load_table
 from training.errors import TrainingError
 from training.recipe import Run
 
-Load = Callable[..., Table]
+Load = Callable[..., SplitTable]
 
 
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
-    def load(target: str = "y", *, tiny: bool = False, **columns: object) -> Table:
+    def load(target: str = "y", *, tiny: bool = False, **columns: object) -> SplitTable:
         pd.DataFrame(columns).to_csv(tmp_path / "own.csv", index=False)
         return load_table(Run(tmp_path, source=str(tmp_path / "own.csv"), target=target, tiny=tiny))
 

@@ -7,18 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from engines import FarEngine
 from published import opened
 from starlette.testclient import TestClient
-from waiting import eventually
+from table_models import serving
 
-from app.api.app import create_app
-from app.api.http.limits import Limits
 from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
-from app.telemetry import Telemetry
 from training.__main__ import main
 
 ROWS = 600
@@ -67,10 +61,7 @@ def train(folder: Path) -> Train:
 def client(folder: Path, train: Train) -> Any:
     for name, target in (("churn", "left"), ("cost", "cost")):
         assert train("--name", name, "--source", str(folder / f"{name}.csv"), "--target", target) == 0
-    telemetry, repository = Telemetry(), ModelRepository(folder / "models")
-    engine = FarEngine(LocalEngine(repository, telemetry, options=RuntimeOptions(device="cpu")))
-    with TestClient(create_app(engine, telemetry, Limits(max_items=64, request_timeout_s=10))) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with serving(folder / "models", max_items=64) as client:
         yield client
 
 

@@ -7,29 +7,15 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-from engines import FarEngine
 from starlette.testclient import TestClient
-from table_models import ROW, logit, publish_tables
-from waiting import eventually
-
-from app.api.app import create_app
-from app.api.http.limits import Limits
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
-from app.telemetry import Telemetry
+from table_models import ROW, logit, served_tables
 
 URL, COST = "/v1/models/leaving/predict", "/v1/models/cost/predict"
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    folder = tmp_path_factory.mktemp("tables")
-    publish_tables(folder / "models", folder)
-    telemetry = Telemetry()
-    engine = FarEngine(LocalEngine(ModelRepository(folder / "models"), telemetry, options=RuntimeOptions(device="cpu")))
-    with TestClient(create_app(engine, telemetry, Limits(max_items=8, request_timeout_s=10))) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with served_tables(tmp_path_factory.mktemp("tables")) as client:
         yield client
 
 
@@ -203,39 +189,3 @@ def test_the_tensors_may_be_sent_as_they_are(client: TestClient) -> None:
     reply = client.post("/v2/models/leaving/infer", json={"inputs": [numbers, categories]})
     assert reply.status_code == 200, reply.text
     assert reply.json()["outputs"][0]["data"][1] == pytest.approx(leaves(**ROW), abs=1e-6)
-
-
-def test_the_client_of_hugging_face_asks_by_columns(client: TestClient) -> None:
-    table = {"months": ["10", "60"], "contract": ["monthly", "yearly"], "charge": [20.0, "20"]}
-    assert client.post("/hf/models/leaving", json={"table": table, "parameters": {}}).json() == ["leaves", "stays"]
-    numbers = client.post("/hf/models/cost", json={"table": table}).json()
-    assert numbers == pytest.approx([1.0, -7.0], abs=1e-5)
-    path = client.get("/openapi.json").json()["paths"]["/hf/models/leaving"]["post"]
-    content = path["requestBody"]["content"]["application/json"]
-    assert content["schema"]["properties"]["table"]["properties"]["months"]["items"]["type"] == ["number", "null"]
-    assert client.post("/hf/models/leaving", json=content["example"]).json() == ["leaves"]
-
-
-TABLE = {"months": [1], "contract": ["monthly"], "charge": [1]}
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ({"inputs": [ROW]}, "table: Field required"),
-        ({"table": TABLE, "inputs": [ROW]}, "inputs: has no effect beside a table"),
-        ({"table": [ROW]}, "table: must be an object with a list of values for each column"),
-        ({"table": {}}, "table: must be an object with a list of values for each column"),
-        ({"table": {"months": 3}}, "table.months: must be a list, with a value for each row"),
-        ({"table": {"months": [], "contract": []}}, "table: has no rows"),
-        ({"table": {"months": [1, 2], "contract": ["monthly"]}}, "table.contract: has 1 values, and months has 2"),
-        ({"table": {**TABLE, "months": ["x"]}}, 'inputs.0.months: must be a number, not "x"'),
-        ({"table": TABLE, "parameters": {"top_k": 1}}, "parameters: top_k would have no effect here"),
-    ],
-)
-def test_a_table_that_cannot_be_read_is_refused_with_its_place(
-    client: TestClient, body: dict[str, Any], words: str
-) -> None:
-    reply = client.post("/hf/models/leaving", json=body)
-    assert reply.status_code == 422, reply.text
-    assert words in str(reply.json()["error"])
