@@ -1,6 +1,6 @@
 """A scikit-learn pipeline of tables becomes an ONNX graph, and is proved to answer as it did."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -42,22 +42,24 @@ def exported_table(pipeline: Pipeline, fields: pd.DataFrame, path: Path) -> Expo
 
     Raises TrainingError if it cannot be written, or answers otherwise.
     """
-    write_graph(pipeline, as_tensors(fields), path)
-    signature = signature_of_onnx(path)
-    return Exported(path, signature.inputs, signature.outputs, proved(pipeline, fields, path))
-
-
-def write_graph(pipeline: Any, batch: Tensors, path: Path) -> None:
-    """The graph has the inputs of `batch` and the one output that is asked for. Raises TrainingError."""
     kinds = {"numbers": FloatTensorType, "categories": StringTensorType}
-    types = [(name, kinds[name]([None, array.shape[1]])) for name, array in batch.items()]
-    options = {"zipmap": False} if is_classifier(pipeline) else None
+    types = {name: kinds[name]([None, array.shape[1]]) for name, array in as_tensors(fields).items()}
+    model = named(converted(pipeline, types), list(types), ANSWERS[not is_classifier(pipeline)])
+    onnx.save(model, path)
+    expected = pipeline.predict_proba(fields) if is_classifier(pipeline) else pipeline.predict(fields)
+    found = proved(expected, fields, path, "scikit-learn")
+    signature = signature_of_onnx(path)
+    return Exported(path, signature.inputs, signature.outputs, found)
+
+
+def converted(model: Any, types: Mapping[str, Any]) -> onnx.ModelProto:
+    """A fitted model of scikit-learn as a graph whose inputs have these types; raises TrainingError if it cannot be."""
+    options = {"zipmap": False} if is_classifier(model) else None
     _mend_converters()
     try:
-        model = skl2onnx.to_onnx(_exact(pipeline), initial_types=types, options=options, target_opset=OPSETS)
+        return skl2onnx.to_onnx(_exact(model), initial_types=[*types.items()], options=options, target_opset=OPSETS)
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise TrainingError(f"skl2onnx cannot write this model as a graph: {first_line(error)}") from error
-    onnx.save(named(model, list(batch), ANSWERS[not is_classifier(pipeline)]), path)
 
 
 def named(model: onnx.ModelProto, inputs: Sequence[str], answer: str) -> onnx.ModelProto:
@@ -72,10 +74,15 @@ def named(model: onnx.ModelProto, inputs: Sequence[str], answer: str) -> onnx.Mo
     return part
 
 
-def proved(pipeline: Any, fields: pd.DataFrame, path: Path) -> Verification:
-    """Raises TrainingError if the graph answers any row otherwise, in company or alone."""
-    expected = pipeline.predict_proba(fields) if is_classifier(pipeline) else pipeline.predict(fields)[:, np.newaxis]
-    tolerance = TOLERANCE if is_classifier(pipeline) else TOLERANCE * max(1.0, float(np.std(expected)))
+def proved(expected: Array, fields: pd.DataFrame, path: Path, by: str) -> Verification:
+    """Compare a graph with what the model itself, made `by` a library, tells of `fields`.
+
+    `expected` are probabilities [rows, labels], or numbers [rows]. Raises TrainingError if the graph answers any row
+    otherwise, in company or alone.
+    """
+    is_number = expected.ndim == 1
+    tolerance = TOLERANCE * max(1.0, float(np.std(expected))) if is_number else TOLERANCE
+    expected = expected[:, np.newaxis] if is_number else expected
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     batch = as_tensors(fields)
     (together,) = session.run(None, batch)
@@ -83,9 +90,9 @@ def proved(pipeline: Any, fields: pd.DataFrame, path: Path) -> Verification:
     alone = [session.run(None, {name: array[i : i + 1] for name, array in batch.items()})[0] for i in range(num_alone)]
     differences = [_difference(np.concatenate(alone), expected[:num_alone]), _difference(together, expected)]
     if not max(differences) <= tolerance:  # also catches nan
-        raise TrainingError(f"the graph differs from scikit-learn by {max(differences):.2g}, more than {tolerance:.2g}")
-    if is_classifier(pipeline) and (changed := _changed(together, expected, tolerance)):
-        raise TrainingError(f"the graph gives {changed} of {len(fields)} rows another class than scikit-learn")
+        raise TrainingError(f"the graph differs from {by} by {max(differences):.2g}, more than {tolerance:.2g}")
+    if not is_number and (changed := _changed(together, expected, tolerance)):
+        raise TrainingError(f"the graph gives {changed} of {len(fields)} rows another class than {by}")
     return Verification(batch_1=differences[0], batch_n=differences[1], n=len(fields), inputs=len(fields))
 
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Self, TypeVar
 import numpy as np
 from pydantic import Field, RootModel, WithJsonSchema, model_validator
 
-from app.errors import Detail, InvalidInput
+from app.errors import Detail, InferenceFailed, InvalidInput
 from app.tasks.kernel import Kernel
+from app.tasks.refusals import refusal_of
 from app.tasks.schema import Schema
 from app.tasks.tables.columns import MAX_QUOTED, Column, Read, Unknown, among, quoted, typical_row
 from app.tasks.view import Prepared, View
@@ -125,6 +126,9 @@ class TableView(View[AnyTableKernel]):
 
     def preprocess(self, item: RowInput, parameters: RowParameters) -> Prepared:
         return Prepared([self.kernel.tensors(self.read(item, parameters))])
+
+    def refused(self, error: InferenceFailed) -> Exception:
+        return refusal_of(error, by_item=True)
 
     def answers_quickly(self, answers: Sequence[Tensors]) -> bool:
         return True

@@ -93,7 +93,7 @@ def test_a_graph_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
     attribute.floats[:] = [1.1 * each for each in attribute.floats]
     onnx.save(model, path)
     with pytest.raises(TrainingError, match="the graph differs from scikit-learn by"):
-        proved(pipeline, FIELDS, path)
+        proved(pipeline.predict_proba(FIELDS), FIELDS, path, "scikit-learn")
 
 
 def test_what_skl2onnx_cannot_write_is_refused_in_a_sentence(tmp_path: Path) -> None:
