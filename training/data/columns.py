@@ -7,6 +7,7 @@ import pandas as pd
 
 from app.tasks.tables.columns import LARGEST, Column
 from training.data.own.tables import LONGEST_QUOTE, MOST_WRONG
+from training.errors import progress
 
 MOST_CATEGORIES = 100  # of one column; what has more are texts, dates or names, of which little can be learned so
 ENDS = (0.01, 0.99)  # quantiles between which a number is said to be: its ends may be somebody's
@@ -72,8 +73,8 @@ def _is_id(name: str, numbers: pd.Series) -> bool:
 def _remarks_on_strange(shown: str, strange: pd.Series) -> list[str]:
     if strange.empty:
         return []
-    example = repr(strange.iloc[0][:LONGEST_QUOTE])
-    return [f"{len(strange):,} fields of column {shown} are no numbers, {example} for example: taken for missing."]
+    progress(f"no number in column {shown}: {strange.iloc[0][:LONGEST_QUOTE]!r}, for example")  # not for the card
+    return [f"{len(strange):,} fields of column {shown} are no numbers, and were taken for missing."]
 
 
 def as_numbers(column: pd.Series) -> pd.Series:

@@ -22,7 +22,7 @@ from training.data.columns import as_numbers, columns_of, read_columns
 from training.data.own.rows import TextRows, own_rows
 from training.data.own.splits import JUDGING, NOT_GIVEN
 from training.data.own.tables import LONGEST_QUOTE, MOST_WRONG
-from training.errors import TrainingError
+from training.errors import TrainingError, progress
 from training.recipe import Run
 
 LEAST_ROWS = 50
@@ -109,8 +109,8 @@ def _without_strange(rows: TextRows) -> TextRows:
     is_strange = as_numbers(rows.target).isna()
     if not 0 < is_strange.mean() <= MOST_WRONG or rows.target[~is_strange].nunique() <= MOST_NUMBERED:
         return rows
-    example = repr(rows.target[is_strange].iloc[0][:LONGEST_QUOTE])
-    what = f"{is_strange.sum():,} rows without a number in the column to tell were left out: {example}, for example."
+    progress(f"no number to tell: {rows.target[is_strange].iloc[0][:LONGEST_QUOTE]!r}, for example")  # not for the card
+    what = f"{is_strange.sum():,} rows without a number in the column to tell were left out."
     return replace(rows.chosen(~is_strange), remarks=[*rows.remarks, what])
 
 
@@ -136,7 +136,8 @@ def _without_rare(rows: TextRows, target: str) -> tuple[TextRows, list[str]]:
             f"{LEAST_OF_CLASS} times, such as {rare}; join such classes, or leave them out"
         )
     num_rare = (counts < LEAST_OF_CLASS).sum()
-    what = f"{num_rare} classes of fewer than {LEAST_OF_CLASS} rows each were left out, such as {rare}."
+    progress(f"a class that is left out: {rare}")  # not for the card, since it may be somebody
+    what = f"{num_rare} classes of fewer than {LEAST_OF_CLASS} rows each were left out."
     return rows.chosen(~is_rare), [*rows.remarks, what]
 
 

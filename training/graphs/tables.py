@@ -57,9 +57,12 @@ def converted(model: Any, types: Mapping[str, Any]) -> onnx.ModelProto:
     options = {"zipmap": False} if is_classifier(model) else None
     _mend_converters()
     try:
-        return skl2onnx.to_onnx(_exact(model), initial_types=[*types.items()], options=options, target_opset=OPSETS)
+        written: onnx.ModelProto = skl2onnx.to_onnx(
+            _exact(model), initial_types=[*types.items()], options=options, target_opset=OPSETS
+        )
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise TrainingError(f"skl2onnx cannot write this model as a graph: {first_line(error)}") from error
+    return written
 
 
 def named(model: onnx.ModelProto, inputs: Sequence[str], answer: str) -> onnx.ModelProto:

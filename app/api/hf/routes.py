@@ -178,7 +178,8 @@ def _of_columns(served: Served, task: str) -> dict[str, Any]:
     """A table has the columns of this very model, with their kinds."""
     columns = columns_of(served.manifest)
     of_each = {column.name: {"type": "array", "items": column.value_schema(), "minItems": 1} for column in columns}
-    table = {"type": "object", "properties": of_each, "required": list(of_each), "additionalProperties": False}
+    required = [column.name for column in columns if not column.may_be_missing]
+    table = {"type": "object", "properties": of_each, "required": required, "additionalProperties": False}
     parameters = BodySchema(WIRES[task].Parameters, "validation")
     schema = {"type": "object", "properties": {TABLE: table, "parameters": parameters}, "required": [TABLE]}
     return {"schema": schema, "example": {TABLE: {name: [value] for name, value in typical_row(columns).items()}}}

@@ -32,7 +32,7 @@ class Column(Schema):
     kind: Kind
     may_be_missing: Annotated[bool, Field(description="whether training saw it missing")] = False
     categories: list[str] = Field(default_factory=list, description="of a category: all that training saw")
-    seen: Annotated[tuple[float, float] | None, Field(description="of a number: the least and the largest")] = None
+    seen: Annotated[tuple[float, float] | None, Field(description="of a number: between what most lie")] = None
     typical: Annotated[
         float | str | None,
         Field(description="stands for the column where it is left out: median, or most frequent; null if missing"),
@@ -84,23 +84,24 @@ class Column(Schema):
 
     def value_schema(self) -> dict[str, Any]:
         """Return the JSON schema of a value."""
-        kind = "number" if self.kind == "number" else "string"
-        found: dict[str, Any] = {"type": [kind, "null"] if self.may_be_missing else kind}
+        found: dict[str, Any] = {"type": "number"}
         if self.kind == "category":
-            found["enum"] = [*self.categories, None] if self.may_be_missing else list(self.categories)
-        elif self.seen is not None:
-            found["description"] = f"in training from {self.seen[0]:g} to {self.seen[1]:g}"
+            found = {"type": "string", "enum": list(self.categories)}
+        if self.may_be_missing:
+            found = {"anyOf": [found, {"type": "null"}], "default": None}
+        if self.seen is not None:
+            found["description"] = f"in training mostly from {self.seen[0]:g} to {self.seen[1]:g}"
         if self.typical is not None:
             found["examples"] = [self.typical]
         return found
 
 
 def schema_of(columns: Sequence[Column]) -> dict[str, Any]:
-    """Return the JSON schema of a row: all columns, and no other."""
+    """Return the JSON schema of a row: all columns but those that may be missing, and no other."""
     return {
         "type": "object",
         "properties": {column.name: column.value_schema() for column in columns},
-        "required": [column.name for column in columns],
+        "required": [column.name for column in columns if not column.may_be_missing],
         "additionalProperties": False,
     }
 

@@ -16,7 +16,7 @@ from app.tasks.view import Prepared, View
 from app.tensors import Tensors
 
 MOST_FAULTS = 5  # of one row: each costs a search for the nearest name
-QUICK_COLUMNS = 64  # are read in less than 0.1 ms
+QUICK_COLUMNS = 50  # are read in about 0.1 ms
 Value = Annotated[Any, WithJsonSchema({"type": ["number", "string", "null"]})]
 
 
@@ -37,7 +37,7 @@ class TableConfig(Schema):
 
 
 class RowInput(RootModel[dict[str, Value]]):
-    """One row of a table: for each column of this very model a number, a text, or null if it is missing."""
+    """One row of a table: for each column of this very model a number or a text; null, or none, if it is missing."""
 
 
 class TextRow(RowInput):
@@ -80,10 +80,9 @@ class TableKernel(Kernel):
             if len(faults) >= MOST_FAULTS:
                 break
             try:
-                if name not in values:
-                    or_null = "; send null if nothing is known" if column.may_be_missing else ""
-                    raise InvalidInput(f"this column is missing{or_null}")
-                read[name] = column.read(values[name], unknown=unknown, is_text=is_text)
+                if name not in values and not column.may_be_missing:
+                    raise InvalidInput("this column is missing")
+                read[name] = column.read(values.get(name), unknown=unknown, is_text=is_text)
             except InvalidInput as error:
                 faults += error.under(name).details
         if faults:

@@ -23,11 +23,12 @@ def test_numbers_are_a_number_with_what_is_typical() -> None:
     assert remarks == []
 
 
-def test_few_texts_among_numbers_are_taken_for_missing_and_said() -> None:
+def test_few_texts_among_numbers_are_taken_for_missing_and_said(capsys: pytest.CaptureFixture[str]) -> None:
     column, remarks = read([str(i % 7) for i in range(ROWS - 3)] + ["-"] * 3)
     assert column is not None
     assert (column.kind, column.may_be_missing) == ("number", True)
-    assert remarks == ["3 fields of column 'x' are no numbers, '-' for example: taken for missing."]
+    assert remarks == ["3 fields of column 'x' are no numbers, and were taken for missing."]
+    assert capsys.readouterr().err == "no number in column 'x': '-', for example\n"
 
 
 def test_texts_are_categories_in_the_order_of_letters() -> None:

@@ -12,7 +12,9 @@ from training.data.own.hub_card import hub_card
 from training.data.own.names import public_name
 from training.data.own.source import SourceFolder, given
 from training.data.own.splits import (
+    JUDGING,
     NOT_GIVEN,
+    also_judged,
     given_remarks,
     refuse_no_training,
     resolved,
@@ -94,6 +96,12 @@ def _splits(origin: SourceFolder, files: Sequence[Path], tables: list[pd.DataFra
     return resolved(pd.concat(parts, ignore_index=True))
 
 
+def _copies(rows: pd.DataFrame, splits: pd.Series) -> pd.Series:
+    """Return which rows are copies of another that is kept; of a split that is given to judge by, all are."""
+    whole, is_judging = rows.agg("\x1f".join, axis=1), splits.isin(JUDGING)
+    return (rows.duplicated() & ~is_judging) | also_judged(splits.where(is_judging, "train"), whole)
+
+
 def _with_target(rows: pd.DataFrame, target: str, splits: pd.Series, source: Source) -> TextRows:
     remarks = given_remarks(splits)
     has_none = rows[target] == ""
@@ -104,7 +112,7 @@ def _with_target(rows: pd.DataFrame, target: str, splits: pd.Series, source: Sou
         )
     if has_none.any():
         remarks.append(f"{has_none.sum():,} rows without a value in the column to tell were left out.")
-    is_copy = rows.duplicated() & ~has_none
+    is_copy = _copies(rows, splits) & ~has_none
     if 0 < is_copy.mean() <= MOST_WRONG:
         remarks.append(f"{is_copy.sum():,} rows that are copies of another one were left out.")
         has_none |= is_copy

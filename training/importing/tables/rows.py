@@ -27,7 +27,7 @@ def decisive(model: onnx.ModelProto) -> Array:
     attributes = [one for node in model.graph.node for one in node.attribute if one.name in OWN_VALUES]
     values = [np.asarray(helper.get_attribute_value(one), np.float64).ravel() for one in attributes]
     found = np.unique(np.concatenate([*values, np.zeros(1)]))
-    return found[np.isfinite(found)]
+    return np.asarray(found[np.isfinite(found)])
 
 
 def made_up(model: TableModel, near: Array, may_be_missing: Callable[[str], bool], seed: int = 0) -> pd.DataFrame:
@@ -59,7 +59,9 @@ def given_rows(model: TableModel, path: Path) -> pd.DataFrame:
     table = whole_table(path)
     for name in model.names:
         if name not in table:
-            raise TrainingError(f"{path} has no column {name!r}, which the model reads; {among(name, list(table))}")
+            raise TrainingError(
+                f"{path} has no column {name!r}, which the model reads; {among(name, list(table.columns))}"
+            )
     table = table[list(model.names)]
     table = table.where(~table.apply(lambda column: column.str.lower().isin(MISSING)), "")
     return pd.DataFrame({name: _given(model, name, column) for name, column in table.items()})

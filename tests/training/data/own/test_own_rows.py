@@ -55,6 +55,14 @@ def test_few_copies_of_a_row_are_left_out_and_many_are_told(tmp_path: Path) -> N
     assert "9 of 18 rows are copies of another" in many.remarks[0]
 
 
+def test_a_given_test_keeps_its_copies_and_training_loses_them(tmp_path: Path) -> None:
+    write(tmp_path / "folder" / "train.csv", f"n,left\n{lines(98)}")
+    write(tmp_path / "folder" / "test.csv", f"n,left\n{lines(1)}200,no\n200,no\n")
+    rows = own_rows(str(tmp_path / "folder"), "left")
+    assert rows.fields.n[rows.given == "test"].tolist() == ["0", "200", "200"]
+    assert "0" not in rows.fields.n[rows.given == "train"].tolist()
+
+
 def test_given_splits_are_kept_by_files_and_by_a_column(tmp_path: Path) -> None:
     write(tmp_path / "folder" / "train.csv", f"n,left\n{lines(9)}")
     write(tmp_path / "folder" / "test.csv", f"n,left\n{lines(3, 9)}")

@@ -216,5 +216,5 @@ def test_labels_are_as_many_as_classes(tmp_path: Path) -> None:
     found = turned(path)
     draft = table_draft(found, path, tmp_path / "model.onnx", "left", ["stays", "leaves"])
     assert draft.config["labels"] == ["stays", "leaves"]
-    with pytest.raises(TrainingError, match="1 labels are given, and .* tells 2 classes"):
+    with pytest.raises(TrainingError, match=r"1 labels are given, and .* tells 2 classes"):
         table_draft(found, path, tmp_path / "model.onnx", "left", ["stays"])
