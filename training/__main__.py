@@ -149,7 +149,8 @@ def _guarded(work: Callable[[], int]) -> int:
         return 1
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        progress(f"error: {f'the disk is full: {error.filename}' if full and error.filename else error}")
+        where = f": {error.filename}" if error.filename else ""
+        progress(f"error: {f'the disk is full{where}' if full else error}")
         return 1
     except KeyboardInterrupt:
         progress("interrupted; nothing half made was published, and --resume goes on")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.api.verbatim import shown_golden, verbatim
+from app.api.verbatim import has_address, shown_golden, verbatim
 from app.repository.manifest import Manifest
 from app.serving.engine import Served
 from app.tasks.nested_lists import as_lists
@@ -30,8 +30,8 @@ def example_request(served: Served) -> dict[str, Any] | None:
     if golden is None and manifest.task == RawTensors.contract.name:
         item = item_of(manifest)
         return None if item is None else {"inputs": [item]}
-    if golden is None and (columns := columns_of(manifest)):
-        return {"inputs": [typical_row(columns)]}
+    if golden is None and (columns := columns_of(manifest)) and not has_address(row := typical_row(columns)):
+        return {"inputs": [row]}
     if golden is None:
         return {"inputs": [served.contract.example]}
     return {"inputs": [golden.input], "parameters": golden.parameters}

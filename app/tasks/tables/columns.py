@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from app.errors import InvalidInput
@@ -18,7 +17,7 @@ Unknown = Literal["error", "ignore"]
 Read = float | str
 """A value as a graph reads it: a number, NaN if it is missing; or a text, empty if it is missing."""
 
-LARGEST = float(np.finfo(np.float32).max)  # that a graph can hold
+LARGEST = 1e30  # of a number: what a graph multiplies it by must not lead beyond fp32
 MISSING = ""  # of a category
 MOST_LISTED = 10  # names in one message
 MAX_QUOTED = 80  # characters of a caller's own text that an error repeats, and that are compared
@@ -136,7 +135,7 @@ def _number(value: Any, *, is_text: bool) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidInput(f"must be a number, not {_kind_of(value)}")
     if not -LARGEST <= value <= LARGEST:  # NaN, too
-        raise InvalidInput("must be a finite number from -3.4e38 to 3.4e38")
+        raise InvalidInput("must be a finite number from -1e30 to 1e30")
     return float(value)
 
 

@@ -10,12 +10,12 @@ MONTHS = Column(name="months", kind="number", may_be_missing=True, seen=(0, 72),
 CONTRACT = Column(name="contract", kind="category", categories=["monthly", "two years"], typical="two years")
 
 
-@pytest.mark.parametrize("value", [1, 1.5, -0.0, 3.4e38])
+@pytest.mark.parametrize("value", [1, 1.5, -0.0, 1e30])
 def test_numbers_are_numbers(value: float) -> None:
     assert MONTHS.read(value) == value
 
 
-@pytest.mark.parametrize("value", ["1", True, [1], {}, math.nan, math.inf, 1e39, 10**400])
+@pytest.mark.parametrize("value", ["1", True, [1], {}, math.nan, math.inf, 1.1e30, 10**400])
 def test_what_is_no_finite_number_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInput, match="number"):
         MONTHS.read(value)

@@ -98,8 +98,8 @@ def _splits(origin: SourceFolder, files: Sequence[Path], tables: list[pd.DataFra
 
 def _copies(rows: pd.DataFrame, splits: pd.Series) -> pd.Series:
     """Return which rows are copies of another that is kept; of a split that is given to judge by, all are."""
-    whole, is_judging = rows.agg("\x1f".join, axis=1), splits.isin(JUDGING)
-    return (rows.duplicated() & ~is_judging) | also_judged(splits.where(is_judging, "train"), whole)
+    whole, is_judging = pd.util.hash_pandas_object(rows, index=False), splits.isin(JUDGING)
+    return (whole.duplicated() & ~is_judging) | also_judged(splits.where(is_judging, "train"), whole)
 
 
 def _with_target(rows: pd.DataFrame, target: str, splits: pd.Series, source: Source) -> TextRows:

@@ -1,7 +1,7 @@
 """Boosted trees in the files of XGBoost and LightGBM, which hold numbers and no code."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def _of_both(told: Array, is_binary: bool) -> Array:
 
 
 def _boosted(
-    kind: str, library: str, names: list[str], num_labels: int, told: Callable[[pd.DataFrame], Array], booster: Any
+    kind: str, library: str, names: Sequence[str], num_labels: int, told: Callable[[pd.DataFrame], Array], booster: Any
 ) -> TableModel:
     def graph() -> onnx.ModelProto:
         import onnxmltools

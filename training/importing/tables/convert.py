@@ -93,7 +93,7 @@ def _takes_gap(model: TableModel, rows: pd.DataFrame, name: str, graph: Path) ->
     return True
 
 
-def _as_row(row: Mapping[str, Any]) -> dict[str, float | str | None]:
+def _as_row(row: pd.Series) -> dict[str, float | str | None]:
     return {str(name): value if isinstance(value, str) else float(value) for name, value in row.items()}
 
 
