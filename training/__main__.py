@@ -46,6 +46,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--languages", type=_not_empty, metavar="FROM,TO", help="of one's own model, if its tokenizer does not tell"
     )
     parser.add_argument("--prefix", help="what one's own model reads before every text, such as 'summarize: '")
+    parser.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the training, such as epochs=8; may be given several times",
+    )
     parser.add_argument("--name", type=_model_name, help="of the model that is published, if not as its recipe")
     parser.add_argument("--variants", action="store_true", help="publish the recipe's other precisions as well")
     parser.add_argument(
@@ -96,6 +104,13 @@ def _not_empty(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty")
     return text
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, sign, value = (part.strip() for part in text.partition("="))
+    if not (name and sign and value):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no setting, such as epochs=8")
+    return name, value
 
 
 def _model_name(text: str) -> str:
@@ -149,9 +164,14 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
         raise TrainingError(f"{name} is made from its packaged data and takes no --source")
     if (chosen.languages or chosen.prefix is not None) and not recipe.takes_languages:
         raise TrainingError(f"{name} takes no --languages and no --prefix")
+    given = dict(chosen.set)
+    if given and not recipe.settings:
+        raise TrainingError(f"{name} learns nothing that could be set: leave out --set")
+    if recipe.settings:
+        recipe.settings.changed(given)  # before anything is loaded
     _check_name(chosen.name or name, name, chosen.models)
     names = ("seed", "tiny", "source", "languages", "prefix", "precision")
-    settings = {one: getattr(chosen, one) for one in names}
+    settings = {one: getattr(chosen, one) for one in names} | {"set": given}
     node = _rank(chosen.nodes)
     own = chosen.workdir / (chosen.name or name)
     if chosen.nodes > 1:

@@ -64,6 +64,7 @@ def build(recipe: Recipe[Data], run: Run, models: Path) -> Manifest:
         duration_s=round(run.spent_s + time.monotonic() - started, 1),
         sources=tuple(draft.sources),
         libraries={"python": platform.python_version(), **_library_versions()},
+        settings=run.chosen(recipe.settings, recipe.tiny).model_dump() if recipe.settings else {},
         notes=draft.notes,
     )
     name = run.name or recipe.name
@@ -97,6 +98,7 @@ def command(recipe: Recipe[Any], run: Run) -> str:
     for name, value in (("languages", run.languages), ("prefix", run.prefix)):
         if value is not None:
             options.append(f"--{name} {shlex.quote(value)}")
+    options += [f"--set {shlex.quote(f'{name}={value}')}" for name, value in run.set.items()]
     if run.name:
         options.append(f"--name {run.name}")
     if run.publish_anyway:

@@ -13,10 +13,12 @@ from app.repository.manifest import (
     Verification,
 )
 from app.tensors import TensorSpec
+from training.settings import Settings
 
 FULL_PRECISION = "32-true"
 Better = Literal["more", "less"]
 Data = TypeVar("Data")
+Chosen = TypeVar("Chosen", bound=Settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Run:
     `source`: a hub id or a local folder instead of the packaged data or weights. `variants`: publish the recipe's other
     precisions too. `name`: what the model is called, if not as its recipe. `models`: the repository, in which a recipe
     finds other models that it needs. `publish_anyway`: even if it is not good enough. `spent_s`: seconds that earlier
-    processes of a resumed run took.
+    processes of a resumed run took. `set`: settings that are not the recipe's own, by name, as texts.
     """
 
     workdir: Path
@@ -107,6 +109,11 @@ class Run:
     models: Path = Path("models")
     publish_anyway: bool = False
     spent_s: float = 0.0
+    set: Mapping[str, str] = field(default_factory=dict)
+
+    def chosen(self, usual: Chosen, tiny: Chosen | None = None) -> Chosen:
+        """The settings of this run: `usual`, or of a tiny one `tiny`, but what was set. Raises TrainingError."""
+        return (tiny if self.tiny and tiny is not None else usual).changed(self.set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,7 @@ class Recipe(Generic[Data]):
 
     Below any figure of `must_reach` (metric name to value) nothing is published; of one's own data nothing that is
     behind the best baseline, other than `may_trail`, in a figure of `must_lead`, of which more or less is better.
+    `settings` of its training, and of a `tiny` one, can be set one by one; without, there are none.
     `takes_source`: it can be made from `Run.source`; `takes_languages`: it heeds `Run.languages` and `Run.prefix`.
     """
 
@@ -125,6 +133,8 @@ class Recipe(Generic[Data]):
     must_reach: Mapping[str, float] = field(default_factory=dict)
     must_lead: Mapping[str, Better] = field(default_factory=dict)
     may_trail: Sequence[str] = ()
+    settings: Settings | None = None
+    tiny: Settings | None = None
     takes_source: bool = False
     takes_languages: bool = False
     held_out: Callable[[Data, Run], HeldOut] | None = None

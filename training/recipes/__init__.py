@@ -99,7 +99,7 @@ RECIPES = {
     "one-line-summarizer": Listed(
         "training.recipes.one_line_summarizer",
         "summarization",
-        "a long description of a program to one line, trained here; half an hour or more, downloads 15 MB",
+        "a long description of a program to one line, trained here; an hour, downloads 58 MB",
     ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",
