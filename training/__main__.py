@@ -17,6 +17,7 @@ from training.recipes import RECIPES, load_recipe
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true")
 LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
+MOST_TRIALS = 10_000
 MOST_PROCESSES = 64  # of one machine without GPUs; more would only wait for each other
 TRIED = "tried"  # the folder, in a tiny run's own, that it publishes to
 
@@ -53,6 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
         default=[],
         metavar="NAME=VALUE",
         help="a setting of the training, such as epochs=8; may be given several times",
+    )
+    parser.add_argument(
+        "--search", type=_trials, default=0, metavar="TRIALS", help="first try other settings, by the validation"
+    )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write the course of each training for TensorBoard as well"
     )
     parser.add_argument("--name", type=_model_name, help="of the model that is published, if not as its recipe")
     parser.add_argument("--variants", action="store_true", help="publish the recipe's other precisions as well")
@@ -98,6 +105,10 @@ def _seed(text: str) -> int:
 
 def _processes(text: str) -> int:
     return _whole(text, 1, MOST_PROCESSES)
+
+
+def _trials(text: str) -> int:
+    return _whole(text, 1, MOST_TRIALS)
 
 
 def _not_empty(text: str) -> str:
@@ -176,6 +187,8 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
     own = chosen.workdir / (chosen.name or name)
     if chosen.nodes > 1:
         own = own / f"node-{node}"
+    if chosen.search and chosen.nodes > 1:
+        raise TrainingError("--search is for one machine; set on several what it finds")
     progress(f"{name}: {RECIPES[name].summary}")
     if chosen.source and Path(chosen.source).resolve().is_relative_to(own.resolve()):
         raise TrainingError(f"--source {chosen.source} is in {own}, which a run begins by clearing; choose --workdir")
@@ -194,6 +207,8 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
             devices=chosen.devices,
             nodes=chosen.nodes,
             node=node,
+            search=chosen.search,
+            tensorboard=chosen.tensorboard,
             **settings,
         )
         if node:

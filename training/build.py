@@ -30,6 +30,7 @@ from training.errors import TrainingError, progress
 from training.measures import verdict
 from training.measures.deletion import faithfulness
 from training.recipe import FULL_PRECISION, Data, Draft, Recipe, Run
+from training.search import HEADING, searched
 from training.seeds import seed_generators
 from training.threads import threads_as_before
 
@@ -44,7 +45,11 @@ def build(recipe: Recipe[Data], run: Run, models: Path) -> Manifest:
     started = time.monotonic()
     seed_generators(run.seed)
     data = recipe.load(run)
+    tried = {}
+    if run.search:
+        run, tried[HEADING] = searched(recipe, data, run)
     draft = recipe.make(data, run)
+    draft = replace(draft, sections={**draft.sections, **tried})
     if warning := judge(recipe, draft, run):
         progress(f"WARNING: {warning}")
         draft = replace(draft, warning=warning, limits=[warning, *draft.limits])

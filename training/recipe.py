@@ -91,6 +91,7 @@ class Run:
     precisions too. `name`: what the model is called, if not as its recipe. `models`: the repository, in which a recipe
     finds other models that it needs. `publish_anyway`: even if it is not good enough. `spent_s`: seconds that earlier
     processes of a resumed run took. `set`: settings that are not the recipe's own, by name, as texts.
+    `search`: trials of other settings before. `tensorboard`: write the course of each training for it, too.
     """
 
     workdir: Path
@@ -110,10 +111,21 @@ class Run:
     publish_anyway: bool = False
     spent_s: float = 0.0
     set: Mapping[str, str] = field(default_factory=dict)
+    search: int = 0
+    tensorboard: bool = False
 
     def chosen(self, usual: Chosen, tiny: Chosen | None = None) -> Chosen:
         """The settings of this run: `usual`, or of a tiny one `tiny`, but what was set. Raises TrainingError."""
         return (tiny if self.tiny and tiny is not None else usual).changed(self.set)
+
+
+@dataclass(frozen=True, slots=True)
+class Search(Generic[Data]):
+    """`figure` learns with the settings of a run and says how good that is on the validation; `of` names the figure."""
+
+    figure: Callable[[Data, Run], float]
+    of: str
+    better: Better = "less"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +134,8 @@ class Recipe(Generic[Data]):
 
     Below any figure of `must_reach` (metric name to value) nothing is published; of one's own data nothing that is
     behind the best baseline, other than `may_trail`, in a figure of `must_lead`, of which more or less is better.
-    `settings` of its training, and of a `tiny` one, can be set one by one; without, there are none.
+    `settings` of its training, and of a `tiny` one, can be set one by one; without, there are none. `search`: by which
+    of them is the best on the validation.
     `takes_source`: it can be made from `Run.source`; `takes_languages`: it heeds `Run.languages` and `Run.prefix`.
     """
 
@@ -135,6 +148,7 @@ class Recipe(Generic[Data]):
     may_trail: Sequence[str] = ()
     settings: Settings | None = None
     tiny: Settings | None = None
+    search: Search[Data] | None = None
     takes_source: bool = False
     takes_languages: bool = False
     held_out: Callable[[Data, Run], HeldOut] | None = None

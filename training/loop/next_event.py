@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from training.loop.averaging import FinalAverage
 from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
 from training.recipe import Run
-from training.settings import Count, Epochs, Penalty, Rate, Settings
+from training.settings import Between, Count, Epochs, Penalty, Rate, Settings
 from training.threads import threads_as_before
 
 MAX_HISTORY = 50
@@ -30,7 +30,7 @@ class NextEventSettings(Settings):
 
     epochs: Epochs = 40
     batch_size: Count = 128
-    learning_rate: Rate = 3e-3
+    learning_rate: Annotated[Rate, Between(1e-3, 1e-2, in_log=True)] = 3e-3
     weight_decay: Penalty = 0.01
 
 

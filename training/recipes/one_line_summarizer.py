@@ -32,7 +32,7 @@ from training.measures.one_line import gain, rouge_of, unsupported_of, with_inte
 from training.measures.rouge import Scores
 from training.networks.marian_student import MarianStudent
 from training.networks.taught_student import TaughtStudent
-from training.recipe import Draft, Example, Recipe, Run
+from training.recipe import Draft, Example, Recipe, Run, Search
 from training.recipes.translator import CONTEXT, write_graphs
 from training.settings import Between, Epochs, Rate
 
@@ -123,6 +123,12 @@ def teach(
     return curve
 
 
+def validation_loss(lines: SoftwareLines, run: Run) -> float:
+    student, path = EN_PT.load()
+    curve = teach(student, lines, Tokenizer.from_file(str(path)), run, run.chosen(SETTINGS, TINY))
+    return curve.least("validation_loss")
+
+
 def token_pairs(tokenizer: Tokenizer, pairs: Sequence[Described]) -> list[TokenPair]:
     """Ids with an end; of a long description those of its beginning, as it is read, and no pair with a long line."""
     texts, lines = (tokenizer.encode_batch(list(side), add_special_tokens=False) for side in zip(*pairs, strict=True))
@@ -185,4 +191,5 @@ RECIPE = Recipe(
     must_reach={"gain_over_lead_low": 0.05, "gain_over_extractive_low": 0.05},
     settings=SETTINGS,
     tiny=TINY,
+    search=Search(validation_loss, "loss on the validation"),
 )

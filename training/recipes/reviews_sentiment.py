@@ -27,7 +27,7 @@ from training.loop.fine_tuning import FineTuning, FineTuningSettings
 from training.loop.fit import LearningCurve, fit
 from training.measures.verdict import MAJORITY
 from training.networks.minilm import TextClassifier
-from training.recipe import Draft, Recipe, Run
+from training.recipe import Draft, Recipe, Run, Search
 from training.recipes.sentiment import held_out, load_task, sentiment_draft
 
 SETTINGS = FineTuningSettings()
@@ -71,6 +71,12 @@ def fine_tune(task: TextClassification, texts: SentimentTexts, run: Run) -> tupl
     return module.network, curve
 
 
+def validation_loss(texts: SentimentTexts, run: Run) -> float:
+    if texts.weights:
+        raise TrainingError("with given weights nothing is learned: leave out --search")
+    return fine_tune(load_task(run), texts, run)[1].last("validation_loss")
+
+
 def load_weights(network: TextClassifier, path: Path) -> TextClassifier:
     """Raises TrainingError if they are none of such a network."""
     try:
@@ -112,5 +118,6 @@ RECIPE = Recipe(
     must_lead={"accuracy_3class": "more", "accuracy_pos_neg": "more"},
     settings=SETTINGS,
     tiny=TINY,
+    search=Search(validation_loss, "loss on the validation"),
     takes_source=True,
 )

@@ -5,11 +5,7 @@ interrupted.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Annotated, NamedTuple, Self
-
-from pydantic import Field, model_validator
-from tokenizers import Tokenizer
+from typing import NamedTuple
 
 from app.repository.manifest import Metric
 from app.tasks.translation import TextTranslation, TranslationConfig, TranslationKernel
@@ -20,43 +16,12 @@ from training.card.prose import Prose
 from training.data.catalogues import Pair
 from training.data.parallel_sources import Language
 from training.data.parallel_texts import LEAST_WORDS, ParallelTexts, load_parallel_texts
-from training.data.subwords import END_ID, learn_subwords, token_pairs
+from training.data.subwords import END_ID
 from training.errors import progress
-from training.loop.fit import LearningCurve
-from training.loop.translating import TranslatingSettings, learn_to_translate
-from training.networks.attentive_lstm import AttentiveLSTM
-from training.networks.marian_student import MarianStudent, Sizes
-from training.networks.taught_student import TaughtStudent
-from training.recipe import FULL_PRECISION, Draft, Example, Recipe, Run
-from training.recipes.translator import CONTEXT, quality, shown, translated, write_graphs
-from training.seeds import seeded
-from training.settings import Between, Layers, Share, Width
+from training.loop.taught_translators import CONTEXT, SETTINGS, TINY, Course
+from training.recipe import Draft, Example, Recipe, Run, Search
+from training.recipes.translator import quality, shown, translated, write_graphs
 
-
-class TaughtSettings(TranslatingSettings):
-    """Six `epochs` are, with AMX, three quarters of an hour of one core for each of both networks, and too few to be
-    learned by heart without `dropout`. The LSTM has about as many parameters as the Transformer.
-    """
-
-    vocabulary: Annotated[int, Field(ge=300, le=100_000)] = 8_000
-    width: Width = 192
-    hidden: Width = 768
-    encoder_layers: Layers = 3
-    decoder_layers: Layers = 2
-    heads: Annotated[int, Field(ge=1, le=64)] = 4
-    lstm_width: Annotated[int, Field(ge=2, le=8192, multiple_of=2)] = 256
-    lstm_layers: Layers = 1
-    dropout: Annotated[Share, Between(0, 0.3)] = 0.0
-
-    @model_validator(mode="after")
-    def _heads_share_the_width(self) -> Self:
-        if self.width % (2 * self.heads):
-            raise ValueError(f"{self.heads} heads cannot share a width of {self.width}, each an even number")
-        return self
-
-
-SETTINGS = TaughtSettings()
-TINY = TaughtSettings(epochs=1, vocabulary=600, width=32, hidden=128, lstm_width=32)
 LSTM, WORDS, COPY = "LSTM with attention", "phrases and words of a dictionary", "the text as it is"
 MUST_REACH = {"bleu_over_copying": 15.0, "bleu_over_lstm": 5.0}  # chosen before any test was read
 PROSE = Prose(__name__)
@@ -80,16 +45,25 @@ def recipe_of(name: str, direction: Direction, examples: Sequence[str]) -> Recip
         return draft(texts, direction, examples, run)
 
     return Recipe(
-        name=name, task="translation", load=load, make=make, must_reach=MUST_REACH, settings=SETTINGS, tiny=TINY
+        name=name,
+        task="translation",
+        load=load,
+        make=make,
+        must_reach=MUST_REACH,
+        settings=SETTINGS,
+        tiny=TINY,
+        search=Search(validation_loss, "loss of the Transformer on the validation"),
     )
 
 
 def draft(texts: ParallelTexts, direction: Direction, examples: Sequence[str], run: Run) -> Draft:
     """Learn both networks, write the one as two graphs, and compare what they and simpler ways write."""
-    path = run.workdir / "tokenizer.json"
     settings = run.chosen(SETTINGS, TINY)
-    tokenizer = learn_subwords((text for pair in texts.train for text in pair), settings.vocabulary, path)
-    student, lstm, curves = learned(texts, tokenizer, run, settings)
+    course = Course(texts, settings, run)
+    student, student_curve = course.transformer()
+    lstm, lstm_curve = course.lstm()
+    curves = {"transformer": student_curve, "lstm": lstm_curve}
+    tokenizer, path = course.tokenizer, course.tokenizer_path
     encoder, decoder = write_graphs(student, run.workdir)
     config = TranslationConfig(
         tokenizer="tokenizer.json",
@@ -137,23 +111,8 @@ def draft(texts: ParallelTexts, direction: Direction, examples: Sequence[str], r
     )
 
 
-def learned(
-    texts: ParallelTexts, tokenizer: Tokenizer, run: Run, settings: TaughtSettings
-) -> tuple[MarianStudent, AttentiveLSTM, dict[str, LearningCurve]]:
-    """Both networks, from the same pairs of tokens, in the same number of epochs, each from the run's seed."""
-    train, validation = (token_pairs(tokenizer, pairs, CONTEXT) for pairs in (texts.train, texts.validation))
-    size = tokenizer.get_vocab_size()
-    with seeded(run.seed):
-        sizes = Sizes(size, settings.width, settings.hidden, settings.encoder_layers, settings.decoder_layers)
-        student = MarianStudent(sizes, settings.heads, settings.dropout)
-    with seeded(run.seed):
-        lstm = AttentiveLSTM(size, settings.lstm_width, settings.lstm_layers, settings.dropout)
-    curves = {}
-    full = replace(run, precision=FULL_PRECISION)  # in bf16 an LSTM's step takes 519 ms of a core instead of 443
-    for name, network, how in (("transformer", TaughtStudent(student), run), ("lstm", lstm, full)):
-        progress(f"{name}: {sum(one.numel() for one in network.parameters()):,} parameters")
-        curves[name] = learn_to_translate(network, train, validation, how, settings, name)
-    return student.requires_grad_(False).eval(), lstm.requires_grad_(False).eval(), curves
+def validation_loss(texts: ParallelTexts, run: Run) -> float:
+    return Course(texts, run.chosen(SETTINGS, TINY), run).transformer()[1].least("validation_loss")
 
 
 def figures(
