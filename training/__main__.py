@@ -19,6 +19,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true")
 LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 MOST_TRIALS = 10_000
 MOST_PROCESSES = 64  # of one machine without GPUs; more would only wait for each other
+COLUMNS = ("text", "label", "separator")
 TRIED = "tried"  # the folder, in a tiny run's own, that it publishes to
 
 INTERRUPTED = 130  # the status that shells give for SIGINT
@@ -43,6 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--source", type=_not_empty, help="a hub id or a local folder instead of the packaged data or weights"
     )
+    parser.add_argument("--text", type=_not_empty, metavar="COLUMN", help="the column of texts, if not `text`")
+    parser.add_argument("--label", type=_not_empty, metavar="COLUMN", help="that of labels, if not `label`")
+    parser.add_argument("--separator", help="what stands between several labels of a text, such as ';'")
     parser.add_argument(
         "--languages", type=_not_empty, metavar="FROM,TO", help="of one's own model, if its tokenizer does not tell"
     )
@@ -175,6 +179,9 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
         raise TrainingError(f"{name} is made from its packaged data and takes no --source")
     if (chosen.languages or chosen.prefix is not None) and not recipe.takes_languages:
         raise TrainingError(f"{name} takes no --languages and no --prefix")
+    columns = {one: getattr(chosen, one) for one in COLUMNS if getattr(chosen, one) is not None}
+    if columns and not recipe.takes_columns:
+        raise TrainingError(f"{name} takes no --{next(iter(columns))}")
     given = dict(chosen.set)
     if given and not recipe.settings:
         raise TrainingError(f"{name} learns nothing that could be set: leave out --set")
@@ -182,7 +189,7 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
         recipe.settings.changed(given)  # before anything is loaded
     _check_name(chosen.name or name, name, chosen.models)
     names = ("seed", "tiny", "source", "languages", "prefix", "precision")
-    settings = {one: getattr(chosen, one) for one in names} | {"set": given}
+    settings = {one: getattr(chosen, one) for one in names} | {"set": given, "columns": columns}
     node = _rank(chosen.nodes)
     own = chosen.workdir / (chosen.name or name)
     if chosen.nodes > 1:

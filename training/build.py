@@ -100,7 +100,7 @@ def command(recipe: Recipe[Any], run: Run) -> str:
         options.append("--variants")
     if run.source:
         options.append(f"--source {shlex.quote(public_name(run.source))}")
-    for name, value in (("languages", run.languages), ("prefix", run.prefix)):
+    for name, value in (*run.columns.items(), ("languages", run.languages), ("prefix", run.prefix)):
         if value is not None:
             options.append(f"--{name} {shlex.quote(value)}")
     options += [f"--set {shlex.quote(f'{name}={value}')}" for name, value in run.set.items()]
@@ -116,7 +116,7 @@ def judge(recipe: Recipe[Any], draft: Draft, run: Run) -> str:
 
     Raises TrainingError if it is not, unless it is to be published anyway.
     """
-    if draft.has_own_data:
+    if draft.has_own_data and recipe.must_reach:
         progress(f"what {recipe.name} must reach is meant for its packaged data, and not asked of {run.source}")
     if run.tiny:
         return verdict.TINY

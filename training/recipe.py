@@ -91,7 +91,9 @@ class Run:
     precisions too. `name`: what the model is called, if not as its recipe. `models`: the repository, in which a recipe
     finds other models that it needs. `publish_anyway`: even if it is not good enough. `spent_s`: seconds that earlier
     processes of a resumed run took. `set`: settings that are not the recipe's own, by name, as texts.
-    `search`: trials of other settings before. `tensorboard`: write the course of each training for it, too.
+    `columns`: the names of the columns `text` and `label`
+    in one's own data, and what stands between several labels as `separator`. `search`: trials of other settings before.
+    `tensorboard`: write the course of each training for it, too.
     """
 
     workdir: Path
@@ -105,6 +107,7 @@ class Run:
     source: str | None = None
     languages: str | None = None
     prefix: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
     variants: bool = False
     name: str | None = None
     models: Path = Path("models")
@@ -136,7 +139,8 @@ class Recipe(Generic[Data]):
     behind the best baseline, other than `may_trail`, in a figure of `must_lead`, of which more or less is better.
     `settings` of its training, and of a `tiny` one, can be set one by one; without, there are none. `search`: by which
     of them is the best on the validation.
-    `takes_source`: it can be made from `Run.source`; `takes_languages`: it heeds `Run.languages` and `Run.prefix`.
+    `takes_source`: it can be made from `Run.source`; `takes_columns`: it heeds `Run.columns`;
+    `takes_languages`: it heeds `Run.languages` and `Run.prefix`.
     """
 
     name: str
@@ -150,5 +154,6 @@ class Recipe(Generic[Data]):
     tiny: Settings | None = None
     search: Search[Data] | None = None
     takes_source: bool = False
+    takes_columns: bool = False
     takes_languages: bool = False
     held_out: Callable[[Data, Run], HeldOut] | None = None
