@@ -46,6 +46,11 @@ RECIPES = {
         "text-classification",
         "your own texts by your own labels, one or several each (--source tickets.csv); MiniLM-L6, int8, minutes",
     ),
+    "photo-classifier": Listed(
+        "training.recipes.photo_classifier",
+        "image-classification",
+        "your own photos, a folder for each class (--source photos/); EfficientNet-Lite0, minutes",
+    ),
     "article-summarizer": Listed(
         "training.recipes.article_summarizer",
         "summarization",

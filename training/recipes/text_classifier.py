@@ -4,22 +4,16 @@
 the columns; `--separator` what stands between several labels of a text. Some hundred texts take a minute or two.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import confusion_matrix
 from tokenizers import Tokenizer
 
 from app.tasks.labels import sigmoid, softmax
 from app.tasks.text_classification import TextClassification, TextClassificationConfig, TextClassificationKernel
-from app.tensors import Array
 from training.baselines.own_labels import TFIDF, baseline_scores
-from training.card import plots
-from training.card.intervals import HEADING, intervals_table
-from training.card.markdown import table
+from training.card.intervals import HEADING
+from training.card.own_labels import confusion, label_table, learning, sureness
 from training.card.prose import Prose
 from training.data.minilm import SOURCE, load_bert, tokenizer_file
 from training.data.own.labelled_texts import LabelledTexts, load_labelled_texts
@@ -28,8 +22,7 @@ from training.errors import progress, say
 from training.graphs.classifier import VARIANTS, calibrate, export_classifier
 from training.loop.fit import LearningCurve
 from training.loop.own_labels import OwnLabelsSettings, Targeted, learn_labels, weights_of
-from training.measures.intervals import Figure, as_values
-from training.measures.own_labels import answers_of, by_label, quality, right
+from training.measures.own_labels import answers_of, quality
 from training.networks.minilm import TextClassifier
 from training.recipe import Draft, Example, HeldOut, Recipe, Run, Search
 from training.recipes.sentiment import SHIPPED, VERIFIED_TEXTS, judge_variants
@@ -38,7 +31,6 @@ SETTINGS = OwnLabelsSettings()
 TINY = OwnLabelsSettings(epochs=1, least_steps=1)
 TYPICAL_TEXTS = 200  # from whose activations the int8 graph gets its scales
 EXPLAINED_TEXTS = 20
-MOST_DRAWN = 40  # labels of a confusion matrix that can be read
 UNKNOWN = 0.1  # of the tokens: the vocabulary does not know the language
 PROSE = Prose(__name__)
 
@@ -77,9 +69,12 @@ def make(texts: LabelledTexts, run: Run) -> Draft:
         notes=f"{PROSE.text('Notes', epochs=len(curve.rows))} {say(texts.remarks)} {why_not}".strip(),
         sections={
             HEADING: sureness(ours, answers, targets),
-            "By label": label_table(texts, ours, answers, targets),
+            "By label": label_table(texts.labels, texts.targets(texts.train).sum(0), ours, answers, TFIDF, targets),
         },
-        plots=drawn(texts, curve, ours, targets, run),
+        plots={
+            **learning(curve, run.workdir),
+            **({} if texts.are_several else confusion(texts.labels, ours, targets, run.workdir)),
+        },
         has_own_data=True,
     )
 
@@ -132,35 +127,6 @@ def unknown(task: TextClassification, texts: LabelledTexts) -> list[str]:
     warning = f"Of the tokens of these texts {share:.0%} are unknown to MiniLM, which reads English."
     progress(f"WARNING: {warning}")
     return [warning]
-
-
-def sureness(ours: Array, beside: Mapping[str, Array], targets: Array) -> str:
-    others = {name: as_values(right(found, targets)) for name, found in beside.items()}
-    return intervals_table([Figure("accuracy", as_values(right(ours, targets)), others)])
-
-
-def label_table(texts: LabelledTexts, ours: Array, beside: Mapping[str, Array], targets: Array) -> str:
-    learned = texts.targets(texts.train).sum(0)
-    rows = [
-        (name, f"{count:.0f}", str(asked), f"{precision:.3f}", f"{recall:.3f}", f"**{f1:.3f}**", f"{other[2]:.3f}")
-        for name, count, (precision, recall, f1, asked), other in zip(
-            texts.labels, learned, by_label(ours, targets), by_label(beside[TFIDF], targets), strict=True
-        )
-    ]
-    return table(("label", "texts learned", "tested", "precision", "recall", "F1", f"F1 of {TFIDF}"), rows)
-
-
-def drawn(texts: LabelledTexts, curve: LearningCurve, ours: Array, targets: Array, run: Run) -> dict[str, Path]:
-    found = {
-        "Loss of each epoch, in training and of the validation": plots.learning_curves(
-            curve.rows, {"loss": ["loss", "validation_loss"]}, run.workdir / "learning.png"
-        )
-    }
-    if not texts.are_several and len(texts.labels) <= MOST_DRAWN:
-        said = confusion_matrix(targets.argmax(1), ours.argmax(1), labels=range(len(texts.labels)))
-        path = run.workdir / "confusion.png"
-        found["What was said of what was true, on the test texts"] = plots.confusion_matrix(said, texts.labels, path)
-    return found
 
 
 def held_out(texts: LabelledTexts, run: Run) -> HeldOut:

@@ -1,6 +1,5 @@
 """Texts of one's own with whatever labels they have, one or several each, in three parts."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import pandas as pd
 
 from app.repository.manifest import Source
 from training.data.own.source import given
-from training.data.own.splits import JUDGING, SPLITS, Split, in_splits, refuse_no_training
+from training.data.own.splits import JUDGING, SPLITS, folds_of, in_splits, refuse_no_training
 from training.data.own.tables import FETCHED, MOST_WRONG, SEVERAL, read_tables, refuse, refuse_other_splits
 from training.data.own.texts import copy_key, in_given_splits, is_unread
 from training.errors import TrainingError
@@ -20,7 +19,6 @@ from training.recipe import Run
 LEAST_TEXTS, LEAST_JUDGED = 30, 5  # in all, and in each of the two splits that judge
 LEAST_OF_LABEL = 3  # texts: one for each split
 MOST_LABELS = 1_000
-CUT, MANY_TEXTS, CUT_OF_MANY = 0.15, 2_000, 0.10  # of the texts of a label, for each split that judges
 TINY = 8  # texts of each label and split
 
 
@@ -61,7 +59,7 @@ def load_labelled_texts(run: Run) -> LabelledTexts:
     rows, are_several, remarks = _labelled(rows, run.columns.get("separator"))
     rows, labels, rare = _without_rare_labels(rows)
     keys = rows.text.map(copy_key)
-    fold = _folds(rows, keys)
+    fold = folds_of(keys, rows.label.map(lambda names: names[:1]))
     rows, given_ones = in_given_splits(rows, keys, lambda key: fold.get(key, "train"))
     number_of = {name: number for number, name in enumerate(labels)}
     rows["labels"] = rows.label.map(lambda names: tuple(number_of[name] for name in names))
@@ -124,19 +122,6 @@ def _without_rare_labels(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str], l
             f"{LEAST_OF_LABEL} texts to learn from."
         )
     return rows[~is_lost].reset_index(drop=True), labels, remarks
-
-
-def _folds(rows: pd.DataFrame, keys: pd.Series) -> dict[str, Split]:
-    """Of each label as many texts, chosen by what copies have in common, for each split that judges."""
-    share = CUT_OF_MANY if len(rows) >= MANY_TEXTS else CUT
-    folds: dict[str, Split] = {}
-    for _, same in keys.groupby(rows.label.map(lambda names: names[:1])):
-        ordered = sorted(set(same) - folds.keys(), key=lambda key: hashlib.sha256(key.encode()).digest())
-        count = max(1, round(share * len(ordered)))
-        folds |= dict.fromkeys(ordered[2 * count :], "train")
-        folds |= dict.fromkeys(ordered[count : 2 * count], "validation")
-        folds |= dict.fromkeys(ordered[:count], "test")
-    return folds
 
 
 def _refuse_too_few(rows: pd.DataFrame, name: str) -> None:
