@@ -26,7 +26,8 @@ INTERRUPTED = 130  # the status that shells give for SIGINT
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    called = "tessera train" if Path(sys.argv[0]).stem == "tessera" else "python -m training"
+    parser = argparse.ArgumentParser(prog=called, description=__doc__)
     parser.add_argument("recipes", nargs="+", metavar="recipe", help="`list` shows them")
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository to publish to")
     parser.add_argument("--seed", type=_seed, default=0)
