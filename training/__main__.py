@@ -19,7 +19,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true")
 LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 MOST_TRIALS = 10_000
 MOST_PROCESSES = 64  # of one machine without GPUs; more would only wait for each other
-COLUMNS = ("text", "label", "separator")
+COLUMNS = ("text", "label", "separator", "target")
 TRIED = "tried"  # the folder, in a tiny run's own, that it publishes to
 
 INTERRUPTED = 130  # the status that shells give for SIGINT
@@ -43,11 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
         help="each recipe has a folder there, for its checkpoints",
     )
     parser.add_argument(
-        "--source", type=_not_empty, help="a hub id or a local folder instead of the packaged data or weights"
+        "--source", type=_not_empty, help="a hub id, a local folder or a file instead of the packaged data or weights"
     )
     parser.add_argument("--text", type=_not_empty, metavar="COLUMN", help="the column of texts, if not `text`")
     parser.add_argument("--label", type=_not_empty, metavar="COLUMN", help="that of labels, if not `label`")
     parser.add_argument("--separator", help="what stands between several labels of a text, such as ';'")
+    parser.add_argument("--target", type=_not_empty, metavar="COLUMN", help="of a table of one's own: what is told")
     parser.add_argument(
         "--languages", type=_not_empty, metavar="FROM,TO", help="of one's own model, if its tokenizer does not tell"
     )
@@ -181,8 +182,8 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
     if (chosen.languages or chosen.prefix is not None) and not recipe.takes_languages:
         raise TrainingError(f"{name} takes no --languages and no --prefix")
     columns = {one: getattr(chosen, one) for one in COLUMNS if getattr(chosen, one) is not None}
-    if columns and not recipe.takes_columns:
-        raise TrainingError(f"{name} takes no --{next(iter(columns))}")
+    for column in columns.keys() - set(recipe.takes_columns):
+        raise TrainingError(f"{name} takes no --{column}")
     given = dict(chosen.set)
     if given and not recipe.settings:
         raise TrainingError(f"{name} learns nothing that could be set: leave out --set")

@@ -35,8 +35,11 @@ from training.seeds import seed_generators
 from training.threads import threads_as_before
 
 # What a draft says in the words of the manifest; its files are published, and stated with their hashes.
-STATED = {field.name for field in fields(Draft)} & Manifest.model_fields.keys() - {"files"}
-LIBRARIES = ("lightning", "numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
+STATED = {field.name for field in fields(Draft)} & Manifest.model_fields.keys() - {"files", "task"}
+LIBRARIES = (
+    "lightning", "numpy", "onnx", "onnxruntime", "onnxscript", "scikit-learn", "skl2onnx", "tokenizers", "torch",
+    "transformers",
+)  # fmt: skip
 
 
 @threads_as_before()
@@ -53,7 +56,8 @@ def build(recipe: Recipe[Data], run: Run, models: Path) -> Manifest:
     if warning := judge(recipe, draft, run):
         progress(f"WARNING: {warning}")
         draft = replace(draft, warning=warning, limits=[warning, *draft.limits])
-    view, sessions = open_draft(recipe.task, draft)
+    task = draft.task or recipe.task
+    view, sessions = open_draft(task, draft)
     golden = golden_examples(view, sessions, draft)
     for variant in (draft, *(replace(draft, **dict(one)) for one in draft.variants.values())):
         require_independent_rows(recipe, variant)
@@ -73,13 +77,13 @@ def build(recipe: Recipe[Data], run: Run, models: Path) -> Manifest:
         notes=draft.notes,
     )
     name = run.name or recipe.name
-    card = card_files(name, recipe.task, draft, provenance, run.workdir)
+    card = card_files(name, task, draft, provenance, run.workdir)
     return publish(
         models,
         name,
         {**draft.files, **card},
         **{name: getattr(draft, name) for name in STATED},
-        task=recipe.task,
+        task=task,
         inputs=draft.exported.inputs,
         outputs=draft.exported.outputs,
         verification=draft.exported.verification,
@@ -151,7 +155,7 @@ def open_draft(name: str, draft: Draft) -> tuple[View[Any], dict[str, Session]]:
 
 def require_independent_rows(recipe: Recipe[Any], draft: Draft) -> None:
     """Raises TrainingError if rows that share a batch would change each other's answers."""
-    view, sessions = open_draft(recipe.task, draft)
+    view, sessions = open_draft(draft.task or recipe.task, draft)
     graphs = {graph: draft.files[file] for graph, file in draft.graphs.items()}
     examples = [(example.input, example.parameters) for example in draft.examples]
     try:

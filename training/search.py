@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from training.card.markdown import figure, table
 from training.errors import TrainingError, progress
 from training.recipe import Data, Recipe, Run
-from training.settings import Between, Settings
+from training.settings import Between, TrainingSettings
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
-HEADING = "Settings that were tried, and what each gave on the validation"
+HEADING = "TrainingSettings that were tried, and what each gave on the validation"
 STUDY = "search.db"  # in the working folder: a resumed search goes on with the trials that it has
 GIVEN = "given"
 FAILURES = (TrainingError, ValueError, RuntimeError)  # of a trial, such as a loss that became infinite
@@ -64,7 +64,7 @@ def searched(recipe: Recipe[Data], data: Data, run: Run) -> tuple[Run, str]:
     return replace(run, set={**run.set, **best.user_attrs[GIVEN]}), table(("", wanted.of, "settings"), rows)
 
 
-def ranges_of(settings: Settings) -> dict[str, Between]:
+def ranges_of(settings: TrainingSettings) -> dict[str, Between]:
     fields = type(settings).model_fields.items()
     return {name: one for name, field in fields for one in field.metadata if isinstance(one, Between)}
 

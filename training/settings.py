@@ -28,7 +28,7 @@ Penalty = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 
-class Settings(BaseModel):
+class TrainingSettings(BaseModel):
     """The settings of one recipe; what each means is said where its training is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -8,12 +8,12 @@ from line_recipe import RECIPE as LINE
 
 from training.build import build
 from training.errors import TrainingError
-from training.recipe import Recipe, Run, Search
+from training.recipe import Recipe, Run, SettingsSearch
 from training.search import searched
-from training.settings import Between, Count, Rate, Settings
+from training.settings import Between, Count, Rate, TrainingSettings
 
 
-class Hill(Settings):
+class Hill(TrainingSettings):
     height: Annotated[Rate, Between(0.01, 8, in_log=True)] = 5.0
     stones: Annotated[Count, Between(1, 40)] = 30
     name: str = "as it is"
@@ -27,7 +27,9 @@ def distance(goal: float, run: Run) -> float:
     return abs(here.height - goal) + abs(here.stones - 10) / 10
 
 
-RECIPE: Recipe[float] = replace(LINE, load=lambda run: 0.5, settings=Hill(), search=Search(distance, "distance"))
+RECIPE: Recipe[float] = replace(
+    LINE, load=lambda run: 0.5, settings=Hill(), search=SettingsSearch(distance, "distance")
+)
 
 
 def test_the_usual_settings_are_tried_first_and_the_best_are_taken(tmp_path, capsys):
@@ -69,10 +71,10 @@ def test_a_recipe_without_a_validation_says_so(tmp_path):
 
 
 def test_what_was_found_makes_the_version_and_its_card_shows_the_trials(tmp_path):
-    recipe = replace(RECIPE, load=LINE.load, search=Search(lambda _, run: distance(0.5, run), "distance"))
+    recipe = replace(RECIPE, load=LINE.load, search=SettingsSearch(lambda _, run: distance(0.5, run), "distance"))
     (tmp_path / "work").mkdir()
     manifest = build(recipe, Run(tmp_path / "work", search=3), tmp_path / "models")
     card = (tmp_path / "models" / "line" / "1" / "card.md").read_text()
-    assert "## Settings that were tried, and what each gave on the validation" in card
+    assert "## TrainingSettings that were tried, and what each gave on the validation" in card
     assert f"--set height={manifest.provenance.settings['height']:g}" in manifest.provenance.command
     assert "--search" not in manifest.provenance.command

@@ -1,4 +1,4 @@
-"""Settings of a training, set one by one from the command line."""
+"""TrainingSettings of a training, set one by one from the command line."""
 
 from typing import Annotated
 
@@ -8,10 +8,10 @@ from training.__main__ import main
 from training.errors import TrainingError
 from training.recipe import Run
 from training.recipes import RECIPES, load_recipe
-from training.settings import Between, Count, Rate, Settings
+from training.settings import Between, Count, Rate, TrainingSettings
 
 
-class Painting(Settings):
+class Painting(TrainingSettings):
     coats: Count = 2
     speed: Annotated[Rate, Between(0.1, 1, in_log=True)] = 0.5
 

@@ -18,13 +18,13 @@ from training.loop.averaging import FinalAverage
 from training.loop.schedule import learning_rate_at
 from training.measures.samples import Judge, Opinion, frechet_distance
 from training.networks.picture_gan import Critic, GANSampler, Generator
-from training.settings import Between, Count, Epochs, Rate, Settings
+from training.settings import Between, Count, Epochs, Rate, TrainingSettings
 
 BETAS = (0.0, 0.99)
 Pixels = npt.NDArray[np.uint8]
 
 
-class AdversarialSettings(Settings):
+class AdversarialSettings(TrainingSettings):
     """`latent`: numbers that are drawn for a picture."""
 
     epochs: Epochs = 4

@@ -13,10 +13,10 @@ from training.loop.averaging import FinalAverage
 from training.loop.schedule import adamw_with_cosine
 from training.loop.text_batches import TextBatch
 from training.networks.minilm import TextClassifier
-from training.settings import Between, Count, Epochs, Penalty, Rate, Settings, Share
+from training.settings import Between, Count, Epochs, Penalty, Rate, Share, TrainingSettings
 
 
-class FineTuningSettings(Settings):
+class FineTuningSettings(TrainingSettings):
     """`learning_rate`: the peak for what is known already; `head_learning_rate`: for what begins by chance."""
 
     epochs: Annotated[Epochs, Between(2, 6)] = 4

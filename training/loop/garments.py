@@ -14,12 +14,12 @@ from training.data.fashion_mnist import LABELS
 from training.loop.augmentation import erased, mirrored, shifted
 from training.loop.averaging import FinalAverage
 from training.networks.garment_classifier import normalised
-from training.settings import Between, Count, Epochs, Penalty, Rate, Settings, Share
+from training.settings import Between, Count, Epochs, Penalty, Rate, Share, TrainingSettings
 
 MOMENTUM = 0.9
 
 
-class GarmentSettings(Settings):
+class GarmentSettings(TrainingSettings):
     """`warm_up`: a fraction of the steps; `shift`: pixels a picture is moved at most; `erased`: how often a part is.
 
     Common values, not searched for.

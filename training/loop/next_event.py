@@ -18,14 +18,14 @@ from training.loop.averaging import FinalAverage
 from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
 from training.recipe import Run
-from training.settings import Between, Count, Epochs, Penalty, Rate, Settings
+from training.settings import Between, Count, Epochs, Penalty, Rate, TrainingSettings
 from training.threads import threads_as_before
 
 MAX_HISTORY = 50
 SHIFTS = range((MAX_HISTORY + 1) // 2, MAX_HISTORY + 1)  # of the windows before the newest, drawn in each epoch
 
 
-class NextEventSettings(Settings):
+class NextEventSettings(TrainingSettings):
     """Chosen on the five events before each person's last, without those in training; the last was read once."""
 
     epochs: Epochs = 40

@@ -19,13 +19,13 @@ from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
 from training.networks.seasonal_gru import Ensemble, SeasonalGRU, TextbookRNN, pinball
 from training.recipe import Run
-from training.settings import Count, Epochs, Penalty, Rate, Settings, Share
+from training.settings import Count, Epochs, Penalty, Rate, Share, TrainingSettings
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 AVERAGED = 0.25  # of all steps
 
 
-class NextMonthsSettings(Settings):
+class NextMonthsSettings(TrainingSettings):
     """`members`: networks whose mean it is; `least_steps`: of few series more epochs are read, so as to reach them.
 
     Chosen on the validation origin, with training on what came before it.

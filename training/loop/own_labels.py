@@ -94,7 +94,7 @@ class OwnLabels(FineTuning):
 
 
 def weights_of(targets: npt.NDArray[np.float32], balance: float, *, are_several: bool) -> Tensor:
-    """How much a text of each label counts, fp32 [labels]: the less, the more texts have it."""
+    """The weight of a text of each label, fp32 [labels]: the less, the more texts have it."""
     counts = np.maximum(1, targets.sum(0))
     full = (len(targets) - counts).clip(1) / counts if are_several else len(targets) / (len(counts) * counts)
     return torch.from_numpy(full**balance).float()

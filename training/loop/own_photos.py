@@ -14,20 +14,20 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from app.tasks.images import read_square
-from training.data.own.labelled_photos import Pictures
+from training.data.own.labelled_photos import PhotoFiles
 from training.loop.averaging import FinalAverage
 from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
 from training.networks.efficientnet_lite import EfficientNetLite
 from training.networks.pixel_classifier import normalised_pixels
 from training.recipe import Run
-from training.settings import Between, Count, Epochs, Penalty, Rate, Settings, Share
+from training.settings import Between, Count, Epochs, Penalty, Rate, Share, TrainingSettings
 
 AT_ONCE = 16  # photos that are looked at together
 Photo = tuple[Tensor, int]
 
 
-class OwnPhotosSettings(Settings):
+class OwnPhotosSettings(TrainingSettings):
     """`head_strength`: the inverse of the penalty of the linear model with which the last layer begins;
     `colour`: brightness, contrast and saturation are changed by up to this share.
     """
@@ -44,7 +44,7 @@ class OwnPhotosSettings(Settings):
 class WidePhotos(Dataset[Photo]):
     """The middle of each photo with a margin around what is served, uint8 [side + margin, side + margin, 3]."""
 
-    def __init__(self, pictures: Pictures, side: int, margin: int) -> None:
+    def __init__(self, pictures: PhotoFiles, side: int, margin: int) -> None:
         self._pictures, self._side, self._margin = pictures, side, margin
 
     def __len__(self) -> int:
@@ -121,7 +121,7 @@ def coloured(squares: Tensor, most: float) -> Tensor:
 
 @torch.inference_mode()
 def features(network: EfficientNetLite, squares: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """What the last layer sees of photos uint8 [photos, side, side, 3], fp32 [photos, features]."""
+    """The vectors that the last layer reads of photos uint8 [photos, side, side, 3], fp32 [photos, features]."""
     starts = range(0, len(squares), AT_ONCE)
     parts = [network.features(normalised_pixels(torch.from_numpy(squares[i : i + AT_ONCE]))) for i in starts]
     return torch.cat(parts).numpy()
@@ -143,7 +143,7 @@ def linear_head(
 
 def fine_tune_photos(
     network: EfficientNetLite,
-    train: Pictures,
+    train: PhotoFiles,
     validation: DataLoader[tuple[Tensor, ...]],
     run: Run,
     settings: OwnPhotosSettings,

@@ -18,10 +18,10 @@ from training.loop.schedule import adamw_with_cosine
 from training.loop.sentence_batches import NO_TOKEN, TaughtBatch, taught_batches
 from training.networks.taught_student import Sentences
 from training.recipe import Run
-from training.settings import Between, Count, Epochs, Penalty, Rate, Settings, Share
+from training.settings import Between, Count, Epochs, Penalty, Rate, Share, TrainingSettings
 
 
-class TranslatingSettings(Settings):
+class TranslatingSettings(TrainingSettings):
     """`tokens`: of the longer side of a batch; `word_dropout`: of those that are read or given, which then stand for
     none; `averaged`: of all steps.
     """

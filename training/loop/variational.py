@@ -15,12 +15,12 @@ from training.loop.schedule import adamw_with_cosine
 from training.measures.likelihood import PIXELS, bits_per_pixel, dequantised
 from training.networks.picture_vae import PictureVAE
 from training.seeds import seeded
-from training.settings import Between, Count, Epochs, Penalty, Rate, Settings
+from training.settings import Between, Count, Epochs, Penalty, Rate, TrainingSettings
 
 AT_ONCE = 256  # pictures that are looked at together after training
 
 
-class VariationalSettings(Settings):
+class VariationalSettings(TrainingSettings):
     """`latent`: numbers that a picture becomes."""
 
     epochs: Epochs = 12

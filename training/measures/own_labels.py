@@ -1,4 +1,4 @@
-"""How good answers are, by labels that a user chose: one of them for a text, or any number."""
+"""The quality of answers by labels that a user chose: one of them for a text, or any number."""
 
 from collections.abc import Callable, Mapping
 

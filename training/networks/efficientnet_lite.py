@@ -83,7 +83,7 @@ class EfficientNetLite(nn.Module):
         return logits
 
     def features(self, pixels: Tensor) -> Tensor:
-        """What the classifier sees: [batch, HEAD_CHANNELS]."""
+        """The vectors that the classifier reads, [batch, HEAD_CHANNELS]."""
         maps: Tensor = F.relu6(self.head(self.blocks(F.relu6(self.stem(pixels)))))
         return maps.mean((2, 3))
 

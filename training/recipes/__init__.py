@@ -121,6 +121,11 @@ RECIPES = {
         "time-series-forecasting",
         "the next eighteen months of any monthly series, with quantiles; a GRU for all series",
     ),
+    "tabular-model": Listed(
+        "training.recipes.tabular_model",
+        "tabular-classification",
+        "a column of a table by the others, of your own (--source FILE --target COLUMN): a class or a number; seconds",
+    ),
     "fashion-mnist": Listed(
         "training.recipes.fashion_mnist",
         "image-classification",

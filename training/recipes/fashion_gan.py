@@ -25,7 +25,7 @@ from training.measures.samples import (
     published,
 )
 from training.networks.picture_gan import Critic, GANSampler, Generator
-from training.recipe import Draft, Recipe, Run, Search
+from training.recipe import Draft, Recipe, Run, SettingsSearch
 from training.recipes import fashion_vae
 from training.recipes.painters import export_painter, painter_draft
 
@@ -124,6 +124,6 @@ RECIPE = Recipe(
     must_reach={"frechet_distance_saved": 0.1, "accuracy_of_samples": 0.8},
     settings=SETTINGS,
     tiny=TINY,
-    search=Search(lambda known, run: learn(*known[:2], run)[1].least("validation_distance"), "distance"),
+    search=SettingsSearch(lambda known, run: learn(*known[:2], run)[1].least("validation_distance"), "distance"),
     takes_source=True,
 )

@@ -33,7 +33,7 @@ from training.measures.garments import quality
 from training.measures.intervals import Figure, as_values
 from training.networks.garment_classifier import GarmentClassifier, mirrored_mean, normalised
 from training.networks.picture_resnet import PictureResNet
-from training.recipe import Draft, Example, HeldOut, Recipe, Run, Search
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
 
 PROSE = Prose(__name__)
 SETTINGS = GarmentSettings()  # the temperature is set on the 6,000 validation pictures
@@ -174,6 +174,8 @@ RECIPE = Recipe(
     must_reach={"accuracy": 0.94},
     settings=SETTINGS,
     tiny=TINY,
-    search=Search(lambda garments, run: learn(garments, run)[1].last("validation_loss"), "loss on the validation"),
+    search=SettingsSearch(
+        lambda garments, run: learn(garments, run)[1].last("validation_loss"), "loss on the validation"
+    ),
     takes_source=True,
 )

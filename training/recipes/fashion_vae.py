@@ -19,7 +19,7 @@ from training.loop.variational import VariationalSettings, VariationalTraining, 
 from training.measures.likelihood import dequantised, measure_codes
 from training.measures.samples import Judge, measure_samples, newest_graph, paint, published
 from training.networks.picture_vae import PictureVAE, VAESampler
-from training.recipe import Draft, Recipe, Run, Search
+from training.recipe import Draft, Recipe, Run, SettingsSearch
 from training.recipes.painters import export_painter, painter_draft
 from training.seeds import seeded
 
@@ -119,6 +119,8 @@ RECIPE = Recipe(
     must_reach={"frechet_distance_saved": 0.25},
     settings=SETTINGS,
     tiny=TINY,
-    search=Search(lambda known, run: learn(known[0], run)[1].last("validation_bits_per_pixel"), "bits per pixel"),
+    search=SettingsSearch(
+        lambda known, run: learn(known[0], run)[1].last("validation_bits_per_pixel"), "bits per pixel"
+    ),
     takes_source=True,
 )

@@ -32,7 +32,7 @@ from training.measures.intervals import Figure
 from training.measures.ranking import gains, hit_rate, hits, ndcg, target_ranks
 from training.networks.blend import Blend, ease_weights
 from training.networks.sasrec import SASRec
-from training.recipe import Draft, Example, HeldOut, Recipe, Run, Search
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
 from training.settings import Between
 
 PROSE = Prose(__name__)
@@ -203,6 +203,6 @@ RECIPE = Recipe(
     must_reach={"hr@10": 0.20, "ndcg@10": 0.105},
     settings=SETTINGS,
     tiny=TINY,
-    search=Search(before_the_last, f"hit rate of the last but one event at {TOP}", "more"),
+    search=SettingsSearch(before_the_last, f"hit rate of the last but one event at {TOP}", "more"),
     must_lead={"hr@10": "more", "ndcg@10": "more"},
 )

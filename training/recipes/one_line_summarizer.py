@@ -32,7 +32,7 @@ from training.measures.one_line import gain, rouge_of, unsupported_of, with_inte
 from training.measures.rouge import Scores
 from training.networks.marian_student import MarianStudent
 from training.networks.taught_student import TaughtStudent
-from training.recipe import Draft, Example, Recipe, Run, Search
+from training.recipe import Draft, Example, Recipe, Run, SettingsSearch
 from training.recipes.translator import CONTEXT, write_graphs
 from training.settings import Between, Epochs, Rate
 
@@ -191,5 +191,5 @@ RECIPE = Recipe(
     must_reach={"gain_over_lead_low": 0.05, "gain_over_extractive_low": 0.05},
     settings=SETTINGS,
     tiny=TINY,
-    search=Search(validation_loss, "loss on the validation"),
+    search=SettingsSearch(validation_loss, "validation loss"),
 )

@@ -43,7 +43,7 @@ from training.measures.calibration import cannot_be_calibrated, fit_temperature
 from training.measures.own_labels import answers_of, quality
 from training.networks.efficientnet_lite import SCALINGS, EfficientNetLite, load_weights
 from training.networks.pixel_classifier import PixelClassifier
-from training.recipe import Draft, Example, HeldOut, Recipe, Run, Search
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
 
 SETTINGS = OwnPhotosSettings()
 TINY = OwnPhotosSettings(epochs=1)
@@ -199,6 +199,6 @@ RECIPE = Recipe(
     must_lead={"accuracy": "more"},
     settings=SETTINGS,
     tiny=TINY,
-    search=Search(validation_loss, "loss on the validation"),
+    search=SettingsSearch(validation_loss, "validation loss"),
     takes_source=True,
 )

@@ -27,7 +27,7 @@ from training.loop.fine_tuning import FineTuning, FineTuningSettings
 from training.loop.fit import LearningCurve, fit
 from training.measures.verdict import MAJORITY
 from training.networks.minilm import TextClassifier
-from training.recipe import Draft, Recipe, Run, Search
+from training.recipe import Draft, Recipe, Run, SettingsSearch
 from training.recipes.sentiment import held_out, load_task, sentiment_draft
 
 SETTINGS = FineTuningSettings()
@@ -118,6 +118,6 @@ RECIPE = Recipe(
     must_lead={"accuracy_3class": "more", "accuracy_pos_neg": "more"},
     settings=SETTINGS,
     tiny=TINY,
-    search=Search(validation_loss, "loss on the validation"),
+    search=SettingsSearch(validation_loss, "validation loss"),
     takes_source=True,
 )

@@ -33,13 +33,13 @@ from training.measures.chinese import quality
 from training.measures.intervals import Figure, as_values
 from training.networks.character_grams import CharacterGrams, fit_character_grams
 from training.recipe import Draft, Example, Recipe, Run
-from training.settings import Between, Settings
+from training.settings import Between, TrainingSettings
 
 PROSE = Prose(__name__)
 VARYING = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=1, max=CONFIG.max_tokens)}
 
 
-class CharacterGramsSettings(Settings):
+class CharacterGramsSettings(TrainingSettings):
     """`strength`: the inverse of the penalty; chosen by cross-validation on the training and validation texts."""
 
     strength: Annotated[float, Field(gt=0, le=1e6), Between(1, 200, in_log=True)] = 20.0

@@ -19,7 +19,7 @@ from training.data.parallel_texts import LEAST_WORDS, ParallelTexts, load_parall
 from training.data.subwords import END_ID
 from training.errors import progress
 from training.loop.taught_translators import CONTEXT, SETTINGS, TINY, Course
-from training.recipe import Draft, Example, Recipe, Run, Search
+from training.recipe import Draft, Example, Recipe, Run, SettingsSearch
 from training.recipes.translator import quality, shown, translated, write_graphs
 
 LSTM, WORDS, COPY = "LSTM with attention", "phrases and words of a dictionary", "the text as it is"
@@ -52,7 +52,7 @@ def recipe_of(name: str, direction: Direction, examples: Sequence[str]) -> Recip
         must_reach=MUST_REACH,
         settings=SETTINGS,
         tiny=TINY,
-        search=Search(validation_loss, "loss of the Transformer on the validation"),
+        search=SettingsSearch(validation_loss, "loss of the Transformer on the validation"),
     )
 
 

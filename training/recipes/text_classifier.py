@@ -24,7 +24,7 @@ from training.loop.fit import LearningCurve
 from training.loop.own_labels import OwnLabelsSettings, Targeted, learn_labels, weights_of
 from training.measures.own_labels import answers_of, quality
 from training.networks.minilm import TextClassifier
-from training.recipe import Draft, Example, HeldOut, Recipe, Run, Search
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
 from training.recipes.sentiment import SHIPPED, VERIFIED_TEXTS, judge_variants
 
 SETTINGS = OwnLabelsSettings()
@@ -144,7 +144,7 @@ RECIPE = Recipe(
     must_lead={"accuracy": "more", "macro_f1": "more"},
     settings=SETTINGS,
     tiny=TINY,
-    search=Search(validation_loss, "loss on the validation"),
+    search=SettingsSearch(validation_loss, "validation loss"),
     takes_source=True,
-    takes_columns=True,
+    takes_columns=("text", "label", "separator"),
 )

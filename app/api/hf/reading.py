@@ -8,6 +8,7 @@ from starlette.requests import Request
 from app.api.contracts import bodies_of
 from app.api.errors import faults_of, invalid_input
 from app.api.hf.generation_schema import TgiParameters
+from app.api.hf.tables import TABLE, rows_of
 from app.api.hf.wires import WIRES, HfFeatureExtractionParameters, HfOptions, Wire
 from app.api.http.limits import Limits
 from app.api.media.json_text import parse
@@ -99,8 +100,14 @@ def _json_object(content: bytes, served: Served, limits: Limits) -> dict[str, An
         ) from None
     if not isinstance(body, dict):
         raise InvalidInput('the body must be a JSON object: {"inputs": …, "parameters": {…}}')
-    if "inputs" not in body:
-        raise InvalidInput("Field required").under("inputs")
+    by_columns = served.manifest.task in WIRES and WIRES[served.manifest.task].by_columns
+    field = TABLE if by_columns else "inputs"
+    if field not in body:
+        raise InvalidInput("Field required").under(field)
+    if by_columns and body.get("inputs") is not None:
+        raise InvalidInput(f"has no effect beside a {TABLE}").under("inputs")
+    if by_columns:
+        body["inputs"] = rows_of(body.pop(TABLE), limits.max_items)
     return body
 
 

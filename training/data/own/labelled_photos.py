@@ -28,7 +28,7 @@ TINY = 3  # photos of each class and split
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class PhotoFiles:
     """Files and their classes, int64 [photos]."""
 
     files: Sequence[Path]
@@ -44,9 +44,9 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhotos:
-    train: Pictures
-    validation: Pictures
-    test: Pictures
+    train: PhotoFiles
+    validation: PhotoFiles
+    test: PhotoFiles
     labels: Sequence[str]
     source: Source
     name: str
@@ -172,6 +172,6 @@ def _without_rare_classes(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str], 
     return kept, labels, [f"{left_out} were left out: a class needs {LEAST_OF_CLASS} photos to learn from."]
 
 
-def _pictures(rows: pd.DataFrame, labels: Sequence[str]) -> Pictures:
+def _pictures(rows: pd.DataFrame, labels: Sequence[str]) -> PhotoFiles:
     number_of = {name: number for number, name in enumerate(labels)}
-    return Pictures(list(rows.file), np.array([number_of[name] for name in rows.label], np.int64))
+    return PhotoFiles(list(rows.file), np.array([number_of[name] for name in rows.label], np.int64))

@@ -100,6 +100,22 @@ def read_table(
     return rows
 
 
+def whole_table(path: Path) -> pd.DataFrame:
+    """All columns of one file as text, without its empty lines, and white space around names and fields.
+
+    Raises TrainingError if it cannot be read, has no rows, or two columns of a name.
+    """
+    table = _read(path)[0]
+    table.columns = pd.Index([str(name).strip() for name in table.columns])
+    if not table.columns.is_unique:
+        raise TrainingError(f"{path} has two columns {table.columns[table.columns.duplicated()][0]!r}")
+    rows: pd.DataFrame = table.fillna("").apply(lambda column: column.str.strip())
+    rows = rows[(rows != "").any(axis=1)]
+    if rows.empty:
+        raise TrainingError(f"{path} has no rows")
+    return rows.reset_index(drop=True)
+
+
 def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Sequence[str]]]:
     """As text, and the names of the classes of columns, where the file has those as the hub's datasets do."""
     if path.suffix == ".parquet":
