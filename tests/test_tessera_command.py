@@ -9,7 +9,7 @@ import tessera
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    code = "import sys; sys.argv[0] = 'tessera'; import tessera; s = tessera.main(); print(sorted(sys.modules)); sys.exit(s)"
+    code = "import sys, tessera; sys.argv[0] = 'tessera'; s = tessera.main(); print(sorted(sys.modules)); sys.exit(s)"
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
 
 

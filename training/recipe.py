@@ -92,10 +92,10 @@ class Run:
     several nodes each has its rank as `node` and a `workdir` of its own, beside those of the others.
     `source`: a hub id, a local folder or a file instead of the packaged data or weights; `columns`: those of such a
     table that are meant as `text`, `label` or `target`, and the `separator` of several labels. `variants`: publish
-    the recipe's other precisions too. `name`: what the model is called, if not as its recipe. `models`: the repository, in
-    which a recipe finds other models that it needs. `publish_anyway`: even if it is not good enough. `spent_s`: seconds
-    that earlier processes of a resumed run took. `set`: settings that are not the recipe's own, by name, as texts.
-    `search`: trials of other settings before. `tensorboard`: write the course of each training for it, too.
+    the recipe's other precisions too. `name`: what the model is called, if not as its recipe. `models`: the repository,
+    in which a recipe finds other models that it needs. `publish_anyway`: even if it is not good enough. `spent_s`:
+    seconds that earlier processes of a resumed run took. `set`: settings that are not the recipe's own, by name, as
+    texts. `search`: trials of other settings before. `tensorboard`: write the course of each training for it, too.
     """
 
     workdir: Path
