@@ -19,7 +19,7 @@ from training.data.minilm import SOURCE, load_bert, tokenizer_file
 from training.data.own.labelled_texts import LabelledTexts, load_labelled_texts
 from training.data.reading import encode
 from training.errors import progress, say
-from training.graphs.classifier import VARIANTS, calibrate, export_classifier
+from training.graphs.classifier import VARIANTS, calibrate, export_graphs
 from training.loop.fit import LearningCurve
 from training.loop.own_labels import OwnLabelsSettings, Targeted, learn_labels, weights_of
 from training.measures.own_labels import answers_of, quality
@@ -44,7 +44,7 @@ def make(texts: LabelledTexts, run: Run) -> Draft:
     if not texts.are_several:
         _, why_not = calibrate(task, network, labelled_by_one(texts.validation), run.workdir)
     typical = texts.train.text.sample(min(TYPICAL_TEXTS, len(texts.train)), random_state=run.seed)
-    files, exported = export_classifier(task, network, texts.test.text[:VERIFIED_TEXTS], typical, run.workdir)
+    files, exported = export_graphs(task, network, texts.test.text[:VERIFIED_TEXTS], typical, run.workdir)
     progress("judging on the test split")
     logits = judge_variants(task, files, texts.test.text, [SHIPPED])[SHIPPED].scores
     probabilities = np.stack([(sigmoid if texts.are_several else softmax)(row) for row in logits])

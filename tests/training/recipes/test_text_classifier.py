@@ -18,25 +18,25 @@ WORDS = {"billing": "invoice", "delivery": "parcel", "product": "lamp"}
 TEXTS = [(f"My {word} number {i} is wrong.", label) for label, word in WORDS.items() for i in range(14)]
 
 
-def version(tmp_path: Path, rows: list[dict[str, object]]) -> Manifest:
+def version(tmp_path: Path, rows: list[dict[str, object]], steps: str = "1") -> Manifest:
     source = tmp_path / "tickets.jsonl"
     source.write_text("\n".join(map(json.dumps, rows)))
     run = Run(
         tmp_path / "work",
         source=str(source),
         tiny=True,
-        set={"least_steps": "12", "batch_size": "8", "learning_rate": "4e-4"},
+        set={"least_steps": steps, "batch_size": "8", "learning_rate": "1e-3"},
     )
     folder = built(RECIPE, run, tmp_path / "models")
     return Manifest.model_validate_json((folder / "manifest.json").read_bytes())
 
 
 def test_of_texts_with_one_label_it_tells_which(tmp_path):
-    manifest = version(tmp_path, [{"text": text, "label": label} for text, label in TEXTS])
+    manifest = version(tmp_path, [{"text": text, "label": label} for text, label in TEXTS], "8")
     assert {one.name for one in manifest.metrics} == {"accuracy", "macro_f1", "deletion_area"}
     assert set(manifest.metrics[0].baselines) == {"majority class", "TF-IDF + logistic regression"}
     assert manifest.provenance is not None
-    assert manifest.provenance.settings["least_steps"] == 12
+    assert manifest.provenance.settings["least_steps"] == 8
     loaded = opened(tmp_path / "models", "text-classifier")
     found = predict_json(loaded.views[0], loaded.sessions, {"text": "Where is the parcel?"}, {})
     assert {one["label"] for one in found} == set(WORDS)
