@@ -19,7 +19,9 @@ from training.recipes import RECIPES, load_recipe
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true")
 LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
+MOST_TRIALS = 10_000
 MOST_PROCESSES = 64  # of one machine without GPUs; more would only wait for each other
+COLUMNS = ("text", "label", "separator", "target")
 IMPORT = "import"  # instead of a recipe: what training.importing does
 TRIED = "tried"  # the folder, in a tiny run's own, that it publishes to
 
@@ -30,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == [IMPORT]:
         return _guarded(partial(_import, arguments[1:]))
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    called = "tessera train" if Path(sys.argv[0]).stem == "tessera" else "python -m training"
+    parser = argparse.ArgumentParser(prog=called, description=__doc__)
     parser.add_argument("recipes", nargs="+", metavar="recipe", help="`list` shows them")
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository to publish to")
     parser.add_argument("--seed", type=_seed, default=0)
@@ -48,11 +51,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--source", type=_not_empty, help="a hub id, a local folder or a file instead of the packaged data or weights"
     )
+    parser.add_argument("--text", type=_not_empty, metavar="COLUMN", help="the column of texts, if not `text`")
+    parser.add_argument("--label", type=_not_empty, metavar="COLUMN", help="that of labels, if not `label`")
+    parser.add_argument("--separator", help="what stands between several labels of a text, such as ';'")
     parser.add_argument("--target", type=_not_empty, metavar="COLUMN", help="of a table of one's own: what is told")
     parser.add_argument(
         "--languages", type=_not_empty, metavar="FROM,TO", help="of one's own model, if its tokenizer does not tell"
     )
     parser.add_argument("--prefix", help="what one's own model reads before every text, such as 'summarize: '")
+    parser.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the training, such as epochs=8; may be given several times",
+    )
+    parser.add_argument(
+        "--search", type=_trials, default=0, metavar="TRIALS", help="first try other settings, by the validation"
+    )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write the course of each training for TensorBoard as well"
+    )
     parser.add_argument("--name", type=_model_name, help="of the model that is published, if not as its recipe")
     parser.add_argument("--variants", action="store_true", help="publish the recipe's other precisions as well")
     parser.add_argument(
@@ -99,10 +119,21 @@ def _processes(text: str) -> int:
     return _whole(text, 1, MOST_PROCESSES)
 
 
+def _trials(text: str) -> int:
+    return _whole(text, 1, MOST_TRIALS)
+
+
 def _not_empty(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty")
     return text
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, sign, value = (part.strip() for part in text.partition("="))
+    if not (name and sign and value):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no setting, such as epochs=8")
+    return name, value
 
 
 def _model_name(text: str) -> str:
@@ -174,15 +205,23 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
         raise TrainingError(f"{name} is made from its packaged data and takes no --source")
     if (chosen.languages or chosen.prefix is not None) and not recipe.takes_languages:
         raise TrainingError(f"{name} takes no --languages and no --prefix")
-    if chosen.target and not recipe.takes_target:
-        raise TrainingError(f"{name} takes no --target")
+    columns = {one: getattr(chosen, one) for one in COLUMNS if getattr(chosen, one) is not None}
+    for column in columns.keys() - set(recipe.takes_columns):
+        raise TrainingError(f"{name} takes no --{column}")
+    given = dict(chosen.set)
+    if given and not recipe.settings:
+        raise TrainingError(f"{name} learns nothing that could be set: leave out --set")
+    if recipe.settings:
+        recipe.settings.changed(given)  # before anything is loaded
     _check_name(chosen.name or name, name, chosen.models)
-    names = ("seed", "tiny", "source", "languages", "prefix", "target", "precision")
-    settings = {one: getattr(chosen, one) for one in names}
+    names = ("seed", "tiny", "source", "languages", "prefix", "precision")
+    settings = {one: getattr(chosen, one) for one in names} | {"set": given, "columns": columns}
     node = _rank(chosen.nodes)
     own = chosen.workdir / (chosen.name or name)
     if chosen.nodes > 1:
         own = own / f"node-{node}"
+    if chosen.search and chosen.nodes > 1:
+        raise TrainingError("--search is for one machine; set on several what it finds")
     progress(f"{name}: {RECIPES[name].summary}")
     if chosen.source and Path(chosen.source).resolve().is_relative_to(own.resolve()):
         raise TrainingError(f"--source {chosen.source} is in {own}, which a run begins by clearing; choose --workdir")
@@ -201,6 +240,8 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
             devices=chosen.devices,
             nodes=chosen.nodes,
             node=node,
+            search=chosen.search,
+            tensorboard=chosen.tensorboard,
             **settings,
         )
         if node:

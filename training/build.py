@@ -30,6 +30,7 @@ from training.errors import TrainingError, progress
 from training.measures import verdict
 from training.measures.deletion import faithfulness
 from training.recipe import FULL_PRECISION, Data, Draft, Recipe, Run
+from training.search import HEADING, searched
 from training.seeds import seed_generators
 from training.threads import threads_as_before
 
@@ -50,7 +51,11 @@ def build(recipe: Recipe[Data], run: Run, models: Path, again: str | None = None
     started = time.monotonic()
     seed_generators(run.seed)
     data = recipe.load(run)
+    tried = {}
+    if run.search:
+        run, tried[HEADING] = searched(recipe, data, run)
     draft = recipe.make(data, run)
+    draft = replace(draft, sections={**draft.sections, **tried})
     if warning := judge(recipe, draft, run):
         progress(f"WARNING: {warning}")
         draft = replace(draft, warning=warning, limits=[warning, *draft.limits])
@@ -71,6 +76,7 @@ def build(recipe: Recipe[Data], run: Run, models: Path, again: str | None = None
         duration_s=round(run.spent_s + time.monotonic() - started, 1),
         sources=tuple(draft.sources),
         libraries={"python": platform.python_version(), **_library_versions()},
+        settings=run.chosen(recipe.settings, recipe.tiny).model_dump() if recipe.settings else {},
         notes=draft.notes,
     )
     name = run.name or recipe.name
@@ -101,9 +107,10 @@ def command(recipe: Recipe[Any], run: Run) -> str:
         options.append("--variants")
     if run.source:
         options.append(f"--source {shlex.quote(public_name(run.source))}")
-    for name, value in (("languages", run.languages), ("prefix", run.prefix), ("target", run.target)):
+    for name, value in (*run.columns.items(), ("languages", run.languages), ("prefix", run.prefix)):
         if value is not None:
             options.append(f"--{name} {shlex.quote(value)}")
+    options += [f"--set {shlex.quote(f'{name}={value}')}" for name, value in run.set.items()]
     if run.name:
         options.append(f"--name {run.name}")
     if run.publish_anyway:
@@ -116,7 +123,7 @@ def judge(recipe: Recipe[Any], draft: Draft, run: Run) -> str:
 
     Raises TrainingError if it is not, unless it is to be published anyway.
     """
-    if draft.has_own_data and (recipe.must_reach or recipe.must_lead):
+    if draft.has_own_data and recipe.must_reach:
         progress(f"what {recipe.name} must reach is meant for its packaged data, and not asked of {run.source}")
     if run.tiny:
         return verdict.TINY

@@ -85,4 +85,9 @@ def _provenance(made: Provenance) -> str:
         f"```sh\n{made.command}\n```\n\nMade on {made.created[:10]} in {made.duration_s:.0f} s, with "
         + ", ".join(f"{name} {number}" for name, number in libraries.items())
         + "."
+        + (
+            f" Settings: {', '.join(f'{name} {value}' for name, value in made.settings.items())}."
+            if made.settings
+            else ""
+        )
     )

@@ -59,10 +59,10 @@ class SplitTable:
 def load_table(run: Run) -> SplitTable:
     """Raises TrainingError for what cannot be learned from."""
     if run.source is None:
-        return _table(cancer(), run.target or DIAGNOSIS, run, is_own=False)
-    if run.target is None:
+        return _table(cancer(), run.columns.get("target", DIAGNOSIS), run, is_own=False)
+    if "target" not in run.columns:
         raise TrainingError("--source needs --target: the column that is to be told")
-    return _table(own_rows(run.source, run.target), run.target, run, is_own=True)
+    return _table(own_rows(run.source, run.columns["target"]), run.columns["target"], run, is_own=True)
 
 
 def cancer() -> TextRows:

@@ -101,5 +101,5 @@ RECIPE = Recipe(
     must_lead={"log_loss": "less", "rmse": "less"},
     may_trail=(BOOSTING, LINEAR),
     takes_source=True,
-    takes_target=True,
+    takes_columns=("target",),
 )

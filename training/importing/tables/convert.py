@@ -7,9 +7,8 @@ ends with 1, and says why in one sentence.
 import json
 import sys
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import onnx
