@@ -180,8 +180,7 @@ def _guarded(work: Callable[[], int]) -> int:
         return 1
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        where = f": {error.filename}" if error.filename else ""
-        progress(f"error: {f'the disk is full{where}' if full else error}")
+        progress(f"error: {f'the disk is full: {error.filename or error.strerror}' if full else error}")
         return 1
     except KeyboardInterrupt:
         progress("interrupted; nothing half made was published, and --resume goes on")
@@ -197,6 +196,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _make(name: str, chosen: argparse.Namespace) -> None:
     from training.build import build
     from training.errors import TrainingError, progress
+    from training.importing.asking import how_to_ask
     from training.recipe import Run
     from training.workdir import spent_before, state_of, working_folder
 
@@ -258,9 +258,7 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
         )
     else:
         progress(f"{manifest.name}: published version {manifest.version} in {version}")
-        if recipe.takes_target:
-            from training.importing.asking import how_to_ask
-
+        if "target" in recipe.takes_columns:
             print(how_to_ask(manifest))
 
 
