@@ -16,7 +16,7 @@ Load = Callable[..., SplitTable]
 def load(tmp_path: Path) -> Load:
     def load(target: str = "y", *, tiny: bool = False, **columns: object) -> SplitTable:
         pd.DataFrame(columns).to_csv(tmp_path / "own.csv", index=False)
-        return load_table(Run(tmp_path, source=str(tmp_path / "own.csv"), target=target, tiny=tiny))
+        return load_table(Run(tmp_path, source=str(tmp_path / "own.csv"), columns={"target": target}, tiny=tiny))
 
     return load
 

@@ -71,8 +71,8 @@ def own_rows(source: str, target: str) -> TextRows:
 def _files(source: str) -> tuple[SourceFolder, list[Path]]:
     path = Path(source)
     if path.is_file():
-        if path.suffix not in (".csv", ".parquet"):
-            raise TrainingError(f"--source {source} is neither a .csv nor a .parquet file")
+        if f"*{path.suffix}" not in FILES:
+            raise TrainingError(f"--source {source} is none of {', '.join(FILES)}")
         return SourceFolder(path.parent, public_name(source)), [path]
     origin = given(source, "dataset", FETCHED)
     files = sorted(path for pattern in FILES for path in origin.folder.rglob(pattern))

@@ -39,6 +39,7 @@ def open_scikit(path: Path) -> TableModel:
             ) from None
         except UNREADABLE as error:
             raise TrainingError(f"{path.name} cannot be read: {first_line(error)}") from error
+    model = getattr(model, "best_estimator_", model)  # of a search for settings
     if not isinstance(model, BaseEstimator) or not (is_classifier(model) or is_regressor(model)):
         raise TrainingError(f"{path.name} holds a {type(model).__name__}, which is no classifier or regressor")
     if not hasattr(model, "n_features_in_"):
