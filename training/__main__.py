@@ -1,4 +1,4 @@
-"""python -m training list | <recipe> …: make models and publish them."""
+"""python -m training list | <recipe> … | import SOURCE: make models, or import them, and publish them."""
 
 import argparse
 import errno
@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -18,12 +20,16 @@ from training.recipes import RECIPES, load_recipe
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true")
 LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 MOST_PROCESSES = 64  # of one machine without GPUs; more would only wait for each other
+IMPORT = "import"  # instead of a recipe: what training.importing does
 TRIED = "tried"  # the folder, in a tiny run's own, that it publishes to
 
 INTERRUPTED = 130  # the status that shells give for SIGINT
 
 
 def main(arguments: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == [IMPORT]:
+        return _guarded(partial(_import, arguments[1:]))
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("recipes", nargs="+", metavar="recipe", help="`list` shows them")
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository to publish to")
@@ -106,19 +112,37 @@ def _model_name(text: str) -> str:
     return text
 
 
+def _import(arguments: list[str]) -> int:
+    from training.importing.command import import_model
+
+    return import_model(arguments, main)
+
+
 def _run(chosen: argparse.Namespace) -> int:
-    # Not at the top: where nothing is missing, a start must not wait for the training libraries.
-    from training.errors import TrainingError, progress
+    from training.errors import progress
 
     unknown = [name for name in chosen.recipes if name not in RECIPES]
     if unknown:
         progress(f"unknown recipe {', '.join(unknown)}; there are: {', '.join(RECIPES)}")
         return 2
+    return _guarded(partial(_make_all, chosen))
+
+
+def _make_all(chosen: argparse.Namespace) -> int:
+    _check_repository(chosen.models)
+    for name in chosen.recipes:
+        _make(name, chosen)
+    return 0
+
+
+def _guarded(work: Callable[[], int]) -> int:
+    """Return the status of `work`, or say in one sentence why it came to no end."""
+    # Not at the top: where nothing is missing, a start must not wait for the training libraries.
+    from training.errors import TrainingError, progress
+
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        _check_repository(chosen.models)
-        for name in chosen.recipes:
-            _make(name, chosen)
+        return work()
     except (TrainingError, InvalidArtifact) as error:
         progress(f"error: {error}")
         return 1
@@ -131,7 +155,6 @@ def _run(chosen: argparse.Namespace) -> int:
         return INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
-    return 0
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

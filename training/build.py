@@ -39,8 +39,11 @@ LIBRARIES = ("lightning", "numpy", "onnx", "onnxruntime", "onnxscript", "tokeniz
 
 
 @threads_as_before()
-def build(recipe: Recipe[Data], run: Run, models: Path) -> Manifest:
-    """Make a version and publish it under `models`. Raises TrainingError if it is not good enough."""
+def build(recipe: Recipe[Data], run: Run, models: Path, again: str | None = None) -> Manifest:
+    """Make a version and publish it under `models`. Raises TrainingError if it is not good enough.
+
+    `again`: the command that makes it again, if that is not `command`.
+    """
     started = time.monotonic()
     seed_generators(run.seed)
     data = recipe.load(run)
@@ -58,7 +61,7 @@ def build(recipe: Recipe[Data], run: Run, models: Path) -> Manifest:
         draft = replace(draft, metrics=[*draft.metrics, *judged])
     provenance = Provenance(
         recipe=recipe.name,
-        command=command(recipe, run),
+        command=again or command(recipe, run),
         seed=run.seed,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=round(run.spent_s + time.monotonic() - started, 1),
@@ -109,7 +112,7 @@ def judge(recipe: Recipe[Any], draft: Draft, run: Run) -> str:
 
     Raises TrainingError if it is not, unless it is to be published anyway.
     """
-    if draft.has_own_data:
+    if draft.has_own_data and (recipe.must_reach or recipe.must_lead):
         progress(f"what {recipe.name} must reach is meant for its packaged data, and not asked of {run.source}")
     if run.tiny:
         return verdict.TINY

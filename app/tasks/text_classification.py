@@ -20,9 +20,12 @@ QUICK_CHARACTERS = 1000  # are tokenized in about 0.3 ms
 class TextClassificationConfig(Schema):
     """The graph maps `input_ids` and `attention_mask` [batch, tokens] to `logits` [batch, labels]."""
 
-    labels: Annotated[list[str], Field(min_length=2)]
+    labels: Annotated[list[str], Field(min_length=1)]
     tokenizer: str
     max_tokens: Annotated[int, Field(ge=8, le=1_000_000)]
+    function_to_apply: Annotated[
+        FunctionToApply, Field(description="from logits to scores, as the model was trained: none of a regression")
+    ] = "softmax"
 
 
 class TextInput(Schema):
@@ -35,12 +38,12 @@ class TextClassificationParameters(Schema):
         bool, Field(description="use the beginning of a text that is too long, instead of refusing it")
     ] = False
     function_to_apply: Annotated[
-        FunctionToApply,
+        FunctionToApply | None,
         Field(
             description="from logits to scores: softmax over all labels, sigmoid of each by itself, or none, which "
-            "leaves the logits as they are"
+            "leaves the logits as they are; by default the one that the model was trained with, mostly softmax"
         ),
-    ] = "softmax"
+    ] = None
 
 
 class TextClassificationKernel(TextKernel):
@@ -48,7 +51,7 @@ class TextClassificationKernel(TextKernel):
 
     def __init__(self, config: TextClassificationConfig, files: Mapping[str, Path]) -> None:
         super().__init__(config, files)
-        self.labels = config.labels
+        self.labels, self.function_to_apply = config.labels, config.function_to_apply
         self.class_names = {"logits": self.labels}
 
 
@@ -84,5 +87,5 @@ class TextClassification(View[TextClassificationKernel]):
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: TextClassificationParameters
     ) -> list[Label]:
-        scores = SCORES[parameters.function_to_apply](answers[0]["logits"])
+        scores = SCORES[parameters.function_to_apply or self.kernel.function_to_apply](answers[0]["logits"])
         return best_labels(scores, self.kernel.labels, parameters.top_k)

@@ -121,11 +121,12 @@ class TextExplanation(Explanation[TextClassificationKernel]):
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: TextExplanationParameters
     ) -> TextReasons:
         text, words, kept = prepared.context
-        score = SCORES[parameters.function_to_apply]
+        function = parameters.function_to_apply or self.kernel.function_to_apply
+        score = SCORES[function]
         scores = np.stack([score(answer["logits"]) for answer in answers]).astype(np.float64)
         label = one_label(scores, self.labels, parameters.label)
         of_label = scores[:, label]
-        values = of_label if parameters.function_to_apply == "none" else log_odds(of_label)
+        values = of_label if function == "none" else log_odds(of_label)
         weights = rounded(shapley_values(kept, values))
         return TextReasons(
             label=self.labels[label],
