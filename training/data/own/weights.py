@@ -22,6 +22,6 @@ def safetensors_of(folder: Path) -> list[Path]:
     if not pickles:
         raise TrainingError(f"{folder} has no *.safetensors")
     raise TrainingError(
-        f"{folder} has its weights in {pickles[0]}, and no *.safetensors: such a file may run code when it is read, and "
-        f'is not. This makes safetensors of pytorch_model*.bin, run in that folder: python -c "{CONVERT}"'
+        f"{folder} has its weights in {pickles[0]}, and no *.safetensors: such a file may run code when it is read, "
+        f'and is not. This makes safetensors of pytorch_model*.bin, run in that folder: python -c "{CONVERT}"'
     )
