@@ -20,6 +20,7 @@ GONE_THROUGH = {
     "api/hf/reading.py": "api/hf/test_hf.py",
     "api/hf/rerank.py": "api/hf/test_hf.py",
     "api/hf/schemas.py": "api/hf/test_hf.py",
+    "api/hf/text_wires.py": "training/importing/test_import_token_classification.py",
     "api/hf/wires.py": "api/hf/test_hf.py",
     "api/http/bounds.py": "api/http/test_protocol.py",
     "api/http/events.py": "api/http/test_event_streams.py",

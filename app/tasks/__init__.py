@@ -20,6 +20,7 @@ from app.tasks.tensors import RawTensors, TensorsKernel
 from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from app.tasks.text_generation import TextGeneration, TextGenerationKernel
 from app.tasks.time_series_forecasting import ForecastingKernel, TimeSeriesForecasting
+from app.tasks.token_classification import TokenClassification, TokenClassificationKernel
 from app.tasks.translation import TextTranslation, TranslationKernel
 
 TASKS: Mapping[str, Task] = {
@@ -28,6 +29,7 @@ TASKS: Mapping[str, Task] = {
         Task(ImageClassificationKernel, ImageClassification, ImageExplanation),
         Task(ImageFeaturesKernel, ImageFeatureExtraction),
         Task(TextClassificationKernel, TextClassification, TextExplanation),
+        Task(TokenClassificationKernel, TokenClassification),
         Task(RecommendationKernel, Recommendation, RecommendationExplanation, CatalogueSearch),
         Task(
             SummarizationKernel,

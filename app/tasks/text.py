@@ -43,6 +43,7 @@ class TextEncoder:
         self._ascii_bert = ascii_bert_of(self._tokenizer)
         self.max_tokens = max_tokens
         self._num_special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        self.marks_continuations = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
         self.num_tokens_known = max(self._tokenizer.get_vocab().values(), default=0) + 1
 
     def encode(self, text: str, *, truncate: bool, cut: Literal["left", "right"] = "right") -> Tensors:

@@ -7,6 +7,8 @@ from training.errors import TrainingError
 
 BY_ENDING: Mapping[str, str] = {
     "ForSequenceClassification": "text-classification",
+    "ForTokenClassification": "token-classification",
+    "Model": "feature-extraction",
 }
 """The task of each architecture that becomes one graph here. More special endings come first."""
 
@@ -30,8 +32,13 @@ RECIPES: Mapping[str, str] = {
 """Of a task that writes, the recipe that takes such a model with `--source`."""
 
 
-def task_of(config: Mapping[str, Any]) -> str:
-    """The task of a model with this `config.json`. Raises TrainingError if none is known, or several are."""
+def task_of(config: Mapping[str, Any], *, is_pooled: bool = False) -> str:
+    """The task of a model with this `config.json`. Raises TrainingError if none is known, or several are.
+
+    `is_pooled`: sentence-transformers left its files beside it.
+    """
+    if is_pooled:
+        return "feature-extraction"
     names = config.get("architectures") or []
     if not isinstance(names, list) or not names:
         raise TrainingError("config.json names no architecture; say with --task what kind of model it is")
@@ -44,7 +51,7 @@ def task_of(config: Mapping[str, Any]) -> str:
     for ending, task in (WRITERS | BY_ENDING).items():
         if name.endswith(ending):
             return task or _written(name, config)
-    known = ", ".join(["…" + ending if ending.startswith("For") else ending for ending in (*BY_ENDING, *WRITERS)])
+    known = ", ".join(f"…{ending}" for ending in (*BY_ENDING, *WRITERS))
     raise TrainingError(f"{name} is no architecture that can be imported; there are {known}")
 
 

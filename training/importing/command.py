@@ -15,6 +15,7 @@ from training.importing.architectures import RECIPES, task_of
 from training.importing.asking import how_to_ask
 from training.importing.folder import ModelFolder, open_folder
 from training.importing.kinds import KINDS
+from training.importing.sentence_transformers import MODULES
 from training.recipe import Recipe, Run
 from training.recipes import RECIPES as RECIPE_NAMES
 from training.workdir import state_of, working_folder
@@ -30,7 +31,7 @@ def import_model(arguments: Sequence[str], make_recipe: Callable[[list[str]], in
     """
     chosen = _parser().parse_args(arguments)
     folder = open_folder(chosen.source)
-    task = chosen.task or task_of(folder.config)
+    task = chosen.task or task_of(folder.config, is_pooled=(folder.path / MODULES).is_file())
     name = chosen.name or name_of(chosen.source)
     if task in RECIPES:
         return make_recipe(_recipe_arguments(chosen, task, name))

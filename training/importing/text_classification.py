@@ -36,7 +36,7 @@ def make(folder: ModelFolder, run: Run) -> Draft:
         Texts(model.network),
         "logits",
         [{"text": text} for text in TEXTS],
-        lambda item: pipeline(item["text"], top_k=None),
+        lambda item, parameters: pipeline(item["text"], top_k=None),
         config=config.model_dump(),
         about=ABOUT[config.function_to_apply],
     )

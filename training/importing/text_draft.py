@@ -11,6 +11,7 @@ from app.runtimes.onnx_weights import weights_beside
 from app.runtimes.options import RuntimeOptions
 from app.tasks.text import TextKernel
 from app.tasks.view import View
+from app.tensors import Tensors
 from training.card.prose import Prose
 from training.errors import progress
 from training.importing.beside_pipeline import LONGEST, TOLERANCE, Expected, readable, require_same_answers
@@ -35,21 +36,24 @@ def text_draft(
     *,
     config: Mapping[str, Any],
     about: str,
-    parameters: Mapping[str, Any] | None = None,
+    parameters: Sequence[Mapping[str, Any]] = ({},),
+    limits: Sequence[str] = (),
 ) -> Draft:
     """Write `module` as a graph, and require that `view` answers `items` with it as is `expected`.
 
-    Raises TrainingError if it cannot be exported, or answers otherwise than transformers.
+    They are asked with each of `parameters`; golden examples with the first. Raises TrainingError if it cannot be
+    exported, or answers otherwise than transformers.
     """
-    parameters = parameters or {}
     items = readable(view, items)
-    rows = [row for item in items for row in _rows(view, item, parameters)]
+    rows = [row for item in items for row in _rows(view, item)]
     progress("writing the graph")
     graph = export_texts(module, view.kernel, rows, run.workdir / GRAPH, [output])
     sessions = {"model": load_onnx(graph.path, RuntimeOptions(device="cpu"))}
-    progress(f"asking transformers the same {len(items)} questions")
+    asked = len(items) * len(parameters)
+    progress(f"asking transformers the same {asked} questions")
     length = min(view.kernel.encoder.max_tokens, LONGEST)
-    require_same_answers(view, sessions, items, parameters, expected, length)
+    for some in parameters:
+        require_same_answers(view, sessions, items, some, expected, length)
     return Draft(
         description=f"{about}: {model.folder.name} as it is in a user's folder.",
         licence=model.folder.source.licence,
@@ -62,17 +66,16 @@ def text_draft(
                 name="answers_as_transformers",
                 value=1.0,
                 dataset="requests of the importer",
-                split=f"{len(items)} requests, alone and beside longer ones, all numbers within {TOLERANCE:g}",
+                split=f"{asked} requests, alone and beside longer ones, all numbers within {TOLERANCE:g}",
             )
         ],
         sources=[model.folder.source],
-        examples=[Example(dict(item), dict(parameters)) for item in items[:NUM_GOLDEN]],
-        limits=PROSE.items("Limits"),
+        examples=[Example(dict(item), dict(parameters[0])) for item in items[:NUM_GOLDEN]],
+        limits=[*limits, *PROSE.items("Limits")],
         notes=PROSE.text("Notes", tokens=view.kernel.encoder.max_tokens, architecture=type(model.network).__name__),
         has_own_data=True,
     )
 
 
-def _rows(view: View[TextKernel], item: Mapping[str, Any], parameters: Mapping[str, Any]) -> Sequence[Any]:
-    Input, Parameters = view.contract.Input, view.contract.Parameters
-    return view.preprocess(Input.model_validate(item), Parameters.model_validate(parameters)).rows
+def _rows(view: View[TextKernel], item: Mapping[str, Any]) -> Sequence[Tensors]:
+    return view.preprocess(view.contract.Input.model_validate(item), view.contract.Parameters()).rows

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, RootModel, create_model, field_validator,
 from app.api.contracts import STREAM, Bodies, bare
 from app.api.hf.generation_schema import TgiAnswer, TgiParameters
 from app.api.hf.known import KnownOnly
+from app.api.hf.text_wires import HfEntity, HfTokenClassificationParameters, found_entities
 from app.tasks.contract import Contract
 from app.tasks.embeddings import (
     FeatureExtraction,
@@ -29,6 +30,7 @@ from app.tasks.summarization import Summarization
 from app.tasks.summary_schema import MAX_CHARACTERS, Mode, SummarizationParameters
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
 from app.tasks.text_generation import TextGeneration
+from app.tasks.token_classification import TokenClassification
 from app.tasks.translation import TextTranslation, TranslationParameters
 
 
@@ -233,6 +235,9 @@ class Wire:
 WIRES: Mapping[str, Wire] = {
     ImageClassification.contract.name: Wire(HfImageClassificationParameters),
     TextClassification.contract.name: Wire(HfTextClassificationParameters, is_nested=True),
+    TokenClassification.contract.name: Wire(
+        HfTokenClassificationParameters, Output=list[HfEntity], written=found_entities
+    ),
     Summarization.contract.name: Wire(HfSummarizationParameters, HfSummarizationParameters.native, is_nested=True),
     FeatureExtraction.contract.name: Wire(HfFeatureExtractionParameters, at_root=True),
     SentenceSimilarity.contract.name: Wire(HfSentenceSimilarityParameters),

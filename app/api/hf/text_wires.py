@@ -1,0 +1,29 @@
+"""The forms of tasks that find something in a text, as `huggingface_hub` sends and parses them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from app.api.hf.known import KnownOnly
+from app.tasks.token_classification import Entity, TokenClassificationParameters
+
+
+class HfTokenClassificationParameters(KnownOnly, TokenClassificationParameters):
+    """Those of the native dialect: a text is read as a whole, so that no stride has an effect."""
+
+
+class HfEntity(BaseModel):
+    """`entity` is the label of a token by itself, `entity_group` that of tokens that were put together."""
+
+    entity: str | None = None
+    entity_group: str | None = None
+    score: float
+    word: Annotated[str, Field(description="as it stands in the text")]
+    start: int
+    end: int
+
+
+def found_entities(entities: Sequence[Entity], sent: HfTokenClassificationParameters) -> list[dict[str, Any]]:
+    name = "entity" if sent.aggregation_strategy == "none" else "entity_group"
+    return [{name: one.label, **one.model_dump(exclude={"label"})} for one in entities]
