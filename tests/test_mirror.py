@@ -18,7 +18,7 @@ GONE_THROUGH = {
     "api/hf/models.py": "api/hf/test_hf.py",
     "api/hf/predict.py": "api/hf/test_hf.py",
     "api/hf/reading.py": "api/hf/test_hf.py",
-    "api/hf/rerank.py": "api/hf/test_hf.py",
+    "api/hf/rerank.py": "training/importing/test_import_text_pairs.py",
     "api/hf/schemas.py": "api/hf/test_hf.py",
     "api/hf/text_wires.py": "training/importing/test_import_token_classification.py",
     "api/hf/wires.py": "api/hf/test_hf.py",

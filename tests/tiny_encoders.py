@@ -18,7 +18,7 @@ SIZES: dict[str, Any] = {
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
     "intermediate_size": 40,
-    "max_position_embeddings": 66,
+    "max_position_embeddings": 130,
     "pad_token_id": 0,
     "initializer_range": 0.5,  # or all answers would be alike
 }
@@ -46,6 +46,7 @@ CONFIGS: dict[str, tuple[type[Any], str, dict[str, Any]]] = {
     "modernbert": (transformers.ModernBertConfig, "bpe", {"local_attention": 8}),
 }
 """By name: the configuration, the kind of tokenizer, and what differs from SIZES."""
+WITH_TYPES = ("bert", "electra", "albert")  # whose tokenizers tell the second text from the first
 
 
 @cache
@@ -79,11 +80,10 @@ def save_encoder(folder: Path, name: str, head: str, **settings: Any) -> Path:
     torch.manual_seed(0)
     network: Any = getattr(transformers, f"AutoModel{head}").from_config(config)
     network.save_pretrained(folder)
-    save_reader(folder, trained(kind))
-    return folder
-
-
-def save_reader(folder: Path, tokenizer: str) -> None:
+    inputs = ["input_ids", "attention_mask", *(["token_type_ids"] if name in WITH_TYPES else [])]
     named = {f"{mark.strip('[]').lower()}_token": mark for mark in MARKS}
-    reader = transformers.PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(tokenizer), **named)
+    reader = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(trained(kind)), model_input_names=inputs, **named
+    )
     reader.save_pretrained(folder)
+    return folder

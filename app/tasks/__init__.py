@@ -19,9 +19,11 @@ from app.tasks.summarization import Summarization, SummarizationKernel
 from app.tasks.tensors import RawTensors, TensorsKernel
 from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from app.tasks.text_generation import TextGeneration, TextGenerationKernel
+from app.tasks.text_ranking import TextRanking, TextRankingKernel
 from app.tasks.time_series_forecasting import ForecastingKernel, TimeSeriesForecasting
 from app.tasks.token_classification import TokenClassification, TokenClassificationKernel
 from app.tasks.translation import TextTranslation, TranslationKernel
+from app.tasks.zero_shot_classification import ZeroShotClassification, ZeroShotKernel
 
 TASKS: Mapping[str, Task] = {
     task.name: task
@@ -30,6 +32,8 @@ TASKS: Mapping[str, Task] = {
         Task(ImageFeaturesKernel, ImageFeatureExtraction),
         Task(TextClassificationKernel, TextClassification, TextExplanation),
         Task(TokenClassificationKernel, TokenClassification),
+        Task(ZeroShotKernel, ZeroShotClassification),
+        Task(TextRankingKernel, TextRanking),
         Task(RecommendationKernel, Recommendation, RecommendationExplanation, CatalogueSearch),
         Task(
             SummarizationKernel,

@@ -159,10 +159,9 @@ class TextKernel(Kernel):
     def rows_of(self, batch: Tensors) -> list[Tensors]:
         """Each row without the padding at its end, or all would be as dear as the longest of their request."""
         ids, mask = batch["input_ids"], batch["attention_mask"]
-        if mask.shape != ids.shape:
-            raise InvalidInput(f"has shape {list(mask.shape)}, and input_ids has {list(ids.shape)}").under(
-                "attention_mask"
-            )
+        for name, array in batch.items():
+            if array.shape != ids.shape:
+                raise InvalidInput(f"has shape {list(array.shape)}, and input_ids has {list(ids.shape)}").under(name)
         if ids.shape[1] > self.encoder.max_tokens:
             raise InvalidInput(
                 f"has {ids.shape[1]} tokens a row and the model reads at most {self.encoder.max_tokens}"
@@ -170,7 +169,7 @@ class TextKernel(Kernel):
         require_within(ids, self.encoder.num_tokens_known, "input_ids")
         is_read = mask != 0
         lengths = np.where(is_read.any(axis=1), ids.shape[1] - is_read[:, ::-1].argmax(axis=1), 1).tolist()
-        return [{"input_ids": ids[i, :length], "attention_mask": mask[i, :length]} for i, length in enumerate(lengths)]
+        return [{name: array[i, :length] for name, array in batch.items()} for i, length in enumerate(lengths)]
 
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
         """Arrays of shape [rows, tokens of the longest], filled up with zeros."""

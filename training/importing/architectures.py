@@ -24,6 +24,10 @@ WRITERS: Mapping[str, str] = {
 }
 """The task of each architecture that writes; "" where only `--task` or the configuration tells it."""
 
+CLASSIFIES = "text-classification"
+OLDER_FUNCTION = "sbert_ce_default_activation_function"  # in configurations of cross-encoders
+ENTAILMENT = "entail"  # begins the name of a label of networks that judge whether one text follows from another
+
 RECIPES: Mapping[str, str] = {
     "translation": "own-translator",
     "summarization": "own-summarizer",
@@ -48,11 +52,22 @@ def task_of(config: Mapping[str, Any], *, is_pooled: bool = False) -> str:
             f"a {name} cannot be imported: speech is served by the recipes speech-recognizer and "
             "speech-recognizer-base, which take no weights of one's own"
         )
-    for ending, task in (WRITERS | BY_ENDING).items():
+    for ending, task in (*WRITERS.items(), *BY_ENDING.items()):
         if name.endswith(ending):
-            return task or _written(name, config)
+            return _classified(config) if task == CLASSIFIES else task or _written(name, config)
     known = ", ".join(f"…{ending}" for ending in (*BY_ENDING, *WRITERS))
     raise TrainingError(f"{name} is no architecture that can be imported; there are {known}")
+
+
+def _classified(config: Mapping[str, Any]) -> str:
+    """The task of a classifier of texts, which may be of two that are read together: its labels tell."""
+    labels = config.get("id2label")
+    names = [str(label).lower() for label in labels.values()] if isinstance(labels, dict) else []
+    if len(names) > 1 and any(name.startswith(ENTAILMENT) for name in names):
+        return "zero-shot-classification"
+    if len(names) == 1 and ("sentence_transformers" in config or OLDER_FUNCTION in config):
+        return "text-ranking"
+    return CLASSIFIES
 
 
 def _written(name: str, config: Mapping[str, Any]) -> str:

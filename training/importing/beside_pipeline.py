@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import transformers
 
 from app.errors import InvalidInput
 from app.repository.golden import difference
@@ -18,6 +19,14 @@ LONGEST = 512  # tokens of the stranger that shares their batch
 
 Expected = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 """Answers an item, asked with parameters, as transformers does: in the form of our own answers as JSON."""
+
+
+def pipeline_of(task: str, network: Any, reader: Any) -> Any:
+    """The pipeline of transformers, which it types no further. Raises TrainingError if it takes no such network."""
+    try:
+        return transformers.pipeline(task, model=network, tokenizer=reader)
+    except Exception as error:  # of a network as somebody configured it
+        raise TrainingError(f"transformers itself has no pipeline for it: {first_line(error)}") from error
 
 
 def readable(view: View[Any], items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

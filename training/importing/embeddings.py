@@ -1,18 +1,19 @@
 """Networks that make a vector of each text: the vectors themselves, or how alike texts are by them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from torch import Tensor, nn
 
 from app.tasks.embeddings import EmbeddingConfig, FeatureExtraction, FeatureExtractionKernel, SentenceSimilarity
 from app.tasks.vectors import normalized
+from app.tasks.view import View
 from app.tensors import Array
 from training.errors import TrainingError
+from training.importing.beside_pipeline import pipeline_of
 from training.importing.folder import ModelFolder
 from training.importing.network import TOKENIZER, load_text_model
 from training.importing.sentence_transformers import MODULES, PooledReading, reading_of
@@ -59,7 +60,7 @@ def _make(folder: ModelFolder, run: Run, *, is_similarity: bool) -> Draft:
         prompts=dict(reading.prompts or {}),
     )
     kernel = FeatureExtractionKernel(config, {TOKENIZER: model.save_tokenizer(run.workdir)})
-    pipeline: Any = transformers.pipeline("feature-extraction", model=model.network, tokenizer=model.reader)
+    pipeline = pipeline_of("feature-extraction", model.network, model.reader)
 
     def vector(text: str) -> Array:
         states = np.array(pipeline(text)[0])
@@ -74,12 +75,14 @@ def _make(folder: ModelFolder, run: Run, *, is_similarity: bool) -> Draft:
         return [float(normalized(vector(text)) @ first) for text in item["sentences"]]
 
     limits = [] if reading.is_stated else [f"There is no {MODULES}: a vector is the mean of those of its tokens."]
+    view: View[Any]
+    items: Sequence[Mapping[str, Any]]
     if is_similarity:
-        pairs = [{"source_sentence": one, "sentences": [other, one]} for one, other in pairwise(TEXTS)]
-        view, items, expected, about = SentenceSimilarity(kernel), pairs, cosines_of, "Compares a sentence with others"
+        items = [{"source_sentence": one, "sentences": [other, one]} for one, other in pairwise(TEXTS)]
+        view, expected, about = SentenceSimilarity(kernel), cosines_of, "Compares a sentence with others"
     else:
-        texts = [{"text": text} for text in TEXTS]
-        view, items, expected, about = FeatureExtraction(kernel), texts, vector_of, "Turns each text into a vector"
+        items = [{"text": text} for text in TEXTS]
+        view, expected, about = FeatureExtraction(kernel), vector_of, "Turns each text into a vector"
     return text_draft(
         model,
         run,

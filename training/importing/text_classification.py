@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import transformers
-
 from app.tasks.labels import FunctionToApply
 from app.tasks.text_classification import (
     TextClassification,
     TextClassificationConfig,
     TextClassificationKernel,
 )
+from training.importing.beside_pipeline import pipeline_of
 from training.importing.folder import ModelFolder
 from training.importing.network import TOKENIZER, load_text_model
 from training.importing.text_draft import TEXTS, text_draft
@@ -28,7 +27,7 @@ def make(folder: ModelFolder, run: Run) -> Draft:
         function_to_apply=function_of(model.network.config),
     )
     kernel = TextClassificationKernel(config, {TOKENIZER: model.save_tokenizer(run.workdir)})
-    pipeline: Any = transformers.pipeline("text-classification", model=model.network, tokenizer=model.reader)
+    pipeline = pipeline_of("text-classification", model.network, model.reader)
     return text_draft(
         model,
         run,

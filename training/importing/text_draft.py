@@ -9,7 +9,6 @@ from app.repository.manifest import Metric
 from app.runtimes.onnx import load_onnx
 from app.runtimes.onnx_weights import weights_beside
 from app.runtimes.options import RuntimeOptions
-from app.tasks.text import TextKernel
 from app.tasks.view import View
 from app.tensors import Tensors
 from training.card.prose import Prose
@@ -28,7 +27,7 @@ TEXTS = PROSE.items("Texts")
 def text_draft(
     model: TextModel,
     run: Run,
-    view: View[TextKernel],
+    view: View[Any],
     module: nn.Module,
     output: str,
     items: Sequence[Mapping[str, Any]],
@@ -77,5 +76,5 @@ def text_draft(
     )
 
 
-def _rows(view: View[TextKernel], item: Mapping[str, Any]) -> Sequence[Tensors]:
+def _rows(view: View[Any], item: Mapping[str, Any]) -> Sequence[Tensors]:
     return view.preprocess(view.contract.Input.model_validate(item), view.contract.Parameters()).rows

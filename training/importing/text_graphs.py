@@ -30,6 +30,16 @@ class Texts(nn.Module):
         return logits
 
 
+class TextPairs(Texts):
+    """The same of two texts in each row, with `token_type_ids`, which tell them apart."""
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:  # type: ignore[override]
+        logits: Tensor = self.network(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+        ).logits
+        return logits
+
+
 def export_texts(
     module: nn.Module, kernel: TextKernel, rows: Sequence[Tensors], path: Path, outputs: Sequence[str]
 ) -> Exported:

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import transformers
-
 from app.tasks.token_classification import (
     TokenClassification,
     TokenClassificationConfig,
     TokenClassificationKernel,
 )
+from training.importing.beside_pipeline import pipeline_of
 from training.importing.folder import ModelFolder
 from training.importing.network import TOKENIZER, load_text_model
 from training.importing.text_classification import labels_of
@@ -30,10 +29,10 @@ def make(folder: ModelFolder, run: Run) -> Draft:
         unknown_token=model.reader.unk_token,
     )
     kernel = TokenClassificationKernel(config, {TOKENIZER: model.save_tokenizer(run.workdir)})
-    pipeline: Any = transformers.pipeline("token-classification", model=model.network, tokenizer=model.reader)
+    pipeline = pipeline_of("token-classification", model.network, model.reader)
 
     def expected(item: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
-        found = pipeline(item["text"], **({"aggregation_strategy": "simple"} | parameters))
+        found = pipeline(item["text"], **{"aggregation_strategy": "simple", **parameters})
         return [_ours(one, item["text"]) for one in found]
 
     return text_draft(

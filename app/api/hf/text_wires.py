@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from app.api.hf.known import KnownOnly
 from app.tasks.token_classification import Entity, TokenClassificationParameters
+from app.tasks.zero_shot_classification import CandidateLabels, ZeroShotParameters
 
 
 class HfTokenClassificationParameters(KnownOnly, TokenClassificationParameters):
@@ -27,3 +28,12 @@ class HfEntity(BaseModel):
 def found_entities(entities: Sequence[Entity], sent: HfTokenClassificationParameters) -> list[dict[str, Any]]:
     name = "entity" if sent.aggregation_strategy == "none" else "entity_group"
     return [{name: one.label, **one.model_dump(exclude={"label"})} for one in entities]
+
+
+class HfZeroShotParameters(KnownOnly, ZeroShotParameters):
+    """Those of the native dialect, and the labels, which belong to each text there."""
+
+    candidate_labels: CandidateLabels
+
+    def native(self) -> ZeroShotParameters:
+        return ZeroShotParameters(**self.model_dump(exclude={"candidate_labels"}))

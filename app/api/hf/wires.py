@@ -3,7 +3,7 @@
 What a caller sets has an effect here, or is refused with the reason.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Self
@@ -13,7 +13,12 @@ from pydantic import BaseModel, Field, RootModel, create_model, field_validator,
 from app.api.contracts import STREAM, Bodies, bare
 from app.api.hf.generation_schema import TgiAnswer, TgiParameters
 from app.api.hf.known import KnownOnly
-from app.api.hf.text_wires import HfEntity, HfTokenClassificationParameters, found_entities
+from app.api.hf.text_wires import (
+    HfEntity,
+    HfTokenClassificationParameters,
+    HfZeroShotParameters,
+    found_entities,
+)
 from app.tasks.contract import Contract
 from app.tasks.embeddings import (
     FeatureExtraction,
@@ -32,6 +37,7 @@ from app.tasks.text_classification import TextClassification, TextClassification
 from app.tasks.text_generation import TextGeneration
 from app.tasks.token_classification import TokenClassification
 from app.tasks.translation import TextTranslation, TranslationParameters
+from app.tasks.zero_shot_classification import ZeroShotClassification
 
 
 class HfTextClassificationParameters(KnownOnly, TextClassificationParameters):
@@ -223,6 +229,8 @@ class Wire:
     native: Callable[[Any], Any] = _as_it_is
     is_nested: bool = False
     at_root: bool = False
+    of_items: Sequence[str] = ()
+    """Parameters that belong to each item in the native dialect."""
     Output: Any = None
     """Type of an answer, where it is not the native one."""
     streams: bool = False
@@ -237,6 +245,9 @@ WIRES: Mapping[str, Wire] = {
     TextClassification.contract.name: Wire(HfTextClassificationParameters, is_nested=True),
     TokenClassification.contract.name: Wire(
         HfTokenClassificationParameters, Output=list[HfEntity], written=found_entities
+    ),
+    ZeroShotClassification.contract.name: Wire(
+        HfZeroShotParameters, HfZeroShotParameters.native, of_items=["candidate_labels"]
     ),
     Summarization.contract.name: Wire(HfSummarizationParameters, HfSummarizationParameters.native, is_nested=True),
     FeatureExtraction.contract.name: Wire(HfFeatureExtractionParameters, at_root=True),
@@ -262,7 +273,8 @@ def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
     """The bodies as they are documented."""
     wire = WIRES[contract.name]
     first = next(iter(contract.Input.model_fields.values()))
-    item: Any = contract.Input if len(contract.Input.model_fields) > 1 and not wire.streams else bare(first)
+    is_bare = len(contract.Input.model_fields) == 1 or wire.streams or wire.of_items
+    item: Any = bare(first) if is_bare else contract.Input
     some: Any = Annotated[list[item], Field(min_length=1, max_length=max_items)]
     Output: Any = wire.Output or contract.Output
     many: Any = list[Output]
