@@ -20,6 +20,7 @@ GONE_THROUGH = {
     "api/hf/reading.py": "api/hf/test_hf.py",
     "api/hf/rerank.py": "training/importing/test_import_text_pairs.py",
     "api/hf/schemas.py": "api/hf/test_hf.py",
+    "api/hf/speech_wires.py": "api/hf/test_hf_speech.py",
     "api/hf/text_wires.py": "training/importing/test_import_token_classification.py",
     "api/hf/wires.py": "api/hf/test_hf.py",
     "api/http/bounds.py": "api/http/test_protocol.py",

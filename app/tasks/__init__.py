@@ -9,10 +9,12 @@ from app.tasks.explanations.image import ImageExplanation
 from app.tasks.explanations.recommendation import RecommendationExplanation
 from app.tasks.explanations.summarization import SummarizationExplanation
 from app.tasks.explanations.text import TextExplanation
+from app.tasks.fill_mask import FillMask, FillMaskKernel
 from app.tasks.image_classification import ImageClassification, ImageClassificationKernel
 from app.tasks.image_features import ImageFeatureExtraction, ImageFeaturesKernel
 from app.tasks.image_generation import ImageGeneration, ImageGenerationKernel
 from app.tasks.own_words import OwnWordsKernel, SummaryInOwnWords
+from app.tasks.question_answering import QuestionAnswering, QuestionAnsweringKernel
 from app.tasks.recommendation import CatalogueSearch, Recommendation, RecommendationKernel
 from app.tasks.speech_recognition import SpeechKernel, SpeechRecognition
 from app.tasks.summarization import Summarization, SummarizationKernel
@@ -32,6 +34,8 @@ TASKS: Mapping[str, Task] = {
         Task(ImageFeaturesKernel, ImageFeatureExtraction),
         Task(TextClassificationKernel, TextClassification, TextExplanation),
         Task(TokenClassificationKernel, TokenClassification),
+        Task(FillMaskKernel, FillMask),
+        Task(QuestionAnsweringKernel, QuestionAnswering),
         Task(ZeroShotKernel, ZeroShotClassification),
         Task(TextRankingKernel, TextRanking),
         Task(RecommendationKernel, Recommendation, RecommendationExplanation, CatalogueSearch),

@@ -96,6 +96,10 @@ class TextEncoder:
         found: int | None = self._tokenizer.token_to_id(token)
         return found
 
+    def decode(self, ids: Sequence[int], *, with_special: bool = False) -> str:
+        """Return the text of these tokens, as the tokenizer writes it, with special tokens or without."""
+        return str(self._tokenizer.decode(ids, skip_special_tokens=not with_special))
+
     def _encode(self, text: str) -> Encoding:
         return encoded(self._tokenizer, to_unicode(text))
 

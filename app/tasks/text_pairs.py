@@ -15,6 +15,8 @@ from app.tasks.text import MAX_CHARACTERS, TextEncoder, TextKernel
 from app.tensors import Array, Tensors
 
 TYPES = "token_type_ids"
+LEAST_WINDOW = 8  # tokens of a long text that are read at a time
+MOST_WINDOWS = 64  # of one text, which is a row for each
 Place = tuple[str | int, ...]
 Pair = tuple[tuple[str, Place], tuple[str, Place]]
 """Two texts, each with its place in an item."""
@@ -58,6 +60,26 @@ class PairEncoder(TextEncoder):
                 ).under(*texts[cut or 0][1])
             read[cut].truncate(left)
         return self._tokenizer.post_process(*read)
+
+    def windows(self, texts: Pair, stride: int) -> list[Encoding]:
+        """The first text with each part of the second: all of it, if it fits; else parts that overlap by `stride`.
+
+        Raises InvalidInput, relative to the item, as `pair` does, or if there would be more than MOST_WINDOWS.
+        """
+        first, second = (self._read(text, place, is_cut=False) for text, place in texts)
+        room = self.max_tokens - self._num_between - len(first.ids)
+        if room < LEAST_WINDOW:
+            raise InvalidInput(
+                f"the text has {len(first.ids)} tokens; of the {self.max_tokens} that the model reads together with "
+                f"another text it leaves {max(room, 0)}, and {LEAST_WINDOW} are needed"
+            ).under(*texts[0][1])
+        step = room - min(stride, room // 2)
+        if (count := -(-max(0, len(second.ids) - room) // step) + 1) > MOST_WINDOWS:
+            raise InvalidInput(
+                f"the text would be read in {count} parts of {room} tokens, and at most {MOST_WINDOWS} are"
+            ).under(*texts[1][1])
+        second.truncate(room, stride=room - step)
+        return [self._tokenizer.post_process(first, one) for one in (second, *second.overflowing)]
 
     def _read(self, text: str, place: Place, *, is_cut: bool) -> Encoding:
         try:

@@ -8,6 +8,8 @@ from training.errors import TrainingError
 BY_ENDING: Mapping[str, str] = {
     "ForSequenceClassification": "text-classification",
     "ForTokenClassification": "token-classification",
+    "ForMaskedLM": "fill-mask",
+    "ForQuestionAnswering": "question-answering",
     "Model": "feature-extraction",
 }
 """The task of each architecture that becomes one graph here. More special endings come first."""

@@ -34,7 +34,7 @@ def make_zero_shot(folder: ModelFolder, run: Run) -> Draft:
     config = ZeroShotConfig(
         tokenizer=TOKENIZER,
         max_tokens=model.max_tokens,
-        has_types=_has_types(model),
+        has_types=has_types(model),
         entailment=entailment,
         contradiction=len(labels) - 1 if entailment == 0 else 0,  # as the pipeline takes it
     )
@@ -68,7 +68,7 @@ def make_ranking(folder: ModelFolder, run: Run) -> Draft:
     config = TextRankingConfig(
         tokenizer=TOKENIZER,
         max_tokens=model.max_tokens,
-        has_types=_has_types(model),
+        has_types=has_types(model),
         function_to_apply=_function_of(folder.config),
     )
     kernel = TextRankingKernel(config, {TOKENIZER: model.save_tokenizer(run.workdir)})
@@ -93,20 +93,20 @@ def make_ranking(folder: ModelFolder, run: Run) -> Draft:
     )
 
 
-def _has_types(model: TextModel) -> bool:
+def has_types(model: TextModel) -> bool:
     """Whether the tokenizer tells the tokens of the second text from those of the first, and the network reads that."""
     return TYPES in model.reader.model_input_names and TYPES in inspect.signature(model.network.forward).parameters
 
 
 def _reader(model: TextModel) -> Any:
     """The tokenizer of transformers, which gives the network only what it reads."""
-    if not _has_types(model):
+    if not has_types(model):
         model.reader.model_input_names = [name for name in model.reader.model_input_names if name != TYPES]
     return model.reader
 
 
 def _graph(model: TextModel) -> Texts:
-    return TextPairs(model.network) if _has_types(model) else Texts(model.network)
+    return TextPairs(model.network) if has_types(model) else Texts(model.network)
 
 
 def _function_of(config: Mapping[str, Any]) -> FunctionToApply:

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from app.api.hf.known import KnownOnly
+from app.tasks.fill_mask import FilledMask, FillMaskParameters
+from app.tasks.question_answering import FoundAnswer, QuestionAnsweringParameters
 from app.tasks.token_classification import Entity, TokenClassificationParameters
 from app.tasks.zero_shot_classification import CandidateLabels, ZeroShotParameters
 
@@ -37,3 +39,23 @@ class HfZeroShotParameters(KnownOnly, ZeroShotParameters):
 
     def native(self) -> ZeroShotParameters:
         return ZeroShotParameters(**self.model_dump(exclude={"candidate_labels"}))
+
+
+class HfFillMaskParameters(KnownOnly, FillMaskParameters):
+    """Those of the native dialect."""
+
+
+def filled_masks(masks: Sequence[Sequence[FilledMask]], sent: HfFillMaskParameters) -> Any:
+    """The tokens for the one mask of a text, or of several a list for each."""
+    written = [[one.model_dump() for one in mask] for mask in masks]
+    return written[0] if len(written) == 1 else written
+
+
+class HfQuestionAnsweringParameters(KnownOnly, QuestionAnsweringParameters):
+    """Those of the native dialect: how long a question and a part of the context may be, the model says."""
+
+
+def found_answers(answers: Sequence[FoundAnswer], sent: HfQuestionAnsweringParameters) -> Any:
+    """The one answer, or a list if several were asked for."""
+    written = [one.model_dump() for one in answers]
+    return written[0] if sent.top_k == 1 else written

@@ -13,10 +13,15 @@ from pydantic import BaseModel, Field, RootModel, create_model, field_validator,
 from app.api.contracts import STREAM, Bodies, bare
 from app.api.hf.generation_schema import TgiAnswer, TgiParameters
 from app.api.hf.known import KnownOnly
+from app.api.hf.speech_wires import HfSpeechParameters, HfTranscript, heard
 from app.api.hf.text_wires import (
     HfEntity,
+    HfFillMaskParameters,
+    HfQuestionAnsweringParameters,
     HfTokenClassificationParameters,
     HfZeroShotParameters,
+    filled_masks,
+    found_answers,
     found_entities,
 )
 from app.tasks.contract import Contract
@@ -26,10 +31,11 @@ from app.tasks.embeddings import (
     SentenceSimilarity,
     SentenceSimilarityParameters,
 )
+from app.tasks.fill_mask import FilledMask, FillMask
 from app.tasks.image_classification import ImageClassification, ImageClassificationParameters
+from app.tasks.question_answering import FoundAnswer, QuestionAnswering
 from app.tasks.schema import Schema
 from app.tasks.sequence_kernel import SEARCH, LengthPenalty, NumBeams
-from app.tasks.speech.schema import SpeechParameters, Transcript
 from app.tasks.speech_recognition import SpeechRecognition
 from app.tasks.summarization import Summarization
 from app.tasks.summary_schema import MAX_CHARACTERS, Mode, SummarizationParameters
@@ -183,38 +189,8 @@ class HfTranslationParameters(KnownOnly, TranslationParameters):
         return self.generate_parameters.model_dump(exclude_none=True) if self.generate_parameters else {}
 
 
-class HfSpeechParameters(KnownOnly, SpeechParameters):
-    """Those of the native dialect: options of decoding would change nothing."""
-
-    @field_validator("return_timestamps", mode="before")
-    @classmethod
-    def _are_of_segments(cls, value: Any) -> Any:
-        if value == "word":
-            raise ValueError("words are not timed; send true for the times of segments")
-        return value
-
-
-class HfChunk(BaseModel):
-    text: str
-    timestamp: Annotated[tuple[float, float], Field(description="its start and its end, seconds of the recording")]
-
-
-class HfTranscript(BaseModel):
-    """`chunks` are there if `return_timestamps` is."""
-
-    text: Annotated[str, Field(description="empty if nobody speaks")]
-    chunks: list[HfChunk] | None = None
-
-
 def _as_it_is(value: Any) -> Any:
     return value
-
-
-def _heard(transcript: Transcript, sent: HfSpeechParameters) -> dict[str, Any]:
-    if not sent.return_timestamps:
-        return {"text": transcript.text}
-    chunks = [{"text": one.text, "timestamp": [one.start, one.end]} for one in transcript.segments]
-    return {"text": transcript.text, "chunks": chunks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +222,12 @@ WIRES: Mapping[str, Wire] = {
     TokenClassification.contract.name: Wire(
         HfTokenClassificationParameters, Output=list[HfEntity], written=found_entities
     ),
+    FillMask.contract.name: Wire(
+        HfFillMaskParameters, Output=list[FilledMask] | list[list[FilledMask]], written=filled_masks
+    ),
+    QuestionAnswering.contract.name: Wire(
+        HfQuestionAnsweringParameters, Output=FoundAnswer | list[FoundAnswer], written=found_answers
+    ),
     ZeroShotClassification.contract.name: Wire(
         HfZeroShotParameters, HfZeroShotParameters.native, of_items=["candidate_labels"]
     ),
@@ -253,7 +235,7 @@ WIRES: Mapping[str, Wire] = {
     FeatureExtraction.contract.name: Wire(HfFeatureExtractionParameters, at_root=True),
     SentenceSimilarity.contract.name: Wire(HfSentenceSimilarityParameters),
     TextTranslation.contract.name: Wire(HfTranslationParameters, HfTranslationParameters.native, is_nested=True),
-    SpeechRecognition.contract.name: Wire(HfSpeechParameters, Output=HfTranscript, written=_heard),
+    SpeechRecognition.contract.name: Wire(HfSpeechParameters, Output=HfTranscript, written=heard),
     TextGeneration.contract.name: Wire(
         TgiParameters, TgiParameters.native, is_nested=True, Output=TgiAnswer, streams=True
     ),
