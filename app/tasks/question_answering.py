@@ -126,8 +126,13 @@ def _best_spans(
 def _place(window: Encoding, first: int, last: int, is_aligned: bool) -> tuple[int, int]:
     """The characters of the context from token `first` to token `last`, or of the words that these are part of."""
     (start, _), (_, end) = window.offsets[first], window.offsets[last]
-    words = window.token_to_word(first), window.token_to_word(last)
-    if is_aligned and None not in words:
-        start = window.word_to_chars(words[0], CONTEXT)[0]
-        end = window.word_to_chars(words[1], CONTEXT)[1]
+    if is_aligned:
+        start, end = _word(window, first, start, end)[0], _word(window, last, start, end)[1]
     return start, end
+
+
+def _word(window: Encoding, token: int, start: int, end: int) -> tuple[int, int]:
+    """The characters of the word that `token` is part of; from `start` to `end` if it is part of none."""
+    word = window.token_to_word(token)
+    place = None if word is None else window.word_to_chars(word, CONTEXT)
+    return place or (start, end)

@@ -59,7 +59,8 @@ class PairEncoder(TextEncoder):
                     f"{self.max_tokens}; shorten {hint}"
                 ).under(*texts[cut or 0][1])
             read[cut].truncate(left)
-        return self._tokenizer.post_process(*read)
+        first, second = read
+        return self._tokenizer.post_process(first, second)
 
     def windows(self, texts: Pair, stride: int) -> list[Encoding]:
         """The first text with each part of the second: all of it, if it fits; else parts that overlap by `stride`.

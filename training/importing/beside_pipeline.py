@@ -23,8 +23,9 @@ Expected = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 
 def pipeline_of(task: str, network: Any, reader: Any) -> Any:
     """The pipeline of transformers, which it types no further. Raises TrainingError if it takes no such network."""
+    make: Any = transformers.pipeline  # typed by the names of tasks only
     try:
-        return transformers.pipeline(task, model=network, tokenizer=reader)
+        return make(task, model=network, tokenizer=reader)
     except Exception as error:  # of a network as somebody configured it
         raise TrainingError(f"transformers itself has no pipeline for it: {first_line(error)}") from error
 
