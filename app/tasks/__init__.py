@@ -10,10 +10,12 @@ from app.tasks.explanations.recommendation import RecommendationExplanation
 from app.tasks.explanations.summarization import SummarizationExplanation
 from app.tasks.explanations.table import ClassExplanation, NumberExplanation
 from app.tasks.explanations.text import TextExplanation
+from app.tasks.fill_mask import FillMask, FillMaskKernel
 from app.tasks.image_classification import ImageClassification, ImageClassificationKernel
 from app.tasks.image_features import ImageFeatureExtraction, ImageFeaturesKernel
 from app.tasks.image_generation import ImageGeneration, ImageGenerationKernel
 from app.tasks.own_words import OwnWordsKernel, SummaryInOwnWords
+from app.tasks.question_answering import QuestionAnswering, QuestionAnsweringKernel
 from app.tasks.recommendation import CatalogueSearch, Recommendation, RecommendationKernel
 from app.tasks.speech_recognition import SpeechKernel, SpeechRecognition
 from app.tasks.summarization import Summarization, SummarizationKernel
@@ -22,8 +24,11 @@ from app.tasks.tabular_regression import TabularRegression, TabularRegressionKer
 from app.tasks.tensors import RawTensors, TensorsKernel
 from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from app.tasks.text_generation import TextGeneration, TextGenerationKernel
+from app.tasks.text_ranking import TextRanking, TextRankingKernel
 from app.tasks.time_series_forecasting import ForecastingKernel, TimeSeriesForecasting
+from app.tasks.token_classification import TokenClassification, TokenClassificationKernel
 from app.tasks.translation import TextTranslation, TranslationKernel
+from app.tasks.zero_shot_classification import ZeroShotClassification, ZeroShotKernel
 
 TASKS: Mapping[str, Task] = {
     task.name: task
@@ -31,6 +36,11 @@ TASKS: Mapping[str, Task] = {
         Task(ImageClassificationKernel, ImageClassification, ImageExplanation),
         Task(ImageFeaturesKernel, ImageFeatureExtraction),
         Task(TextClassificationKernel, TextClassification, TextExplanation),
+        Task(TokenClassificationKernel, TokenClassification),
+        Task(FillMaskKernel, FillMask),
+        Task(QuestionAnsweringKernel, QuestionAnswering),
+        Task(ZeroShotKernel, ZeroShotClassification),
+        Task(TextRankingKernel, TextRanking),
         Task(RecommendationKernel, Recommendation, RecommendationExplanation, CatalogueSearch),
         Task(
             SummarizationKernel,

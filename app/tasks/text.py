@@ -43,6 +43,7 @@ class TextEncoder:
         self._ascii_bert = ascii_bert_of(self._tokenizer)
         self.max_tokens = max_tokens
         self._num_special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        self.marks_continuations = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
         self.num_tokens_known = max(self._tokenizer.get_vocab().values(), default=0) + 1
 
     def encode(self, text: str, *, truncate: bool, cut: Literal["left", "right"] = "right") -> Tensors:
@@ -94,6 +95,10 @@ class TextEncoder:
         """The id of a token such as "[MASK]"; None if the model has no such token."""
         found: int | None = self._tokenizer.token_to_id(token)
         return found
+
+    def decode(self, ids: Sequence[int], *, with_special: bool = False) -> str:
+        """Return the text of these tokens, as the tokenizer writes it, with special tokens or without."""
+        return str(self._tokenizer.decode(ids, skip_special_tokens=not with_special))
 
     def _encode(self, text: str) -> Encoding:
         return encoded(self._tokenizer, to_unicode(text))
@@ -158,10 +163,9 @@ class TextKernel(Kernel):
     def rows_of(self, batch: Tensors) -> list[Tensors]:
         """Each row without the padding at its end, or all would be as dear as the longest of their request."""
         ids, mask = batch["input_ids"], batch["attention_mask"]
-        if mask.shape != ids.shape:
-            raise InvalidInput(f"has shape {list(mask.shape)}, and input_ids has {list(ids.shape)}").under(
-                "attention_mask"
-            )
+        for name, array in batch.items():
+            if array.shape != ids.shape:
+                raise InvalidInput(f"has shape {list(array.shape)}, and input_ids has {list(ids.shape)}").under(name)
         if ids.shape[1] > self.encoder.max_tokens:
             raise InvalidInput(
                 f"has {ids.shape[1]} tokens a row and the model reads at most {self.encoder.max_tokens}"
@@ -169,7 +173,7 @@ class TextKernel(Kernel):
         require_within(ids, self.encoder.num_tokens_known, "input_ids")
         is_read = mask != 0
         lengths = np.where(is_read.any(axis=1), ids.shape[1] - is_read[:, ::-1].argmax(axis=1), 1).tolist()
-        return [{"input_ids": ids[i, :length], "attention_mask": mask[i, :length]} for i, length in enumerate(lengths)]
+        return [{name: array[i, :length] for name, array in batch.items()} for i, length in enumerate(lengths)]
 
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
         """Arrays of shape [rows, tokens of the longest], filled up with zeros."""

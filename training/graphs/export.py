@@ -21,6 +21,7 @@ from training.errors import TrainingError
 from training.recipe import Exported
 
 OPSET = 18
+UNUSED = "graph."  # begins the names of outputs while the exporter names what is inside
 NUM_COMPARED = 64  # real inputs, or fewer, that are enough to compare a graph with torch
 TOLERANCE = 1e-4  # of fp32, whose sums may be added up in another order
 
@@ -79,7 +80,7 @@ def to_onnx(
             tuple(example_inputs),
             str(path),
             input_names=list(input_names),
-            output_names=list(output_names),
+            output_names=[UNUSED + name for name in output_names],
             dynamic_shapes=tuple(dynamic_shapes),
             dynamo=True,
             external_data=False,
@@ -89,17 +90,35 @@ def to_onnx(
     module.train(was_training)
     model = onnx.load(path)
     remove_traces(model)
+    _name_outputs(model, output_names)
     onnx.save(model, path)
     return path
 
 
 def remove_traces(model: onnx.ModelProto) -> None:
     """Remove what the exporter notes of each node: stack traces, which name the folders of this machine."""
+    for graph in _graphs(model):
+        for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+            del part.metadata_props[:]
+
+
+def _name_outputs(model: onnx.ModelProto, names: Sequence[str]) -> None:
+    """Give outputs their names, and values inside that are called so, after their operators, others."""
+    renamed = {name: f"inner_{name}" for name in names} | {UNUSED + name: name for name in names}
+    for graph in _graphs(model):
+        for node in graph.node:
+            node.input[:] = [renamed.get(name, name) for name in node.input]
+            node.output[:] = [renamed.get(name, name) for name in node.output]
+        for value in (*graph.output, *graph.value_info, *graph.initializer):
+            value.name = renamed.get(value.name, value.name)
+
+
+def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
+    """Yield the graph of `model`, and those inside its operators."""
     graphs = [model.graph]
     while graphs:
         graph = graphs.pop()
-        for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
-            del part.metadata_props[:]
+        yield graph
         attributes = [attribute for node in graph.node for attribute in node.attribute]
         graphs += [attribute.g for attribute in attributes if attribute.HasField("g")]
 

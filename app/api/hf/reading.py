@@ -63,12 +63,16 @@ def read(request: Request, content: bytes, served: Served, asked: str | None, li
     if is_raw(request, content, served):
         body: dict[str, Any] = {"inputs": content}
     else:
-        body = _json_object(content, served, limits)
+        body = json_object(content, served, limits)
+        if "inputs" not in body:
+            raise InvalidInput("Field required").under("inputs")
         task = asked or _meant_task(request, body, served)
     wire = WIRES[task]
     wants_stream = wire.streams and _wants_stream(body)
-    items = _items(served.contracts[task], body, limits.max_items)
-    sent = _validated(wire.Parameters, _parameters(request, body, wire), "parameters")
+    parameters = _parameters(request, body, wire)
+    sent = _validated(wire.Parameters, parameters, "parameters")
+    of_items = {name: parameters[name] for name in wire.of_items}
+    items = _items(served.contracts[task], body, limits.max_items, of_items)
     if isinstance(sent, TgiParameters):
         items = list(sent.drafts(items))
         _refuse_more(items, limits.max_items)
@@ -89,7 +93,8 @@ def is_raw(request: Request, content: bytes, served: Served) -> bool:
     return not content_type.startswith("application/json") and content.lstrip()[:1] != b"{"
 
 
-def _json_object(content: bytes, served: Served, limits: Limits) -> dict[str, Any]:
+def json_object(content: bytes, served: Served, limits: Limits) -> dict[str, Any]:
+    """Return the object that a body is as JSON. Raises InvalidInput."""
     try:
         body = parse(content, limits.json)
     except ValueError as error:
@@ -100,13 +105,11 @@ def _json_object(content: bytes, served: Served, limits: Limits) -> dict[str, An
         ) from None
     if not isinstance(body, dict):
         raise InvalidInput('the body must be a JSON object: {"inputs": …, "parameters": {…}}')
-    by_columns = served.manifest.task in WIRES and WIRES[served.manifest.task].by_columns
-    field = TABLE if by_columns else "inputs"
-    if field not in body:
-        raise InvalidInput("Field required").under(field)
-    if by_columns and body.get("inputs") is not None:
-        raise InvalidInput(f"has no effect beside a {TABLE}").under("inputs")
-    if by_columns:
+    if served.manifest.task in WIRES and WIRES[served.manifest.task].by_columns:
+        if TABLE not in body:
+            raise InvalidInput("Field required").under(TABLE)
+        if body.get("inputs") is not None:
+            raise InvalidInput(f"has no effect beside a {TABLE}").under("inputs")
         body["inputs"] = rows_of(body.pop(TABLE), limits.max_items)
     return body
 
@@ -142,9 +145,12 @@ def _listed(inputs: Any) -> list[Any]:
     return inputs if isinstance(inputs, list) else [inputs]
 
 
-def _items(contract: Contract, body: dict[str, Any], max_items: int) -> list[Any]:
+def _items(contract: Contract, body: dict[str, Any], max_items: int, of_items: dict[str, Any]) -> list[Any]:
     inputs = _listed(body["inputs"])
     _refuse_more(inputs, max_items)
+    if of_items:
+        first = next(iter(contract.Input.model_fields))
+        inputs = [{first: one, **of_items} for one in inputs]
     sent: Any = _validated(bodies_of(contract, max_items).Request, {"inputs": inputs})
     items: list[Any] = sent.inputs
     return items

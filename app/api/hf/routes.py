@@ -14,7 +14,7 @@ from app.api.hf.errors import tell
 from app.api.hf.generation_schema import TgiAnswer, TgiLine
 from app.api.hf.predict import predict
 from app.api.hf.reading import tasks_of
-from app.api.hf.rerank import rerank
+from app.api.hf.rerank import RANKS, TeiRanking, TeiRanks, rerank
 from app.api.hf.schemas import TeiVectors
 from app.api.hf.tables import TABLE
 from app.api.hf.wires import WIRES, bodies_of_hf
@@ -26,6 +26,7 @@ from app.serving.engine import Served
 from app.tasks.embeddings import FeatureExtraction
 from app.tasks.tables.columns import typical_row
 from app.tasks.text_generation import TextGeneration
+from app.tasks.text_ranking import TextRanking
 
 MODEL = "/hf/models/{model}"  # answers the task of the model
 PIPELINE = MODEL + "/pipeline/{task}"  # names one of those that it answers, as on the Hub
@@ -106,13 +107,26 @@ def _embedding(max_items: int, served: Served) -> Mapping[str, Operation]:
 
 
 def _ranking(served: Served) -> Mapping[str, Operation]:
+    name = served.manifest.name
+    if RANKS in served.contracts:
+        body = {"schema": BodySchema(TeiRanking, "validation"), "example": TextRanking.contract.example}
+        answers = {"schema": BodySchema(TeiRanks, "serialization")}
+        ranked = {"description": "each text, the best first", "content": {"application/json": answers}}
+        return {
+            RERANK.format(model=name): {
+                "summary": f"{name}: ranks texts, as text-embeddings-inference has it",
+                "operationId": f"hf_{name}_rerank",
+                "parameters": [DEADLINE],
+                "requestBody": {"required": True, "content": {"application/json": body}},
+                "responses": {"200": ranked},
+            }
+        }
     if EMBEDS not in served.contracts:
         return {}
-    name = served.manifest.name
     operation = {
         "summary": f"{name}: ranks no texts",
         "description": "Refused, with the reason and the address that compares vectors: text-embeddings-inference has "
-        "this route for models that read a query and a text together, and there are none here.",
+        "this route for models that read a query and a text together, and this one does not.",
         "operationId": f"hf_{name}_rerank",
         "responses": {},
     }
@@ -171,6 +185,9 @@ def _of_inputs(served: Served, task: str, bodies: Bodies) -> dict[str, Any]:
     if isinstance(item, dict) and (len(fields) == 1 or task == WRITES):
         (item,) = item.values()
     beside: dict[str, Any] = {} if WIRES[task].at_root else {"parameters": example.get("parameters", {})}
+    if of_items := WIRES[task].of_items:
+        beside["parameters"] = {**beside["parameters"], **{name: item[name] for name in of_items}}
+        item = item[next(iter(fields))]
     return {"schema": BodySchema(bodies.Request, "validation"), "example": {"inputs": item, **beside}}
 
 

@@ -3,7 +3,7 @@
 What a caller sets has an effect here, or is refused with the reason.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Self
@@ -13,7 +13,18 @@ from pydantic import BaseModel, Field, RootModel, create_model, field_validator,
 from app.api.contracts import STREAM, Bodies, bare
 from app.api.hf.generation_schema import TgiAnswer, TgiParameters
 from app.api.hf.known import KnownOnly
+from app.api.hf.speech_wires import HfSpeechParameters, HfTranscript, heard
 from app.api.hf.tables import TABLE, Columns, HfRowParameters, best_label, number_alone
+from app.api.hf.text_wires import (
+    HfEntity,
+    HfFillMaskParameters,
+    HfQuestionAnsweringParameters,
+    HfTokenClassificationParameters,
+    HfZeroShotParameters,
+    filled_masks,
+    found_answers,
+    found_entities,
+)
 from app.tasks.contract import Contract
 from app.tasks.embeddings import (
     FeatureExtraction,
@@ -21,10 +32,11 @@ from app.tasks.embeddings import (
     SentenceSimilarity,
     SentenceSimilarityParameters,
 )
+from app.tasks.fill_mask import FilledMask, FillMask
 from app.tasks.image_classification import ImageClassification, ImageClassificationParameters
+from app.tasks.question_answering import FoundAnswer, QuestionAnswering
 from app.tasks.schema import Schema
 from app.tasks.sequence_kernel import SEARCH, LengthPenalty, NumBeams
-from app.tasks.speech.schema import SpeechParameters, Transcript
 from app.tasks.speech_recognition import SpeechRecognition
 from app.tasks.summarization import Summarization
 from app.tasks.summary_schema import MAX_CHARACTERS, Mode, SummarizationParameters
@@ -32,7 +44,9 @@ from app.tasks.tabular_classification import TabularClassification
 from app.tasks.tabular_regression import TabularRegression
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
 from app.tasks.text_generation import TextGeneration
+from app.tasks.token_classification import TokenClassification
 from app.tasks.translation import TextTranslation, TranslationParameters
+from app.tasks.zero_shot_classification import ZeroShotClassification
 
 
 class HfTextClassificationParameters(KnownOnly, TextClassificationParameters):
@@ -178,38 +192,8 @@ class HfTranslationParameters(KnownOnly, TranslationParameters):
         return self.generate_parameters.model_dump(exclude_none=True) if self.generate_parameters else {}
 
 
-class HfSpeechParameters(KnownOnly, SpeechParameters):
-    """Those of the native dialect: options of decoding would change nothing."""
-
-    @field_validator("return_timestamps", mode="before")
-    @classmethod
-    def _are_of_segments(cls, value: Any) -> Any:
-        if value == "word":
-            raise ValueError("words are not timed; send true for the times of segments")
-        return value
-
-
-class HfChunk(BaseModel):
-    text: str
-    timestamp: Annotated[tuple[float, float], Field(description="its start and its end, seconds of the recording")]
-
-
-class HfTranscript(BaseModel):
-    """`chunks` are there if `return_timestamps` is."""
-
-    text: Annotated[str, Field(description="empty if nobody speaks")]
-    chunks: list[HfChunk] | None = None
-
-
 def _as_it_is(value: Any) -> Any:
     return value
-
-
-def _heard(transcript: Transcript, sent: HfSpeechParameters) -> dict[str, Any]:
-    if not sent.return_timestamps:
-        return {"text": transcript.text}
-    chunks = [{"text": one.text, "timestamp": [one.start, one.end]} for one in transcript.segments]
-    return {"text": transcript.text, "chunks": chunks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +210,8 @@ class Wire:
     is_nested: bool = False
     at_root: bool = False
     by_columns: bool = False
+    of_items: Sequence[str] = ()
+    """Parameters that belong to each item in the native dialect."""
     Output: Any = None
     """Type of an answer, where it is not the native one."""
     streams: bool = False
@@ -238,11 +224,23 @@ class Wire:
 WIRES: Mapping[str, Wire] = {
     ImageClassification.contract.name: Wire(HfImageClassificationParameters),
     TextClassification.contract.name: Wire(HfTextClassificationParameters, is_nested=True),
+    TokenClassification.contract.name: Wire(
+        HfTokenClassificationParameters, Output=list[HfEntity], written=found_entities
+    ),
+    FillMask.contract.name: Wire(
+        HfFillMaskParameters, Output=list[FilledMask] | list[list[FilledMask]], written=filled_masks
+    ),
+    QuestionAnswering.contract.name: Wire(
+        HfQuestionAnsweringParameters, Output=FoundAnswer | list[FoundAnswer], written=found_answers
+    ),
+    ZeroShotClassification.contract.name: Wire(
+        HfZeroShotParameters, HfZeroShotParameters.native, of_items=["candidate_labels"]
+    ),
     Summarization.contract.name: Wire(HfSummarizationParameters, HfSummarizationParameters.native, is_nested=True),
     FeatureExtraction.contract.name: Wire(HfFeatureExtractionParameters, at_root=True),
     SentenceSimilarity.contract.name: Wire(HfSentenceSimilarityParameters),
     TextTranslation.contract.name: Wire(HfTranslationParameters, HfTranslationParameters.native, is_nested=True),
-    SpeechRecognition.contract.name: Wire(HfSpeechParameters, Output=HfTranscript, written=_heard),
+    SpeechRecognition.contract.name: Wire(HfSpeechParameters, Output=HfTranscript, written=heard),
     TabularClassification.contract.name: Wire(
         HfRowParameters, HfRowParameters.of_classes, by_columns=True, Output=str, written=best_label
     ),
@@ -268,7 +266,8 @@ def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
     if wire.by_columns:
         return _bodies_of_table(contract, wire)
     first = next(iter(contract.Input.model_fields.values()))
-    item: Any = contract.Input if len(contract.Input.model_fields) > 1 and not wire.streams else bare(first)
+    is_bare = len(contract.Input.model_fields) == 1 or wire.streams or wire.of_items
+    item: Any = bare(first) if is_bare else contract.Input
     some: Any = Annotated[list[item], Field(min_length=1, max_length=max_items)]
     Output: Any = wire.Output or contract.Output
     many: Any = list[Output]

@@ -117,3 +117,21 @@ def test_what_is_exported_states_its_tensors_and_how_near_it_is(network: Pooled,
     assert found.inputs == (TensorSpec(name="ids", datatype="INT64", shape=(-1, -1)),)
     assert found.outputs == (TensorSpec(name="logits", datatype="FP32", shape=(-1, 3)),)
     assert (found.path.name, found.verification.inputs) == ("model.onnx", 4)
+
+
+class Looked(nn.Module):
+    """Vectors of words: the exporter calls what its operator gives "embedding", too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(5, 2)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.words(ids) + 1
+
+
+def test_an_output_may_be_called_as_an_operator_is(tmp_path: Path) -> None:
+    batch = {"ids": np.array([[0, 4], [2, 1]])}
+    found = exported(Looked(), batch, tmp_path / "looked.onnx", ["embedding"])
+    assert [one.name for one in found.outputs] == ["embedding"]
+    assert found.verification.batch_n < 1e-6

@@ -10,12 +10,13 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from app.repository.manifest import Source
-from training.data.own.marian_tokenizer import SOURCE_PIECES, marian_tokenizer
 from training.data.own.source import given
+from training.data.own.tokenizer import tokenizers_of
+from training.data.own.weights import safetensors_of
 from training.errors import TrainingError, first_line
 from training.networks.sequence_models import ACTIVATIONS, ARCHITECTURES
 
-CONFIG, PICKLES = "config.json", ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
+CONFIG = "config.json"
 FILES = ("*.json", "*.safetensors", "*.safetensors.index.json", "*.model", "*.spm", "merges.txt")
 HEAD_SIZES = 8  # of which ONNX Runtime's attention takes multiples
 READ_TEXTS = tuple(name for name in ARCHITECTURES if name != "whisper")
@@ -37,25 +38,13 @@ def load_sequence_model(source: str | None) -> OwnSequenceModel:
     if not source:
         raise TrainingError("this recipe needs --source, a folder with an encoder-decoder or its id on the hub")
     found = given(source, "model", FILES)
-    weights = sorted(found.folder.glob("*.safetensors"))
-    if not weights:
-        raise TrainingError(_no_weights(found.folder))
+    weights = safetensors_of(found.folder)
     network = _network(found.folder)
-    reader, tokenizer = _tokenizers(found.folder)
+    reader, tokenizer = tokenizers_of(found.folder)
     if (known := tokenizer.get_vocab_size()) > network.config.vocab_size:
         raise TrainingError(f"the tokenizer knows {known} tokens, and the model {network.config.vocab_size}")
     used = found.source([*weights, found.folder / CONFIG], "weights and tokenizer")
     return OwnSequenceModel(found.name, network, reader, tokenizer, used)
-
-
-def _no_weights(folder: Path) -> str:
-    pickles = [path.name for pattern in PICKLES for path in folder.glob(pattern)]
-    if not pickles:
-        return f"{folder} has no *.safetensors"
-    return (
-        f"{folder} has its weights in {pickles[0]}, and no *.safetensors: such a file may run code when it is read, "
-        "and is not. Whoever trusts it can load it with transformers and save_pretrained() it"
-    )
 
 
 def _network(folder: Path) -> Any:
@@ -88,18 +77,6 @@ def _require_known(folder: Path, config: Any) -> None:
         raise TrainingError(f"{folder} has heads of {size}; what can be exported are multiples of {HEAD_SIZES}")
     if not getattr(config, "share_encoder_decoder_embeddings", True):
         raise TrainingError(f"{folder} has other tokens for its answers than for its sources, which cannot be exported")
-
-
-def _tokenizers(folder: Path) -> tuple[Any, Tokenizer]:
-    try:
-        reader: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # transformers and tokenizers raise nothing more exact
-        raise TrainingError(f"{folder} has no tokenizer that can be read: {first_line(error)}") from error
-    if reader.is_fast:
-        return reader, Tokenizer.from_str(reader.backend_tokenizer.to_str())
-    if (folder / SOURCE_PIECES).is_file():
-        return reader, marian_tokenizer(folder)
-    raise TrainingError(f"{folder} has a tokenizer that exists in Python only; it needs a tokenizer.json")
 
 
 def special_form(reader: Any) -> tuple[list[int], list[int]]:

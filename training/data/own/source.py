@@ -21,6 +21,7 @@ from training.data.own.names import HUB_ID, public_name, redacted
 from training.errors import TrainingError, first_line, progress
 
 LOCAL = "local"
+UNNUMBERED = "[!0-9]*/*"  # files in folders, but for those of sentence-transformers, such as 1_Pooling
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,9 @@ def given(
 ) -> SourceFolder:
     """The folder or file `source`, or of the hub's repository of that id the `files` (patterns of names).
 
-    Of a model these are in the top folder, of a dataset anywhere. An id may end with "@" and a branch, tag or commit.
-    What is fetched is kept in the hub's own cache, and no code in it is run. Raises TrainingError if there is neither.
+    Of a model these are in the top folder or in numbered ones, of a dataset anywhere. An id may end with "@" and a
+    branch, tag or commit. What is fetched is kept in the hub's own cache, and no code in it is run. Raises
+    TrainingError if there is neither.
     """
     folder = Path(source)
     if folder.is_dir():
@@ -76,7 +78,7 @@ def given(
                 repo_type=kind,
                 revision=named[2],
                 allow_patterns=list(files),
-                ignore_patterns=["*/*"] if kind == "model" else None,
+                ignore_patterns=[UNNUMBERED] if kind == "model" else None,
             )
         )
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError) as error:

@@ -1,0 +1,147 @@
+"""Whatever cannot be imported is refused in one sentence, and nothing of it is published."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from importing_models import imported
+from own_sequence_folders import save_sequence_model
+from safetensors.torch import load_file, save_file
+from tiny_encoders import save_encoder
+from tokenizers import Tokenizer
+
+from training.errors import TrainingError
+from training.importing import beside_pipeline
+from training.importing.architectures import task_of
+from training.importing.command import name_of
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save_encoder(tmp_path / "mine", "bert", "ForSequenceClassification", num_labels=3)
+
+
+def refused(folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    assert imported(folder, *options) == 1
+    assert not list((folder.parent / "models").glob("*/*"))
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("error: ")
+    return last
+
+
+def amend(folder: Path, **values: Any) -> None:
+    path = folder / "config.json"
+    config = json.loads(path.read_text()) | values
+    path.write_text(json.dumps({name: value for name, value in config.items() if value is not None}))
+
+
+def test_a_folder_must_tell_its_architecture_and_hold_weights(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "model.safetensors").rename(folder / "kept")
+    assert refused(folder, capsys).endswith("has no *.safetensors")
+    (folder / "config.json").unlink()
+    assert refused(folder, capsys).endswith("has no config.json, so nothing tells which architecture it is")
+    assert "is neither a folder nor the id of a model on the hub" in refused(folder.parent / "absent", capsys)
+
+
+def test_a_pickle_is_refused_with_the_command_that_converts_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    told = refused(folder, capsys)
+    assert "has its weights in pytorch_model.bin, and no *.safetensors" in told
+    code = told.partition('python -c "')[2].removesuffix('"')
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+    converted = load_file(folder / "model.safetensors")
+    assert converted.keys() == weights.keys()
+    assert all(torch.equal(converted[name], weights[name]) for name in weights)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"architectures": ["BertForPreTraining"]}, "BertForPreTraining is no architecture that can be imported"),
+        ({"architectures": None}, "config.json names no architecture; say with --task"),
+        ({"architectures": ["WhisperForConditionalGeneration"]}, "speech-recognizer-base, which take no weights"),
+        ({"auto_map": {"AutoModel": "model.Mine"}}, "names code of its own (auto_map), which is never run"),
+        ({"model_type": "unheard-of"}, "config.json cannot be read"),
+        ({"model_type": "t5"}, "lacks weights of T5ForSequenceClassification, such as"),
+        ({"num_labels": 4, "id2label": None, "label2id": None}, "cannot be loaded as AutoModelForSequence"),
+    ],
+)
+def test_what_its_configuration_asks_for_must_be_there(
+    values: dict[str, Any], reason: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    amend(folder, **values)
+    assert reason in refused(folder, capsys)
+
+
+def test_weights_that_would_be_drawn_by_chance_are_missed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = load_file(folder / "model.safetensors")
+    del weights["classifier.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    assert "lacks weights of BertForSequenceClassification, such as classifier.weight" in refused(folder, capsys)
+    (folder / "model.safetensors").write_bytes(b"half a file")
+    assert "cannot be loaded as AutoModelForSequenceClassification" in refused(folder, capsys)
+
+
+def test_a_tokenizer_must_know_no_more_than_the_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.add_tokens([f"more{i}" for i in range(401 - tokenizer.get_vocab_size())])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    assert "knows 401 tokens, and the network 400" in refused(folder, capsys)
+    (folder / "tokenizer.json").write_text("{")
+    assert "has no tokenizer that can be read" in refused(folder, capsys)
+
+
+def test_a_graph_that_answers_otherwise_is_not_published(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside_pipeline, "TOLERANCE", -1.0)
+    assert "it answers alone otherwise than transformers: the answer.0.score is" in refused(folder, capsys)
+
+
+def test_options_that_would_change_nothing_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "takes no --languages and no --prefix" in refused(folder, capsys, "--prefix", "say: ")
+    assert "is the name of a model that was not imported" in refused(folder, capsys, "--name", "reviews-sentiment")
+    assert "'Mine!' is no name for a model" in refused(folder, capsys, "--name", "Mine!")
+
+
+@pytest.mark.parametrize(
+    ("config", "task"),
+    [
+        ({"architectures": ["MarianMTModel"]}, "translation"),
+        (
+            {"architectures": ["T5ForConditionalGeneration"], "task_specific_params": {"summarization": {}}},
+            "summarization",
+        ),
+        (
+            {"architectures": ["BartForConditionalGeneration"], "task_specific_params": {"translation_en_to_de": {}}},
+            "translation",
+        ),
+        ({"architectures": ["Qwen2ForCausalLM"]}, "text-generation"),
+    ],
+)
+def test_models_that_write_are_told_by_their_configuration(config: dict[str, Any], task: str) -> None:
+    assert task_of(config) == task
+
+
+def test_a_model_that_may_translate_or_summarise_asks_which() -> None:
+    with pytest.raises(TrainingError, match="say with --task translation or --task summarization"):
+        task_of({"architectures": ["T5ForConditionalGeneration"]})
+
+
+def test_a_writer_goes_through_its_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = save_sequence_model(tmp_path / "own", "marian", "$A <|im_end|>")
+    assert "--languages must tell which language it reads" in refused(folder, capsys)
+
+
+def test_a_name_is_made_of_the_last_part_of_the_source() -> None:
+    assert name_of("someone/My_BERT.v2@main") == "my-bert-v2"
+    with pytest.raises(TrainingError, match="choose one with --name"):
+        name_of("someone/___")

@@ -1,0 +1,79 @@
+"""A graph beside the pipeline of transformers that it was: the same answers to the same requests, or no version."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import transformers
+
+from app.errors import InvalidInput
+from app.repository.golden import difference
+from app.tasks.view import View, predict_json, to_json
+from app.tensors import Session, Tensors
+from training.errors import TrainingError, first_line
+
+TOLERANCE = 1e-4  # of every number: by rounding, in another order of sums
+FEWEST = 8  # requests that are enough
+LONGEST = 512  # tokens of the stranger that shares their batch
+
+Expected = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
+"""Answers an item, asked with parameters, as transformers does: in the form of our own answers as JSON."""
+
+
+def pipeline_of(task: str, network: Any, reader: Any) -> Any:
+    """The pipeline of transformers, which it types no further. Raises TrainingError if it takes no such network."""
+    make: Any = transformers.pipeline  # typed by the names of tasks only
+    try:
+        return make(task, model=network, tokenizer=reader)
+    except Exception as error:  # of a network as somebody configured it
+        raise TrainingError(f"transformers itself has no pipeline for it: {first_line(error)}") from error
+
+
+def readable(view: View[Any], items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of `items` of which the tokenizer leaves something, and that are not too long. Raises TrainingError."""
+    found = []
+    for item in items:
+        try:
+            rows = view.preprocess(view.contract.Input.model_validate(item), view.contract.Parameters()).rows
+        except InvalidInput:
+            continue
+        found += [item] if rows else []
+    if len(found) < FEWEST:
+        raise TrainingError(f"its tokenizer reads {len(found)} of {len(items)} texts, and {FEWEST} are compared")
+    return found
+
+
+def longer_stranger(row: Tensors, length: int) -> Tensors:
+    """A row of `length` tokens, which repeats those of `row`."""
+    return {name: np.resize(array, length) for name, array in row.items()}
+
+
+def require_same_answers(
+    view: View[Any],
+    sessions: Mapping[str, Session],
+    items: Sequence[Mapping[str, Any]],
+    parameters: Mapping[str, Any],
+    expected: Expected,
+    length: int,
+) -> None:
+    """Compare each answer with `expected`, alone and in one batch with all others and a row of `length` tokens.
+
+    Raises TrainingError at the first number that differs by more than TOLERANCE, or anything else that does.
+    """
+    asked = view.contract.Parameters.model_validate(parameters)
+    prepared = [view.preprocess(view.contract.Input.model_validate(item), asked) for item in items]
+    rows = [row for one in prepared for row in one.rows]
+    answers = iter(view.kernel.run(sessions, [*rows, longer_stranger(rows[0], length)]))
+    for item, one in zip(items, prepared, strict=True):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                known = expected(item, parameters)
+        except Exception as error:  # of a network as somebody configured it
+            raise TrainingError(f"transformers itself cannot answer {item}: {first_line(error)}") from error
+        alone = predict_json(view, sessions, item, parameters)
+        together = to_json(view.postprocess(one, [next(answers) for _ in one.rows], asked))
+        for answer, company in ((alone, "alone"), (together, "in company")):
+            if fault := difference(known, answer, TOLERANCE, "the answer"):
+                raise TrainingError(f"it answers {company} otherwise than transformers: {fault}, of {item}")

@@ -1,0 +1,95 @@
+"""python -m training import SOURCE: a model in a folder, or on the hub, becomes a version that answers as it did."""
+
+import argparse
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.repository.manifest import Manifest, is_model_name
+from app.repository.repository import ModelRepository
+from training.build import build
+from training.data.own.names import NAMELESS, public_name
+from training.errors import TrainingError, progress
+from training.importing.architectures import RECIPES, task_of
+from training.importing.asking import how_to_ask
+from training.importing.folder import ModelFolder, open_folder
+from training.importing.kinds import KINDS
+from training.importing.sentence_transformers import MODULES
+from training.recipe import Recipe, Run
+from training.recipes import RECIPES as RECIPE_NAMES
+from training.workdir import state_of, working_folder
+
+NAME = "import"
+
+
+def import_model(arguments: Sequence[str], make_recipe: Callable[[list[str]], int]) -> int:
+    """Publish the model that `arguments` name, and print how it is asked. Returns the status of the process.
+
+    `make_recipe` runs a recipe with arguments of its own: of models that write, recipes make versions. Raises
+    TrainingError and InvalidArtifact, and then nothing is published.
+    """
+    chosen = _parser().parse_args(arguments)
+    folder = open_folder(chosen.source)
+    task = chosen.task or task_of(folder.config, is_pooled=(folder.path / MODULES).is_file())
+    name = chosen.name or name_of(chosen.source)
+    if task in RECIPES:
+        return make_recipe(_recipe_arguments(chosen, task, name))
+    if chosen.languages is not None or chosen.prefix is not None:
+        raise TrainingError(f"a model for {task} takes no --languages and no --prefix")
+    _require_free(name, chosen.models)
+    progress(f"{folder.name}: a model for {task}")
+    manifest = _publish(folder, task, name, chosen)
+    progress(f"{name}: published version {manifest.version} in {chosen.models / name / str(manifest.version)}")
+    print(how_to_ask(manifest))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m training {NAME}", description=__doc__)
+    parser.add_argument("source", help="a folder, or owner/name of the hub, maybe with @ and a commit")
+    parser.add_argument("--task", choices=[*KINDS, *RECIPES], help="if not the one that its architecture tells")
+    parser.add_argument("--name", help="of the model that is published, if not that of the source")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="the repository to publish to")
+    parser.add_argument("--workdir", type=Path, default=Path("build/training"), help="for files on the way")
+    parser.add_argument("--languages", metavar="FROM,TO", help="of a translator, if its tokenizer does not tell")
+    parser.add_argument("--prefix", help="what a model that writes reads before every text")
+    return parser
+
+
+def name_of(source: str) -> str:
+    """A model's name after that of the folder or the repository. Raises TrainingError if that makes none."""
+    last = public_name(source).partition("@")[0].rpartition("/")[2]
+    name = re.sub(r"[^a-z0-9]+", "-", last.lower()).strip("-")
+    if last == NAMELESS or not is_model_name(name):
+        raise TrainingError(f"{last!r:.60} makes no name for a model; choose one with --name")
+    return name
+
+
+def _recipe_arguments(chosen: argparse.Namespace, task: str, name: str) -> list[str]:
+    given = {"--source": chosen.source, "--name": name, "--models": chosen.models, "--workdir": chosen.workdir}
+    given |= {"--languages": chosen.languages, "--prefix": chosen.prefix}
+    return [RECIPES[task], *(str(word) for pair in given.items() if pair[1] is not None for word in pair)]
+
+
+def _require_free(name: str, models: Path) -> None:
+    """Raises TrainingError if a model of this name is, or could be, made by a recipe."""
+    repository = ModelRepository(models)
+    if not is_model_name(name):
+        raise TrainingError(f"{name[:40]!r} is no name for a model: lower-case words joined by hyphens")
+    versions = repository.versions(name)
+    made = repository.read(name, max(versions)).provenance if versions else None
+    if name in RECIPE_NAMES or (versions and (made is None or made.recipe != NAME)):
+        raise TrainingError(f"{name} is the name of a model that was not imported; choose another --name")
+
+
+def _publish(folder: ModelFolder, task: str, name: str, chosen: argparse.Namespace) -> Manifest:
+    recipe: Recipe[ModelFolder] = Recipe(NAME, task, load=lambda run: folder, make=KINDS[task], takes_source=True)
+    settings = {"recipe": NAME, "source": chosen.source, "task": task, "files": state_of(chosen.source)}
+    with working_folder(chosen.workdir / name, settings, resume=False) as workdir:
+        run = Run(workdir, source=chosen.source, name=name, models=chosen.models)
+        return build(recipe, run, chosen.models, again=_command(chosen, task, name))
+
+
+def _command(chosen: argparse.Namespace, task: str, name: str) -> str:
+    return f"python -m training {NAME} {shlex.quote(public_name(chosen.source))} --task {task} --name {name}"
