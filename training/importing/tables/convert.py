@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from app.repository.manifest import Verification
 from app.tasks.tables.columns import Column
+from app.tensors import Array
 from training.errors import TrainingError, first_line
 from training.graphs.tables import proved
 from training.importing.tables.model import TableModel
@@ -68,18 +69,30 @@ def convert(path: Path, folder: Path, rows: Path | None) -> Found:
     numbers = [name for name in model.names if name not in model.categories]
     missing = {name for name in numbers if _takes_gap(model, whole[:TRIED], name, folder / GRAPH)}
     examples = None if rows is None else given_rows(model, rows)
-    compared = [made_up(model, near, missing.__contains__), *([] if examples is None else [examples])]
-    fields = pd.concat(compared, ignore_index=True)
-    told = model.told(fields)
+    try:
+        told, verification = _compared(model, made_up(model, near, missing.__contains__), examples, folder)
+    except TrainingError:
+        if not missing:
+            raise
+        missing = set()  # a graph that takes gaps otherwise may still answer rows without
+        told, verification = _compared(model, whole, examples, folder)
     if np.ptp(told, axis=0).max() == 0:
         raise TrainingError(
-            f"{path.name} answers all of {len(fields)} rows alike, which proves nothing; give rows with --example"
+            f"{path.name} answers all of {len(told)} rows alike, which proves nothing; give rows with --example"
         )
-    verification = proved(told, fields, folder / GRAPH, model.library)
     shown = [_as_row(one) for _, one in whole[:MOST_SHOWN].iterrows()]
     columns = columns_of(model, missing.__contains__, examples)
     spread = float(np.std(told)) if told.ndim == 1 else 1.0
     return Found(model.kind, model.library, list(model.labels), columns, verification, shown, spread)
+
+
+def _compared(
+    model: TableModel, rows: pd.DataFrame, examples: pd.DataFrame | None, folder: Path
+) -> tuple[Array, Verification]:
+    """Return what a model tells of rows and examples, and how near its graph in `folder` comes to that."""
+    fields = rows if examples is None else pd.concat([rows, examples], ignore_index=True)
+    told = model.told(fields)
+    return told, proved(told, fields, folder / GRAPH, model.library)
 
 
 def _takes_gap(model: TableModel, rows: pd.DataFrame, name: str, graph: Path) -> bool:

@@ -19,9 +19,13 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from table_models import serving
 
+from app.errors import InvalidInput
 from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
+from app.tasks.explanations.table import NumberExplanation
+from app.tasks.view import predict_json
 from training.__main__ import main
+from training.build import open_draft
 from training.errors import TrainingError
 from training.importing.tables.convert import Found, convert
 from training.importing.tables.publish import table_draft
@@ -111,8 +115,12 @@ def turned(path: Path, rows: Path | None = None) -> Found:
     [
         (HistGradientBoostingClassifier(max_iter=20).fit(NUMBERS, LEAVES), {"months": True, "charge": True}),
         (RandomForestClassifier(10).fit(NUMBERS.to_numpy(), LEAVES), {"x0": False, "x1": False}),
+        (
+            make_pipeline(StandardScaler(), RandomForestClassifier(20, random_state=0)).fit(NUMBERS, LEAVES),
+            {"months": False, "charge": False},
+        ),
     ],
-    ids=["trees with names", "a forest without"],
+    ids=["trees with names", "a forest without", "a forest whose graph takes gaps otherwise"],
 )
 def test_a_classifier_keeps_its_columns_and_labels_and_what_may_be_missing(
     tmp_path: Path, model: Any, columns: dict[str, bool]
@@ -123,16 +131,14 @@ def test_a_classifier_keeps_its_columns_and_labels_and_what_may_be_missing(
     assert found.verification.batch_n < 1e-5
 
 
-def test_a_regressor_tells_a_number_and_no_interval(take: Import, tmp_path: Path) -> None:
-    model = make_pipeline(StandardScaler(), LinearRegression()).fit(NUMBERS, COST)
-    assert take(dumped(tmp_path / "cost.joblib", model), "--target", "cost") == 0
-    with serving(tmp_path / "models") as client:
-        body = {"inputs": [{"months": 10, "charge": 50}]}
-        (told,) = client.post("/v1/models/cost/predict", json=body).json()["outputs"]
-        reasons = client.post("/v1/models/cost/explain", json=body)
+def test_a_regressor_tells_a_number_and_no_interval_and_no_reasons_without_rows(tmp_path: Path) -> None:
+    path = dumped(tmp_path / "cost.joblib", make_pipeline(StandardScaler(), LinearRegression()).fit(NUMBERS, COST))
+    draft = table_draft(turned(path), path, tmp_path / "model.onnx", "cost", None)
+    view, sessions = open_draft("tabular-regression", draft)
+    told = predict_json(view, sessions, {"months": 10, "charge": 50}, {})
     assert told == {"value": pytest.approx(590, abs=0.01), "interval": None}
-    assert reasons.status_code == 422
-    assert "does not know what is typical" in reasons.json()["error"]
+    with pytest.raises(InvalidInput, match="does not know what is typical"):
+        predict_json(NumberExplanation(view.kernel), sessions, {"months": 10, "charge": 50}, {})
 
 
 def test_trees_of_xgboost_answer_as_they_did(tmp_path: Path) -> None:
