@@ -10,13 +10,13 @@ WORKDIR /src
 RUN python -m venv --without-pip /opt/venv
 # The packages change less often than the code and its documentation: they get a layer of their own.
 COPY pyproject.toml ./
-RUN mkdir app training && touch app/__init__.py training/__init__.py README.md LICENSE
+RUN mkdir app training && touch app/__init__.py training/__init__.py tessera.py README.md LICENSE
 # RUNTIME is cpu or gpu: which onnxruntime.
 ARG RUNTIME=cpu
 RUN pip --python /opt/venv/bin/python install ".[$RUNTIME,generation]" && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 COPY deploy/check-cuda deploy/
 RUN [ "$RUNTIME" != gpu ] || /opt/venv/bin/python deploy/check-cuda
-COPY README.md LICENSE ./
+COPY README.md LICENSE tessera.py ./
 COPY app app
 RUN pip --python /opt/venv/bin/python install --no-deps --force-reinstall .
 

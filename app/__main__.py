@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser(settings: Settings) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m app", description=__doc__)
+    parser = argparse.ArgumentParser(prog=_called(), description=__doc__)
     commands = parser.add_subparsers(required=True)
 
     serve = commands.add_parser("serve", help="serve the model repository")
@@ -78,6 +78,11 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     revoke.add_argument("name")
     revoke.set_defaults(run=_revoke_key)
     return parser
+
+
+def _called() -> str:
+    """As it was called, for the person who reads how to."""
+    return "tessera" if Path(sys.argv[0]).stem == "tessera" else "python -m app"
 
 
 def _serve(chosen: argparse.Namespace, settings: Settings) -> int:

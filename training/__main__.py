@@ -19,7 +19,9 @@ from training.recipes import RECIPES, load_recipe
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true")
 LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
+MOST_TRIALS = 10_000
 MOST_PROCESSES = 64  # of one machine without GPUs; more would only wait for each other
+COLUMNS = ("text", "label", "separator", "target")
 IMPORT = "import"  # instead of a recipe: what training.importing does
 TRIED = "tried"  # the folder, in a tiny run's own, that it publishes to
 
@@ -30,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == [IMPORT]:
         return _guarded(partial(_import, arguments[1:]))
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    called = "tessera train" if Path(sys.argv[0]).stem == "tessera" else "python -m training"
+    parser = argparse.ArgumentParser(prog=called, description=__doc__)
     parser.add_argument("recipes", nargs="+", metavar="recipe", help="`list` shows them")
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository to publish to")
     parser.add_argument("--seed", type=_seed, default=0)
@@ -46,12 +49,30 @@ def main(arguments: list[str] | None = None) -> int:
         help="each recipe has a folder there, for its checkpoints",
     )
     parser.add_argument(
-        "--source", type=_not_empty, help="a hub id or a local folder instead of the packaged data or weights"
+        "--source", type=_not_empty, help="a hub id, a local folder or a file instead of the packaged data or weights"
     )
+    parser.add_argument("--text", type=_not_empty, metavar="COLUMN", help="the column of texts, if not `text`")
+    parser.add_argument("--label", type=_not_empty, metavar="COLUMN", help="that of labels, if not `label`")
+    parser.add_argument("--separator", help="what stands between several labels of a text, such as ';'")
+    parser.add_argument("--target", type=_not_empty, metavar="COLUMN", help="of a table of one's own: what is told")
     parser.add_argument(
         "--languages", type=_not_empty, metavar="FROM,TO", help="of one's own model, if its tokenizer does not tell"
     )
     parser.add_argument("--prefix", help="what one's own model reads before every text, such as 'summarize: '")
+    parser.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the training, such as epochs=8; may be given several times",
+    )
+    parser.add_argument(
+        "--search", type=_trials, default=0, metavar="TRIALS", help="first try other settings, by the validation"
+    )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write the course of each training for TensorBoard as well"
+    )
     parser.add_argument("--name", type=_model_name, help="of the model that is published, if not as its recipe")
     parser.add_argument("--variants", action="store_true", help="publish the recipe's other precisions as well")
     parser.add_argument(
@@ -98,10 +119,21 @@ def _processes(text: str) -> int:
     return _whole(text, 1, MOST_PROCESSES)
 
 
+def _trials(text: str) -> int:
+    return _whole(text, 1, MOST_TRIALS)
+
+
 def _not_empty(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty")
     return text
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, sign, value = (part.strip() for part in text.partition("="))
+    if not (name and sign and value):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no setting, such as epochs=8")
+    return name, value
 
 
 def _model_name(text: str) -> str:
@@ -113,9 +145,9 @@ def _model_name(text: str) -> str:
 
 
 def _import(arguments: list[str]) -> int:
-    from training.importing.command import import_model
+    from training.importing.dispatch import import_source
 
-    return import_model(arguments, main)
+    return import_source(arguments, main)
 
 
 def _run(chosen: argparse.Namespace) -> int:
@@ -148,7 +180,7 @@ def _guarded(work: Callable[[], int]) -> int:
         return 1
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        progress(f"error: {f'the disk is full: {error.filename}' if full and error.filename else error}")
+        progress(f"error: {f'the disk is full: {error.filename or error.strerror}' if full else error}")
         return 1
     except KeyboardInterrupt:
         progress("interrupted; nothing half made was published, and --resume goes on")
@@ -164,6 +196,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _make(name: str, chosen: argparse.Namespace) -> None:
     from training.build import build
     from training.errors import TrainingError, progress
+    from training.importing.asking import how_to_ask
     from training.recipe import Run
     from training.workdir import spent_before, state_of, working_folder
 
@@ -172,13 +205,23 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
         raise TrainingError(f"{name} is made from its packaged data and takes no --source")
     if (chosen.languages or chosen.prefix is not None) and not recipe.takes_languages:
         raise TrainingError(f"{name} takes no --languages and no --prefix")
+    columns = {one: getattr(chosen, one) for one in COLUMNS if getattr(chosen, one) is not None}
+    for column in columns.keys() - set(recipe.takes_columns):
+        raise TrainingError(f"{name} takes no --{column}")
+    given = dict(chosen.set)
+    if given and not recipe.settings:
+        raise TrainingError(f"{name} learns nothing that could be set: leave out --set")
+    if recipe.settings:
+        recipe.settings.changed(given)  # before anything is loaded
     _check_name(chosen.name or name, name, chosen.models)
     names = ("seed", "tiny", "source", "languages", "prefix", "precision")
-    settings = {one: getattr(chosen, one) for one in names}
+    settings = {one: getattr(chosen, one) for one in names} | {"set": given, "columns": columns}
     node = _rank(chosen.nodes)
     own = chosen.workdir / (chosen.name or name)
     if chosen.nodes > 1:
         own = own / f"node-{node}"
+    if chosen.search and chosen.nodes > 1:
+        raise TrainingError("--search is for one machine; set on several what it finds")
     progress(f"{name}: {RECIPES[name].summary}")
     if chosen.source and Path(chosen.source).resolve().is_relative_to(own.resolve()):
         raise TrainingError(f"--source {chosen.source} is in {own}, which a run begins by clearing; choose --workdir")
@@ -197,6 +240,8 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
             devices=chosen.devices,
             nodes=chosen.nodes,
             node=node,
+            search=chosen.search,
+            tensorboard=chosen.tensorboard,
             **settings,
         )
         if node:
@@ -213,6 +258,8 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
         )
     else:
         progress(f"{manifest.name}: published version {manifest.version} in {version}")
+        if "target" in recipe.takes_columns:
+            print(how_to_ask(manifest))
 
 
 def _rank(nodes: int) -> int:

@@ -30,12 +30,16 @@ from training.errors import TrainingError, progress
 from training.measures import verdict
 from training.measures.deletion import faithfulness
 from training.recipe import FULL_PRECISION, Data, Draft, Recipe, Run
+from training.search import HEADING, searched
 from training.seeds import seed_generators
 from training.threads import threads_as_before
 
 # What a draft says in the words of the manifest; its files are published, and stated with their hashes.
-STATED = {field.name for field in fields(Draft)} & Manifest.model_fields.keys() - {"files"}
-LIBRARIES = ("lightning", "numpy", "onnx", "onnxruntime", "onnxscript", "tokenizers", "torch", "transformers")
+STATED = {field.name for field in fields(Draft)} & Manifest.model_fields.keys() - {"files", "task"}
+LIBRARIES = (
+    "lightning", "numpy", "onnx", "onnxruntime", "onnxscript", "scikit-learn", "skl2onnx", "tokenizers", "torch",
+    "transformers",
+)  # fmt: skip
 
 
 @threads_as_before()
@@ -47,11 +51,16 @@ def build(recipe: Recipe[Data], run: Run, models: Path, again: str | None = None
     started = time.monotonic()
     seed_generators(run.seed)
     data = recipe.load(run)
+    tried = {}
+    if run.search:
+        run, tried[HEADING] = searched(recipe, data, run)
     draft = recipe.make(data, run)
+    draft = replace(draft, sections={**draft.sections, **tried})
     if warning := judge(recipe, draft, run):
         progress(f"WARNING: {warning}")
         draft = replace(draft, warning=warning, limits=[warning, *draft.limits])
-    view, sessions = open_draft(recipe.task, draft)
+    task = draft.task or recipe.task
+    view, sessions = open_draft(task, draft)
     golden = golden_examples(view, sessions, draft)
     for variant in (draft, *(replace(draft, **dict(one)) for one in draft.variants.values())):
         require_independent_rows(recipe, variant)
@@ -67,16 +76,17 @@ def build(recipe: Recipe[Data], run: Run, models: Path, again: str | None = None
         duration_s=round(run.spent_s + time.monotonic() - started, 1),
         sources=tuple(draft.sources),
         libraries={"python": platform.python_version(), **_library_versions()},
+        settings=run.chosen(recipe.settings, recipe.tiny).model_dump() if recipe.settings else {},
         notes=draft.notes,
     )
     name = run.name or recipe.name
-    card = card_files(name, recipe.task, draft, provenance, run.workdir)
+    card = card_files(name, task, draft, provenance, run.workdir)
     return publish(
         models,
         name,
         {**draft.files, **card},
         **{name: getattr(draft, name) for name in STATED},
-        task=recipe.task,
+        task=task,
         inputs=draft.exported.inputs,
         outputs=draft.exported.outputs,
         verification=draft.exported.verification,
@@ -97,9 +107,10 @@ def command(recipe: Recipe[Any], run: Run) -> str:
         options.append("--variants")
     if run.source:
         options.append(f"--source {shlex.quote(public_name(run.source))}")
-    for name, value in (("languages", run.languages), ("prefix", run.prefix)):
+    for name, value in (*run.columns.items(), ("languages", run.languages), ("prefix", run.prefix)):
         if value is not None:
             options.append(f"--{name} {shlex.quote(value)}")
+    options += [f"--set {shlex.quote(f'{name}={value}')}" for name, value in run.set.items()]
     if run.name:
         options.append(f"--name {run.name}")
     if run.publish_anyway:
@@ -112,7 +123,7 @@ def judge(recipe: Recipe[Any], draft: Draft, run: Run) -> str:
 
     Raises TrainingError if it is not, unless it is to be published anyway.
     """
-    if draft.has_own_data and (recipe.must_reach or recipe.must_lead):
+    if draft.has_own_data and recipe.must_reach:
         progress(f"what {recipe.name} must reach is meant for its packaged data, and not asked of {run.source}")
     if run.tiny:
         return verdict.TINY
@@ -147,7 +158,7 @@ def open_draft(name: str, draft: Draft) -> tuple[View[Any], dict[str, Session]]:
 
 def require_independent_rows(recipe: Recipe[Any], draft: Draft) -> None:
     """Raises TrainingError if rows that share a batch would change each other's answers."""
-    view, sessions = open_draft(recipe.task, draft)
+    view, sessions = open_draft(draft.task or recipe.task, draft)
     graphs = {graph: draft.files[file] for graph, file in draft.graphs.items()}
     examples = [(example.input, example.parameters) for example in draft.examples]
     try:

@@ -13,10 +13,12 @@ from app.repository.manifest import (
     Verification,
 )
 from app.tensors import TensorSpec
+from training.settings import TrainingSettings
 
 FULL_PRECISION = "32-true"
 Better = Literal["more", "less"]
 Data = TypeVar("Data")
+Chosen = TypeVar("Chosen", bound=TrainingSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Draft:
 
     Fields that are called as those of a manifest become these. `exported` is the graph that was compared with torch.
     For the card: `plots` maps captions to PNG files, `sections` headings to Markdown, and it begins with `warning`.
+    `task`: that of the version, where the data tells it and not the recipe; `made_with`: what trained it.
     `has_own_data`: made and measured with other data than the recipe's own, so that what the recipe must reach says
     nothing of it.
     """
@@ -76,6 +79,8 @@ class Draft:
     sections: Mapping[str, str] = field(default_factory=dict)
     has_own_data: bool = False
     warning: str = ""
+    task: str = ""
+    made_with: str = "torch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +90,12 @@ class Run:
     `workdir`: where it may write, kept until the next fresh start. `tiny`: only tried, on a tiny slice. `resume`: go on
     where an interrupted run in `workdir` stopped. `precision`, `devices` (per node) and `nodes` are Lightning's; of
     several nodes each has its rank as `node` and a `workdir` of its own, beside those of the others.
-    `source`: a hub id or a local folder instead of the packaged data or weights. `variants`: publish the recipe's other
-    precisions too. `name`: what the model is called, if not as its recipe. `models`: the repository, in which a recipe
-    finds other models that it needs. `publish_anyway`: even if it is not good enough. `spent_s`: seconds that earlier
-    processes of a resumed run took.
+    `source`: a hub id, a local folder or a file instead of the packaged data or weights; `columns`: those of such a
+    table that are meant as `text`, `label` or `target`, and the `separator` of several labels. `variants`: publish
+    the recipe's other precisions too. `name`: what the model is called, if not as its recipe. `models`: the repository,
+    in which a recipe finds other models that it needs. `publish_anyway`: even if it is not good enough. `spent_s`:
+    seconds that earlier processes of a resumed run took. `set`: settings that are not the recipe's own, by name, as
+    texts. `search`: trials of other settings before. `tensorboard`: write the course of each training for it, too.
     """
 
     workdir: Path
@@ -102,11 +109,28 @@ class Run:
     source: str | None = None
     languages: str | None = None
     prefix: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
     variants: bool = False
     name: str | None = None
     models: Path = Path("models")
     publish_anyway: bool = False
     spent_s: float = 0.0
+    set: Mapping[str, str] = field(default_factory=dict)
+    search: int = 0
+    tensorboard: bool = False
+
+    def chosen(self, usual: Chosen, tiny: Chosen | None = None) -> Chosen:
+        """The settings of this run: `usual`, or of a tiny one `tiny`, but what was set. Raises TrainingError."""
+        return (tiny if self.tiny and tiny is not None else usual).changed(self.set)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsSearch(Generic[Data]):
+    """`figure` learns with the settings of a run and says how good that is on the validation; `of` names the figure."""
+
+    figure: Callable[[Data, Run], float]
+    of: str
+    better: Better = "less"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +139,9 @@ class Recipe(Generic[Data]):
 
     Below any figure of `must_reach` (metric name to value) nothing is published; of one's own data nothing that is
     behind the best baseline, other than `may_trail`, in a figure of `must_lead`, of which more or less is better.
-    `takes_source`: it can be made from `Run.source`; `takes_languages`: it heeds `Run.languages` and `Run.prefix`.
+    `settings` of its training, and of a `tiny` one, can be set one by one; without, there are none. `search`: by which
+    of them is the best on the validation. `takes_source`: it can be made from `Run.source`; `takes_columns`: which of
+    `Run.columns` it heeds; `takes_languages`: it heeds `Run.languages` and `Run.prefix`.
     """
 
     name: str
@@ -125,6 +151,10 @@ class Recipe(Generic[Data]):
     must_reach: Mapping[str, float] = field(default_factory=dict)
     must_lead: Mapping[str, Better] = field(default_factory=dict)
     may_trail: Sequence[str] = ()
+    settings: TrainingSettings | None = None
+    tiny: TrainingSettings | None = None
+    search: SettingsSearch[Data] | None = None
     takes_source: bool = False
+    takes_columns: Sequence[str] = ()
     takes_languages: bool = False
     held_out: Callable[[Data, Run], HeldOut] | None = None

@@ -83,10 +83,10 @@ def _last_sign_of(folder: Path) -> float:
 
 
 def state_of(source: str | None) -> dict[str, list[int]]:
-    """Size and time of change of each file in the local folder `source`, by which another state of it is noticed."""
-    if source is None or not Path(source).is_dir():
+    """Size and time of change of each file of the local `source`, by which another state of it is noticed."""
+    if source is None or not Path(source).exists():
         return {}
-    files = sorted(path for path in Path(source).rglob("*") if path.is_file())
+    files = sorted(path for path in (Path(source), *Path(source).rglob("*")) if path.is_file())
     return {str(path): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
 
 

@@ -67,6 +67,7 @@ class Provenance(Frozen):
     duration_s: float = 0.0
     sources: tuple[Source, ...] = ()
     libraries: dict[str, str] = {}
+    settings: dict[str, int | float | str] = {}
     notes: str = ""
 
 

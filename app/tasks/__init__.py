@@ -8,6 +8,7 @@ from app.tasks.embeddings import FeatureExtraction, FeatureExtractionKernel, Sen
 from app.tasks.explanations.image import ImageExplanation
 from app.tasks.explanations.recommendation import RecommendationExplanation
 from app.tasks.explanations.summarization import SummarizationExplanation
+from app.tasks.explanations.table import ClassExplanation, NumberExplanation
 from app.tasks.explanations.text import TextExplanation
 from app.tasks.fill_mask import FillMask, FillMaskKernel
 from app.tasks.image_classification import ImageClassification, ImageClassificationKernel
@@ -18,6 +19,8 @@ from app.tasks.question_answering import QuestionAnswering, QuestionAnsweringKer
 from app.tasks.recommendation import CatalogueSearch, Recommendation, RecommendationKernel
 from app.tasks.speech_recognition import SpeechKernel, SpeechRecognition
 from app.tasks.summarization import Summarization, SummarizationKernel
+from app.tasks.tabular_classification import TabularClassification, TabularClassificationKernel
+from app.tasks.tabular_regression import TabularRegression, TabularRegressionKernel
 from app.tasks.tensors import RawTensors, TensorsKernel
 from app.tasks.text_classification import TextClassification, TextClassificationKernel
 from app.tasks.text_generation import TextGeneration, TextGenerationKernel
@@ -50,6 +53,8 @@ TASKS: Mapping[str, Task] = {
         Task(FeatureExtractionKernel, FeatureExtraction, TextEmbedding, SentenceSimilarity),
         Task(FeatureExtractionKernel, SentenceSimilarity),
         Task(ForecastingKernel, TimeSeriesForecasting),
+        Task(TabularClassificationKernel, TabularClassification, ClassExplanation),
+        Task(TabularRegressionKernel, TabularRegression, NumberExplanation),
         Task(ImageGenerationKernel, ImageGeneration),
         Task(TextGenerationKernel, TextGeneration),
         Task(TranslationKernel, TextTranslation),

@@ -35,6 +35,8 @@ class Contract:
     """Type of a piece of an output, if outputs are made piece by piece and can be had so."""
     binary_field: str | None = None
     """The field of `Input` that may also come as a raw request body or as an uploaded file, as bytes."""
+    Line: Any = None
+    """Type of an item that is a line of a CSV file, if it may be: its fields, by the names in the first line."""
     binary_answer: tuple[str, str] | None = None
     """The field of `Output` that alone may be the answer to one item, as it is, and its media type."""
     max_items: int | None = None

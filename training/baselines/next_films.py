@@ -23,13 +23,14 @@ from training.data.event_log import History, leave_last_out
 from training.data.movielens import SOURCE, SPLIT, load_movielens
 from training.errors import progress
 from training.loop.fit import fit
-from training.loop.next_event import EPOCHS, fit_next_event, one_thread, score
+from training.loop.next_event import NextEventSettings, fit_next_event, one_thread, score
 from training.measures.ranking import hit_rate, ndcg, target_ranks
 from training.networks.gru4rec import GRU4Rec
 from training.networks.matching import EmbeddingMLP, NeuMF
 from training.recipe import Run
 
 NEGATIVES = 4  # pairs that were not seen, for each that was
+AS_SASREC = NextEventSettings()
 PAIR_EPOCHS = (4, 8, 12, 16)
 PAIR_BATCH, PAIR_LEARNING_RATE = 2048, 2e-3
 
@@ -51,7 +52,7 @@ def measure(workdir: Path) -> Table:
             f"{epochs} epochs": pairs(EmbeddingMLP, epochs, num_items, run) for epochs in PAIR_EPOCHS
         },
         "NeuMF": {f"{epochs} epochs": pairs(NeuMF, epochs, num_items, run) for epochs in PAIR_EPOCHS[:2]},
-        "GRU4Rec": {f"{EPOCHS} epochs": gru4rec(num_items, run)},
+        "GRU4Rec": {f"{AS_SASREC.epochs} epochs": gru4rec(num_items, run)},
     }
     figures, settings = {}, {}
     for name, candidates in choices.items():
@@ -146,7 +147,7 @@ def gru4rec(num_items: int, run: Run) -> Scores:
     def scores(histories: Sequence[History]) -> Array:
         torch.manual_seed(run.seed)
         network = GRU4Rec(num_items)
-        fit_next_event(network, histories, run, epochs=EPOCHS)
+        fit_next_event(network, histories, run, AS_SASREC)
         return score(network, histories)
 
     return scores

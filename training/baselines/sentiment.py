@@ -30,6 +30,7 @@ from training.networks.minilm import SentenceEncoder
 from training.recipe import Run
 
 LSTM_EPOCHS, LSTM_WIDTH, LSTM_LEARNING_RATE, LSTM_WEIGHT_DECAY = 4, 128, 2e-3, 0.01
+BATCH_SIZE = 48
 TFIDF_C, EMBEDDINGS_C = 5.0, 0.1
 VADER_NEUTRAL = 0.05  # what is nearer to 0 its authors call neutral
 BERT_TOKENS = 30_522  # in the vocabulary of BERT without capitals
@@ -114,7 +115,7 @@ def lstm_scores(task: TextClassification, curriculum: Curriculum, texts: Iterabl
     """The textbook's network, trained from nothing on the same texts and targets."""
     torch.manual_seed(run.seed)
     network = LSTMClassifier(BERT_TOKENS)
-    fit(network, curriculum.loader(), run, epochs=1 if run.tiny else LSTM_EPOCHS, name="lstm")
+    fit(network, curriculum.loader(BATCH_SIZE), run, epochs=1 if run.tiny else LSTM_EPOCHS, name="lstm")
 
     def read(batch: Tensors) -> Array:
         with torch.inference_mode():

@@ -33,7 +33,7 @@ def render(name: str, task: str, draft: Draft, provenance: Provenance) -> str:
         *(_section(heading, text) for heading, text in draft.sections.items()),
         _section("Limits", "\n".join(f"- {limit}" for limit in draft.limits)),
         _section("Data and weights", _sources(draft.sources)),
-        _section("Export", _verification(draft.exported.verification)),
+        _section("Export", _verification(draft.exported.verification, draft.made_with)),
         _section("How to make it again", _provenance(provenance)),
         _section("Notes", draft.notes),
     ]
@@ -72,10 +72,10 @@ def _sources(sources: Sequence[Source]) -> str:
     return table(("name", "version", "licence", "used for", "sha256"), rows) if rows else ""
 
 
-def _verification(found: Verification) -> str:
+def _verification(found: Verification, made_with: str) -> str:
     return (
-        f"Over {found.inputs} real inputs the exported graph differs from torch by at most {found.batch_1:.1e}, one "
-        f"input at a time, and by at most {found.batch_n:.1e} in a batch of {found.n}."
+        f"Over {found.inputs} real inputs the exported graph differs from {made_with} by at most {found.batch_1:.1e}, "
+        f"one input at a time, and by at most {found.batch_n:.1e} in a batch of {found.n}."
     )
 
 
@@ -85,4 +85,9 @@ def _provenance(made: Provenance) -> str:
         f"```sh\n{made.command}\n```\n\nMade on {made.created[:10]} in {made.duration_s:.0f} s, with "
         + ", ".join(f"{name} {number}" for name, number in libraries.items())
         + "."
+        + (
+            f" Settings: {', '.join(f'{name} {value}' for name, value in made.settings.items())}."
+            if made.settings
+            else ""
+        )
     )

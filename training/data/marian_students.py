@@ -37,3 +37,16 @@ class PackagedStudent:
         folder = fetch(PACKAGE) / FOLDER / self.folder
         path = require_sha256(folder / self.model, self.sha256)
         return MarianStudent.from_arrays(read_marian(path)), folder / "tokenizer.json"
+
+
+EN_PT = PackagedStudent(
+    folder="enpt-1693087644",
+    model="model.enpt.intgemm.alphas.bin",
+    sha256="d968735704c75e33c2e183b9241f14c0b2a560d01d88a2728e5c0119a4d7fb22",
+)
+
+PT_EN = PackagedStudent(
+    folder="pten-1693087646",
+    model="model.pten.intgemm.alphas.bin",
+    sha256="6c3b7af01772022a19712410c63342ba581468c2f1aac34d7488409c4043e697",
+)

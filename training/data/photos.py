@@ -108,17 +108,17 @@ def _gcompris() -> list[bytes]:
 
 def _without_copies(files: list[bytes]) -> list[bytes]:
     """Each photo once, in the last of its sizes."""
-    thumbnails = np.stack([_thumbnail(file) for file in files])
+    thumbnails = np.stack([tiny_vector(file) for file in files])
     has_later_copy = np.triu(thumbnails @ thumbnails.T > ALIKE, k=1).any(axis=1)
     return [files[i] for i in np.flatnonzero(~has_later_copy)]
 
 
-def _thumbnail(file: bytes) -> npt.NDArray[np.float32]:
+def tiny_vector(file: bytes) -> npt.NDArray[np.float32]:
     """A tiny version of a photo as a vector of mean 0 and length 1."""
     pixels = Image.open(BytesIO(file)).convert("RGB").resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
     vector = np.asarray(pixels, np.float32).ravel()
     vector -= vector.mean()
-    vector /= np.linalg.norm(vector)
+    vector /= max(float(np.linalg.norm(vector)), 1e-6)  # of one colour it has none
     return vector
 
 

@@ -40,16 +40,10 @@ VARIANTS = {
 def export_classifier(
     task: TextClassification, network: TextClassifier, texts: Iterable[str], typical: Iterable[str], workdir: Path
 ) -> tuple[dict[str, Path], Exported]:
-    """Files of all VARIANTS by name, and the fp32 graph, compared with `network` on `texts`. Raises TrainingError.
-
-    The scales of the int8 graph are those of `typical` texts.
-    """
-    batch = task.kernel.collate(encode(task, texts))
-    graph = write_bert(network.bert, network.head, workdir / "fp32.onnx", Fp32Products())
-    fp32 = proven(network, graph, batch, tolerance=LARGEST_DIFFERENCE)
-    ranges = input_ranges(network.bert, (task.kernel.collate([row]) for row in encode(task, typical)))
-    int8 = write_bert(network.bert, network.head, workdir / "model.onnx", Int8Products(ranges))
-    inputs = [torch.from_numpy(array) for array in batch.values()]
+    """Files of all VARIANTS by name, and the fp32 graph, from what `export_graphs` takes. Raises TrainingError."""
+    texts = list(texts)
+    files, fp32 = export_graphs(task, network, texts, typical, workdir)
+    inputs = [torch.from_numpy(array) for array in task.kernel.collate(encode(task, texts)).values()]
     varying = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=2, max=minilm.MAX_TOKENS)}
     program = torch.export.export(_Named(network), tuple(inputs), dynamic_shapes=(varying, varying))
     for node in program.graph.nodes:
@@ -57,7 +51,22 @@ def export_classifier(
         if node.target is torch.ops.aten.__and__.Tensor:
             node.target = torch.ops.aten.bitwise_and.Tensor
     save_program(program, workdir / "model.pt2")
-    return {"model.onnx": int8, "fp32.onnx": graph, "model.pt2": workdir / "model.pt2"}, fp32
+    return {**files, "model.pt2": workdir / "model.pt2"}, fp32
+
+
+def export_graphs(
+    task: TextClassification, network: TextClassifier, texts: Iterable[str], typical: Iterable[str], workdir: Path
+) -> tuple[dict[str, Path], Exported]:
+    """The graphs in int8 and fp32 by the names of their files, and the latter, compared with `network` on `texts`.
+
+    The scales of the int8 graph are those of `typical` texts. Raises TrainingError.
+    """
+    batch = task.kernel.collate(encode(task, texts))
+    graph = write_bert(network.bert, network.head, workdir / "fp32.onnx", Fp32Products())
+    fp32 = proven(network, graph, batch, tolerance=LARGEST_DIFFERENCE)
+    ranges = input_ranges(network.bert, (task.kernel.collate([row]) for row in encode(task, typical)))
+    int8 = write_bert(network.bert, network.head, workdir / "model.onnx", Int8Products(ranges))
+    return {"model.onnx": int8, "fp32.onnx": graph}, fp32
 
 
 class _Named(nn.Module):

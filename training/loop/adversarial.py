@@ -2,13 +2,14 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from lightning import Callback, LightningModule
+from pydantic import Field
 from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
@@ -17,9 +18,19 @@ from training.loop.averaging import FinalAverage
 from training.loop.schedule import learning_rate_at
 from training.measures.samples import Judge, Opinion, frechet_distance
 from training.networks.picture_gan import Critic, GANSampler, Generator
+from training.settings import Between, Count, Epochs, Rate, TrainingSettings
 
-LEARNING_RATE, BETAS = 1e-3, (0.0, 0.99)
+BETAS = (0.0, 0.99)
 Pixels = npt.NDArray[np.uint8]
+
+
+class AdversarialSettings(TrainingSettings):
+    """`latent`: numbers that are drawn for a picture."""
+
+    epochs: Epochs = 4
+    batch_size: Count = 64
+    learning_rate: Annotated[Rate, Between(2e-4, 3e-3, in_log=True)] = 1e-3
+    latent: Annotated[int, Field(ge=1, le=1024)] = 64
 
 
 class AdversarialTraining(LightningModule):
@@ -29,8 +40,9 @@ class AdversarialTraining(LightningModule):
     the average generator, with those of the validation.
     """
 
-    def __init__(self, generator: Generator, critic: Critic, judge: Path) -> None:
+    def __init__(self, generator: Generator, critic: Critic, judge: Path, settings: AdversarialSettings) -> None:
         super().__init__()
+        self.settings = settings
         self.automatic_optimization = False
         self.generator, self.critic = generator, critic
         self._judge = judge
@@ -92,7 +104,8 @@ class AdversarialTraining(LightningModule):
     def configure_optimizers(self) -> tuple[list[Adam], list[LambdaLR]]:
         steps = self.trainer.estimated_stepping_batches
         optimizers = [
-            Adam(network.parameters(), LEARNING_RATE, BETAS, fused=True) for network in (self.generator, self.critic)
+            Adam(network.parameters(), self.settings.learning_rate, BETAS, fused=True)
+            for network in (self.generator, self.critic)
         ]
         return optimizers, [LambdaLR(one, lambda step: learning_rate_at(step / steps)) for one in optimizers]
 

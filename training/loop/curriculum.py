@@ -18,7 +18,6 @@ from training.data.sentiment_texts import MOST_TEXTS, SentimentTexts
 from training.loop.text_batches import LengthSorted, Row, padded
 from training.recipe import Run
 
-BATCH_SIZE = 48
 RATER_SPREAD = 0.5  # standard deviation that we give the mean rating of a snippet
 SMOOTHING = 0.03  # of every target, spread over the labels
 Lessons = Callable[[np.random.Generator], pd.DataFrame]
@@ -71,8 +70,8 @@ class Curriculum(Dataset[Row]):
     def __getitem__(self, index: int) -> Row:
         return torch.from_numpy(self._shown[index]["input_ids"]), self._shown_targets[index]
 
-    def loader(self) -> DataLoader[Row]:
-        return DataLoader(self, batch_sampler=LengthSorted(self, BATCH_SIZE), collate_fn=padded)
+    def loader(self, batch_size: int) -> DataLoader[Row]:
+        return DataLoader(self, batch_sampler=LengthSorted(self, batch_size), collate_fn=padded)
 
 
 class LexiconLessons:

@@ -1,5 +1,7 @@
 """Fine-tune a classifier of texts towards soft targets."""
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
 from lightning import Callback, LightningModule
@@ -11,9 +13,17 @@ from training.loop.averaging import FinalAverage
 from training.loop.schedule import adamw_with_cosine
 from training.loop.text_batches import TextBatch
 from training.networks.minilm import TextClassifier
+from training.settings import Between, Count, Epochs, Penalty, Rate, Share, TrainingSettings
 
-LEARNING_RATE, HEAD_LEARNING_RATE = 1.2e-4, 1e-3
-WEIGHT_DECAY = 0.01
+
+class FineTuningSettings(TrainingSettings):
+    """`learning_rate`: the peak for what is known already; `head_learning_rate`: for what begins by chance."""
+
+    epochs: Annotated[Epochs, Between(2, 6)] = 4
+    batch_size: Count = 48
+    learning_rate: Annotated[Rate, Between(2e-5, 4e-4, in_log=True)] = 1.2e-4
+    head_learning_rate: Annotated[Rate, Between(1e-4, 1e-2, in_log=True)] = 1e-3
+    weight_decay: Annotated[Penalty, Between(0, 0.1)] = 0.01
 
 
 class FineTuning(LightningModule):
@@ -22,9 +32,9 @@ class FineTuning(LightningModule):
     Logs `loss`, and of the validation texts `validation_loss` and `validation_accuracy`.
     """
 
-    def __init__(self, network: TextClassifier) -> None:
+    def __init__(self, network: TextClassifier, settings: FineTuningSettings) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.settings = network, settings
         self._accuracy = MulticlassAccuracy(network.head.out_features, average="micro")
         # The words are known; learning them anew costs memory and time, and helps only words seen here.
         self.network.bert.embeddings.word_embeddings.requires_grad_(False)
@@ -43,13 +53,18 @@ class FineTuning(LightningModule):
         self.log("validation_accuracy", self._accuracy, batch_size=len(targets))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        rate, decay = self.settings.learning_rate, self.settings.weight_decay
         learned = [p for p in self.network.bert.parameters() if p.requires_grad]
         return adamw_with_cosine(
             self,
             [
-                {"params": [p for p in learned if p.ndim > 1], "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY},
-                {"params": [p for p in learned if p.ndim == 1], "lr": LEARNING_RATE, "weight_decay": 0.0},
-                {"params": list(self.network.head.parameters()), "lr": HEAD_LEARNING_RATE, "weight_decay": 0.0},
+                {"params": [p for p in learned if p.ndim > 1], "lr": rate, "weight_decay": decay},
+                {"params": [p for p in learned if p.ndim == 1], "lr": rate, "weight_decay": 0.0},
+                {
+                    "params": list(self.network.head.parameters()),
+                    "lr": self.settings.head_learning_rate,
+                    "weight_decay": 0.0,
+                },
             ],
         )
 
@@ -57,18 +72,22 @@ class FineTuning(LightningModule):
         return [FinalAverage()]
 
 
+class DistillationSettings(FineTuningSettings):
+    temperature: Annotated[Rate, Between(1, 4)] = 2.0
+    teacher_share: Annotated[Share, Between(0.3, 0.9)] = 0.7
+
+
 class Distillation(FineTuning):
     """A student learns what its teacher answers, and what people said.
 
-    The loss is for TEACHER_SHARE the divergence from the teacher's answers at TEMPERATURE, for the rest FineTuning's.
+    The loss is for `teacher_share` the divergence from the teacher's answers at `temperature`, else FineTuning's.
     Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, https://arxiv.org/abs/1503.02531.
     """
 
-    TEMPERATURE = 2.0
-    TEACHER_SHARE = 0.7
+    settings: DistillationSettings
 
-    def __init__(self, student: TextClassifier, teacher: TextClassifier) -> None:
-        super().__init__(student)
+    def __init__(self, student: TextClassifier, teacher: TextClassifier, settings: DistillationSettings) -> None:
+        super().__init__(student, settings)
         # In a list, or its weights would be part of the student's checkpoints.
         self._teacher = [teacher.eval().requires_grad_(False)]
 
@@ -77,14 +96,13 @@ class Distillation(FineTuning):
         logits = self.network(input_ids, attention_mask)
         with torch.no_grad():
             taught = self._teacher[0].to(input_ids.device)(input_ids, attention_mask)
+        temperature, share = self.settings.temperature, self.settings.teacher_share
         divergence = F.kl_div(
-            F.log_softmax(logits / self.TEMPERATURE, 1),
-            F.log_softmax(taught / self.TEMPERATURE, 1),
+            F.log_softmax(logits / temperature, 1),
+            F.log_softmax(taught / temperature, 1),
             reduction="batchmean",
             log_target=True,
         )
-        loss = self.TEACHER_SHARE * self.TEMPERATURE**2 * divergence + (1 - self.TEACHER_SHARE) * F.cross_entropy(
-            logits, targets
-        )
+        loss = share * temperature**2 * divergence + (1 - share) * F.cross_entropy(logits, targets)
         self.log("loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(targets))
         return loss

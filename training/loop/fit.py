@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from training.errors import TrainingError, first_line, progress
 from training.loop.batches import EpochBatches
+from training.loop.trainer import trainer_of
 from training.recipe import FULL_PRECISION, Run
 from training.seeds import seed_generators
 
@@ -43,6 +44,12 @@ class LearningCurve:
     """The log of each epoch: metric name to value, the epoch itself as "epoch"."""
 
     rows: tuple[Row, ...] = ()
+
+    def last(self, name: str) -> float:
+        return self.rows[-1][name]
+
+    def least(self, name: str) -> float:
+        return min(row[name] for row in self.rows)
 
 
 def fit(
@@ -90,7 +97,7 @@ def fit(
         if resumed:
             progress(f"{name}: going on from {resumed}")
         with _quiet(), _precise(run):
-            trainer = _trainer(run, epochs, clip, callbacks, takes_turns=not module.automatic_optimization)
+            trainer = trainer_of(run, folder, epochs, clip, callbacks, takes_turns=not module.automatic_optimization)
             with _interruptible(trainer):
                 loaders = Loaders(train, validation, run.seed)
                 trainer.fit(module, datamodule=loaders, ckpt_path=resumed, weights_only=True)
@@ -110,31 +117,6 @@ def _check(train: DataLoader[Any], run: Run) -> None:
         raise TrainingError("an iterable data set has no indices to share among processes: train it on one device")
     if torch.cuda.is_available() and run.devices > torch.cuda.device_count():
         raise TrainingError(f"--devices {run.devices}: this machine has {torch.cuda.device_count()}")
-
-
-def _trainer(run: Run, epochs: int, clip: float | None, callbacks: Sequence[Callback], *, takes_turns: bool) -> Trainer:
-    on_gpu = torch.cuda.is_available()
-    is_shared = run.devices * run.nodes > 1
-    # Where optimizers take turns, each leaves the weights of the other without gradients.
-    shared = "ddp_spawn_find_unused_parameters_true" if takes_turns else "ddp_spawn"
-    return Trainer(
-        accelerator="cuda" if on_gpu else "cpu",  # "auto" would take Apple's GPU, which lacks operators
-        # Spawned processes only train; started as scripts they would each judge, export and publish as well.
-        strategy=shared if is_shared else "auto",
-        devices=run.devices,
-        num_nodes=run.nodes,
-        precision=run.precision,  # type: ignore[arg-type]
-        max_epochs=epochs,
-        gradient_clip_val=clip,
-        callbacks=list(callbacks),
-        sync_batchnorm=is_shared and on_gpu,
-        use_distributed_sampler=False,  # EpochBatches shares without repeating a sample
-        logger=False,
-        enable_progress_bar=sys.stdout.isatty(),  # a log gets a line for each epoch instead
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-        default_root_dir=run.workdir,
-    )
 
 
 class Loaders(LightningDataModule):

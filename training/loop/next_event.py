@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 import torch
@@ -18,13 +18,20 @@ from training.loop.averaging import FinalAverage
 from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
 from training.recipe import Run
+from training.settings import Between, Count, Epochs, Penalty, Rate, TrainingSettings
 from training.threads import threads_as_before
 
 MAX_HISTORY = 50
-# Chosen on the five events before each person's last, without those in training; the last was read once, at the end.
-EPOCHS = 40
-BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 128, 3e-3, 0.01
 SHIFTS = range((MAX_HISTORY + 1) // 2, MAX_HISTORY + 1)  # of the windows before the newest, drawn in each epoch
+
+
+class NextEventSettings(TrainingSettings):
+    """Chosen on the five events before each person's last, without those in training; the last was read once."""
+
+    epochs: Epochs = 40
+    batch_size: Count = 128
+    learning_rate: Annotated[Rate, Between(1e-3, 1e-2, in_log=True)] = 3e-3
+    weight_decay: Penalty = 0.01
 
 
 @contextmanager
@@ -46,16 +53,16 @@ class NextEventNetwork(Protocol):
 
 
 def fit_next_event(
-    network: NextEventNetwork, histories: Sequence[History], run: Run, *, epochs: int, name: str = "fit"
+    network: NextEventNetwork, histories: Sequence[History], run: Run, settings: NextEventSettings
 ) -> LearningCurve:
-    windows = DataLoader(EventWindows(histories, run.seed), BATCH_SIZE, shuffle=True, collate_fn=collate)
-    return fit(NextEvent(network), windows, run, epochs=epochs, name=name)
+    windows = DataLoader(EventWindows(histories, run.seed), settings.batch_size, shuffle=True, collate_fn=collate)
+    return fit(NextEvent(network, settings), windows, run, epochs=settings.epochs)
 
 
 class NextEvent(LightningModule):
-    def __init__(self, network: NextEventNetwork) -> None:
+    def __init__(self, network: NextEventNetwork, settings: NextEventSettings) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.settings = network, settings
         # Scores of a few events at a time, which fit into the cache.
         self.chunks = torch.nn.LinearCrossEntropyOptions()
 
@@ -71,8 +78,8 @@ class NextEvent(LightningModule):
         return loss
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        group = {"params": self.parameters(), "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY}
-        return adamw_with_cosine(self, [group])
+        rate, decay = self.settings.learning_rate, self.settings.weight_decay
+        return adamw_with_cosine(self, [{"params": self.parameters(), "lr": rate, "weight_decay": decay}])
 
     def configure_callbacks(self) -> list[Callback]:
         return [FinalAverage()]

@@ -1,12 +1,13 @@
 """Networks learn to forecast the months after a window."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from lightning import Callback, LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from pydantic import Field
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -18,13 +19,30 @@ from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
 from training.networks.seasonal_gru import Ensemble, SeasonalGRU, TextbookRNN, pinball
 from training.recipe import Run
+from training.settings import Count, Epochs, Penalty, Rate, Share, TrainingSettings
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-# Chosen on the validation origin, with training on what came before it.
-WIDTH, DROPOUT, MEMBERS = 64, 0.2, 3
-EPOCHS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 4, 256, 2e-3, 0.01
-LEAST_STEPS = 120  # of 60 series alone four epochs are 30 steps, which is too early to stop
 AVERAGED = 0.25  # of all steps
+
+
+class NextMonthsSettings(TrainingSettings):
+    """`members`: networks whose mean it is; `least_steps`: of few series more epochs are read, so as to reach them.
+
+    Chosen on the validation origin, with training on what came before it.
+    """
+
+    epochs: Epochs = 4
+    least_steps: Count = 120
+    batch_size: Count = 256
+    learning_rate: Rate = 2e-3
+    weight_decay: Penalty = 0.01
+    width: Annotated[int, Field(ge=1, le=4096)] = 64
+    dropout: Share = 0.2
+    members: Annotated[int, Field(ge=1, le=64)] = 3
+
+
+SETTINGS = NextMonthsSettings()
+TINY = SETTINGS.model_copy(update={"epochs": 1, "least_steps": 1, "members": 1})
 
 
 def _as_it_is(batch: Any) -> Any:
@@ -34,9 +52,9 @@ def _as_it_is(batch: Any) -> Any:
 class Forecaster(LightningModule):
     """`loss` takes the answers of every member and what followed, and gives the loss of each step."""
 
-    def __init__(self, network: Ensemble, loss: Loss) -> None:
+    def __init__(self, network: Ensemble, loss: Loss, settings: NextMonthsSettings) -> None:
         super().__init__()
-        self.network, self.loss = network, loss
+        self.network, self.loss, self.settings = network, loss, settings
 
     def training_step(self, batch: tuple[Tensor, ...], index: int) -> Tensor:
         values, is_known, following, weight = batch
@@ -45,8 +63,8 @@ class Forecaster(LightningModule):
         return loss
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        group = {"params": self.parameters(), "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY}
-        return adamw_with_cosine(self, [group])
+        rate, decay = self.settings.learning_rate, self.settings.weight_decay
+        return adamw_with_cosine(self, [{"params": self.parameters(), "lr": rate, "weight_decay": decay}])
 
     def configure_callbacks(self) -> list[Callback]:
         return [FinalAverage(AVERAGED)]
@@ -61,13 +79,13 @@ def squared_error(answers: Tensor, following: Tensor) -> Tensor:
 
 
 def learn_forecaster(windows: MonthWindows, run: Run) -> tuple[Ensemble, LearningCurve]:
-    num_members = 1 if run.tiny else MEMBERS
+    settings = run.chosen(SETTINGS, TINY)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         network = Ensemble(
             [
-                SeasonalGRU(CONFIG.max_history, HORIZON, SEASON, len(QUANTILES), WIDTH, DROPOUT)
-                for _ in range(num_members)
+                SeasonalGRU(CONFIG.max_history, HORIZON, SEASON, len(QUANTILES), settings.width, settings.dropout)
+                for _ in range(settings.members)
             ]
         )
     return network, _fit(network, pinball_loss, windows, run, "forecaster")
@@ -83,9 +101,10 @@ def learn_textbook_rnn(windows: MonthWindows, run: Run) -> Ensemble:
 
 
 def _fit(network: Ensemble, loss: Loss, windows: MonthWindows, run: Run, name: str) -> LearningCurve:
-    loader = DataLoader(windows, BATCH_SIZE, shuffle=True, collate_fn=_as_it_is)
-    epochs = 1 if run.tiny else max(EPOCHS, -(-LEAST_STEPS // len(loader)))
-    return fit(Forecaster(network, loss), loader, run, epochs=epochs, name=name)
+    settings = run.chosen(SETTINGS, TINY)
+    loader = DataLoader(windows, settings.batch_size, shuffle=True, collate_fn=_as_it_is)
+    epochs = max(settings.epochs, -(-settings.least_steps // len(loader)))
+    return fit(Forecaster(network, loss, settings), loader, run, epochs=epochs, name=name)
 
 
 @torch.inference_mode()

@@ -1,13 +1,14 @@
 """Learn to translate: foresee each token of a translation that people wrote."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning import Callback, LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from pydantic import Field
 from torch import Tensor
 
 from training.data.subwords import TokenPair
@@ -17,12 +18,22 @@ from training.loop.schedule import adamw_with_cosine
 from training.loop.sentence_batches import NO_TOKEN, TaughtBatch, taught_batches
 from training.networks.taught_student import Sentences
 from training.recipe import Run
+from training.settings import Between, Count, Epochs, Penalty, Rate, Share, TrainingSettings
 
-TOKENS = 2048  # of the longer side of a batch
-LABEL_SMOOTHING = 0.1
-WORD_DROPOUT = 0.05  # of the tokens that are read or given, which then stand for none
-LEARNING_RATE, WEIGHT_DECAY = 2e-3, 0.01  # of the first 200 steps the better one of two that were tried
-AVERAGED = 0.05  # of all steps
+
+class TranslatingSettings(TrainingSettings):
+    """`tokens`: of the longer side of a batch; `word_dropout`: of those that are read or given, which then stand for
+    none; `averaged`: of all steps.
+    """
+
+    epochs: Epochs = 6
+    tokens: Count = 2048
+    # Of the first 200 steps the better one of two that were tried.
+    learning_rate: Annotated[Rate, Between(3e-4, 5e-3, in_log=True)] = 2e-3
+    weight_decay: Annotated[Penalty, Between(0, 0.1)] = 0.01
+    label_smoothing: Annotated[Share, Between(0, 0.2)] = 0.1
+    word_dropout: Annotated[Share, Between(0, 0.2)] = 0.05
+    averaged: Annotated[Share, Field(gt=0)] = 0.05
 
 
 class TaughtNetwork(Protocol):
@@ -43,9 +54,9 @@ class TaughtNetwork(Protocol):
 class Translating(LightningModule):
     """Logs `loss`, smoothed, and of the validation pairs `validation_loss`, not smoothed; both are means of tokens."""
 
-    def __init__(self, network: TaughtNetwork, word_dropout: float = WORD_DROPOUT) -> None:
+    def __init__(self, network: TaughtNetwork, settings: TranslatingSettings) -> None:
         super().__init__()
-        self.network, self.word_dropout = network, word_dropout
+        self.network, self.settings = network, settings
         # Scores of some tokens at a time, which fit into the cache.
         self._chunks = torch.nn.LinearCrossEntropyOptions()
 
@@ -54,7 +65,7 @@ class Translating(LightningModule):
         thinned = Sentences(
             self.thinned(sentences.source_ids), sentences.source_mask, self.thinned(sentences.given_ids)
         )
-        loss = self.loss(TaughtBatch(thinned, following), LABEL_SMOOTHING)
+        loss = self.loss(TaughtBatch(thinned, following), self.settings.label_smoothing)
         self._log_mean("loss", loss, following)
         return loss
 
@@ -76,24 +87,26 @@ class Translating(LightningModule):
         return loss + smoothing * (above + network.bias[following].mean() - network.bias.mean())
 
     def thinned(self, ids: Tensor) -> Tensor:
-        return torch.where(torch.rand(ids.shape, device=ids.device) < self.word_dropout, self.network.start_id, ids)
+        is_left_out = torch.rand(ids.shape, device=ids.device) < self.settings.word_dropout
+        return torch.where(is_left_out, self.network.start_id, ids)
 
     def _log_mean(self, name: str, loss: Tensor, following: Tensor) -> None:
         count = int((following != NO_TOKEN).sum())
         self.log(name, loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=count)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        rate, decay = self.settings.learning_rate, self.settings.weight_decay
         learned = list(self.parameters())
         return adamw_with_cosine(
             self,
             [
-                {"params": [p for p in learned if p.ndim > 1], "lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY},
-                {"params": [p for p in learned if p.ndim == 1], "lr": LEARNING_RATE, "weight_decay": 0.0},
+                {"params": [p for p in learned if p.ndim > 1], "lr": rate, "weight_decay": decay},
+                {"params": [p for p in learned if p.ndim == 1], "lr": rate, "weight_decay": 0.0},
             ],
         )
 
     def configure_callbacks(self) -> list[Callback]:
-        return [FinalAverage(AVERAGED)]
+        return [FinalAverage(self.settings.averaged)]
 
 
 def log_frequencies(pairs: Sequence[TokenPair], vocabulary: int) -> Tensor:
@@ -107,8 +120,7 @@ def learn_to_translate(
     train: Sequence[TokenPair],
     validation: Sequence[TokenPair],
     run: Run,
-    *,
-    epochs: int,
+    settings: TranslatingSettings,
     name: str,
 ) -> LearningCurve:
     """Train `network` in place, as `fit`; afterwards it has the weights that foresaw the validation pairs best.
@@ -118,11 +130,11 @@ def learn_to_translate(
     with torch.no_grad():
         network.bias.copy_(log_frequencies(train, len(network.bias)))
     return fit(
-        Translating(network),
-        taught_batches(train, TOKENS, network.start_id),
+        Translating(network, settings),
+        taught_batches(train, settings.tokens, network.start_id),
         run,
-        epochs=epochs,
+        epochs=settings.epochs,
         name=name,
-        validation=taught_batches(validation, TOKENS, network.start_id),
+        validation=taught_batches(validation, settings.tokens, network.start_id),
         monitor="validation_loss",
     )

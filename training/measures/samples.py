@@ -68,9 +68,10 @@ def newest_graph(models: Path, name: str) -> Path:
     return models / name / str(versions[-1]) / "model.onnx"
 
 
-def paint(graph: Path, latent: int, classes: npt.NDArray[np.int64], seed: int) -> Pixels:
+def paint(graph: Path, classes: npt.NDArray[np.int64], seed: int) -> Pixels:
     """One sample of an exported generator for each of `classes`, uint8 [samples, height, width]."""
     session = load_onnx(graph, RuntimeOptions(device="cpu", threads=1))
+    (latent,) = (one.shape[1] for one in session.inference.get_inputs() if one.name == "noise")
     noise = np.random.default_rng(seed).standard_normal((len(classes), latent), np.float32)
     parts = [
         session.run({"noise": noise[i : i + BATCH], "class": classes[i : i + BATCH]})["image"]

@@ -7,7 +7,8 @@ from training.recipe import Better
 
 # What says the same of every input. To be as good as one of these is to have learned nothing.
 MAJORITY, POPULARITY, SEASONAL_NAIVE = "majority class", "popularity", "seasonal naive"
-TRIVIAL = (MAJORITY, POPULARITY, SEASONAL_NAIVE)
+NO_COLUMN = "without any column"  # the share of each class, or the mean
+TRIVIAL = (MAJORITY, POPULARITY, SEASONAL_NAIVE, NO_COLUMN)
 
 TINY = "It was made by a tiny run, to try the recipe, and has learned next to nothing."
 

@@ -79,9 +79,13 @@ class EfficientNetLite(nn.Module):
         self.classifier = nn.Linear(HEAD_CHANNELS, num_classes)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        features = F.relu6(self.head(self.blocks(F.relu6(self.stem(pixels)))))
-        logits: Tensor = self.classifier(features.mean((2, 3)))
+        logits: Tensor = self.classifier(self.features(pixels))
         return logits
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """The vectors that the classifier reads, [batch, HEAD_CHANNELS]."""
+        maps: Tensor = F.relu6(self.head(self.blocks(F.relu6(self.stem(pixels)))))
+        return maps.mean((2, 3))
 
 
 class InvertedResidual(nn.Module):

@@ -84,6 +84,11 @@ class MarianStudent(nn.Module):
         student.load_state_dict(state, assign=True)
         return student.requires_grad_(False).eval()
 
+    def keep_layers(self, encoder: int, decoder: int) -> None:
+        """Leave only the first layers of each side."""
+        self.encoder, self.decoder = self.encoder[:encoder], self.decoder[:decoder]
+        self.sizes = self.sizes._replace(encoder_layers=len(self.encoder), decoder_layers=len(self.decoder))
+
     def embedded(self, ids: Tensor, positions: Tensor) -> Tensor:
         """Embeddings of `ids`, of any shape, with the signals of their `positions`; [..., width]."""
         is_token = ids < self.start_id

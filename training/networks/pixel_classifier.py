@@ -13,6 +13,10 @@ class PixelClassifier(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
-        pixels = (image.permute(0, 3, 1, 2).float() - 127) / 128
-        logits: Tensor = self.network(pixels)
+        logits: Tensor = self.network(normalised_pixels(image))
         return logits.softmax(1)
+
+
+def normalised_pixels(image: Tensor) -> Tensor:
+    """uint8 or float [batch, side, side, 3] as EfficientNet-Lite reads it, [batch, 3, side, side]."""
+    return (image.permute(0, 3, 1, 2).float() - 127) / 128

@@ -14,7 +14,7 @@ from training.baselines.class_pca import ClassPCA
 from training.card import plots
 from training.card.prose import Prose
 from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, garments_for, loader
-from training.loop.adversarial import AdversarialTraining
+from training.loop.adversarial import AdversarialSettings, AdversarialTraining
 from training.loop.fit import LearningCurve, fit
 from training.measures.samples import (
     Judge,
@@ -25,13 +25,14 @@ from training.measures.samples import (
     published,
 )
 from training.networks.picture_gan import Critic, GANSampler, Generator
-from training.recipe import Draft, Recipe, Run
+from training.recipe import Draft, Recipe, Run, SettingsSearch
 from training.recipes import fashion_vae
 from training.recipes.painters import export_painter, painter_draft
 
 PROSE = Prose(__name__)
-EPOCHS, BATCH_SIZE = 4, 64
-LATENT = 64
+SETTINGS = AdversarialSettings()
+TINY = AdversarialSettings(epochs=2)
+COMPONENTS = 16
 JUDGE, VAE = "fashion-mnist", "fashion-vae"
 
 Pixels = npt.NDArray[np.uint8]
@@ -47,17 +48,20 @@ def make(known: tuple[FashionMnist, Path, Path], run: Run) -> Draft:
     """Train on 54,000 pictures, choose the epoch on 6,000, judge as many samples as there are pictures in the test."""
     garments, judge, vae = known
     generator, curve = learn(garments, judge, run)
-    graph = export_painter(GANSampler(generator).eval(), LATENT, run.workdir / "model.onnx")
+    latent = generator.latent
+    graph = export_painter(GANSampler(generator).eval(), latent, run.workdir / "model.onnx")
     classes = garments.test.classes
     baselines = {
-        VAE: paint(vae, fashion_vae.LATENT, classes, run.seed),
-        fashion_vae.BASELINE: ClassPCA(garments.train, fashion_vae.LATENT, run.seed).paint(classes, run.seed),
+        VAE: paint(vae, classes, run.seed),
+        fashion_vae.principal_components(COMPONENTS): ClassPCA(garments.train, COMPONENTS, run.seed).paint(
+            classes, run.seed
+        ),
     }
     return painter_draft(
         graph,
-        LATENT,
+        latent,
         description="a conditional generative adversarial network",
-        metrics=measure_samples(Judge(judge), paint(graph.path, LATENT, classes, run.seed), baselines, garments),
+        metrics=measure_samples(Judge(judge), paint(graph.path, classes, run.seed), baselines, garments),
         sources=[garments.source, published(judge, JUDGE, "judging samples"), published(vae, VAE, "baseline")],
         plots=illustrate(curve, graph.path, garments.train, run),
         limit=PROSE.text("Limit", size=SIZE),
@@ -66,15 +70,17 @@ def make(known: tuple[FashionMnist, Path, Path], run: Run) -> Draft:
 
 
 def learn(garments: FashionMnist, judge: Path, run: Run) -> tuple[Generator, LearningCurve]:
+    settings = run.chosen(SETTINGS, TINY)
     torch.manual_seed(run.seed)
-    module = AdversarialTraining(Generator(len(LABELS), LATENT), Critic(len(LABELS)), judge)
+    generator, critic = Generator(len(LABELS), settings.latent), Critic(len(LABELS))
+    module = AdversarialTraining(generator, critic, judge, settings)
     curve = fit(
         module,
-        loader(garments.train, BATCH_SIZE, shuffled=True),
+        loader(garments.train, settings.batch_size, shuffled=True),
         run,
-        epochs=2 if run.tiny else EPOCHS,
+        epochs=settings.epochs,
         name="gan",
-        validation=loader(garments.validation, BATCH_SIZE),
+        validation=loader(garments.validation, settings.batch_size),
         monitor="validation_distance",
         clip=None,
     )
@@ -83,7 +89,7 @@ def learn(garments: FashionMnist, judge: Path, run: Run) -> tuple[Generator, Lea
 
 def illustrate(curve: LearningCurve, graph: Path, garments: Pictures, run: Run) -> Mapping[str, Path]:
     of_each = np.tile(np.arange(len(LABELS)), 5)
-    samples = paint(graph, LATENT, of_each, run.seed + 1)
+    samples = paint(graph, of_each, run.seed + 1)
     names = [LABELS[label] for label in of_each]
     first = samples[: len(LABELS)]
     return {
@@ -116,5 +122,8 @@ RECIPE = Recipe(
     load=load,
     make=make,
     must_reach={"frechet_distance_saved": 0.1, "accuracy_of_samples": 0.8},
+    settings=SETTINGS,
+    tiny=TINY,
+    search=SettingsSearch(lambda known, run: learn(*known[:2], run)[1].least("validation_distance"), "distance"),
     takes_source=True,
 )

@@ -27,19 +27,19 @@ from training.data.fashion_mnist import LABELS, SIZE, FashionMnist, Pictures, Sc
 from training.data.labels import write_labels
 from training.graphs.export import NUM_COMPARED, exported
 from training.loop.fit import LearningCurve, fit
-from training.loop.garments import GarmentTraining
+from training.loop.garments import GarmentSettings, GarmentTraining
 from training.measures.calibration import cannot_be_calibrated, fit_temperature
 from training.measures.garments import quality
 from training.measures.intervals import Figure, as_values
 from training.networks.garment_classifier import GarmentClassifier, mirrored_mean, normalised
 from training.networks.picture_resnet import PictureResNet
-from training.recipe import Draft, Example, HeldOut, Recipe, Run
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
 
 PROSE = Prose(__name__)
-# Common values, not searched for; the temperature is set on the 6,000 validation pictures.
-EPOCHS, BATCH_SIZE = 36, 256
+SETTINGS = GarmentSettings()  # the temperature is set on the 6,000 validation pictures
+TINY = GarmentSettings(epochs=2)
 EXPLAINED_PICTURES = 100  # on which explanations are judged
-ASKED_AT_A_TIME = 64  # pictures, of the exported graph
+AT_ONCE, ASKED_AT_A_TIME = 256, 64  # pictures, of the network, and of the exported graph
 TOLERANCE = 1e-3
 PLAIN = 4 * TOLERANCE  # between two labels that change places on no processor
 
@@ -93,15 +93,16 @@ def make(garments: FashionMnist, run: Run) -> Draft:
 
 
 def learn(garments: FashionMnist, run: Run) -> tuple[PictureResNet, LearningCurve]:
+    settings = run.chosen(SETTINGS, TINY)
     torch.manual_seed(run.seed)
     network = PictureResNet(len(LABELS))
     curve = fit(
-        GarmentTraining(network),
-        loader(garments.train, BATCH_SIZE, shuffled=True),
+        GarmentTraining(network, settings),
+        loader(garments.train, settings.batch_size, shuffled=True),
         run,
-        epochs=2 if run.tiny else EPOCHS,
+        epochs=settings.epochs,
         name="resnet",
-        validation=loader(garments.validation, BATCH_SIZE),
+        validation=loader(garments.validation, settings.batch_size),
         clip=None,
     )
     return network, curve
@@ -110,7 +111,7 @@ def learn(garments: FashionMnist, run: Run) -> tuple[PictureResNet, LearningCurv
 @torch.inference_mode()
 def logits(network: PictureResNet, pictures: Pictures) -> npt.NDArray[np.float32]:
     return np.concatenate(
-        [mirrored_mean(network, normalised(pixels)).numpy() for pixels, _ in loader(pictures, BATCH_SIZE)]
+        [mirrored_mean(network, normalised(pixels)).numpy() for pixels, _ in loader(pictures, AT_ONCE)]
     )
 
 
@@ -171,5 +172,10 @@ RECIPE = Recipe(
     make=make,
     held_out=held_out,
     must_reach={"accuracy": 0.94},
+    settings=SETTINGS,
+    tiny=TINY,
+    search=SettingsSearch(
+        lambda garments, run: learn(garments, run)[1].last("validation_loss"), "loss on the validation"
+    ),
     takes_source=True,
 )

@@ -5,9 +5,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from app.repository.manifest import Batching, Metric
 from app.tasks.catalogue import CATALOGUE, CatalogueItem
@@ -19,24 +21,22 @@ from training.card.intervals import HEADING, intervals_table
 from training.card.plots import learning_curves
 from training.card.prose import Prose
 from training.data.event_log import History, leave_last_out
-from training.data.events import Events, load_events
+from training.data.events import Events, judged, load_events
 from training.data.movielens import SOURCE, SPLIT
 from training.errors import say
 from training.graphs.export import exported
 from training.loop.fit import LearningCurve
-from training.loop.next_event import EPOCHS, MAX_HISTORY, fit_next_event, left_pad, one_thread, score
+from training.loop.next_event import MAX_HISTORY, NextEventSettings, fit_next_event, left_pad, one_thread, score
 from training.measures.groups import Ranks
 from training.measures.intervals import Figure
 from training.measures.ranking import gains, hit_rate, hits, ndcg, target_ranks
 from training.networks.blend import Blend, ease_weights
 from training.networks.sasrec import SASRec
-from training.recipe import Draft, Example, HeldOut, Recipe, Run
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
+from training.settings import Between
 
 PROSE = Prose(__name__)
 NAME, OURS = "movielens-recommender", "SASRec and EASE"
-# Chosen on the last but one event: what an event counts beside the one after it, how strongly EASE is held back, and
-# what it adds to SASRec's log-probabilities.
-EASE_RECENCY, EASE_PENALTY, EASE_SHARE = 0.95, 400.0, 24.0
 TOP = 10
 EXPLAINED_PEOPLE = 60  # on whom explanations are judged
 
@@ -45,13 +45,26 @@ SCIENCE_FICTION = ["Alien (1979)", "Blade Runner (1982)", "Terminator, The (1984
 CHILDRENS_FILMS = ["Toy Story (1995)", "Lion King, The (1994)", "Aladdin (1992)", "Beauty and the Beast (1991)"]
 
 
+class RecommenderSettings(NextEventSettings):
+    """`ease_recency`: an event counts beside the one after it; `ease_penalty`: how strongly EASE is held back;
+    `ease_share`: of it beside SASRec's log-probabilities. Chosen on the last but one event.
+    """
+
+    ease_recency: Annotated[float, Field(gt=0, le=1), Between(0.85, 1)] = 0.95
+    ease_penalty: Annotated[float, Field(gt=0, le=1e6), Between(50, 2000, in_log=True)] = 400.0
+    ease_share: Annotated[float, Field(ge=0, le=1e6), Between(4, 64, in_log=True)] = 24.0
+
+
+SETTINGS = RecommenderSettings()
+TINY = RecommenderSettings(epochs=1)
+
+
 def make(events: Events, run: Run) -> Draft:
     """Train on all but each person's last event, and measure on that one, of at most MOST_JUDGED people."""
     past, asked, targets = events.questions()
     num_items = events.num_items
     counts = popularity(past, num_items)
-    sasrec, curve = learn(past, num_items, run, epochs=1 if run.tiny else EPOCHS)
-    network = Blend(sasrec, ease_weights(past, num_items, EASE_PENALTY), MAX_HISTORY, EASE_RECENCY, EASE_SHARE).eval()
+    sasrec, network, curve = blended(past, num_items, run)
     rows = {"item_ids": left_pad(past[:32], MAX_HISTORY)}
     graph = exported(network, rows, run.workdir / "model.onnx", ["scores"], tolerance=1e-3)
     scores = {
@@ -114,6 +127,23 @@ def make(events: Events, run: Run) -> Draft:
     )
 
 
+def blended(histories: Sequence[History], num_items: int, run: Run) -> tuple[SASRec, Blend, LearningCurve]:
+    settings = run.chosen(SETTINGS, TINY)
+    sasrec, curve = learn(histories, num_items, run, settings)
+    ease = ease_weights(histories, num_items, settings.ease_penalty)
+    return sasrec, Blend(sasrec, ease, MAX_HISTORY, settings.ease_recency, settings.ease_share).eval(), curve
+
+
+def before_the_last(events: Events, run: Run) -> float:
+    """The hit rate of what nothing else judges: the last of the events to learn from."""
+    known = [history for history in events.questions()[0] if len(history) > 1]
+    past, targets = leave_last_out(known)
+    _, network, _ = blended(past, events.num_items, run)
+    chosen = judged(len(past))
+    asked = [past[i] for i in chosen]
+    return hit_rate(target_ranks(score(network, asked), asked, [targets[i] for i in chosen]), TOP)
+
+
 def examples(events: Events) -> list[Example]:
     """Films, or the most popular items of one's own: by id, since a title may name two."""
     if not events.are_own:
@@ -136,11 +166,13 @@ def sureness(ranks: Mapping[str, Ranks]) -> str:
 
 
 @one_thread()
-def learn(histories: Sequence[History], num_items: int, run: Run, *, epochs: int) -> tuple[SASRec, LearningCurve]:
+def learn(
+    histories: Sequence[History], num_items: int, run: Run, settings: NextEventSettings
+) -> tuple[SASRec, LearningCurve]:
     """Predict every event of each window from those before it."""
     torch.manual_seed(run.seed)
     network = SASRec(num_items, MAX_HISTORY)
-    return network, fit_next_event(network, histories, run, epochs=epochs)
+    return network, fit_next_event(network, histories, run, settings)
 
 
 def held_out(events: Events, run: Run) -> HeldOut:
@@ -169,5 +201,8 @@ RECIPE = Recipe(
     takes_source=True,
     held_out=held_out,
     must_reach={"hr@10": 0.20, "ndcg@10": 0.105},
+    settings=SETTINGS,
+    tiny=TINY,
+    search=SettingsSearch(before_the_last, f"hit rate of the last but one event at {TOP}", "more"),
     must_lead={"hr@10": "more", "ndcg@10": "more"},
 )

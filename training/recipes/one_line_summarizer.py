@@ -1,11 +1,14 @@
-"""A long description of a program to one line: a Transformer with a recurrent decoder, learned from Debian's lists.
+"""A long description of a program to one line: a translator that learns from Debian's lists to say less in English.
 
-Each epoch reads 3.5 million tokens; a longer training is another number of EPOCHS.
+It begins as the translator of English into Portuguese, which reads English and looks back at it, and of which 33,000
+pairs need to teach no more than the other task. An epoch takes half an hour of one core with AMX.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 from tokenizers import Tokenizer
 
 from app.repository.manifest import Metric
@@ -19,24 +22,32 @@ from training.baselines.one_sentence import EXTRACTIVE, LEAD, ways
 from training.card.markdown import table
 from training.card.plots import learning_curves
 from training.card.prose import Prose
+from training.data.marian_students import EN_PT, END_ID
 from training.data.software_lines import SOURCES, Described, SoftwareLines, load_software_lines
-from training.data.subwords import END_ID, TokenPair, learn_subwords
+from training.data.subwords import TokenPair
 from training.errors import progress
 from training.loop.fit import LearningCurve
-from training.loop.translating import learn_to_translate
+from training.loop.translating import TranslatingSettings, learn_to_translate
 from training.measures.one_line import gain, rouge_of, unsupported_of, with_intervals
 from training.measures.rouge import Scores
-from training.networks.marian_student import MarianStudent, Sizes
+from training.networks.marian_student import MarianStudent
 from training.networks.taught_student import TaughtStudent
-from training.recipe import Draft, Example, Recipe, Run
+from training.recipe import Draft, Example, Recipe, Run, SettingsSearch
 from training.recipes.translator import CONTEXT, write_graphs
-from training.seeds import seeded
+from training.settings import Between, Epochs, Rate
 
-EPOCHS = 5
-VOCABULARY = 8_000
-WIDTH, HIDDEN, ENCODER_LAYERS, DECODER_LAYERS, HEADS = 192, 768, 3, 2, 4
-DROPOUT = 0.1
-TINY_VOCABULARY, TINY_WIDTH = 600, 32
+
+class OneLineSettings(TranslatingSettings):
+    """`encoder_layers`, `decoder_layers`: the first ones of the translator with which it begins."""
+
+    epochs: Epochs = 2
+    learning_rate: Annotated[Rate, Between(1e-4, 2e-3, in_log=True)] = 3e-4
+    encoder_layers: Annotated[int, Field(ge=1, le=6)] = 6
+    decoder_layers: Annotated[int, Field(ge=1, le=2)] = 2
+
+
+SETTINGS = OneLineSettings()
+TINY = OneLineSettings(epochs=1, encoder_layers=1, decoder_layers=1)
 LONGEST_LINE = 48  # tokens, with its end
 NO_REPEATS = 4  # tokens in a row that come once only
 SHOWN = 10
@@ -47,11 +58,9 @@ PROSE = Prose(__name__)
 
 
 def make(lines: SoftwareLines, run: Run) -> Draft:
-    path = run.workdir / "tokenizer.json"
-    tokenizer = learn_subwords(
-        (text for pair in lines.train for text in pair), TINY_VOCABULARY if run.tiny else VOCABULARY, path
-    )
-    student, curve = learned(lines, tokenizer, run)
+    settings = run.chosen(SETTINGS, TINY)
+    student, path = EN_PT.load()
+    curve = teach(student, lines, Tokenizer.from_file(str(path)), run, settings)
     encoder, decoder = write_graphs(student, run.workdir)
     config = OwnWordsKernel.Config(
         tokenizer=path.name,
@@ -84,7 +93,7 @@ def make(lines: SoftwareLines, run: Run) -> Draft:
         config=config.model_dump(),
         exported=encoder,
         metrics=metrics,
-        sources=SOURCES,
+        sources=[EN_PT.source.model_copy(update={"used_for": "weights that it begins with, and tokenizer"}), *SOURCES],
         examples=[Example({"text": text}) for text in PROSE.items("Examples")],
         sections={
             f"{SHOWN} descriptions of the test, drawn by a seed, good or bad": shown(written, lines.test, run.seed),
@@ -92,7 +101,7 @@ def make(lines: SoftwareLines, run: Run) -> Draft:
             "Pairs that were read, and why some were left out": counted(lines),
         },
         limits=PROSE.items("Limits", context=CONTEXT),
-        notes=PROSE.text("Notes", epochs=1 if run.tiny else EPOCHS, vocabulary=tokenizer.get_vocab_size()),
+        notes=PROSE.text("Notes", epochs=settings.epochs),
         plots={
             "Loss of each token, in training and of the validation": learning_curves(
                 curve.rows, {"loss": ["loss", "validation_loss"]}, run.workdir / "loss.png"
@@ -101,17 +110,23 @@ def make(lines: SoftwareLines, run: Run) -> Draft:
     )
 
 
-def learned(lines: SoftwareLines, tokenizer: Tokenizer, run: Run) -> tuple[MarianStudent, LearningCurve]:
+def teach(
+    student: MarianStudent, lines: SoftwareLines, tokenizer: Tokenizer, run: Run, settings: OneLineSettings
+) -> LearningCurve:
+    """Change the translator `student` in place into what writes lines."""
+    student.keep_layers(settings.encoder_layers, settings.decoder_layers)
     train, validation = (token_pairs(tokenizer, pairs) for pairs in (lines.train, lines.validation))
-    width = TINY_WIDTH if run.tiny else WIDTH
-    sizes = Sizes(tokenizer.get_vocab_size(), width, width * HIDDEN // WIDTH, ENCODER_LAYERS, DECODER_LAYERS)
-    with seeded(run.seed):
-        student = MarianStudent(sizes, HEADS, DROPOUT)
+    student.requires_grad_(True).train()
     progress(f"{sum(one.numel() for one in student.parameters()):,} parameters, {len(train)} pairs")
-    curve = learn_to_translate(
-        TaughtStudent(student), train, validation, run, epochs=1 if run.tiny else EPOCHS, name="lines"
-    )
-    return student.requires_grad_(False).eval(), curve
+    curve = learn_to_translate(TaughtStudent(student), train, validation, run, settings, "lines")
+    student.requires_grad_(False).eval()
+    return curve
+
+
+def validation_loss(lines: SoftwareLines, run: Run) -> float:
+    student, path = EN_PT.load()
+    curve = teach(student, lines, Tokenizer.from_file(str(path)), run, run.chosen(SETTINGS, TINY))
+    return curve.least("validation_loss")
 
 
 def token_pairs(tokenizer: Tokenizer, pairs: Sequence[Described]) -> list[TokenPair]:
@@ -174,4 +189,7 @@ RECIPE = Recipe(
     load=load_software_lines,
     make=make,
     must_reach={"gain_over_lead_low": 0.05, "gain_over_extractive_low": 0.05},
+    settings=SETTINGS,
+    tiny=TINY,
+    search=SettingsSearch(validation_loss, "validation loss"),
 )

@@ -23,15 +23,15 @@ from training.data.sentiment import LABELS
 from training.data.sentiment_texts import WEIGHTS, SentimentTexts, load_texts
 from training.errors import TrainingError, first_line, progress, say
 from training.loop.curriculum import Curriculum, curriculum_of
-from training.loop.fine_tuning import FineTuning
+from training.loop.fine_tuning import FineTuning, FineTuningSettings
 from training.loop.fit import LearningCurve, fit
 from training.measures.verdict import MAJORITY
 from training.networks.minilm import TextClassifier
-from training.recipe import Draft, Recipe, Run
+from training.recipe import Draft, Recipe, Run, SettingsSearch
 from training.recipes.sentiment import held_out, load_task, sentiment_draft
 
-EPOCHS = 4
-
+SETTINGS = FineTuningSettings()
+TINY = FineTuningSettings(epochs=1)
 PROSE = Prose(__name__)
 
 
@@ -49,7 +49,7 @@ def make(texts: SentimentTexts, run: Run) -> Draft:
         run,
         description=f"Sentiment of English {texts.kind}: negative, neutral or positive. MiniLM-L6 "
         f"{'with given weights' if texts.weights else f'fine-tuned on {texts.breadth}'}, with int8 weights.",
-        notes=f"{PROSE.text(notes, epochs=EPOCHS)} {say(texts.remarks)}".rstrip(),
+        notes=f"{PROSE.text(notes, epochs=run.chosen(SETTINGS, TINY).epochs)} {say(texts.remarks)}".rstrip(),
     )
 
 
@@ -59,15 +59,22 @@ def fine_tune(task: TextClassification, texts: SentimentTexts, run: Run) -> tupl
     network = TextClassifier(load_bert(), len(LABELS))
     if texts.weights:
         return load_weights(network, texts.weights), LearningCurve()
-    module = FineTuning(network)
+    settings = run.chosen(SETTINGS, TINY)
+    module = FineTuning(network, settings)
     curve = fit(
         module,
-        curriculum_of(texts, task, run).loader(),
+        curriculum_of(texts, task, run).loader(settings.batch_size),
         run,
-        epochs=1 if run.tiny else EPOCHS,
-        validation=Curriculum(task, texts.validation, most={}).loader(),
+        epochs=settings.epochs,
+        validation=Curriculum(task, texts.validation, most={}).loader(settings.batch_size),
     )
     return module.network, curve
+
+
+def validation_loss(texts: SentimentTexts, run: Run) -> float:
+    if texts.weights:
+        raise TrainingError("with given weights nothing is learned: leave out --search")
+    return fine_tune(load_task(run), texts, run)[1].last("validation_loss")
 
 
 def load_weights(network: TextClassifier, path: Path) -> TextClassifier:
@@ -109,5 +116,8 @@ RECIPE = Recipe(
     held_out=held_out,
     must_reach={"accuracy_3class": 0.80, "accuracy_pos_neg": 0.906},
     must_lead={"accuracy_3class": "more", "accuracy_pos_neg": "more"},
+    settings=SETTINGS,
+    tiny=TINY,
+    search=SettingsSearch(validation_loss, "validation loss"),
     takes_source=True,
 )

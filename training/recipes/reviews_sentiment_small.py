@@ -18,7 +18,7 @@ from training.data.sentiment_texts import SentimentTexts, load_texts
 from training.errors import say
 from training.graphs.classifier import export_classifier
 from training.loop.curriculum import Curriculum, curriculum_of
-from training.loop.fine_tuning import Distillation
+from training.loop.fine_tuning import Distillation, DistillationSettings
 from training.loop.fit import LearningCurve, fit
 from training.measures.verdict import MAJORITY
 from training.networks.minilm import TextClassifier
@@ -34,16 +34,17 @@ from training.recipes.sentiment import (
     typical,
 )
 
-EPOCHS = 4
+SETTINGS = DistillationSettings()
+TINY = DistillationSettings(epochs=1)
 LAYERS = (0, 5)  # of the teacher, from which the student's start
 
-NOTES = f"{EPOCHS} epochs of the teacher's curriculum. Its settings are first guesses."
+NOTES = f"{SETTINGS.epochs} epochs of the teacher's curriculum. Its settings are first guesses."
 
 
 def make(texts: SentimentTexts, run: Run) -> Draft:
     task = load_task(run)
     folder = run.workdir / "teacher"
-    teacher, _ = fine_tune(task, texts, replace(run, workdir=folder))
+    teacher, _ = fine_tune(task, texts, replace(run, workdir=folder, set={}))
     student, curve = distil(task, teacher, texts, run)
     folder.mkdir(exist_ok=True)
     files, _ = export_classifier(task, teacher, texts.test.text[:VERIFIED_TEXTS], typical(texts), folder)
@@ -71,13 +72,14 @@ def distil(
     task: TextClassification, teacher: TextClassifier, texts: SentimentTexts, run: Run
 ) -> tuple[TextClassifier, LearningCurve]:
     torch.manual_seed(run.seed)
-    module = Distillation(student_of(teacher), teacher)
+    settings = run.chosen(SETTINGS, TINY)
+    module = Distillation(student_of(teacher), teacher, settings)
     curve = fit(
         module,
-        curriculum_of(texts, task, run).loader(),
+        curriculum_of(texts, task, run).loader(settings.batch_size),
         run,
-        epochs=1 if run.tiny else EPOCHS,
-        validation=Curriculum(task, texts.validation, most={}).loader(),
+        epochs=settings.epochs,
+        validation=Curriculum(task, texts.validation, most={}).loader(settings.batch_size),
     )
     return module.network, curve
 
@@ -100,5 +102,7 @@ RECIPE = Recipe(
     must_reach={"accuracy_3class": 0.75, "accuracy_pos_neg": 0.88},
     must_lead={"accuracy_3class": "more", "accuracy_pos_neg": "more"},
     may_trail=["teacher"],
+    settings=SETTINGS,
+    tiny=TINY,
     takes_source=True,
 )

@@ -6,8 +6,10 @@ and why it may not be reached. Of one's own texts (`--source`) it publishes what
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from sklearn.metrics import confusion_matrix
 from torch.export import Dim
 
@@ -31,17 +33,27 @@ from training.measures.chinese import quality
 from training.measures.intervals import Figure, as_values
 from training.networks.character_grams import CharacterGrams, fit_character_grams
 from training.recipe import Draft, Example, Recipe, Run
+from training.settings import Between, TrainingSettings
 
 PROSE = Prose(__name__)
-STRENGTH = 20.0  # chosen by cross-validation on the training and validation texts
 VARYING = {0: Dim("batch", min=1, max=4096), 1: Dim("tokens", min=1, max=CONFIG.max_tokens)}
+
+
+class CharacterGramsSettings(TrainingSettings):
+    """`strength`: the inverse of the penalty; chosen by cross-validation on the training and validation texts."""
+
+    strength: Annotated[float, Field(gt=0, le=1e6), Between(1, 200, in_log=True)] = 20.0
+
+
+SETTINGS = CharacterGramsSettings()
 
 
 def make(texts: ChineseTexts, run: Run) -> Draft:
     task = TextClassification(
         TextClassificationKernel(CONFIG, {CONFIG.tokenizer: write_tokenizer(texts.train.text, run.workdir)})
     )
-    network = fit_character_grams(encode(task, texts.train.text), texts.train.label.to_numpy(), STRENGTH)
+    strength = run.chosen(SETTINGS).strength
+    network = fit_character_grams(encode(task, texts.train.text), texts.train.label.to_numpy(), strength)
     uncalibrated = probabilities(task, network, texts.test.text)
     chosen_by = logits(task, network, texts.validation.text), texts.validation.label.to_numpy()
     network.temperature = fit_temperature(*chosen_by)
@@ -81,7 +93,7 @@ def make(texts: ChineseTexts, run: Run) -> Draft:
                 ]
             ),
             "By kind and length": by_group(texts.test, found),
-            "By number of training texts": by_size(task, texts),
+            "By number of training texts": by_size(task, texts, strength),
         },
         limits=[f"{texts.reach}; other texts get an answer, and it means less.", *PROSE.items("Limits")],
         notes=" ".join(filter(None, [notes, say(texts.remarks), temperature])),
@@ -110,12 +122,12 @@ def read(task: TextClassification, graph: Path, texts: Iterable[str]) -> Scores:
     return answers(task, texts, lambda batch: session.run(batch)["logits"])
 
 
-def by_size(task: TextClassification, texts: ChineseTexts) -> str:
+def by_size(task: TextClassification, texts: ChineseTexts, strength: float) -> str:
     """Return how accuracy on the validation texts grows with the training texts."""
     rows = []
     for share in (0.125, 0.25, 0.5, 1.0):
         shown = texts.train.groupby("label").sample(frac=share, random_state=0)
-        network = fit_character_grams(encode(task, shown.text), shown.label.to_numpy(), STRENGTH)
+        network = fit_character_grams(encode(task, shown.text), shown.label.to_numpy(), strength)
         right = logits(task, network, texts.validation.text).argmax(1) == texts.validation.label.to_numpy()
         rows.append((f"{len(shown):,}", f"{right.mean():.3f}"))
     return table(("training texts", "accuracy on the validation texts"), rows)
@@ -128,5 +140,6 @@ RECIPE = Recipe(
     make=make,
     must_reach={"accuracy": 0.90},
     must_lead={"accuracy": "more"},
+    settings=SETTINGS,
     takes_source=True,
 )

@@ -1,13 +1,11 @@
 """The common part of recipes of translators that are trained here, beside an LSTM with attention as a baseline.
 
-Both learn from the same texts for EPOCHS, which is the budget of each; `--resume` goes on with an interrupted one.
+Both learn from the same texts for as many epochs, which is the budget of each; `--resume` goes on where one was
+interrupted.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
-
-from tokenizers import Tokenizer
 
 from app.repository.manifest import Metric
 from app.tasks.translation import TextTranslation, TranslationConfig, TranslationKernel
@@ -18,23 +16,11 @@ from training.card.prose import Prose
 from training.data.catalogues import Pair
 from training.data.parallel_sources import Language
 from training.data.parallel_texts import LEAST_WORDS, ParallelTexts, load_parallel_texts
-from training.data.subwords import END_ID, learn_subwords, token_pairs
+from training.data.subwords import END_ID
 from training.errors import progress
-from training.loop.fit import LearningCurve
-from training.loop.translating import learn_to_translate
-from training.networks.attentive_lstm import AttentiveLSTM
-from training.networks.marian_student import MarianStudent, Sizes
-from training.networks.taught_student import TaughtStudent
-from training.recipe import FULL_PRECISION, Draft, Example, Recipe, Run
-from training.recipes.translator import CONTEXT, quality, shown, translated, write_graphs
-from training.seeds import seeded
-
-EPOCHS = 6  # with AMX three quarters of an hour of one core, for each of both networks
-VOCABULARY = 8_000
-WIDTH, HIDDEN, ENCODER_LAYERS, DECODER_LAYERS, HEADS = 192, 768, 3, 2, 4
-LSTM_WIDTH, LSTM_LAYERS = 256, 1  # about as many parameters as the Transformer has
-DROPOUT = 0.0  # so few epochs are not learned by heart
-TINY_VOCABULARY, TINY_WIDTH = 600, 32
+from training.loop.taught_translators import CONTEXT, SETTINGS, TINY, Course
+from training.recipe import Draft, Example, Recipe, Run, SettingsSearch
+from training.recipes.translator import quality, shown, translated, write_graphs
 
 LSTM, WORDS, COPY = "LSTM with attention", "phrases and words of a dictionary", "the text as it is"
 MUST_REACH = {"bleu_over_copying": 15.0, "bleu_over_lstm": 5.0}  # chosen before any test was read
@@ -58,16 +44,26 @@ def recipe_of(name: str, direction: Direction, examples: Sequence[str]) -> Recip
     def make(texts: ParallelTexts, run: Run) -> Draft:
         return draft(texts, direction, examples, run)
 
-    return Recipe(name=name, task="translation", load=load, make=make, must_reach=MUST_REACH)
+    return Recipe(
+        name=name,
+        task="translation",
+        load=load,
+        make=make,
+        must_reach=MUST_REACH,
+        settings=SETTINGS,
+        tiny=TINY,
+        search=SettingsSearch(validation_loss, "loss of the Transformer on the validation"),
+    )
 
 
 def draft(texts: ParallelTexts, direction: Direction, examples: Sequence[str], run: Run) -> Draft:
     """Learn both networks, write the one as two graphs, and compare what they and simpler ways write."""
-    path = run.workdir / "tokenizer.json"
-    tokenizer = learn_subwords(
-        (text for pair in texts.train for text in pair), TINY_VOCABULARY if run.tiny else VOCABULARY, path
-    )
-    student, lstm, curves = learned(texts, tokenizer, run)
+    settings = run.chosen(SETTINGS, TINY)
+    course = Course(texts, settings, run)
+    student, student_curve = course.transformer()
+    lstm, lstm_curve = course.lstm()
+    curves = {"transformer": student_curve, "lstm": lstm_curve}
+    tokenizer, path = course.tokenizer, course.tokenizer_path
     encoder, decoder = write_graphs(student, run.workdir)
     config = TranslationConfig(
         tokenizer="tokenizer.json",
@@ -105,7 +101,7 @@ def draft(texts: ParallelTexts, direction: Direction, examples: Sequence[str], r
             "Pairs that were read, and why some were left out": counted(texts),
         },
         limits=PROSE.items("Limits"),
-        notes=PROSE.text("Notes", epochs=1 if run.tiny else EPOCHS, vocabulary=tokenizer.get_vocab_size()),
+        notes=PROSE.text("Notes", epochs=settings.epochs, vocabulary=tokenizer.get_vocab_size()),
         plots={
             f"Loss of each token, in training and of the validation: {name}": learning_curves(
                 curve.rows, {"loss": ["loss", "validation_loss"]}, run.workdir / f"{name}.png"
@@ -115,23 +111,8 @@ def draft(texts: ParallelTexts, direction: Direction, examples: Sequence[str], r
     )
 
 
-def learned(
-    texts: ParallelTexts, tokenizer: Tokenizer, run: Run
-) -> tuple[MarianStudent, AttentiveLSTM, dict[str, LearningCurve]]:
-    """Both networks, from the same pairs of tokens, in the same number of epochs, each from the run's seed."""
-    train, validation = (token_pairs(tokenizer, pairs, CONTEXT) for pairs in (texts.train, texts.validation))
-    size, width = tokenizer.get_vocab_size(), TINY_WIDTH if run.tiny else WIDTH
-    with seeded(run.seed):
-        sizes = Sizes(size, width, width * HIDDEN // WIDTH, ENCODER_LAYERS, DECODER_LAYERS)
-        student = MarianStudent(sizes, HEADS, DROPOUT)
-    with seeded(run.seed):
-        lstm = AttentiveLSTM(size, TINY_WIDTH if run.tiny else LSTM_WIDTH, LSTM_LAYERS, DROPOUT)
-    curves = {}
-    full = replace(run, precision=FULL_PRECISION)  # in bf16 an LSTM's step takes 519 ms of a core instead of 443
-    for name, network, how in (("transformer", TaughtStudent(student), run), ("lstm", lstm, full)):
-        progress(f"{name}: {sum(one.numel() for one in network.parameters()):,} parameters")
-        curves[name] = learn_to_translate(network, train, validation, how, epochs=1 if run.tiny else EPOCHS, name=name)
-    return student.requires_grad_(False).eval(), lstm.requires_grad_(False).eval(), curves
+def validation_loss(texts: ParallelTexts, run: Run) -> float:
+    return Course(texts, run.chosen(SETTINGS, TINY), run).transformer()[1].least("validation_loss")
 
 
 def figures(

@@ -18,7 +18,7 @@ from training.data.monthly_series import SOURCE
 from training.data.origins import TEST_SPLIT, questions_of
 from training.errors import say
 from training.graphs.export import exported
-from training.loop.next_months import answer, learn_forecaster, learn_textbook_rnn
+from training.loop.next_months import SETTINGS, TINY, answer, learn_forecaster, learn_textbook_rnn
 from training.measures.forecasting import quality
 from training.recipe import Draft, Example, Recipe, Run
 
@@ -88,5 +88,7 @@ RECIPE = Recipe(
     make=make,
     must_reach={"mase_saved": 0.02},
     must_lead={"mase": "less"},
+    settings=SETTINGS,
+    tiny=TINY,
     takes_source=True,
 )

@@ -1,4 +1,7 @@
-"""English to German, as programs say things: a small Transformer trained on texts of software; two hours of one core with AMX."""
+"""English to German, as programs say things: a small Transformer trained on texts of software.
+
+Two hours of one core with AMX.
+"""
 
 from training.card.prose import Prose
 from training.recipes.taught_translator import Direction, recipe_of

@@ -1,4 +1,7 @@
-"""Chinese to English, as programs say things: a small Transformer trained on texts of software; two hours of one core with AMX."""
+"""Chinese to English, as programs say things: a small Transformer trained on texts of software.
+
+Two hours of one core with AMX.
+"""
 
 from training.card.prose import Prose
 from training.recipes.taught_translator import Direction, recipe_of

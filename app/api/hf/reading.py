@@ -8,6 +8,7 @@ from starlette.requests import Request
 from app.api.contracts import bodies_of
 from app.api.errors import faults_of, invalid_input
 from app.api.hf.generation_schema import TgiParameters
+from app.api.hf.tables import TABLE, rows_of
 from app.api.hf.wires import WIRES, HfFeatureExtractionParameters, HfOptions, Wire
 from app.api.http.limits import Limits
 from app.api.media.json_text import parse
@@ -62,9 +63,7 @@ def read(request: Request, content: bytes, served: Served, asked: str | None, li
     if is_raw(request, content, served):
         body: dict[str, Any] = {"inputs": content}
     else:
-        body = json_object(content, served, limits)
-        if "inputs" not in body:
-            raise InvalidInput("Field required").under("inputs")
+        body = _with_inputs(json_object(content, served, limits), served, limits)
         task = asked or _meant_task(request, body, served)
     wire = WIRES[task]
     wants_stream = wire.streams and _wants_stream(body)
@@ -105,6 +104,20 @@ def json_object(content: bytes, served: Served, limits: Limits) -> dict[str, Any
     if not isinstance(body, dict):
         raise InvalidInput('the body must be a JSON object: {"inputs": …, "parameters": {…}}')
     return body
+
+
+def _with_inputs(body: dict[str, Any], served: Served, limits: Limits) -> dict[str, Any]:
+    """Return a body that has `inputs`: the rows of its table, where the client sends one."""
+    by_columns = served.manifest.task in WIRES and WIRES[served.manifest.task].by_columns
+    field = TABLE if by_columns else "inputs"
+    if field not in body:
+        raise InvalidInput("Field required").under(field)
+    if not by_columns:
+        return body
+    if body.get("inputs") is not None:
+        raise InvalidInput(f"has no effect beside a {TABLE}").under("inputs")
+    beside = {name: value for name, value in body.items() if name not in (TABLE, "inputs")}
+    return {"inputs": rows_of(body[TABLE], limits.max_items), **beside}
 
 
 def _meant_task(request: Request, body: dict[str, Any], served: Served) -> str:

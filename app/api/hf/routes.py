@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from app.api.contracts import Bodies
 from app.api.documented import DEADLINE, FILE, OCTETS, BodySchema, events_of
-from app.api.examples import example_request
+from app.api.examples import columns_of, example_request
 from app.api.given import Given
 from app.api.hf import models
 from app.api.hf.chat import HfChatRequest, chat, tell_chat
@@ -15,6 +16,7 @@ from app.api.hf.predict import predict
 from app.api.hf.reading import tasks_of
 from app.api.hf.rerank import RANKS, TeiRanking, TeiRanks, rerank
 from app.api.hf.schemas import TeiVectors
+from app.api.hf.tables import TABLE
 from app.api.hf.wires import WIRES, bodies_of_hf
 from app.api.http.routes import DirectRoute, Operation, Section, typed
 from app.api.openai.answers_schema import ChatCompletion, ChatCompletionChunk
@@ -22,6 +24,7 @@ from app.api.openai.described import answers_of
 from app.api.v1 import errors as native
 from app.serving.engine import Served
 from app.tasks.embeddings import FeatureExtraction
+from app.tasks.tables.columns import typical_row
 from app.tasks.text_generation import TextGeneration
 from app.tasks.text_ranking import TextRanking
 
@@ -153,17 +156,7 @@ CHAT_EXAMPLE = [{"role": "user", "content": "Write one sentence about the sea."}
 def _operation(max_items: int, served: Served, task: str) -> Operation:
     manifest, contract = served.manifest, served.contracts[task]
     bodies = bodies_of_hf(contract, max_items)
-    # What is known of a model that writes may be a chat, which has an address of its own.
-    is_known = task == manifest.task and task != WRITES
-    example = (is_known and example_request(served)) or {"inputs": [contract.example]}
-    item, fields = example["inputs"][0], contract.Input.model_fields
-    if isinstance(item, dict) and (len(fields) == 1 or task == WRITES):
-        (item,) = item.values()
-    beside: dict[str, Any] = {} if WIRES[task].at_root else {"parameters": example.get("parameters", {})}
-    if of_items := WIRES[task].of_items:
-        beside["parameters"] = {**beside["parameters"], **{name: item[name] for name in of_items}}
-        item = item[next(iter(fields))]
-    body = {"schema": BodySchema(bodies.Request, "validation"), "example": {"inputs": item, **beside}}
+    body = _of_columns(served, task) if WIRES[task].by_columns else _of_inputs(served, task, bodies)
     content: dict[str, Any] = {"application/json": body}
     if contract.binary_field:
         content[OCTETS] = {"schema": FILE}
@@ -181,3 +174,29 @@ def _operation(max_items: int, served: Served, task: str) -> Operation:
             }
         },
     }
+
+
+def _of_inputs(served: Served, task: str, bodies: Bodies) -> dict[str, Any]:
+    contract = served.contracts[task]
+    # What is known of a model that writes may be a chat, which has an address of its own.
+    is_known = task == served.manifest.task and task != WRITES
+    example = (is_known and example_request(served)) or {"inputs": [contract.example]}
+    item, fields = example["inputs"][0], contract.Input.model_fields
+    if isinstance(item, dict) and (len(fields) == 1 or task == WRITES):
+        (item,) = item.values()
+    beside: dict[str, Any] = {} if WIRES[task].at_root else {"parameters": example.get("parameters", {})}
+    if of_items := WIRES[task].of_items:
+        beside["parameters"] = {**beside["parameters"], **{name: item[name] for name in of_items}}
+        item = item[next(iter(fields))]
+    return {"schema": BodySchema(bodies.Request, "validation"), "example": {"inputs": item, **beside}}
+
+
+def _of_columns(served: Served, task: str) -> dict[str, Any]:
+    """A table has the columns of this very model, with their kinds."""
+    columns = columns_of(served.manifest)
+    of_each = {column.name: {"type": "array", "items": column.value_schema(), "minItems": 1} for column in columns}
+    required = [column.name for column in columns if not column.may_be_missing]
+    table = {"type": "object", "properties": of_each, "required": required, "additionalProperties": False}
+    parameters = BodySchema(WIRES[task].Parameters, "validation")
+    schema = {"type": "object", "properties": {TABLE: table, "parameters": parameters}, "required": [TABLE]}
+    return {"schema": schema, "example": {TABLE: {name: [value] for name, value in typical_row(columns).items()}}}

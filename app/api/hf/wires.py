@@ -14,6 +14,7 @@ from app.api.contracts import STREAM, Bodies, bare
 from app.api.hf.generation_schema import TgiAnswer, TgiParameters
 from app.api.hf.known import KnownOnly
 from app.api.hf.speech_wires import HfSpeechParameters, HfTranscript, heard
+from app.api.hf.tables import TABLE, Columns, HfRowParameters, best_label, number_alone
 from app.api.hf.text_wires import (
     HfEntity,
     HfFillMaskParameters,
@@ -39,6 +40,8 @@ from app.tasks.sequence_kernel import SEARCH, LengthPenalty, NumBeams
 from app.tasks.speech_recognition import SpeechRecognition
 from app.tasks.summarization import Summarization
 from app.tasks.summary_schema import MAX_CHARACTERS, Mode, SummarizationParameters
+from app.tasks.tabular_classification import TabularClassification
+from app.tasks.tabular_regression import TabularRegression
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
 from app.tasks.text_generation import TextGeneration
 from app.tasks.token_classification import TokenClassification
@@ -199,6 +202,7 @@ class Wire:
 
     `is_nested`: the answer to a single input is a list with one output, and not the output itself.
     `at_root`: parameters stand beside `inputs`, if there are no `parameters`.
+    `by_columns`: instead of `inputs` there is a `table`, and answers are a list.
     """
 
     Parameters: type[BaseModel]
@@ -207,6 +211,7 @@ class Wire:
     at_root: bool = False
     of_items: Sequence[str] = ()
     """Parameters that belong to each item in the native dialect."""
+    by_columns: bool = False
     Output: Any = None
     """Type of an answer, where it is not the native one."""
     streams: bool = False
@@ -236,6 +241,10 @@ WIRES: Mapping[str, Wire] = {
     SentenceSimilarity.contract.name: Wire(HfSentenceSimilarityParameters),
     TextTranslation.contract.name: Wire(HfTranslationParameters, HfTranslationParameters.native, is_nested=True),
     SpeechRecognition.contract.name: Wire(HfSpeechParameters, Output=HfTranscript, written=heard),
+    TabularClassification.contract.name: Wire(
+        HfRowParameters, HfRowParameters.of_classes, by_columns=True, Output=str, written=best_label
+    ),
+    TabularRegression.contract.name: Wire(HfRowParameters, by_columns=True, Output=float, written=number_alone),
     TextGeneration.contract.name: Wire(
         TgiParameters, TgiParameters.native, is_nested=True, Output=TgiAnswer, streams=True
     ),
@@ -254,6 +263,8 @@ class HfOptions(Schema):
 def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
     """The bodies as they are documented."""
     wire = WIRES[contract.name]
+    if wire.by_columns:
+        return _bodies_of_table(contract, wire)
     first = next(iter(contract.Input.model_fields.values()))
     is_bare = len(contract.Input.model_fields) == 1 or wire.streams or wire.of_items
     item: Any = bare(first) if is_bare else contract.Input
@@ -271,4 +282,17 @@ def bodies_of_hf(contract: Contract, max_items: int) -> Bodies:
     return Bodies(
         create_model(f"{prefix}Request", __base__=wire.Parameters if wire.at_root else Schema, **fields),
         create_model(f"{prefix}Response", __base__=root[many if wire.is_nested else Output | many]),
+    )
+
+
+def _bodies_of_table(contract: Contract, wire: Wire) -> Bodies:
+    prefix, answers = f"Hf{contract.title}", RootModel[list[wire.Output]]  # type: ignore[name-defined]
+    fields: dict[str, Any] = {
+        TABLE: (Columns, ...),
+        "parameters": (wire.Parameters | None, None),
+        "options": (HfOptions | None, Field(default=None, description="change nothing")),
+    }
+    return Bodies(
+        create_model(f"{prefix}Request", __base__=Schema, **fields),
+        create_model(f"{prefix}Response", __base__=answers),
     )

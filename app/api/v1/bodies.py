@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from app.api.contracts import bodies_of
 from app.api.errors import faults_of, invalid_input
+from app.api.media.csv_lines import CSV, read_lines
 from app.api.media.forms import read_form
 from app.api.media.json_text import JsonLimits, parse
 from app.api.media.raw import is_file
@@ -26,7 +27,7 @@ class Sent(NamedTuple):
 
 
 def read_items(request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits) -> Sent:
-    """Items and parameters of a native request: JSON, or for a task with a binary field files or one raw body.
+    """Items and parameters of a native request: JSON, or for a task with a binary field files or one raw body; or CSV.
 
     Raises InvalidInput and PayloadTooLarge.
     """
@@ -35,6 +36,9 @@ def read_items(request: Request, body: bytes, contract: Contract, max_items: int
         return Sent(items, _parse(contract.Parameters, dict(request.query_params), "parameters"))
     if contract.binary_field and _content_type(request) == MULTIPART:
         return _uploaded(request, body, contract, max_items, limits)
+    if contract.Line and _content_type(request) == CSV:
+        items = [contract.Line.model_construct(line) for line in read_lines(body, max_items)]
+        return Sent(items, _parse(contract.Parameters, dict(request.query_params), "parameters"))
     return _from_json(request, body, contract, max_items, limits)
 
 
@@ -73,6 +77,8 @@ def no_pieces(contract: Contract) -> InvalidInput:
 
 
 def _hint(contract: Contract) -> str:
+    if contract.Line:
+        return f"; to send lines of a file, say so: Content-Type {CSV}"
     if contract.binary_field is None:
         return ""
     kind = contract.binary_field

@@ -5,14 +5,16 @@ from typing import Any
 
 from app.api.contracts import Bodies, bodies_of
 from app.api.documented import DEADLINE, EVENTS, FILE, OCTETS, BodySchema, events_of
-from app.api.examples import example_request, item_in_words
+from app.api.examples import columns_of, example_request, item_in_words
 from app.api.http.routes import Operation
+from app.api.media.csv_lines import CSV, written_lines
 from app.api.v1 import paths
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
 from app.serving.engine import Served
 from app.tasks.explanations.base import NAME as EXPLANATION
 from app.tasks.generation_schema import TextGenerationConfig
+from app.tasks.tables.columns import schema_of, typical_row
 from app.tasks.text_generation import TextGeneration
 
 
@@ -85,7 +87,7 @@ def _generation(manifest: Manifest) -> dict[str, Any]:
 
 def _bodies(served: Served, bodies: Bodies) -> dict[str, Any]:
     """The forms in which a request may come, with an example in JSON."""
-    body: dict[str, Any] = {"schema": BodySchema(bodies.Request, "validation")}
+    body: dict[str, Any] = {"schema": _schema(served, bodies)}
     if (example := example_request(served)) is not None:
         body["example"] = example
     content = {"application/json": body}
@@ -93,4 +95,22 @@ def _bodies(served: Served, bodies: Bodies) -> dict[str, Any]:
         properties = {"file": {"type": "array", "items": FILE}}
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": properties, "required": ["file"]}}
         content[OCTETS] = {"schema": FILE}
+    if columns := columns_of(served.manifest):
+        lines = [[column.name for column in columns], typical_row(columns).values()]
+        content[CSV] = {"schema": {"type": "string"}, "example": written_lines(lines)}
     return content
+
+
+def _schema(served: Served, bodies: Bodies) -> BodySchema | dict[str, Any]:
+    """That of the task; for rows of a table that of this very model, whose columns have names and kinds."""
+    columns = columns_of(served.manifest)
+    if not columns:
+        return BodySchema(bodies.Request, "validation")
+    inputs = {**bodies.Request.model_json_schema()["properties"]["inputs"], "items": schema_of(columns)}
+    parameters: Any = bodies.Request.model_fields["parameters"].annotation
+    return {
+        "type": "object",
+        "properties": {"inputs": inputs, "parameters": BodySchema(parameters, "validation")},
+        "required": ["inputs"],
+        "additionalProperties": False,
+    }

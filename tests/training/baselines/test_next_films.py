@@ -7,6 +7,7 @@ import pytest
 from app.tensors import Array
 from training.baselines import next_films
 from training.data.event_log import History
+from training.loop.next_event import NextEventSettings
 from training.networks.matching import EmbeddingMLP, NeuMF
 from training.recipe import Run
 
@@ -58,7 +59,7 @@ def test_als_scores_what_people_alike_have_seen() -> None:
 
 
 def test_gru4rec_learns_what_follows_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(next_films, "EPOCHS", 60)
+    monkeypatch.setattr(next_films, "AS_SASREC", NextEventSettings(epochs=60))
     ring = [[(person + step) % NUM_ITEMS + 1 for step in range(8)] for person in range(24)]
     figures = next_films.judged(next_films.gru4rec(NUM_ITEMS, Run(tmp_path)), ring)
     assert figures["ndcg@10"] > 0.8

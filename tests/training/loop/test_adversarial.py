@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from training.data.fashion_mnist import LABELS, loader, tiny_fashion_mnist
-from training.loop.adversarial import AdversarialTraining
+from training.loop.adversarial import AdversarialSettings, AdversarialTraining
 from training.loop.fit import fit
 from training.networks.picture_gan import Critic, Generator
 from training.recipe import Run
@@ -17,7 +17,9 @@ class Interrupted(AdversarialTraining):
 
     def __init__(self, at: int | None = None) -> None:
         torch.manual_seed(0)
-        super().__init__(Generator(len(LABELS), latent=4, width=16), Critic(len(LABELS), width=4), Path())
+        super().__init__(
+            Generator(len(LABELS), latent=4, width=16), Critic(len(LABELS), width=4), Path(), AdversarialSettings()
+        )
         self.at = at
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:

@@ -88,7 +88,7 @@ def test_lessons_are_shown_with_the_targets_of_their_ratings(task: TextClassific
 
 
 def test_a_batch_has_the_tokens_that_the_service_would_see(task: TextClassification, texts: pd.DataFrame) -> None:
-    ids, mask, targets = next(iter(Curriculum(task, texts.tail(3).reset_index(drop=True)).loader()))
+    ids, mask, targets = next(iter(Curriculum(task, texts.tail(3).reset_index(drop=True)).loader(8)))
     assert ids.shape == mask.shape == (3, 102)
     assert (ids[:, 0] == 101).all()
     assert targets.shape == (3, 3)

@@ -181,3 +181,13 @@ class OfOneType(Line):
 def test_a_precision_that_a_recipe_does_not_take_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"^--precision 64-true does not do for this recipe: [^\n]+$"):
         fit(OfOneType(), loader(), Run(tmp_path, precision="64-true"), epochs=1)
+
+
+def test_tensorboard_can_read_the_course_if_it_was_asked_for(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    curve = fit(Line(), loader(), Run(tmp_path, tensorboard=True), epochs=3, validation=loader(shuffle=False))
+    events = accumulator.EventAccumulator(str(tmp_path / "fit" / "tensorboard"))
+    events.Reload()
+    assert [one.value for one in events.Scalars("val_loss")] == pytest.approx([row["val_loss"] for row in curve.rows])
+    fit(Line(), loader(), Run(tmp_path / "without"), epochs=1)
+    assert not list((tmp_path / "without").rglob("*tensorboard*"))

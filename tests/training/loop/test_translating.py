@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from training.data.subwords import TokenPair
-from training.loop import translating
 from training.loop.sentence_batches import NO_TOKEN, Collation, TokenBatches, taught_batches
-from training.loop.translating import Translating, learn_to_translate
+from training.loop.translating import Translating, TranslatingSettings, learn_to_translate
 from training.networks.attentive_lstm import AttentiveLSTM
 from training.networks.marian_student import MarianStudent, Sizes
 from training.networks.taught_student import TaughtStudent
@@ -59,24 +58,23 @@ def test_the_smoothed_loss_is_that_of_torch() -> None:
     batch = next(iter(taught_batches(pairs(20), 64, network.start_id)))
     scores = network(batch.sentences) @ network.embedding.T + network.bias
     wanted = F.cross_entropy(scores.flatten(0, 1), batch.following.flatten(), label_smoothing=0.1)
-    assert Translating(network).loss(batch, 0.1).item() == pytest.approx(wanted.item(), abs=1e-4)
+    assert Translating(network, TranslatingSettings()).loss(batch, 0.1).item() == pytest.approx(wanted.item(), abs=1e-4)
 
 
 def test_what_is_left_out_stands_for_no_token() -> None:
     student = small()
-    thinned = Translating(TaughtStudent(student), word_dropout=0.5).thinned(torch.full((40, 40), 3))
+    thinned = Translating(TaughtStudent(student), TranslatingSettings(word_dropout=0.5)).thinned(
+        torch.full((40, 40), 3)
+    )
     assert set(thinned.unique().tolist()) == {3, student.start_id}
     assert (thinned == 3).float().mean().item() == pytest.approx(0.5, abs=0.05)
 
 
-def test_both_networks_learn_and_an_epoch_more_makes_them_better(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(translating, "TOKENS", 64)
-    monkeypatch.setattr(translating, "LEARNING_RATE", 1e-2)
+def test_both_networks_learn_and_an_epoch_more_makes_them_better(tmp_path: Path) -> None:
+    settings = TranslatingSettings(epochs=4, tokens=64, learning_rate=1e-2)
     train, validation = pairs(400), pairs(40)
     for name, network in (("student", TaughtStudent(small())), ("lstm", AttentiveLSTM(VOCABULARY, 16, 1))):
-        curve = learn_to_translate(network, train, validation, Run(tmp_path), epochs=4, name=name)
+        curve = learn_to_translate(network, train, validation, Run(tmp_path), settings, name)
         losses = [row["validation_loss"] for row in curve.rows]
         assert len(losses) == 4
         assert all(later < earlier for earlier, later in pairwise(losses)), name

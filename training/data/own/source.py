@@ -26,11 +26,15 @@ UNNUMBERED = "[!0-9]*/*"  # files in folders, but for those of sentence-transfor
 
 @dataclass(frozen=True, slots=True)
 class SourceFolder:
-    """A folder, what everybody may read of its name, and its version: the hub's commit, or LOCAL."""
+    """A folder, what everybody may read of its name, and its version: the hub's commit, or LOCAL.
+
+    `file`: the only one in it that is meant.
+    """
 
     folder: Path
     name: str
     version: str = LOCAL
+    file: Path | None = None
 
     def source(self, files: Iterable[Path], used_for: str) -> Source:
         """For the card. The sha256 is that of the contents of `files`, one after the other in the order of names."""
@@ -46,8 +50,10 @@ class SourceFolder:
         )
 
 
-def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) -> SourceFolder:
-    """The folder `source`, or of the hub's repository of that id the `files` (patterns of names).
+def given(
+    source: str, kind: Literal["dataset", "model"], files: Sequence[str], *, may_be_file: bool = False
+) -> SourceFolder:
+    """The folder or file `source`, or of the hub's repository of that id the `files` (patterns of names).
 
     Of a model these are in the top folder or in numbered ones, of a dataset anywhere. An id may end with "@" and a
     branch, tag or commit. What is fetched is kept in the hub's own cache, and no code in it is run. Raises
@@ -56,6 +62,8 @@ def given(source: str, kind: Literal["dataset", "model"], files: Sequence[str]) 
     folder = Path(source)
     if folder.is_dir():
         return SourceFolder(folder, public_name(source))
+    if folder.exists() and may_be_file:
+        return SourceFolder(folder.parent, public_name(source), file=folder)
     if folder.exists():
         raise TrainingError(f"--source {source} is a file; a folder is needed")
     if not (named := HUB_ID.fullmatch(source)):

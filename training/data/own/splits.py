@@ -1,5 +1,6 @@
 """The three parts of a data set: those that its owner gives are kept, and only what is missing is cut."""
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 JUDGING: tuple[Split, ...] = ("validation", "test")
 NOT_GIVEN = ""
 EVALUATION = "evaluation"  # the test, as the hub reads it; beside a test it is the validation
+
+CUT, MANY, CUT_OF_MANY = 0.15, 2_000, 0.10  # of what has a label, for each split that judges
 
 WORDS = {
     "train": ("train", "training", "trn"),
@@ -80,6 +83,22 @@ def given_remarks(given: pd.Series) -> list[str]:
     """Return a card's words on the splits that are given to judge by; nothing if none is."""
     found = [split for split in JUDGING if (given == split).any()]
     return [f"The {' and the '.join(found)} split {'are' if len(found) > 1 else 'is'} as given."] if found else []
+
+
+def folds_of(keys: pd.Series, labels: pd.Series) -> dict[str, Split]:
+    """A split for each key, of each label as large a share; what is called by a key twice goes with the first label.
+
+    Which keys judge depends on nothing but the keys.
+    """
+    share = CUT_OF_MANY if len(keys) >= MANY else CUT
+    folds: dict[str, Split] = {}
+    for _, same in keys.groupby(labels):
+        ordered = sorted(set(same) - folds.keys(), key=lambda key: hashlib.sha256(key.encode()).digest())
+        count = max(1, round(share * len(ordered)))
+        folds |= dict.fromkeys(ordered[2 * count :], "train")
+        folds |= dict.fromkeys(ordered[count : 2 * count], "validation")
+        folds |= dict.fromkeys(ordered[:count], "test")
+    return folds
 
 
 def in_splits(

@@ -1,10 +1,13 @@
-"""Data of one's own, as CSV or Parquet files: read, or refused with the file and the line."""
+"""Data of one's own, as CSV, JSON Lines or Parquet files: read, or refused with the file and the line."""
 
 import json
 import warnings
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
@@ -14,17 +17,19 @@ from training.data.own.splits import NOT_GIVEN, SPLITS, resolved, split_named, s
 from training.errors import TrainingError
 
 SPLIT = "split"
-FILES = ("*.csv", "*.parquet")
+FILES = ("*.csv", "*.jsonl", "*.parquet")
+DELIMITERS = ",;\t|"  # of which the first line of a CSV file has one most often
 FETCHED = (*FILES, README)  # of the hub
+SEVERAL = "\x1f"  # between the values of a field that has several, in JSON Lines and Parquet
 LONGEST_LISTING, LONGEST_QUOTE = 5, 60  # names of files, and characters of a value, in an error
 # Of what may be left out because it is empty or contradicts itself; more of it says that something else is wrong.
 MOST_WRONG = 0.05
 
 
 def read_tables(
-    folder: Path, *, required: Sequence[str], optional: Sequence[str] = ()
+    folder: Path, *, required: Sequence[str], optional: Sequence[str] = (), only: Path | None = None
 ) -> tuple[pd.DataFrame, list[Path]]:
-    """All FILES of a folder and those in it, one below the other, as text, and the files.
+    """All FILES of a folder and those in it, or `only` one, one below the other, as text, and the files.
 
     The frame has the `required` columns, those of the `optional` that any file has, and `file` and `line`, counted as
     an editor counts where no field has a line break; in Parquet the row. `given` is the split that the row is given
@@ -32,7 +37,7 @@ def read_tables(
     Raises TrainingError, naming the file, if there is no such file, or one cannot be read, has not the columns, or no
     rows.
     """
-    files = sorted(path for pattern in FILES for path in folder.rglob(pattern))
+    files = [only] if only else sorted(path for pattern in FILES for path in folder.rglob(pattern))
     if not files:
         present = sorted(path.name for path in folder.iterdir())[:LONGEST_LISTING]
         raise TrainingError(
@@ -74,29 +79,64 @@ def read_table(
 
     Raises TrainingError.
     """
-    table, classes = _parquet(path) if path.suffix == ".parquet" else (_csv(path), {})
+    table, classes = _read(path)
     for column, names in {**(stated or HubCard()).classes, **classes}.items():
         if column in table:  # a number that is no class, such as -1, stays
             of = {str(number): name for number, name in enumerate(names)}
             table[column] = table[column].map(lambda text, of=of: of.get(text.removesuffix(".0"), text))
     missing = [name for name in required if name not in table]
     if missing:
-        raise TrainingError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}")
+        near = get_close_matches(missing[0], map(str, table.columns), 1)
+        hint = f"; is {near[0]!r} meant?" if near else ""
+        raise TrainingError(
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}{hint}"
+        )
     wanted = [*required, *(name for name in optional if name in table)]
     rows: pd.DataFrame = table[wanted].fillna("").apply(lambda column: column.str.strip())
-    first = 1 if path.suffix == ".parquet" else 2
+    first = 2 if path.suffix == ".csv" else 1
     rows = rows.assign(file=str(path), line=range(first, len(table) + first))[(rows != "").any(axis=1)]
     if rows.empty:
         raise TrainingError(f"{path} has no rows")
     return rows
 
 
+def whole_table(path: Path) -> pd.DataFrame:
+    """All columns of one file as text, without its empty lines, and white space around names and fields.
+
+    Raises TrainingError if it cannot be read, has no rows, or two columns of a name.
+    """
+    table = _read(path)[0]
+    table.columns = pd.Index([str(name).strip() for name in table.columns])
+    if not table.columns.is_unique:
+        raise TrainingError(f"{path} has two columns {table.columns[table.columns.duplicated()][0]!r}")
+    rows: pd.DataFrame = table.fillna("").apply(lambda column: column.str.strip())
+    rows = rows[(rows != "").any(axis=1)]
+    if rows.empty:
+        raise TrainingError(f"{path} has no rows")
+    return rows.reset_index(drop=True)
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Sequence[str]]]:
+    """As text, and the names of the classes of columns, where the file has those as the hub's datasets do."""
+    if path.suffix == ".parquet":
+        return _parquet(path)
+    return (_jsonl(path) if path.suffix == ".jsonl" else _csv(path)), {}
+
+
 def _csv(path: Path) -> pd.DataFrame:
     try:
+        with path.open(encoding="utf-8-sig") as file:
+            first = file.readline()
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more fields than the first line
             return pd.read_csv(
-                path, dtype=str, keep_default_na=False, index_col=False, skip_blank_lines=False, encoding="utf-8"
+                path,
+                sep=max(DELIMITERS, key=first.count),
+                dtype=str,
+                keep_default_na=False,
+                index_col=False,
+                skip_blank_lines=False,
+                encoding="utf-8-sig",  # as spreadsheets write it
             )
     except FileNotFoundError as error:
         raise TrainingError(f"{path} is missing") from error
@@ -104,8 +144,22 @@ def _csv(path: Path) -> pd.DataFrame:
         raise TrainingError(f"{path} cannot be read as CSV in UTF-8: {' '.join(str(error).split())}") from error
 
 
+def _jsonl(path: Path) -> pd.DataFrame:
+    rows = []
+    try:
+        for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
+            row = json.loads(line) if line.strip() else {}
+            if not isinstance(row, dict):
+                raise TrainingError(f'{path}, line {number}: not an object, such as {{"text": "…"}}')
+            rows.append(row)
+    except FileNotFoundError as error:
+        raise TrainingError(f"{path} is missing") from error
+    except (ValueError, OSError, RecursionError) as error:
+        raise TrainingError(f"{path}, line {len(rows) + 1} cannot be read as JSON in UTF-8: {error}") from error
+    return pd.DataFrame(rows).astype(object).map(_as_text)
+
+
 def _parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Sequence[str]]]:
-    """As text, and the names of the classes of columns, where the file has those as the hub's datasets do."""
     try:
         table = pyarrow.parquet.read_table(path)
         frame: pd.DataFrame = table.to_pandas()
@@ -118,7 +172,14 @@ def _parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Sequence[str]]]:
         for column, feature in features.items()
         if isinstance(feature, dict) and "names" in feature
     }
-    return frame.map(lambda value: "" if value is None or value != value else str(value)), classes
+    return frame.map(_as_text), classes
+
+
+def _as_text(value: Any) -> str:
+    """Several values, as of a text with several labels, with SEVERAL between them."""
+    if isinstance(value, list | np.ndarray):
+        return SEVERAL.join(map(str, value))
+    return "" if value is None or value != value else str(value)
 
 
 def refuse_other_splits(table: pd.DataFrame) -> None:

@@ -35,7 +35,7 @@ def own_texts(folder: Path, labels: Sequence[str], group: str) -> OwnTexts:
     TrainingError, also if more than MOST_WRONG of all are left out so.
     """
     texts, files = read_tables(folder, required=("text", "label"), optional=(group,))
-    is_empty = texts.text.map(_is_empty)
+    is_empty = texts.text.map(is_unread)
     if is_empty.mean() > MOST_WRONG:
         refuse(texts, is_empty, "text", "an empty text")
     texts, remarks = labelled(texts[~is_empty], labels)
@@ -70,7 +70,7 @@ def in_given_splits(
     return texts.assign(split=split)[~is_copy].reset_index(drop=True), remarks
 
 
-def _is_empty(text: str) -> bool:
+def is_unread(text: str) -> bool:
     return is_blank("".join(one for one in text if one != "\ufffd" and unicodedata.category(one) not in UNREAD))
 
 

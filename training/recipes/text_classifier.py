@@ -1,0 +1,150 @@
+"""A classifier of one's own texts by one's own labels, one or several each: MiniLM-L6, fine-tuned, in 8 bits.
+
+`--source` names a CSV, JSON Lines or Parquet file, or a folder or data set of the hub with such; `--text` and `--label`
+the columns; `--separator` what stands between several labels of a text. Some hundred texts take a minute or two.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+from tokenizers import Tokenizer
+
+from app.tasks.labels import sigmoid, softmax
+from app.tasks.text_classification import TextClassification, TextClassificationConfig, TextClassificationKernel
+from training.baselines.own_labels import TFIDF, baseline_scores
+from training.card.intervals import HEADING
+from training.card.own_labels import confusion, label_table, learning, sureness
+from training.card.prose import Prose
+from training.data.minilm import SOURCE, load_bert, tokenizer_file
+from training.data.own.labelled_texts import LabelledTexts, load_labelled_texts
+from training.data.reading import encode
+from training.errors import progress, say
+from training.graphs.classifier import VARIANTS, calibrate, export_graphs
+from training.loop.fit import LearningCurve
+from training.loop.own_labels import OwnLabelsSettings, Targeted, learn_labels, weights_of
+from training.measures.own_labels import answers_of, quality
+from training.networks.minilm import TextClassifier
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
+from training.recipes.sentiment import SHIPPED, VERIFIED_TEXTS, judge_variants
+
+SETTINGS = OwnLabelsSettings()
+TINY = OwnLabelsSettings(epochs=1, least_steps=1)
+TYPICAL_TEXTS = 200  # from whose activations the int8 graph gets its scales
+EXPLAINED_TEXTS = 20
+UNKNOWN = 0.1  # of the tokens: the vocabulary does not know the language
+PROSE = Prose(__name__)
+
+
+def make(texts: LabelledTexts, run: Run) -> Draft:
+    settings = run.chosen(SETTINGS, TINY)
+    config = config_of(texts, settings)
+    task = load_task(config, run)
+    network, curve = learn(task, texts, run, settings)
+    why_not = ""
+    if not texts.are_several:
+        _, why_not = calibrate(task, network, labelled_by_one(texts.validation), run.workdir)
+    typical = texts.train.text.sample(min(TYPICAL_TEXTS, len(texts.train)), random_state=run.seed)
+    files, exported = export_graphs(task, network, texts.test.text[:VERIFIED_TEXTS], typical, run.workdir)
+    progress("judging on the test split")
+    logits = judge_variants(task, files, texts.test.text, [SHIPPED])[SHIPPED].scores
+    probabilities = np.stack([(sigmoid if texts.are_several else softmax)(row) for row in logits])
+    scores = {"": probabilities, **baseline_scores(texts)}
+    answers = {name: answers_of(found, are_several=texts.are_several) for name, found in scores.items()}
+    targets = texts.targets(texts.test)
+    ours = answers.pop("")
+    return Draft(
+        description=f"Tells {'which' if texts.are_several else 'which one'} of {len(texts.labels)} labels a text has, "
+        f"as in {texts.name}: MiniLM-L6, fine-tuned, with int8 weights.",
+        licence=texts.source.licence,
+        files={"model.onnx": files["model.onnx"], config.tokenizer: run.workdir / config.tokenizer},
+        graphs=VARIANTS[SHIPPED].graphs,
+        config=config.model_dump(),
+        exported=exported,
+        metrics=quality(ours, answers, targets, texts.name, f"test, {len(texts.test):,} texts"),
+        sources=[texts.source, SOURCE],
+        # Sums differ in their last digits between processors; where that turns a code of 8 bits, more follows.
+        examples=[Example({"text": text}, tolerance=0.05) for text in PROSE.items("Examples")],
+        precision=SHIPPED,
+        limits=[*unknown(task, texts), *PROSE.items("Limits", name=texts.name)],
+        notes=f"{PROSE.text('Notes', epochs=len(curve.rows))} {say(texts.remarks)} {why_not}".strip(),
+        sections={
+            HEADING: sureness(ours, answers, targets),
+            "By label": label_table(texts.labels, texts.targets(texts.train).sum(0), ours, answers, TFIDF, targets),
+        },
+        plots={
+            **learning(curve, run.workdir),
+            **({} if texts.are_several else confusion(texts.labels, ours, targets, run.workdir)),
+        },
+        has_own_data=True,
+    )
+
+
+def config_of(texts: LabelledTexts, settings: OwnLabelsSettings) -> TextClassificationConfig:
+    return TextClassificationConfig(
+        labels=list(texts.labels),
+        tokenizer="tokenizer.json",
+        max_tokens=settings.max_tokens,
+        function_to_apply="sigmoid" if texts.are_several else "softmax",
+    )
+
+
+def load_task(config: TextClassificationConfig, run: Run) -> TextClassification:
+    path = run.workdir / config.tokenizer
+    path.write_bytes(tokenizer_file().read_bytes())
+    return TextClassification(TextClassificationKernel(config, {config.tokenizer: path}))
+
+
+def learn(
+    task: TextClassification, texts: LabelledTexts, run: Run, settings: OwnLabelsSettings
+) -> tuple[TextClassifier, LearningCurve]:
+    torch.manual_seed(run.seed)
+    network = TextClassifier(load_bert(), len(texts.labels))
+    targets = texts.targets(texts.train)
+    train, validation = (
+        Targeted(encode(task, one.text), texts.targets(one)) for one in (texts.train, texts.validation)
+    )
+    weights = weights_of(targets, settings.balance, are_several=texts.are_several)
+    progress(f"learning from {len(train):,} texts with {len(texts.labels)} labels")
+    curve = learn_labels(network, train, validation, weights, run, settings, are_several=texts.are_several)
+    return network, curve
+
+
+def validation_loss(texts: LabelledTexts, run: Run) -> float:
+    settings = run.chosen(SETTINGS, TINY)
+    return learn(load_task(config_of(texts, settings), run), texts, run, settings)[1].least("validation_loss")
+
+
+def labelled_by_one(texts: pd.DataFrame) -> pd.DataFrame:
+    return texts.assign(label=texts.labels.str[0].astype(int))
+
+
+def unknown(task: TextClassification, texts: LabelledTexts) -> list[str]:
+    """A warning where MiniLM's vocabulary does not know much of the texts, as of most languages but English."""
+    ids = np.concatenate([row["input_ids"] for row in encode(task, texts.train.text)])
+    share = float((ids == Tokenizer.from_file(str(tokenizer_file())).token_to_id("[UNK]")).mean())
+    if share < UNKNOWN:
+        return []
+    warning = f"Of the tokens of these texts {share:.0%} are unknown to MiniLM, which reads English."
+    progress(f"WARNING: {warning}")
+    return [warning]
+
+
+def held_out(texts: LabelledTexts, run: Run) -> HeldOut:
+    """Some of the test texts, on which explanations are judged."""
+    few = texts.test.text[: 2 if run.tiny else EXPLAINED_TEXTS].tolist()
+    return HeldOut([{"text": text} for text in few], texts.name, f"test, {len(few)} texts")
+
+
+RECIPE = Recipe(
+    name="text-classifier",
+    task=TextClassification.contract.name,
+    load=load_labelled_texts,
+    make=make,
+    held_out=held_out,
+    must_lead={"accuracy": "more", "macro_f1": "more"},
+    settings=SETTINGS,
+    tiny=TINY,
+    search=SettingsSearch(validation_loss, "validation loss"),
+    takes_source=True,
+    takes_columns=("text", "label", "separator"),
+)
