@@ -50,13 +50,9 @@ def _list() -> int:
 
 
 def _import(arguments: list[str]) -> int:
-    from training.importing.command import import_model
-    from training.importing.tables.command import import_file
-    from training.importing.tables.convert import SUFFIXES
+    from training.importing.dispatch import import_source
 
-    if any(Path(word).suffix in SUFFIXES for word in arguments):
-        return import_file(arguments)
-    return import_model(arguments, main)
+    return import_source(arguments, main)
 
 
 def _run(chosen: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.repository.manifest import Manifest, is_model_name
-from app.repository.repository import ModelRepository
 from training.build import build
 from training.data.own.names import NAMELESS, public_name
 from training.errors import TrainingError, progress
@@ -15,12 +14,10 @@ from training.importing.architectures import RECIPES, task_of
 from training.importing.asking import how_to_ask
 from training.importing.folder import ModelFolder, open_folder
 from training.importing.kinds import KINDS
+from training.importing.naming import NAME, require_free
 from training.importing.sentence_transformers import MODULES
 from training.recipe import Recipe, Run
-from training.recipes import RECIPES as RECIPE_NAMES
 from training.workdir import state_of, working_folder
-
-NAME = "import"
 
 
 def import_model(arguments: Sequence[str], make_recipe: Callable[[list[str]], int]) -> int:
@@ -37,7 +34,7 @@ def import_model(arguments: Sequence[str], make_recipe: Callable[[list[str]], in
         return make_recipe(_recipe_arguments(chosen, task, name))
     if chosen.languages is not None or chosen.prefix is not None:
         raise TrainingError(f"a model for {task} takes no --languages and no --prefix")
-    _require_free(name, chosen.models)
+    require_free(name, chosen.models)
     progress(f"{folder.name}: a model for {task}")
     manifest = _publish(folder, task, name, chosen)
     progress(f"{name}: published version {manifest.version} in {chosen.models / name / str(manifest.version)}")
@@ -70,17 +67,6 @@ def _recipe_arguments(chosen: argparse.Namespace, task: str, name: str) -> list[
     given = {"--source": chosen.source, "--name": name, "--models": chosen.models, "--workdir": chosen.workdir}
     given |= {"--languages": chosen.languages, "--prefix": chosen.prefix}
     return [RECIPES[task], *(str(word) for pair in given.items() if pair[1] is not None for word in pair)]
-
-
-def _require_free(name: str, models: Path) -> None:
-    """Raises TrainingError if a model of this name is, or could be, made by a recipe."""
-    repository = ModelRepository(models)
-    if not is_model_name(name):
-        raise TrainingError(f"{name[:40]!r} is no name for a model: lower-case words joined by hyphens")
-    versions = repository.versions(name)
-    made = repository.read(name, max(versions)).provenance if versions else None
-    if name in RECIPE_NAMES or (versions and (made is None or made.recipe != NAME)):
-        raise TrainingError(f"{name} is the name of a model that was not imported; choose another --name")
 
 
 def _publish(folder: ModelFolder, task: str, name: str, chosen: argparse.Namespace) -> Manifest:

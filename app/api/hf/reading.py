@@ -63,9 +63,7 @@ def read(request: Request, content: bytes, served: Served, asked: str | None, li
     if is_raw(request, content, served):
         body: dict[str, Any] = {"inputs": content}
     else:
-        body = json_object(content, served, limits)
-        if "inputs" not in body:
-            raise InvalidInput("Field required").under("inputs")
+        body = _with_inputs(json_object(content, served, limits), served, limits)
         task = asked or _meant_task(request, body, served)
     wire = WIRES[task]
     wants_stream = wire.streams and _wants_stream(body)
@@ -105,13 +103,21 @@ def json_object(content: bytes, served: Served, limits: Limits) -> dict[str, Any
         ) from None
     if not isinstance(body, dict):
         raise InvalidInput('the body must be a JSON object: {"inputs": …, "parameters": {…}}')
-    if served.manifest.task in WIRES and WIRES[served.manifest.task].by_columns:
-        if TABLE not in body:
-            raise InvalidInput("Field required").under(TABLE)
-        if body.get("inputs") is not None:
-            raise InvalidInput(f"has no effect beside a {TABLE}").under("inputs")
-        body["inputs"] = rows_of(body.pop(TABLE), limits.max_items)
     return body
+
+
+def _with_inputs(body: dict[str, Any], served: Served, limits: Limits) -> dict[str, Any]:
+    """Return a body that has `inputs`: the rows of its table, where the client sends one."""
+    by_columns = served.manifest.task in WIRES and WIRES[served.manifest.task].by_columns
+    field = TABLE if by_columns else "inputs"
+    if field not in body:
+        raise InvalidInput("Field required").under(field)
+    if not by_columns:
+        return body
+    if body.get("inputs") is not None:
+        raise InvalidInput(f"has no effect beside a {TABLE}").under("inputs")
+    beside = {name: value for name, value in body.items() if name not in (TABLE, "inputs")}
+    return {"inputs": rows_of(body[TABLE], limits.max_items), **beside}
 
 
 def _meant_task(request: Request, body: dict[str, Any], served: Served) -> str:

@@ -50,7 +50,7 @@ export function picture(base64, alt = "The picture that the model gave") {
 }
 
 function isLabels(output) {
-  return Array.isArray(output) && output.length > 0 && output.every((each) => typeof each?.label === "string" && isShare(each.score));
+  return Array.isArray(output) && output.length > 0 && output.every((each) => typeof each?.label === "string" && isShare(each.score) && !("start" in each)); // a part of a text has a place, too
 }
 
 function isShare(value) {

@@ -5,12 +5,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.repository.manifest import is_model_name
-from app.repository.repository import ModelRepository
-from training.errors import TrainingError, progress
+from training.errors import progress
 from training.importing.asking import how_to_ask
-from training.importing.tables.publish import NAME, import_table
-from training.recipes import RECIPES
+from training.importing.naming import NAME, require_free
+from training.importing.tables.publish import import_table
 
 
 def import_file(arguments: Sequence[str]) -> int:
@@ -28,7 +26,7 @@ def import_file(arguments: Sequence[str]) -> int:
     parser.add_argument("--workdir", type=Path, default=Path("build/training"), help="for files on the way")
     chosen = parser.parse_args(arguments)
     name = chosen.name or re.sub(r"[^a-z0-9]+", "-", chosen.file.stem.lower()).strip("-")
-    _require_free(name, chosen.models)
+    require_free(name, chosen.models)
     manifest = import_table(
         chosen.file,
         name=name,
@@ -41,14 +39,3 @@ def import_file(arguments: Sequence[str]) -> int:
     progress(f"{name}: published version {manifest.version} in {chosen.models / name / str(manifest.version)}")
     print(how_to_ask(manifest))
     return 0
-
-
-def _require_free(name: str, models: Path) -> None:
-    """Raises TrainingError if a model of this name is, or could be, made by a recipe."""
-    if not is_model_name(name):
-        raise TrainingError(f"{name[:40]!r} is no name for a model; choose one with --name")
-    repository = ModelRepository(models)
-    versions = repository.versions(name)
-    made = repository.read(name, max(versions)).provenance if versions else None
-    if name in RECIPES or (versions and (made is None or made.recipe != NAME)):
-        raise TrainingError(f"{name} is the name of a model that was not imported; choose another --name")

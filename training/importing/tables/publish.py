@@ -13,11 +13,11 @@ from training.build import build
 from training.card.tables import columns_table
 from training.data.own.names import public_name
 from training.errors import TrainingError, progress
+from training.importing.naming import NAME
 from training.importing.tables.convert import FOUND, FOUND_MODEL, GRAPH, SCIKIT, SUFFIXES, Found
 from training.recipe import Draft, Example, Exported, Recipe, Run
 from training.workdir import state_of, working_folder
 
-NAME = "import"
 CLASSIFICATION, REGRESSION = "tabular-classification", "tabular-regression"
 UNPICKLED = (
     "WARNING: to read {name} runs the code that it holds, with all that you may do on this machine. Go on only with a "

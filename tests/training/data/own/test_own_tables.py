@@ -65,7 +65,8 @@ def test_what_is_wrong_is_named_with_its_place(content, says, tmp_path):
 def test_a_folder_without_tables_says_what_it_has(tmp_path):
     (tmp_path / "reviews.json").touch()
     with pytest.raises(
-        TrainingError, match=r"has no \*.csv or \*.jsonl or \*.parquet with the columns text, label; it has reviews.json"
+        TrainingError,
+        match=r"has no \*.csv or \*.jsonl or \*.parquet with the columns text, label; it has reviews.json",
     ):
         read_tables(tmp_path, required=("text", "label"))
 
