@@ -10,5 +10,5 @@ from training.importing.tables.convert import SUFFIXES
 
 def import_source(arguments: list[str], make_recipe: Callable[[list[str]], int]) -> int:
     """Publish the model that `arguments` name. Returns the status of the process; raises as the two ways do."""
-    is_file = any(Path(one).suffix in SUFFIXES and not Path(one).is_dir() for one in arguments)
+    is_file = any(Path(one).is_file() or (Path(one).suffix in SUFFIXES and not Path(one).is_dir()) for one in arguments)
     return import_file(arguments) if is_file else import_model(arguments, make_recipe)

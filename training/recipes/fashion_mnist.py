@@ -174,8 +174,6 @@ RECIPE = Recipe(
     must_reach={"accuracy": 0.94},
     settings=SETTINGS,
     tiny=TINY,
-    search=SettingsSearch(
-        lambda garments, run: learn(garments, run)[1].last("validation_loss"), "loss on the validation"
-    ),
+    search=SettingsSearch(lambda garments, run: learn(garments, run)[1].last("validation_loss"), "validation loss"),
     takes_source=True,
 )

@@ -5,11 +5,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import torch
-from pydantic import Field
 
 from app.repository.manifest import Batching, Metric
 from app.tasks.catalogue import CATALOGUE, CatalogueItem
@@ -20,43 +17,25 @@ from training.card.groups import whom_and_what
 from training.card.intervals import HEADING, intervals_table
 from training.card.plots import learning_curves
 from training.card.prose import Prose
-from training.data.event_log import History, leave_last_out
-from training.data.events import Events, judged, load_events
+from training.data.event_log import leave_last_out
+from training.data.events import Events, load_events
 from training.data.movielens import SOURCE, SPLIT
 from training.errors import say
 from training.graphs.export import exported
-from training.loop.fit import LearningCurve
-from training.loop.next_event import MAX_HISTORY, NextEventSettings, fit_next_event, left_pad, one_thread, score
+from training.loop.blended import SETTINGS, TINY, TOP, before_the_last, blended
+from training.loop.next_event import MAX_HISTORY, left_pad, score
 from training.measures.groups import Ranks
 from training.measures.intervals import Figure
 from training.measures.ranking import gains, hit_rate, hits, ndcg, target_ranks
-from training.networks.blend import Blend, ease_weights
-from training.networks.sasrec import SASRec
 from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
-from training.settings import Between
 
 PROSE = Prose(__name__)
 NAME, OURS = "movielens-recommender", "SASRec and EASE"
-TOP = 10
 EXPLAINED_PEOPLE = 60  # on whom explanations are judged
 
 # Recommended items that score almost alike may change places on another processor; three of them do not.
 SCIENCE_FICTION = ["Alien (1979)", "Blade Runner (1982)", "Terminator, The (1984)", "Aliens (1986)", "Star Wars (1977)"]
 CHILDRENS_FILMS = ["Toy Story (1995)", "Lion King, The (1994)", "Aladdin (1992)", "Beauty and the Beast (1991)"]
-
-
-class RecommenderSettings(NextEventSettings):
-    """`ease_recency`: an event counts beside the one after it; `ease_penalty`: how strongly EASE is held back;
-    `ease_share`: of it beside SASRec's log-probabilities. Chosen on the last but one event.
-    """
-
-    ease_recency: Annotated[float, Field(gt=0, le=1), Between(0.85, 1)] = 0.95
-    ease_penalty: Annotated[float, Field(gt=0, le=1e6), Between(50, 2000, in_log=True)] = 400.0
-    ease_share: Annotated[float, Field(ge=0, le=1e6), Between(4, 64, in_log=True)] = 24.0
-
-
-SETTINGS = RecommenderSettings()
-TINY = RecommenderSettings(epochs=1)
 
 
 def make(events: Events, run: Run) -> Draft:
@@ -127,23 +106,6 @@ def make(events: Events, run: Run) -> Draft:
     )
 
 
-def blended(histories: Sequence[History], num_items: int, run: Run) -> tuple[SASRec, Blend, LearningCurve]:
-    settings = run.chosen(SETTINGS, TINY)
-    sasrec, curve = learn(histories, num_items, run, settings)
-    ease = ease_weights(histories, num_items, settings.ease_penalty)
-    return sasrec, Blend(sasrec, ease, MAX_HISTORY, settings.ease_recency, settings.ease_share).eval(), curve
-
-
-def before_the_last(events: Events, run: Run) -> float:
-    """The hit rate of what nothing else judges: the last of the events to learn from."""
-    known = [history for history in events.questions()[0] if len(history) > 1]
-    past, targets = leave_last_out(known)
-    _, network, _ = blended(past, events.num_items, run)
-    chosen = judged(len(past))
-    asked = [past[i] for i in chosen]
-    return hit_rate(target_ranks(score(network, asked), asked, [targets[i] for i in chosen]), TOP)
-
-
 def examples(events: Events) -> list[Example]:
     """Films, or the most popular items of one's own: by id, since a title may name two."""
     if not events.are_own:
@@ -163,16 +125,6 @@ def sureness(ranks: Mapping[str, Ranks]) -> str:
             for name, of_each in ((f"hr@{TOP}", hits), (f"ndcg@{TOP}", gains))
         ]
     )
-
-
-@one_thread()
-def learn(
-    histories: Sequence[History], num_items: int, run: Run, settings: NextEventSettings
-) -> tuple[SASRec, LearningCurve]:
-    """Predict every event of each window from those before it."""
-    torch.manual_seed(run.seed)
-    network = SASRec(num_items, MAX_HISTORY)
-    return network, fit_next_event(network, histories, run, settings)
 
 
 def held_out(events: Events, run: Run) -> HeldOut:

@@ -5,11 +5,8 @@ pairs need to teach no more than the other task. An epoch takes half an hour of 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
-from tokenizers import Tokenizer
 
 from app.repository.manifest import Metric
 from app.runtimes.onnx import load_onnx
@@ -24,31 +21,13 @@ from training.card.plots import learning_curves
 from training.card.prose import Prose
 from training.data.marian_students import EN_PT, END_ID
 from training.data.software_lines import SOURCES, Described, SoftwareLines, load_software_lines
-from training.data.subwords import TokenPair
 from training.errors import progress
-from training.loop.fit import LearningCurve
-from training.loop.translating import TranslatingSettings, learn_to_translate
+from training.loop.one_line import CONTEXT, LONGEST_LINE, SETTINGS, TINY, taught, validation_loss
 from training.measures.one_line import gain, rouge_of, unsupported_of, with_intervals
 from training.measures.rouge import Scores
-from training.networks.marian_student import MarianStudent
-from training.networks.taught_student import TaughtStudent
 from training.recipe import Draft, Example, Recipe, Run, SettingsSearch
-from training.recipes.translator import CONTEXT, write_graphs
-from training.settings import Between, Epochs, Rate
+from training.recipes.translator import write_graphs
 
-
-class OneLineSettings(TranslatingSettings):
-    """`encoder_layers`, `decoder_layers`: the first ones of the translator with which it begins."""
-
-    epochs: Epochs = 2
-    learning_rate: Annotated[Rate, Between(1e-4, 2e-3, in_log=True)] = 3e-4
-    encoder_layers: Annotated[int, Field(ge=1, le=6)] = 6
-    decoder_layers: Annotated[int, Field(ge=1, le=2)] = 2
-
-
-SETTINGS = OneLineSettings()
-TINY = OneLineSettings(epochs=1, encoder_layers=1, decoder_layers=1)
-LONGEST_LINE = 48  # tokens, with its end
 NO_REPEATS = 4  # tokens in a row that come once only
 SHOWN = 10
 CUT = SummarizationParameters(truncate=True)
@@ -59,8 +38,7 @@ PROSE = Prose(__name__)
 
 def make(lines: SoftwareLines, run: Run) -> Draft:
     settings = run.chosen(SETTINGS, TINY)
-    student, path = EN_PT.load()
-    curve = teach(student, lines, Tokenizer.from_file(str(path)), run, settings)
+    student, path, curve = taught(lines, run, settings)
     encoder, decoder = write_graphs(student, run.workdir)
     config = OwnWordsKernel.Config(
         tokenizer=path.name,
@@ -108,35 +86,6 @@ def make(lines: SoftwareLines, run: Run) -> Draft:
             )
         },
     )
-
-
-def teach(
-    student: MarianStudent, lines: SoftwareLines, tokenizer: Tokenizer, run: Run, settings: OneLineSettings
-) -> LearningCurve:
-    """Change the translator `student` in place into what writes lines."""
-    student.keep_layers(settings.encoder_layers, settings.decoder_layers)
-    train, validation = (token_pairs(tokenizer, pairs) for pairs in (lines.train, lines.validation))
-    student.requires_grad_(True).train()
-    progress(f"{sum(one.numel() for one in student.parameters()):,} parameters, {len(train)} pairs")
-    curve = learn_to_translate(TaughtStudent(student), train, validation, run, settings, "lines")
-    student.requires_grad_(False).eval()
-    return curve
-
-
-def validation_loss(lines: SoftwareLines, run: Run) -> float:
-    student, path = EN_PT.load()
-    curve = teach(student, lines, Tokenizer.from_file(str(path)), run, run.chosen(SETTINGS, TINY))
-    return curve.least("validation_loss")
-
-
-def token_pairs(tokenizer: Tokenizer, pairs: Sequence[Described]) -> list[TokenPair]:
-    """Ids with an end; of a long description those of its beginning, as it is read, and no pair with a long line."""
-    texts, lines = (tokenizer.encode_batch(list(side), add_special_tokens=False) for side in zip(*pairs, strict=True))
-    return [
-        TokenPair([*text.ids[: CONTEXT - 1], END_ID], [*line.ids, END_ID])
-        for text, line in zip(texts, lines, strict=True)
-        if len(line.ids) < LONGEST_LINE
-    ]
 
 
 def figures(

@@ -5,17 +5,12 @@ Some thirty photos of each of a few classes take some minutes on two cores.
 """
 
 from collections.abc import Sequence
-from copy import deepcopy
 from difflib import SequenceMatcher
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.nn.functional as F
-from sklearn.linear_model import LogisticRegression
-from torch.utils.data import DataLoader, TensorDataset
 
 from app.repository.manifest import Batching
 from app.tasks.file_bytes import to_base64
@@ -30,25 +25,13 @@ from training.data.photos import MARGIN, scikit_photos, thumbnail
 from training.errors import progress, say
 from training.graphs.export import exported
 from training.graphs.quantize import quantize_static_int8
-from training.loop.fit import LearningCurve
-from training.loop.own_photos import (
-    AT_ONCE,
-    OwnPhotosSettings,
-    features,
-    fine_tune_photos,
-    linear_head,
-)
+from training.loop.own_photos import SETTINGS, SIDE, TINY, calibrate, learn, published, validation_loss
+from training.loop.photo_tuning import features
 from training.measures.agreement import probabilities, same_best
-from training.measures.calibration import cannot_be_calibrated, fit_temperature
 from training.measures.own_labels import answers_of, quality
-from training.networks.efficientnet_lite import SCALINGS, EfficientNetLite, load_weights
 from training.networks.pixel_classifier import PixelClassifier
 from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
 
-SETTINGS = OwnPhotosSettings()
-TINY = OwnPhotosSettings(epochs=1)
-SCALING = SCALINGS["lite0"]
-SIDE = SCALING.image_size
 FLOAT_LAYERS = 6  # that suffer most in 8 bits, as for the classes of ImageNet
 CALIBRATING, COMPARED, MOST_COMPARED = 60, 16, 200  # photos
 LEAST_AGREEMENT = 0.97  # of the best classes in float and in 8 bits, or the graph in float is served
@@ -108,57 +91,6 @@ def make(photos: LabelledPhotos, run: Run) -> Draft:
         plots={**learning(curve, run.workdir), **confusion(photos.labels, ours, targets, run.workdir)},
         has_own_data=True,
     )
-
-
-def published() -> EfficientNetLite:
-    network = EfficientNetLite(SCALING).eval()
-    load_weights(network, imagenet.LITE0.load())
-    return network
-
-
-def learn(
-    photos: LabelledPhotos, validation: npt.NDArray[np.uint8], train: npt.NDArray[np.uint8], run: Run
-) -> tuple[EfficientNetLite, LogisticRegression, LearningCurve]:
-    """The network, fine-tuned where that is better on the validation than the linear model with which it begins."""
-    settings = run.chosen(SETTINGS, TINY)
-    torch.manual_seed(run.seed)
-    network = published()
-    linear = linear_head(network, train, photos.train.classes, settings.head_strength)
-    before = deepcopy(network)
-    asked = TensorDataset(torch.from_numpy(validation), torch.from_numpy(photos.validation.classes))
-    loader = DataLoader(asked, AT_ONCE)
-    progress(f"learning from {len(train):,} photos of {len(photos.labels)} classes")
-    curve = fine_tune_photos(network, photos.train, loader, run, settings, side=SIDE, margin=MARGIN)
-    losses = {
-        name: loss(one, validation, photos.validation.classes)
-        for name, one in (("all", network.eval()), ("last", before))
-    }
-    progress(f"loss on the validation: all layers trained {losses['all']:.4f}, the last one alone {losses['last']:.4f}")
-    return (network if losses["all"] < losses["last"] else before), linear, curve
-
-
-def validation_loss(photos: LabelledPhotos, run: Run) -> float:
-    train, validation = (part.squares(SIDE) for part in (photos.train, photos.validation))
-    return loss(learn(photos, validation, train, run)[0], validation, photos.validation.classes)
-
-
-@torch.inference_mode()
-def logits(network: EfficientNetLite, squares: npt.NDArray[np.uint8]) -> torch.Tensor:
-    return network.classifier(torch.from_numpy(features(network, squares)))  # type: ignore[no-any-return]
-
-
-def loss(network: EfficientNetLite, squares: npt.NDArray[np.uint8], classes: npt.NDArray[np.int64]) -> float:
-    return float(F.cross_entropy(logits(network, squares), torch.from_numpy(classes)))
-
-
-def calibrate(network: EfficientNetLite, squares: npt.NDArray[np.uint8], classes: npt.NDArray[np.int64]) -> str:
-    """Divide the answers by the temperature that the validation asks for; return why none was, or nothing."""
-    found = logits(network, squares).numpy()
-    temperature = fit_temperature(found, classes)
-    with torch.no_grad():
-        for parameter in network.classifier.parameters():
-            parameter.div_(temperature)
-    return cannot_be_calibrated(found, classes)
 
 
 def smaller_if_alike(float_graph: Path, small: Path, squares: npt.NDArray[np.uint8]) -> tuple[Path, str, str]:

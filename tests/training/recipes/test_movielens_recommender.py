@@ -16,6 +16,7 @@ from app.tasks.catalogue import CatalogueItem
 from training.build import build
 from training.data import events
 from training.data.event_log import PADDING, EventLog, leave_last_out
+from training.loop.blended import learn
 from training.loop.next_event import NextEventSettings, score
 from training.measures.ranking import hit_rate, target_ranks
 from training.recipe import Run
@@ -33,15 +34,13 @@ def ring(num_people: int, num_items: int = 30, length: int = 12) -> EventLog:
 
 def test_the_network_learns_what_follows_what(tmp_path: Path) -> None:
     past, targets = leave_last_out(ring(30).histories)
-    network, _ = recipe.learn(past, 30, Run(tmp_path), NextEventSettings())
+    network, _ = learn(past, 30, Run(tmp_path), NextEventSettings())
     assert hit_rate(target_ranks(score(network, past), past, targets), 1) > 0.9
 
 
 def test_the_same_seed_learns_the_same(tmp_path: Path) -> None:
     runs = (Run(tmp_path / str(number), seed=3) for number in range(2))
-    first, second = (
-        recipe.learn(ring(20).histories, 30, run, NextEventSettings(epochs=2))[0].state_dict() for run in runs
-    )
+    first, second = (learn(ring(20).histories, 30, run, NextEventSettings(epochs=2))[0].state_dict() for run in runs)
     for name, weights in first.items():
         torch.testing.assert_close(weights, second[name], rtol=0, atol=1e-5)
 
@@ -51,7 +50,7 @@ def test_a_batch_in_which_nothing_follows_anything_leaves_the_loss_a_number(tmp_
         [1, 2, 3],
         *[[4]] * NextEventSettings().batch_size,
     ]  # two batches, and all that follows is in one of them
-    network, curve = recipe.learn(histories, 20, Run(tmp_path), NextEventSettings(epochs=2))
+    network, curve = learn(histories, 20, Run(tmp_path), NextEventSettings(epochs=2))
     assert all(0 < row["loss"] < 10 for row in curve.rows)
     assert all(weights.isfinite().all() for weights in network.parameters())
 

@@ -36,7 +36,7 @@ def test_a_student_starts_from_layers_of_its_teacher_and_shares_no_weights(teach
 
 
 def test_a_source_with_neither_weights_nor_texts_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"has no \*\.csv or \*\.parquet with the columns text, label"):
+    with pytest.raises(TrainingError, match=r"has no \*\.csv or \*\.jsonl or \*\.parquet with the columns text, label"):
         RECIPE.load(Run(tmp_path, tiny=True, source=str(tmp_path)))
 
 
