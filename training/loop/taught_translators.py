@@ -21,7 +21,7 @@ CONTEXT = 256  # tokens of a text
 
 
 class TaughtSettings(TranslatingSettings):
-    """Six `epochs` are, with AMX, three quarters of an hour of one core for each of both networks, and too few to be
+    """Six `epochs` are, with AMX, an hour of one core for each of both networks, and too few to be
     learned by heart without `dropout`. The LSTM has about as many parameters as the Transformer.
     """
 

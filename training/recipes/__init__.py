@@ -94,12 +94,12 @@ RECIPES = {
     "translator-en-de": Listed(
         "training.recipes.translator_en_de",
         "translation",
-        "English into German as programs say things, trained here beside an LSTM; over an hour, downloads .3 GB",
+        "English into German as programs say things, trained here beside an LSTM; two hours of one core, downloads .3 GB",
     ),
     "translator-zh-en": Listed(
         "training.recipes.translator_zh_en",
         "translation",
-        "Chinese into English as programs say things, trained here beside an LSTM; over an hour, downloads .3 GB",
+        "Chinese into English as programs say things, trained here beside an LSTM; two hours of one core, downloads .3 GB",
     ),
     "own-summarizer": Listed(
         "training.recipes.own_summarizer",
@@ -109,7 +109,7 @@ RECIPES = {
     "one-line-summarizer": Listed(
         "training.recipes.one_line_summarizer",
         "summarization",
-        "a long description of a program to one line, trained here; an hour, downloads 58 MB",
+        "a long description of a program to one line, trained here; two hours of one core, downloads 58 MB",
     ),
     "movielens-recommender": Listed(
         "training.recipes.movielens_recommender",

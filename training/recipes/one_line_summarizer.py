@@ -1,7 +1,7 @@
 """A long description of a program to one line: a translator that learns from Debian's lists to say less in English.
 
 It begins as the translator of English into Portuguese, which reads English and looks back at it, and of which 33,000
-pairs need to teach no more than the other task. An epoch takes half an hour of one core with AMX.
+pairs need to teach no more than the other task. An epoch takes 50 minutes of one core with AMX.
 """
 
 from collections.abc import Mapping, Sequence

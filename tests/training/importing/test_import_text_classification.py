@@ -64,7 +64,9 @@ def test_a_regression_is_a_number_that_is_no_probability(tmp_path: Path) -> None
         )
         network.classifier.weight.mul_(0.01)
         network.classifier.bias.fill_(4.0)
+        folder = tmp_path / "shifted"  # another one: the weights are mapped from the file of the first
         network.save_pretrained(folder)
+        reader.save_pretrained(folder)
         number = network(**reader(UNSEEN, return_tensors="pt")).logits.item()
     view, sessions = served(folder)
     assert predict_json(view, sessions, {"text": UNSEEN}, {}) == [
