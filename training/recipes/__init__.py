@@ -94,12 +94,12 @@ RECIPES = {
     "translator-en-de": Listed(
         "training.recipes.translator_en_de",
         "translation",
-        "English into German as programs say things, trained here beside an LSTM; two hours of one core, downloads .3 GB",
+        "English into German as programs say things, trained here beside an LSTM; two hours, downloads .3 GB",
     ),
     "translator-zh-en": Listed(
         "training.recipes.translator_zh_en",
         "translation",
-        "Chinese into English as programs say things, trained here beside an LSTM; two hours of one core, downloads .3 GB",
+        "Chinese into English as programs say things, trained here beside an LSTM; two hours, downloads .3 GB",
     ),
     "own-summarizer": Listed(
         "training.recipes.own_summarizer",
