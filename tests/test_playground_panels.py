@@ -102,6 +102,18 @@ def test_options_are_sent_and_their_defaults_are_not(visit: Visit):
     expect(page.locator(".curl")).to_contain_text('"parameters":{"top_k":1}')
 
 
+def test_logits_are_shown_as_numbers_and_not_as_percent(visit: Visit):
+    page = visit.open(REVIEWS)
+    expect(page.locator(".bars .value").first).to_contain_text("%")
+    page.get_by_text("Options").click()
+    page.get_by_label("function to apply").select_option("none")
+    expect(page.locator(".bars .value").first).not_to_contain_text("%")
+    assert not any("%" in value for value in page.locator(".bars .value").all_inner_texts())
+    assert {
+        bar.evaluate("(one) => one.style.getPropertyValue('--share')") for bar in page.locator(".bars .bar").all()
+    } == {"0"}
+
+
 def test_marks_are_the_chosen_sentences_also_behind_characters_of_two_utf_16_units(visit: Visit):
     page = visit.open(ARTICLES)
     text = (

@@ -1,7 +1,7 @@
 /** Labels with scores as bars that grow and shrink as the scores change. */
 
 import { element } from "./dom.js";
-import { percent } from "./text.js";
+import { scored } from "./text.js";
 
 export class Bars {
   constructor() {
@@ -9,16 +9,17 @@ export class Bars {
     this.rows = new Map();
   }
 
-  /** `labels`: `[{label, score}]`, scores from 0 to 1, in the order in which they are shown. */
+  /** `labels`: `[{label, score}]`, in the order in which they are shown. Scores beyond 0 to 1 have no bar. */
   show(labels) {
     const before = this.rows;
     this.rows = new Map(labels.map(({ label }) => [label, before.get(label) ?? row(label)]));
     this.element.replaceChildren(...[...this.rows.values()].map(({ item }) => item));
+    const { areShares, said } = scored(labels.map(({ score }) => score));
     for (const { label, score } of labels) {
       const { bar, value } = this.rows.get(label);
-      value.textContent = percent(score);
+      value.textContent = said(score);
       // The next frame: a bar that has just been put in shall grow, too.
-      requestAnimationFrame(() => bar.style.setProperty("--share", String(score)));
+      requestAnimationFrame(() => bar.style.setProperty("--share", areShares ? String(score) : "0"));
     }
   }
 }

@@ -34,6 +34,12 @@ export function percent(share) {
   return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
 }
 
+/** Scores as people read them: shares in percent, and logits or the number of a regression as they are. */
+export function scored(scores) {
+  const areShares = scores.every((score) => score >= 0 && score <= 1);
+  return { areShares, said: areShares ? percent : figure };
+}
+
 /** Three digits that matter, thousands marked. */
 export function figure(value) {
   if (!Number.isFinite(value)) return String(value);

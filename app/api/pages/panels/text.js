@@ -5,7 +5,7 @@ import { choices } from "../choices.js";
 import { element, freshId } from "../dom.js";
 import { Form } from "../form.js";
 import { REVIEWS } from "../samples.js";
-import { percent, pieces } from "../text.js";
+import { pieces, scored } from "../text.js";
 import { question } from "../workbench.js";
 
 const MOST_NAMED = 6;
@@ -35,7 +35,8 @@ export function text(model, contract) {
     show: ({ output, request, explanation }) => {
       bars.show(output);
       reasons.replaceChildren(...(explanation ? words(request.item.text, explanation) : []));
-      return output.length > 0 ? `${output[0].label}, ${percent(output[0].score)}` : "No label";
+      const { said } = scored(output.map(({ score }) => score));
+      return output.length > 0 ? `${output[0].label}, ${said(output[0].score)}` : "No label";
     },
   };
 }
