@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from app.errors import InvalidArtifact
+from app.errors import InvalidArtifact, InvalidInput
 from app.independence.examples import require_independent_rows as prove
 from app.repository.manifest import (
     CardFiles,
@@ -171,7 +171,10 @@ def golden_examples(view: View[Any], sessions: Mapping[str, Session], draft: Dra
     """Answer the draft's examples."""
     golden = []
     for example in draft.examples:
-        output = predict_json(view, sessions, example.input, example.parameters)
+        try:
+            output = predict_json(view, sessions, example.input, example.parameters)
+        except InvalidInput as error:
+            raise TrainingError(f"an example cannot be asked: {error}") from error
         golden.append(
             Golden(input=example.input, parameters=example.parameters, output=output, tolerance=example.tolerance)
         )

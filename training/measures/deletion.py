@@ -14,7 +14,7 @@ from app.tasks.explanations.image import ImageExplanation, filling
 from app.tasks.explanations.recommendation import RecommendationExplanation
 from app.tasks.explanations.text import TextExplanation
 from app.tasks.kernel import Kernel
-from app.tasks.labels import softmax
+from app.tasks.labels import SCORES
 from app.tasks.occlusion import without
 from app.tasks.view import View, predict_alone
 from app.tensors import Session, Tensors
@@ -22,6 +22,7 @@ from training.recipe import HeldOut
 
 NAME = "deletion_area"
 STEPS = 10  # in which an item loses its parts, a tenth at a time
+CUT = {"truncate": True}  # of a text that is too long its beginning is explained
 RANDOM_ORDERS = 5  # of one item, to which its explanation is compared
 
 
@@ -36,11 +37,11 @@ Run = Callable[[Tensors], Tensors]
 
 
 def of_text(explanation: TextExplanation, run: Run, item: Any, reasons: Any) -> Explained:
-    labels, words = explanation.labels, explanation.divided(item, explanation.contract.Parameters())
-    label = labels.index(reasons.label)
+    labels, words = explanation.labels, explanation.divided(item, explanation.contract.Parameters.model_validate(CUT))
+    label, scores = labels.index(reasons.label), SCORES[explanation.kernel.function_to_apply]
 
     def score(kept: Kept) -> float:
-        return float(softmax(run(explanation.row(words, kept))["logits"])[label])
+        return float(scores(run(explanation.row(words, kept))["logits"])[label])
 
     return Explained(np.array([word.weight for word in reasons.words]), score)
 
@@ -76,7 +77,7 @@ def of_history(explanation: RecommendationExplanation, run: Run, item: Any, reas
 
 
 KINDS: Mapping[type[View[Any]], tuple[Callable[[Any, Run, Any, Any], Explained], Mapping[str, Any]]] = {
-    TextExplanation: (of_text, {}),
+    TextExplanation: (of_text, CUT),
     ImageExplanation: (of_picture, {}),
     RecommendationExplanation: (of_history, {"top_k": 1, "max_reasons": 100}),
 }

@@ -97,7 +97,8 @@ def draft(
         raise TrainingError(
             f"the graphs write otherwise than transformers after {len(rows) - same} of {len(rows)} texts"
         )
-    examples, metrics, variants = texts[:FEW], list[Metric](), dict[str, Variant]()
+    examples = [text for text, ids in zip(texts, sources, strict=True) if len(ids) <= kernel.context][:FEW]
+    metrics, variants = list[Metric](), dict[str, Variant]()
     files = {TOKENIZER: path}
     for one in graphs.values():
         files |= {one.name: one, **weights_beside(one)}

@@ -31,6 +31,7 @@ SETTINGS = OwnLabelsSettings()
 TINY = OwnLabelsSettings(epochs=1, least_steps=1)
 TYPICAL_TEXTS = 200  # from whose activations the int8 graph gets its scales
 EXPLAINED_TEXTS = 20
+EXAMPLE_TOKENS = 32  # of each at most
 UNKNOWN = 0.1  # of the tokens: the vocabulary does not know the language
 PROSE = Prose(__name__)
 
@@ -63,7 +64,7 @@ def make(texts: LabelledTexts, run: Run) -> Draft:
         metrics=quality(ours, answers, targets, texts.name, f"test, {len(texts.test):,} texts"),
         sources=[texts.source, SOURCE],
         # Sums differ in their last digits between processors; where that turns a code of 8 bits, more follows.
-        examples=[Example({"text": text}, tolerance=0.05) for text in PROSE.items("Examples")],
+        examples=[Example({"text": text}, asked_with(settings), 0.05) for text in PROSE.items("Examples")],
         precision=SHIPPED,
         limits=[*unknown(task, texts), *PROSE.items("Limits", name=texts.name)],
         notes=f"{PROSE.text('Notes', epochs=len(curve.rows))} {say(texts.remarks)} {why_not}".strip(),
@@ -77,6 +78,11 @@ def make(texts: LabelledTexts, run: Run) -> Draft:
         },
         has_own_data=True,
     )
+
+
+def asked_with(settings: OwnLabelsSettings) -> dict[str, bool]:
+    """The parameters of the examples, of which a model that reads few tokens reads the beginning."""
+    return {} if settings.max_tokens >= EXAMPLE_TOKENS else {"truncate": True}
 
 
 def config_of(texts: LabelledTexts, settings: OwnLabelsSettings) -> TextClassificationConfig:

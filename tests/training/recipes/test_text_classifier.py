@@ -18,14 +18,14 @@ WORDS = {"billing": "invoice", "delivery": "parcel", "product": "lamp"}
 TEXTS = [(f"My {word} number {i} is wrong.", label) for label, word in WORDS.items() for i in range(14)]
 
 
-def version(tmp_path: Path, rows: list[dict[str, object]], steps: str = "1") -> Manifest:
+def version(tmp_path: Path, rows: list[dict[str, object]], steps: str = "1", tokens: str = "64") -> Manifest:
     source = tmp_path / "tickets.jsonl"
     source.write_text("\n".join(map(json.dumps, rows)))
     run = Run(
         tmp_path / "work",
         source=str(source),
         tiny=True,
-        set={"least_steps": steps, "batch_size": "8", "learning_rate": "1e-3"},
+        set={"least_steps": steps, "batch_size": "8", "learning_rate": "1e-3", "max_tokens": tokens},
     )
     folder = built(RECIPE, run, tmp_path / "models")
     return Manifest.model_validate_json((folder / "manifest.json").read_bytes())
@@ -53,10 +53,10 @@ def test_of_texts_with_several_labels_each_has_a_probability_of_its_own(tmp_path
         for label, word in WORDS.items()
         for i in range(14)
     ]
-    manifest = version(tmp_path, rows)
+    manifest = version(tmp_path, rows, tokens="8")  # fewer than the texts have, and the examples
     assert manifest.config["function_to_apply"] == "sigmoid"
     loaded = opened(tmp_path / "models", "text-classifier")
-    found = predict_json(loaded.views[0], loaded.sessions, {"text": "The lamp is broken, hurry!"}, {})
+    found = predict_json(loaded.views[0], loaded.sessions, {"text": "The lamp is broken, hurry!"}, {"truncate": True})
     assert {one["label"] for one in found} == {*WORDS, "urgent"}
     assert all(0 < one["score"] < 1 for one in found)
     assert sum(one["score"] for one in found) != pytest.approx(1, abs=1e-3)
