@@ -1,7 +1,6 @@
 """python -m training import SOURCE: a model in a folder, or on the hub, becomes a version that answers as it did."""
 
 import argparse
-import re
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from training.importing.architectures import RECIPES, task_of
 from training.importing.asking import how_to_ask
 from training.importing.folder import ModelFolder, open_folder
 from training.importing.kinds import KINDS
-from training.importing.naming import NAME, require_free
+from training.importing.naming import NAME, require_free, slug
 from training.importing.sentence_transformers import MODULES
 from training.recipe import Recipe, Run
 from training.workdir import state_of, working_folder
@@ -57,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 def name_of(source: str) -> str:
     """A model's name after that of the folder or the repository. Raises TrainingError if that makes none."""
     last = public_name(source).partition("@")[0].rpartition("/")[2]
-    name = re.sub(r"[^a-z0-9]+", "-", last.lower()).strip("-")
+    name = slug(last)
     if last == NAMELESS or not is_model_name(name):
         raise TrainingError(f"{last!r:.60} makes no name for a model; choose one with --name")
     return name

@@ -1,5 +1,6 @@
 """Names of imported models: no recipe makes one of the same name."""
 
+import re
 from pathlib import Path
 
 from app.repository.manifest import is_model_name
@@ -8,6 +9,11 @@ from training.errors import TrainingError
 from training.recipes import RECIPES
 
 NAME = "import"  # instead of that of a recipe, in what is told of how a version was made
+
+
+def slug(text: str) -> str:
+    """Lower-case words joined by hyphens, as names of models are, or nothing."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def require_free(name: str, models: Path) -> None:

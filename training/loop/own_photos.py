@@ -32,13 +32,20 @@ def published() -> EfficientNetLite:
 
 
 def learn(
-    photos: LabelledPhotos, validation: npt.NDArray[np.uint8], train: npt.NDArray[np.uint8], run: Run
+    photos: LabelledPhotos,
+    validation: npt.NDArray[np.uint8],
+    train: npt.NDArray[np.uint8],
+    seen: npt.NDArray[np.float32],
+    run: Run,
 ) -> tuple[EfficientNetLite, LogisticRegression, LearningCurve]:
-    """The network, fine-tuned where that is better on the validation than the linear model with which it begins."""
+    """The network, fine-tuned where that is better on the validation than the linear model with which it begins.
+
+    `seen`: the features that the published network has of `train`.
+    """
     settings = run.chosen(SETTINGS, TINY)
     torch.manual_seed(run.seed)
     network = published()
-    linear = linear_head(network, train, photos.train.classes, settings.head_strength)
+    linear = linear_head(network, train, seen, photos.train.classes, settings.head_strength)
     before = deepcopy(network)
     asked = TensorDataset(torch.from_numpy(validation), torch.from_numpy(photos.validation.classes))
     loader = DataLoader(asked, AT_ONCE)
@@ -54,7 +61,8 @@ def learn(
 
 def validation_loss(photos: LabelledPhotos, run: Run) -> float:
     train, validation = (part.squares(SIDE) for part in (photos.train, photos.validation))
-    return loss(learn(photos, validation, train, run)[0], validation, photos.validation.classes)
+    network, _, _ = learn(photos, validation, train, features(published(), train), run)
+    return loss(network, validation, photos.validation.classes)
 
 
 @torch.inference_mode()

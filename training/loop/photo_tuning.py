@@ -128,11 +128,17 @@ def features(network: EfficientNetLite, squares: npt.NDArray[np.uint8]) -> npt.N
 
 
 def linear_head(
-    network: EfficientNetLite, squares: npt.NDArray[np.uint8], classes: npt.NDArray[np.int64], strength: float
+    network: EfficientNetLite,
+    squares: npt.NDArray[np.uint8],
+    seen: npt.NDArray[np.float32],
+    classes: npt.NDArray[np.int64],
+    strength: float,
 ) -> LogisticRegression:
-    """A linear model of the network's features, of photos and their mirror images, which becomes its last layer."""
-    seen = np.concatenate([features(network, squares), features(network, np.ascontiguousarray(squares[:, :, ::-1]))])
-    model = LogisticRegression(C=strength, max_iter=2000).fit(seen, np.tile(classes, 2))
+    """A linear model of the network's features, of photos (`seen`) and their mirror images, which becomes its last
+    layer.
+    """
+    mirrored = features(network, np.ascontiguousarray(squares[:, :, ::-1]))
+    model = LogisticRegression(C=strength, max_iter=2000).fit(np.concatenate([seen, mirrored]), np.tile(classes, 2))
     weight, bias = (torch.from_numpy(one).float() for one in (model.coef_, model.intercept_))
     if len(weight) == 1:  # of two classes it states the second alone
         weight, bias = (torch.cat([-one / 2, one / 2]) for one in (weight, bias))

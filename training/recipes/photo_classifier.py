@@ -44,7 +44,7 @@ def make(photos: LabelledPhotos, run: Run) -> Draft:
     train, validation, test = (part.squares(SIDE) for part in (photos.train, photos.validation, photos.test))
     backbone = published()
     seen = {"train": features(backbone, train), "test": features(backbone, test)}
-    network, linear, curve = learn(photos, validation, train, run)
+    network, linear, curve = learn(photos, validation, train, seen["train"], run)
     why_not = calibrate(network, validation, photos.validation.classes)
     float_graph = exported(
         PixelClassifier(network).eval(), {"image": train[:COMPARED]}, run.workdir / "fp32.onnx", ["probabilities"]

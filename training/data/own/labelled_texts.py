@@ -11,8 +11,8 @@ import pandas as pd
 from app.repository.manifest import Source
 from training.data.own.source import given
 from training.data.own.splits import JUDGING, SPLITS, folds_of, in_splits, refuse_no_training
-from training.data.own.tables import FETCHED, MOST_WRONG, SEVERAL, read_tables, refuse, refuse_other_splits
-from training.data.own.texts import copy_key, in_given_splits, is_unread
+from training.data.own.tables import FETCHED, SEVERAL, read_tables, refuse_other_splits
+from training.data.own.texts import copy_key, each_once, in_given_splits, is_unread
 from training.errors import TrainingError
 from training.recipe import Run
 
@@ -87,15 +87,8 @@ def _labelled(rows: pd.DataFrame, separator: str | None) -> tuple[pd.DataFrame, 
         if is_wrong.any():
             remarks.append(f"{is_wrong.sum():,} {what} were left out.")
         rows = rows[~is_wrong.reindex(rows.index)]
-    learned = rows[~rows.given.isin(JUDGING)].drop_duplicates(["text", "label"])
-    rows = rows[rows.given.isin(JUDGING) | rows.index.isin(learned.index)]
-    is_second = learned.duplicated("text")
-    if is_second.sum() > MOST_WRONG * len(learned):
-        refuse(learned, is_second, "text", "a text that has another label before")
-    contradictory = learned[learned.duplicated("text", keep=False)]
-    if len(contradictory):
-        remarks.append(f"{contradictory.text.nunique():,} texts that came with two labels were left out.")
-    return rows.drop(contradictory.index).reset_index(drop=True), are_several, remarks
+    rows, contradicting = each_once(rows, ["text"])
+    return rows, are_several, [*remarks, *contradicting]
 
 
 def _without_rare_labels(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:

@@ -44,15 +44,24 @@ def own_texts(folder: Path, labels: Sequence[str], group: str) -> OwnTexts:
     refuse_other_splits(texts)
     refuse_no_training(texts.given, str(folder))
     texts[group] = texts[group].replace("", "texts") if group in texts else "texts"
-    learned = texts[~texts.given.isin(JUDGING)].drop_duplicates([group, "text", "label"])
+    texts, contradicting = each_once(texts, [group, "text"])
+    return OwnTexts(texts, files, [*remarks, *contradicting])
+
+
+def each_once(texts: pd.DataFrame, known_by: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """The texts, of which those that are learned come once each, without those with two labels, and a remark on these.
+
+    What is given to judge by is kept as it is. `known_by`: columns that a text has in common with its copies. Raises
+    TrainingError if more than MOST_WRONG contradict one another.
+    """
+    learned = texts[~texts.given.isin(JUDGING)].drop_duplicates([*known_by, "label"])
     texts = texts.loc[texts.given.isin(JUDGING) | texts.index.isin(learned.index)]
-    is_second = learned.duplicated([group, "text"])
+    is_second = learned.duplicated(known_by)
     if is_second.sum() > MOST_WRONG * (~is_second).sum():
         refuse(learned, is_second, "text", "a text that has another label before")
-    contradictory = learned[learned.duplicated([group, "text"], keep=False)]
-    if len(contradictory):
-        remarks.append(f"{is_second.sum():,} texts that came with two labels were left out.")
-    return OwnTexts(texts.drop(contradictory.index).reset_index(drop=True), files, remarks)
+    contradictory = learned[learned.duplicated(known_by, keep=False)]
+    remarks = [f"{is_second.sum():,} texts that came with two labels were left out."] if len(contradictory) else []
+    return texts.drop(contradictory.index).reset_index(drop=True), remarks
 
 
 def in_given_splits(

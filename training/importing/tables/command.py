@@ -1,13 +1,12 @@
 """python -m training import FILE: a model of tables in a file becomes a version that answers as it did."""
 
 import argparse
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from training.errors import progress
 from training.importing.asking import how_to_ask
-from training.importing.naming import NAME, require_free
+from training.importing.naming import NAME, require_free, slug
 from training.importing.tables.publish import import_table
 
 
@@ -25,7 +24,7 @@ def import_file(arguments: Sequence[str]) -> int:
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository to publish to")
     parser.add_argument("--workdir", type=Path, default=Path("build/training"), help="for files on the way")
     chosen = parser.parse_args(arguments)
-    name = chosen.name or re.sub(r"[^a-z0-9]+", "-", chosen.file.stem.lower()).strip("-")
+    name = chosen.name or slug(chosen.file.stem)
     require_free(name, chosen.models)
     manifest = import_table(
         chosen.file,
