@@ -1,7 +1,7 @@
 """The common part of recipes of translators that are trained here, beside an LSTM with attention as a baseline.
 
-Both learn from the same texts for as many epochs, which is the budget of each; `--resume` goes on where one was
-interrupted.
+Both learn from the same texts for as many epochs; the Transformer begins with what a translator of another language
+knows, which the LSTM cannot. `--resume` goes on where one was interrupted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from training.baselines.word_by_word import WordByWord
 from training.card.plots import learning_curves
 from training.card.prose import Prose
 from training.data.catalogues import Pair
+from training.data.marian_students import PackagedStudent
 from training.data.parallel_sources import Language
 from training.data.parallel_texts import LEAST_WORDS, ParallelTexts, load_parallel_texts
 from training.data.subwords import END_ID
@@ -28,12 +29,16 @@ PROSE = Prose(__name__)
 
 
 class Direction(NamedTuple):
-    """From one language into the other, of which one is English; `said` is for people, `other` for the sources."""
+    """From one language into the other, of which one is English; `said` is for people, `other` for the sources.
+
+    `begins` is the translator with whose weights its own begins.
+    """
 
     source_lang: str
     target_lang: str
     said: str
     other: Language
+    begins: PackagedStudent
 
 
 def recipe_of(name: str, direction: Direction, examples: Sequence[str]) -> Recipe[ParallelTexts]:
@@ -44,6 +49,9 @@ def recipe_of(name: str, direction: Direction, examples: Sequence[str]) -> Recip
     def make(texts: ParallelTexts, run: Run) -> Draft:
         return draft(texts, direction, examples, run)
 
+    def loss(texts: ParallelTexts, run: Run) -> float:
+        return validation_loss(texts, direction.begins, run)
+
     return Recipe(
         name=name,
         task="translation",
@@ -52,16 +60,17 @@ def recipe_of(name: str, direction: Direction, examples: Sequence[str]) -> Recip
         must_reach=MUST_REACH,
         settings=SETTINGS,
         tiny=TINY,
-        search=SettingsSearch(validation_loss, "loss of the Transformer on the validation"),
+        search=SettingsSearch(loss, "loss of the Transformer on the validation"),
     )
 
 
 def draft(texts: ParallelTexts, direction: Direction, examples: Sequence[str], run: Run) -> Draft:
     """Learn both networks, write the one as two graphs, and compare what they and simpler ways write."""
     settings = run.chosen(SETTINGS, TINY)
-    course = Course(texts, settings, run)
+    course = Course(texts, direction.begins, settings, run)
     student, student_curve = course.transformer()
     lstm, lstm_curve = course.lstm()
+    begins = direction.begins.source.model_copy(update={"used_for": "weights that the Transformer begins with"})
     curves = {"transformer": student_curve, "lstm": lstm_curve}
     tokenizer, path = course.tokenizer, course.tokenizer_path
     encoder, decoder = write_graphs(student, run.workdir)
@@ -94,7 +103,7 @@ def draft(texts: ParallelTexts, direction: Direction, examples: Sequence[str], r
         config=config.model_dump(),
         exported=encoder,
         metrics=metrics,
-        sources=texts.sources,
+        sources=[*([begins] if settings.pretrained else []), *texts.sources],
         examples=[Example({"text": text}) for text in examples],
         sections={
             "Texts of the test, drawn by a seed, good or bad": shown(written, texts.test, run.seed),
@@ -111,8 +120,8 @@ def draft(texts: ParallelTexts, direction: Direction, examples: Sequence[str], r
     )
 
 
-def validation_loss(texts: ParallelTexts, run: Run) -> float:
-    return Course(texts, run.chosen(SETTINGS, TINY), run).transformer()[1].least("validation_loss")
+def validation_loss(texts: ParallelTexts, begins: PackagedStudent, run: Run) -> float:
+    return Course(texts, begins, run.chosen(SETTINGS, TINY), run).transformer()[1].least("validation_loss")
 
 
 def figures(

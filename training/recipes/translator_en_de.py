@@ -4,7 +4,10 @@ Two hours of one core with AMX.
 """
 
 from training.card.prose import Prose
+from training.data.marian_students import EN_PT
 from training.recipes.taught_translator import Direction, recipe_of
 
 PROSE = Prose(__name__)
-RECIPE = recipe_of("translator-en-de", Direction("en", "de", "English into German", "de"), PROSE.items("Examples"))
+RECIPE = recipe_of(
+    "translator-en-de", Direction("en", "de", "English into German", "de", EN_PT), PROSE.items("Examples")
+)

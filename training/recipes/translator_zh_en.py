@@ -4,7 +4,10 @@ Two hours of one core with AMX.
 """
 
 from training.card.prose import Prose
+from training.data.marian_students import PT_EN
 from training.recipes.taught_translator import Direction, recipe_of
 
 PROSE = Prose(__name__)
-RECIPE = recipe_of("translator-zh-en", Direction("zh", "en", "Chinese into English", "zh"), PROSE.items("Examples"))
+RECIPE = recipe_of(
+    "translator-zh-en", Direction("zh", "en", "Chinese into English", "zh", PT_EN), PROSE.items("Examples")
+)

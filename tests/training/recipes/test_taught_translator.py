@@ -10,6 +10,7 @@ from app.serving.loading import Loaded
 from app.tasks.translation import TranslationInput, TranslationParameters
 from app.tasks.view import predict_alone
 from training.data.catalogues import Pair
+from training.data.marian_students import EN_PT
 from training.data.parallel_texts import ParallelTexts
 from training.recipe import Recipe, Run
 from training.recipes.taught_translator import COPY, LSTM, WORDS, Direction, draft
@@ -26,7 +27,7 @@ TEXTS = ParallelTexts(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    direction = Direction("en", "de", "English into German", "de")
+    direction = Direction("en", "de", "English into German", "de", EN_PT)
     recipe = Recipe(
         name="noise",
         task="translation",
