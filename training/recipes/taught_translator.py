@@ -1,7 +1,7 @@
 """The common part of recipes of translators that are trained here, beside an LSTM with attention as a baseline.
 
-Both learn from the same texts for as many epochs; the Transformer begins with what a translator of another language
-knows, which the LSTM cannot. `--resume` goes on where one was interrupted.
+Both learn from the same texts, the LSTM in twice as many epochs; the Transformer begins with what a translator of
+another language knows, which the LSTM cannot. `--resume` goes on where one was interrupted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -110,7 +110,9 @@ def draft(texts: ParallelTexts, direction: Direction, examples: Sequence[str], r
             "Pairs that were read, and why some were left out": counted(texts),
         },
         limits=PROSE.items("Limits"),
-        notes=PROSE.text("Notes", epochs=settings.epochs, vocabulary=tokenizer.get_vocab_size()),
+        notes=PROSE.text(
+            "Notes", epochs=settings.epochs, lstm_epochs=settings.lstm_epochs, vocabulary=tokenizer.get_vocab_size()
+        ),
         plots={
             f"Loss of each token, in training and of the validation: {name}": learning_curves(
                 curve.rows, {"loss": ["loss", "validation_loss"]}, run.workdir / f"{name}.png"
