@@ -164,11 +164,7 @@ def _make(name: str, chosen: argparse.Namespace) -> None:
     else:
         progress(f"{manifest.name}: published version {manifest.version} in {version}")
     if chosen.source and not is_tried:
-        from training.importing.asking import how_to_ask
-
         print(how_to_ask(manifest))
-        if "target" in recipe.takes_columns:
-            print(how_to_ask(manifest))
 
 
 def _rank(nodes: int) -> int:

@@ -10,6 +10,7 @@ import { photo } from "./photo.js";
 import { films } from "./recommendation.js";
 import { speech } from "./speech.js";
 import { summary } from "./summarization.js";
+import { table } from "./table.js";
 import { text } from "./text.js";
 import { translation } from "./translation.js";
 
@@ -20,6 +21,8 @@ const PANELS = {
   "translation": translation,
   "recommendation": films,
   "automatic-speech-recognition": speech,
+  "tabular-classification": table,
+  "tabular-regression": table,
 };
 
 /** `{element, open()}`: the whole panel of a model, and what it does before anybody has done anything. */
