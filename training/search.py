@@ -13,7 +13,7 @@ from training.settings import Between, TrainingSettings
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
-HEADING = "TrainingSettings that were tried, and what each gave on the validation"
+HEADING = "Settings that were tried, and what each gave on the validation"
 STUDY = "search.db"  # in the working folder: a resumed search goes on with the trials that it has
 GIVEN = "given"
 FAILURES = (TrainingError, ValueError, RuntimeError)  # of a trial, such as a loss that became infinite

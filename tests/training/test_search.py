@@ -75,6 +75,6 @@ def test_what_was_found_makes_the_version_and_its_card_shows_the_trials(tmp_path
     (tmp_path / "work").mkdir()
     manifest = build(recipe, Run(tmp_path / "work", search=3), tmp_path / "models")
     card = (tmp_path / "models" / "line" / "1" / "card.md").read_text()
-    assert "## TrainingSettings that were tried, and what each gave on the validation" in card
+    assert "## Settings that were tried, and what each gave on the validation" in card
     assert f"--set height={manifest.provenance.settings['height']:g}" in manifest.provenance.command
     assert "--search" not in manifest.provenance.command

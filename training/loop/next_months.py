@@ -12,14 +12,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from app.tensors import Array
-from training.data.month_windows import CONFIG, QUANTILES, MonthWindows, batch_of, prepare
-from training.data.origins import HORIZON, SEASON, ForecastOrigin
+from training.data.collected_series import Collected
+from training.data.month_windows import CONFIG, MIDDLE, QUANTILES, MonthWindows, batch_of, prepare
+from training.data.origins import HORIZON, SEASON, ForecastOrigin, questions
+from training.errors import TrainingError
 from training.loop.averaging import FinalAverage
 from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
+from training.measures.forecasting import mase
 from training.networks.seasonal_gru import Ensemble, SeasonalGRU, TextbookRNN, pinball
 from training.recipe import Run
-from training.settings import Count, Epochs, Penalty, Rate, Share, TrainingSettings
+from training.settings import Between, Count, Epochs, Penalty, Rate, Share, TrainingSettings
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 AVERAGED = 0.25  # of all steps
@@ -34,10 +37,10 @@ class NextMonthsSettings(TrainingSettings):
     epochs: Epochs = 4
     least_steps: Count = 120
     batch_size: Count = 256
-    learning_rate: Rate = 2e-3
-    weight_decay: Penalty = 0.01
-    width: Annotated[int, Field(ge=1, le=4096)] = 64
-    dropout: Share = 0.2
+    learning_rate: Annotated[Rate, Between(3e-4, 1e-2, in_log=True)] = 2e-3
+    weight_decay: Annotated[Penalty, Between(0, 0.1)] = 0.01
+    width: Annotated[int, Field(ge=1, le=4096), Between(16, 128, in_log=True)] = 64
+    dropout: Annotated[Share, Between(0, 0.5)] = 0.2
     members: Annotated[int, Field(ge=1, le=64)] = 3
 
 
@@ -105,6 +108,16 @@ def _fit(network: Ensemble, loss: Loss, windows: MonthWindows, run: Run, name: s
     loader = DataLoader(windows, settings.batch_size, shuffle=True, collate_fn=_as_it_is)
     epochs = max(settings.epochs, -(-settings.least_steps // len(loader)))
     return fit(Forecaster(network, loss, settings), loader, run, epochs=epochs, name=name)
+
+
+def validation_error(collected: Collected, run: Run) -> float:
+    """MASE of the months before the test, as told by what was learned of those before them. Raises TrainingError."""
+    histories = [one.learned for one in collected.series if len(one.learned) >= CONFIG.min_history + HORIZON]
+    if not histories:
+        raise TrainingError(f"--search: no series has {CONFIG.min_history + HORIZON} months before its test")
+    network, _ = learn_forecaster(MonthWindows([one[:-HORIZON] for one in histories], run.seed), run)
+    asked = [question for question in questions(histories, [HORIZON]) if question.naive_error]
+    return float(mase(answer(network, asked)[..., MIDDLE], asked).mean())
 
 
 @torch.inference_mode()

@@ -2,8 +2,10 @@
 
 import warnings
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -16,23 +18,50 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from app.tensors import Array
 from training.data.table import SplitTable
 from training.measures.tables import losses
+from training.recipe import Run
+from training.settings import Between, Count, Penalty, Rate, TrainingSettings
 
 BOOSTING, LINEAR = "gradient boosting", "linear model"
 LEAST_STOPPED = 500  # rows to learn from; of fewer, none is spared to tell when to stop
-FEW_STEPS, MOST_STEPS = 100, 500  # trees for each class: without such rows, and at most
-LEAVES, STEP = 8, 0.05  # of a tree, and what of it counts: on tables of some hundred rows larger ones were worse
 
 
-def learn(table: SplitTable, seed: int) -> dict[str, Pipeline]:
+class TableSettings(TrainingSettings):
+    """`leaves`: of a tree; `learning_rate`: what of each counts; `trees` for each class, and `most_trees` where rows
+    are spared to tell when to stop; `tree_penalty` and `linear_penalty`: how strongly both are held back.
+    """
+
+    # On tables of some hundred rows more leaves and a higher rate were worse.
+    leaves: Annotated[int, Field(ge=2, le=10_000), Between(4, 64, in_log=True)] = 8
+    learning_rate: Annotated[Rate, Between(0.02, 0.3, in_log=True)] = 0.05
+    trees: Annotated[Count, Between(30, 400, in_log=True)] = 100
+    most_trees: Count = 500
+    tree_penalty: Annotated[Penalty, Between(0, 5)] = 0.0
+    linear_penalty: Annotated[float, Field(gt=0, le=1e6), Between(0.01, 100, in_log=True)] = 1.0
+
+
+SETTINGS = TableSettings()
+
+
+def learn(table: SplitTable, run: Run) -> dict[str, Pipeline]:
     """Each kind of model, fitted on the rows of the training split."""
-    fields, truth = table.part("train")
-    steps = {"random_state": seed, "max_leaf_nodes": LEAVES, "learning_rate": STEP, "max_iter": FEW_STEPS}
-    if len(truth) >= LEAST_STOPPED:
-        steps |= {"max_iter": MOST_STEPS, "early_stopping": True}
+    settings, (fields, truth) = run.chosen(SETTINGS), table.part("train")
+    is_stopped = len(truth) >= LEAST_STOPPED
+    steps = {
+        "random_state": run.seed,
+        "max_leaf_nodes": settings.leaves,
+        "learning_rate": settings.learning_rate,
+        "max_iter": settings.most_trees if is_stopped else settings.trees,
+        "early_stopping": is_stopped,
+        "l2_regularization": settings.tree_penalty,
+    }
+    held = settings.linear_penalty
     if table.labels:
-        models = {BOOSTING: HistGradientBoostingClassifier(**steps), LINEAR: LogisticRegression(max_iter=1000)}
+        models = {
+            BOOSTING: HistGradientBoostingClassifier(**steps),
+            LINEAR: LogisticRegression(C=1 / held, max_iter=1000),
+        }
     else:
-        models = {BOOSTING: HistGradientBoostingRegressor(**steps), LINEAR: Ridge()}
+        models = {BOOSTING: HistGradientBoostingRegressor(**steps), LINEAR: Ridge(held)}
     pipelines = {name: make_pipeline(_read(table, scales=name == LINEAR), model) for name, model in models.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # what it has come to is judged as it is
@@ -62,6 +91,10 @@ def without_columns(table: SplitTable, split: str) -> Array:
     fields, truth = table.part("train")
     dummy = DummyClassifier(strategy="prior") if table.labels else DummyRegressor()
     return told(dummy.fit(fields, truth), table, split)
+
+
+def validation_loss(table: SplitTable, run: Run) -> float:
+    return min(best(learn(table, run), table)[1].values())
 
 
 def best(models: Mapping[str, Pipeline], table: SplitTable) -> tuple[str, dict[str, float]]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, log_loss
 from torch.export import Dim
 
 from app.runtimes.onnx import load_onnx
@@ -32,7 +32,7 @@ from training.measures.calibration import cannot_be_calibrated, fit_temperature
 from training.measures.chinese import quality
 from training.measures.intervals import Figure, as_values
 from training.networks.character_grams import CharacterGrams, fit_character_grams
-from training.recipe import Draft, Example, Recipe, Run
+from training.recipe import Draft, Example, Recipe, Run, SettingsSearch
 from training.settings import Between, TrainingSettings
 
 PROSE = Prose(__name__)
@@ -49,11 +49,8 @@ SETTINGS = CharacterGramsSettings()
 
 
 def make(texts: ChineseTexts, run: Run) -> Draft:
-    task = TextClassification(
-        TextClassificationKernel(CONFIG, {CONFIG.tokenizer: write_tokenizer(texts.train.text, run.workdir)})
-    )
     strength = run.chosen(SETTINGS).strength
-    network = fit_character_grams(encode(task, texts.train.text), texts.train.label.to_numpy(), strength)
+    task, network = learn(texts, strength, run.workdir)
     uncalibrated = probabilities(task, network, texts.test.text)
     chosen_by = logits(task, network, texts.validation.text), texts.validation.label.to_numpy()
     network.temperature = fit_temperature(*chosen_by)
@@ -101,6 +98,17 @@ def make(texts: ChineseTexts, run: Run) -> Draft:
     )
 
 
+def learn(texts: ChineseTexts, strength: float, folder: Path) -> tuple[TextClassification, CharacterGrams]:
+    tokenizer = write_tokenizer(texts.train.text, folder)
+    task = TextClassification(TextClassificationKernel(CONFIG, {CONFIG.tokenizer: tokenizer}))
+    return task, fit_character_grams(encode(task, texts.train.text), texts.train.label.to_numpy(), strength)
+
+
+def validation_loss(texts: ChineseTexts, run: Run) -> float:
+    task, network = learn(texts, run.chosen(SETTINGS).strength, run.workdir)
+    return float(log_loss(texts.validation.label, probabilities(task, network, texts.validation.text)))
+
+
 def logits(task: TextClassification, network: CharacterGrams, texts: Iterable[str]) -> Scores:
     with torch.inference_mode():
         return answers(
@@ -141,5 +149,6 @@ RECIPE = Recipe(
     must_reach={"accuracy": 0.90},
     must_lead={"accuracy": "more"},
     settings=SETTINGS,
+    search=SettingsSearch(validation_loss, "log loss on the validation"),
     takes_source=True,
 )

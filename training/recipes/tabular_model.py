@@ -15,10 +15,19 @@ from training.card.tables import columns_table, importance
 from training.data.table import SplitTable, load_table
 from training.errors import progress, say
 from training.graphs.tables import exported_table
-from training.loop.tables import BOOSTING, LINEAR, best, learn, told, without_columns
+from training.loop.tables import (
+    BOOSTING,
+    LINEAR,
+    SETTINGS,
+    best,
+    learn,
+    told,
+    validation_loss,
+    without_columns,
+)
 from training.measures.tables import COVERED, figures, quality, reach_of
 from training.measures.verdict import NO_COLUMN
-from training.recipe import Draft, Example, Recipe, Run
+from training.recipe import Draft, Example, Recipe, Run, SettingsSearch
 
 NAME = "tabular-model"
 CLASSIFICATION, REGRESSION = "tabular-classification", "tabular-regression"
@@ -29,7 +38,7 @@ Row = dict[str, float | str | None]
 def make(table: SplitTable, run: Run) -> Draft:
     """Fit on the training split, choose on the validation split, measure on the test split."""
     notes = say(table.remarks)
-    models = learn(table, run.seed)
+    models = learn(table, run)
     chosen, on_validation = best(models, table)
     progress(f"loss on the validation split: {_losses(on_validation)}")
     model, (fields, truth) = models[chosen], table.part("test")
@@ -100,6 +109,8 @@ RECIPE = Recipe(
     must_reach={"accuracy": 0.93},
     must_lead={"log_loss": "less", "rmse": "less"},
     may_trail=(BOOSTING, LINEAR),
+    settings=SETTINGS,
+    search=SettingsSearch(validation_loss, "loss of the better model on the validation"),
     takes_source=True,
     takes_columns=("target",),
 )

@@ -4,9 +4,7 @@
 """
 
 from app.repository.manifest import Batching
-from app.tasks.time_series_forecasting import (
-    AIRLINE_PASSENGERS,
-)
+from app.tasks.time_series_forecasting import AIRLINE_PASSENGERS
 from training.baselines.table import kept_table
 from training.card.forecasts import pictured, sureness
 from training.card.intervals import HEADING
@@ -18,9 +16,9 @@ from training.data.monthly_series import SOURCE
 from training.data.origins import TEST_SPLIT, questions_of
 from training.errors import say
 from training.graphs.export import exported
-from training.loop.next_months import SETTINGS, TINY, answer, learn_forecaster, learn_textbook_rnn
+from training.loop.next_months import SETTINGS, TINY, answer, learn_forecaster, learn_textbook_rnn, validation_error
 from training.measures.forecasting import quality
-from training.recipe import Draft, Example, Recipe, Run
+from training.recipe import Draft, Example, Recipe, Run, SettingsSearch
 
 NAME = "time-series-forecaster"
 PROSE = Prose(__name__)
@@ -89,6 +87,7 @@ RECIPE = Recipe(
     must_reach={"mase_saved": 0.02},
     must_lead={"mase": "less"},
     settings=SETTINGS,
+    search=SettingsSearch(validation_error, "MASE of the months before the test"),
     tiny=TINY,
     takes_source=True,
 )

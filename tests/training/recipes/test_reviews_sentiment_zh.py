@@ -18,7 +18,7 @@ from training.data.chinese_reviews import split_without_copies
 from training.errors import TrainingError
 from training.measures.verdict import short_of
 from training.recipe import Run
-from training.recipes.reviews_sentiment_zh import CONFIG, RECIPE
+from training.recipes.reviews_sentiment_zh import CONFIG, RECIPE, validation_loss
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +164,10 @@ def test_too_few_texts_of_ones_own_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\n很好,positive\n很差,negative\n", encoding="utf-8")
     with pytest.raises(TrainingError, match="too few texts: 2 without near duplicates"):
         RECIPE.load(Run(tmp_path, source=str(tmp_path)))
+
+
+def test_a_search_is_told_the_loss_of_each_strength(tmp_path: Path) -> None:
+    runs = [Run(tmp_path, tiny=True, set={"strength": strength}) for strength in ("20", "0.001")]
+    texts = RECIPE.load(runs[0])
+    usual, weak = (validation_loss(texts, run) for run in runs)
+    assert 0 < usual < weak

@@ -165,3 +165,16 @@ def test_what_is_asked_wrongly_is_refused_in_a_sentence_and_nothing_is_published
 def test_other_recipes_take_no_target(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fashion-gan", "--models", str(folder / "other"), "--target", "left"]) == 1
     assert "fashion-gan takes no --target" in capsys.readouterr().err
+
+
+def test_a_search_tries_settings_on_the_validation_and_the_card_shows_them(
+    train: Train, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--source", str(folder / "churn.csv"), "--target", "left", "--set", "trees=20"]
+    assert train("--name", "searched", *given, "--search", "3") == 0
+    said = capsys.readouterr()
+    assert "trial 2: loss of the better model on the validation" in said.err
+    assert said.out.count("/v1/models/searched/predict") == 1
+    assert "## Settings that were tried" in (folder / "models" / "searched" / "1" / "card.md").read_text(
+        encoding="utf-8"
+    )

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
@@ -12,12 +13,12 @@ from app.tasks.time_series_forecasting import AIRLINE_PASSENGERS
 from training.build import build
 from training.card.forecasts import pictured
 from training.data import collected_series
-from training.data.collected_series import GIVEN_SPLIT
+from training.data.collected_series import GIVEN_SPLIT, Collected
 from training.data.month_windows import QUANTILES, MonthWindows
 from training.data.monthly_series import SOURCE, Series
 from training.data.origins import HORIZON, TEST_ORIGINS, questions
 from training.errors import TrainingError
-from training.loop.next_months import answer, learn_forecaster
+from training.loop.next_months import answer, learn_forecaster, validation_error
 from training.recipe import Run
 from training.recipes import time_series_forecaster as recipe
 
@@ -43,6 +44,17 @@ def test_the_network_learns_a_pattern_that_comes_again(tmp_path: Path) -> None:
     assert found.shape == (30, HORIZON, len(QUANTILES))
     assert np.isfinite(found).all()
     assert (np.diff(found, axis=-1) >= -1e-9 * np.abs(found[..., 1:])).all()
+
+
+def test_a_search_is_told_an_error_of_months_before_the_test_alone(tmp_path: Path) -> None:
+    series = waves()
+    others = [replace(one, values=np.concatenate([one.learned, 1e9 * np.ones(one.num_unlearned)])) for one in series]
+    both = [Collected(each, SOURCE, "waves", "waves", "CC0-1.0", "") for each in (series, others)]
+    first, second = (validation_error(each, Run(tmp_path, tiny=True)) for each in both)
+    assert first == second
+    assert 0 < first < 5
+    with pytest.raises(TrainingError, match="no series has 42 months before its test"):
+        validation_error(replace(both[0], series=[Series("short", "", np.arange(60.0))]), Run(tmp_path, tiny=True))
 
 
 @pytest.fixture(scope="module")
