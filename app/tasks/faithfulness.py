@@ -52,7 +52,7 @@ def name_spans(sentence: str) -> list[list[str]]:
     """Runs of capitalised words and acronyms, each word in lower case; not the first word of a sentence or quotation,
     unless what follows it is of the same name."""
     spans: list[list[str]] = []
-    end, is_first = -2, True
+    end, is_first = 0, True
     for match in _NAME.finditer(sentence):
         word = match.group()
         opens = is_first or re.search(r"[\"“”‘:;.!?(]\s*$", sentence[: match.start()]) is not None
@@ -61,8 +61,7 @@ def name_spans(sentence: str) -> list[list[str]]:
         is_name = (word[0].isupper() or is_acronym) and word.casefold() not in FUNCTION_WORDS
         if not is_name:
             continue
-        goes_on = sentence[end : match.start()] == " "
-        if goes_on:
+        if spans and sentence[end : match.start()] == " ":
             spans[-1].append(_plain(word))
         else:
             spans.append([_plain(word)])

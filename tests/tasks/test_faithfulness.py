@@ -1,5 +1,7 @@
 """Sentences that the checks pass and those that they do not, by cases."""
 
+from itertools import product
+
 import pytest
 
 from app.tasks.faithfulness import (
@@ -91,10 +93,20 @@ def test_a_sentence_is_supported_by_the_two_that_have_most_of_its_words() -> Non
         ("NATO's plan, and Smith’s", [["nato"], ["smith"]]),
         ("nothing here at all", []),
         ("Élodie Durand lives in Orléans.", [["élodie", "durand"], ["orléans"]]),
+        ("statistics for R", [["r"]]),
+        (" R", []),
     ],
 )
 def test_names_are_capitalised_words_within_a_sentence(sentence: str, spans: list[list[str]]) -> None:
     assert name_spans(sentence) == spans
+
+
+def test_no_text_is_too_strange_for_the_checks() -> None:
+    source = source_of(["a R. 1"])
+    for size in range(1, 5):
+        for parts in product(["R", "a", " ", ".", "'", "1", "-"], repeat=size):
+            text = "".join(parts)
+            assert {*"".join(unsupported_names(text, source))} <= {*text.casefold()}
 
 
 @pytest.mark.parametrize(
