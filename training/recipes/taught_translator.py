@@ -1,7 +1,7 @@
 """The common part of recipes of translators that are trained here, beside an LSTM with attention as a baseline.
 
-Both learn from the same texts, the LSTM in twice as many epochs; the Transformer begins with what a translator of
-another language knows, which the LSTM cannot. `--resume` goes on where one was interrupted.
+Both learn from the same texts, the LSTM in more epochs; the Transformer begins with what a translator of another
+language knows, which the LSTM cannot. `--resume` goes on where one was interrupted.
 """
 
 from collections.abc import Mapping, Sequence
