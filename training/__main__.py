@@ -35,11 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.recipes == ["list"]:
         return _list()
     if chosen.if_missing:
-        chosen.recipes = [one for one in chosen.recipes if _is_missing(one, chosen.name or one, chosen.models)]
+        chosen.recipes = [one for one in chosen.recipes if is_missing(one, chosen.name or one, chosen.models)]
     return _run(chosen) if chosen.recipes else 0
 
 
-def _is_missing(recipe: str, model: str, models: Path) -> bool:
+def is_missing(recipe: str, model: str, models: Path) -> bool:
     """Whether there is no version, or but one that was made where torch was not, while it is here now."""
     repository = ModelRepository(models)
     versions = repository.versions(model)

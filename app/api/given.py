@@ -11,6 +11,7 @@ from app.api.http.limits import Limits
 from app.api.http.rounds import Rounds
 from app.serving.deadlines import Deadlines
 from app.serving.engine import Engine, Served
+from app.serving.making import BeingMade
 from app.telemetry import Telemetry
 
 
@@ -20,6 +21,7 @@ class Given:
     telemetry: Telemetry
     limits: Limits
     aside: Aside
+    being_made: BeingMade | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     rounds: Rounds = field(default_factory=Rounds)
 
