@@ -24,6 +24,8 @@ from app.runtimes.options import RuntimeOptions
 from app.settings import Settings
 from app.tuning import tune_models, tune_when_idle
 
+LEAST_PRIORITY = 19  # whoever else computes goes first; what was measured meanwhile is not kept
+
 
 def main(arguments: list[str] | None = None) -> int:
     try:
@@ -104,6 +106,7 @@ def _tune(chosen: argparse.Namespace, settings: Settings) -> int:
     options = RuntimeOptions(device=settings.device, threads=settings.threads)
     repository = ModelRepository(settings.models_dir)
     if chosen.when_idle:
+        os.nice(LEAST_PRIORITY)
         return tune_when_idle(repository, options, seconds=chosen.seconds)
     return tune_models(repository, chosen.models, options, seconds=chosen.seconds, if_missing=chosen.if_missing)
 

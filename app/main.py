@@ -29,10 +29,10 @@ from app.repository.repository import ModelRepository
 from app.runtimes.allocator import return_large_blocks
 from app.runtimes.arena import open_arena
 from app.runtimes.options import RuntimeOptions
+from app.serving.being_made import BeingMade
 from app.serving.engine import Engine
 from app.serving.following import follow
 from app.serving.local import LocalEngine
-from app.serving.making import BeingMade
 from app.serving.new_plans import NewPlans
 from app.settings import Settings
 from app.tasks import TASKS

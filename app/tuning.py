@@ -1,9 +1,8 @@
 """`python -m app tune`: measure the models of a repository, and tell the person who waits."""
 
-import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -19,7 +18,6 @@ from app.serving.plan import MOST_OTHERS, Plan, hardware_of, read_plan, write_pl
 from app.serving.tune import TuningTrial, tune
 
 MOST_TRIES = 3  # to measure a model while nobody else computes
-LEAST_PRIORITY = 19  # whoever else computes goes first, and what was measured meanwhile is not kept
 UNTIL_IDLE, MEASURED = "to be measured when nothing else computes here", "how it runs fastest here"
 
 HEADER = f"{'variant':<12} {'at a time':>9} {'cores each':>10} {'rows/s':>9} {'one row alone':>14}"
@@ -49,20 +47,25 @@ def tune_models(
     return 1 if failures else 0
 
 
-def tune_when_idle(repository: ModelRepository, options: RuntimeOptions, *, seconds: float) -> int:
+def tune_when_idle(
+    repository: ModelRepository,
+    options: RuntimeOptions,
+    *,
+    seconds: float,
+    wait: Callable[[Callable[[], bool]], None] = wait_until_idle,
+) -> int:
     """Beside a service, tune what is not tuned yet: each model when nothing is being made and nobody computes.
 
     What others disturb is measured again, MOST_TRIES in all, and then left as it is. What is published meanwhile is
     tuned, too. Returns 1 if something could not be measured, or its plan not be stored.
     """
-    os.nice(LEAST_PRIORITY)
     tries, failures = Counter[str](), 0
     with Telling(repository.root, TUNING) as telling:
         while untuned := [one for one in _untuned(repository, options) if tries[one.name] < MOST_TRIES]:
             manifest = untuned[0]
             waiting = [Making(model=one.name, state="waiting", detail=UNTIL_IDLE) for one in untuned]
             telling.tell(waiting)
-            wait_until_idle(partial(_is_making, repository))
+            wait(partial(_is_making, repository))
             telling.tell([Making(model=manifest.name, state="measuring", detail=MEASURED), *waiting[1:]])
             tries[manifest.name] += 1
             try:

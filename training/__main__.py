@@ -47,7 +47,10 @@ def is_missing(recipe: str, model: str, models: Path) -> bool:
         return True
     if recipe not in RECIPES or not RECIPES[recipe].without_torch or not has_torch():
         return False
-    made = repository.read(model, versions[0]).provenance
+    try:
+        made = repository.read(model, versions[0]).provenance
+    except InvalidArtifact:  # which the service tells
+        return False
     return made is not None and "torch" not in made.libraries
 
 

@@ -33,8 +33,8 @@ from app.api.v1 import routes as v1
 from app.api.v1.aliases import SlashesInNames
 from app.api.v2 import routes as v2
 from app.keys import KeyRing
+from app.serving.being_made import BeingMade
 from app.serving.engine import Engine
-from app.serving.making import BeingMade
 from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from starlette.types import Scope
 from app.api.http.aside import Aside
 from app.api.http.limits import Limits
 from app.api.http.rounds import Rounds
+from app.serving.being_made import BeingMade
 from app.serving.deadlines import Deadlines
 from app.serving.engine import Engine, Served
-from app.serving.making import BeingMade
 from app.telemetry import Telemetry
 
 

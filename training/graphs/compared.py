@@ -29,19 +29,20 @@ class Compared(Frozen):
 def compared(name: str, graph: Path, compare: Callable[[], Compared]) -> tuple[Compared, str]:
     """What `compare` finds or, where torch is not, what it found of the same graph; and what the card has to say of it.
 
-    Raises TrainingError if torch is not there and the graph is another than that which was compared.
+    `name` is "" of what nobody keeps. Raises TrainingError if torch is not there and the graph is another than that
+    which was compared.
     """
     sha256 = sha256_of(graph)
-    kept = _kept().get(name)
+    known = kept().get(name)
     if has_torch():
         found = compare().model_copy(update={"sha256": sha256})
-        if kept is None or kept.sha256 != sha256:
+        if name and (known is None or known.sha256 != sha256):
             progress(f"{graph.name} is not the graph that {KEPT.name} has; if it should be: {found.model_dump_json()}")
         return found, ""
-    if kept is None or kept.sha256 != sha256:
+    if known is None or known.sha256 != sha256:
         raise TrainingError(f"{name} was not compared with torch as it comes out here, which needs torch: {HOW}")
-    return kept, REMARK
+    return known, REMARK
 
 
-def _kept() -> Mapping[str, Compared]:
+def kept() -> Mapping[str, Compared]:
     return TypeAdapter(dict[str, Compared]).validate_json(KEPT.read_bytes())

@@ -53,7 +53,7 @@ def plain_decoder(weights: Mapping[str, Array], sizes: DecoderSizes, rotations: 
     Raises TrainingError if weights are missing, or have another shape than `sizes` say.
     """
     found = {HEAD: weights[EMBEDDINGS], **weights} if EMBEDDINGS in weights else dict(weights)
-    for name, shape in _shapes(sizes).items():
+    for name, shape in shapes_of(sizes).items():
         if name not in found:
             raise TrainingError(f"weights of the decoder are missing, such as {name}")
         if found[name].shape != shape:
@@ -62,7 +62,7 @@ def plain_decoder(weights: Mapping[str, Array], sizes: DecoderSizes, rotations: 
     return PlainDecoder(sizes, modules.model, modules.lm_head, rotations)
 
 
-def _shapes(sizes: DecoderSizes) -> dict[str, tuple[int, ...]]:
+def shapes_of(sizes: DecoderSizes) -> dict[str, tuple[int, ...]]:
     """The shapes of all weights that such a decoder has whatever its kind."""
     width, queries, keys = sizes.width, sizes.heads * sizes.head_size, sizes.kv_heads * sizes.head_size
     table = (sizes.vocabulary, width)

@@ -39,7 +39,7 @@ def make(encoder: Encoder, run: Run) -> Draft:
 
         return beside_bert(task, SentenceEncoder(encoder.load()), graph, rows)
 
-    found, remark = compared(NAME, graph, beside_torch)
+    found, remark = compared(NAME if encoder.is_packaged else "", graph, beside_torch)
     signature = signature_of_onnx(graph)
     return Draft(
         description="Summarises an article by its own most telling sentences, word for word and with their places. "

@@ -75,7 +75,9 @@ def draft(
     questions = [*own_prompts, *PROSE.items("Prompts")][: 3 if run.tiny else None]
     prompts = [reader.ids(question) for question in questions]
     graph = write_fp32(model.decoder, run.workdir, context)
-    beside, remark = compared(model.name, graph, lambda: _beside_transformers(model, graph, prompts))
+    beside, remark = compared(
+        model.name if model.is_packaged else "", graph, lambda: _beside_transformers(model, graph, prompts)
+    )
     same = beside.figure
     texts = reader.texts(load_held_out_news())[: 2 if run.tiny else None]
     paths = {MAIN: graph} | write_candidates(model.decoder, run.workdir, context, reader.own_texts(graph))
