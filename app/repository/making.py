@@ -1,4 +1,4 @@
-"""What is being made for a repository on this machine, and how far it is: a small file that whoever makes it writes."""
+"""Models that are being made on this machine, and how far they are: a small file that whoever makes them writes."""
 
 import os
 import tempfile

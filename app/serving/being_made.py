@@ -1,4 +1,4 @@
-"""What is being made beside the service, as its callers are told it."""
+"""The models that are being made beside the service, as its callers are told."""
 
 import asyncio
 from collections.abc import Callable, Sequence

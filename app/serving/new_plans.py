@@ -1,4 +1,4 @@
-"""Which models have been measured since they were loaded."""
+"""Notice models that have been measured since they were loaded."""
 
 from collections.abc import Iterable
 from pathlib import Path

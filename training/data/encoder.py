@@ -42,7 +42,7 @@ class Encoder:
         return self.source is minilm.SOURCE
 
     def arrays(self) -> Any:
-        """What a graph is written from; of MiniLM without torch. Raises TrainingError."""
+        """The weights that a graph is written from; of MiniLM without torch. Raises TrainingError."""
         return minilm.bert_arrays() if self.is_packaged else self.load()
 
     def load(self) -> "BertModel":

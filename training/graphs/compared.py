@@ -1,4 +1,4 @@
-"""What a graph was found to be beside the network it was written from, kept for where that network cannot run.
+"""Figures of graphs beside the networks they were written from, kept for where those networks cannot run.
 
 Our own writer gives the same bytes from the same weights, with torch or without. So a graph with a sha256 that is known
 here is one that was compared.
@@ -27,7 +27,7 @@ class Compared(Frozen):
 
 
 def compared(name: str, graph: Path, compare: Callable[[], Compared]) -> tuple[Compared, str]:
-    """What `compare` finds or, where torch is not, what it found of the same graph; and what the card has to say of it.
+    """Return what `compare` finds or, where torch is not, what it found of the same graph; and a remark for the card.
 
     `name` is "" of what nobody keeps. Raises TrainingError if torch is not there and the graph is another than that
     which was compared.

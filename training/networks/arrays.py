@@ -6,7 +6,7 @@ from typing import Any
 from app.tensors import Array
 
 
-class Part:
+class ArrayModule:
     """A module of a network, with its weights and its own parts as attributes."""
 
     def __init__(self, parts: Mapping[str, Any]) -> None:
@@ -29,4 +29,4 @@ def _module(tree: dict[str, Any]) -> Any:
     parts = {name: _module(part) if isinstance(part, dict) else part for name, part in tree.items()}
     if all(name.isdecimal() for name in parts):
         return [parts[str(number)] for number in range(len(parts))]
-    return Part(parts)
+    return ArrayModule(parts)
