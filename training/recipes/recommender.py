@@ -34,9 +34,9 @@ CHILDRENS_FILMS = ["Toy Story (1995)", "Lion King, The (1994)", "Aladdin (1992)"
 
 @dataclass(frozen=True, slots=True)
 class Recommender:
-    """A method that was learned, its `graph`, and its scores [asked, items + 1]; `parts` are scores of parts of it, by name.
+    """A method that was learned, its `graph`, and its scores [asked, items + 1].
 
-    `remark` is for the card.
+    `parts` are scores of parts of it, by name; `remark` is for the card.
     """
 
     method: str
