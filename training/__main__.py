@@ -14,7 +14,7 @@ from types import FrameType
 from app.errors import InvalidArtifact
 from app.repository.repository import ModelRepository
 from training.arguments import parser_of_recipes
-from training.libraries import has_torch
+from training.libraries import can_train
 from training.recipes import RECIPES, load_recipe
 
 COLUMNS = ("text", "label", "separator", "target")
@@ -45,7 +45,7 @@ def is_missing(recipe: str, model: str, models: Path) -> bool:
     versions = repository.versions(model)
     if not versions:
         return True
-    if recipe not in RECIPES or not RECIPES[recipe].without_torch or not has_torch():
+    if recipe not in RECIPES or not RECIPES[recipe].without_torch or not can_train():
         return False
     try:
         made = repository.read(model, versions[0]).provenance

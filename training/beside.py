@@ -94,7 +94,8 @@ def _make_missing(repository: Path, workdir: Path, telling: Telling) -> dict[str
             last = line
             broken = [Making(model=one, state="failed", detail=why) for one, why in failed.items()]
             waiting = [Making(model=one, state="waiting") for one in left]
-            telling.tell([*broken, Making(model=name, state="making", detail=line[:500]), *waiting])
+            detail = line.removeprefix(f"{name}: ").strip()[:500]
+            telling.tell([*broken, Making(model=name, state="making", detail=detail), *waiting])
 
         hear("begins")
         options = ("--models", str(repository), "--if-missing", "--resume", "--variants")

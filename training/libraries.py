@@ -4,17 +4,18 @@ from importlib.util import find_spec
 
 from training.errors import TrainingError
 
+NEEDED = ("torch", "lightning", "transformers")
 HOW = (
-    "`make train` installs them, or pip install '.[train]': 3.0 GB to download, .5 GB from an index with torch's build "
-    "for CPUs (TORCH_INDEX)"
+    "`make train` installs the libraries of training, or pip install '.[train]': 3.0 GB to download, .5 GB from an "
+    "index with torch's build for CPUs (TORCH_INDEX)"
 )
 
 
-def has_torch() -> bool:
-    return find_spec("torch") is not None
+def can_train() -> bool:
+    return all(find_spec(library) for library in NEEDED)
 
 
 def require_torch(what: str) -> None:
     """Raises TrainingError, with the way to get it, where torch is not installed."""
-    if not has_torch():
-        raise TrainingError(f"{what} needs the libraries of training: {HOW}")
+    if not can_train():
+        raise TrainingError(f"{what} needs torch: {HOW}")

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from training.libraries import has_torch
+from training.libraries import can_train
 
 
 def seed_generators(*numbers: int) -> None:
     """Set the generators of numpy, Python and, if it is here, torch to a state that depends on `numbers` only."""
     mixed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
-    if has_torch():
+    if can_train():
         import torch
 
         torch.manual_seed(mixed)

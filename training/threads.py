@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from training.libraries import has_torch
+from training.libraries import can_train
 
 
 @contextmanager
 def threads_as_before() -> Iterator[None]:
     """Give back the threads that others had: sums are rounded by their number, and a loaded program sets it for all."""
-    if not has_torch():
+    if not can_train():
         yield
         return
     import torch

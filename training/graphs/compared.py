@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from app.repository.manifest import Frozen, Verification
 from app.repository.publish import sha256_of
 from training.errors import TrainingError, progress
-from training.libraries import HOW, has_torch
+from training.libraries import HOW, can_train
 
 KEPT = Path(__file__).with_suffix(".json")
 REMARK = "torch was not there when this version was made: its graph has the sha256 of one that was compared with torch."
@@ -34,7 +34,7 @@ def compared(name: str, graph: Path, compare: Callable[[], Compared]) -> tuple[C
     """
     sha256 = sha256_of(graph)
     known = kept().get(name)
-    if has_torch():
+    if can_train():
         found = compare().model_copy(update={"sha256": sha256})
         if name and (known is None or known.sha256 != sha256):
             progress(f"{graph.name} is not the graph that {KEPT.name} has; if it should be: {found.model_dump_json()}")

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training.errors import TrainingError
-from training.libraries import HOW, has_torch
+from training.libraries import HOW, can_train
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
@@ -155,7 +155,7 @@ RECIPES = {
 def load_recipe(name: str) -> "Recipe[Any]":
     """Raises TrainingError if a library that it needs is not installed."""
     listed = RECIPES[name]
-    module = listed.without_torch if listed.without_torch and not has_torch() else listed.module
+    module = listed.without_torch if listed.without_torch and not can_train() else listed.module
     try:
         recipe: Recipe[Any] = import_module(module).RECIPE
     except ModuleNotFoundError as error:

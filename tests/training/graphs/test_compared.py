@@ -41,7 +41,7 @@ def test_without_torch_the_kept_figures_are_those_of_this_graph_only(
     def compare() -> Compared:
         raise AssertionError("torch is not there")
 
-    monkeypatch.setattr(kept, "has_torch", lambda: False)
+    monkeypatch.setattr(kept, "can_train", lambda: False)
     found, remark = compared("known", graph, compare)
     assert (found.figure, found.verification) == (FOUND.figure, FOUND.verification)
     assert "sha256" in remark
