@@ -100,7 +100,7 @@ def _make_missing(repository: Path, workdir: Path, telling: Telling) -> dict[str
         hear("begins")
         options = ("--models", str(repository), "--if-missing", "--resume", "--variants")
         if _run((*TRAINING, *options, "--workdir", str(workdir), name), _shown(name, hear)):
-            failed[name] = last[:500]
+            failed[name] = last.removeprefix("error: ")[:500]
     return failed
 
 
