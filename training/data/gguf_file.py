@@ -3,7 +3,7 @@
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from app.tensors import Array
 from training.errors import TrainingError, first_line
-from training.networks.plain_decoder import HEAD, KINDS, DecoderSizes, PlainDecoder, plain_decoder, turning
+from training.networks.plain_decoder import EMBEDDINGS, HEAD, KINDS, DecoderSizes, PlainDecoder, plain_decoder, turning
 
 if TYPE_CHECKING:
     from training.networks.decoder import Decoder
@@ -66,32 +66,23 @@ class GgufFile:
 
     def load(self) -> PlainDecoder:
         """The decoder with all its weights, fp32. Raises TrainingError if some are missing."""
-        weights, heads, width = dict(self.weights()), self._heads, self._of_kind("embedding_length")
-        sizes = DecoderSizes(
-            vocabulary=len(weights.get("model.embed_tokens.weight", ())),
-            width=width,
-            hidden=self._of_kind("feed_forward_length"),
-            layers=self._of_kind("block_count"),
-            heads=heads,
-            kv_heads=self._of_kind("attention.head_count_kv", heads),
-            head_size=self._of_kind("attention.key_length", width // heads),
-            positions=self._of_kind("context_length"),
-            epsilon=self._of_kind("attention.layer_norm_rms_epsilon"),
-        )
+        weights = dict(self.weights())
+        sizes = self._sizes(weights)
         try:
             return plain_decoder(weights, sizes, turning(self._theta, sizes.head_size))
         except TrainingError as error:
             raise TrainingError(f"{self._path}: {error}") from error
 
     def network(self) -> "Decoder":
-        """The same as a module of transformers."""
+        """The same as a module of transformers. Raises TrainingError."""
         import torch
 
         from training.networks.decoder import KINDS as NETWORKS
 
-        state = {name: torch.from_numpy(weight) for name, weight in self.weights()}
+        weights = dict(self.weights())
+        sizes, is_tied = self._sizes(weights), HEAD not in weights
+        state = {name: torch.from_numpy(weight) for name, weight in weights.items()}
         configuration, decoder_of = NETWORKS[self._kind]
-        sizes, is_tied = self.load().sizes, HEAD not in state
         config = configuration(
             vocab_size=sizes.vocabulary,
             hidden_size=sizes.width,
@@ -110,8 +101,11 @@ class GgufFile:
             decoder = decoder_of(config)
         decoder.model.rotary_emb = type(decoder.model.rotary_emb)(config)
         if is_tied:
-            state[HEAD] = state["model.embed_tokens.weight"]
-        decoder.load_state_dict(state, assign=True)
+            state[HEAD] = state[EMBEDDINGS]
+        try:
+            decoder.load_state_dict(state, assign=True)
+        except RuntimeError as error:
+            raise TrainingError(f"{self._path} has other weights than a {self._kind}: {error}") from error
         decoder.tie_weights()
         found: Decoder = decoder.eval()
         return found
@@ -141,9 +135,19 @@ class GgufFile:
                 tokenizer.add_special_tokens([added]) if kind == CONTROL else tokenizer.add_tokens([added])
         return tokenizer
 
-    @property
-    def _heads(self) -> int:
-        return int(self._of_kind("attention.head_count"))
+    def _sizes(self, weights: Mapping[str, Array]) -> DecoderSizes:
+        heads, width = self._of_kind("attention.head_count"), self._of_kind("embedding_length")
+        return DecoderSizes(
+            vocabulary=len(weights.get(EMBEDDINGS, ())),
+            width=width,
+            hidden=self._of_kind("feed_forward_length"),
+            layers=self._of_kind("block_count"),
+            heads=heads,
+            kv_heads=self._of_kind("attention.head_count_kv", heads),
+            head_size=self._of_kind("attention.key_length", width // heads),
+            positions=self._of_kind("context_length"),
+            epsilon=self._of_kind("attention.layer_norm_rms_epsilon"),
+        )
 
     @property
     def _theta(self) -> float:
