@@ -1,4 +1,4 @@
-"""What is missing is made beside the service, which is told how far it is."""
+"""Models that are missing are made beside the service, which is told how far they are."""
 
 import re
 import subprocess

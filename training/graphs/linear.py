@@ -8,7 +8,8 @@ gives varies too much for that: each row (token) gets a scale of its own while t
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from onnx import TensorProto
@@ -31,7 +32,8 @@ class Layer(Protocol):
     bias: Any
 
 
-class ArrayLayer(NamedTuple):
+@dataclass(slots=True, eq=False)
+class ArrayLayer:
     """A linear layer as arrays."""
 
     weight: Array
