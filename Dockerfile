@@ -49,12 +49,11 @@ CMD ["copy-models", "models", "/models"]
 FROM base AS training
 COPY --from=build-training /opt/venv /opt/venv
 ENV TESSERA_CACHE=/cache HOME=/tmp
-COPY deploy/make-missing /usr/local/bin/make-missing
 USER tessera
 VOLUME ["/models", "/cache"]
 HEALTHCHECK --interval=5s --timeout=3s --start-period=5s --retries=1 CMD ["test", "!", "-e", "/tmp/failed"]
 STOPSIGNAL SIGTERM
-CMD ["make-missing", "/models"]
+CMD ["python", "-m", "training.beside", "--stay", "--workdir", "/cache/training", "/models"]
 
 FROM base AS service
 COPY --from=build /opt/venv /opt/venv

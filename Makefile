@@ -1,4 +1,4 @@
-# Needs Python 3.11 or newer and make. `make serve` and `make test` prepare all that they need.
+# Needs Python 3.11 or newer and make. `make serve` and `make test` prepare all that they need; torch is for the latter.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -12,12 +12,12 @@ DEFAULT_MODELS := imagenet-efficientnet reviews-sentiment article-summarizer mov
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make serve    environment, models, service on $(HOST):$(PORT)"
-	@echo "make committed  the same without torch and training: the six committed models"
-	@echo "make test     environment, all tests"
+	@echo "make serve    service on $(HOST):$(PORT), at once; the other default models are made beside it, without torch"
+	@echo "make committed  the same, and nothing is made or measured beside it"
+	@echo "make test     environment with torch, all models, all tests"
 	@echo "make check    format, lint, types, import contracts"
-	@echo "make train    make every default model anew; TRAIN='--precision bf16-mixed' where the processor has bf16"
-	@echo "make tuned    measure how each model runs fastest here (make serve does it once)"
+	@echo "make train    make every default model anew, with torch; TRAIN='--precision bf16-mixed' where there is bf16"
+	@echo "make tuned    make all models, and measure how each runs fastest here (make serve does it when idle)"
 	@echo "make chaos    what becomes of requests under faults; CHAOS='--only sigterm,full-disk' for a part"
 	@echo "make bench    measure the service beside its peers; BENCH='--only mixed --rounds 1' for a part"
 
@@ -31,11 +31,17 @@ help:
 	$(INSTALL) -e '.[cpu,generation]'
 	@touch $@
 
-.venv/serve: .venv/python pyproject.toml
-	$(INSTALL) -e '.[cpu,generation,train]'
+.venv/make: .venv/runtime pyproject.toml
+	$(INSTALL) --quiet -e '.[cpu,generation,make]'
 	@touch $@
 
-.venv/dev: .venv/serve pyproject.toml
+# With torch, which is most of it.
+.venv/train: .venv/python pyproject.toml
+	@echo "the packages of training: $(if $(TORCH_INDEX),.5,3.0) GB to download$(if $(TORCH_INDEX),, since torch comes for GPUs; TORCH_INDEX= the address of its builds for CPUs makes it .5)"
+	$(INSTALL) -e '.[cpu,generation,train]'
+	@touch .venv/runtime .venv/make $@
+
+.venv/dev: .venv/train pyproject.toml
 	$(INSTALL) -e '.[cpu,generation,train,dev]'
 	@touch $@
 
@@ -54,30 +60,33 @@ test: .venv/dev models
 	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadscope $(COVERAGE)
 
 .PHONY: models
-models: .venv/serve
+models: .venv/train
 	@$(BIN)/python -m training --if-missing $(DEFAULT_MODELS)
 
-train: .venv/serve
+train: .venv/train
 	$(BIN)/python -m training $(TRAIN) $(DEFAULT_MODELS)
 
 # The model that writes text, in several precisions, of which `tuned` finds the fastest. Tests write with a tiny one.
 .PHONY: writer
-writer: .venv/serve
+writer: .venv/train
 	@$(BIN)/python -m training --if-missing --variants smollm2-instruct
 
 .PHONY: tuned
-tuned: .venv/serve models writer
+tuned: .venv/train models writer
 	@$(BIN)/python -m app tune --if-missing
 
 SERVE = $(BIN)/python -m app serve --host $(HOST) --port $(PORT)
 
-serve: .venv/serve models tuned
-	@exec $(SERVE)
+# Served at once: what is committed. What must be made on this machine is made beside it, and measured when nobody
+# computes; the service takes up both, says so on its page, and whoever makes them ends with it.
+serve: .venv/runtime
+	@( $(MAKE) -s .venv/make && exec $(BIN)/python -m training.beside --with $$$$ --tune models ) & \
+	  exec env TESSERA_FOLLOW_S=$${TESSERA_FOLLOW_S:-5} $(SERVE)
 
 committed: .venv/runtime
-	@$(BIN)/python -m app tune --if-missing && exec $(SERVE)
+	@exec $(SERVE)
 
-.venv/bench: .venv/serve pyproject.toml
+.venv/bench: .venv/train pyproject.toml
 	$(INSTALL) -e '.[cpu,train,bench]'
 	@touch $@
 

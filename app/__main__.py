@@ -22,7 +22,9 @@ from app.main import Server, build, end_process
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.settings import Settings
-from app.tuning import tune_models
+from app.tuning import tune_models, tune_when_idle
+
+LEAST_PRIORITY = 19  # whoever else computes goes first; what was measured meanwhile is not kept
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,6 +56,11 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     tune.add_argument("models", nargs="*", metavar="MODEL", help="all that are there, if none is named")
     tune.add_argument("--seconds", type=float, default=4.0, help="for each way to run a model (%(default)s)")
     tune.add_argument("--if-missing", action="store_true", help="only what has not been measured on this hardware")
+    tune.add_argument(
+        "--when-idle",
+        action="store_true",
+        help="what has not been measured, beside a service: each when nothing is being made and nobody computes",
+    )
     tune.set_defaults(run=_tune)
 
     models = commands.add_parser("models", help="work on the model repository").add_subparsers(required=True)
@@ -98,6 +105,9 @@ def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
 def _tune(chosen: argparse.Namespace, settings: Settings) -> int:
     options = RuntimeOptions(device=settings.device, threads=settings.threads)
     repository = ModelRepository(settings.models_dir)
+    if chosen.when_idle:
+        os.nice(LEAST_PRIORITY)
+        return tune_when_idle(repository, options, seconds=chosen.seconds)
     return tune_models(repository, chosen.models, options, seconds=chosen.seconds, if_missing=chosen.if_missing)
 
 

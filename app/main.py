@@ -23,14 +23,17 @@ from app.api.http.protocol import bounded
 from app.api.media.json_text import JsonLimits
 from app.keys import KeyRing
 from app.logs.writer import LogWriter
+from app.repository.making import read_making
 from app.repository.manifest import is_model_name
 from app.repository.repository import ModelRepository
 from app.runtimes.allocator import return_large_blocks
 from app.runtimes.arena import open_arena
 from app.runtimes.options import RuntimeOptions
+from app.serving.being_made import BeingMade
 from app.serving.engine import Engine
 from app.serving.following import follow
 from app.serving.local import LocalEngine
+from app.serving.new_plans import NewPlans
 from app.settings import Settings
 from app.tasks import TASKS
 from app.telemetry import Telemetry
@@ -60,10 +63,11 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[RequestCo
     keys = _keys(settings)
     telemetry = Telemetry(lambda: lines.dropped if lines else 0)
     repository = ModelRepository(settings.models_dir)
+    options = RuntimeOptions(device=settings.device, threads=settings.threads)
     engine = LocalEngine(
         repository,
         telemetry,
-        options=RuntimeOptions(device=settings.device, threads=settings.threads),
+        options=options,
         max_queue_size=settings.max_queue_size,
         max_pixels=settings.max_pixels,
         keep_versions=settings.keep_versions,
@@ -73,6 +77,8 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[RequestCo
         num_threads=settings.threads,
         after_change=_spare_what_stays,
     )
+    new_plans = NewPlans(repository.root, options).of
+    being_made = BeingMade(partial(read_making, repository.root))
     application = create_app(
         engine,
         telemetry,
@@ -82,7 +88,10 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[RequestCo
         hosts=settings.known_hosts,
         write_line=lines.access if lines else None,
         line_share=settings.log_requests,
-        beside=[partial(follow, repository.published, engine, settings.follow_s)] if settings.follow_s else (),
+        being_made=being_made,
+        beside=[partial(follow, repository.published, engine, settings.follow_s, new_plans), being_made.watch]
+        if settings.follow_s
+        else (),
     )
     return application, engine
 

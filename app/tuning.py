@@ -1,15 +1,24 @@
 """`python -m app tune`: measure the models of a repository, and tell the person who waits."""
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 
-from app.errors import ModelNotFound, ServiceError
+from app.errors import InvalidArtifact, ModelNotFound, ServiceError
+from app.repository.making import MAKING, TUNING, Making, Telling, read_making
+from app.repository.manifest import Manifest
 from app.repository.pipeline import PipelineManifest
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
+from app.serving.idle import wait_until_idle
 from app.serving.names import no_such_model
-from app.serving.plan import Plan, hardware_of, read_plan, write_plan
+from app.serving.plan import MOST_OTHERS, Plan, hardware_of, read_plan, write_plan
 from app.serving.tune import TuningTrial, tune
+
+MOST_TRIES = 3  # to measure a model while nobody else computes
+UNTIL_IDLE, MEASURED = "to be measured when nothing else computes here", "how it runs fastest here"
 
 HEADER = f"{'variant':<12} {'at a time':>9} {'cores each':>10} {'rows/s':>9} {'one row alone':>14}"
 
@@ -17,7 +26,7 @@ HEADER = f"{'variant':<12} {'at a time':>9} {'cores each':>10} {'rows/s':>9} {'o
 def tune_models(
     repository: ModelRepository, names: Sequence[str], options: RuntimeOptions, *, seconds: float, if_missing: bool
 ) -> int:
-    """Tune the newest version of each model, or of all; a running service follows when it loads them next.
+    """Tune the newest version of each model, or of all; a running service that follows takes the plans up.
 
     Returns 1 if one could not be measured, or its plan not be stored; the others are tuned all the same.
     """
@@ -26,26 +35,70 @@ def tune_models(
         try:
             if name not in known:
                 raise no_such_model(name, known)
-            _tune_model(repository, name, options, seconds, if_missing)
+            manifest = repository.read(name, repository.versions(name)[0])
+            if isinstance(manifest, PipelineManifest):
+                if not if_missing:
+                    print(f"{name} is a pipeline: its steps are tuned, each by itself", flush=True)
+            elif not if_missing or not _is_known(repository, manifest, options):
+                _store(repository, manifest, _measured(repository, manifest, options, seconds))
         except (ServiceError, OSError) as error:
             failures += 1
             print(f"error: {'' if isinstance(error, ModelNotFound) else name + ': '}{error}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _tune_model(
-    repository: ModelRepository, name: str, options: RuntimeOptions, seconds: float, if_missing: bool
-) -> None:
-    manifest = repository.read(name, repository.versions(name)[0])
-    folder = repository.root / name
-    if isinstance(manifest, PipelineManifest):
-        if not if_missing:
-            print(f"{name} is a pipeline: its steps are tuned, each by itself", flush=True)
-        return
-    if if_missing and read_plan(folder, manifest, hardware_of(manifest, options)):
-        return
-    print(f"{name} version {manifest.version}, on {options.threads} cores\n  {HEADER}", flush=True)
-    plan = tune(
+def tune_when_idle(
+    repository: ModelRepository,
+    options: RuntimeOptions,
+    *,
+    seconds: float,
+    wait: Callable[[Callable[[], bool]], None] = wait_until_idle,
+) -> int:
+    """Beside a service, tune what is not tuned yet: each model when nothing is being made and nobody computes.
+
+    What others disturb is measured again, MOST_TRIES in all, and then left as it is. What is published meanwhile is
+    tuned, too. Returns 1 if something could not be measured, or its plan not be stored.
+    """
+    tries, failures = Counter[str](), 0
+    with Telling(repository.root, TUNING) as telling:
+        while untuned := [one for one in _untuned(repository, options) if tries[one.name] < MOST_TRIES]:
+            manifest = untuned[0]
+            waiting = [Making(model=one.name, state="waiting", detail=UNTIL_IDLE) for one in untuned]
+            telling.tell(waiting)
+            wait(partial(_is_making, repository))
+            telling.tell([Making(model=manifest.name, state="measuring", detail=MEASURED), *waiting[1:]])
+            tries[manifest.name] += 1
+            try:
+                plan = _measured(repository, manifest, options, seconds)
+                if (plan.others or 0.0) <= MOST_OTHERS:
+                    _store(repository, manifest, plan)
+                else:
+                    print("  not kept", flush=True)
+            except (ServiceError, OSError) as error:
+                tries[manifest.name], failures = MOST_TRIES, failures + 1
+                print(f"error: {manifest.name}: {error}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _is_making(repository: ModelRepository) -> bool:
+    return any(one.state != "failed" for one in read_making(repository.root, [MAKING]))
+
+
+def _untuned(repository: ModelRepository, options: RuntimeOptions) -> Iterator[Manifest]:
+    for name in repository.names():
+        with suppress(InvalidArtifact):  # which the service tells
+            manifest = repository.read(name, repository.versions(name)[0])
+            if not isinstance(manifest, PipelineManifest) and not _is_known(repository, manifest, options):
+                yield manifest
+
+
+def _is_known(repository: ModelRepository, manifest: Manifest, options: RuntimeOptions) -> bool:
+    return read_plan(repository.root / manifest.name, manifest, hardware_of(manifest, options)) is not None
+
+
+def _measured(repository: ModelRepository, manifest: Manifest, options: RuntimeOptions, seconds: float) -> Plan:
+    print(f"{manifest.name} version {manifest.version}, on {options.threads} cores\n  {HEADER}", flush=True)
+    return tune(
         manifest,
         lambda: repository.verify(manifest),
         options,
@@ -53,7 +106,10 @@ def _tune_model(
         report=lambda trial: print(f"  {_row(trial, manifest.precision)}", flush=True),
         complain=lambda reason: print(f"  not here: {reason}", flush=True),
     )
-    write_plan(folder, manifest, plan)
+
+
+def _store(repository: ModelRepository, manifest: Manifest, plan: Plan) -> None:
+    write_plan(repository.root / manifest.name, manifest, plan)
     print(f"  chosen: {_chosen(plan, manifest.precision)}", flush=True)
     for doubt in plan.doubts():
         print(f"  doubtful: {doubt}", flush=True)

@@ -9,6 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from training.graphs.decoder import write_decoder
 from training.graphs.products import Fp32DecoderProducts
+from training.networks.decoder import plain
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 END = 2
@@ -49,4 +50,4 @@ def tiny_network(seed: int = 0, context: int = CONTEXT) -> LlamaForCausalLM:
 
 
 def write_tiny_decoder(path: Path, seed: int = 0, context: int = CONTEXT) -> Path:
-    return write_decoder(tiny_network(seed, context), path, Fp32DecoderProducts(), context)
+    return write_decoder(plain(tiny_network(seed, context)), path, Fp32DecoderProducts(), context)

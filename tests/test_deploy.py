@@ -158,11 +158,17 @@ def needed(name: str) -> set[str]:
     return {other for one in CPU[name].get("depends_on", {}) for other in (one, *needed(one))}
 
 
-def test_the_service_waits_for_the_copied_models_and_their_measurement_and_not_for_training():
-    assert needed("service") == {"models", "tune"}
-    assert CPU["tune"]["entrypoint"][-1].count("||") == 1  # what cannot be measured keeps nothing from starting
-    assert needed("training") == {"models", "tune"}  # or it would be measured beside a training
-    assert float(CPU["service"]["environment"]["TESSERA_FOLLOW_S"]) > 0  # takes up what training publishes
+def test_the_service_waits_for_the_copied_models_and_for_nothing_else():
+    assert needed("service") == {"models"}
+    assert needed("tune") == {"models", "service"}  # or it would be measured while it loads
+    assert "--when-idle" in CPU["tune"]["entrypoint"][-1]
+    assert float(CPU["service"]["environment"]["TESSERA_FOLLOW_S"]) > 0  # takes up what is published and measured
+
+
+def test_training_is_a_profile_of_its_own_that_nothing_waits_for():
+    assert [name for name, service in CPU.items() if service.get("profiles") == ["training"]] == ["training"]
+    assert not any("training" in needed(name) for name in CPU)
+    assert "training.beside" in " ".join(of("training", "CMD"))
 
 
 @pytest.mark.parametrize("services", [pytest.param(CPU, id="cpu"), pytest.param(GPU, id="gpu")])

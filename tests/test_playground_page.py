@@ -76,6 +76,26 @@ def test_an_explanation_that_the_service_does_not_have_is_offered_no_more(visit:
     visit.expect_refusals()
 
 
+def test_what_is_being_made_is_told_below_the_models(visit: Visit):
+    told: list[dict[str, str]] = [
+        {"model": "article-summarizer", "state": "making", "detail": "fetching <b>weights</b>"},
+        {"model": "movielens-recommender", "state": "waiting", "detail": ""},
+        {"model": "smollm2-instruct", "state": "failed", "detail": "the disk is full"},
+    ]
+    visit.page.route("**/v1/models", lambda route: route.fulfill(json=route.fetch().json() | {"being_made": told}))
+    page = visit.open(REVIEWS)
+    place = page.get_by_role("region", name="Being made on this machine")
+    expect(place.get_by_role("listitem")).to_have_text(
+        [
+            "article-summarizer is being madefetching <b>weights</b>",
+            "movielens-recommender waits",
+            "smollm2-instruct could not be madethe disk is full",
+        ]
+    )
+    told.clear()
+    expect(place).to_be_hidden()
+
+
 def test_a_key_is_asked_for_kept_in_the_tab_and_sent_from_then_on(visit: Visit):
     def guard(route: Route) -> None:
         if route.request.headers.get("authorization") == "Bearer s3cret":

@@ -5,10 +5,13 @@ from waiting import eventually
 
 from app.__main__ import main
 from app.main import build
+from app.repository.making import MAKING, TUNING, Making, read_making, write_making
 from app.repository.pipeline import PipelineManifest, Step
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
 from app.settings import Settings
+from app.tuning import tune_when_idle
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +89,21 @@ def test_of_a_pipeline_the_steps_are_tuned(models_dir, capsys):
     assert main(["tune", "--seconds", "0.1", "twice"]) == 0
     assert capsys.readouterr().out == "twice is a pipeline: its steps are tuned, each by itself\n"
     assert not plans(models_dir)
+
+
+def test_beside_a_service_each_model_waits_until_nobody_computes(models_dir, tmp_path):
+    publish_sentiment(models_dir, tmp_path / "b", name="another")
+    repository, options = ModelRepository(models_dir), RuntimeOptions(device="cpu", threads=1)
+    told = []
+
+    def wait(is_making):
+        write_making(models_dir, MAKING, [Making(model="newcomer", state="making")] * (not told))
+        told.append((is_making(), [(one.model, one.state) for one in read_making(models_dir, [TUNING])]))
+        if len(told) == 1:  # what is published meanwhile is measured, too
+            publish_sentiment(models_dir, tmp_path / "c", name="newcomer")
+
+    tune_when_idle(repository, options, seconds=0.1, wait=wait)
+    assert told[0] == (True, [("another", "waiting"), ("tiny-sentiment", "waiting")])
+    assert not any(is_making for is_making, _ in told[1:])
+    assert 3 <= len(told) <= 9  # on a machine that is busy while this is tested no plan is kept, after three tries
+    assert not (models_dir / TUNING).exists()

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import FrameType
 
 from app.errors import InvalidArtifact
-from app.repository.publish import MANIFEST
 from app.repository.repository import ModelRepository
 from training.arguments import parser_of_recipes
+from training.libraries import can_train
 from training.recipes import RECIPES, load_recipe
 
 COLUMNS = ("text", "label", "separator", "target")
@@ -35,12 +35,23 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.recipes == ["list"]:
         return _list()
     if chosen.if_missing:
-        chosen.recipes = [
-            recipe
-            for recipe in chosen.recipes
-            if not any((chosen.models / (chosen.name or recipe)).glob(f"*/{MANIFEST}"))
-        ]
+        chosen.recipes = [one for one in chosen.recipes if is_missing(one, chosen.name or one, chosen.models)]
     return _run(chosen) if chosen.recipes else 0
+
+
+def is_missing(recipe: str, model: str, models: Path) -> bool:
+    """Whether there is no version, or but one that was made where torch was not, while it is here now."""
+    repository = ModelRepository(models)
+    versions = repository.versions(model)
+    if not versions:
+        return True
+    if recipe not in RECIPES or not RECIPES[recipe].without_torch or not can_train():
+        return False
+    try:
+        made = repository.read(model, versions[0]).provenance
+    except InvalidArtifact:  # which the service tells
+        return False
+    return made is not None and "torch" not in made.libraries
 
 
 def _list() -> int:

@@ -33,6 +33,7 @@ from app.api.v1 import routes as v1
 from app.api.v1.aliases import SlashesInNames
 from app.api.v2 import routes as v2
 from app.keys import KeyRing
+from app.serving.being_made import BeingMade
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
 
@@ -70,16 +71,17 @@ def create_app(
     hosts: Sequence[str] | None = None,
     write_line: WriteLine | None = None,
     line_share: float = 1.0,
+    being_made: BeingMade | None = None,
     beside: Sequence[Beside] = (),
 ) -> RequestContext:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
 
     Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers;
     with `hosts`, even none, it answers to these names, to localhost and to addresses only.
-    `write_line` gets a line for each failure, and for this share of the other requests. What is `beside` runs
-    as long as the service does.
+    `write_line` gets a line for each failure, and for this share of the other requests. `being_made` is for the
+    catalogue. What is `beside` runs as long as the service does.
     """
-    given = Given(engine, telemetry, limits, Aside())
+    given = Given(engine, telemetry, limits, Aside(), being_made)
     sections = [section(given) for section in SECTIONS]
     routes = [route for section in sections for route in section.routes]
     app = _typed(given, sections, beside)

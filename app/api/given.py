@@ -9,6 +9,7 @@ from starlette.types import Scope
 from app.api.http.aside import Aside
 from app.api.http.limits import Limits
 from app.api.http.rounds import Rounds
+from app.serving.being_made import BeingMade
 from app.serving.deadlines import Deadlines
 from app.serving.engine import Engine, Served
 from app.telemetry import Telemetry
@@ -20,6 +21,7 @@ class Given:
     telemetry: Telemetry
     limits: Limits
     aside: Aside
+    being_made: BeingMade | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     rounds: Rounds = field(default_factory=Rounds)
 

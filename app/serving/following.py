@@ -1,9 +1,11 @@
-"""Take up what is published while the service runs, without being asked."""
+"""Take up what is published or measured while the service runs, without being asked."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
+from app.repository.manifest import Manifest
 from app.serving.engine import Engine
 from app.serving.worker import Worker, WorkerDied
 
@@ -12,8 +14,15 @@ log = logging.getLogger(__name__)
 READ_TIMEOUT_S = 60.0  # for one look at the repository: a lost network drive never answers
 
 
-async def follow(published: Callable[[], Mapping[str, Sequence[int]]], engine: Engine, every_s: float) -> None:
+async def follow(
+    published: Callable[[], Mapping[str, Sequence[int]]],
+    engine: Engine,
+    every_s: float,
+    new_plans: Callable[[Sequence[Manifest]], Sequence[str]] = lambda live: (),
+) -> None:
     """Look every so many seconds at the versions that are `published`, by model, and load models with new ones.
+
+    So are those that have been measured anew: `new_plans` tells which of the live ones.
 
     Runs until it is cancelled. A version that failed its checks is not tried again, but one that could not be read is.
     One that is gone stays loaded: a disk that is away for a moment must not unload a model.
@@ -24,6 +33,8 @@ async def follow(published: Callable[[], Mapping[str, Sequence[int]]], engine: E
             await asyncio.sleep(every_s)
             try:
                 found = await worker.call(published, READ_TIMEOUT_S)
+                live = [status.manifest for status in engine.status().models if status.manifest]
+                measured = await worker.call(partial(new_plans, live), READ_TIMEOUT_S)
             except (OSError, WorkerDied) as error:
                 log.error("the repository cannot be read: %s", error)
                 worker.abandon()
@@ -33,6 +44,9 @@ async def follow(published: Callable[[], Mapping[str, Sequence[int]]], engine: E
                 if told.get(name) != found[name]:  # once, however often it is tried
                     log.info("%s has a version that is new, or may be read by now", name)
                     told[name] = found[name]
+                loads.create_task(_take_up(engine, name))
+            for name in measured:
+                log.info("%s has been measured, and is loaded with its new plan", name)
                 loads.create_task(_take_up(engine, name))
 
 

@@ -14,6 +14,7 @@ from app.repository.pipeline import PipelineManifest
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.loading import Loaded, load
+from app.serving.new_plans import NewPlans
 from app.serving.plan import hardware_of, read_plan
 from app.serving.worker import Worker, WorkerDied, WorkerHangs
 
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A version in memory, with the fingerprint of its manifest and what people read of it, by file."""
+    """A version in memory, with the fingerprint of its manifest and plan, and what people read of it, by file."""
 
     manifest: Manifest
     fingerprint: str
@@ -46,6 +47,7 @@ class Loader:
         self._turn_s = turn_s
         self._repository = repository
         self._options = options
+        self._plans = NewPlans(repository.root, options)
         self._timeout_s = timeout_s
         self._one_at_a_time = asyncio.Semaphore()
         self._num_overdue = 0
@@ -60,13 +62,18 @@ class Loader:
         return await self._read(self._repository.published)
 
     async def fingerprints(self, name: str) -> dict[int, str]:
-        """Return what tells one content of a version from another, for each version of a model, newest first.
+        """Return what tells one content of a version, or one plan for it, from another, of each version, newest first.
 
         Raises ModelNotReady if the disk cannot be read.
         """
-        return await self._read(
-            lambda: {one: self._repository.fingerprint(name, one) for one in self._repository.versions(name)}
-        )
+        return await self._read(lambda: {one: self._fingerprint(name, one) for one in self._repository.versions(name)})
+
+    def _fingerprint(self, name: str, version: int) -> str:
+        content = self._repository.fingerprint(name, version)
+        try:
+            return content + self._plans.mark(self._repository.read(name, version))
+        except InvalidArtifact:  # which is told when it is loaded
+            return content
 
     async def load(self, name: str, version: int) -> Opened:
         """Raises InvalidArtifact, also when the time for loading is over, and whatever else goes wrong."""
@@ -78,7 +85,7 @@ class Loader:
 
     def _load(self, name: str, version: int) -> Opened:
         # The fingerprint first: whatever changes after it is seen at the next load.
-        fingerprint, manifest = self._repository.fingerprint(name, version), self._repository.read(name, version)
+        fingerprint, manifest = self._fingerprint(name, version), self._repository.read(name, version)
         loaded = self._open(manifest)
         card = (manifest.card.markdown, *manifest.card.pictures) if manifest.card else ()
         files = {file: self._repository.read_file(manifest, file) for file in card}

@@ -35,7 +35,7 @@ def prepare(say: Say) -> None:
 
     FOLDER.mkdir(parents=True, exist_ok=True)
     model = load_language_model(SMOLLM2, None, FOLDER)
-    model.decoder.save_pretrained(HUB)
+    model.network().save_pretrained(HUB)
     special = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "pad_token": "<|im_end|>", "unk_token": UNKNOWN}
     stated = {"tokenizer_class": "PreTrainedTokenizerFast", **special}
     (HUB / "tokenizer_config.json").write_text(json.dumps(stated))

@@ -7,7 +7,7 @@ import numpy as np
 from app.tensors import Array
 from training.data.event_log import History
 from training.measures.verdict import POPULARITY
-from training.networks.blend import ease_weights, seen_together
+from training.networks.ease import ease_weights, seen_together
 
 # Each chosen on the last but one event, by itself.
 FADING_EASE, PLAIN_EASE_PENALTY = (0.9, 400.0), 150.0

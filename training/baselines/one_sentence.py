@@ -15,7 +15,8 @@ from app.tasks.summary_schema import ArticleInput, SummarizationParameters
 from app.tasks.view import predict_alone
 from training.baselines.summarizer import CONFIG, NAME
 from training.data.minilm import load_bert, tokenizer_file
-from training.graphs.sentences import export_sentences, sentence_rows
+from training.graphs.beside_bert import export_sentences
+from training.graphs.sentences import sentence_rows
 from training.networks.minilm import SentenceEncoder
 
 LEAD, CENTROID, EXTRACTIVE = "first sentence", "sentence nearest to the mean of TF-IDF", f"{NAME}, one sentence"

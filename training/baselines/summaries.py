@@ -27,7 +27,8 @@ from training.baselines.table import Table, libraries
 from training.data.minilm import load_bert, tokenizer_file
 from training.data.summarized_texts import DATA_SHA256, Summarized, load_articles, load_news, with_teaser
 from training.errors import progress
-from training.graphs.sentences import export_sentences, sentence_rows
+from training.graphs.beside_bert import export_sentences
+from training.graphs.sentences import sentence_rows
 from training.measures.rouge import NAMES, Rouge, Scores, mean_interval
 from training.networks.minilm import SentenceEncoder
 

@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from training.measures.calibration import calibration_bins, expected_calibration_error
-
 WIDTH = 7.0  # inches
 DPI = 110
 
@@ -47,6 +45,8 @@ def calibration_plot(
     probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.integer], path: Path, *, bins: int = 15
 ) -> Path:
     """Plot how often answers are right by how sure: `probabilities` [samples, labels], `truth` int [samples]."""
+    from training.measures.calibration import calibration_bins, expected_calibration_error  # which loads torch
+
     sure, right, count = calibration_bins(probabilities, truth, bins=bins)
     figure = Figure(figsize=(WIDTH * 0.6, WIDTH * 0.6), layout="constrained")
     axes = figure.add_subplot()

@@ -3,15 +3,18 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
-from transformers import BertModel
 
 from app.repository.manifest import Source
 from training.data import minilm
 from training.data.own.source import given
 from training.errors import TrainingError, first_line
+
+if TYPE_CHECKING:
+    from transformers import BertModel
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
 # What training/graphs/bert.py writes, and what a configuration means that does not say.
@@ -38,7 +41,11 @@ class Encoder:
     def is_packaged(self) -> bool:
         return self.source is minilm.SOURCE
 
-    def load(self) -> BertModel:
+    def arrays(self) -> Any:
+        """The weights that a graph is written from; of MiniLM without torch. Raises TrainingError."""
+        return minilm.bert_arrays() if self.is_packaged else self.load()
+
+    def load(self) -> "BertModel":
         """Raises TrainingError."""
         try:
             return minilm.load_bert(folder=self.folder)

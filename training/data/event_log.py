@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from app.tasks.catalogue import CatalogueItem
+from app.tensors import Array
 
+MAX_HISTORY = 50  # events, the newest, that a recommender reads
 Group = npt.NDArray[np.bool_]
 History = Sequence[int]
 PADDING = CatalogueItem(id=0, title="", genres=[])
@@ -30,3 +32,12 @@ class EventLog:
 def leave_last_out(histories: Sequence[History]) -> tuple[list[History], list[int]]:
     """Each history without its last item, and these last items. Twice applied it makes a validation split."""
     return [history[:-1] for history in histories], [history[-1] for history in histories]
+
+
+def left_pad(histories: Sequence[History], length: int) -> Array:
+    """The newest `length` events of each, int64 [histories, length], filled up with 0 from the left."""
+    padded = np.zeros((len(histories), length), np.int64)
+    for row, history in zip(padded, histories, strict=True):
+        newest = history[-length:]
+        row[length - len(newest) :] = newest
+    return padded

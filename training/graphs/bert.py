@@ -10,19 +10,18 @@ from typing import Any
 
 import numpy as np
 from onnx import TensorProto
-from torch import Tensor, nn
-from transformers import BertModel
 
-from training.graphs.linear import Fp32Products, Products
+from training.graphs.linear import Fp32Products, Layer, Products, array_of
 from training.graphs.writer import GraphWriter, tensor
 
 SHORTEST = 1e-12  # of a vector that is divided by its length
 MASKED = -1e4  # added to the scores of what is not there; its softmax is zero
 
 
-def write_bert(bert: BertModel, head: nn.Linear | None, path: Path, products: Products) -> Path:
+def write_bert(bert: Any, head: Layer | None, path: Path, products: Products) -> Path:
     """Write `path` and return it: the mean of the last states of the tokens that are there, through `head`.
 
+    `bert`: transformers' BertModel, or its weights and configuration by the same names, as in networks/arrays.py.
     Inputs: `input_ids` and `attention_mask`, int64 [batch, tokens]. Output: `logits` [batch, labels], or without a
     head `embedding` [batch, hidden], of length one; fp32.
     """
@@ -35,7 +34,7 @@ def write_bert(bert: BertModel, head: nn.Linear | None, path: Path, products: Pr
         length = graph.add("Max", [length, graph.constant(np.float32(SHORTEST))])
         graph.add("Div", [pooled, length], output=name)
     else:
-        name, outputs = "logits", head.out_features
+        name, outputs = "logits", len(head.weight)
         (answer,) = Fp32Products().linear(graph, pooled, [head])
         graph.add("Identity", [answer], output=name)
     shape = ("batch", "tokens")
@@ -44,9 +43,10 @@ def write_bert(bert: BertModel, head: nn.Linear | None, path: Path, products: Pr
 
 
 class _Encoder:
-    def __init__(self, bert: BertModel, graph: GraphWriter, products: Products) -> None:
+    def __init__(self, bert: Any, graph: GraphWriter, products: Products) -> None:
         self.graph = graph
-        self._bert: Any = bert  # torch types the parts of a module no further
+        self._bert = bert
+        self._epsilon: float = bert.config.layer_norm_eps
         self._products = products
         self._heads = bert.config.num_attention_heads
         self._head_size = bert.config.hidden_size // self._heads
@@ -81,8 +81,9 @@ class _Encoder:
         embeddings = self._bert.embeddings
         words = self._products.lookup(self.graph, embeddings.word_embeddings.weight, "input_ids")
         # Every token is of the first kind: there is one text.
-        places: Tensor = embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]
-        table, zero = self.graph.constant(places.detach().numpy()), self.graph.constant([0])
+        places = array_of(embeddings.position_embeddings.weight)
+        places = places + array_of(embeddings.token_type_embeddings.weight)[0]
+        table, zero = self.graph.constant(places), self.graph.constant([0])
         tokens = self.graph.add("Shape", ["input_ids"], start=1, end=2)
         placed = self.graph.add("Slice", [table, zero, tokens, zero])
         return self._normalized(embeddings.LayerNorm, words, placed)
@@ -100,7 +101,7 @@ class _Encoder:
         split = self.graph.constant([0, 0, self._heads, self._head_size])
         return self.graph.add("Transpose", [self.graph.add("Reshape", [rows, split])], perm=list(order))
 
-    def _normalized(self, layer: nn.LayerNorm, change: str, states: str) -> str:
-        weights = [self.graph.constant(one.detach().numpy()) for one in (layer.weight, layer.bias)]
+    def _normalized(self, layer: Layer, change: str, states: str) -> str:
+        weights = [self.graph.constant(array_of(one)) for one in (layer.weight, layer.bias)]
         total = self.graph.add("Add", [change, states])
-        return self.graph.add("LayerNormalization", [total, *weights], axis=-1, epsilon=layer.eps)
+        return self.graph.add("LayerNormalization", [total, *weights], axis=-1, epsilon=self._epsilon)

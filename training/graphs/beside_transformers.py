@@ -15,8 +15,6 @@ from training.measures.decoding import Decoding
 from training.networks.decoder import Decoder
 from training.recipe import Exported
 
-LARGEST_DIFFERENCE = 1e-3  # of logits, which are about 10 and sums of hundreds of thousands of products
-
 
 def beside_transformers(
     decoder: Decoder,
@@ -24,7 +22,7 @@ def beside_transformers(
     prompts: Sequence[Sequence[int]],
     most: int,
     ends: Sequence[int],
-    largest: float = LARGEST_DIFFERENCE,
+    largest: float,
 ) -> tuple[Exported, int]:
     """The graph, compared on `prompts`, and after how many of them it writes what transformers would write, greedily.
 

@@ -1,9 +1,8 @@
 """Graphs of one decoder that may become variants: the same weights in fewer bits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from app.tensors import Tensors
 from training.errors import progress
 from training.graphs.decoder import write_decoder
 from training.graphs.products import (
@@ -15,17 +14,19 @@ from training.graphs.products import (
     RowInt8Products,
 )
 from training.graphs.smoothing import smoothed
-from training.networks.decoder import Decoder
+from training.networks.plain_decoder import PlainDecoder
 
 MAIN = "fp32"
 FEWER_BITS = ("int8", "mixed8", "digits8", "blocks8", "blocks4")
 
 
-def write_candidates(decoder: Decoder, folder: Path, positions: int, batches: Iterable[Tensors]) -> dict[str, Path]:
-    """Write each of FEWER_BITS to `folder`; `batches` of `input_ids` show which channels are large."""
-    alike = smoothed(decoder, batches)
+def write_candidates(
+    decoder: PlainDecoder, folder: Path, positions: int, texts: Iterable[Sequence[int]]
+) -> dict[str, Path]:
+    """Write each of FEWER_BITS to `folder`; `texts`, as tokens, show which channels are large."""
+    alike = smoothed(decoder, texts)
     # A block of weights that GGUF has in 16 steps keeps them only if its channels stay as they are.
-    candidates: dict[str, tuple[Decoder, DecoderProducts]] = {
+    candidates: dict[str, tuple[PlainDecoder, DecoderProducts]] = {
         "int8": (alike, RowInt8Products()),
         "mixed8": (alike, MixedProducts()),
         "digits8": (alike, DigitProducts()),
@@ -40,5 +41,5 @@ def write_candidates(decoder: Decoder, folder: Path, positions: int, batches: It
     return paths
 
 
-def write_fp32(decoder: Decoder, folder: Path, positions: int) -> Path:
+def write_fp32(decoder: PlainDecoder, folder: Path, positions: int) -> Path:
     return write_decoder(decoder, folder / "model.onnx", Fp32DecoderProducts(), positions)

@@ -19,8 +19,9 @@ from training.data import minilm
 from training.data.reading import Scores, answers, encode
 from training.graphs.bert import write_bert
 from training.graphs.export import proven
-from training.graphs.linear import Fp32Products, Int8Products, input_ranges
+from training.graphs.linear import Fp32Products, Int8Products
 from training.graphs.program import save_program
+from training.graphs.ranges import input_ranges
 from training.measures.calibration import cannot_be_calibrated, fit_temperature
 from training.networks.minilm import TextClassifier
 from training.recipe import Exported

@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from onnx import TensorProto, ValueInfoProto
 
-from app.tensors import Array
 from training.graphs.linear import joined
 from training.graphs.products import DecoderProducts
 from training.graphs.writer import ONNX_RUNTIME, GraphWriter, tensor
-from training.networks.decoder import Decoder
+from training.networks.plain_decoder import PlainDecoder
 
 
-def write_decoder(decoder: Decoder, path: Path, products: DecoderProducts, positions: int) -> Path:
+def write_decoder(decoder: PlainDecoder, path: Path, products: DecoderProducts, positions: int) -> Path:
     """Write `path` and return it: the scores of the token that follows the last one of each row.
 
     Inputs: `input_ids` int64 [rows, tokens]; `seqlens_k` int32 [rows], of each row the tokens before and in `input_ids`
@@ -34,21 +32,18 @@ def write_decoder(decoder: Decoder, path: Path, products: DecoderProducts, posit
 
 
 class _Writer:
-    def __init__(self, decoder: Decoder, graph: GraphWriter, products: DecoderProducts, positions: int) -> None:
+    def __init__(self, decoder: PlainDecoder, graph: GraphWriter, products: DecoderProducts, positions: int) -> None:
         self.graph = graph
-        self._decoder: Any = decoder  # torch types the parts of a module no further
+        self._decoder = decoder
         self._products = products
-        attention = self._decoder.model.layers[0].self_attn
-        self._head_size: int = attention.head_dim
-        self._kv_heads: int = attention.config.num_key_value_heads
-        self._heads: int = attention.config.num_attention_heads
-        self._turns = [graph.constant(table) for table in self._rotations(positions)]
+        self._sizes = decoder.sizes
+        self._turns = [graph.constant(table) for table in decoder.rotations(positions)]
         self.inputs = [
             tensor("input_ids", ("rows", "tokens"), TensorProto.INT64),
             tensor("seqlens_k", ("rows",), TensorProto.INT32),
             tensor("total_sequence_length", (), TensorProto.INT32),
         ]
-        self.outputs = [tensor("logits", ("rows", decoder.config.vocab_size))]
+        self.outputs = [tensor("logits", ("rows", decoder.sizes.vocabulary))]
 
     def write(self) -> None:
         model = self._decoder.model
@@ -63,12 +58,12 @@ class _Writer:
             states, normed = self._normed(layer.post_attention_layernorm, states, change)
             change = self._mlp(layer.mlp, normed)
         _, normed = self._normed(model.norm, states, change)
-        scores = self._products.head(self.graph, normed, self._decoder.get_output_embeddings().weight)
+        scores = self._products.head(self.graph, normed, self._decoder.lm_head.weight)
         self.graph.add("Identity", [scores], output="logits")
 
     def _normed(self, norm: Any, states: str, change: str) -> tuple[str, str]:
         """The sum of `states` and `change`, if there is one, and that divided by its root mean square."""
-        weight, epsilon = self.graph.constant(norm.weight.detach().numpy()), norm.variance_epsilon
+        weight, epsilon = self.graph.constant(norm.weight), self._sizes.epsilon
         if not change:
             normed = self.graph.add("SimplifiedLayerNormalization", [states, weight], axis=-1, epsilon=epsilon)
             return states, normed
@@ -89,9 +84,9 @@ class _Writer:
             [packed, "", "", *past, "seqlens_k", "total_sequence_length", *self._turns],
             [f"attended_{number}", *present],
             domain=ONNX_RUNTIME,
-            num_heads=self._heads,
-            kv_num_heads=self._kv_heads,
-            scale=self._head_size**-0.5,
+            num_heads=self._sizes.heads,
+            kv_num_heads=self._sizes.kv_heads,
+            scale=self._sizes.head_size**-0.5,
             do_rotary=1,
         )
 
@@ -105,12 +100,5 @@ class _Writer:
         """[rows, width] of [rows, tokens, width]."""
         return self.graph.add("Gather", [states, self.graph.constant(np.int64(-1))], axis=1)
 
-    def _rotations(self, positions: int) -> list[Array]:
-        """Cosines and sines by which each position turns, fp32 [positions, head_size / 2]."""
-        at = torch.arange(positions)[None]
-        with torch.inference_mode():
-            tables = self._decoder.model.rotary_emb(torch.zeros(1), at)
-        return [table[0, :, : self._head_size // 2].numpy() for table in tables]
-
     def _buffer(self, name: str) -> ValueInfoProto:
-        return tensor(name, ("rows", self._kv_heads, "capacity", self._head_size))
+        return tensor(name, ("rows", self._sizes.kv_heads, "capacity", self._sizes.head_size))

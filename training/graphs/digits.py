@@ -7,12 +7,12 @@ multiplied with the same weights at once, as rows one below the other.
 from collections.abc import Sequence
 
 import numpy as np
-from torch import nn
 
 from app.tensors import Array
 from training.graphs.linear import (
     LARGEST_WEIGHT,
     TINY,
+    Layer,
     biased,
     codes_of,
     integer_product,
@@ -29,7 +29,7 @@ ZERO_POINT = 64
 STEPS = 2 * LARGEST_DIGIT  # of the second digit to one of the first
 
 
-def by_digits(graph: GraphWriter, rows: str, layers: Sequence[nn.Linear]) -> list[str]:
+def by_digits(graph: GraphWriter, rows: str, layers: Sequence[Layer]) -> list[str]:
     """Products of `rows`, fp32 [rows, …, inputs], with each of `layers`; no row knows the others."""
     largest = graph.add("Max", [magnitudes(graph, rows), graph.constant(np.float32(TINY))])
     digit = graph.constant(np.float32(LARGEST_DIGIT))

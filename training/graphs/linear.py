@@ -7,15 +7,14 @@ gives varies too much for that: each row (token) gets a scale of its own while t
 "ZeroQuant", 2022, https://arxiv.org/abs/2206.01861. Either way no row's answer depends on its batch.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 from onnx import TensorProto
-from torch import Tensor, nn
 
-from app.tensors import Array, Tensors
+from app.tensors import Array
 from training.graphs.writer import ONNX_RUNTIME, GraphWriter
 
 SMOOTHING = 0.7  # how much of the spread of the channels moves from the activations to the weights
@@ -26,45 +25,54 @@ LEAST_GELU = 0.17  # magnitude of the most negative value that a GELU gives
 TINY = 1e-6  # or a channel that is always 0 would be divided by 0
 
 
+class Layer(Protocol):
+    """A linear layer, of torch or as arrays: `weight` [outputs, inputs], `bias` [outputs] or None."""
+
+    weight: Any
+    bias: Any
+
+
+@dataclass(slots=True, eq=False)
+class ArrayLayer:
+    """A linear layer as arrays."""
+
+    weight: Array
+    bias: Array | None = None
+
+
 class Products(Protocol):
     """The way a graph multiplies with weights and looks up embeddings."""
 
-    def linear(
-        self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
-    ) -> list[str]:
+    def linear(self, graph: GraphWriter, rows: str, layers: Sequence[Layer], *, after_gelu: bool = False) -> list[str]:
         """One output for each of `layers`, all of which read `rows`, fp32 [..., inputs]."""
         ...
 
-    def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
+    def lookup(self, graph: GraphWriter, table: Any, indices: str) -> str:
         """Rows of a table of embeddings [entries, width], as fp32."""
         ...
 
 
 class Fp32Products:
-    def linear(
-        self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
-    ) -> list[str]:
+    def linear(self, graph: GraphWriter, rows: str, layers: Sequence[Layer], *, after_gelu: bool = False) -> list[str]:
         return [
             biased(graph, graph.add("MatMul", [rows, graph.constant(weight.T.copy())]), bias)
             for weight, bias in map(parameters, layers)
         ]
 
-    def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
+    def lookup(self, graph: GraphWriter, table: Any, indices: str) -> str:
         return graph.add("Gather", [graph.constant(array_of(table)), indices])
 
 
 class Int8Products:
     """Unsigned 8-bit activations times signed 8-bit weights; a weight has one scale for each output.
 
-    `ranges`: of each input channel of a layer the largest magnitude, fp32 [inputs]; see `input_ranges`.
+    `ranges`: of each input channel of a layer the largest magnitude, fp32 [inputs]; see graphs/ranges.py.
     """
 
-    def __init__(self, ranges: Mapping[nn.Linear, Array]) -> None:
+    def __init__(self, ranges: Mapping[Any, Array]) -> None:
         self._ranges = ranges
 
-    def linear(
-        self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
-    ) -> list[str]:
+    def linear(self, graph: GraphWriter, rows: str, layers: Sequence[Layer], *, after_gelu: bool = False) -> list[str]:
         if after_gelu:
             largest = graph.add("ReduceMax", [rows, graph.constant([-1])], keepdims=1)
             return by_row(graph, rows, largest, LEAST_GELU, layers)
@@ -73,10 +81,10 @@ class Int8Products:
         codes = codes_of(graph, graph.add("Mul", [rows, graph.constant(1 / steps)]))
         return [_product(graph, codes, weight * steps, bias) for weight, bias in found]
 
-    def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
+    def lookup(self, graph: GraphWriter, table: Any, indices: str) -> str:
         return int8_lookup(graph, table, indices)
 
-    def _steps(self, layer: nn.Linear, weights: Sequence[Array]) -> Array:
+    def _steps(self, layer: Layer, weights: Sequence[Array]) -> Array:
         """Return the value that one code of each input channel stands for, fp32 [inputs]."""
         activations = np.maximum(self._ranges[layer], TINY)
         largest = np.maximum(np.abs(np.concatenate(weights)).max(0), TINY)
@@ -84,27 +92,7 @@ class Int8Products:
         return np.asarray(factors * (activations / factors).max() / LARGEST_CODE, np.float32)
 
 
-def input_ranges(module: nn.Module, batches: Iterable[Tensors]) -> dict[nn.Linear, Array]:
-    """The largest magnitude of every input channel of each linear layer in `module`, over `batches` without padding."""
-    ranges: dict[nn.Linear, Array] = {}
-
-    def note(layer: nn.Linear, inputs: tuple[Tensor, ...]) -> None:
-        largest = inputs[0].detach().abs().flatten(0, -2).amax(0).numpy()
-        ranges[layer] = np.maximum(ranges.get(layer, largest), largest)
-
-    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
-    hooks = [layer.register_forward_pre_hook(note) for layer in layers]
-    try:
-        with torch.inference_mode():
-            for batch in batches:
-                module(**{name: torch.from_numpy(array) for name, array in batch.items()})
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return ranges
-
-
-def by_row(graph: GraphWriter, rows: str, largest: str, least: float, layers: Sequence[nn.Linear]) -> list[str]:
+def by_row(graph: GraphWriter, rows: str, largest: str, least: float, layers: Sequence[Layer]) -> list[str]:
     """Products of `rows` with each of `layers`, in which a row has a scale of its own.
 
     `largest`: the largest magnitude of each row, [..., 1]; it is taken for `least` where it is smaller.
@@ -119,7 +107,7 @@ def by_row(graph: GraphWriter, rows: str, largest: str, least: float, layers: Se
     ]
 
 
-def int8_lookup(graph: GraphWriter, table: Tensor, indices: str) -> str:
+def int8_lookup(graph: GraphWriter, table: Any, indices: str) -> str:
     """Rows of a table that is kept in 8 bits with a scale for each row."""
     codes, scales = quantized(array_of(table), LARGEST_CODE)
     found = graph.add("Gather", [graph.constant(codes), indices])
@@ -179,22 +167,25 @@ def quantized(rows: Array, largest_code: int, largest: Array | None = None) -> t
     return np.round(rows / scales).astype(np.int8), scales.astype(np.float32)
 
 
-def parameters(layer: nn.Linear) -> tuple[Array, Array | None]:
+def parameters(layer: Layer) -> tuple[Array, Array | None]:
     """The weight [outputs, inputs] and the bias [outputs] of a layer, fp32."""
-    return array_of(layer.weight), None if layer.bias is None else array_of(layer.bias)
+    bias = getattr(layer, "bias", None)
+    return array_of(layer.weight), None if bias is None else array_of(bias)
 
 
-def array_of(tensor: Tensor) -> Array:
-    array: Array = tensor.detach().float().numpy()
+def array_of(weights: Any) -> Array:
+    """fp32 of a tensor of torch, or of an array."""
+    if isinstance(weights, np.ndarray):
+        return weights.astype(np.float32, copy=False)
+    array: Array = weights.detach().float().numpy()
     return array
 
 
-def joined(*layers: nn.Linear) -> nn.Linear:
+def joined(*layers: Layer) -> ArrayLayer:
     """One layer that gives what `layers` give of the same rows, one after the other; some may have no bias."""
-    has_bias = any(layer.bias is not None for layer in layers)
-    found = nn.Linear(layers[0].in_features, sum(layer.out_features for layer in layers), has_bias, device="meta")
-    found.weight = nn.Parameter(torch.cat([layer.weight for layer in layers]), requires_grad=False)
-    if has_bias:
-        biases: list[Tensor] = [torch.zeros(one.out_features) if one.bias is None else one.bias for one in layers]
-        found.bias = nn.Parameter(torch.cat(biases), requires_grad=False)
-    return found
+    found = list(map(parameters, layers))
+    weight = np.concatenate([weight for weight, _ in found])
+    if all(bias is None for _, bias in found):
+        return ArrayLayer(weight)
+    biases = [np.zeros(len(weight), np.float32) if bias is None else bias for weight, bias in found]
+    return ArrayLayer(weight, np.concatenate(biases))

@@ -4,16 +4,17 @@ A scale over the whole batch, as quantization at run time usually has it, would 
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
-from torch import Tensor, nn
 
 from app.tensors import Array
 from training.graphs.digits import by_digits
 from training.graphs.linear import (
     TINY,
+    ArrayLayer,
     Fp32Products,
+    Layer,
     Products,
     array_of,
     biased,
@@ -29,13 +30,13 @@ IN_INTEGERS = 4  # accuracy_level: activations are quantized to 8 bits, by row a
 
 
 class DecoderProducts(Products, Protocol):
-    def head(self, graph: GraphWriter, rows: str, table: Tensor) -> str:
+    def head(self, graph: GraphWriter, rows: str, table: Any) -> str:
         """Each of `rows` [rows, width] times each entry of the table [entries, width], fp32 [rows, entries]."""
         ...
 
 
 class Fp32DecoderProducts(Fp32Products):
-    def head(self, graph: GraphWriter, rows: str, table: Tensor) -> str:
+    def head(self, graph: GraphWriter, rows: str, table: Any) -> str:
         # Not MatMul: the table is stored once, for the embeddings, too.
         return graph.add("Gemm", [rows, graph.constant(array_of(table))], transB=1)
 
@@ -43,15 +44,13 @@ class Fp32DecoderProducts(Fp32Products):
 class RowInt8Products:
     """Activations in 8 bits with a scale for each row, weights in 8 with a scale for each output."""
 
-    def linear(
-        self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
-    ) -> list[str]:
+    def linear(self, graph: GraphWriter, rows: str, layers: Sequence[Layer], *, after_gelu: bool = False) -> list[str]:
         return by_row(graph, rows, magnitudes(graph, rows), TINY, layers)
 
-    def head(self, graph: GraphWriter, rows: str, table: Tensor) -> str:
-        return self.linear(graph, rows, [_layer(table)])[0]
+    def head(self, graph: GraphWriter, rows: str, table: Any) -> str:
+        return self.linear(graph, rows, [ArrayLayer(array_of(table))])[0]
 
-    def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
+    def lookup(self, graph: GraphWriter, table: Any, indices: str) -> str:
         return int8_lookup(graph, table, indices)
 
 
@@ -65,18 +64,16 @@ class BlockProducts:
     def __init__(self, bits: Literal[4, 8]) -> None:
         self._bits = bits
 
-    def linear(
-        self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
-    ) -> list[str]:
+    def linear(self, graph: GraphWriter, rows: str, layers: Sequence[Layer], *, after_gelu: bool = False) -> list[str]:
         found = list(map(parameters, layers))
         sums = _block_sums(graph, rows, found[0][0].shape[1]) if self._bits == 4 else ""
         return [biased(graph, self._product(graph, rows, weight, sums), bias) for weight, bias in found]
 
-    def head(self, graph: GraphWriter, rows: str, table: Tensor) -> str:
+    def head(self, graph: GraphWriter, rows: str, table: Any) -> str:
         products = self if self._bits == 8 else RowInt8Products()
-        return products.linear(graph, rows, [_layer(table)])[0]
+        return products.linear(graph, rows, [ArrayLayer(array_of(table))])[0]
 
-    def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
+    def lookup(self, graph: GraphWriter, table: Any, indices: str) -> str:
         return int8_lookup(graph, table, indices)
 
     def _product(self, graph: GraphWriter, rows: str, weight: Array, sums: str) -> str:
@@ -106,17 +103,15 @@ class MixedProducts:
     def __init__(self) -> None:
         self._blocks, self._by_row = BlockProducts(8), RowInt8Products()
 
-    def linear(
-        self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
-    ) -> list[str]:
+    def linear(self, graph: GraphWriter, rows: str, layers: Sequence[Layer], *, after_gelu: bool = False) -> list[str]:
         are_gates = len(layers) > 1  # with what they let through; a decoder asks for all else one by one
         products: Products = self._by_row if are_gates else self._blocks
         return products.linear(graph, rows, layers, after_gelu=after_gelu)
 
-    def head(self, graph: GraphWriter, rows: str, table: Tensor) -> str:
+    def head(self, graph: GraphWriter, rows: str, table: Any) -> str:
         return self._blocks.head(graph, rows, table)
 
-    def lookup(self, graph: GraphWriter, table: Tensor, indices: str) -> str:
+    def lookup(self, graph: GraphWriter, table: Any, indices: str) -> str:
         return int8_lookup(graph, table, indices)
 
 
@@ -127,10 +122,8 @@ class DigitProducts(MixedProducts):
     integers of 8 bits fast, two such products take half the time of one in blocks, and keep about as much.
     """
 
-    def linear(
-        self, graph: GraphWriter, rows: str, layers: Sequence[nn.Linear], *, after_gelu: bool = False
-    ) -> list[str]:
-        if len(layers) > 1 or layers[0].in_features == layers[0].out_features:
+    def linear(self, graph: GraphWriter, rows: str, layers: Sequence[Layer], *, after_gelu: bool = False) -> list[str]:
+        if len(layers) > 1 or _is_square(layers[0]):
             return self._by_row.linear(graph, rows, layers)
         return by_digits(graph, rows, layers)
 
@@ -176,7 +169,6 @@ def _block_sums(graph: GraphWriter, rows: str, inputs: int) -> str:
     return graph.add("MatMul", [rows, graph.constant(belongs.astype(np.float32))])
 
 
-def _layer(table: Tensor) -> nn.Linear:
-    layer = nn.Linear(table.shape[1], table.shape[0], bias=False, device="meta")
-    layer.weight = nn.Parameter(table.detach(), requires_grad=False)
-    return layer
+def _is_square(layer: Layer) -> bool:
+    outputs, inputs = layer.weight.shape
+    return bool(outputs == inputs)

@@ -6,17 +6,16 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from training.data.event_log import History, leave_last_out
+from training.data.event_log import MAX_HISTORY, History, leave_last_out
 from training.data.events import Events, judged
 from training.loop.fit import LearningCurve
-from training.loop.next_event import MAX_HISTORY, NextEventSettings, fit_next_event, one_thread, score
-from training.measures.ranking import hit_rate, target_ranks
-from training.networks.blend import Blend, ease_weights
+from training.loop.next_event import NextEventSettings, fit_next_event, one_thread, score
+from training.measures.ranking import TOP, hit_rate, target_ranks
+from training.networks.blend import Blend
+from training.networks.ease import ease_weights
 from training.networks.sasrec import SASRec
 from training.recipe import Run
 from training.settings import Between
-
-TOP = 10
 
 
 class RecommenderSettings(NextEventSettings):

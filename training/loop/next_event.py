@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from app.tensors import Array
-from training.data.event_log import History
+from training.data.event_log import MAX_HISTORY, History, left_pad
 from training.loop.averaging import FinalAverage
 from training.loop.fit import LearningCurve, fit
 from training.loop.schedule import adamw_with_cosine
@@ -21,7 +21,6 @@ from training.recipe import Run
 from training.settings import Between, Count, Epochs, Penalty, Rate, TrainingSettings
 from training.threads import threads_as_before
 
-MAX_HISTORY = 50
 SHIFTS = range((MAX_HISTORY + 1) // 2, MAX_HISTORY + 1)  # of the windows before the newest, drawn in each epoch
 
 
@@ -123,15 +122,6 @@ def cut(history: History, shift: int) -> list[History]:
 
 def collate(windows: Sequence[History]) -> Tensor:
     return torch.from_numpy(left_pad(windows, MAX_HISTORY + 1))
-
-
-def left_pad(histories: Sequence[History], length: int) -> Array:
-    """The newest `length` events of each, int64 [histories, length], filled up with 0 from the left."""
-    padded = np.zeros((len(histories), length), np.int64)
-    for row, history in zip(padded, histories, strict=True):
-        newest = history[-length:]
-        row[length - len(newest) :] = newest
-    return padded
 
 
 @torch.inference_mode()

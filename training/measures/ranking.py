@@ -11,6 +11,8 @@ import numpy.typing as npt
 from app.tensors import Array
 from training.data.event_log import History
 
+TOP = 10  # items of a list, in which the one that came next counts as found
+
 
 def target_ranks(scores: Array, histories: Sequence[History], targets: Sequence[int]) -> npt.NDArray[np.int64]:
     """The rank of each target, from 1, among all items that are not in its history.

@@ -3,16 +3,23 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from training.errors import TrainingError
+from training.libraries import HOW, can_train
+
 if TYPE_CHECKING:
     from training.recipe import Recipe
 
 
 class Listed(NamedTuple):
-    """Where a recipe is, and what is said of it without loading it, which takes seconds."""
+    """Where a recipe is, and what is said of it without loading it, which takes seconds.
+
+    `without_torch`: where a lesser one of the same name is, for a machine without torch; "" if there is none.
+    """
 
     module: str
     task: str
     summary: str
+    without_torch: str = ""
 
 
 RECIPES = {
@@ -115,6 +122,7 @@ RECIPES = {
         "training.recipes.movielens_recommender",
         "recommendation",
         "the next film from the last fifty, SASRec and EASE on MovieLens-100k, about a minute",
+        without_torch="training.recipes.recommender_in_closed_form",
     ),
     "time-series-forecaster": Listed(
         "training.recipes.time_series_forecaster",
@@ -145,5 +153,13 @@ RECIPES = {
 
 
 def load_recipe(name: str) -> "Recipe[Any]":
-    recipe: Recipe[Any] = import_module(RECIPES[name].module).RECIPE
+    """Raises TrainingError if a library that it needs is not installed."""
+    listed = RECIPES[name]
+    module = listed.without_torch if listed.without_torch and not can_train() else listed.module
+    try:
+        recipe: Recipe[Any] = import_module(module).RECIPE
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("app", "training"):
+            raise
+        raise TrainingError(f"{name} needs {error.name}, which is not installed: {HOW}") from error
     return recipe

@@ -5,15 +5,17 @@ puts another BERT into its place, such as one of sentence-transformers.
 """
 
 from app.repository.manifest import Metric
+from app.runtimes.onnx import signature_of_onnx
 from app.tasks.summarization import Summarization, SummarizationKernel
 from training.baselines.summarizer import CONFIG, KINDS, NAME, bars, beside_the_best, measured, quality
 from training.card import plots
 from training.card.prose import Prose
 from training.data.encoder import Encoder, load_encoder
 from training.data.summarized_texts import SOURCES
-from training.graphs.sentences import export_sentences, sentence_rows, smallest_cosine
-from training.networks.minilm import SentenceEncoder
-from training.recipe import Draft, Example, Recipe, Run
+from training.graphs.compared import Compared, compared
+from training.graphs.sentences import sentence_rows, write_sentences
+from training.libraries import require_torch
+from training.recipe import Draft, Example, Exported, Recipe, Run
 
 PROSE = Prose(__name__)
 ARTICLE, CHINESE_ARTICLE, SENTENCE = map(PROSE.text, ("Article", "Chinese article", "Sentence"))
@@ -27,21 +29,30 @@ def make(encoder: Encoder, run: Run) -> Draft:
     figures = measured() if encoder.is_packaged else None
     task = Summarization(SummarizationKernel(CONFIG, {CONFIG.tokenizer: encoder.tokenizer}))
     rows = sentence_rows(task, [ARTICLE, CHINESE_ARTICLE])
-    network = SentenceEncoder(encoder.load())
-    graph = export_sentences(task, network, rows, run.workdir)
-    cosine = smallest_cosine(task, network, graph.path, rows)
+    if not encoder.is_packaged:
+        require_torch(f"{NAME} of another encoder")
+    graph = write_sentences(encoder.arrays(), run.workdir)
+
+    def beside_torch() -> Compared:
+        from training.graphs.beside_bert import beside_bert
+        from training.networks.minilm import SentenceEncoder
+
+        return beside_bert(task, SentenceEncoder(encoder.load()), graph, rows)
+
+    found, remark = compared(NAME if encoder.is_packaged else "", graph, beside_torch)
+    signature = signature_of_onnx(graph)
     return Draft(
         description="Summarises an article by its own most telling sentences, word for word and with their places. "
         f"Sentences are compared by {encoder.name}, ranked by LexRank and chosen by maximal marginal relevance.",
         licence="Apache-2.0" if encoder.is_packaged else encoder.source.licence,
-        files={"model.onnx": graph.path, CONFIG.tokenizer: encoder.tokenizer},
+        files={"model.onnx": graph, CONFIG.tokenizer: encoder.tokenizer},
         graphs={"model": "model.onnx"},
         config=CONFIG.model_dump(),
-        exported=graph,
+        exported=Exported(graph, signature.inputs, signature.outputs, found.verification),
         metrics=[
             Metric(
                 name="smallest_cosine_to_torch",
-                value=cosine,
+                value=found.figure,
                 dataset="sentences of this version's golden articles",
                 split=f"all {len(rows)}",
             ),
@@ -64,7 +75,7 @@ def make(encoder: Encoder, run: Run) -> Draft:
         else {},
         sections={"The best simple way beside it": beside_the_best(figures)} if figures else {},
         limits=PROSE.items("Limits" if figures else "Limits of own encoders"),
-        notes=PROSE.text("Notes" if figures else "Notes of own encoders", name=NAME),
+        notes=f"{PROSE.text('Notes' if figures else 'Notes of own encoders', name=NAME)} {remark}".rstrip(),
         has_own_data=not encoder.is_packaged,
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from app.generation.encoding import encode
 from app.generation.template import ChatTemplate
 from app.repository.manifest import Metric, Variant
+from app.runtimes.onnx import signature_of_onnx
 from app.runtimes.onnx_weights import weights_beside
 from training.card.candidates import HEADING, candidates_table, metrics_of
 from training.card.prose import Prose
@@ -18,12 +19,14 @@ from training.data.held_out_news import SOURCE as NEWS
 from training.data.held_out_news import load_held_out_news
 from training.data.language_model import TEMPLATE, TOKENIZER, LanguageModel
 from training.errors import TrainingError
-from training.graphs.beside_transformers import beside_transformers
 from training.graphs.candidates import MAIN, write_candidates, write_fp32
+from training.graphs.compared import Compared, compared
+from training.libraries import require_torch
 from training.measures.candidates import DecoderCandidate, measure_candidate, tokens_per_second
 from training.measures.decoding import Decoding
-from training.recipe import Draft, Example, Run
+from training.recipe import Draft, Example, Exported, Run
 
+LARGEST_DIFFERENCE = 1e-3  # of logits, which are about 10 and sums of hundreds of thousands of products
 MOST_WRITTEN = 48  # tokens after each prompt that are compared
 GOLDEN_TOKENS, NUM_GOLDEN = 24, 3
 NUM_TEXTS, TEXT_TOKENS = 16, 192
@@ -72,7 +75,10 @@ def draft(
     questions = [*own_prompts, *PROSE.items("Prompts")][: 3 if run.tiny else None]
     prompts = [reader.ids(question) for question in questions]
     graph = write_fp32(model.decoder, run.workdir, context)
-    exported, same = beside_transformers(model.decoder, graph, prompts, MOST_WRITTEN, model.ends)
+    beside, remark = compared(
+        model.name if model.is_packaged else "", graph, lambda: _beside_transformers(model, graph, prompts)
+    )
+    same = beside.figure
     texts = reader.texts(load_held_out_news())[: 2 if run.tiny else None]
     paths = {MAIN: graph} | write_candidates(model.decoder, run.workdir, context, reader.own_texts(graph))
     found = {name: measure_candidate(path, prompts, texts, MOST_WRITTEN, model.ends) for name, path in paths.items()}
@@ -80,7 +86,9 @@ def draft(
     fit = [name for name in agree if name not in KNOW_THEIR_COMPANY]
     published = LARGE if weights_beside(graph) and LARGE in fit else MAIN
     if published != MAIN:
-        exported, _ = beside_transformers(model.decoder, paths[published], prompts, MOST_WRITTEN, model.ends, inf)
+        require_torch(model.name)
+        beside = _beside_transformers(model, paths[published], prompts, inf)
+    signature = signature_of_onnx(paths[published])
     fewer = [name for name in fit if name not in (MAIN, published)] if run.variants else []
     shipped, examples = _with_examples(questions, found, published, fewer)
     for name in (published, *shipped):
@@ -96,11 +104,11 @@ def draft(
             for name in shipped
         },
         config=_config(model, defaults, context),
-        exported=exported,
+        exported=Exported(paths[published], signature.inputs, signature.outputs, beside.verification),
         metrics=[
             Metric(
                 name="writes_as_transformers",
-                value=same / len(prompts),
+                value=same,
                 dataset="prompts of the recipe",
                 split=f"the fp32 graph, {len(prompts)} prompts, {MOST_WRITTEN} greedy tokens or up to the end",
             ),
@@ -110,11 +118,24 @@ def draft(
         examples=[_example(model, question) for question in examples],
         sections={HEADING: candidates_table(found, tokens_per_second(paths), MAIN)},
         limits=[*prose.items("Limits" if model.is_packaged else "Limits of own models"), *PROSE.items("Limits")],
-        notes=PROSE.text(
-            "Notes", context=context, published=published, least=LEAST_AGREEMENT, fit=", ".join(shipped) or "none"
-        ),
+        notes=f"{_notes(context, published, shipped)} {remark}".rstrip(),
         has_own_data=not model.is_packaged,
     )
+
+
+def _beside_transformers(
+    model: LanguageModel, graph: Path, prompts: Sequence[Sequence[int]], largest: float = LARGEST_DIFFERENCE
+) -> Compared:
+    """The figure is the share of the prompts after which the graph writes what transformers would."""
+    from training.graphs.beside_transformers import beside_transformers
+
+    exported, same = beside_transformers(model.network(), graph, prompts, MOST_WRITTEN, model.ends, largest)
+    return Compared(verification=exported.verification, figure=same / len(prompts))
+
+
+def _notes(context: int, published: str, shipped: Sequence[str]) -> str:
+    fit = ", ".join(shipped) or "none"
+    return PROSE.text("Notes", context=context, published=published, least=LEAST_AGREEMENT, fit=fit)
 
 
 def context_of(model: LanguageModel) -> int:
@@ -122,11 +143,10 @@ def context_of(model: LanguageModel) -> int:
 
     Raises TrainingError if that is less than SHORTEST_CONTEXT.
     """
-    config: Any = model.decoder.config
-    attention: Any = model.decoder.model.layers[0].self_attn
-    token_bytes = config.num_hidden_layers * 2 * config.num_key_value_heads * attention.head_dim * 4
+    sizes = model.decoder.sizes
+    token_bytes = sizes.layers * 2 * sizes.kv_heads * sizes.head_size * 4
     held = 2 ** int(np.log2(CACHE_BYTES // (ROWS_IN_MEMORY * token_bytes)))
-    context = min(held, config.max_position_embeddings)
+    context = min(held, sizes.positions)
     if context < SHORTEST_CONTEXT:
         raise TrainingError(
             f"{model.name} has room for {context} tokens only, and at least {SHORTEST_CONTEXT} are needed"
@@ -151,12 +171,12 @@ class _Reader:
         encoded = (encode(self._model.tokenizer, story) for story in stories)
         return [ids[:TEXT_TOKENS] for ids in encoded if len(ids) >= TEXT_TOKENS][:NUM_TEXTS]
 
-    def own_texts(self, graph: Path) -> list[dict[str, Any]]:
-        """Prompts and what the graph writes after them, by which channels are made alike."""
+    def own_texts(self, graph: Path) -> list[list[int]]:
+        """Prompts with what the graph writes after them, in tokens, by which channels are made alike."""
         prompts = [self.ids(question) for question in PROSE.items("Prompts to make channels alike")]
         decoding = Decoding(graph, rows=len(prompts), capacity=MOST_WRITTEN + max(map(len, prompts)))
         written = decoding.write(prompts, MOST_WRITTEN, self._model.ends)
-        return [{"input_ids": np.array([[*prompt, *one]])} for prompt, one in zip(prompts, written, strict=True)]
+        return [[*prompt, *one] for prompt, one in zip(prompts, written, strict=True)]
 
 
 def _config(model: LanguageModel, defaults: Defaults, context: int) -> dict[str, Any]:

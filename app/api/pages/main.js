@@ -1,5 +1,6 @@
 /** The page: which models there are, how they are doing, and the panel of the one that is looked at. */
 
+import { showBeingMade } from "./being_made.js";
 import { announce, element } from "./dom.js";
 import { failure } from "./failure.js";
 import { benchFor } from "./panels/index.js";
@@ -27,8 +28,10 @@ async function watch() {
   const answer = await ask({ path: "v1/models" });
   trouble.hidden = answer.ok;
   trouble.replaceChildren(...(answer.ok ? [] : [failure(answer), "Trying again every second."]));
+  const making = answer.ok ? answer.body.being_made ?? [] : [];
   if (answer.ok) await update(answer.body.models);
-  const isSettled = answer.ok && models.length > 0 && models.every((model) => model.state !== "loading");
+  showBeingMade(making);
+  const isSettled = answer.ok && models.length > 0 && !making.length && models.every((model) => model.state !== "loading");
   setTimeout(watch, isSettled ? READY_POLL_MS : LOADING_POLL_MS);
 }
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from app.api.v1 import paths
+from app.repository.making import Making
 from app.repository.manifest import Manifest, Metric, Provenance, Verification
 from app.serving.engine import ModelStatus
 from app.serving.plan import Tuning
@@ -59,7 +60,10 @@ class ModelSummary(ListedModel):
 
 
 class ModelList(BaseModel):
+    """`being_made`: what is made beside the service, which serves it as soon as it is there."""
+
     models: list[ModelSummary]
+    being_made: list[Making] = []
     object: Literal["list"] = "list"
     data: list[ListedModel]
 

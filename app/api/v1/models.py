@@ -24,11 +24,14 @@ from app.tasks.recommendation import (
 from app.tasks.text_generation import TextGeneration
 
 
-async def list_models(engine: EngineDep) -> ModelList:
+async def list_models(given: GivenDep) -> ModelList:
     """`data` is the same list as OpenAI's clients read it: first the models that write text."""
-    models = [summary(status) for status in engine.status().models]
+    models = [summary(status) for status in given.engine.status().models]
     writing = sorted(models, key=lambda one: one.task != TextGeneration.contract.name)
-    return ModelList(models=models, data=[ListedModel.model_validate(one.model_dump()) for one in writing])
+    making = list(given.being_made.now) if given.being_made else []
+    return ModelList(
+        models=models, being_made=making, data=[ListedModel.model_validate(one.model_dump()) for one in writing]
+    )
 
 
 async def describe_model(model: str, engine: EngineDep) -> Card:

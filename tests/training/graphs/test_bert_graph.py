@@ -13,7 +13,8 @@ from app.runtimes.onnx import OnnxSession, load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tensors import Array, Tensors
 from training.graphs.bert import write_bert
-from training.graphs.linear import Fp32Products, Int8Products, input_ranges
+from training.graphs.linear import Fp32Products, Int8Products
+from training.graphs.ranges import input_ranges
 from training.networks.minilm import SentenceEncoder, TextClassifier
 
 WORDS, WIDTH = 500, 48

@@ -1,6 +1,7 @@
 """Small decoders of random weights, written as graphs and run by ONNX Runtime over memory of their own."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from transformers import LlamaConfig, Qwen2Config
 
 from app.tensors import Array
 from training.graphs.decoder import write_decoder
-from training.graphs.linear import input_ranges
 from training.graphs.products import (
     BlockProducts,
     DecoderProducts,
@@ -18,9 +18,10 @@ from training.graphs.products import (
     MixedProducts,
     RowInt8Products,
 )
-from training.graphs.smoothing import smoothed
+from training.graphs.smoothing import ranges_of, smoothed
 from training.measures.decoding import Decoding
-from training.networks.decoder import KINDS, Decoder
+from training.networks.decoder import KINDS, Decoder, plain
+from training.networks.plain_decoder import read
 
 WORDS, POSITIONS = 300, 128
 SIZES = {
@@ -85,7 +86,7 @@ def scores(decoder: Decoder, ids: list[int]) -> Array:
 
 
 def test_fp32_gives_what_transformers_gives(decoder: Decoder, tmp_path: Path) -> None:
-    graph = write_decoder(decoder, tmp_path / "model.onnx", Fp32DecoderProducts(), POSITIONS)
+    graph = write_decoder(plain(decoder), tmp_path / "model.onnx", Fp32DecoderProducts(), POSITIONS)
 
     decoding = Decoding(graph, rows=1, capacity=POSITIONS)
 
@@ -94,7 +95,7 @@ def test_fp32_gives_what_transformers_gives(decoder: Decoder, tmp_path: Path) ->
 
 
 def test_fp32_writes_what_transformers_writes(decoder: Decoder, tmp_path: Path) -> None:
-    graph = write_decoder(decoder, tmp_path / "model.onnx", Fp32DecoderProducts(), POSITIONS)
+    graph = write_decoder(plain(decoder), tmp_path / "model.onnx", Fp32DecoderProducts(), POSITIONS)
     decoding = Decoding(graph, rows=1, capacity=POSITIONS)
     for prompt in PROMPTS:
         ids = torch.tensor([prompt])
@@ -106,7 +107,7 @@ def test_fp32_writes_what_transformers_writes(decoder: Decoder, tmp_path: Path) 
 
 
 def test_a_row_does_not_know_its_neighbours(decoder: Decoder, products: DecoderProducts, tmp_path: Path) -> None:
-    graph = write_decoder(decoder, tmp_path / "model.onnx", products, POSITIONS)
+    graph = write_decoder(plain(decoder), tmp_path / "model.onnx", products, POSITIONS)
     decoding, rows = Decoding(graph, rows=4, capacity=POSITIONS), range(4)
     for row in rows:
         decoding.read(PROMPTS[row], row)
@@ -127,30 +128,34 @@ def test_a_row_does_not_know_its_neighbours(decoder: Decoder, products: DecoderP
 def test_a_prompt_in_chunks_of_two_or_more_is_the_whole_prompt(
     decoder: Decoder, products: DecoderProducts, chunks: tuple[int, ...], tmp_path: Path
 ) -> None:
-    graph = write_decoder(decoder, tmp_path / "model.onnx", products, POSITIONS)
+    graph = write_decoder(plain(decoder), tmp_path / "model.onnx", products, POSITIONS)
     decoding = Decoding(graph, rows=2, capacity=POSITIONS)
 
     np.testing.assert_array_equal(decoding.read(PROMPTS[3], 1, chunks), decoding.read(PROMPTS[3], 0))
 
 
-def test_a_smoothed_decoder_answers_the_same(decoder: Decoder) -> None:
-    batches = [{"input_ids": np.array([prompt])} for prompt in PROMPTS]
+def test_a_decoder_as_arrays_reads_what_transformers_reads(decoder: Decoder) -> None:
+    for prompt in PROMPTS:
+        with torch.inference_mode():
+            expected = decoder(torch.tensor([prompt])).logits[0].numpy()
+        np.testing.assert_allclose(read(plain(decoder), prompt), expected, rtol=1e-4, atol=1e-4)
 
-    found = smoothed(decoder, batches)
+
+def test_a_smoothed_decoder_answers_the_same(decoder: Decoder) -> None:
+    found = smoothed(plain(decoder), PROMPTS)
 
     for prompt in PROMPTS:
-        np.testing.assert_allclose(scores(found, prompt), scores(decoder, prompt), rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(read(found, prompt)[-1:], scores(decoder, prompt), rtol=1e-3, atol=1e-3)
 
 
 def test_smoothing_makes_channels_alike() -> None:
     loud = network(CONFIGS["qwen2, tied"])
     with torch.no_grad():
         loud.model.layers[0].input_layernorm.weight[3] = 50.0
-    batches = [{"input_ids": np.array([prompt])} for prompt in PROMPTS]
 
-    before, after = (input_ranges(one, batches) for one in (loud, smoothed(loud, batches)))
+    before, after = (ranges_of(one, PROMPTS) for one in (plain(loud), smoothed(plain(loud), PROMPTS)))
 
-    def spread(ranges: dict[torch.nn.Linear, Array]) -> float:
+    def spread(ranges: dict[Any, Array]) -> float:
         first = next(iter(ranges.values()))
         return float(first.max() / np.median(first))
 
@@ -158,9 +163,11 @@ def test_smoothing_makes_channels_alike() -> None:
 
 
 def test_tied_embeddings_are_stored_once(tmp_path: Path) -> None:
-    tied = write_decoder(network(CONFIGS["qwen2, tied"]), tmp_path / "tied.onnx", Fp32DecoderProducts(), POSITIONS)
+    tied = write_decoder(
+        plain(network(CONFIGS["qwen2, tied"])), tmp_path / "tied.onnx", Fp32DecoderProducts(), POSITIONS
+    )
     loose = network(Qwen2Config(**SIZES, tie_word_embeddings=False))
 
-    apart = write_decoder(loose, tmp_path / "apart.onnx", Fp32DecoderProducts(), POSITIONS)
+    apart = write_decoder(plain(loose), tmp_path / "apart.onnx", Fp32DecoderProducts(), POSITIONS)
 
     assert apart.stat().st_size - tied.stat().st_size >= WORDS * 64 * 4

@@ -12,6 +12,7 @@ from training.graphs.decoder import write_decoder
 from training.graphs.products import BlockProducts, DecoderProducts, Fp32DecoderProducts, RowInt8Products
 from training.measures.decoding import Decoding
 from training.measures.speed import megabytes
+from training.networks.decoder import plain
 
 
 @pytest.mark.parametrize("products", [Fp32DecoderProducts(), RowInt8Products(), BlockProducts(8), BlockProducts(4)])
@@ -19,10 +20,10 @@ def test_weights_beside_a_graph_are_those_inside(
     products: DecoderProducts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoder = small_decoder("qwen2")
-    inside = write_decoder(decoder, tmp_path / "inside.onnx", products, 64)
+    inside = write_decoder(plain(decoder), tmp_path / "inside.onnx", products, 64)
     monkeypatch.setattr(writer, "MOST_INSIDE", 10_000)
 
-    beside = write_decoder(decoder, tmp_path / "beside.onnx", products, 64)
+    beside = write_decoder(plain(decoder), tmp_path / "beside.onnx", products, 64)
 
     assert not weights_beside(inside)
     assert weights_beside(beside) == {"beside.onnx.data": tmp_path / "beside.onnx.data"}

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from training.loop.next_event import MAX_HISTORY, EventWindows, left_pad
+from training.data.event_log import MAX_HISTORY, left_pad
+from training.loop.next_event import EventWindows
 
 
 def test_windows_are_padded_from_the_left_and_keep_the_newest() -> None:

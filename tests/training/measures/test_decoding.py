@@ -9,6 +9,7 @@ from training.graphs.decoder import write_decoder
 from training.graphs.products import BlockProducts, Fp32DecoderProducts
 from training.measures.candidates import DecoderCandidate, measure_candidate, tokens_per_second
 from training.measures.decoding import Decoding, read_texts
+from training.networks.decoder import plain
 
 TEXTS = np.random.default_rng(0).integers(0, 262, (11, 20)).tolist()
 
@@ -16,8 +17,8 @@ TEXTS = np.random.default_rng(0).integers(0, 262, (11, 20)).tolist()
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, decoder = tmp_path_factory.mktemp("graphs"), small_decoder("llama")
-    write_decoder(decoder, folder / "model.onnx", Fp32DecoderProducts(), 256)
-    write_decoder(decoder, folder / "blocks4.onnx", BlockProducts(4), 256)
+    write_decoder(plain(decoder), folder / "model.onnx", Fp32DecoderProducts(), 256)
+    write_decoder(plain(decoder), folder / "blocks4.onnx", BlockProducts(4), 256)
     return folder
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import torch
 
-from training.networks.blend import Blend, ease_weights, seen_together
+from training.networks.blend import Blend
+from training.networks.ease import ease_weights, seen_together
 from training.networks.sasrec import SASRec
 
 HISTORIES = [[1, 2, 3], [1, 2], [2, 3, 4], [4, 1]]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from training.loop.next_event import MAX_HISTORY, left_pad
+from training.data.event_log import MAX_HISTORY, left_pad
 from training.networks.sasrec import SASRec
 
 

@@ -20,7 +20,8 @@ from training.loop.blended import learn
 from training.loop.next_event import NextEventSettings, score
 from training.measures.ranking import hit_rate, target_ranks
 from training.recipe import Run
-from training.recipes import movielens_recommender as recipe
+from training.recipes import recommender as recipe
+from training.recipes.movielens_recommender import RECIPE
 
 
 def ring(num_people: int, num_items: int = 30, length: int = 12) -> EventLog:
@@ -73,7 +74,7 @@ def of_the_ring(work: Path) -> tuple[Manifest, Path]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(events, "load_movielens", grouped_ring)
         monkeypatch.setattr("training.card.groups.FEW", 20)
-        manifest = build(recipe.RECIPE, Run(work, tiny=True), work.parent / "models")
+        manifest = build(RECIPE, Run(work, tiny=True), work.parent / "models")
     return manifest, work.parent / "models" / manifest.name / "1"
 
 
@@ -89,7 +90,7 @@ def test_a_tiny_run_publishes_a_version_that_answers(of_the_ring: tuple[Manifest
     assert catalogue[0]["title"] == ""
     # What is held out does not count: 11 of 12 events of each of 40 people.
     assert sum(item["popularity"] for item in catalogue) == 40 * 11
-    assert {metric.name for metric in manifest.metrics} == {*recipe.RECIPE.must_reach, "deletion_area"}
+    assert {metric.name for metric in manifest.metrics} == {*RECIPE.must_reach, "deletion_area"}
     assert set(manifest.metrics[0].baselines) == {
         "popularity", "user and item embeddings", "NeuMF", "ALS", "item-kNN", "item-kNN, events fading",
         "EASE", "EASE, events fading", "GRU4Rec", "SASRec",
@@ -110,7 +111,7 @@ def test_a_resumed_run_is_judged_as_one_at_once(
     once, _ = of_the_ring
     resumed_in = shutil.copytree(work, tmp_path / "work")
     leave_only_fits(resumed_in)
-    resumed = build(recipe.RECIPE, Run(resumed_in, tiny=True, resume=True), tmp_path / "models")
+    resumed = build(RECIPE, Run(resumed_in, tiny=True, resume=True), tmp_path / "models")
     assert (resumed.metrics, resumed.files["model.onnx"]) == (once.metrics, once.files["model.onnx"])
 
 
@@ -134,7 +135,7 @@ def of_the_shop(shop: Path) -> tuple[Manifest, Path]:
     workdir.mkdir()
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(events, "MOST_JUDGED", 12)
-        manifest = build(recipe.RECIPE, Run(workdir, tiny=True, source=str(shop)), shop.parent / "models")
+        manifest = build(RECIPE, Run(workdir, tiny=True, source=str(shop)), shop.parent / "models")
     return manifest, shop.parent / "models" / manifest.name / "1"
 
 
@@ -172,7 +173,7 @@ def test_a_test_of_ones_own_is_what_it_is_measured_on(shop: Path, tmp_path: Path
     events = [f"{person},{100 + (person + step) % 20},{step}" for person in range(30) for step in (9, 10)]
     (own / "ratings_test.csv").write_text("\n".join(["userId,movieId,timestamp", *events]), encoding="utf-8")
     (tmp_path / "work").mkdir()
-    manifest = build(recipe.RECIPE, Run(tmp_path / "work", tiny=True, source=str(own)), tmp_path / "models")
+    manifest = build(RECIPE, Run(tmp_path / "work", tiny=True, source=str(own)), tmp_path / "models")
     assert manifest.provenance
     assert "The test split is as given." in manifest.provenance.notes
     assert manifest.metrics[0].split == "60 events of the given test, ranked among all items new to them"

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow
-import pyarrow.parquet
 
 from training.data.own.hub_card import README, HubCard, hub_card
 from training.data.own.splits import NOT_GIVEN, SPLITS, resolved, split_named, split_of_file
@@ -160,6 +158,8 @@ def _jsonl(path: Path) -> pd.DataFrame:
 
 
 def _parquet(path: Path) -> tuple[pd.DataFrame, dict[str, Sequence[str]]]:
+    import pyarrow.parquet  # 55 MB, which who reads no Parquet need not have
+
     try:
         table = pyarrow.parquet.read_table(path)
         frame: pd.DataFrame = table.to_pandas()

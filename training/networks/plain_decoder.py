@@ -1,0 +1,140 @@
+"""A decoder of the Llama family, Qwen2 among it, as arrays: what its graphs are written from, without torch.
+
+Touvron et al., "LLaMA", 2023, https://arxiv.org/abs/2302.13971. Positions: Su et al., "RoFormer", 2021,
+https://arxiv.org/abs/2104.09864.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.tensors import Array
+from training.errors import TrainingError
+from training.networks.arrays import as_modules
+
+KINDS = ("llama", "qwen2")
+HEAD, EMBEDDINGS = "lm_head.weight", "model.embed_tokens.weight"
+
+Rotations = Callable[[int], tuple[Array, Array]]
+"""Cosines and sines by which each of so many positions turns, fp32 [positions, head_size / 2]."""
+Note = Callable[[Any, Array], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderSizes:
+    """`positions`: the most tokens that it learned to read. `epsilon`: of its norms."""
+
+    vocabulary: int
+    width: int
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_size: int
+    positions: int
+    epsilon: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlainDecoder:
+    """Weights in fp32 by the names of transformers: `model.layers[0].self_attn.q_proj.weight`; `lm_head.weight`."""
+
+    sizes: DecoderSizes
+    model: Any
+    lm_head: Any
+    rotations: Rotations
+
+
+def plain_decoder(weights: Mapping[str, Array], sizes: DecoderSizes, rotations: Rotations) -> PlainDecoder:
+    """The decoder of `weights` by name, whose head is its embeddings if none is there.
+
+    Raises TrainingError if weights are missing, or have another shape than `sizes` say.
+    """
+    found = {HEAD: weights[EMBEDDINGS], **weights} if EMBEDDINGS in weights else dict(weights)
+    for name, shape in shapes_of(sizes).items():
+        if name not in found:
+            raise TrainingError(f"weights of the decoder are missing, such as {name}")
+        if found[name].shape != shape:
+            raise TrainingError(f"{name} has the shape {found[name].shape}, where {shape} is stated")
+    modules = as_modules(found)
+    return PlainDecoder(sizes, modules.model, modules.lm_head, rotations)
+
+
+def shapes_of(sizes: DecoderSizes) -> dict[str, tuple[int, ...]]:
+    """The shapes of all weights that such a decoder has whatever its kind."""
+    width, queries, keys = sizes.width, sizes.heads * sizes.head_size, sizes.kv_heads * sizes.head_size
+    table = (sizes.vocabulary, width)
+    shapes: dict[str, tuple[int, ...]] = {EMBEDDINGS: table, HEAD: table, "model.norm.weight": (width,)}
+    of_a_layer: dict[str, tuple[int, ...]] = {
+        "input_layernorm": (width,),
+        "self_attn.q_proj": (queries, width),
+        "self_attn.k_proj": (keys, width),
+        "self_attn.v_proj": (keys, width),
+        "self_attn.o_proj": (width, queries),
+        "post_attention_layernorm": (width,),
+        "mlp.gate_proj": (sizes.hidden, width),
+        "mlp.up_proj": (sizes.hidden, width),
+        "mlp.down_proj": (width, sizes.hidden),
+    }
+    for number in range(sizes.layers):
+        shapes |= {f"model.layers.{number}.{part}.weight": shape for part, shape in of_a_layer.items()}
+    return shapes
+
+
+def turning(theta: float, head_size: int) -> Rotations:
+    """Rotations as they were published: each pair of channels turns by a power of `theta`."""
+    turns = (1 / theta ** (np.arange(0, head_size, 2) / head_size)).astype(np.float32)
+
+    def rotations(positions: int) -> tuple[Array, Array]:
+        # The angles in fp32, as torch has them; of these the exact cosines, which are the same on every processor.
+        angles = (np.arange(positions, dtype=np.float32)[:, None] * turns).astype(np.float64)
+        return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+    return rotations
+
+
+def read(decoder: PlainDecoder, ids: Sequence[int], note: Note = lambda layer, rows: None) -> Array:
+    """Return the scores of what may follow each token, fp32 [tokens, vocabulary].
+
+    `note` gets each linear layer with the rows that it reads, [tokens, inputs].
+    """
+    sizes, model = decoder.sizes, decoder.model
+    cosines, sines = decoder.rotations(len(ids))
+    ahead = np.triu(np.full((len(ids), len(ids)), -np.inf, np.float32), 1)
+
+    def product(layer: Any, rows: Array) -> Array:
+        note(layer, rows)
+        answers: Array = rows @ layer.weight.T
+        return answers if getattr(layer, "bias", None) is None else answers + layer.bias
+
+    def normed(norm: Any, rows: Array) -> Array:
+        return np.asarray(rows / np.sqrt((rows**2).mean(-1, keepdims=True) + sizes.epsilon) * norm.weight)
+
+    def by_head(rows: Array, heads: int) -> Array:
+        shared = rows.reshape(len(ids), heads, sizes.head_size).swapaxes(0, 1)
+        return np.repeat(shared, sizes.heads // heads, 0)
+
+    def turned(rows: Array) -> Array:
+        first, second = np.split(rows, 2, -1)
+        return np.concatenate([first * cosines - second * sines, second * cosines + first * sines], -1)
+
+    states = model.embed_tokens.weight[list(ids)]
+    for layer in model.layers:
+        own, rows = layer.self_attn, normed(layer.input_layernorm, states)
+        queries = turned(by_head(product(own.q_proj, rows), sizes.heads))
+        keys = turned(by_head(product(own.k_proj, rows), sizes.kv_heads))
+        values = by_head(product(own.v_proj, rows), sizes.kv_heads)
+        mixed = _softmax(queries @ keys.swapaxes(1, 2) * np.float32(sizes.head_size**-0.5) + ahead) @ values
+        states = states + product(own.o_proj, mixed.swapaxes(0, 1).reshape(len(ids), -1))
+        rows = normed(layer.post_attention_layernorm, states)
+        gate = product(layer.mlp.gate_proj, rows)
+        opened = gate / (1 + np.exp(-gate)) * product(layer.mlp.up_proj, rows)
+        states = states + product(layer.mlp.down_proj, opened)
+    return product(decoder.lm_head, normed(model.norm, states))
+
+
+def _softmax(scores: Array) -> Array:
+    shares = np.exp(scores - scores.max(-1, keepdims=True))
+    return np.asarray(shares / shares.sum(-1, keepdims=True))
