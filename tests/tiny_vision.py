@@ -70,7 +70,7 @@ def save_classifier(folder: Path, name: str, *, labels: list[str] = LABELS, **mo
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):  # as if it had been trained: or nothing would be left of a picture
                 module.momentum = None
-                module.reset_running_stats()
+                module.reset_parameters()
         network.train()(torch.randn(16, 3, SIDE, SIDE))
     network.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(PROCESSORS[name]))

@@ -94,7 +94,7 @@ def require_same_numbers(reading: ImageReading, photos: Mapping[str, bytes]) -> 
 
 
 def _known(name: str) -> str:
-    """The name of a processor in PIXELS, whatever it computes with, and however old its name is. Raises TrainingError."""
+    """The name of a processor in PIXELS, whatever it computes with, and however old it is. Raises TrainingError."""
     plain = name.removesuffix("Pil").removesuffix("Fast").replace("FeatureExtractor", "ImageProcessor")
     if plain not in PIXELS:
         raise TrainingError(f"{FILE} names {name:.80}; what can be imported is {', '.join(PIXELS)}")
