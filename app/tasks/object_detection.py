@@ -63,7 +63,7 @@ class Detections(BaseModel):
     detections: Annotated[list[Detection], Field(description="the surest first")]
 
 
-class Found(NamedTuple):
+class Candidates(NamedTuple):
     """Candidates of one picture: scores [found], indices of classes [found] and of boxes [found]."""
 
     scores: Array
@@ -129,14 +129,14 @@ class ObjectDetection(WholePictureView[ObjectDetectionKernel]):
             ],
         )
 
-    def _found(self, logits: Array) -> Found:
+    def _found(self, logits: Array) -> Candidates:
         if self.kernel.has_nothing:
             exponents = np.exp(logits - logits.max(-1, keepdims=True))
             scores = (exponents / exponents.sum(-1, keepdims=True))[:, :-1]
-            return Found(scores.max(-1), scores.argmax(-1), np.arange(len(scores)))
+            return Candidates(scores.max(-1), scores.argmax(-1), np.arange(len(scores)))
         scores = sigmoid(logits).ravel()
         best = largest(scores, min(self.kernel.most, len(scores)))
-        return Found(scores[best], best % logits.shape[1], best // logits.shape[1])
+        return Candidates(scores[best], best % logits.shape[1], best // logits.shape[1])
 
 
 def _in_pixels(boxes: Array, size: Size) -> Array:
