@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from training.importing import (
     embeddings,
     fill_mask,
+    image_segmentation,
+    object_detection,
     question_answering,
     text_classification,
     text_pairs,
@@ -17,6 +19,8 @@ KINDS: Mapping[str, Callable[[ModelFolder, Run], Draft]] = {
     "text-classification": text_classification.make,
     "fill-mask": fill_mask.make,
     "question-answering": question_answering.make,
+    "object-detection": object_detection.make,
+    "image-segmentation": image_segmentation.make,
     "zero-shot-classification": text_pairs.make_zero_shot,
     "text-ranking": text_pairs.make_ranking,
     "token-classification": token_classification.make,
