@@ -22,7 +22,7 @@ export function plane(request, { width, height }, ...layers) {
 
 /** A list of parts `{name, value, hue, point(is)}`: whoever points at one, by mouse or keyboard, sees where it is. */
 export function legend(parts) {
-  return element("ol.parts", {}, parts.map(({ name, value, hue, point }) => element("li", {}, element("button.part-of", {
+  return element("ol.parts", {}, parts.map(({ name, value, hue, point }) => element("li", {}, element("button.pointer", {
     type: "button",
     pointerenter: () => point(true), pointerleave: () => point(false), focus: () => point(true), blur: () => point(false),
   }, element("i", { "aria-hidden": "true", css: { "--hue": hue } }), element("span.label", {}, name), element("span.value", {}, value)))));

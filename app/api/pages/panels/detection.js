@@ -24,14 +24,19 @@ export function detection(model, contract) {
       const hue = (label) => colour(labels.indexOf(label));
       const isNamed = detections.length <= MOST_NAMED;
       const boxes = detections.map(({ label, box }, i) => drawn(box, output, hue(label), isNamed ? label : i + 1));
-      // The largest first, so that a small box lies over the large one that it stands in.
-      const layers = [...boxes.keys()].sort((one, other) => area(detections[other].box) - area(detections[one].box)).map((i) => boxes[i]);
+      // A small box lies over the large one that it stands in, and the surer one over another of its size.
+      const order = [...boxes.keys()].sort((one, other) => area(detections[other].box) - area(detections[one].box) || other - one);
+      const layers = order.map((i) => boxes[i]);
       const seen = plane(request, output, ...layers);
       answer.replaceChildren(seen, legend(detections.map(({ label, score }, i) => ({
         name: isNamed ? label : `${i + 1} ${label}`,
         value: percent(score),
         hue: hue(label),
-        point: (is) => { seen.classList.toggle("pointing", is); boxes[i].classList.toggle("pointed", is); if (is) boxes[i].scrollIntoView({ block: "nearest", inline: "nearest" }); },
+        point: (is) => {
+          seen.classList.toggle("pointing", is);
+          boxes[i].classList.toggle("pointed", is);
+          if (is) seen.scrollLeft = boxes[i].offsetLeft + (boxes[i].offsetWidth - seen.clientWidth) / 2;
+        },
       }))));
       return `${detections.length} found, ${detections[0].label} the surest with ${percent(detections[0].score)}`;
     },
