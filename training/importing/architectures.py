@@ -12,6 +12,8 @@ BY_ENDING: Mapping[str, str] = {
     "ForQuestionAnswering": "question-answering",
     "ForObjectDetection": "object-detection",
     "ForSemanticSegmentation": "image-segmentation",
+    "ForImageClassification": "image-classification",
+    "ForImageClassificationWithTeacher": "image-classification",
     "Model": "feature-extraction",
 }
 """The task of each architecture that becomes one graph here. More special endings come first."""

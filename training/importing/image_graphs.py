@@ -1,18 +1,15 @@
-"""Networks that see as ONNX graphs, written by torch's exporter."""
+"""Networks that see, as they are written as graphs: from pixels to scores."""
 
-from pathlib import Path
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from app.tensors import Tensors
-from training.errors import TrainingError, first_line
-from training.graphs.export import exported
-from training.importing.beside_pipeline import TOLERANCE
 from training.importing.image_processor import Levels
-from training.recipe import Exported
 
 
 class Numbers(nn.Module):
@@ -48,14 +45,32 @@ class Classified(nn.Module):
         return logits.softmax(1) if self.is_one_of_many else logits.sigmoid()
 
 
-def export_images(module: nn.Module, batch: Tensors, path: Path, outputs: list[str]) -> Exported:
-    """The graph of `module`, of any number of pictures, compared with it on the real `batch`.
+class Segmented(nn.Module):
+    """Pixels, uint8 [batch, height, width, 3], to scores of classes, fp32 [batch, classes, rows, columns]."""
 
-    Raises TrainingError.
-    """
+    def __init__(self, network: Any, levels: Levels) -> None:
+        super().__init__()
+        self.network, self.numbers = network, Numbers(levels)
+        self.eval()
+
+    def forward(self, image: Tensor) -> Any:
+        return self.network(pixel_values=self.numbers(image)).logits
+
+
+class Detected(Segmented):
+    """The same to scores, fp32 [batch, boxes, classes], and to boxes, fp32 [batch, boxes, 4]."""
+
+    def forward(self, image: Tensor) -> Any:
+        found = self.network(pixel_values=self.numbers(image))
+        return found.logits, found.pred_boxes
+
+
+@contextmanager
+def counting_by_shape(network: Any) -> Iterator[None]:
+    """Meanwhile the number of rows is what the shape says: of `len`, RT-DETR's way, the exporter makes a constant."""
+    module = sys.modules[type(network).__module__]
+    module.len = lambda one: one.shape[0] if isinstance(one, Tensor) else len(one)
     try:
-        return exported(module, batch, path, outputs, tolerance=TOLERANCE)
-    except TrainingError:
-        raise
-    except Exception as error:  # torch, its exporter and onnxruntime raise whatever they run into
-        raise TrainingError(f"torch's exporter cannot write it as a graph: {first_line(error)}") from error
+        yield
+    finally:
+        delattr(module, "len")

@@ -12,11 +12,11 @@ from app.tasks.image_segmentation import ImageSegmentation, ImageSegmentationCon
 from app.tensors import Array
 from training.importing.beside_pipeline import pipeline_of
 from training.importing.folder import ModelFolder
+from training.importing.image_graphs import Segmented
 from training.importing.image_processor import image_reading_of
 from training.importing.network import load_network
 from training.importing.text_classification import labels_of
-from training.importing.whole_picture_draft import LEAST_SIDE, whole_picture_draft
-from training.importing.whole_picture_graphs import Segmented
+from training.importing.whole_picture_draft import LEAST_SIDE, picture_in, whole_picture_draft
 from training.recipe import Draft, Run
 
 MOST_TIES = 1e-3  # of the pixels of a picture: those whose two best classes have scores that are equal but for rounding
@@ -38,8 +38,9 @@ def make(folder: ModelFolder, run: Run) -> Draft:
         run,
         ImageSegmentation(ImageSegmentationKernel(config, {})),
         Segmented(network, reading.levels),
+        reading,
         ["logits"],
-        lambda item, parameters: pipeline(item["image"], **parameters),
+        lambda item, parameters: pipeline(picture_in(item), **parameters),
         segmentation_fault,
         config=config.model_dump(),
         about="Tells which class each pixel of a picture has",

@@ -8,11 +8,11 @@ from app.tasks.object_detection import ObjectDetection, ObjectDetectionConfig, O
 from training.errors import TrainingError
 from training.importing.beside_pipeline import TOLERANCE, pipeline_of
 from training.importing.folder import ModelFolder
+from training.importing.image_graphs import Detected
 from training.importing.image_processor import image_reading_of
 from training.importing.network import load_network
 from training.importing.text_classification import labels_of
-from training.importing.whole_picture_draft import LEAST_SIDE, whole_picture_draft
-from training.importing.whole_picture_graphs import Detected
+from training.importing.whole_picture_draft import LEAST_SIDE, picture_in, whole_picture_draft
 from training.recipe import Draft, Run
 
 MOST_ROUNDED = 0.01  # of all sides of boxes: those so near to a whole pixel that rounding puts them one further
@@ -52,13 +52,14 @@ def make(folder: ModelFolder, run: Run) -> Draft:
     pipeline = pipeline_of("object-detection", network, processor=reading.processor)
 
     def expected(item: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
-        return sorted(pipeline(item["image"], **parameters), key=lambda one: -one["score"])
+        return sorted(pipeline(picture_in(item), **parameters), key=lambda one: -one["score"])
 
     return whole_picture_draft(
         folder,
         run,
         ObjectDetection(ObjectDetectionKernel(config, {})),
         Detected(network, reading.levels),
+        reading,
         OUTPUTS,
         expected,
         detection_fault,
