@@ -68,3 +68,13 @@ def save_with(folder: Path, network: Any, processor: Any) -> Path:
     network.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+def save(folder: Path, name: str) -> Path:
+    """One of DETR, whose pictures keep their shape, and of RT-DETR and SegFormer, who read all in one size."""
+    made = {
+        "detr": lambda: (detr(), transformers.DetrImageProcessorPil(size=VARYING)),
+        "rt-detr": lambda: (rt_detr(), transformers.RTDetrImageProcessorPil(size=FIXED)),
+        "segformer": lambda: (segformer(), transformers.SegformerImageProcessorPil(size=FIXED)),
+    }
+    return save_with(folder / name, *made[name]())

@@ -26,7 +26,8 @@ export function segmentation(model, contract) {
         hue: colour(i),
         point: (is) => colours.paint(is ? i : null),
       }))));
-      return `${regions.length} classes, ${regions[0].label} the largest with ${percent(regions[0].share)}`;
+      const largest = `${regions[0].label} with ${percent(regions[0].share)}`;
+      return regions.length === 1 ? `One class, ${largest}` : `${regions.length} classes, the largest ${largest}`;
     },
   };
 }
@@ -57,7 +58,7 @@ class Colours {
 
   /** All regions, or one clearly and the others hardly. */
   paint(only) {
-    const context = this.element.getContext("2d");
+    const context = this.element.getContext("2d", { willReadFrequently: true }); // it is written pixel by pixel
     const image = context.createImageData(this.element.width, this.element.height);
     this.numbers.forEach((number, at) => {
       if (number === 0) return;
