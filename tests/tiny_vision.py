@@ -15,12 +15,12 @@ VIT = {
     "image_size": SIDE,
     "patch_size": 8,
     "hidden_size": 32,
-    "num_hidden_layers": 2,
+    "num_hidden_layers": 1,
     "num_attention_heads": 4,
     "intermediate_size": 64,
 }
 STAGES = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
-SWIN = {"image_size": SIDE, "patch_size": 2, "embed_dim": 16, "depths": [1, 2], "num_heads": [2, 4], "window_size": 4}
+SWIN = {"image_size": SIDE, "patch_size": 2, "embed_dim": 16, "depths": [1, 1], "num_heads": [2, 4], "window_size": 4}
 CONFIGS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "vit": ("ViT", VIT),
     "deit": ("DeiT", VIT),
@@ -29,7 +29,18 @@ CONFIGS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "mobilenet_v2": ("MobileNetV2", {"image_size": SIDE, "depth_multiplier": 0.25}),
     "efficientnet": (
         "EfficientNet",
-        {"image_size": SIDE, "width_coefficient": 0.25, "depth_coefficient": 0.25, "hidden_dim": 320},
+        {
+            "image_size": SIDE,
+            "width_coefficient": 0.25,
+            "depth_coefficient": 0.25,
+            "hidden_dim": 320,
+            "kernel_sizes": [3, 5],
+            "in_channels": [32, 16],
+            "out_channels": [16, 24],
+            "strides": [1, 2],
+            "num_block_repeats": [1, 1],
+            "expand_ratios": [1, 6],
+        },
     ),
     "swin": ("Swin", SWIN),
 }
@@ -38,7 +49,7 @@ CONFIGS: Mapping[str, tuple[str, dict[str, Any]]] = {
 SIZES = {"height": SIDE, "width": SIDE}
 PROCESSORS: Mapping[str, dict[str, Any]] = {
     "vit": {"image_processor_type": "ViTImageProcessor", "size": SIZES},
-    "deit": {"image_processor_type": "DeiTFeatureExtractor", "size": {"height": 40, "width": 40}, "crop_size": SIZES},
+    "deit": {"image_processor_type": "DeiTImageProcessor", "size": {"height": 40, "width": 40}, "crop_size": SIZES},
     "resnet": {
         "feature_extractor_type": "ConvNextFeatureExtractor",
         "size": {"shortest_edge": SIDE},
@@ -70,7 +81,7 @@ def save_classifier(folder: Path, name: str, *, labels: list[str] = LABELS, **mo
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):  # as if it had been trained: or nothing would be left of a picture
                 module.momentum = None
-                module.reset_running_stats()
+                module.reset_parameters()
         network.train()(torch.randn(16, 3, SIDE, SIDE))
     network.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(PROCESSORS[name]))
