@@ -13,6 +13,7 @@ from app.errors import InferenceFailed, InvalidInput
 from app.tasks.contract import Contract
 from app.tasks.file_bytes import FileBytes, to_base64
 from app.tasks.image_input import CAT, ImageInput
+from app.tasks.images import open_image
 from app.tasks.json_pieces import array_of, object_with
 from app.tasks.masks import Classes, classes_of, mask_of
 from app.tasks.schema import Schema
@@ -87,10 +88,11 @@ class ImageSegmentation(WholePictureView[ImageSegmentationKernel]):
     )
 
     def needs(self, item: ImageInput) -> Needs:
-        needs = super().needs(item)
-        if needs.pixels > MOST_PIXELS:
+        needs = super().needs(item)  # counts those that are made of it, too
+        width, height = open_image(item.image, min_side=1).size
+        if (pixels := width * height) > MOST_PIXELS:
             raise InvalidInput(
-                f"the image has {needs.pixels:,} pixels; masks are made of at most {MOST_PIXELS:,}, so send it smaller"
+                f"the image has {pixels:,} pixels; masks are made of at most {MOST_PIXELS:,}, so send it smaller"
             ).under("image")
         return needs
 

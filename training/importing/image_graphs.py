@@ -1,5 +1,6 @@
 """Networks that see, as they are written as graphs: from pixels to scores."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from training.importing.image_processor import Levels
+
+UNCHECKED = "TRANSFORMERS_DISABLE_TORCH_CHECK"  # read by transformers at each check
 
 
 class Numbers(nn.Module):
@@ -66,11 +69,19 @@ class Detected(Segmented):
 
 
 @contextmanager
-def counting_by_shape(network: Any) -> Iterator[None]:
-    """Meanwhile the number of rows is what the shape says: of `len`, RT-DETR's way, the exporter makes a constant."""
-    module = sys.modules[type(network).__module__]
-    module.len = lambda one: one.shape[0] if isinstance(one, Tensor) else len(one)
+def exportable(network: Any) -> Iterator[None]:
+    """Meanwhile RT-DETR and its kin do without what the exporter cannot write.
+
+    They ask for `len` of a tensor, of which it makes a constant, and check sizes of tensors, for which it has no
+    operator.
+    """
+    names = vars(sys.modules[type(network).__module__])
+    names["len"] = lambda one: one.shape[0] if isinstance(one, Tensor) else len(one)
+    before = os.environ.get(UNCHECKED)
+    os.environ[UNCHECKED] = "1"
     try:
         yield
     finally:
-        delattr(module, "len")
+        del names["len"], os.environ[UNCHECKED]
+        if before is not None:
+            os.environ[UNCHECKED] = before

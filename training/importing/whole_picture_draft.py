@@ -8,11 +8,13 @@ from typing import Any
 from PIL import Image, ImageOps
 from torch.export import Dim
 
+from app.errors import InvalidInput
 from app.repository.manifest import Batching, Metric
 from app.runtimes.onnx import load_onnx
 from app.runtimes.onnx_weights import weights_beside
 from app.runtimes.options import RuntimeOptions
 from app.tasks.file_bytes import from_base64, to_base64
+from app.tasks.pixels import read_picture
 from app.tasks.view import View
 from app.tensors import Tensors
 from training.card.prose import Prose
@@ -21,7 +23,7 @@ from training.errors import progress
 from training.importing.beside_pipeline import TOLERANCE, Expected, Fault, require_same_answers
 from training.importing.exporting import written
 from training.importing.folder import ModelFolder
-from training.importing.image_graphs import Segmented, counting_by_shape
+from training.importing.image_graphs import Segmented, exportable
 from training.importing.image_processor import ImageReading, require_same_numbers
 from training.importing.photos import compared_photos
 from training.recipe import Draft, Example, Run
@@ -50,6 +52,14 @@ def _middle(photo: bytes, shape: tuple[int, int]) -> bytes:
     return file.getvalue()
 
 
+def _is_read(photo: bytes, reading: ImageReading) -> bool:
+    """Whether anything is left of a photo: of a strip, where both sides are made short, there may be nothing."""
+    try:
+        return bool(read_picture(photo, reading.pixels))
+    except InvalidInput:
+        return False
+
+
 def picture_in(item: Mapping[str, Any]) -> Image.Image:
     """The picture of an item as JSON, as the pipeline of transformers takes it."""
     return Image.open(BytesIO(from_base64(item["image"])))
@@ -76,7 +86,7 @@ def whole_picture_draft(
     exported, or answers otherwise than transformers.
     """
     named = photos()
-    require_same_numbers(reading, compared_photos())
+    require_same_numbers(reading, {name: one for name, one in compared_photos().items() if _is_read(one, reading)})
     items, names = list(named.values()), {item["image"]: name for name, item in named.items()}
     groups: dict[Hashable, list[tuple[Mapping[str, Any], Tensors]]] = defaultdict(list)
     for item in items:
@@ -85,7 +95,7 @@ def whole_picture_draft(
     progress("writing the graph")
     rows = [row for _, row in next(iter(groups.values()))]
     varying = {0: Dim("batch"), **({} if reading.pixels.size else {1: Dim("height"), 2: Dim("width")})}
-    with counting_by_shape(module.network):
+    with exportable(module.network):
         graph = written(module, view.kernel.collate(rows), run.workdir / GRAPH, outputs, varying)
     sessions = {"model": load_onnx(graph.path, RuntimeOptions(device="cpu"))}
     asked = len(items) * len(parameters)
