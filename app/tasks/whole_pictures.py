@@ -47,19 +47,27 @@ class WholePictureKernel(ImageKernel):
         found = read_picture(content, self.config.pixels)
         height, width, _ = found.pixels.shape
         tall, wide = found.original
-        made = f"the image is {wide} x {tall} pixels, and as this model reads it {width} x {height}"
-        if min(height, width) < self.config.least_side:
-            raise InvalidInput(f"{made}; each side must have at least {self.config.least_side} then")
-        if self.length({"image": found.pixels}) > MOST_TILES:
-            raise InvalidInput(f"{made}; there may be {MOST_TILES * TILE**2:,} pixels then")
+        self._require_size(height, width, f"the image is {wide} x {tall} pixels, and as this model reads it")
         return found
+
+    def rows_of(self, batch: Tensors) -> list[Tensors]:
+        try:
+            self._require_size(*batch["image"].shape[1:3], "pictures are")
+        except InvalidInput as error:
+            raise error.under("image") from None
+        return super().rows_of(batch)
+
+    def _require_size(self, height: int, width: int, made: str) -> None:
+        if min(height, width) < self.config.least_side:
+            raise InvalidInput(f"{made} {width} x {height}; each side must have at least {self.config.least_side} then")
+        if _tiles(height, width) > MOST_TILES:
+            raise InvalidInput(f"{made} {width} x {height}; there may be {MOST_TILES * TILE**2:,} pixels then")
 
     def row(self, picture: bytes) -> Tensors:
         return {"image": self.picture(picture).pixels}
 
     def length(self, row: Tensors) -> int:
-        height, width, _ = row["image"].shape
-        return int(ceil(height / TILE) * ceil(width / TILE))
+        return _tiles(*row["image"].shape[:2])
 
     def group(self, row: Tensors) -> Hashable:
         return row["image"].shape
@@ -69,6 +77,10 @@ class WholePictureKernel(ImageKernel):
         height, width, _ = self._example.shape
         wide = max(1, round(width * length / self.lengths[-1]))
         return {"image": np.asarray(Image.fromarray(self._example).resize((wide, height)))}
+
+
+def _tiles(height: int, width: int) -> int:
+    return ceil(height / TILE) * ceil(width / TILE)
 
 
 AnyKernel = TypeVar("AnyKernel", bound=WholePictureKernel)

@@ -151,3 +151,16 @@ def test_tensors_are_asked_for_as_of_any_model(client: TestClient) -> None:
     tensor = {"name": "image", "datatype": "UINT8", "shape": list(pixels.shape), "data": pixels.ravel().tolist()}
     found = client.post(f"/v2/models/{DETECTOR}/infer", json={"inputs": [tensor]}).json()["outputs"]
     assert {one["name"]: one["shape"] for one in found} == {"logits": [2, 4, 3], "boxes": [2, 4, 4]}
+
+
+def test_tensors_of_pictures_are_as_bounded_as_pictures(client: TestClient) -> None:
+    for shape, words in (
+        ((1, 4, 4, 3), "each side must have at least 8 then"),
+        ((1, 64, 70_000, 3), "4,194,304 pixels"),
+    ):
+        pixels = np.zeros(shape, np.uint8).tobytes()
+        tensor = {"name": "image", "datatype": "UINT8", "shape": shape, "parameters": {"binary_data_size": len(pixels)}}
+        head = json.dumps({"inputs": [tensor]}).encode()
+        headers = {"Inference-Header-Content-Length": str(len(head))}
+        reply = client.post(f"/v2/models/{DETECTOR}/infer", content=head + pixels, headers=headers)
+        assert (reply.status_code, words in reply.json()["error"]) == (400, True), reply.text
