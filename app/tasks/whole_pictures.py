@@ -51,8 +51,9 @@ class WholePictureKernel(ImageKernel):
         return found
 
     def rows_of(self, batch: Tensors) -> list[Tensors]:
+        _, height, width, _ = batch["image"].shape
         try:
-            self._require_size(*batch["image"].shape[1:3], "pictures are")
+            self._require_size(height, width, "pictures are")
         except InvalidInput as error:
             raise error.under("image") from None
         return super().rows_of(batch)
