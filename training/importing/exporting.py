@@ -33,5 +33,6 @@ def written(
     except TrainingError:
         raise
     except Exception as error:  # of the exporter and of onnxruntime likewise
-        reason = first_line(error.__cause__ or error)  # of its own, the exporter says only how it goes on
+        cause = error.__cause__  # of its own, the exporter says only what it did last
+        reason = first_line(cause if isinstance(cause, Exception) else error)
         raise TrainingError(f"torch's exporter cannot write it as a graph: {reason}") from error

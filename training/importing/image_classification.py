@@ -58,6 +58,9 @@ def make(folder: ModelFolder, run: Run) -> Draft:
     progress("writing the graph")
     module = Classified(network, reading.levels, is_one_of_many=is_one_of_many)
     graph = written(module, kernel.collate(rows[:NUM_EXPORTED]), files[GRAPH], ["probabilities"])
+    num_scores = graph.outputs[0].shape[-1]
+    if num_scores != len(labels):
+        raise TrainingError(f"id2label in {CONFIG} has {len(labels)} labels, and the network gives {num_scores} scores")
     sessions = {"model": load_onnx(graph.path, RuntimeOptions(device="cpu"))}
 
     view = ImageClassification(kernel)

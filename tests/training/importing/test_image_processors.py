@@ -1,4 +1,4 @@
-"""What preprocessor_config.json says is done to the pixel, for every processor that is known, or refused by name."""
+"""The settings in preprocessor_config.json are done to the pixel, for every known processor, or refused by name."""
 
 import json
 from dataclasses import replace

@@ -13,7 +13,7 @@ PIXELS = {"image": np.ones((2, 4), np.float32)}
 
 
 class Undecided(nn.Module):
-    """What it computes depends on what it is given, which no graph can hold."""
+    """Its answer is made in one of two ways, by the sum of what it is given: no graph can hold that."""
 
     def forward(self, image: Tensor) -> Tensor:
         return image if image.sum() > 0 else -image
