@@ -31,7 +31,7 @@ SCORES: Mapping[str, Callable[[Any], Scores]] = {
 
 def make(folder: ModelFolder, run: Run) -> Draft:
     """Raises TrainingError."""
-    if folder.config.get("use_timm_backbone", False) and not find_spec("timm"):
+    if _is_of_timm(folder.config) and not find_spec("timm"):
         raise TrainingError(
             f"{folder.path} has a backbone of timm, which is not installed here: pip install timm, then import it again"
         )
@@ -67,6 +67,13 @@ def make(folder: ModelFolder, run: Run) -> Draft:
         about="Finds things in pictures, with a box around each",
         parameters=[{"threshold": 0.0}, {}],
     )
+
+
+def _is_of_timm(config: Mapping[str, Any]) -> bool:
+    """Whether the backbone is timm's, as older and newer versions of transformers state it."""
+    backbone = config.get("backbone_config")
+    stated = isinstance(backbone, dict) and backbone.get("model_type") == "timm_backbone"
+    return stated or bool(config.get("use_timm_backbone"))
 
 
 UNUSED = ("num_batches_tracked",)  # counts of batches in training, which old files lack

@@ -113,12 +113,15 @@ def test_the_manifest_says_how_pictures_are_read_and_how_it_was_compared(folders
     assert [spec.shape for spec in found["rt-detr"].inputs] == [(-1, 64, 96, 3)]
 
 
+@pytest.mark.parametrize(
+    "stated", [{"use_timm_backbone": True}, {"backbone_config": {"model_type": "timm_backbone"}}], ids=["old", "new"]
+)
 def test_a_backbone_of_timm_is_refused_where_timm_is_not_installed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stated: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = save_with(tmp_path / "detr", detr(), transformers.DetrImageProcessorPil())
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "use_timm_backbone": True, "backbone": "resnet50"}))
+    (folder / "config.json").write_text(json.dumps({**config, **stated}))
     assert imported(folder) == 1
     assert "timm, which is not installed here" in capsys.readouterr().err
     assert not (tmp_path / "models").exists()
