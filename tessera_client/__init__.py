@@ -15,6 +15,7 @@ from tessera_client.calls import (
     explain,
     list_models,
     predict,
+    predict_images,
     recommend,
     summarize,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "explain",
     "list_models",
     "predict",
+    "predict_images",
     "recommend",
     "summarize",
 ]

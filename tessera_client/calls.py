@@ -34,10 +34,26 @@ def classify_images(
     model: str, images: Sequence[Image], *, top_k: int | None = None, version: int | None = None
 ) -> Call[Prediction[list[Label]]]:
     """Labels of each image, best first. Raises OSError if a file cannot be read."""
+    return predict_images(model, images, list[Label], parameters={"top_k": top_k}, version=version)
+
+
+def predict_images(
+    model: str,
+    images: Sequence[Image],
+    output: Any = Any,
+    *,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+    version: int | None = None,
+) -> Call[Any]:
+    """Images for a model of any task that reads them: detections, masks, vectors.
+
+    `output` is the type of one output, which is validated; parameters that are None are left to the service. Raises
+    OSError if a file cannot be read.
+    """
     contents = [image if isinstance(image, bytes) else Path(image).read_bytes() for image in images]
     files = [("file", (f"image {i}", content)) for i, content in enumerate(contents)]
-    form = {"parameters": json.dumps(_given({"top_k": top_k}))}
-    return Call("POST", _predict_path(model, version), _prediction_of(list[Label]), {"files": files, "data": form})
+    form = {"parameters": json.dumps(_given(parameters))}
+    return Call("POST", _predict_path(model, version), _prediction_of(output), {"files": files, "data": form})
 
 
 def classify_texts(

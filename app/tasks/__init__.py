@@ -14,6 +14,8 @@ from app.tasks.fill_mask import FillMask, FillMaskKernel
 from app.tasks.image_classification import ImageClassification, ImageClassificationKernel
 from app.tasks.image_features import ImageFeatureExtraction, ImageFeaturesKernel
 from app.tasks.image_generation import ImageGeneration, ImageGenerationKernel
+from app.tasks.image_segmentation import ImageSegmentation, ImageSegmentationKernel
+from app.tasks.object_detection import ObjectDetection, ObjectDetectionKernel
 from app.tasks.own_words import OwnWordsKernel, SummaryInOwnWords
 from app.tasks.question_answering import QuestionAnswering, QuestionAnsweringKernel
 from app.tasks.recommendation import CatalogueSearch, Recommendation, RecommendationKernel
@@ -35,6 +37,8 @@ TASKS: Mapping[str, Task] = {
     for task in (
         Task(ImageClassificationKernel, ImageClassification, ImageExplanation),
         Task(ImageFeaturesKernel, ImageFeatureExtraction),
+        Task(ObjectDetectionKernel, ObjectDetection),
+        Task(ImageSegmentationKernel, ImageSegmentation),
         Task(TextClassificationKernel, TextClassification, TextExplanation),
         Task(TokenClassificationKernel, TokenClassification),
         Task(FillMaskKernel, FillMask),

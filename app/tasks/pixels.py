@@ -46,7 +46,7 @@ class Resize(Schema):
 
     Exactly `height` x `width`; or, with its shape kept, so that its shorter side has `shortest_edge` pixels, unless
     its longer one would have more than `longest_edge`, which it has then; or the largest within `max_height` x
-    `max_width`.
+    `max_width`. Each side that is not stated is then made smaller, to the next multiple of `multiple_of`.
     """
 
     filter: Filter
@@ -56,6 +56,7 @@ class Resize(Schema):
     longest_edge: Side | None = None
     max_height: Side | None = None
     max_width: Side | None = None
+    multiple_of: Side = 1
 
     @model_validator(mode="after")
     def _is_one_way(self) -> "Resize":
@@ -65,12 +66,16 @@ class Resize(Schema):
 
     @property
     def stated(self) -> dict[str, int]:
-        return self.model_dump(exclude={"filter"}, exclude_none=True)
+        return self.model_dump(exclude={"filter", "multiple_of"}, exclude_none=True)
 
     def size(self, height: int, width: int) -> Size:
         """The size of a picture of `height` x `width` after it was resized; a side may be 0."""
         if self.height is not None and self.width is not None:
             return self.height, self.width
+        height, width = self._in_shape(height, width)
+        return height - height % self.multiple_of, width - width % self.multiple_of
+
+    def _in_shape(self, height: int, width: int) -> Size:
         if self.max_height is not None and self.max_width is not None:
             scale = min(self.max_height / height, self.max_width / width)
             return int(height * scale), int(width * scale)

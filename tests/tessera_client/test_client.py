@@ -37,6 +37,7 @@ from tessera_client import (
     explain,
     list_models,
     predict,
+    predict_images,
     summarize,
 )
 from tessera_client.errors import Detail
@@ -137,6 +138,19 @@ def test_what_is_not_set_is_left_to_the_service(ask, url, script):
     assert path == "/v1/models/a%20name%2Fwith%20%3F/versions/7/predict"
     assert json.loads(content) == {"inputs": ["x"], "parameters": {"top_k": 2}}
     assert headers["x-team"] == "films"
+
+
+def test_images_go_as_files_to_models_of_any_task(ask, url, script, tmp_path):
+    script.will(200, {"model": "m", "version": 1, "outputs": [{"detections": []}, {"detections": []}]})
+    (tmp_path / "a.png").write_bytes(b"the first")
+    images = [tmp_path / "a.png", b"the second"]
+    found = ask(url, predict_images("m", images, dict[str, Any], parameters={"threshold": 0.7, "top_k": None}))
+    assert found.outputs == [{"detections": []}] * 2
+    _, path, headers, content = script.asked[0]
+    assert path == "/v1/models/m/predict"
+    assert headers["content-type"].startswith("multipart/form-data")
+    assert content.index(b"the first") < content.index(b"the second")
+    assert b'{"threshold": 0.7}' in content
 
 
 @pytest.mark.parametrize("status", [429, 503])

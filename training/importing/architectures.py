@@ -10,6 +10,8 @@ BY_ENDING: Mapping[str, str] = {
     "ForTokenClassification": "token-classification",
     "ForMaskedLM": "fill-mask",
     "ForQuestionAnswering": "question-answering",
+    "ForObjectDetection": "object-detection",
+    "ForSemanticSegmentation": "image-segmentation",
     "ForImageClassification": "image-classification",
     "ForImageClassificationWithTeacher": "image-classification",
     "Model": "feature-extraction",

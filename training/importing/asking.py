@@ -16,7 +16,8 @@ def how_to_ask(manifest: Manifest) -> str:
     inputs = json.dumps([item], ensure_ascii=False)
     asked, call = "-d " + quote(f'{{"inputs": {inputs}}}'), "predict"
     if contract.binary_field:
-        asked, call, inputs = "-F file=@photo.jpg", "classify_images", '["photo.jpg"]'
+        call = "classify_images" if contract.name == "image-classification" else "predict_images"
+        asked, inputs = "-F file=@photo.jpg", '["photo.jpg"]'
     code = (
         f"from tessera_client import Client, {call}; "
         f'print(Client("http://{SERVICE}").ask({call}("{name}", {inputs})).outputs)'

@@ -20,6 +20,7 @@ from training.importing.folder import ModelFolder
 FILE = "preprocessor_config.json"
 COLOURS = 3
 LEVITS = 256 / 224  # pixels that LeViT resizes to for each one that is stated
+YOLOS_PATCH = 16
 SAME = 1e-6  # of the largest number: transformers rounds each step to fp32
 WARPED = 384  # pixels from which on ConvNeXt resizes to a square, and cuts nothing off
 
@@ -63,7 +64,8 @@ def image_reading_of(folder: ModelFolder) -> ImageReading:
     except Exception as error:  # of settings as somebody wrote them
         raise TrainingError(f"{path} cannot be read: {first_line(error):.300}") from error
     name = _known(type(processor).__name__)
-    if getattr(processor, "do_pad", None):
+    if getattr(processor, "do_pad", None) and (processor.pad_size or getattr(processor, "size_divisor", None)):
+        # Without a size it makes pictures of one batch alike, and here only those that are alike share one.
         raise TrainingError(f"{FILE} states do_pad, and pictures are not padded here")
     try:
         return ImageReading(processor, PIXELS[name](processor), _levels(processor))
@@ -141,6 +143,24 @@ def as_poolformer(processor: Any) -> PixelsConfig:
     return PixelsConfig(resize=more, crop=_crop(processor))
 
 
+def as_yolos(processor: Any) -> PixelsConfig:
+    """Resized to multiples of 16 pixels, unless the size is stated as a height and a width."""
+    return PixelsConfig(resize=_resize(processor, **dict(processor.size or {}), multiple_of=YOLOS_PATCH))
+
+
+def as_detr(processor: Any) -> PixelsConfig:
+    """Resized to `size`, and never cut."""
+    return PixelsConfig(resize=_resize(processor, **dict(processor.size or {})))
+
+
+def as_dpt(processor: Any) -> PixelsConfig:
+    """Resized to `size` without a regard to the shape."""
+    size, step = dict(processor.size or {}), processor.ensure_multiple_of or 1
+    if processor.do_resize and (processor.keep_aspect_ratio or any(side % step for side in size.values())):
+        raise TrainingError(f"{FILE} states keep_aspect_ratio or ensure_multiple_of, by which no size is found here")
+    return PixelsConfig(resize=_resize(processor, **size))
+
+
 PIXELS: Mapping[str, Callable[[Any], PixelsConfig]] = {
     "ViTImageProcessor": as_stated,
     "DeiTImageProcessor": as_stated,
@@ -157,6 +177,12 @@ PIXELS: Mapping[str, Callable[[Any], PixelsConfig]] = {
     "PvtImageProcessor": as_stated,
     "SegformerImageProcessor": as_stated,
     "SiglipImageProcessor": as_stated,
+    "DPTImageProcessor": as_dpt,
+    "DetrImageProcessor": as_detr,
+    "ConditionalDetrImageProcessor": as_detr,
+    "DeformableDetrImageProcessor": as_detr,
+    "RTDetrImageProcessor": as_detr,
+    "YolosImageProcessor": as_yolos,
 }
 """By the name of a processor: how it makes pictures as large as its network reads them."""
 

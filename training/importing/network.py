@@ -69,7 +69,7 @@ def load_network(folder: ModelFolder, kind: str, unused: Sequence[str] = ()) -> 
             ignore_mismatched_sizes=True,  # or only the log would tell which do not fit
             **options,
         )
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ImportError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise TrainingError(f"{folder.path} cannot be loaded as {kind}: {first_line(error)}") from error
     for name, stored, made in sorted(notes["mismatched_keys"]):
         labels = f" for its {network.config.num_labels} labels" if made[0] == network.config.num_labels else ""

@@ -13,6 +13,13 @@ from pydantic import BaseModel, Field, RootModel, create_model, field_validator,
 from app.api.contracts import STREAM, Bodies, bare
 from app.api.hf.generation_schema import TgiAnswer, TgiParameters
 from app.api.hf.known import KnownOnly
+from app.api.hf.picture_wires import (
+    HfDetectionParameters,
+    HfRegion,
+    HfSegmentationParameters,
+    detected,
+    segmented,
+)
 from app.api.hf.speech_wires import HfSpeechParameters, HfTranscript, heard
 from app.api.hf.tables import TABLE, Columns, HfRowParameters, best_label, number_alone
 from app.api.hf.text_wires import (
@@ -25,6 +32,7 @@ from app.api.hf.text_wires import (
     found_answers,
     found_entities,
 )
+from app.api.hf.translation_wires import HfTranslationParameters
 from app.tasks.contract import Contract
 from app.tasks.embeddings import (
     FeatureExtraction,
@@ -34,9 +42,10 @@ from app.tasks.embeddings import (
 )
 from app.tasks.fill_mask import FilledMask, FillMask
 from app.tasks.image_classification import ImageClassification, ImageClassificationParameters
+from app.tasks.image_segmentation import ImageSegmentation
+from app.tasks.object_detection import Detection, ObjectDetection
 from app.tasks.question_answering import FoundAnswer, QuestionAnswering
 from app.tasks.schema import Schema
-from app.tasks.sequence_kernel import SEARCH, LengthPenalty, NumBeams
 from app.tasks.speech_recognition import SpeechRecognition
 from app.tasks.summarization import Summarization
 from app.tasks.summary_schema import MAX_CHARACTERS, Mode, SummarizationParameters
@@ -45,7 +54,7 @@ from app.tasks.tabular_regression import TabularRegression
 from app.tasks.text_classification import TextClassification, TextClassificationParameters
 from app.tasks.text_generation import TextGeneration
 from app.tasks.token_classification import TokenClassification
-from app.tasks.translation import TextTranslation, TranslationParameters
+from app.tasks.translation import TextTranslation
 from app.tasks.zero_shot_classification import ZeroShotClassification
 
 
@@ -164,34 +173,6 @@ class HfSentenceSimilarityParameters(KnownOnly, SentenceSimilarityParameters):
     """Those of the native dialect."""
 
 
-class HfSearchParameters(KnownOnly):
-    """The options of decoding that have an effect."""
-
-    num_beams: NumBeams | None = None
-    length_penalty: LengthPenalty | None = None
-
-
-class HfTranslationParameters(KnownOnly, TranslationParameters):
-    """Those of the native dialect; the client has a place of its own for some."""
-
-    generate_parameters: Annotated[
-        HfSearchParameters | None, Field(description="where the client puts options of decoding")
-    ] = None
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        twice = [name for name in SEARCH if getattr(self, name) is not None and name in self._nested()]
-        if twice:
-            raise ValueError(f"send {twice[0]} once, in parameters or in generate_parameters")
-        return self
-
-    def native(self) -> TranslationParameters:
-        return TranslationParameters(**{**self.model_dump(exclude={"generate_parameters"}), **self._nested()})
-
-    def _nested(self) -> dict[str, Any]:
-        return self.generate_parameters.model_dump(exclude_none=True) if self.generate_parameters else {}
-
-
 def _as_it_is(value: Any) -> Any:
     return value
 
@@ -223,6 +204,8 @@ class Wire:
 # The client takes element [0] of what it gets for a text, and all of what it gets for an image.
 WIRES: Mapping[str, Wire] = {
     ImageClassification.contract.name: Wire(HfImageClassificationParameters),
+    ObjectDetection.contract.name: Wire(HfDetectionParameters, Output=list[Detection], written=detected),
+    ImageSegmentation.contract.name: Wire(HfSegmentationParameters, Output=list[HfRegion], written=segmented),
     TextClassification.contract.name: Wire(HfTextClassificationParameters, is_nested=True),
     TokenClassification.contract.name: Wire(
         HfTokenClassificationParameters, Output=list[HfEntity], written=found_entities

@@ -4,10 +4,12 @@ import { Workbench } from "../workbench.js";
 import { WritingBench } from "../writing/bench.js";
 import { chat } from "./chat.js";
 import { continuation } from "./continuation.js";
+import { detection } from "./detection.js";
 import { generic } from "./generic.js";
 import { image } from "./image.js";
 import { photo } from "./photo.js";
 import { films } from "./recommendation.js";
+import { segmentation } from "./segmentation.js";
 import { speech } from "./speech.js";
 import { summary } from "./summarization.js";
 import { table } from "./table.js";
@@ -16,6 +18,8 @@ import { translation } from "./translation.js";
 
 const PANELS = {
   "image-classification": image,
+  "object-detection": detection,
+  "image-segmentation": segmentation,
   "text-classification": text,
   "summarization": summary,
   "translation": translation,
