@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="of the model that is published, if not that of the source")
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository to publish to")
     parser.add_argument("--workdir", type=Path, default=Path("build/training"), help="for files on the way")
+    parser.add_argument("--int8", action="store_true", help="in 8 bits, too, if these answer as fp32 does")
     parser.add_argument("--languages", metavar="FROM,TO", help="of a translator, if its tokenizer does not tell")
     parser.add_argument("--prefix", help="what a model that writes reads before every text")
     return parser
@@ -65,7 +66,8 @@ def name_of(source: str) -> str:
 def _recipe_arguments(chosen: argparse.Namespace, task: str, name: str) -> list[str]:
     given = {"--source": chosen.source, "--name": name, "--models": chosen.models, "--workdir": chosen.workdir}
     given |= {"--languages": chosen.languages, "--prefix": chosen.prefix}
-    return [RECIPES[task], *(str(word) for pair in given.items() if pair[1] is not None for word in pair)]
+    words = [str(word) for pair in given.items() if pair[1] is not None for word in pair]
+    return [RECIPES[task], *words, *(["--variants"] if chosen.int8 else [])]
 
 
 def _publish(folder: ModelFolder, task: str, name: str, chosen: argparse.Namespace) -> Manifest:

@@ -91,6 +91,11 @@ RECIPES = {
         "automatic-speech-recognition",
         "the same in 99 languages, larger and slower (Whisper base); downloads 180 MB",
     ),
+    "own-recognizer": Listed(
+        "training.recipes.own_recognizer",
+        "automatic-speech-recognition",
+        "a Whisper of your own (--source), as transformers writes it; minutes, downloads 20 MB",
+    ),
     "translator-en-de": Listed(
         "training.recipes.translator_en_de",
         "translation",
