@@ -74,9 +74,10 @@ def _publish(folder: ModelFolder, task: str, name: str, chosen: argparse.Namespa
     recipe: Recipe[ModelFolder] = Recipe(NAME, task, load=lambda run: folder, make=KINDS[task], takes_source=True)
     settings = {"recipe": NAME, "source": chosen.source, "task": task, "files": state_of(chosen.source)}
     with working_folder(chosen.workdir / name, settings, resume=False) as workdir:
-        run = Run(workdir, source=chosen.source, name=name, models=chosen.models)
+        run = Run(workdir, source=chosen.source, name=name, models=chosen.models, variants=chosen.int8)
         return build(recipe, run, chosen.models, again=_command(chosen, task, name))
 
 
 def _command(chosen: argparse.Namespace, task: str, name: str) -> str:
-    return f"python -m training {NAME} {shlex.quote(public_name(chosen.source))} --task {task} --name {name}"
+    options = f"--task {task} --name {name}{' --int8' if chosen.int8 else ''}"
+    return f"python -m training {NAME} {shlex.quote(public_name(chosen.source))} {options}"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from app.full_disk import no_room
 from app.tasks.text import TextKernel
 from app.tensors import Tensors
 from training.errors import TrainingError, first_line
@@ -59,4 +60,6 @@ def export_texts(
     except TrainingError:
         raise
     except Exception as error:  # torch, its exporter and onnxruntime raise whatever they run into
+        if no_room(error):
+            raise
         raise TrainingError(f"torch's exporter cannot write it as a graph: {first_line(error)}") from error
