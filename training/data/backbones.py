@@ -44,7 +44,7 @@ BACKBONES = {
 
 
 def backbone_for(asked: BackboneName, texts: Iterable[str]) -> tuple[Backbone, str]:
-    """The encoder that was asked for, or the one that `texts` call for, and why, in a sentence. Raises TrainingError."""
+    """The encoder that was asked for, or the one that `texts` call for, and why, in words. Raises TrainingError."""
     if asked != "auto":
         found = BACKBONES[asked]
         return found, f"{found.name} was asked for: it {found.about}."
@@ -52,8 +52,8 @@ def backbone_for(asked: BackboneName, texts: Iterable[str]) -> tuple[Backbone, s
     name, other = ("minilm", "e5") if share >= LEAST_WHOLE else ("e5", "minilm")
     found = BACKBONES[name]
     return found, (
-        f"{found.name}, which {found.about}, is taken: MiniLM's vocabulary has {share:.0%} of the words whole, where "
-        f"English has {LEAST_WHOLE:.0%} and more. --set backbone={other} takes the other."
+        f"{found.name} was taken, which {found.about}: of the words {share:.0%} are whole in MiniLM's vocabulary, of "
+        f"English ones {LEAST_WHOLE:.0%} and more; --set backbone={other} takes the other."
     )
 
 

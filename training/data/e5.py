@@ -1,6 +1,5 @@
 """multilingual-e5-small as packages carry it: weights in 4 bits, and its tokenizer."""
 
-
 from tokenizers import Tokenizer
 from transformers import BertModel
 

@@ -74,7 +74,8 @@ def read_e5(path: Path) -> BertModel:
     network.load_state_dict(state, assign=True, strict=False)
     network.embeddings.position_ids = torch.arange(places)[None]
     network.embeddings.token_type_ids = torch.zeros((1, places), dtype=torch.int64)
-    return network.eval()  # type: ignore[no-untyped-call,no-any-return]
+    network.eval()  # type: ignore[no-untyped-call]
+    return network
 
 
 def _stored_name(name: str) -> str:
