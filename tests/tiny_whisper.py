@@ -1,30 +1,50 @@
 """A Whisper with weights from nowhere, whose transcripts vary with what it hears, and its weights for CTranslate2."""
 
+import copy
+import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from tiny_speech import CONFIG, END, FIRST_TIME, START, VOCABULARY
-from transformers import WhisperConfig, WhisperForConditionalGeneration
+from tiny_speech import (
+    CONFIG,
+    END,
+    ENGLISH,
+    FIRST_TIME,
+    GERMAN,
+    SPECIAL,
+    START,
+    TRANSCRIBE,
+    TRANSLATE,
+    UNTIMED,
+    VOCABULARY,
+    tokenizer,
+)
+from tokenizers import Tokenizer
+from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 from app.tasks.speech_recognition import SpeechConfig
 from app.tensors import Array, Tensors
 
+OPENAIS = ("endoftext", "startoftranscript", "nocaptions", "en", "de", "transcribe", "translate", "notimestamps")
 CONTEXT, PLACES = CONFIG["context"], 1500
 
 
 @cache
-def random_whisper(seed: int = 0, places: int = PLACES) -> WhisperForConditionalGeneration:
+def random_whisper(
+    seed: int = 0, places: int = PLACES, mels: int = 80, decoder_layers: int = 3
+) -> WhisperForConditionalGeneration:
     torch.manual_seed(seed)
     config = WhisperConfig(
         vocab_size=VOCABULARY,
         d_model=32,
-        num_mel_bins=80,
+        num_mel_bins=mels,
         max_source_positions=places,
         max_target_positions=CONTEXT,
         encoder_layers=2,
-        decoder_layers=3,
+        decoder_layers=decoder_layers,
         encoder_attention_heads=2,
         decoder_attention_heads=2,
         encoder_ffn_dim=48,
@@ -41,6 +61,40 @@ def random_whisper(seed: int = 0, places: int = PLACES) -> WhisperForConditional
         torch.nn.init.normal_(one, mean=float(is_scale), std=0.1 if one.ndim == 1 else 0.3 if is_of_tokens else 0.8)
     made.proj_out.weight[FIRST_TIME:] *= 0.01  # nobody taught it that transcripts without times have none
     return made
+
+
+def openais_tokenizer(*more: str) -> Tokenizer:
+    """The tokenizer of tiny_speech, whose tokens are called as OpenAI calls them."""
+    made = json.dumps(json.loads(tokenizer().to_str())).replace('"<|endoftext|>"', '"<|another|>"')
+    for ours, name in zip(SPECIAL, OPENAIS, strict=True):
+        made = made.replace(json.dumps(ours), f'"<|{name}|>"')
+    found = Tokenizer.from_str(made)
+    found.add_special_tokens(list(more))
+    return found
+
+
+def save_whisper(folder: Path, *, has_languages: bool = False, **sizes: Any) -> Path:
+    """Save a random Whisper, of English or of English and German, as save_pretrained() leaves it."""
+    network = copy.deepcopy(random_whisper(**sizes))
+    settings: dict[str, Any] = {
+        "suppress_tokens": CONFIG["suppress_ids"],
+        "begin_suppress_tokens": CONFIG["begin_suppress_ids"],
+        "decoder_start_token_id": START,
+        "bos_token_id": END,
+        "eos_token_id": END,
+        "pad_token_id": END,
+        "no_timestamps_token_id": UNTIMED,
+        "is_multilingual": has_languages,
+        "max_initial_timestamp_index": 1,
+    }
+    if has_languages:
+        settings["lang_to_id"] = {"<|en|>": ENGLISH, "<|de|>": GERMAN}
+        settings["task_to_id"] = {"transcribe": TRANSCRIBE, "translate": TRANSLATE}
+    network.save_pretrained(folder)
+    (folder / "generation_config.json").write_text(json.dumps(settings))
+    openais_tokenizer().save(str(folder / "tokenizer.json"))
+    WhisperFeatureExtractor(feature_size=network.config.num_mel_bins).save_pretrained(folder)
+    return folder
 
 
 def generated(network: WhisperForConditionalGeneration, config: SpeechConfig, features: Array) -> list[int]:

@@ -1,7 +1,6 @@
 """python -m training list | <recipe> … | import SOURCE: make models, or import them, and publish them."""
 
 import argparse
-import errno
 import os
 import re
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from app.errors import InvalidArtifact
+from app.full_disk import no_room
 from app.repository.repository import ModelRepository
 from training.arguments import parser_of_recipes
 from training.libraries import can_train
@@ -91,12 +91,15 @@ def _guarded(work: Callable[[], int]) -> int:
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return work()
-    except (TrainingError, InvalidArtifact) as error:
-        progress(f"error: {error}")
-        return 1
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        progress(f"error: {f'the disk is full: {error.filename or error.strerror}' if full else error}")
+    except Exception as error:
+        if isinstance(error, TrainingError | InvalidArtifact):
+            progress(f"error: {error}")
+        elif words := no_room(error):
+            progress(f"error: nothing is published, since there is no room to write: {words}")
+        elif isinstance(error, OSError):
+            progress(f"error: {error}")
+        else:
+            raise
         return 1
     except KeyboardInterrupt:
         progress("interrupted; nothing half made was published, and --resume goes on")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import InvalidArtifact
+from app.full_disk import no_room
 from app.repository.manifest import Artifact, Manifest, is_model_name
 
 MANIFEST = "manifest.json"
@@ -51,14 +52,31 @@ def publish(
 
     Everything is written to a temporary folder beside the version, the manifest last, and then renamed,
     so that a reader never sees half a version. What `check` raises of the manifest and the written files keeps the
-    version from being published. Raises InvalidArtifact if `name` is no name for a model.
+    version from being published; a model without one leaves no folder. Raises InvalidArtifact if `name` is no name for
+    a model, and if the disk is full.
     """
     if not is_model_name(name):
         raise InvalidArtifact(f"{name!r} is not a model name: lower-case words joined by hyphens, such as digits-cnn")
-    model = root / name
-    model.mkdir(parents=True, exist_ok=True)
+    try:
+        return _publish(root / name, name, files, kind, check, fields)
+    except BaseException as error:
+        with suppress(OSError):  # there are other versions, or somebody else is just publishing the first
+            (root / name).rmdir()
+        if words := no_room(error):
+            raise InvalidArtifact(f"{name} is not published, since {root} has no room for it: {words}") from error
+        raise
+
+
+def _publish(
+    model: Path,
+    name: str,
+    files: Mapping[str, Path],
+    kind: type[Manifest],
+    check: Check,
+    fields: Mapping[str, Any],
+) -> Manifest:
     _sweep(model)
-    folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=model))
+    folder = _unfinished(model)
     lock = os.open(folder, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
@@ -87,6 +105,15 @@ def publish(
         raise
     finally:
         os.close(lock)
+
+
+def _unfinished(model: Path) -> Path:
+    """Make a folder for what is not published yet, beside the versions."""
+    while True:
+        model.mkdir(parents=True, exist_ok=True)
+        # Somebody else, who could not publish the first version, may remove the empty folder between the two.
+        with suppress(FileNotFoundError):
+            return Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=model))
 
 
 def _sweep(model: Path) -> None:

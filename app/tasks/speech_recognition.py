@@ -60,6 +60,9 @@ class SpeechConfig(Schema):
     transcribe_id: Annotated[int | None, Field(ge=0, description="none of a model for English only")] = None
     translate_id: Annotated[int | None, Field(ge=0, description="none of a model for English only")] = None
     language_ids: Ids = Field([], description="of each of `languages`; none of a model for English only")
+    default_language: Annotated[
+        Language | None, Field(description="where a request names none; without it, the model finds out")
+    ] = None
     suppress_ids: Ids = Field([], description="tokens that are never written")
     begin_suppress_ids: Ids = Field([], description="tokens that no transcript begins with")
     max_seconds: Annotated[float, Field(gt=0, le=36_000, description="of a recording; a longer one is refused")] = 1800
@@ -71,6 +74,8 @@ class SpeechConfig(Schema):
             raise ValueError("language_ids must have one token for each of languages, or none at all")
         if bool(self.language_ids) != (self.transcribe_id is not None):
             raise ValueError("a model has tokens of languages and of what to do, or neither")
+        if self.default_language is not None and self.default_language not in self.languages:
+            raise ValueError("default_language must be one of languages")
         return self
 
 
@@ -112,8 +117,9 @@ class SpeechKernel(Kernel):
 
         `asked` int64 [3]: the number of the language or UNKNOWN, whether to translate, whether to time.
         """
-        language = UNKNOWN if parameters.language is None else self.config.languages.index(parameters.language)
-        asked = [language, parameters.task == "translate", parameters.return_timestamps]
+        language = parameters.language or self.config.default_language
+        number = UNKNOWN if language is None else self.config.languages.index(language)
+        asked = [number, parameters.task == "translate", parameters.return_timestamps]
         return {"features": log_mel(samples, self.config.mels), "asked": np.array(asked, np.int64)}
 
     def prompt_of(self, row: Tensors) -> Prompt:

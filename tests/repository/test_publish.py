@@ -31,7 +31,11 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
         publish_sentiment(tmp_path / "models", tmp_path / "a", runtime="pickle")
     with pytest.raises(FileNotFoundError):
         publish(tmp_path / "models", "tiny-sentiment", {"model.onnx": tmp_path / "missing"})
-    assert os.listdir(tmp_path / "models" / "tiny-sentiment") == []
+    assert os.listdir(tmp_path / "models") == []
+    publish_sentiment(tmp_path / "models", tmp_path / "a")
+    with pytest.raises(FileNotFoundError):
+        publish(tmp_path / "models", "tiny-sentiment", {"model.onnx": tmp_path / "missing"})
+    assert os.listdir(tmp_path / "models" / "tiny-sentiment") == ["1"]
 
 
 def test_what_a_check_refuses_is_not_published(tmp_path):
@@ -47,7 +51,7 @@ def test_what_a_check_refuses_is_not_published(tmp_path):
     with pytest.raises(InvalidArtifact, match="it cannot be loaded"):
         publish(tmp_path / "models", "mine", {"w": tmp_path / "weights"}, check=check, **fields)
     assert seen == [(1, {"w": b"w"})]
-    assert os.listdir(tmp_path / "models" / "mine") == []
+    assert os.listdir(tmp_path / "models") == []
     assert publish(tmp_path / "models", "mine", {"w": tmp_path / "weights"}, **fields).version == 1
 
 

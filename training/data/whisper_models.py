@@ -63,14 +63,32 @@ class PackagedWhisper:
         path = joined(parts, workdir / "model.bin", self.sha256)
         network = whisper_from(read_ctranslate2(path, KIND))
         stated = json.loads((folders[-1] / self.folder / "config.json").read_text(encoding="utf-8"))
-        tokenizer = folders[-1] / self.folder / TOKENIZER
-        return Whisper(network, tokenizer, config_of(network, Tokenizer.from_file(str(tokenizer)), stated))
+        path = folders[-1] / self.folder / TOKENIZER
+        tokenizer = Tokenizer.from_file(str(path))
+        config = config_of(
+            network,
+            tokenizer,
+            suppress_ids=stated["suppress_ids"],
+            begin_suppress_ids=stated["suppress_ids_begin"],
+            # The vocabulary of models of many languages names times; CTranslate2 states languages of all models.
+            language_ids=stated["lang_ids"] if tokenizer.token_to_id("<|0.00|>") is not None else [],
+        )
+        return Whisper(network, path, config)
 
 
-def config_of(network: WhisperForConditionalGeneration, tokenizer: Tokenizer, stated: dict[str, Any]) -> SpeechConfig:
-    """The configuration of a service for a Whisper. `stated` is CTranslate2's configuration. Raises TrainingError.
+def config_of(
+    network: WhisperForConditionalGeneration,
+    tokenizer: Tokenizer,
+    *,
+    suppress_ids: Sequence[int],
+    begin_suppress_ids: Sequence[int],
+    language_ids: Sequence[int],
+    default_language: str | None = None,
+) -> SpeechConfig:
+    """The configuration of a service for a Whisper. Raises TrainingError if the tokenizer is none of a Whisper.
 
-    A model for English only has tokens for languages and tasks, too, which it never learned.
+    `language_ids`: none of a model for English only, whose tokenizer may have tokens for languages and tasks, too,
+    which it never learned.
     """
 
     def token(*names: str) -> int:
@@ -81,11 +99,11 @@ def config_of(network: WhisperForConditionalGeneration, tokenizer: Tokenizer, st
 
     no_timestamps = token("<|notimestamps|>")
     known: dict[str, Any] = {"languages": ["en"]}
-    if tokenizer.token_to_id("<|0.00|>") is not None:  # the vocabulary of models of many languages names times
-        ids = stated["lang_ids"]
+    if language_ids:
         known = {
-            "languages": [str(tokenizer.id_to_token(id)).strip("<|>") for id in ids],
-            "language_ids": ids,
+            "languages": [str(tokenizer.id_to_token(id)).strip("<|>") for id in language_ids],
+            "language_ids": list(language_ids),
+            "default_language": default_language,
             "transcribe_id": token("<|transcribe|>"),
             "translate_id": token("<|translate|>"),
         }
@@ -98,8 +116,8 @@ def config_of(network: WhisperForConditionalGeneration, tokenizer: Tokenizer, st
         no_speech_id=token(*NO_SPEECH),
         no_timestamps_id=no_timestamps,
         timestamp_begin_id=no_timestamps + 1,
-        suppress_ids=stated["suppress_ids"],
-        begin_suppress_ids=stated["suppress_ids_begin"],
+        suppress_ids=list(suppress_ids),
+        begin_suppress_ids=list(begin_suppress_ids),
         **known,
     )
 

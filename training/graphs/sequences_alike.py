@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
-from app.tasks.sequence_kernel import SequenceKernel
-from app.tensors import Session, Tensors, sequence_decoder_of, source_of
+from app.tasks.kernel import Kernel
+from app.tensors import SequenceDecoder, Session, Tensors
 
 
 class Alike(NamedTuple):
@@ -20,9 +20,7 @@ class Alike(NamedTuple):
     same: frozenset[int]
 
 
-def beside_fp32(
-    kernel: SequenceKernel, rows: Sequence[Tensors], fp32: Mapping[str, Path], other: Mapping[str, Path]
-) -> Alike:
+def beside_fp32(kernel: Kernel, rows: Sequence[Tensors], fp32: Mapping[str, Path], other: Mapping[str, Path]) -> Alike:
     """Let both answer `rows`, and both read along the answers of fp32."""
     first, second = (
         {name: load_onnx(path, RuntimeOptions(device="cpu")) for name, path in graphs.items()}
@@ -39,13 +37,12 @@ def beside_fp32(
     return Alike(float(np.mean(found)), same)
 
 
-def _likeliest(
-    kernel: SequenceKernel, sessions: Mapping[str, Session], row: Tensors, answer: Sequence[int]
-) -> list[int]:
+def _likeliest(kernel: Kernel, sessions: Mapping[str, Session], row: Tensors, answer: Sequence[int]) -> list[int]:
     """The likeliest token at each place of an answer that is read, whatever may be written there."""
-    decoder = sequence_decoder_of(sessions["encoder"], sessions["decoder"], 1, kernel.context, kernel.context)
-    decoder.begin(0, source_of(row["input_ids"]))
-    begun = kernel.prompt_of(row).ids
+    decoder, prompt = cast(SequenceDecoder, kernel.decoder(sessions, 1)), kernel.prompt_of(row)
+    assert prompt.source is not None, "an encoder reads it"
+    decoder.begin(0, prompt.source)
+    begun = prompt.ids
     ids = np.array([[*begun, *answer[:-1]]], np.int64)
     found = [
         int(decoder.run(ids[:, at : at + 1], 0, np.array([at + 1], np.int32)).argmax()) for at in range(ids.shape[1])

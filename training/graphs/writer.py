@@ -25,10 +25,11 @@ def tensor(name: str, shape: Sequence[str | int], kind: int = TensorProto.FLOAT)
 
 
 class GraphWriter:
-    """Nodes and constants of a graph that is being written; values are named by what makes them."""
+    """Nodes and constants of a graph that is being written; values are named by what makes them, after `prefix`."""
 
-    def __init__(self) -> None:
-        self._nodes: list[NodeProto] = []
+    def __init__(self, prefix: str = "") -> None:
+        self.nodes: list[NodeProto] = []
+        self._prefix = prefix
         self._constants: dict[str, Array] = {}
         self._shared: dict[tuple[str, bytes], str] = {}  # by type, shape and sha256
 
@@ -40,13 +41,13 @@ class GraphWriter:
 
     def name(self, operator: str) -> str:
         """A name for an output of the next node."""
-        return f"{operator.lower()}_{len(self._nodes)}"
+        return f"{self._prefix}{operator.lower()}_{len(self.nodes)}"
 
     def append(
         self, operator: str, inputs: Sequence[str], outputs: Sequence[str], *, domain: str = "", **attributes: Any
     ) -> str:
         """Append a node and return the name of its first output; "" is an input or output that it does without."""
-        self._nodes.append(helper.make_node(operator, list(inputs), list(outputs), domain=domain, **attributes))
+        self.nodes.append(helper.make_node(operator, list(inputs), list(outputs), domain=domain, **attributes))
         return outputs[0]
 
     def constant(self, value: Array | np.generic | list[int]) -> str:
@@ -54,23 +55,27 @@ class GraphWriter:
         array = np.array(value, np.int64) if isinstance(value, list) else np.asarray(value, order="C")
         key = (f"{array.dtype}{array.shape}", hashlib.sha256(array.data).digest())
         if key not in self._shared:
-            self._shared[key] = f"constant_{len(self._constants)}"
+            self._shared[key] = f"{self._prefix}constant_{len(self._constants)}"
             self._constants[self._shared[key]] = array
         return self._shared[key]
 
     def save(self, path: Path, inputs: Sequence[ValueInfoProto], outputs: Sequence[ValueInfoProto]) -> Path:
         """Write the graph and return `path`; the constants beside it in `<path>.data` if one file cannot hold them."""
         if sum(array.nbytes for array in self._constants.values()) <= MOST_INSIDE:
-            tensors = [numpy_helper.from_array(array, name) for name, array in self._constants.items()]
+            tensors = self.tensors()
         else:
             tensors = self._save_beside(path.with_name(f"{path.name}.data"))
         model = helper.make_model(
-            helper.make_graph(self._nodes, "graph", inputs, outputs, tensors),
+            helper.make_graph(self.nodes, "graph", inputs, outputs, tensors),
             opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ONNX_RUNTIME, 1)],
             ir_version=10,
         )
         onnx.save(model, path)
         return path
+
+    def tensors(self) -> list[TensorProto]:
+        """The constants, each with its values."""
+        return [numpy_helper.from_array(array, name) for name, array in self._constants.items()]
 
     def _save_beside(self, path: Path) -> list[TensorProto]:
         tensors = []

@@ -26,6 +26,7 @@ WRITERS: Mapping[str, str] = {
     "T5ForConditionalGeneration": "",
     "MT5ForConditionalGeneration": "",
     "BartForConditionalGeneration": "",
+    "WhisperForConditionalGeneration": "automatic-speech-recognition",
     "ForCausalLM": "text-generation",
 }
 """The task of each architecture that writes; "" where only `--task` or the configuration tells it."""
@@ -38,6 +39,7 @@ RECIPES: Mapping[str, str] = {
     "translation": "own-translator",
     "summarization": "own-summarizer",
     "text-generation": "smollm2-instruct",
+    "automatic-speech-recognition": "own-recognizer",
 }
 """Of a task that writes, the recipe that takes such a model with `--source`."""
 
@@ -53,11 +55,6 @@ def task_of(config: Mapping[str, Any], *, is_pooled: bool = False) -> str:
     if not isinstance(names, list) or not names:
         raise TrainingError("config.json names no architecture; say with --task what kind of model it is")
     name = str(names[0])
-    if name.startswith("Whisper"):
-        raise TrainingError(
-            f"a {name} cannot be imported: speech is served by the recipes speech-recognizer and "
-            "speech-recognizer-base, which take no weights of one's own"
-        )
     for ending, task in (*WRITERS.items(), *BY_ENDING.items()):
         if name.endswith(ending):
             return _classified(config) if task == CLASSIFIES else task or _written(name, config)

@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="of the model that is published, if not that of the source")
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository to publish to")
     parser.add_argument("--workdir", type=Path, default=Path("build/training"), help="for files on the way")
+    parser.add_argument("--int8", action="store_true", help="in 8 bits, too, if these answer as fp32 does")
     parser.add_argument("--languages", metavar="FROM,TO", help="of a translator, if its tokenizer does not tell")
     parser.add_argument("--prefix", help="what a model that writes reads before every text")
     return parser
@@ -65,16 +66,18 @@ def name_of(source: str) -> str:
 def _recipe_arguments(chosen: argparse.Namespace, task: str, name: str) -> list[str]:
     given = {"--source": chosen.source, "--name": name, "--models": chosen.models, "--workdir": chosen.workdir}
     given |= {"--languages": chosen.languages, "--prefix": chosen.prefix}
-    return [RECIPES[task], *(str(word) for pair in given.items() if pair[1] is not None for word in pair)]
+    words = [str(word) for pair in given.items() if pair[1] is not None for word in pair]
+    return [RECIPES[task], *words, *(["--variants"] if chosen.int8 else [])]
 
 
 def _publish(folder: ModelFolder, task: str, name: str, chosen: argparse.Namespace) -> Manifest:
     recipe: Recipe[ModelFolder] = Recipe(NAME, task, load=lambda run: folder, make=KINDS[task], takes_source=True)
     settings = {"recipe": NAME, "source": chosen.source, "task": task, "files": state_of(chosen.source)}
     with working_folder(chosen.workdir / name, settings, resume=False) as workdir:
-        run = Run(workdir, source=chosen.source, name=name, models=chosen.models)
+        run = Run(workdir, source=chosen.source, name=name, models=chosen.models, variants=chosen.int8)
         return build(recipe, run, chosen.models, again=_command(chosen, task, name))
 
 
 def _command(chosen: argparse.Namespace, task: str, name: str) -> str:
-    return f"python -m training {NAME} {shlex.quote(public_name(chosen.source))} --task {task} --name {name}"
+    options = f"--task {task} --name {name}{' --int8' if chosen.int8 else ''}"
+    return f"python -m training {NAME} {shlex.quote(public_name(chosen.source))} {options}"

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.export import Dim
 
+from app.full_disk import no_room
 from app.tensors import Tensors
 from training.errors import TrainingError, first_line
 from training.graphs.export import exported
@@ -33,6 +34,8 @@ def written(
     except TrainingError:
         raise
     except Exception as error:  # of the exporter and of onnxruntime likewise
+        if no_room(error):
+            raise
         cause = error.__cause__  # of its own, the exporter says only what it did last
         reason = first_line(cause if isinstance(cause, Exception) else error)
         raise TrainingError(f"torch's exporter cannot write it as a graph: {reason}") from error

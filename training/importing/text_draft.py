@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from app.repository.manifest import Metric
+from app.repository.manifest import Metric, Variant
 from app.runtimes.onnx import load_onnx
 from app.runtimes.onnx_weights import weights_beside
 from app.runtimes.options import RuntimeOptions
@@ -21,6 +21,7 @@ from training.importing.beside_pipeline import (
     readable,
     require_same_answers,
 )
+from training.importing.int8_beside import INT8, beside_fp32_answers
 from training.importing.network import TOKENIZER, TextModel
 from training.importing.text_graphs import export_texts
 from training.recipe import Draft, Example, Run
@@ -60,11 +61,22 @@ def text_draft(
     stranger = longer_stranger(rows[0], min(view.kernel.encoder.max_tokens, LONGEST))
     for some in parameters:
         require_same_answers(view, sessions, items, some, expected, [stranger])
+    examples = [Example(dict(item), dict(parameters[0])) for item in items[:NUM_GOLDEN]]
+    files, variants, metrics = weights_beside(graph.path), dict[str, Variant](), list[Metric]()
+    if run.variants:
+        requests = [(item, some) for some in parameters for item in items]
+        int8 = beside_fp32_answers(view, sessions, graph.path, requests, run.workdir)
+        limits, metrics = [*limits, *int8.limits], [int8.metric]
+        if int8.graph:
+            examples = [*int8.examples[:NUM_GOLDEN]]
+            files[int8.graph.name] = int8.graph
+            variants[INT8] = Variant(runtime="onnx", precision=INT8, graphs={"model": int8.graph.name})
     return Draft(
         description=f"{about}: {model.folder.name} as it is in a user's folder.",
         licence=model.folder.source.licence,
-        files={GRAPH: graph.path, TOKENIZER: run.workdir / TOKENIZER, **weights_beside(graph.path)},
+        files={GRAPH: graph.path, TOKENIZER: run.workdir / TOKENIZER, **files},
         graphs={"model": GRAPH},
+        variants=variants,
         config=config,
         exported=graph,
         metrics=[
@@ -73,10 +85,11 @@ def text_draft(
                 value=1.0,
                 dataset="requests of the importer",
                 split=f"{asked} requests, alone and beside longer ones, all numbers within {TOLERANCE:g}",
-            )
+            ),
+            *metrics,
         ],
         sources=[model.folder.source],
-        examples=[Example(dict(item), dict(parameters[0])) for item in items[:NUM_GOLDEN]],
+        examples=examples,
         limits=[*limits, *PROSE.items("Limits")],
         notes=PROSE.text("Notes", tokens=view.kernel.encoder.max_tokens, architecture=type(model.network).__name__),
         has_own_data=True,

@@ -51,7 +51,7 @@ RECIPES = {
     "text-classifier": Listed(
         "training.recipes.text_classifier",
         "text-classification",
-        "your own texts by your own labels, one or several each (--source tickets.csv); MiniLM-L6, int8, minutes",
+        "your own texts by your own labels, one or several each (--source tickets.csv); any language, int8, minutes",
     ),
     "photo-classifier": Listed(
         "training.recipes.photo_classifier",
@@ -97,6 +97,11 @@ RECIPES = {
         "training.recipes.speech_recognizer_base",
         "automatic-speech-recognition",
         "the same in 99 languages, larger and slower (Whisper base); downloads 180 MB",
+    ),
+    "own-recognizer": Listed(
+        "training.recipes.own_recognizer",
+        "automatic-speech-recognition",
+        "a Whisper of your own (--source), as transformers writes it; minutes, downloads 20 MB",
     ),
     "translator-en-de": Listed(
         "training.recipes.translator_en_de",

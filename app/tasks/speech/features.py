@@ -1,4 +1,4 @@
-"""The spectrogram that Whisper reads: 80 bands of Slaney's mel scale, as logarithms (Radford et al., 2022, 2.2)."""
+"""The spectrogram of Whisper: 80 or 128 bands of Slaney's mel scale, as logarithms (Radford et al., 2022, 2.2)."""
 
 from functools import cache
 

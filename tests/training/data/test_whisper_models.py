@@ -3,13 +3,12 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tiny_speech
 from test_ctranslate2_file import text, variable
-from tiny_whisper import random_whisper, stored
+from tiny_whisper import openais_tokenizer, random_whisper, stored
 
 from app.tensors import Tensors
 from training.data import whisper_models
@@ -18,16 +17,7 @@ from training.data.whisper_models import PackagedWhisper, config_of
 from training.errors import TrainingError
 
 STATED = {"suppress_ids": [1, 2], "suppress_ids_begin": [3], "lang_ids": [tiny_speech.ENGLISH, tiny_speech.GERMAN]}
-OPENAIS = ("endoftext", "startoftranscript", "nocaptions", "en", "de", "transcribe", "translate", "notimestamps")
-
-
-def tokenizer(*more: str) -> Any:
-    made = json.dumps(json.loads(tiny_speech.tokenizer().to_str())).replace('"<|endoftext|>"', '"<|another|>"')
-    for ours, name in zip(tiny_speech.SPECIAL, OPENAIS, strict=True):
-        made = made.replace(json.dumps(ours), f'"<|{name}|>"')
-    found = type(tiny_speech.tokenizer()).from_str(made)
-    found.add_special_tokens(list(more))
-    return found
+IDS = {"suppress_ids": [1, 2], "begin_suppress_ids": [3]}
 
 
 def content(weights: Tensors) -> bytes:
@@ -43,7 +33,7 @@ def packaged(folder: Path, whole: bytes) -> PackagedWhisper:
     (folder / "one.bin").write_bytes(whole[:half])
     (folder / "two.bin").write_bytes(whole[half:])
     (folder / "own" / "config.json").write_text(json.dumps(STATED))
-    tokenizer().save(str(folder / "own" / "tokenizer.json"))
+    openais_tokenizer().save(str(folder / "own" / "tokenizer.json"))
     packages = [Package(name, "1", sha256="0" * 64) for name in ("one", "two")]
     return PackagedWhisper("small", packages, ["one.bin", "two.bin"], "own", hashlib.sha256(whole).hexdigest())
 
@@ -72,7 +62,7 @@ def test_weights_with_another_content_are_not_read(tmp_path: Path, monkeypatch: 
 
 
 def test_a_model_for_english_only_has_no_tokens_of_languages() -> None:
-    found = config_of(random_whisper(), tokenizer(), STATED)
+    found = config_of(random_whisper(), openais_tokenizer(), **IDS, language_ids=[])
 
     assert (found.languages, found.language_ids, found.transcribe_id) == (["en"], [], None)
     assert (found.start_id, found.end_id) == (tiny_speech.START, tiny_speech.END)
@@ -81,13 +71,14 @@ def test_a_model_for_english_only_has_no_tokens_of_languages() -> None:
     assert (found.suppress_ids, found.begin_suppress_ids) == ([1, 2], [3])
 
 
-def test_a_model_whose_tokenizer_names_times_knows_languages() -> None:
-    found = config_of(random_whisper(), tokenizer("<|0.00|>"), STATED)
+def test_a_model_of_languages_has_tokens_for_them_and_for_what_to_do() -> None:
+    languages = [tiny_speech.ENGLISH, tiny_speech.GERMAN]
+    found = config_of(random_whisper(), openais_tokenizer(), **IDS, language_ids=languages, default_language="de")
 
-    assert (found.languages, found.language_ids) == (["en", "de"], STATED["lang_ids"])
+    assert (found.languages, found.language_ids, found.default_language) == (["en", "de"], languages, "de")
     assert (found.transcribe_id, found.translate_id) == (tiny_speech.TRANSCRIBE, tiny_speech.TRANSLATE)
 
 
 def test_a_tokenizer_of_something_else_is_refused() -> None:
     with pytest.raises(TrainingError, match=r"the tokenizer has no <\|notimestamps\|>"):
-        config_of(random_whisper(), tiny_speech.tokenizer(), STATED)
+        config_of(random_whisper(), tiny_speech.tokenizer(), **IDS, language_ids=[])

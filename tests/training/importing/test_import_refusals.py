@@ -67,7 +67,6 @@ def test_a_pickle_is_refused_with_the_command_that_converts_it(
     [
         ({"architectures": ["BertForPreTraining"]}, "BertForPreTraining is no architecture that can be imported"),
         ({"architectures": None}, "config.json names no architecture; say with --task"),
-        ({"architectures": ["WhisperForConditionalGeneration"]}, "speech-recognizer-base, which take no weights"),
         ({"auto_map": {"AutoModel": "model.Mine"}}, "names code of its own (auto_map), which is never run"),
         ({"model_type": "unheard-of"}, "config.json cannot be read"),
         ({"model_type": "t5"}, "lacks weights of T5ForSequenceClassification, such as"),
@@ -128,6 +127,7 @@ def test_options_that_would_change_nothing_are_refused(folder: Path, capsys: pyt
             "translation",
         ),
         ({"architectures": ["Qwen2ForCausalLM"]}, "text-generation"),
+        ({"architectures": ["WhisperForConditionalGeneration"]}, "automatic-speech-recognition"),
     ],
 )
 def test_models_that_write_are_told_by_their_configuration(config: dict[str, Any], task: str) -> None:

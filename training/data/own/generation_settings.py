@@ -1,5 +1,6 @@
 """The way a model of transformers is to write, in our words; what has none here is refused, not forgotten."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.errors import TrainingError
@@ -23,6 +24,13 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 
 
+def require_neutral(config: Any, neutral: Mapping[str, Sequence[Any]] = NEUTRAL) -> None:
+    """Raises TrainingError if `config`, of transformers, has another value than those that change no answer."""
+    for name, values in neutral.items():
+        if (value := getattr(config, name, None)) not in values:
+            raise TrainingError(f"its generation_config.json has {name}: {value}, which is not honoured; remove it")
+
+
 def settings_of(network: Any) -> dict[str, Any]:
     """Return the settings of app.tasks.sequence_kernel that the model's own generation configuration asks for.
 
@@ -30,9 +38,7 @@ def settings_of(network: Any) -> dict[str, Any]:
     searches; `forced_eos_token_id` only cuts an answer that is as long as it may be, which is told anyway.
     """
     config = network.generation_config
-    for name, neutral in NEUTRAL.items():
-        if (value := getattr(config, name, None)) not in neutral:
-            raise TrainingError(f"its generation_config.json has {name}: {value}, which is not honoured; remove it")
+    require_neutral(config)
     ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
     if len(ends) != 1 or ends[0] is None:
         raise TrainingError(f"it must have one eos_token_id, not {config.eos_token_id}")

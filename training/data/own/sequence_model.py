@@ -39,7 +39,7 @@ def load_sequence_model(source: str | None) -> OwnSequenceModel:
         raise TrainingError("this recipe needs --source, a folder with an encoder-decoder or its id on the hub")
     found = given(source, "model", FILES)
     weights = safetensors_of(found.folder)
-    network = _network(found.folder)
+    network = load_sequence_network(found.folder, READ_TEXTS)
     reader, tokenizer = tokenizers_of(found.folder)
     if (known := tokenizer.get_vocab_size()) > network.config.vocab_size:
         raise TrainingError(f"the tokenizer knows {known} tokens, and the model {network.config.vocab_size}")
@@ -47,15 +47,16 @@ def load_sequence_model(source: str | None) -> OwnSequenceModel:
     return OwnSequenceModel(found.name, network, reader, tokenizer, used)
 
 
-def _network(folder: Path) -> Any:
+def load_sequence_network(folder: Path, kinds: Sequence[str]) -> Any:
+    """The network in `folder`, of one of these `kinds` of ARCHITECTURES, in fp32. Raises TrainingError."""
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{folder / CONFIG} cannot be read: {first_line(error)}") from error
-    if config.model_type not in READ_TEXTS:
-        raise TrainingError(f"{folder} holds a {config.model_type}; what can be exported is {', '.join(READ_TEXTS)}")
+    if config.model_type not in kinds:
+        raise TrainingError(f"{folder} holds a {config.model_type}; what can be exported is {', '.join(kinds)}")
     try:
         network, notes = ARCHITECTURES[config.model_type].network.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype="float32", output_loading_info=True
