@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.adding.finding import Finding
 from app.adding.graph import Graph
+from app.adding.kinds import FEATURES
 from app.adding.served_as import ServedAs
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.manifest import Golden
@@ -23,11 +25,19 @@ USUAL_SIZE = 224  # where the graph takes any
 ROUNDING = 1e-3  # of the largest number: what processors may differ by, in a deep network
 
 
-def as_photos(graph: Graph, found: RawTensorsConfig, scale: str) -> ServedAs:
+def as_photos(graph: Graph, found: Finding, scale: str) -> ServedAs:
     """Raises InvalidInput if the graph of these tensors cannot be given photos, InvalidArtifact if it answers none."""
-    config = _config(found, scale)
+    config = _config(found.config, scale)
     return ServedAs(
-        ImageFeatureExtraction.contract.name, config, (_golden(config, graph),), (), "photos in, vectors out"
+        FEATURES,
+        config,
+        (_golden(config, graph),),
+        (),
+        "photos in, vectors out",
+        inputs=found.config.inputs,
+        outputs=found.config.outputs,
+        largest=found.largest,
+        unbatched=found.unbatched,
     )
 
 
