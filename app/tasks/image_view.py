@@ -17,6 +17,10 @@ class ImageKernel(Kernel):
     def row(self, picture: bytes) -> Tensors:
         """Return what the model sees of a file. Raises InvalidInput."""
 
+    def needs(self, picture: bytes) -> Needs:
+        """Return the needs of `row` for a file, by its header. Raises InvalidInput as that does."""
+        return needs_of(picture)
+
     def probe(self, length: int) -> Tensors:
         return self.row(CAT)
 
@@ -29,7 +33,7 @@ class ImageView(View[AnyImageKernel]):
 
     def needs(self, item: ImageInput) -> Needs:
         try:
-            return needs_of(item.image)
+            return self.kernel.needs(item.image)
         except InvalidInput as error:
             raise error.under("image") from None
 

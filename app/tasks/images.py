@@ -55,8 +55,8 @@ def read_square(content: bytes, size: int, margin: int) -> npt.NDArray[np.uint8]
     central `size` x `size` is kept. Raises InvalidInput if the bytes are no such picture, or are damaged, or hold
     more than MAX_PIXELS, which is known before a pixel is decoded. Thread-safe.
     """
-    image = _open(content)
-    with _damage_refused():
+    image = open_image(content)
+    with damage_refused():
         image.draft(None, (OVERSAMPLING * (size + margin), OVERSAMPLING * (size + margin)))
         side = min(image.size) * size / (size + margin)
         left, top = ((length - side) / 2 for length in image.size)
@@ -70,29 +70,29 @@ def read_square(content: bytes, size: int, margin: int) -> npt.NDArray[np.uint8]
             left, top = left - x, top - y
     square = resample(pixels, left, top, side, size)
     # The square lies in the middle, so it can be turned upright when it is small.
-    turn = UPRIGHT.get(_orientation(image))
+    turn = UPRIGHT.get(orientation_of(image))
     return square if turn is None else np.array(Image.fromarray(square).transpose(turn))
 
 
 def needs_of(content: bytes) -> Needs:
     """Return the needs of `read_square` for this picture, by its header. Raises InvalidInput as that does."""
-    image = _open(content)
+    image = open_image(content)
     pixels = image.width * image.height
     return Needs(pixels, pixels * BYTES_OF_A_PIXEL.get(image.format or "", MOST_BYTES_OF_A_PIXEL))
 
 
-def _open(content: bytes) -> ImageFile:
-    """The picture with nothing but its header read."""
+def open_image(content: bytes, min_side: int = MIN_SIDE) -> ImageFile:
+    """The picture with nothing but its header read. Raises InvalidInput, also of one with a side below `min_side`."""
     if not content:
         raise InvalidInput("the image is empty")
     reader = _reader(content)
-    with _damage_refused():
+    with damage_refused():
         image = reader(BytesIO(content))
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise InvalidInput(f"the image is {width} x {height} pixels; at most {MAX_PIXELS:,} pixels are read")
-    if min(width, height) < MIN_SIDE:
-        raise InvalidInput(f"the image is {width} x {height} pixels; its shorter side must have at least {MIN_SIDE}")
+    if min(width, height) < min_side:
+        raise InvalidInput(f"the image is {width} x {height} pixels; its shorter side must have at least {min_side}")
     return image
 
 
@@ -126,7 +126,8 @@ def _plain_jpeg(image: ImageFile, content: bytes) -> npt.NDArray[np.uint8] | Non
 
 
 @contextmanager
-def _damage_refused() -> Iterator[None]:
+def damage_refused() -> Iterator[None]:
+    """Raises InvalidInput for whatever a reader of pictures runs into, but for a lack of memory."""
     try:
         yield
     except MemoryError:
@@ -138,7 +139,8 @@ def _damage_refused() -> Iterator[None]:
         raise InvalidInput("the image is truncated or damaged") from error
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """The value of EXIF's orientation, 1 where there is none that can be read; UPRIGHT undoes the others."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:

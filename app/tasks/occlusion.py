@@ -10,19 +10,19 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def cells(size: int) -> npt.NDArray[np.int64]:
-    """In which of at most GRID rows of cells each row of pixels is, [size]; of columns likewise."""
+    """In which of at most GRID rows of cells each of `size` rows of pixels is; of columns likewise."""
     return np.arange(size) * min(GRID, size) // size
 
 
-def without(square: Pixels, fill: Pixels, hidden: Array) -> Tensors:
-    """A row of `square` [side, side, 3], of colour `fill` [3] where its cells are `hidden`, bool [rows, columns]."""
-    return {"image": square, "fill": fill, "hidden": hidden}
+def without(pixels: Pixels, fill: Pixels, hidden: Array) -> Tensors:
+    """A row of `pixels` [height, width, 3], of colour `fill` [3] where its cells are `hidden`, bool [rows, columns]."""
+    return {"image": pixels, "fill": fill, "hidden": hidden}
 
 
 def shown(row: Tensors) -> Pixels:
-    """Return what a graph is to see of a row, [side, side, 3]."""
+    """Return what a graph is to see of a row, [height, width, 3]."""
     if "hidden" not in row:
         return row["image"]
-    place = cells(len(row["image"]))
-    is_hidden = row["hidden"][place[:, np.newaxis], place]
+    height, width, _ = row["image"].shape
+    is_hidden = row["hidden"][cells(height)[:, np.newaxis], cells(width)]
     return np.where(is_hidden[..., np.newaxis], row["fill"], row["image"])

@@ -1,13 +1,16 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from pictures import PHOTO, encoded
 from pydantic import ValidationError
 
 from app.errors import InvalidArtifact, InvalidInput
 from app.tasks.image_classification import ImageClassification, ImageClassificationKernel
 from app.tasks.image_input import CAT, ImageInput
+from app.tasks.pixels import PixelsConfig, read_picture
 
 
 @pytest.fixture
@@ -53,3 +56,28 @@ def test_labels_that_are_no_list_of_names_are_an_invalid_artifact(tmp_path: Path
     config = ImageClassificationKernel.Config(labels="labels.json")
     with pytest.raises(InvalidArtifact, match=r"labels\.json is not a JSON list of at least two names"):
         ImageClassification(ImageClassificationKernel(config, {"labels.json": tmp_path / "labels.json"}))
+
+
+def test_pictures_may_be_prepared_to_the_pixel_and_oblong(tmp_path: Path) -> None:
+    (tmp_path / "names.json").write_text('["cat", "dog"]')
+    pixels = {"resize": {"filter": "box", "shortest_edge": 40}, "crop": [32, 36]}
+    config = ImageClassificationKernel.Config.model_validate({"labels": "l", "pixels": pixels})
+    task = ImageClassification(ImageClassificationKernel(config, {"l": tmp_path / "names.json"}))
+    (row,) = task.preprocess(ImageInput(image=CAT), task.contract.Parameters()).rows
+    assert np.array_equal(row["image"], read_picture(CAT, PixelsConfig.model_validate(pixels)).pixels)
+    assert row["image"].shape == (32, 36, 3)
+    strip = encoded(PHOTO.resize((3000, 20)), "PNG")
+    assert task.needs(ImageInput(image=strip)).pixels == 6000 * 40
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"image_size": 32, "pixels": {"crop": [32, 32]}}, "so image_size has no effect"),
+        ({"pixels": {"resize": {"filter": "box", "shortest_edge": 40}}}, "must tell a size that all pictures have"),
+        ({"pixels": {}}, "must tell a size that all pictures have"),
+    ],
+)
+def test_a_size_is_stated_once_and_is_that_of_all_pictures(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ImageClassificationKernel.Config.model_validate({"labels": "names.json", **more})

@@ -46,13 +46,13 @@ def of_text(explanation: TextExplanation, run: Run, item: Any, reasons: Any) -> 
 
 
 def of_picture(explanation: ImageExplanation, run: Run, item: Any, reasons: Any) -> Explained:
-    square, heat = explanation.square(item), np.array(reasons.heatmap.values)
-    fill = filling(square)
-    scores = run({"image": square})["probabilities"]
+    seen, heat = explanation.seen(item), np.array(reasons.heatmap.values)
+    fill = filling(seen)
+    scores = run({"image": seen})["probabilities"]
     label = int(np.argmax(scores))
 
     def score(kept: Kept) -> float:
-        row = without(square, fill, ~kept.reshape(heat.shape))
+        row = without(seen, fill, ~kept.reshape(heat.shape))
         return float(run(row)["probabilities"][label])
 
     return Explained(heat.ravel(), score)

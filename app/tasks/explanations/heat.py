@@ -15,15 +15,16 @@ _STOPS = np.array([0.0, 0.35, 0.7, 1.0])
 _GLOW = np.array([[90, 0, 60], [215, 25, 28], [253, 174, 60], [255, 255, 160]], np.float64)
 
 
-def overlay(square: npt.NDArray[np.uint8], heat: Floats) -> bytes:
-    """A PNG of `square` [side, side, 3] in grey, with the positive part of `heat` [rows, columns] in warm colours."""
-    picture = Image.fromarray(square)
-    side = max(LEAST_SIDE, picture.width)
-    picture = picture.resize((side, side), Image.Resampling.NEAREST if picture.width < LEAST_SIDE else None)
+def overlay(pixels: npt.NDArray[np.uint8], heat: Floats) -> bytes:
+    """A PNG of `pixels` [height, width, 3] in grey, and the positive part of `heat` [rows, columns] warm."""
+    picture = Image.fromarray(pixels)
+    times = max(1.0, LEAST_SIDE / min(picture.size))
+    size = round(times * picture.width), round(times * picture.height)
+    picture = picture.resize(size, Image.Resampling.NEAREST)
     warmth = np.clip(heat, 0, None)
     warmth = warmth / (warmth.max() or 1.0)
     small = Image.fromarray(warmth.astype(np.float32), "F")
-    smooth = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC)).clip(0, 1).astype(np.float64)
+    smooth = np.asarray(small.resize(size, Image.Resampling.BICUBIC)).clip(0, 1).astype(np.float64)
     colours = np.stack([np.interp(smooth, _STOPS, _GLOW[:, channel]) for channel in range(3)], axis=-1)
     grey = np.asarray(picture.convert("L").convert("RGB"), np.float64)
     opacity = MOST_OPAQUE * np.sqrt(smooth)[..., np.newaxis]

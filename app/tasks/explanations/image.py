@@ -1,6 +1,7 @@
 """Why a picture has a label: where in it the label was seen."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Annotated
 
 import numpy as np
@@ -39,16 +40,16 @@ class HeatMap(BaseModel):
 class ImageReasons(BaseModel):
     label: Annotated[str, Field(description="the label that is explained", examples=["Egyptian cat"])]
     score: Annotated[float, Field(description="its probability, as in the prediction")]
-    heatmap: Annotated[HeatMap, Field(description="over the square in the middle of the picture that the model sees")]
+    heatmap: Annotated[HeatMap, Field(description="over the part of the picture that the model sees")]
     overlay: Annotated[
-        FileBytes, Field(description="that square as a PNG in base64, the warmer where more spoke for the label")
+        FileBytes, Field(description="that part as a PNG in base64, the warmer where more spoke for the label")
     ]
 
 
 class ImageExplanation(Explanation[ImageClassificationKernel]):
     """Show where in each picture the label was seen, as numbers and as a picture.
 
-    A window moves over the square that the model sees and hides what is under it; the heat of a cell is what the
+    A window moves over the part that the model sees and hides what is under it; the heat of a cell is what the
     label's score loses, averaged over the windows that hide the cell. It is negative where something else is seen.
     """
 
@@ -68,7 +69,7 @@ class ImageExplanation(Explanation[ImageClassificationKernel]):
     def __init__(self, kernel: ImageClassificationKernel) -> None:
         super().__init__(kernel)
         self._own = ImageClassification(kernel)
-        self._hidden = windows(int(cells(kernel.image_size).max()) + 1)
+        self._hidden = windows(*(int(cells(side).max()) + 1 for side in kernel.size))
 
     def check(self, parameters: ImageExplanationParameters) -> None:
         require_label(parameters.label, self.kernel.class_names)
@@ -77,13 +78,13 @@ class ImageExplanation(Explanation[ImageClassificationKernel]):
         return self._own.needs(item)
 
     def preprocess(self, item: ImageInput, parameters: ImageExplanationParameters) -> Prepared:
-        square = self.square(item)
-        fill = filling(square)
-        hidden = (without(square, fill, each) for each in self._hidden)
-        return Prepared([{"image": square}, *hidden], context=square)
+        seen = self.seen(item)
+        fill = filling(seen)
+        hidden = (without(seen, fill, each) for each in self._hidden)
+        return Prepared([{"image": seen}, *hidden], context=seen)
 
-    def square(self, item: ImageInput) -> Pixels:
-        """Return what the model sees of a picture, [side, side, 3]. Raises InvalidInput as a prediction does."""
+    def seen(self, item: ImageInput) -> Pixels:
+        """Return what the model sees of a picture, [height, width, 3]. Raises InvalidInput as a prediction does."""
         return self._own.preprocess(item, ImageClassificationParameters()).rows[0]["image"]
 
     def postprocess(
@@ -100,14 +101,14 @@ class ImageExplanation(Explanation[ImageClassificationKernel]):
         )
 
 
-def windows(num_cells: int) -> Kept:
-    """Every place of a window on `num_cells` x `num_cells` cells, true where it hides, [windows, rows, columns].
+def windows(rows: int, columns: int) -> Kept:
+    """Every place of a window on `rows` x `columns` cells, true where it hides, [windows, rows, columns].
 
     It may stand over the rim, so that as many windows hide a cell there as in the middle.
     """
-    places = range(1 - WINDOW, num_cells)
-    found = np.zeros((len(places) ** 2, num_cells, num_cells), np.bool_)
-    for i, (top, left) in enumerate((top, left) for top in places for left in places):
+    places = list(product(range(1 - WINDOW, rows), range(1 - WINDOW, columns)))
+    found = np.zeros((len(places), rows, columns), np.bool_)
+    for i, (top, left) in enumerate(places):
         found[i, max(top, 0) : top + WINDOW, max(left, 0) : left + WINDOW] = True
     return found
 
@@ -117,6 +118,6 @@ def mean_loss(hidden: Kept, lost: Floats) -> Floats:
     return np.asarray(np.tensordot(lost, hidden, axes=1) / hidden.sum(axis=0))
 
 
-def filling(square: Pixels) -> Pixels:
+def filling(pixels: Pixels) -> Pixels:
     """Return the colour, [3], that covers what is hidden: the mean of the picture."""
-    return np.asarray(square.mean(axis=(0, 1)).round(), np.uint8)
+    return np.asarray(pixels.mean(axis=(0, 1)).round(), np.uint8)

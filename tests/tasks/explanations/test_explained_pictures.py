@@ -13,6 +13,8 @@ from app.runtimes.options import RuntimeOptions
 from app.tasks.explanations.image import GRID, ImageExplanation
 from app.tasks.file_bytes import to_base64
 from app.tasks.image_classification import ImageClassificationConfig, ImageClassificationKernel
+from app.tasks.occlusion import shown
+from app.tasks.pixels import PixelsConfig
 from app.tasks.view import predict_json
 
 SIZE = 48
@@ -105,3 +107,20 @@ def test_every_size_has_at_most_200_rows_and_heat_of_every_cell(tmp_path: Path, 
     heat = explanation.postprocess(prepared, answers, explanation.contract.Parameters()).heatmap
     assert np.isfinite(heat.values).all()
     assert heat.shape == (min(size, GRID), min(size, GRID))
+
+
+def test_of_an_oblong_part_the_heat_and_the_overlay_are_oblong(tmp_path: Path):
+    (tmp_path / "labels.json").write_text(LABELS)
+    config = ImageClassificationConfig(labels="l", pixels=PixelsConfig(crop=(10, 32)))
+    explanation = ImageExplanation(ImageClassificationKernel(config, {"l": tmp_path / "labels.json"}))
+    seen = np.zeros((10, 32, 3), np.uint8)
+    seen[2:4, 24:27] = 250
+    prepared = explanation.preprocess(explanation.contract.Input(image=png(seen)), explanation.contract.Parameters())
+    bright = [shown(row).mean() for row in prepared.rows]
+    answers = [{"probabilities": np.array([share, 1 - share], np.float32)} for share in bright / np.max(bright)]
+    found = explanation.postprocess(prepared, answers, explanation.contract.Parameters())
+    assert found.heatmap.shape == (10, GRID)
+    top, left = np.unravel_index(np.argmax(found.heatmap.values), found.heatmap.shape)
+    assert 2 <= top <= 3
+    assert 8 <= left <= 10
+    assert Image.open(BytesIO(found.overlay)).size == (717, 224)
