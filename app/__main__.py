@@ -13,7 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from app.adding.classes import OUTPUTS
 from app.adding.command import add
 from app.adding.kinds import OPTIONS
-from app.adding.photos import SCALES
+from app.adding.pictures import SCALES
 from app.adding.pipeline import SUFFIX as STEPS
 from app.adding.pipeline import add_pipeline
 from app.adding.report import report, report_pipeline
@@ -74,7 +74,11 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     add.add_argument("--max-tokens", type=int, metavar="N", help="that it reads of a text")
     add.add_argument("--outputs", choices=OUTPUTS, help="what its numbers for the classes are, if they do not tell")
     add.add_argument("--output", metavar="NAME", help="that has them, if there are several")
-    add.add_argument("--photos", choices=SCALES, help="it reads photos, of pixels scaled so, and gives vectors")
+    add.add_argument("--photos", choices=SCALES, help="it reads photos, of pixels scaled so; vectors, without labels")
+    add.add_argument("--mean", metavar="R,G,B", help="of pixels from 0 to 1, which is taken off")
+    add.add_argument("--std", metavar="R,G,B", help="by which they are divided then")
+    add.add_argument("--resize", metavar="SIZE", help="of a photo: 256 of the shorter side, 224x224, or 256:bicubic")
+    add.add_argument("--preprocessor", type=Path, metavar="FILE", help="preprocessor_config.json that states these")
     add.add_argument("--task", choices=OPTIONS, help="if not the one that these options and its inputs tell")
     add.set_defaults(run=_add)
 

@@ -37,6 +37,11 @@ class Classes(NamedTuple):
     def is_applied(self) -> bool:
         return OUTPUTS[self.outputs][1]
 
+    def said(self, wished: str | None) -> str:
+        """A sentence for whoever adds the graph, and has said so much."""
+        by = "" if wished else ", by its answers to a few items; --outputs says otherwise"
+        return f"its output {self.output} has {self.outputs}{by}"
+
 
 def classes_of(answers: Sequence[Tensors], count: int, output: str | None, outputs: str | None) -> Classes:
     """Find the numbers of `count` classes in answers to real items, each without a batch dimension.
@@ -67,7 +72,7 @@ def _output(answer: Tensors, count: int, output: str | None) -> str:
     if len(fitting) > 1:
         raise InvalidInput(f"its outputs {' and '.join(fitting)} have {count} numbers each: say which with --output")
     if not fitting:
-        there = ", ".join(f"{name} {_shape(array)}" for name, array in answer.items())
+        there = ", ".join(f"{name} {_shape(array)}" for name, array in answer.items()) or "no output"
         raise InvalidInput(f"--labels: there are {count} names, and for one item the graph has {there}")
     return fitting[0]
 

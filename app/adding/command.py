@@ -11,8 +11,9 @@ from app.adding.examples import golden_example, read_example, write_example
 from app.adding.files import copied, files_of
 from app.adding.finding import Finding, find
 from app.adding.graph import FORMATS, ON_CPU, Graph
-from app.adding.kinds import FEATURES, TENSORS, TEXTS, task_for
+from app.adding.kinds import FEATURES, PHOTOS, TENSORS, TEXTS, task_for
 from app.adding.labels import class_names, read_labels
+from app.adding.photo_classes import as_photo_classes
 from app.adding.photos import as_photos
 from app.adding.served_as import ServedAs
 from app.adding.texts import as_texts
@@ -75,7 +76,7 @@ def _publish(files: dict[str, Path], file: str, name: str, models: Path, wishes:
         files,
         check=lambda manifest, published: load(manifest, lambda: published, ON_CPU),
         task=form.task,
-        config=form.config.model_dump(mode="json"),
+        config=form.config.model_dump(mode="json", exclude_unset=True),
         description=f"{file}, served as it is: {form.about}.",
         runtime=graph.runtime,
         graphs={"model": file},
@@ -98,6 +99,8 @@ def _form(task: str, file: str, graph: Graph, files: dict[str, Path], wishes: Wi
     """Add to `files` what else such a version needs."""
     if task == TEXTS:
         return as_texts(graph, files, wishes)
+    if task == PHOTOS:
+        return as_photo_classes(graph, files, wishes)
     example = read_example(wishes.example) if wishes.example else None
     finding = find(file, graph, wishes.sizes, example)
     if task == FEATURES:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from app.adding.pictures import image_of
 from app.adding.wishes import Wishes
 from app.errors import InvalidInput
 from app.runtimes.signature import Signature
@@ -16,6 +17,7 @@ PHOTOS, FEATURES = ImageClassification.contract.name, ImageFeatureExtraction.con
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     TENSORS: ("size", "example", "labels"),
     TEXTS: ("labels", "tokenizer", "max-tokens", "outputs", "output"),
+    PHOTOS: ("size", "labels", "photos", "mean", "std", "resize", "preprocessor", "outputs", "output"),
     FEATURES: ("size", "photos"),
 }
 """By task, the options of `models add` that say something of such a model; `task` does of each."""
@@ -37,7 +39,9 @@ def task_for(signature: Signature, wishes: Wishes) -> str:
 
 
 def _told(signature: Signature, wishes: Wishes) -> str:
-    if wishes.photos:
+    if wishes.tokenizer or (wishes.labels and any(one.name == IDS for one in signature.inputs)):
+        return TEXTS
+    if wishes.photos and not wishes.labels:
         return FEATURES
-    reads_texts = any(one.name == IDS for one in signature.inputs)
-    return TEXTS if wishes.tokenizer or (wishes.labels and reads_texts) else TENSORS
+    reads_photos = wishes.photos or wishes.mean or wishes.resize or wishes.preprocessor or image_of(signature)
+    return PHOTOS if wishes.labels and reads_photos else TENSORS

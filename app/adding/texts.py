@@ -86,8 +86,7 @@ def as_texts(graph: Graph, files: dict[str, Path], wishes: Wishes) -> ServedAs:
         unbatched=unbatched,
         said=(
             f"of a text it reads up to {encoder.max_tokens} tokens, {reason}",
-            f"its output {classes.output} has {classes.outputs}"
-            + ("" if wishes.outputs else ", by its answers to a few texts; --outputs says otherwise"),
+            classes.said(wishes.outputs),
         ),
     )
 
@@ -178,9 +177,7 @@ def _answers(graph: Graph, encoder: TextEncoder, texts: Sequence[str]) -> Sequen
         answers = [graph.session.run({name: array[np.newaxis] for name, array in row.items()}) for row in rows]
     except GraphRefused as error:
         raise InvalidArtifact(f"the graph does not answer texts: {error}") from error
-    if alone := [name for name, array in answers[0].items() if array.shape[:1] != (1,)]:
-        raise InvalidArtifact(f"its output {alone[0]} does not have one row for each text")
-    return [{name: array[0] for name, array in answer.items()} for answer in answers]
+    return [{name: array[0] for name, array in answer.items() if array.shape[:1] == (1,)} for answer in answers]
 
 
 def _why_unbatched(graph: Graph, view: TextClassification, examples: Sequence[Example]) -> str:

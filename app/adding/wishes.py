@@ -1,7 +1,7 @@
 """Facts about a graph that its file does not tell, from whoever adds it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from shlex import quote
 
@@ -25,14 +25,21 @@ class Wishes:
     """The meaning of the numbers that it has for its classes, one of OUTPUTS; None if they are to tell."""
     output: str | None = None
     """The name of the output that has them."""
+    mean: str | None = None
+    """The mean of pixels from 0 to 1 in its training, and with `std` their deviation: one number, or of each colour."""
+    std: str | None = None
+    resize: str | None = None
+    """The size of a photo of which it sees the middle: of the shorter side, or of height and width; and a filter."""
+    preprocessor: Path | None = None
+    """The file in which transformers states these three."""
 
     def options(self) -> Iterator[tuple[str, str]]:
         """Yield the options of the command that were given, each with its value; files by their names alone."""
         yield from (("size", f"{name}={size}") for name, size in self.sizes.items())
-        for option in ("example", "labels", "photos", "task", "tokenizer", "max_tokens", "outputs", "output"):
-            value = getattr(self, option)
+        for option in fields(self)[1:]:
+            value = getattr(self, option.name)
             if value is not None:
-                yield option.replace("_", "-"), value.name if isinstance(value, Path) else str(value)
+                yield option.name.replace("_", "-"), value.name if isinstance(value, Path) else str(value)
 
     def __str__(self) -> str:
         return "".join(f" --{option} {quote(value)}" for option, value in self.options())

@@ -265,7 +265,7 @@ def test_the_command_tells_what_was_found(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out.splitlines()[-3:] == [
         "rows of all requests share batches",
         "of a text it reads up to 64 tokens, as was said",
-        "its output logits has logits, by its answers to a few texts; --outputs says otherwise",
+        "its output logits has logits, by its answers to a few items; --outputs says otherwise",
     ]
 
 
