@@ -132,9 +132,9 @@ def _size(graph: Graph, image: TensorSpec, layout: str, wishes: Wishes) -> tuple
 
 
 def _scale(image: TensorSpec, wishes: Wishes) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    if (wishes.mean is None) != (wishes.std is None):
-        raise InvalidInput("--mean and --std belong together")
-    if wishes.mean is not None:
+    if wishes.mean is not None or wishes.std is not None:
+        if wishes.mean is None or wishes.std is None:
+            raise InvalidInput("--mean and --std belong together")
         if wishes.photos:
             raise InvalidInput("--photos and --mean say the same in two ways; leave out one")
         return {"mean": _colours(wishes.mean, "mean"), "std": _colours(wishes.std, "std")}, ()

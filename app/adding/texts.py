@@ -110,8 +110,9 @@ def _has_types(signature: Signature) -> bool:
 def _encoder(path: Path, *, has_types: bool) -> tuple[TextEncoder, int | None]:
     """The reader of texts, and how many tokens of one it states to be read, if it does."""
     try:
-        truncation = Tokenizer.from_file(str(path)).truncation
-        return TextEncoder(path, USUAL_TOKENS, has_types=has_types), truncation and int(truncation["max_length"])
+        truncation: dict[str, Any] | None = Tokenizer.from_file(str(path)).truncation
+        stated = None if truncation is None else int(truncation["max_length"])
+        return TextEncoder(path, USUAL_TOKENS, has_types=has_types), stated
     except Exception as error:  # of another library, of whatever a file holds
         raise InvalidInput(f"--tokenizer {path}: is no {TOKENIZER} that can be read: {error}") from error
 
@@ -163,7 +164,7 @@ def _readable(encoder: TextEncoder) -> list[str]:
     found = []
     for text in TEXTS_TO_TRY:
         with suppress(InvalidInput):
-            encoder.tokens(text, **CUT)
+            encoder.tokens(text, truncate=True)
             found.append(text)
     if not found:
         raise InvalidInput(f"--tokenizer: it drops every character of texts such as {TEXTS_TO_TRY[0]!r}")
@@ -172,7 +173,7 @@ def _readable(encoder: TextEncoder) -> list[str]:
 
 def _answers(graph: Graph, encoder: TextEncoder, texts: Sequence[str]) -> Sequence[Tensors]:
     """Answers to `texts`, each without a batch dimension."""
-    rows = [encoder.encode(text, **CUT) for text in texts]
+    rows = [encoder.encode(text, truncate=True) for text in texts]
     try:
         answers = [graph.session.run({name: array[np.newaxis] for name, array in row.items()}) for row in rows]
     except GraphRefused as error:

@@ -23,7 +23,9 @@ class Asked(NamedTuple):
 
 
 def message(path: str, body: bytes) -> bytes:
+    """A request whose sender waits for TIMEOUT_S, and tells those who listen."""
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    head += f"X-Request-Timeout-Ms: {1000 * TIMEOUT_S:.0f}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
