@@ -25,7 +25,7 @@ from app.tasks.image_classification import ImageClassification, ImageClassificat
 from app.tasks.image_graph import ImageGraphConfig
 from app.tasks.image_input import CAT
 from app.tasks.pixels import read_picture
-from app.tasks.scaling import Scaling, ScalingConfig
+from app.tasks.scaling import PixelScaling, ScalingConfig
 from app.tasks.view import predict_json
 from app.tensors import GraphRefused, Tensors, TensorSpec
 
@@ -90,7 +90,7 @@ def _png(image: Image.Image) -> bytes:
 
 def _answers(graph: Graph, form: Form, photos: Sequence[bytes]) -> Sequence[Tensors]:
     """Answers to photos, each without a batch dimension."""
-    scaled = Scaling(ScalingConfig.model_validate(form.scaling))
+    scaled = PixelScaling(ScalingConfig.model_validate(form.scaling))
     numbers = [scaled(read_picture(photo, form.pixels).pixels) for photo in photos]
     try:
         answers = [graph.session.run({form.image.name: each[np.newaxis]}) for each in numbers]

@@ -11,7 +11,7 @@ from app.tasks.file_bytes import to_base64
 from app.tasks.image_input import CAT, ImageInput
 from app.tasks.image_view import ImageKernel, ImageView
 from app.tasks.images import read_square
-from app.tasks.scaling import Scaling, ScalingConfig
+from app.tasks.scaling import PixelScaling, ScalingConfig
 from app.tasks.schema import Schema
 from app.tasks.vectors import finite, normalized
 from app.tasks.view import Prepared
@@ -37,7 +37,7 @@ class ImageFeaturesKernel(ImageKernel):
     Config = ImageFeaturesConfig
 
     def __init__(self, config: ImageFeaturesConfig, files: Mapping[str, Path]) -> None:
-        self.config, self._scaling = config, Scaling(config)
+        self.config, self._scaling = config, PixelScaling(config)
 
     def row(self, picture: bytes) -> Tensors:
         """Return what the model sees of a file. Raises InvalidInput."""

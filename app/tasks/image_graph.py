@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from app.tasks.labels import SCORES, FunctionToApply
-from app.tasks.scaling import Scaling, ScalingConfig
+from app.tasks.scaling import PixelScaling, ScalingConfig
 from app.tensors import Array, Session
 
 
@@ -22,7 +22,7 @@ class ImageGraphConfig(ScalingConfig):
 class ImageGraph:
     def __init__(self, config: ImageGraphConfig) -> None:
         self._config = config
-        self._scaling = Scaling(config)
+        self._scaling = PixelScaling(config)
         self._scores = SCORES["none" if config.is_applied else config.function_to_apply]
 
     def probabilities(self, session: Session, pixels: Array) -> Array:

@@ -30,7 +30,7 @@ class ScalingConfig(Schema):
         return self
 
 
-class Scaling:
+class PixelScaling:
     def __init__(self, config: ScalingConfig) -> None:
         self._is_scaled, self._colours_first = config.mean is not None, config.layout == "nchw"
         if config.mean is not None and config.std is not None:
