@@ -21,7 +21,7 @@ Rounds = Mapping[str, Sequence[Took]]
 
 
 def took(right: Sequence[bool], at: Sequence[float], latencies: Sequence[float], seconds: float) -> Took:
-    """The figures of a load of `seconds`: whether each answer is right, when it came and how long it took, in seconds."""
+    """The figures of a load of `seconds`: whether each answer is right, when it came, and how long it took."""
     in_time = sum(is_right and when <= seconds for is_right, when in zip(right, at, strict=True))
     p50, p99 = (quantile(latencies, share) or 0.0 for share in (0.5, 0.99))
     return Took(in_time / seconds, p50, p99, len(right) - sum(right))
