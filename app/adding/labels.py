@@ -28,7 +28,9 @@ def read_labels(path: Path) -> list[str]:
         if is_blank(name):
             raise InvalidInput(f"--labels {path}: {place} {number} is empty")
         if (first := seen.setdefault(folded(name), number)) != number:
-            raise InvalidInput(f"--labels {path}: {place} {first} and {place} {number} are both {name.strip()!r}")
+            raise InvalidInput(
+                f"--labels {path}: {place} {first} and {place} {number} are both {name.strip()!r}; tell them apart"
+            )
     return [name.strip() for name in labels]
 
 
