@@ -31,7 +31,7 @@ WAYS = (
     {"shortest_edge", "longest_edge"},
     {"max_height", "max_width"},
 )
-"""What may be stated together of a size."""
+"""The numbers that together state a size."""
 
 # Measured peaks of reading, of a pixel of the file: Pillow has two pictures of 4 bytes each, or a progressive JPEG's
 # coefficients beside one; WebP's decoder has canvases of its own.

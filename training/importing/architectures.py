@@ -10,6 +10,8 @@ BY_ENDING: Mapping[str, str] = {
     "ForTokenClassification": "token-classification",
     "ForMaskedLM": "fill-mask",
     "ForQuestionAnswering": "question-answering",
+    "ForImageClassification": "image-classification",
+    "ForImageClassificationWithTeacher": "image-classification",
     "Model": "feature-extraction",
 }
 """The task of each architecture that becomes one graph here. More special endings come first."""

@@ -21,11 +21,18 @@ Expected = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 """Answers an item, asked with parameters, as transformers does: in the form of our own answers as JSON."""
 
 
-def pipeline_of(task: str, network: Any, reader: Any) -> Any:
-    """The pipeline of transformers, which it types no further. Raises TrainingError if it takes no such network."""
+Fault = Callable[[Any, Any], str | None]
+"""The first difference between what is expected and an answer of ours, in words, if there is any."""
+
+
+def pipeline_of(task: str, network: Any, reader: Any = None, processor: Any = None) -> Any:
+    """The pipeline of transformers, which it types no further. Raises TrainingError if it takes no such network.
+
+    `reader` is the tokenizer of texts, `processor` that of images.
+    """
     make: Any = transformers.pipeline  # typed by the names of tasks only
     try:
-        return make(task, model=network, tokenizer=reader)
+        return make(task, model=network, tokenizer=reader, image_processor=processor)
     except Exception as error:  # of a network as somebody configured it
         raise TrainingError(f"transformers itself has no pipeline for it: {first_line(error)}") from error
 
@@ -49,31 +56,39 @@ def longer_stranger(row: Tensors, length: int) -> Tensors:
     return {name: np.resize(array, length) for name, array in row.items()}
 
 
+def fault_of(expected: Any, answer: Any) -> str | None:
+    """Two answers as JSON differ, by more than TOLERANCE where they are numbers."""
+    return difference(expected, answer, TOLERANCE, "the answer")
+
+
 def require_same_answers(
     view: View[Any],
     sessions: Mapping[str, Session],
     items: Sequence[Mapping[str, Any]],
     parameters: Mapping[str, Any],
     expected: Expected,
-    length: int,
+    strangers: Sequence[Tensors],
+    *,
+    fault: Fault = fault_of,
+    named: Callable[[Mapping[str, Any]], str] = str,
 ) -> None:
-    """Compare each answer with `expected`, alone and in one batch with all others and a row of `length` tokens.
+    """Compare each answer with `expected`, alone and in one batch with all others and the rows `strangers`.
 
-    Raises TrainingError at the first number that differs by more than TOLERANCE, or anything else that does.
+    `named` is the way to tell of an item. Raises TrainingError at the first `fault`.
     """
     asked = view.contract.Parameters.model_validate(parameters)
     prepared = [view.preprocess(view.contract.Input.model_validate(item), asked) for item in items]
     rows = [row for one in prepared for row in one.rows]
-    answers = iter(view.kernel.run(sessions, [*rows, longer_stranger(rows[0], length)]))
+    answers = iter(view.kernel.run(sessions, [*rows, *strangers]))
     for item, one in zip(items, prepared, strict=True):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 known = expected(item, parameters)
         except Exception as error:  # of a network as somebody configured it
-            raise TrainingError(f"transformers itself cannot answer {item}: {first_line(error)}") from error
+            raise TrainingError(f"transformers itself cannot answer {named(item)}: {first_line(error)}") from error
         alone = predict_json(view, sessions, item, parameters)
         together = to_json(view.postprocess(one, [next(answers) for _ in one.rows], asked))
         for answer, company in ((alone, "alone"), (together, "in company")):
-            if fault := difference(known, answer, TOLERANCE, "the answer"):
-                raise TrainingError(f"it answers {company} otherwise than transformers: {fault}, of {item}")
+            if found := fault(known, answer):
+                raise TrainingError(f"it answers {company} otherwise than transformers: {found}, of {named(item)}")

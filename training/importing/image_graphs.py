@@ -1,18 +1,12 @@
-"""Networks that see as ONNX graphs, written by torch's exporter."""
+"""Networks that see, as they are written as graphs: from pixels to scores."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from app.tensors import Tensors
-from training.errors import TrainingError, first_line
-from training.graphs.export import exported
-from training.importing.beside_pipeline import TOLERANCE
 from training.importing.image_processor import Levels
-from training.recipe import Exported
 
 
 class Numbers(nn.Module):
@@ -46,16 +40,3 @@ class Classified(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         logits: Tensor = self.network(pixel_values=self.numbers(image)).logits
         return logits.softmax(1) if self.is_one_of_many else logits.sigmoid()
-
-
-def export_images(module: nn.Module, batch: Tensors, path: Path, outputs: list[str]) -> Exported:
-    """The graph of `module`, of any number of pictures, compared with it on the real `batch`.
-
-    Raises TrainingError.
-    """
-    try:
-        return exported(module, batch, path, outputs, tolerance=TOLERANCE)
-    except TrainingError:
-        raise
-    except Exception as error:  # torch, its exporter and onnxruntime raise whatever they run into
-        raise TrainingError(f"torch's exporter cannot write it as a graph: {first_line(error)}") from error

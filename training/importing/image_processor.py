@@ -3,13 +3,16 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import transformers
+from PIL import Image
 from pydantic import ValidationError
+from transformers.image_utils import load_image
 
-from app.tasks.pixels import FILTERS, PixelsConfig, Resize
+from app.tasks.pixels import FILTERS, PixelsConfig, Resize, read_picture
 from app.tensors import Array
 from training.errors import TrainingError, first_line
 from training.importing.folder import ModelFolder
@@ -17,6 +20,7 @@ from training.importing.folder import ModelFolder
 FILE = "preprocessor_config.json"
 COLOURS = 3
 LEVITS = 256 / 224  # pixels that LeViT resizes to for each one that is stated
+SAME = 1e-6  # of the largest number: transformers rounds each step to fp32
 WARPED = 384  # pixels from which on ConvNeXt resizes to a square, and cuts nothing off
 
 
@@ -50,16 +54,15 @@ def image_reading_of(folder: ModelFolder) -> ImageReading:
         stated = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(f"{path} is not a JSON object: {first_line(error)}") from error
-    if name := stated.get("image_processor_type", stated.get("feature_extractor_type")):
-        _require_known(_plain(str(name)))
+    stated_name = stated.get("image_processor_type", stated.get("feature_extractor_type"))
+    kind, options = "AutoImageProcessor", {"backend": "pil", "trust_remote_code": False}
+    if stated_name:
+        kind, options = f"{_known(str(stated_name))}Pil", {}
     try:
-        processor: Any = transformers.AutoImageProcessor.from_pretrained(
-            folder.path, backend="pil", local_files_only=True, trust_remote_code=False
-        )
+        processor = getattr(transformers, kind).from_pretrained(folder.path, local_files_only=True, **options)
     except Exception as error:  # of settings as somebody wrote them
-        raise TrainingError(f"{path} cannot be read: {first_line(error)}") from error
-    name = _plain(type(processor).__name__)
-    _require_known(name)
+        raise TrainingError(f"{path} cannot be read: {first_line(error):.300}") from error
+    name = _known(type(processor).__name__)
     if getattr(processor, "do_pad", None):
         raise TrainingError(f"{FILE} states do_pad, and pictures are not padded here")
     try:
@@ -70,14 +73,32 @@ def image_reading_of(folder: ModelFolder) -> ImageReading:
         raise TrainingError(f"the sizes in {FILE} cannot be imported: {place}: {fault['msg']}") from error
 
 
-def _plain(name: str) -> str:
-    """The name of a processor whatever it computes with, and whether it is of an older kind."""
-    return name.removesuffix("Pil").removesuffix("Fast").replace("FeatureExtractor", "ImageProcessor")
+def require_same_numbers(reading: ImageReading, photos: Mapping[str, bytes]) -> None:
+    """Raises TrainingError unless `reading` makes the numbers of each photo that its processor makes."""
+    for name, photo in photos.items():
+        pixels = read_picture(photo, reading.pixels).pixels
+        numbers = pixels * reading.levels.scale + reading.levels.shift
+        numbers = numbers[..., ::-1] if reading.levels.is_bgr else numbers
+        try:
+            expected = np.asarray(reading.processor(load_image(Image.open(BytesIO(photo))))["pixel_values"][0])
+        except Exception as error:  # of settings as somebody wrote them
+            raise TrainingError(f"transformers itself cannot prepare {name} by {FILE}: {first_line(error)}") from error
+        found = numbers.transpose(2, 0, 1)
+        if found.shape != expected.shape:
+            raise TrainingError(
+                f"{name} comes to {list(found.shape)} by {FILE}, in transformers {list(expected.shape)}"
+            )
+        difference = np.abs(found - expected).max()
+        if not difference <= SAME * max(1.0, np.abs(expected).max()):
+            raise TrainingError(f"{name} is prepared otherwise than transformers does by {FILE}, by {difference:.2g}")
 
 
-def _require_known(name: str) -> None:
-    if name not in PIXELS:
+def _known(name: str) -> str:
+    """The name of a processor in PIXELS, whatever it computes with, and however old it is. Raises TrainingError."""
+    plain = name.removesuffix("Pil").removesuffix("Fast").replace("FeatureExtractor", "ImageProcessor")
+    if plain not in PIXELS:
         raise TrainingError(f"{FILE} names {name:.80}; what can be imported is {', '.join(PIXELS)}")
+    return plain
 
 
 def as_stated(processor: Any) -> PixelsConfig:

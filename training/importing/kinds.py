@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from training.importing import (
     embeddings,
     fill_mask,
+    image_classification,
     question_answering,
     text_classification,
     text_pairs,
@@ -22,5 +23,6 @@ KINDS: Mapping[str, Callable[[ModelFolder, Run], Draft]] = {
     "token-classification": token_classification.make,
     "feature-extraction": embeddings.make_vectors,
     "sentence-similarity": embeddings.make_similarity,
+    "image-classification": image_classification.make,
 }
 """By task: a folder becomes a draft, which equals transformers, or a TrainingError."""

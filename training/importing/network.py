@@ -61,10 +61,21 @@ def load_network(folder: ModelFolder, kind: str, unused: Sequence[str] = ()) -> 
         raise TrainingError(f"{folder.path / CONFIG} cannot be read: {first_line(error)}") from error
     try:
         network, notes = getattr(transformers, kind).from_pretrained(
-            folder.path, config=config, use_safetensors=True, dtype="float32", output_loading_info=True, **options
+            folder.path,
+            config=config,
+            use_safetensors=True,
+            dtype="float32",
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # or only the log would tell which do not fit
+            **options,
         )
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise TrainingError(f"{folder.path} cannot be loaded as {kind}: {first_line(error)}") from error
+    for name, stored, made in sorted(notes["mismatched_keys"]):
+        labels = f" for its {network.config.num_labels} labels" if made[0] == network.config.num_labels else ""
+        raise TrainingError(
+            f"{folder.path} has {name} of {list(stored)} numbers, and {CONFIG} asks for {list(made)}{labels}"
+        )
     missing = [name for name in sorted(notes["missing_keys"]) if not any(one in name for one in unused)]
     if missing:  # they would be drawn by chance
         raise TrainingError(f"{folder.path} lacks weights of {type(network).__name__}, such as {missing[0]}")

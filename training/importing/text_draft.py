@@ -13,7 +13,14 @@ from app.tasks.view import View
 from app.tensors import Tensors
 from training.card.prose import Prose
 from training.errors import progress
-from training.importing.beside_pipeline import LONGEST, TOLERANCE, Expected, readable, require_same_answers
+from training.importing.beside_pipeline import (
+    LONGEST,
+    TOLERANCE,
+    Expected,
+    longer_stranger,
+    readable,
+    require_same_answers,
+)
 from training.importing.network import TOKENIZER, TextModel
 from training.importing.text_graphs import export_texts
 from training.recipe import Draft, Example, Run
@@ -50,9 +57,9 @@ def text_draft(
     sessions = {"model": load_onnx(graph.path, RuntimeOptions(device="cpu"))}
     asked = len(items) * len(parameters)
     progress(f"asking transformers the same {asked} questions")
-    length = min(view.kernel.encoder.max_tokens, LONGEST)
+    stranger = longer_stranger(rows[0], min(view.kernel.encoder.max_tokens, LONGEST))
     for some in parameters:
-        require_same_answers(view, sessions, items, some, expected, length)
+        require_same_answers(view, sessions, items, some, expected, [stranger])
     return Draft(
         description=f"{about}: {model.folder.name} as it is in a user's folder.",
         licence=model.folder.source.licence,

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
 from app.tasks.text import TextKernel
 from app.tensors import Tensors
-from training.errors import TrainingError, first_line
-from training.graphs.export import exported
-from training.importing.beside_pipeline import LONGEST, TOLERANCE, longer_stranger
+from training.importing.beside_pipeline import LONGEST, longer_stranger
+from training.importing.exporting import written
 from training.recipe import Exported
 
 NUM_EXPORTED = 4  # rows that the exporter sees, beside a long one
@@ -50,13 +48,4 @@ def export_texts(
     """
     longest = longer_stranger(rows[0], min(kernel.encoder.max_tokens, LONGEST))
     batch = kernel.collate([*rows[:NUM_EXPORTED], longest])
-    varying = {0: Dim("batch"), 1: Dim("tokens")}
-    try:
-        # What is proved of scores follows; logits, whose size networks choose, are compared by their own largest.
-        with torch.inference_mode():
-            largest = float(module(*map(torch.from_numpy, batch.values())).abs().max())
-        return exported(module, batch, path, outputs, tolerance=TOLERANCE * max(1.0, largest), varying=varying)
-    except TrainingError:
-        raise
-    except Exception as error:  # torch, its exporter and onnxruntime raise whatever they run into
-        raise TrainingError(f"torch's exporter cannot write it as a graph: {first_line(error)}") from error
+    return written(module, batch, path, outputs, varying={0: Dim("batch"), 1: Dim("tokens")})

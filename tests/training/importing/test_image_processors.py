@@ -1,6 +1,7 @@
-"""What preprocessor_config.json says is done to the pixel, for every processor that is known, or refused by name."""
+"""The settings in preprocessor_config.json are done to the pixel, for every known processor, or refused by name."""
 
 import json
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from PIL import Image
 from transformers.image_utils import load_image
 
 from app.repository.manifest import Source
-from app.tasks.pixels import read_picture
+from app.tasks.pixels import PixelsConfig, Resize, read_picture
 from training.data.photos import scikit_photos
 from training.errors import TrainingError
 from training.importing.folder import ModelFolder
 from training.importing.image_graphs import Numbers
-from training.importing.image_processor import FILE, PIXELS, image_reading_of
+from training.importing.image_processor import FILE, PIXELS, image_reading_of, require_same_numbers
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 PHOTO = scikit_photos()["cat"]
@@ -40,6 +41,7 @@ CASES = {
     **{name: settings_of(name) for name in PIXELS},
     **{f"resample {number}": settings_of("ViTImageProcessorFast", size=SQUARE, resample=number) for number in range(6)},
     "older name": {"feature_extractor_type": "ViTFeatureExtractor", "size": 48, "do_center_crop": False},
+    "older name of a processor": settings_of("ViTFeatureExtractor", size=SQUARE),
     "one number for a size": settings_of("DeiTImageProcessor", size=48, crop_size=40),
     "not resized": settings_of("ViTImageProcessor", do_resize=False, **CROP),
     "nothing but pixels": settings_of("ViTImageProcessor", size=SQUARE, do_rescale=False, do_normalize=False),
@@ -79,6 +81,16 @@ def test_pixels_are_those_of_the_processor(case: str, tmp_path: Path) -> None:
     found = Numbers(reading.levels)(torch.tensor(pixels)[None])
     assert found.shape == expected.shape
     assert (found - expected).abs().max() <= TOLERANCE * max(1, expected.abs().max())
+
+
+def test_what_comes_out_otherwise_is_found_before_a_graph_is_written(tmp_path: Path) -> None:
+    reading = image_reading_of(folder_of(tmp_path, settings_of("ViTImageProcessor", size=SQUARE)))
+    require_same_numbers(reading, {"cat": PHOTO})
+    nearest = PixelsConfig(resize=Resize(filter="nearest", height=40, width=40))
+    with pytest.raises(TrainingError, match=r"cat is prepared otherwise than transformers does .*, by 0\.\d"):
+        require_same_numbers(replace(reading, pixels=nearest), {"cat": PHOTO})
+    with pytest.raises(TrainingError, match=r"cat comes to \[3, 300, 451\] by .*, in transformers \[3, 40, 40\]"):
+        require_same_numbers(replace(reading, pixels=PixelsConfig()), {"cat": PHOTO})
 
 
 REFUSED = {

@@ -71,7 +71,10 @@ def test_a_pickle_is_refused_with_the_command_that_converts_it(
         ({"auto_map": {"AutoModel": "model.Mine"}}, "names code of its own (auto_map), which is never run"),
         ({"model_type": "unheard-of"}, "config.json cannot be read"),
         ({"model_type": "t5"}, "lacks weights of T5ForSequenceClassification, such as"),
-        ({"num_labels": 4, "id2label": None, "label2id": None}, "cannot be loaded as AutoModelForSequence"),
+        (
+            {"num_labels": 4, "id2label": None, "label2id": None},
+            "has classifier.bias of [3] numbers, and config.json asks for [4]",
+        ),
     ],
 )
 def test_what_its_configuration_asks_for_must_be_there(
