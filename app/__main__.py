@@ -4,16 +4,20 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 # Read once, when numpy is imported: threads for small products would fight those of the models for the cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from app.adding.command import Wishes, add
-from app.adding.photos import SCALES
+from app.adding.classes import OUTPUTS
+from app.adding.command import add
+from app.adding.kinds import OPTIONS
+from app.adding.pictures import SCALES
 from app.adding.pipeline import SUFFIX as STEPS
 from app.adding.pipeline import add_pipeline
 from app.adding.report import report, report_pipeline
+from app.adding.wishes import Wishes
 from app.errors import ServiceError
 from app.keys import add_key, read_keys, revoke_key
 from app.logs.lines import FORMS
@@ -73,7 +77,16 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     add.add_argument("--size", type=_size, action="append", default=[], metavar="NAME=N", help="of a varying dimension")
     add.add_argument("--example", type=Path, metavar="FILE", help=".npz of valid inputs, as numpy.savez writes it")
     add.add_argument("--labels", type=Path, metavar="FILE", help="names of the classes, one a line or as a JSON list")
-    add.add_argument("--photos", choices=SCALES, help="it reads photos, of pixels scaled so, and gives vectors")
+    add.add_argument("--tokenizer", type=Path, metavar="FILE", help="tokenizer.json of a graph that labels texts")
+    add.add_argument("--max-tokens", type=int, metavar="N", help="that it reads of a text")
+    add.add_argument("--outputs", choices=OUTPUTS, help="what its numbers for the classes are, if they do not tell")
+    add.add_argument("--output", metavar="NAME", help="that has them, if there are several")
+    add.add_argument("--photos", choices=SCALES, help="it reads photos, of pixels scaled so; vectors, without labels")
+    add.add_argument("--mean", metavar="R,G,B", help="of pixels from 0 to 1, which is taken off")
+    add.add_argument("--std", metavar="R,G,B", help="by which they are divided then")
+    add.add_argument("--resize", metavar="SIZE", help="of a photo: 256 of the shorter side, 224x224, or 256:bicubic")
+    add.add_argument("--preprocessor", type=Path, metavar="FILE", help="preprocessor_config.json that states these")
+    add.add_argument("--task", choices=OPTIONS, help="if not the one that these options and its inputs tell")
     add.set_defaults(run=_add)
 
     keys = commands.add_parser("keys", help="work on the keys of callers").add_subparsers(required=True)
@@ -112,7 +125,8 @@ def _tune(chosen: argparse.Namespace, settings: Settings) -> int:
 
 
 def _add(chosen: argparse.Namespace, settings: Settings) -> int:
-    wishes = Wishes(dict(chosen.size), chosen.example, chosen.labels, chosen.photos)
+    given = {one.name: getattr(chosen, one.name) for one in fields(Wishes) if one.name != "sizes"}
+    wishes = Wishes(dict(chosen.size), **given)
     try:
         if chosen.file.suffix == STEPS:
             print(report_pipeline(add_pipeline(chosen.file, chosen.name, settings.models_dir)))

@@ -32,7 +32,7 @@ class Graph:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self.folder = path, path.parent
         self.runtime, signature_of = FORMATS[path.suffix]
         self.class_names = without_maps(path) if self.runtime == "onnx" else {}
         self.signature: Signature = signature_of(path)

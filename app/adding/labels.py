@@ -6,19 +6,32 @@ from pathlib import Path
 
 from app.adding.graph import Graph
 from app.errors import InvalidInput
+from app.tasks.characters import folded, is_blank
 from app.tensors import TensorSpec
 
 
 def read_labels(path: Path) -> list[str]:
-    """Return the names in a JSON list, or one a line. Raises InvalidInput if the file is neither."""
+    """Return the names in a JSON list, or one a line. Raises InvalidInput for a file of neither, and for a bad name.
+
+    A name may not be empty, nor may another look the same: callers ask for labels by name.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
-        labels = json.loads(text) if text.lstrip().startswith("[") else text.splitlines()
+        text = path.read_text(encoding="utf-8-sig")
+        is_json = text.lstrip().startswith("[")
+        labels = json.loads(text) if is_json else text.removesuffix("\n").split("\n")
     except (OSError, ValueError) as error:
         raise InvalidInput(f"--labels {path}: {error}") from error
-    if not labels or not all(isinstance(one, str) for one in labels):
+    if not labels or labels == [""] or not all(isinstance(one, str) for one in labels):
         raise InvalidInput(f"--labels {path}: must hold names, one a line or as a JSON list of texts")
-    return labels
+    place, seen = "name" if is_json else "line", dict[str, int]()
+    for number, name in enumerate(labels, 1):
+        if is_blank(name):
+            raise InvalidInput(f"--labels {path}: {place} {number} is empty")
+        if (first := seen.setdefault(folded(name), number)) != number:
+            raise InvalidInput(
+                f"--labels {path}: {place} {first} and {place} {number} are both {name.strip()!r}; tell them apart"
+            )
+    return [name.strip() for name in labels]
 
 
 def class_names(graph: Graph, outputs: list[TensorSpec], labels: list[str] | None) -> Mapping[str, list[str]]:

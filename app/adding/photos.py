@@ -1,9 +1,11 @@
 """A graph that reads photos, as a model of the task image-feature-extraction."""
 
-from collections.abc import Mapping
 from typing import Any
 
+from app.adding.finding import Finding
 from app.adding.graph import Graph
+from app.adding.kinds import FEATURES
+from app.adding.pictures import SCALES, USUAL_SIZE
 from app.adding.served_as import ServedAs
 from app.errors import InvalidArtifact, InvalidInput
 from app.repository.manifest import Golden
@@ -12,22 +14,24 @@ from app.tasks.tensors import RawTensorsConfig
 from app.tasks.view import predict_json
 from app.tensors import TensorSpec
 
-SCALES: Mapping[str, dict[str, Any]] = {
-    "uint8": {},
-    "unit": {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)},
-    "signed": {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
-    "imagenet": {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
-}
-"""Pixels as a graph reads them: whole numbers to 255, from 0 to 1, from -1 to 1, or scaled as torchvision does."""
-USUAL_SIZE = 224  # where the graph takes any
 ROUNDING = 1e-3  # of the largest number: what processors may differ by, in a deep network
 
 
-def as_photos(graph: Graph, found: RawTensorsConfig, scale: str) -> ServedAs:
+def as_photos(graph: Graph, found: Finding, scale: str | None) -> ServedAs:
     """Raises InvalidInput if the graph of these tensors cannot be given photos, InvalidArtifact if it answers none."""
-    config = _config(found, scale)
+    if scale is None:
+        raise InvalidInput(f"--photos is needed of a graph that makes vectors of them: {', '.join(SCALES)}")
+    config = _config(found.config, scale)
     return ServedAs(
-        ImageFeatureExtraction.contract.name, config, (_golden(config, graph),), (), "photos in, vectors out"
+        FEATURES,
+        config,
+        (_golden(config, graph),),
+        (),
+        "photos in, vectors out",
+        inputs=found.config.inputs,
+        outputs=found.config.outputs,
+        largest=found.largest,
+        unbatched=found.unbatched,
     )
 
 

@@ -10,12 +10,13 @@ from app.tensors import TensorSpec
 def report(added: Added) -> str:
     manifest = added.manifest
     lines = [
-        f"published {manifest.name} version {manifest.version}",
+        f"published {manifest.name} version {manifest.version}, a model of {manifest.task}",
         *_listed("input", manifest.inputs),
         *_listed("output", manifest.outputs),
         f"each request is run by itself: {added.unbatched}"
         if added.unbatched
         else "rows of all requests share batches",
+        *added.said,
         *manifest.limits,
     ]
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from app.independence.proof import why_dependent
 from app.independence.together import Untried
 from app.independence.trial import COUNT
 from app.runtimes import PROGRAMS
+from app.runtimes.program import Program
 from app.tasks.view import View
 from app.tensors import Session, Tensors
 
@@ -30,16 +31,28 @@ def require_independent_rows(
     `graphs` are the files of `sessions`. `examples` are requests, each an input and parameters as JSON values. Of
     answers that are written step by step nothing is said: their rows share no run of the kernel.
     """
-    rows = [] if view.kernel.steps else _rows(view, examples)
-    if largest == 1 or not rows:
+    if largest == 1 or view.kernel.steps:
         return
     programs = {graph: PROGRAMS[runtime](path) for graph, path in graphs.items()}
-    try:
-        fault = why_dependent(view.kernel, sessions, programs, [rows], largest)
-    except Untried as error:
-        fault = f"a row cannot be answered alone: {error}"
-    if fault:
+    if fault := why_rows_depend(view, sessions, programs, examples, largest):
         raise InvalidArtifact(f"rows influence each other, and would share batches of up to {largest}: {fault}")
+
+
+def why_rows_depend(
+    view: View[Any],
+    sessions: Mapping[str, Session],
+    programs: Mapping[str, Program],
+    examples: Iterable[tuple[Any, Mapping[str, Any]]],
+    largest: int,
+) -> str:
+    """Return in words how rows of `examples` influence each other in batches of up to `largest`, "" if they do not."""
+    rows = _rows(view, examples)
+    if not rows:
+        return ""
+    try:
+        return why_dependent(view.kernel, sessions, programs, [rows], largest) or ""
+    except Untried as error:
+        return f"a row cannot be answered alone: {error}"
 
 
 def _rows(view: View[Any], examples: Iterable[tuple[Any, Mapping[str, Any]]]) -> list[Tensors]:

@@ -27,6 +27,7 @@ RECORDS = re.compile(
 NAME = re.compile(r"((?!__)\w+(\.(?!__)\w+)*)?")  # dotted identifiers, none of them special to Python; or nothing
 OPERATOR = re.compile(
     r"torch\.ops\.(aten|prims)\.(?!__|from_file\b|save\b)\w+\.(?!__)\w+"  # those two open files
+    r"|torch\.ops\.aten\.__i?(and|lshift|or|rshift|xor)__\.(Scalar|Tensor)"
     r"|torch\.ops\.higher_order\.(cond|map_impl|scan|while_loop|wrap_with_autocast|wrap_with_set_grad_enabled)"
     r"|torch\.(_sym_sqrt|sym_(float|int|ite|max|min|not|sum))"
     r"|math\.(ceil|floor|trunc)"

@@ -8,6 +8,7 @@ parameters; outputs like the keys of the dict it returns, or "output" if it retu
 """
 
 import io
+import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 PRECISIONS = ("fp32", "bf16")
+
+_loading = threading.Lock()  # torch reads one program at a time, by a variable of its module
 
 
 class PytorchSession:
@@ -143,7 +146,8 @@ def open_program(path: Path) -> "ExportedProgram":
             if samples:
                 # Only plain tensors pass; where this fails, the loader would try again with pickle.
                 torch.load(io.BytesIO(samples), weights_only=True)
-            program = load_pt2(str(path)).exported_programs["model"]
+            with _loading:
+                program = load_pt2(str(path)).exported_programs["model"]
         output_names(program)
     except (InvalidArtifact, MemoryError):
         raise

@@ -16,6 +16,7 @@ from app.tasks.view import Prepared, View
 from app.tensors import Array, Tensors
 
 MOST_MASKS = 16  # of a text, which is a row for each
+MOST_ITEMS = 16  # of a request: each row is answered with a number for every token that the model knows
 MOST_TARGETS = 1000
 ASKED = "is_asked"
 
@@ -89,6 +90,7 @@ class FillMask(View[FillMaskKernel]):
         Output=list[list[FilledMask]],
         example={"text": "The ferry [MASK] at seven."},
         body_bytes=4_000_000,
+        max_items=MOST_ITEMS,
     )
 
     def check(self, parameters: FillMaskParameters) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from app.tasks.contract import Contract
 from app.tasks.file_bytes import to_base64
+from app.tasks.image_graph import ImageGraph, ImageGraphConfig
 from app.tasks.image_input import CAT, ImageInput
 from app.tasks.image_view import ImageKernel, ImageView
 from app.tasks.images import read_square
@@ -17,7 +18,7 @@ from app.tasks.occlusion import shown
 from app.tasks.pixels import PixelsConfig, needs_of_picture, read_picture
 from app.tasks.schema import Schema
 from app.tasks.view import Needs, Prepared
-from app.tensors import Tensors
+from app.tensors import Session, Tensors
 
 
 class ImageClassificationConfig(Schema):
@@ -32,6 +33,9 @@ class ImageClassificationConfig(Schema):
         int, Field(ge=0, description="how many pixels the shorter side of the picture has more than the square in it")
     ] = 32
     pixels: PixelsConfig | None = None
+    graph: Annotated[
+        ImageGraphConfig | None, Field(description="what the graph of the file is, if it is of another form than this")
+    ] = None
 
     @model_validator(mode="after")
     def _has_one_size(self) -> "ImageClassificationConfig":
@@ -57,6 +61,7 @@ class ImageClassificationKernel(ImageKernel):
         self.size = square if config.pixels is None else config.pixels.size or square
         self.labels = read_labels(files[config.labels])
         self.class_names = {"probabilities": self.labels}
+        self._graph = None if config.graph is None else ImageGraph(config.graph)
 
     def row(self, picture: bytes) -> Tensors:
         """Return what the model sees of a file. Raises InvalidInput."""
@@ -69,6 +74,11 @@ class ImageClassificationKernel(ImageKernel):
 
     def collate(self, rows: Sequence[Tensors]) -> Tensors:
         return {"image": np.stack([shown(row) for row in rows])}
+
+    def forward(self, sessions: Mapping[str, Session], batch: Tensors) -> Tensors:
+        if self._graph is None:
+            return super().forward(sessions, batch)
+        return {"probabilities": self._graph.probabilities(sessions["model"], batch["image"])}
 
 
 class ImageClassification(ImageView[ImageClassificationKernel]):

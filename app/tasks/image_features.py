@@ -2,30 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-import numpy as np
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field
 
 from app.tasks.contract import Contract
 from app.tasks.file_bytes import to_base64
 from app.tasks.image_input import CAT, ImageInput
 from app.tasks.image_view import ImageKernel, ImageView
 from app.tasks.images import read_square
+from app.tasks.scaling import PixelScaling, ScalingConfig
 from app.tasks.schema import Schema
 from app.tasks.vectors import finite, normalized
 from app.tasks.view import Prepared
 from app.tensors import Tensors
 
-PerColour = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 
-
-class ImageFeaturesConfig(Schema):
-    """The graph maps a batch of square pictures to a batch of vectors.
-
-    Pictures are uint8 from 0 to 255, or fp32 `(pixel / 255 - mean) / std` for red, green and blue, of shape
-    [batch, size, size, 3] if the layout is nhwc, [batch, 3, size, size] if it is nchw.
-    """
+class ImageFeaturesConfig(ScalingConfig):
+    """The graph maps a batch of square pictures to a batch of vectors."""
 
     input: str = "image"
     output: str = "features"
@@ -33,17 +27,6 @@ class ImageFeaturesConfig(Schema):
     resize_margin: Annotated[
         int, Field(ge=0, description="how many pixels the shorter side of the picture has more than the square in it")
     ] = 32
-    layout: Literal["nhwc", "nchw"] = "nhwc"
-    mean: PerColour | None = None
-    std: PerColour | None = None
-
-    @model_validator(mode="after")
-    def _is_scaled_or_not(self) -> "ImageFeaturesConfig":
-        if (self.mean is None) != (self.std is None):
-            raise ValueError("mean and std belong together; without both, pixels are uint8")
-        if self.std is not None and min(self.std) <= 0:
-            raise ValueError("std must be larger than 0")
-        return self
 
 
 class ImageFeaturesParameters(Schema):
@@ -54,20 +37,12 @@ class ImageFeaturesKernel(ImageKernel):
     Config = ImageFeaturesConfig
 
     def __init__(self, config: ImageFeaturesConfig, files: Mapping[str, Path]) -> None:
-        self.config = config
-        if config.mean is not None and config.std is not None:
-            # pixel / 255 - mean, divided by std, as one product and one sum
-            std = np.array(config.std, np.float32)
-            self._scale = 1 / (255 * std)
-            self._shift = -np.array(config.mean, np.float32) / std
+        self.config, self._scaling = config, PixelScaling(config)
 
     def row(self, picture: bytes) -> Tensors:
         """Return what the model sees of a file. Raises InvalidInput."""
         pixels = read_square(picture, self.config.image_size, self.config.resize_margin)
-        row = pixels if self.config.mean is None else pixels * self._scale + self._shift
-        if self.config.layout == "nchw":
-            row = np.ascontiguousarray(row.transpose(2, 0, 1))
-        return {self.config.input: row}
+        return {self.config.input: self._scaling(pixels)}
 
 
 class ImageFeatureExtraction(ImageView[ImageFeaturesKernel]):

@@ -49,6 +49,14 @@ SCORES: Mapping[FunctionToApply, Callable[[Array], Array]] = {
 }
 """From logits to scores; named as in Hugging Face's pipelines."""
 
+LEAST, MOST = np.finfo(np.float32).tiny, 1 - np.finfo(np.float32).epsneg
+LOGITS: Mapping[FunctionToApply, Callable[[Array], Array]] = {
+    "softmax": lambda scores: np.log(np.maximum(scores, LEAST)),
+    "sigmoid": lambda scores: np.log(np.maximum(scores, LEAST)) - np.log1p(-np.minimum(scores, MOST)),
+    "none": lambda scores: scores,
+}
+"""From scores to finite logits of which the function makes the same scores again."""
+
 
 def largest(scores: Array, count: int) -> Array:
     """Indices of the `count` largest of `scores` [classes], largest first; the first of equal ones comes first."""

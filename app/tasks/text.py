@@ -25,6 +25,8 @@ MOST_FORESEEN, LONGEST_WORD = 256, 16
 # Far more than any model reads: what is longer is not worth the time that counting its tokens takes.
 MAX_CHARACTERS = 100_000
 
+TYPES = "token_type_ids"
+
 
 def bucket(length: int) -> int:
     """The padded length of a text of `length` tokens: the next of BUCKETS, or the next multiple of the last."""
@@ -34,13 +36,17 @@ def bucket(length: int) -> int:
 
 
 class TextEncoder:
-    """Text to rows of token ids: `input_ids` and `attention_mask`, both int64 of shape [tokens]."""
+    """Text to rows of token ids: `input_ids` and `attention_mask`, both int64 of shape [tokens].
 
-    def __init__(self, tokenizer: Path, max_tokens: int) -> None:
+    With `has_types` also `token_type_ids` of the same type and shape: 0, where there is one text.
+    """
+
+    def __init__(self, tokenizer: Path, max_tokens: int, *, has_types: bool = False) -> None:
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._ascii_bert = ascii_bert_of(self._tokenizer)
+        self._has_types = has_types
         self.max_tokens = max_tokens
         self._num_special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         self.marks_continuations = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
@@ -104,7 +110,8 @@ class TextEncoder:
         return encoded(self._tokenizer, to_unicode(text))
 
     def row(self, ids: Sequence[int] | Array) -> Tensors:
-        return {"input_ids": np.asarray(ids, np.int64), "attention_mask": np.ones(len(ids), np.int64)}
+        row = {"input_ids": np.asarray(ids, np.int64), "attention_mask": np.ones(len(ids), np.int64)}
+        return row | {TYPES: np.zeros(len(ids), np.int64)} if self._has_types else row
 
 
 def require_visible(text: str) -> None:
@@ -139,9 +146,9 @@ class TextKernel(Kernel):
     On a CPU that would only be work: of 600 reviews and tweets, padded so, 12 % fewer were read in the same time.
     """
 
-    def __init__(self, config: Any, files: Mapping[str, Path]) -> None:
+    def __init__(self, config: Any, files: Mapping[str, Path], *, has_types: bool = False) -> None:
         """`config` names the artifact with the tokenizer and says how many tokens are read."""
-        self.encoder = TextEncoder(files[config.tokenizer], config.max_tokens)
+        self.encoder = TextEncoder(files[config.tokenizer], config.max_tokens, has_types=has_types)
         self.lengths = [length for length in BUCKETS if length < config.max_tokens] + [config.max_tokens]
 
     def length(self, row: Tensors) -> int:
@@ -171,6 +178,8 @@ class TextKernel(Kernel):
                 f"has {ids.shape[1]} tokens a row and the model reads at most {self.encoder.max_tokens}"
             ).under("input_ids")
         require_within(ids, self.encoder.num_tokens_known, "input_ids")
+        if TYPES in batch:
+            require_within(batch[TYPES], 2, TYPES)
         is_read = mask != 0
         lengths = np.where(is_read.any(axis=1), ids.shape[1] - is_read[:, ::-1].argmax(axis=1), 1).tolist()
         return [{name: array[i, :length] for name, array in batch.items()} for i, length in enumerate(lengths)]

@@ -8,17 +8,20 @@ from pydantic import Field
 
 from app.errors import InvalidInput
 from app.tasks.contract import Contract
-from app.tasks.labels import SCORES, FunctionToApply, Label, best_labels
+from app.tasks.labels import LOGITS, SCORES, FunctionToApply, Label, best_labels
 from app.tasks.schema import Schema
 from app.tasks.text import TextKernel
 from app.tasks.view import Prepared, View
-from app.tensors import Tensors
+from app.tensors import Array, Tensors
 
 QUICK_CHARACTERS = 1000  # are tokenized in about 0.3 ms
 
 
 class TextClassificationConfig(Schema):
-    """The graph maps `input_ids` and `attention_mask` [batch, tokens] to `logits` [batch, labels]."""
+    """The graph maps `input_ids` and `attention_mask` [batch, tokens] to `logits` [batch, labels].
+
+    With `has_types` it also takes `token_type_ids`, which are zeros.
+    """
 
     labels: Annotated[list[str], Field(min_length=1)]
     tokenizer: str
@@ -26,6 +29,11 @@ class TextClassificationConfig(Schema):
     function_to_apply: Annotated[
         FunctionToApply, Field(description="from logits to scores, as the model was trained: none of a regression")
     ] = "softmax"
+    is_applied: Annotated[bool, Field(description="whether the graph applies the function: its output is scores")] = (
+        False
+    )
+    output: Annotated[str, Field(description="the output that has a number for each label")] = "logits"
+    has_types: bool = False
 
 
 class TextInput(Schema):
@@ -50,9 +58,18 @@ class TextClassificationKernel(TextKernel):
     Config = TextClassificationConfig
 
     def __init__(self, config: TextClassificationConfig, files: Mapping[str, Path]) -> None:
-        super().__init__(config, files)
+        super().__init__(config, files, has_types=config.has_types)
         self.labels, self.function_to_apply = config.labels, config.function_to_apply
-        self.class_names = {"logits": self.labels}
+        self._output, self._is_applied = config.output, config.is_applied
+        self.class_names = {self._output: self.labels}
+
+    def scores(self, answer: Tensors, function: FunctionToApply | None = None) -> Array:
+        """Scores of the labels, [labels], by `function`; by that with which the model was trained, if it is None."""
+        numbers = answer[self._output]
+        if self._is_applied and function in (None, self.function_to_apply):
+            return numbers
+        logits = LOGITS[self.function_to_apply](numbers) if self._is_applied else numbers
+        return SCORES[function or self.function_to_apply](logits)
 
 
 class TextClassification(View[TextClassificationKernel]):
@@ -87,5 +104,5 @@ class TextClassification(View[TextClassificationKernel]):
     def postprocess(
         self, prepared: Prepared, answers: Sequence[Tensors], parameters: TextClassificationParameters
     ) -> list[Label]:
-        scores = SCORES[parameters.function_to_apply or self.kernel.function_to_apply](answers[0]["logits"])
+        scores = self.kernel.scores(answers[0], parameters.function_to_apply)
         return best_labels(scores, self.kernel.labels, parameters.top_k)

@@ -1,6 +1,6 @@
 """The parts that all kernels share whose network reads two texts together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,12 +9,10 @@ from pydantic import Field
 from tokenizers import Encoding
 
 from app.errors import InvalidInput
-from app.tasks.kernel import require_within
 from app.tasks.schema import Schema
-from app.tasks.text import MAX_CHARACTERS, TextEncoder, TextKernel
-from app.tensors import Array, Tensors
+from app.tasks.text import MAX_CHARACTERS, TYPES, TextEncoder, TextKernel
+from app.tensors import Tensors
 
-TYPES = "token_type_ids"
 LEAST_WINDOW = 8  # tokens of a long text that are read at a time
 MOST_WINDOWS = 64  # of one text, which is a row for each
 Place = tuple[str | int, ...]
@@ -37,8 +35,7 @@ class PairEncoder(TextEncoder):
     """Two texts to one row."""
 
     def __init__(self, tokenizer: Path, max_tokens: int, *, has_types: bool) -> None:
-        super().__init__(tokenizer, max_tokens)
-        self._has_types = has_types
+        super().__init__(tokenizer, max_tokens, has_types=has_types)
         self._num_between = self._tokenizer.num_special_tokens_to_add(is_pair=True)
 
     def pair(self, texts: Pair, cut: int | None) -> Encoding:
@@ -61,6 +58,18 @@ class PairEncoder(TextEncoder):
             read[cut].truncate(left)
         first, second = read
         return self._tokenizer.post_process(first, second)
+
+    def beginning(self, text: str) -> str:
+        """A beginning of a text with more tokens than are read of it: whoever reads it often need not read it all.
+
+        A text of which nothing can be read comes back as it is.
+        """
+        try:
+            ends = [end for _, end in self.require_tokens(text[:MAX_CHARACTERS]).offsets]
+        except InvalidInput:
+            return text
+        most = 2 * self.max_tokens  # so many that where it is cut changes no token that is read
+        return text if len(ends) <= most else text[: ends[most]]
 
     def windows(self, texts: Pair, stride: int) -> list[Encoding]:
         """The first text with each part of the second: all of it, if it fits; else parts that overlap by `stride`.
@@ -91,12 +100,8 @@ class PairEncoder(TextEncoder):
             raise error.under(*place) from None
 
     def pair_row(self, tokens: Encoding) -> Tensors:
-        row = super().row(tokens.ids)
+        row = self.row(tokens.ids)
         return row | {TYPES: np.asarray(tokens.type_ids, np.int64)} if self._has_types else row
-
-    def row(self, ids: Sequence[int] | Array) -> Tensors:
-        row = super().row(ids)
-        return row | {TYPES: np.zeros(len(ids), np.int64)} if self._has_types else row
 
 
 class PairKernel(TextKernel):
@@ -107,8 +112,3 @@ class PairKernel(TextKernel):
     def __init__(self, config: Any, files: Mapping[str, Path]) -> None:
         super().__init__(config, files)
         self.encoder = PairEncoder(files[config.tokenizer], config.max_tokens, has_types=config.has_types)
-
-    def rows_of(self, batch: Tensors) -> list[Tensors]:
-        if TYPES in batch:
-            require_within(batch[TYPES], 2, TYPES)
-        return super().rows_of(batch)

@@ -56,9 +56,11 @@ class ZeroShotParameters(Schema):
 
     @field_validator("hypothesis_template")
     @classmethod
-    def _has_a_place(cls, template: str) -> str:
+    def _has_one_place(cls, template: str) -> str:
         if PLACE not in template:
             raise ValueError(f"has no {PLACE} for the label")
+        if (count := template.count(PLACE)) > 1:  # or a small request would be hypotheses of half a million characters
+            raise ValueError(f"has {count} {PLACE}, and the label stands in one place")
         return template
 
 
@@ -89,9 +91,10 @@ class ZeroShotClassification(View[ZeroShotKernel]):
 
     def preprocess(self, item: ZeroShotInput, parameters: ZeroShotParameters) -> Prepared:
         encoder, cut, rows = self.kernel.encoder, 0 if parameters.truncate else None, []
+        text = encoder.beginning(item.text) if parameters.truncate else item.text
         for at, label in enumerate(item.candidate_labels):
             hypothesis = parameters.hypothesis_template.replace(PLACE, label)
-            texts = (item.text, ("text",)), (hypothesis, ("candidate_labels", at))
+            texts = (text, ("text",)), (hypothesis, ("candidate_labels", at))
             rows.append(encoder.pair_row(encoder.pair(texts, cut)))
         return Prepared(rows, context=item.candidate_labels)
 

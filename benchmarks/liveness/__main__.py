@@ -1,7 +1,8 @@
 """python -m benchmarks.liveness: is everybody else answered while one request is read, computed and written?
 
-Starts the service with all models of models/ and two that give back what they get, and sends it the requests of
-the other files here, one after another. Meanwhile a process of its own asks /health/live every few milliseconds.
+Starts the service with all models of models/, two that give back what they get, and small ones of the kinds that are
+not there, and sends it the requests of the other files here, one after another. Meanwhile a process of its own asks
+/health/live every few milliseconds.
 Prints for each request its status, how long it took, the longest wait for /health/live meanwhile and the most memory
 beyond what the idle service had just before it. Exit status 1 if a bound is broken: BOUND_S, BOUND_BYTES, GONE_S, or a
 status that is not expected.
@@ -26,10 +27,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.liveness.hostile import hostile
+from benchmarks.liveness.kinds import hostile_kinds, lawful_kinds
 from benchmarks.liveness.lawful import lawful, ordinary
 from benchmarks.liveness.making import Case
 from benchmarks.liveness.own import publish_echoes
 from benchmarks.liveness.sequences import HEARS, TRANSLATES, hostile_sequences, lawful_sequences, warm_sequences
+from benchmarks.liveness.small import publish_kinds
 from benchmarks.liveness.writing import MODEL, hostile_writing, lawful_writing, warm
 from benchmarks.processes import free_port, started
 
@@ -185,6 +188,7 @@ def service() -> Iterator[tuple[int, Process]]:
         models, port, log = Path(folder) / "models", free_port(), Path(folder) / "log"
         shutil.copytree("models", models, ignore=shutil.ignore_patterns(".publishing-*"))
         publish_echoes(models, Path(folder))
+        publish_kinds(models, Path(folder))
         command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
         cores = sorted(os.sched_getaffinity(0))
         with log.open("wb") as output, started(command, {"TESSERA_MODELS_DIR": str(models)}, cores, output) as process:
@@ -238,7 +242,7 @@ def main() -> int:
     with service() as (port, process):
         probe = Probe(port)
         try:
-            every, first = [*lawful(), *hostile()], list[Case]()
+            every, first = [*lawful(), *hostile(), *lawful_kinds(), *hostile_kinds()], list[Case]()
             for needed, cases_of, warm_of in OPTIONAL:
                 if missing := [name for name in needed if not Path("models", name).is_dir()]:
                     print(f"without {', '.join(missing)}, which models/ lacks, and what asks {', '.join(needed)}")

@@ -6,7 +6,7 @@ from graphs import save
 from onnx import helper
 
 from app.adding.command import Wishes, add
-from app.adding.photos import SCALES
+from app.adding.pictures import SCALES
 from app.errors import InvalidInput
 from app.repository.repository import ModelRepository
 from app.tasks.image_features import ImageFeaturesConfig

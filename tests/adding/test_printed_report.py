@@ -12,7 +12,7 @@ def added(capsys, monkeypatch, tmp_path, *arguments: str) -> list[str]:
 def test_the_signature_is_printed_and_that_rows_share_batches(capsys, monkeypatch, tmp_path):
     file = doubled_and_summed(tmp_path / "two.onnx")
     assert added(capsys, monkeypatch, tmp_path, str(file)) == [
-        "published mine version 1",
+        "published mine version 1, a model of tensors",
         "  input x: FP32 [any, 3]",
         "  output doubled: FP32 [any, 3]",
         "  output sum: FP32 [any]",

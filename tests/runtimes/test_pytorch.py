@@ -1,6 +1,8 @@
+import operator
 import subprocess
 import sys
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -222,6 +224,24 @@ def test_a_missing_file_is_an_invalid_artifact_and_its_folder_stays_unknown(tmp_
     with pytest.raises(InvalidArtifact, match=r"^model\.pt2 is not an exported program") as raised:
         load_pytorch(tmp_path / "model.pt2", ON_CPU)
     assert str(tmp_path) not in str(raised.value)
+
+
+def test_programs_are_loaded_side_by_side(program):
+    """A service loads each model in a thread of its own, and torch's reader of programs is one for the process."""
+    with ThreadPoolExecutor(4) as pool:
+        sessions = list(pool.map(lambda _: load_pytorch(program, ON_CPU), range(8)))
+    assert len({session.run(batch_of(2))["logits"].tobytes() for session in sessions}) == 1
+
+
+@pytest.mark.parametrize("operation", [operator.and_, operator.or_, operator.xor, operator.lshift, operator.rshift])
+def test_operators_whose_names_begin_as_those_special_to_python_are_known(tmp_path, operation):
+    class Masks(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return operation(x, 2) + operation(x, x)
+
+    save_program(export(Masks(), (torch.ones(2, 3, dtype=torch.int64),)), tmp_path / "model.pt2")
+    found = load_pytorch(tmp_path / "model.pt2", ON_CPU).run({"x": np.full((2, 3), 3)})
+    assert (found["output"] == operation(3, 2) + operation(3, 3)).all()
 
 
 def test_an_unknown_precision_is_refused(program):

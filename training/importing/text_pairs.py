@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.tasks.labels import FunctionToApply
-from app.tasks.text_pairs import TYPES
+from app.tasks.text import TYPES
 from app.tasks.text_ranking import TextRanking, TextRankingConfig, TextRankingKernel
 from app.tasks.zero_shot_classification import ZeroShotClassification, ZeroShotConfig, ZeroShotKernel
 from training.errors import TrainingError

@@ -14,7 +14,6 @@ from app.tasks.explanations.image import ImageExplanation, filling
 from app.tasks.explanations.recommendation import RecommendationExplanation
 from app.tasks.explanations.text import TextExplanation
 from app.tasks.kernel import Kernel
-from app.tasks.labels import SCORES
 from app.tasks.occlusion import without
 from app.tasks.view import View, predict_alone
 from app.tensors import Session, Tensors
@@ -38,10 +37,10 @@ Run = Callable[[Tensors], Tensors]
 
 def of_text(explanation: TextExplanation, run: Run, item: Any, reasons: Any) -> Explained:
     labels, words = explanation.labels, explanation.divided(item, explanation.contract.Parameters.model_validate(CUT))
-    label, scores = labels.index(reasons.label), SCORES[explanation.kernel.function_to_apply]
+    label = labels.index(reasons.label)
 
     def score(kept: Kept) -> float:
-        return float(scores(run(explanation.row(words, kept))["logits"])[label])
+        return float(explanation.kernel.scores(run(explanation.row(words, kept)))[label])
 
     return Explained(np.array([word.weight for word in reasons.words]), score)
 

@@ -12,7 +12,6 @@ from app.errors import InvalidInput
 from app.tasks.contract import Contract
 from app.tasks.explanations.base import MOST_ITEMS, NAME, Explanation, log_odds, one_label, require_label, rounded
 from app.tasks.explanations.coalitions import Kept, shapley_values, subsets
-from app.tasks.labels import SCORES
 from app.tasks.segmentation.words import HAN
 from app.tasks.text import to_unicode
 from app.tasks.text_classification import (
@@ -122,8 +121,7 @@ class TextExplanation(Explanation[TextClassificationKernel]):
     ) -> TextReasons:
         text, words, kept = prepared.context
         function = parameters.function_to_apply or self.kernel.function_to_apply
-        score = SCORES[function]
-        scores = np.stack([score(answer["logits"]) for answer in answers]).astype(np.float64)
+        scores = np.stack([self.kernel.scores(answer, function) for answer in answers]).astype(np.float64)
         label = one_label(scores, self.labels, parameters.label)
         of_label = scores[:, label]
         values = of_label if function == "none" else log_odds(of_label)

@@ -1,0 +1,1 @@
+"""An imported classifier of texts beside the ways in which people serve one."""
