@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from app.tensors import Tensors
+from training.data.backbones import BackboneName
 from training.loop.fine_tuning import FineTuning, FineTuningSettings
 from training.loop.fit import LearningCurve, fit
 from training.loop.text_batches import LengthSorted, Row, TextBatch, padded
@@ -24,7 +25,8 @@ from training.settings import Between, Count, Epochs, Share
 class OwnLabelsSettings(FineTuningSettings):
     """`least_steps`: of few texts more epochs are read, so as to reach them; `patience`: epochs without a better loss
     on the validation that end it; `balance`: 0 counts every text alike, 1 every label; `smoothing`: of every target,
-    spread over the labels; `max_tokens`: of a text.
+    spread over the labels; `max_tokens`: of a text; `backbone`: the encoder that it starts from, "auto" if the texts
+    tell.
     """
 
     epochs: Epochs = 6
@@ -34,6 +36,7 @@ class OwnLabelsSettings(FineTuningSettings):
     balance: Annotated[float, Field(ge=0, le=1), Between(0, 1)] = 0.5
     smoothing: Annotated[Share, Between(0, 0.2)] = 0.03
     max_tokens: Annotated[int, Field(ge=8, le=512)] = 256
+    backbone: BackboneName = "auto"
 
 
 class Targeted(Dataset[Row]):

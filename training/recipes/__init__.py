@@ -44,7 +44,7 @@ RECIPES = {
     "text-classifier": Listed(
         "training.recipes.text_classifier",
         "text-classification",
-        "your own texts by your own labels, one or several each (--source tickets.csv); MiniLM-L6, int8, minutes",
+        "your own texts by your own labels, one or several each (--source tickets.csv); any language, int8, minutes",
     ),
     "photo-classifier": Listed(
         "training.recipes.photo_classifier",

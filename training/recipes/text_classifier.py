@@ -1,13 +1,13 @@
-"""A classifier of one's own texts by one's own labels, one or several each: MiniLM-L6, fine-tuned, in 8 bits.
+"""A classifier of one's own texts by one's own labels, one or several each: an encoder, fine-tuned, in 8 bits.
 
 `--source` names a CSV, JSON Lines or Parquet file, or a folder or data set of the hub with such; `--text` and `--label`
-the columns; `--separator` what stands between several labels of a text. Some hundred texts take a minute or two.
+the columns; `--separator` what stands between several labels of a text. Some hundred texts take a minute or two. The
+encoder is MiniLM-L6, or where the texts are not English multilingual-e5-small; `--set backbone=e5` says which.
 """
 
 import numpy as np
 import pandas as pd
 import torch
-from tokenizers import Tokenizer
 
 from app.tasks.labels import sigmoid, softmax
 from app.tasks.text_classification import TextClassification, TextClassificationConfig, TextClassificationKernel
@@ -15,7 +15,7 @@ from training.baselines.own_labels import TFIDF, baseline_scores
 from training.card.intervals import HEADING
 from training.card.own_labels import confusion, label_table, learning, sureness
 from training.card.prose import Prose
-from training.data.minilm import SOURCE, load_bert, tokenizer_file
+from training.data.backbones import BACKBONES, LEAST_WHOLE, Backbone, backbone_for, whole_words
 from training.data.own.labelled_texts import LabelledTexts, load_labelled_texts
 from training.data.reading import encode
 from training.errors import progress, say
@@ -32,15 +32,21 @@ TINY = OwnLabelsSettings(epochs=1, least_steps=1)
 TYPICAL_TEXTS = 200  # from whose activations the int8 graph gets its scales
 EXPLAINED_TEXTS = 20
 EXAMPLE_TOKENS = 32  # of each at most
-UNKNOWN = 0.1  # of the tokens: the vocabulary does not know the language
+LIMITS = {
+    "MiniLM-L6": "MiniLM reads English; of other languages it knows little more than names and numbers.",
+    "multilingual-e5-small": "What it learned in one language it knows less well in another, and of that nothing was "
+    "measured; its pretrained weights had 4 bits.",
+}
 PROSE = Prose(__name__)
 
 
 def make(texts: LabelledTexts, run: Run) -> Draft:
     settings = run.chosen(SETTINGS, TINY)
     config = config_of(texts, settings)
-    task = load_task(config, run)
-    network, curve = learn(task, texts, run, settings)
+    backbone, why = backbone_for(settings.backbone, texts.train.text)
+    progress(why)
+    task = load_task(config, backbone, run)
+    network, curve = learn(task, backbone, texts, run, settings)
     why_not = ""
     if not texts.are_several:
         _, why_not = calibrate(task, network, labelled_by_one(texts.validation), run.workdir)
@@ -55,19 +61,20 @@ def make(texts: LabelledTexts, run: Run) -> Draft:
     ours = answers.pop("")
     return Draft(
         description=f"Tells {'which' if texts.are_several else 'which one'} of {len(texts.labels)} labels a text has, "
-        f"as in {texts.name}: MiniLM-L6, fine-tuned, with int8 weights.",
+        f"as in {texts.name}: {backbone.name}, fine-tuned, with int8 weights.",
         licence=texts.source.licence,
         files={"model.onnx": files["model.onnx"], config.tokenizer: run.workdir / config.tokenizer},
         graphs=VARIANTS[SHIPPED].graphs,
         config=config.model_dump(),
         exported=exported,
         metrics=quality(ours, answers, targets, texts.name, f"test, {len(texts.test):,} texts"),
-        sources=[texts.source, SOURCE],
+        sources=[texts.source, backbone.source],
         # Sums differ in their last digits between processors; where that turns a code of 8 bits, more follows.
         examples=[Example({"text": text}, asked_with(settings), 0.05) for text in PROSE.items("Examples")],
         precision=SHIPPED,
-        limits=[*unknown(task, texts), *PROSE.items("Limits", name=texts.name)],
-        notes=f"{PROSE.text('Notes', epochs=len(curve.rows))} {say(texts.remarks)} {why_not}".strip(),
+        limits=[*foreign(backbone, texts), *PROSE.items("Limits", name=texts.name, encoder=LIMITS[backbone.name])],
+        notes=f"{PROSE.text('Notes', name=backbone.name, epochs=len(curve.rows))} {why} {say(texts.remarks)} "
+        f"{why_not}".strip(),
         sections={
             HEADING: sureness(ours, answers, targets),
             "By label": label_table(texts.labels, texts.targets(texts.train).sum(0), ours, answers, TFIDF, targets),
@@ -94,17 +101,17 @@ def config_of(texts: LabelledTexts, settings: OwnLabelsSettings) -> TextClassifi
     )
 
 
-def load_task(config: TextClassificationConfig, run: Run) -> TextClassification:
+def load_task(config: TextClassificationConfig, backbone: Backbone, run: Run) -> TextClassification:
     path = run.workdir / config.tokenizer
-    path.write_bytes(tokenizer_file().read_bytes())
+    path.write_text(backbone.tokenizer().to_str(), encoding="utf-8")
     return TextClassification(TextClassificationKernel(config, {config.tokenizer: path}))
 
 
 def learn(
-    task: TextClassification, texts: LabelledTexts, run: Run, settings: OwnLabelsSettings
+    task: TextClassification, backbone: Backbone, texts: LabelledTexts, run: Run, settings: OwnLabelsSettings
 ) -> tuple[TextClassifier, LearningCurve]:
     torch.manual_seed(run.seed)
-    network = TextClassifier(load_bert(), len(texts.labels))
+    network = TextClassifier(backbone.load(), len(texts.labels))
     targets = texts.targets(texts.train)
     train, validation = (
         Targeted(encode(task, one.text), texts.targets(one)) for one in (texts.train, texts.validation)
@@ -117,20 +124,21 @@ def learn(
 
 def validation_loss(texts: LabelledTexts, run: Run) -> float:
     settings = run.chosen(SETTINGS, TINY)
-    return learn(load_task(config_of(texts, settings), run), texts, run, settings)[1].least("validation_loss")
+    backbone, _ = backbone_for(settings.backbone, texts.train.text)
+    task = load_task(config_of(texts, settings), backbone, run)
+    return learn(task, backbone, texts, run, settings)[1].least("validation_loss")
 
 
 def labelled_by_one(texts: pd.DataFrame) -> pd.DataFrame:
     return texts.assign(label=texts.labels.str[0].astype(int))
 
 
-def unknown(task: TextClassification, texts: LabelledTexts) -> list[str]:
-    """A warning where MiniLM's vocabulary does not know much of the texts, as of most languages but English."""
-    ids = np.concatenate([row["input_ids"] for row in encode(task, texts.train.text)])
-    share = float((ids == Tokenizer.from_file(str(tokenizer_file())).token_to_id("[UNK]")).mean())
-    if share < UNKNOWN:
+def foreign(backbone: Backbone, texts: LabelledTexts) -> list[str]:
+    """A warning where MiniLM was asked for, and its vocabulary lacks many words of the texts."""
+    share = whole_words(texts.train.text)
+    if backbone is not BACKBONES["minilm"] or share >= LEAST_WHOLE:
         return []
-    warning = f"Of the tokens of these texts {share:.0%} are unknown to MiniLM, which reads English."
+    warning = f"Of the words of these texts {1 - share:.0%} are not in the vocabulary of MiniLM, which reads English."
     progress(f"WARNING: {warning}")
     return [warning]
 
