@@ -39,13 +39,15 @@ RELATIVE = 1e-4  # of the largest key or value, as of the logits of other import
 PROSE = Prose(__name__)
 
 
-class Spoken(NamedTuple):
+class OwnWhisper(NamedTuple):
+    """A recognizer, and the files of sound on which it is compared with transformers."""
+
     own: OwnRecognizer
     recordings: Sequence[bytes]
 
 
-def load(run: Run) -> Spoken:
-    return Spoken(load_recognizer(run.source), recordings()[: FEW if run.tiny else None])
+def load(run: Run) -> OwnWhisper:
+    return OwnWhisper(load_recognizer(run.source), recordings()[: FEW if run.tiny else None])
 
 
 def recordings() -> list[bytes]:
@@ -66,16 +68,16 @@ def _as_flac(samples: np.ndarray) -> bytes:
     return made.getvalue()
 
 
-def make(spoken: Spoken, run: Run) -> Draft:
-    own, vad = spoken.own, voice_activity_graph()
+def make(whisper: OwnWhisper, run: Run) -> Draft:
+    own, vad = whisper.own, voice_activity_graph()
     tokenizer = run.workdir / TOKENIZER
     own.tokenizer.save(str(tokenizer))
     view = SpeechRecognition(SpeechKernel(own.config, {TOKENIZER: tokenizer}))
     progress("writing the graphs")
     paths = {MAIN: {**write_graphs(own.network, run.workdir, MAIN), "vad": vad}}
-    compared, ways = _compared(spoken, view, paths[MAIN])
+    compared, ways = _compared(whisper, view, paths[MAIN])
     exported = _beside(own, paths[MAIN], compared)
-    golden, metrics, variants = set(range(len(spoken.recordings))), list[Metric](), dict[str, Variant]()
+    golden, metrics, variants = set(range(len(whisper.recordings))), list[Metric](), dict[str, Variant]()
     if run.variants:
         others = {**write_graphs(own.network, run.workdir, OTHER), "vad": vad}
         alike = beside_fp32(view.kernel, [one.row for one in compared], paths[MAIN], others)
@@ -106,28 +108,28 @@ def make(spoken: Spoken, run: Run) -> Draft:
                 name="writes_as_transformers",
                 value=1.0,
                 dataset="recordings",
-                split=f"{ways} transcripts of {len(spoken.recordings)} recordings: the same tokens as generate's",
+                split=f"{ways} transcripts of {len(whisper.recordings)} recordings: the same tokens as generate's",
             ),
             *metrics,
         ],
         sources=[own.source, VOICE_ACTIVITY_SOURCE],
-        examples=[Example({"audio": to_base64(spoken.recordings[number])}) for number in sorted(golden)[:FEW]],
+        examples=[Example({"audio": to_base64(whisper.recordings[number])}) for number in sorted(golden)[:FEW]],
         limits=PROSE.items("Limits"),
         notes=PROSE.text("Notes", layers=own.network.config.decoder_layers, mels=own.config.mels),
         has_own_data=True,
     )
 
 
-def _compared(spoken: Spoken, view: SpeechRecognition, graphs: Mapping[str, Path]) -> tuple[list[Compared], int]:
+def _compared(whisper: OwnWhisper, view: SpeechRecognition, graphs: Mapping[str, Path]) -> tuple[list[Compared], int]:
     """The windows as they are asked by default, and how many transcripts were compared. Raises TrainingError."""
-    progress(f"asking transformers for the transcripts of {len(spoken.recordings)} recordings")
+    progress(f"asking transformers for the transcripts of {len(whisper.recordings)} recordings")
     sessions = opened(graphs)
     view.kernel.prepare_with(sessions)
-    compared = same_transcripts(spoken.own, view, sessions, spoken.recordings, SpeechParameters())
+    compared = same_transcripts(whisper.own, view, sessions, whisper.recordings, SpeechParameters())
     if not compared:
         raise TrainingError("nobody is heard in the recordings of the comparison")
     others = [
-        same_transcripts(spoken.own, view, sessions, spoken.recordings[:FEW], one) for one in other_ways(view.kernel)
+        same_transcripts(whisper.own, view, sessions, whisper.recordings[:FEW], one) for one in other_ways(view.kernel)
     ]
     return compared, len(compared) + sum(map(len, others))
 

@@ -30,7 +30,7 @@ HEARD: Mapping[str, Any] = {
     "padding_value": 0.0,
     "dither": 0.0,
 }
-"""What the service makes spectrograms with, as preprocessor_config.json calls it."""
+"""The way of the service to spectrograms, as preprocessor_config.json calls it."""
 TIMES = 1501  # tokens, .02 s apart, from 0 to 30 s
 MULTILINGUAL = 51_865  # tokens and more: the vocabularies of OpenAI's models of many languages
 HONOURED = ("begin_suppress_tokens", "forced_decoder_ids")
@@ -42,7 +42,7 @@ NOT_HONOURED: Mapping[str, Sequence[Any]] = {
     "min_new_tokens": (None, 0),
     "forced_bos_token_id": (None,),
 }
-"""What would change transcripts, with the values that change nothing."""
+"""Settings that would change transcripts, with the values that change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
