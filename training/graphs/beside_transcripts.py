@@ -20,7 +20,7 @@ from training.networks.whisper import Heard
 FEATURES = 1e-4  # of spectrograms, which are about 1
 
 
-class Compared(NamedTuple):
+class ComparedWindow(NamedTuple):
     """A window as a row, the tokens of its transcript, and the number of the recording that it is of."""
 
     row: Tensors
@@ -34,7 +34,7 @@ def same_transcripts(
     sessions: Mapping[str, Session],
     recordings: Sequence[bytes],
     parameters: SpeechParameters,
-) -> list[Compared]:
+) -> list[ComparedWindow]:
     """Return the windows of `recordings`, whose transcripts are those that transformers generates, token for token.
 
     Raises TrainingError at the first that is not, and if its spectrogram or its text is another one.
@@ -60,7 +60,7 @@ def _same(
     samples: Any,
     number: int,
     parameters: SpeechParameters,
-) -> Compared:
+) -> ComparedWindow:
     kernel = view.kernel
     which = f"recording {number + 1} of the comparison"
     features = own.hears(samples, sampling_rate=own.hears.sampling_rate, return_tensors="np").input_features[0]
@@ -76,7 +76,7 @@ def _same(
     said = own.reader.decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     if kernel.text(written) != said:
         raise TrainingError(f"the tokenizer cannot be served: it spells otherwise than transformers, of {which}")
-    return Compared(row, Heard(row["features"], written[1:], asked), number)
+    return ComparedWindow(row, Heard(row["features"], written[1:], asked), number)
 
 
 def _generated(own: OwnRecognizer, features: torch.Tensor, most: int, parameters: SpeechParameters) -> list[int]:

@@ -24,7 +24,7 @@ from training.data.spoken_texts import load_prompts, load_readings
 from training.data.voice_activity import VOICE_ACTIVITY_SOURCE, voice_activity_graph
 from training.data.whisper_models import TOKENIZER
 from training.errors import TrainingError, progress
-from training.graphs.beside_transcripts import Compared, same_transcripts
+from training.graphs.beside_transcripts import ComparedWindow, same_transcripts
 from training.graphs.beside_whisper import largest_difference
 from training.graphs.export import proven
 from training.graphs.sequences_alike import beside_fp32
@@ -120,7 +120,9 @@ def make(whisper: OwnWhisper, run: Run) -> Draft:
     )
 
 
-def _compared(whisper: OwnWhisper, view: SpeechRecognition, graphs: Mapping[str, Path]) -> tuple[list[Compared], int]:
+def _compared(
+    whisper: OwnWhisper, view: SpeechRecognition, graphs: Mapping[str, Path]
+) -> tuple[list[ComparedWindow], int]:
     """The windows as they are asked by default, and how many transcripts were compared. Raises TrainingError."""
     progress(f"asking transformers for the transcripts of {len(whisper.recordings)} recordings")
     sessions = opened(graphs)
@@ -143,7 +145,7 @@ def other_ways(kernel: SpeechKernel) -> list[SpeechParameters]:
     return ways
 
 
-def _beside(own: OwnRecognizer, graphs: Mapping[str, Path], compared: Sequence[Compared]) -> Exported:
+def _beside(own: OwnRecognizer, graphs: Mapping[str, Path], compared: Sequence[ComparedWindow]) -> Exported:
     """The encoder's graph, after both were compared with the network by their numbers. Raises TrainingError."""
     module, heard = CrossStates(own.network), [one.heard for one in compared[:FEW]]
     features = np.stack([one.features for one in heard])
