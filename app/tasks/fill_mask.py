@@ -17,6 +17,7 @@ from app.tensors import Array, Tensors
 
 MOST_MASKS = 16  # of a text, which is a row for each
 MOST_ITEMS = 16  # of a request: each row is answered with a number for every token that the model knows
+MOST_TOKENS = 100  # of a mask, each of which comes with the whole text
 MOST_TARGETS = 1000
 ASKED = "is_asked"
 
@@ -43,7 +44,7 @@ class MaskedInput(Schema):
 
 
 class FillMaskParameters(Schema):
-    top_k: Annotated[int, Field(ge=1, le=1000, description="how many tokens to return for each mask")] = 5
+    top_k: Annotated[int, Field(ge=1, le=MOST_TOKENS, description="how many tokens to return for each mask")] = 5
     targets: Annotated[
         list[str] | None,
         OneFault(),

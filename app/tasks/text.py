@@ -82,6 +82,9 @@ class TextEncoder:
                     f"the text has {num_tokens} tokens and the model reads at most {self.max_tokens}; "
                     'shorten it, or send "truncate": true in parameters to use its beginning'
                 )
+            if cut == "right":
+                # What is cut off would be kept beside the rest, and may be a hundred times as much.
+                encoding = self._encode(self._shortened(text, encoding))
             encoding.truncate(self.max_tokens - self._num_special, direction=cut)
         return self._tokenizer.post_process(encoding)
 
@@ -92,6 +95,21 @@ class TextEncoder:
         if not encoding.ids:
             raise InvalidInput("the text is empty: it holds only characters that the model's tokenizer drops")
         return encoding
+
+    def beginning(self, text: str) -> str:
+        """A beginning of a text with more tokens than are read of it: whoever reads it often need not read it all.
+
+        A text of which nothing can be read comes back as it is.
+        """
+        text = text[:MAX_CHARACTERS]
+        try:
+            return self._shortened(text, self.require_tokens(text))
+        except InvalidInput:
+            return text
+
+    def _shortened(self, text: str, encoding: Encoding) -> str:
+        most = 2 * self.max_tokens  # so many that where it is cut changes no token that is read
+        return text if len(encoding) <= most else text[: encoding.offsets[most][1]]
 
     def num_tokens(self, text: str) -> int:
         """Return how many tokens a text has, of whatever length, without those that the model adds."""

@@ -59,18 +59,6 @@ class PairEncoder(TextEncoder):
         first, second = read
         return self._tokenizer.post_process(first, second)
 
-    def beginning(self, text: str) -> str:
-        """A beginning of a text with more tokens than are read of it: whoever reads it often need not read it all.
-
-        A text of which nothing can be read comes back as it is.
-        """
-        try:
-            ends = [end for _, end in self.require_tokens(text[:MAX_CHARACTERS]).offsets]
-        except InvalidInput:
-            return text
-        most = 2 * self.max_tokens  # so many that where it is cut changes no token that is read
-        return text if len(ends) <= most else text[: ends[most]]
-
     def windows(self, texts: Pair, stride: int) -> list[Encoding]:
         """The first text with each part of the second: all of it, if it fits; else parts that overlap by `stride`.
 

@@ -77,7 +77,7 @@ def _graph(path: Path, inputs: Sequence[str], vocabulary: int, width: int, *, is
             helper.make_node("ReduceSum", ["kept", "tokens"], ["sum"], keepdims=0),
         ]
     nodes.append(helper.make_node("MatMul", ["sum" if is_summed else "states", "head"], ["logits"]))
-    shape = ["batch", width] if is_summed else ["batch", "tokens", width]
+    shape: list[int | str] = ["batch", width] if is_summed else ["batch", "tokens", width]
     return _save(
         path, nodes, [(one, TensorProto.INT64, ["batch", "tokens"]) for one in inputs], shape, weights, "logits"
     )
@@ -88,9 +88,8 @@ def _publish_table(models: Path, scratch: Path) -> None:
     nodes = [
         helper.make_node("MatMul", ["numbers", "weights"], ["scores"]),
         helper.make_node("Softmax", ["scores"], ["probabilities"]),
-        helper.make_node("Identity", ["categories"], ["read"]),
     ]
-    inputs = [
+    inputs: list[tuple[str, int, list[int | str]]] = [
         ("numbers", TensorProto.FLOAT, ["batch", COLUMNS]),
         ("categories", TensorProto.STRING, ["batch", 1]),
     ]
@@ -100,7 +99,7 @@ def _publish_table(models: Path, scratch: Path) -> None:
     publish(
         models,
         TABLE,
-        {"model.onnx": _save(scratch / "table.onnx", nodes[:2], inputs, ["batch", 2], weights, "probabilities")},
+        {"model.onnx": _save(scratch / "table.onnx", nodes, inputs, ["batch", 2], weights, "probabilities")},
         task="tabular-classification",
         runtime="onnx",
         graphs={"model": "model.onnx"},

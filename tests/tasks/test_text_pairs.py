@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 from tiny_encoders import trained
+from tokenizers import Tokenizer
 
+from app.tasks.text import TextEncoder
 from app.tasks.text_pairs import PairEncoder
 from app.tasks.zero_shot_classification import (
     ZeroShotClassification,
@@ -57,3 +59,13 @@ def test_a_label_stands_in_one_place_of_a_template():
     ):
         with pytest.raises(ValidationError, match=says):
             ZeroShotParameters(hypothesis_template=template)
+
+
+@pytest.mark.parametrize("text", LONG, ids=lambda text: text[:5])
+def test_what_is_cut_off_a_text_is_not_kept(tokenizer, text):
+    encoder = TextEncoder(tokenizer, 32)
+    found = encoder.tokens(text, truncate=True)
+    assert len(found.ids) <= 32
+    assert sum(len(one.ids) for one in found.overflowing) <= 6 * 32
+    known = Tokenizer.from_file(str(tokenizer)).encode(text).ids
+    assert found.ids[:-1] == known[: len(found.ids) - 1]
