@@ -10,10 +10,11 @@ from app.tasks.characters import folded, is_blank
 from app.tensors import TensorSpec
 
 
-def read_labels(path: Path) -> list[str]:
+def read_labels(path: Path, numbered: list[str] | None = None) -> list[str]:
     """Return the names in a JSON list, or one a line. Raises InvalidInput for a file of neither, and for a bad name.
 
-    A name may not be empty, nor may another look the same: callers ask for labels by name.
+    A name may not be empty, nor may another look the same: callers ask for labels by name. With `numbered` the later
+    of two gets its number, and is added there: ImageNet's list has two kinds of crane.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -27,10 +28,15 @@ def read_labels(path: Path) -> list[str]:
     for number, name in enumerate(labels, 1):
         if is_blank(name):
             raise InvalidInput(f"--labels {path}: {place} {number} is empty")
-        if (first := seen.setdefault(folded(name), number)) != number:
+        if (first := seen.setdefault(folded(name), number)) == number:
+            continue
+        other = f"{name.strip()} ({number})"
+        if numbered is None or folded(other) in seen:
             raise InvalidInput(
                 f"--labels {path}: {place} {first} and {place} {number} are both {name.strip()!r}; tell them apart"
             )
+        labels[number - 1], seen[folded(other)] = other, number
+        numbered.append(other)
     return [name.strip() for name in labels]
 
 

@@ -44,7 +44,8 @@ def as_photo_classes(graph: Graph, files: dict[str, Path], wishes: Wishes) -> Se
         raise InvalidInput("--labels is needed of a graph that labels photos; --task tensors serves it as it is")
     if wishes.outputs == NUMBERS:
         raise InvalidInput(f"--outputs {NUMBERS}: labels of photos have probabilities; --task tensors gives numbers")
-    labels, form = read_labels(wishes.labels), form_of(graph, wishes)
+    numbered = list[str]()
+    labels, form = read_labels(wishes.labels, numbered), form_of(graph, wishes)
     photos = _photos()
     classes = classes_of(_answers(graph, form, photos), len(labels), wishes.output, wishes.outputs)
     files[LABELS] = graph.folder / LABELS
@@ -62,8 +63,12 @@ def as_photo_classes(graph: Graph, files: dict[str, Path], wishes: Wishes) -> Se
         outputs=(TensorSpec(name="probabilities", datatype="FP32", shape=(-1, len(labels))),),
         largest=1 if unbatched else largest_batch(graph),
         unbatched=unbatched,
-        said=(*form.notes, classes.said(wishes.outputs)),
+        said=(*form.notes, *_alike(numbered), classes.said(wishes.outputs)),
     )
+
+
+def _alike(numbered: Sequence[str]) -> Sequence[str]:
+    return [f"names that come twice have their number: {', '.join(numbered)}"] if numbered else []
 
 
 def _graph_config(form: Form, classes: Classes) -> ImageGraphConfig:

@@ -233,6 +233,17 @@ def test_what_does_not_fit_is_refused_in_a_sentence(tmp_path, shape, wishes, say
     assert not (tmp_path / "models").exists()
 
 
+def test_of_two_names_that_look_the_same_the_later_gets_its_number(tmp_path):
+    added = add(
+        colours(tmp_path / "g.onnx", ["n", 3, 32, 32]), "mine", tmp_path / "models", given(tmp_path, "a\nb\na\n")
+    )
+    assert "names that come twice have their number: a (3)" in added.said
+    labels = tmp_path / "models" / "mine" / "1" / "labels.json"
+    assert json.loads(labels.read_text()) == ["a", "b", "a (3)"]
+    with pytest.raises(InvalidInput, match="line 2 and line 3 are both 'a'"):
+        add(tmp_path / "g.onnx", "mine", tmp_path / "models", given(tmp_path, "a (3)\na\na\n"))
+
+
 def test_it_may_stay_a_model_of_tensors(tmp_path):
     wishes = given(tmp_path, task="tensors")
     manifest = add(colours(tmp_path / "g.onnx", ["n", 3, 32, 32]), "mine", tmp_path / "models", wishes).manifest
