@@ -34,7 +34,7 @@ def small_decoder(kind: str, words: int = 262, **options: object) -> Decoder:
             "n_layer": 2,
             "n_head": HEADS,
             "n_positions": POSITIONS,
-            "initializer_range": 0.1,
+            "initializer_range": 0.4,
             "bos_token_id": 0,
             "eos_token_id": 1,
         }

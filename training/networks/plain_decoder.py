@@ -43,7 +43,7 @@ GPT2 = DecoderFamily(turns=False, centres=True, gates=False, activation="gelu_ne
 
 @dataclass(frozen=True, slots=True)
 class DecoderSizes:
-    """`positions`: the most tokens that it learned to read. `epsilon`: of its norms."""
+    """`positions`: the most tokens that it learned to read. `epsilon`: of its norms. `family`: the ways it works."""
 
     vocabulary: int
     width: int

@@ -49,7 +49,7 @@ GPT2_SIZES = {
     "n_layer": 2,
     "n_head": 4,
     "n_positions": POSITIONS,
-    "initializer_range": 0.2,
+    "initializer_range": 0.4,
     "bos_token_id": None,
     "eos_token_id": None,
 }
