@@ -6,10 +6,10 @@ https://arxiv.org/abs/2104.09864. GPT-2 does some things otherwise: GPT2.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import erf
 from typing import Any
 
 import numpy as np
-from scipy.special import erf
 
 from app.tensors import Array
 from training.errors import TrainingError
@@ -24,7 +24,7 @@ Note = Callable[[Any, Array], None]
 
 @dataclass(frozen=True, slots=True)
 class DecoderFamily:
-    """What decoders do in different ways.
+    """The ways in which decoders differ.
 
     `turns`: queries and keys turn by their position; else each position has a learned entry of POSITIONS, which is
     added to its token's. `centres`: norms take the mean off and have a bias; else they divide by the root mean square.
@@ -185,7 +185,8 @@ def _silu(rows: Array) -> Array:
 
 
 def _gelu(rows: Array) -> Array:
-    return np.asarray(rows / 2 * (1 + erf(rows / np.float32(np.sqrt(2)))))
+    shares = np.vectorize(erf, otypes=[np.float32])(rows / np.sqrt(2))  # numpy has none, and serving needs no scipy
+    return np.asarray(rows / 2 * (1 + shares))
 
 
 def _gelu_new(rows: Array) -> Array:
