@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, Qwen2Config
 
 from training.networks.decoder import KINDS, Decoder
 
@@ -28,9 +27,20 @@ def small_decoder(kind: str, words: int = 262, **options: object) -> Decoder:
         "tie_word_embeddings": kind == "llama",
         "eos_token_id": 1,
     }
+    if kind == "gpt2":
+        sizes = {
+            "vocab_size": words,
+            "n_embd": WIDTH,
+            "n_layer": 2,
+            "n_head": HEADS,
+            "n_positions": POSITIONS,
+            "initializer_range": 0.4,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+        }
+    configuration, decoder_of = KINDS[kind]
     torch.manual_seed(0)
-    config = {"llama": LlamaConfig, "qwen2": Qwen2Config}[kind](**{**sizes, **options})
-    made: Decoder = KINDS[kind][1](config).eval()
+    made: Decoder = decoder_of(configuration(**{**sizes, **options})).eval()
     for name, weight in made.named_parameters():
         if name.endswith("bias"):  # which begin as zeros
             torch.nn.init.normal_(weight, std=0.1)

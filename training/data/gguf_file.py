@@ -13,11 +13,12 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from app.tensors import Array
 from training.errors import TrainingError, first_line
-from training.networks.plain_decoder import EMBEDDINGS, HEAD, KINDS, DecoderSizes, PlainDecoder, plain_decoder, turning
+from training.networks.plain_decoder import EMBEDDINGS, HEAD, DecoderSizes, PlainDecoder, plain_decoder, turning
 
 if TYPE_CHECKING:
     from training.networks.decoder import Decoder
 
+KINDS = ("llama", "qwen2")
 # What a part of a layer is called here and in transformers.
 LAYER = {
     "attn_norm": "input_layernorm",

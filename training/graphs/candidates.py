@@ -23,7 +23,10 @@ FEWER_BITS = ("int8", "mixed8", "digits8", "blocks8", "blocks4")
 def write_candidates(
     decoder: PlainDecoder, folder: Path, positions: int, texts: Iterable[Sequence[int]]
 ) -> dict[str, Path]:
-    """Write each of FEWER_BITS to `folder`; `texts`, as tokens, show which channels are large."""
+    """Write each of FEWER_BITS to `folder`; `texts`, as tokens, show which channels are large.
+
+    A decoder without gates has no `mixed8`.
+    """
     alike = smoothed(decoder, texts)
     # A block of weights that GGUF has in 16 steps keeps them only if its channels stay as they are.
     candidates: dict[str, tuple[PlainDecoder, DecoderProducts]] = {
@@ -33,8 +36,10 @@ def write_candidates(
         "blocks8": (alike, BlockProducts(8)),
         "blocks4": (decoder, BlockProducts(4)),
     }
+    if not decoder.sizes.family.gates:
+        del candidates["mixed8"]  # which would be blocks8
     paths = {}
-    for name in FEWER_BITS:
+    for name in candidates:
         progress(f"writing the {name} graph")
         network, products = candidates[name]
         paths[name] = write_decoder(network, folder / f"model.{name}.onnx", products, positions)

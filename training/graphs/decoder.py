@@ -1,4 +1,4 @@
-"""A decoder of the Llama family, Qwen2 among it, written as an ONNX graph that keeps keys and values beside it.
+"""A decoder of the Llama family or of GPT-2's, written as an ONNX graph that keeps keys and values beside it.
 
 Touvron et al., "LLaMA", 2023, https://arxiv.org/abs/2302.13971. Attention is ONNX Runtime's GroupQueryAttention, which
 turns queries and keys by their position, appends keys and values to the buffers it is given, and reads no further than
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, ValueInfoProto
 
+from app.tensors import Array
+from training.graphs.activations import activated
 from training.graphs.linear import joined
 from training.graphs.products import DecoderProducts
 from training.graphs.writer import ONNX_RUNTIME, GraphWriter, tensor
@@ -37,7 +39,9 @@ class _Writer:
         self._decoder = decoder
         self._products = products
         self._sizes = decoder.sizes
-        self._turns = [graph.constant(table) for table in decoder.rotations(positions)]
+        self._family = decoder.sizes.family
+        self._positions = positions
+        self._turns = [graph.constant(table) for table in decoder.rotations(positions)] if decoder.rotations else []
         self.inputs = [
             tensor("input_ids", ("rows", "tokens"), TensorProto.INT64),
             tensor("seqlens_k", ("rows",), TensorProto.INT32),
@@ -48,6 +52,8 @@ class _Writer:
     def write(self) -> None:
         model = self._decoder.model
         states = self._products.lookup(self.graph, model.embed_tokens.weight, "input_ids")
+        if not self._family.turns:
+            states = self.graph.add("Add", [states, self._placed(model.embed_positions.weight)])
         change = ""
         for number, layer in enumerate(model.layers):
             states, normed = self._normed(layer.input_layernorm, states, change)
@@ -61,15 +67,26 @@ class _Writer:
         scores = self._products.head(self.graph, normed, self._decoder.lm_head.weight)
         self.graph.add("Identity", [scores], output="logits")
 
+    def _placed(self, table: Array) -> str:
+        """The entry of each token's position, fp32 [rows, tokens, width]."""
+        graph, one = self.graph, self.graph.constant(np.int64(1))
+        tokens = graph.add("Squeeze", [graph.add("Shape", ["input_ids"], start=1, end=2)])
+        last = graph.add("Unsqueeze", [graph.add("Cast", ["seqlens_k"], to=TensorProto.INT64), graph.constant([1])])
+        first = graph.add("Sub", [graph.add("Add", [last, one]), tokens])
+        steps = graph.add("Range", [graph.constant(np.int64(0)), tokens, one])
+        return graph.add("Gather", [graph.constant(table[: self._positions]), graph.add("Add", [first, steps])])
+
     def _normed(self, norm: Any, states: str, change: str) -> tuple[str, str]:
-        """The sum of `states` and `change`, if there is one, and that divided by its root mean square."""
-        weight, epsilon = self.graph.constant(norm.weight), self._sizes.epsilon
+        """The sum of `states` and `change`, if there is one, and that after the norm."""
+        weights, epsilon = [self.graph.constant(norm.weight)], self._sizes.epsilon
+        operator = "SimplifiedLayerNormalization"
+        if self._family.centres:
+            operator, weights = "LayerNormalization", [*weights, self.graph.constant(norm.bias)]
         if not change:
-            normed = self.graph.add("SimplifiedLayerNormalization", [states, weight], axis=-1, epsilon=epsilon)
-            return states, normed
+            return states, self.graph.add(operator, [states, *weights], axis=-1, epsilon=epsilon)
         total, normed = self.graph.name("total"), self.graph.name("normed")
-        inputs, outputs = [states, change, weight], [normed, "", "", total]
-        self.graph.append("SkipSimplifiedLayerNormalization", inputs, outputs, domain=ONNX_RUNTIME, epsilon=epsilon)
+        inputs, outputs = [states, change, *weights], [normed, "", "", total]
+        self.graph.append(f"Skip{operator}", inputs, outputs, domain=ONNX_RUNTIME, epsilon=epsilon)
         return total, normed
 
     def _attention(self, layer: Any, number: int, normed: str) -> str:
@@ -87,13 +104,16 @@ class _Writer:
             num_heads=self._sizes.heads,
             kv_num_heads=self._sizes.kv_heads,
             scale=self._sizes.head_size**-0.5,
-            do_rotary=1,
+            do_rotary=int(self._family.turns),
         )
 
     def _mlp(self, layer: Any, normed: str) -> str:
-        gate, up = self._products.linear(self.graph, normed, [layer.gate_proj, layer.up_proj])
-        opened = self.graph.add("QuickGelu", [gate], domain=ONNX_RUNTIME, alpha=1.0)  # x sigmoid(x), that is SiLU
-        (change,) = self._products.linear(self.graph, self.graph.add("Mul", [opened, up]), [layer.down_proj])
+        widening = [layer.gate_proj, layer.up_proj] if self._family.gates else [layer.up_proj]
+        hidden, *let_through = self._products.linear(self.graph, normed, widening)
+        hidden = activated(self.graph, hidden, self._family.activation)
+        for other in let_through:
+            hidden = self.graph.add("Mul", [hidden, other])
+        (change,) = self._products.linear(self.graph, hidden, [layer.down_proj])
         return change
 
     def _last(self, states: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from onnx import TensorProto, ValueInfoProto
 from torch import nn
 
+from training.graphs.activations import activated
 from training.graphs.linear import array_of, joined
 from training.graphs.products import DecoderProducts
 from training.graphs.writer import ONNX_RUNTIME, GraphWriter, tensor
@@ -104,24 +105,11 @@ class _Layers:
 
     def _feed_forward(self, part: FeedForwardPart, states: str) -> str:
         hidden, *let_through = self._products.linear(self.graph, self._read(part.norm, states), part.widening)
-        hidden = self._activated(hidden)
+        hidden = activated(self.graph, hidden, self._stack.activation)
         for other in let_through:
             hidden = self.graph.add("Mul", [hidden, other])
         (change,) = self._products.linear(self.graph, hidden, [part.narrowing])
         return self._changed(part.norm, states, change)
-
-    def _activated(self, hidden: str) -> str:
-        match self._stack.activation:
-            case "relu":
-                return self.graph.add("Relu", [hidden])
-            case "gelu":
-                return self.graph.add("Gelu", [hidden])
-            case "gelu_new":
-                return self.graph.add("Gelu", [hidden], approximate="tanh")
-            case "silu" | "swish":
-                return self.graph.add("QuickGelu", [hidden], domain=ONNX_RUNTIME, alpha=1.0)  # x sigmoid(x)
-            case other:
-                raise ValueError(f"{other} is none of ACTIVATIONS")
 
 
 class SourceWriter(_Layers):

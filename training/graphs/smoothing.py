@@ -27,8 +27,11 @@ def smoothed(decoder: PlainDecoder, texts: Iterable[Sequence[int]]) -> PlainDeco
     for layer in alike.model.layers:
         attention, mlp = layer.self_attn, layer.mlp
         _move(layer.input_layernorm, [attention.q_proj, attention.k_proj, attention.v_proj], ranges)
-        _move(layer.post_attention_layernorm, [mlp.gate_proj, mlp.up_proj], ranges)
-        _move(mlp.up_proj, [mlp.down_proj], ranges)
+        if decoder.sizes.family.gates:
+            _move(layer.post_attention_layernorm, [mlp.gate_proj, mlp.up_proj], ranges)
+            _move(mlp.up_proj, [mlp.down_proj], ranges)
+        else:  # what is activated cannot be divided before
+            _move(layer.post_attention_layernorm, [mlp.up_proj], ranges)
         _move(attention.v_proj, [attention.o_proj], ranges, heads)
     _move(alike.model.norm, [alike.lm_head], ranges)
     return alike

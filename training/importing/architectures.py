@@ -28,6 +28,7 @@ WRITERS: Mapping[str, str] = {
     "BartForConditionalGeneration": "",
     "WhisperForConditionalGeneration": "automatic-speech-recognition",
     "ForCausalLM": "text-generation",
+    "GPT2LMHeadModel": "text-generation",
 }
 """The task of each architecture that writes; "" where only `--task` or the configuration tells it."""
 

@@ -1,25 +1,29 @@
-"""The decoders of language models that are known here: those of the Llama family, Qwen2 among it."""
+"""The decoders of language models that are known here: those of the Llama family, Qwen2 among it, and of GPT-2's."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from app.tensors import Array
+from training.networks.gpt2 import plain_gpt2
 from training.networks.plain_decoder import DecoderSizes, PlainDecoder, plain_decoder
 
-Decoder = LlamaForCausalLM | Qwen2ForCausalLM
+Decoder = LlamaForCausalLM | Qwen2ForCausalLM | GPT2LMHeadModel
 
 # By the name of their kind: what configures a decoder, and its class. transformers types neither.
 KINDS: Mapping[str, tuple[Any, Any]] = {
     "llama": (LlamaConfig, LlamaForCausalLM),
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+    "gpt2": (GPT2Config, GPT2LMHeadModel),
 }
 
 
 def plain(decoder: Decoder) -> PlainDecoder:
     """The same decoder as arrays, which share its memory."""
+    if isinstance(decoder, GPT2LMHeadModel):
+        return plain_gpt2(decoder)
     config: Any = decoder.config
     model: Any = decoder.model
     head_size = model.layers[0].self_attn.head_dim

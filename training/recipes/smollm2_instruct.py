@@ -1,6 +1,7 @@
 """Chat in English: SmolLM2-135M-Instruct as it was published in 4 bits, as an fp32 graph and in fewer bits; minutes.
 
-Nothing is trained. `--source` puts another decoder into its place: Llama or Qwen2, as GGUF or as safetensors.
+Nothing is trained. `--source` puts another decoder into its place: Llama or Qwen2, as GGUF or as safetensors,
+or GPT-2, as safetensors.
 """
 
 from training.card.prose import Prose

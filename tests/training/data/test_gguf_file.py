@@ -10,9 +10,9 @@ from gguf import GGMLQuantizationType, GGUFWriter, TokenType, quantize
 from small_decoder import HEADS, KV_HEADS, POSITIONS, WIDTH, bytes_as_characters, small_decoder
 
 from app.tensors import Array
-from training.data.gguf_file import LAYER, OUTSIDE, GgufFile
+from training.data.gguf_file import KINDS, LAYER, OUTSIDE, GgufFile
 from training.errors import TrainingError
-from training.networks.plain_decoder import KINDS, read
+from training.networks.plain_decoder import read
 
 IDS = [3, 250, 17, 99, 4, 4, 180]
 

@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from small_decoder import TEMPLATE, save_small_decoder, small_decoder
 from test_gguf_file import write
 
 from training.data.fetch.pypi import Package
 from training.data.language_model import LanguageModel, PackagedModel, load_language_model
 from training.errors import TrainingError
-from training.networks.plain_decoder import KINDS, read
+from training.networks.decoder import KINDS
+from training.networks.plain_decoder import read
 
 NONE = PackagedModel("nobody/nothing", "none", [Package("nothing", "0", sha256="0" * 64)], ["none.gguf"], "0" * 64)
 
@@ -58,8 +60,12 @@ def test_a_model_without_a_template_goes_on_with_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        pytest.param({"model_type": "gpt2"}, "holds a gpt2; what can be exported is llama, qwen2", id="another kind"),
-        pytest.param({"hidden_act": "gelu"}, "gelu for a gate", id="another gate"),
+        pytest.param(
+            {"model_type": "gptj"}, "holds a gptj; what can be exported is llama, qwen2, gpt2", id="another kind"
+        ),
+        pytest.param(
+            {"hidden_act": "gelu"}, 'has hidden_act "gelu"; a llama can be exported with "silu" only', id="another gate"
+        ),
         pytest.param({"num_hidden_layers": 3}, "lacks weights of a llama, such as model.layers.2", id="a layer lacks"),
         pytest.param(
             {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}}, "dynamic", id="positions"
@@ -72,6 +78,41 @@ def test_what_cannot_be_exported_is_refused(change: dict[str, object], reason: s
 
     with pytest.raises(TrainingError, match=reason):
         loaded(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            {"activation_function": "relu"},
+            'has activation_function "relu"; a gpt2 can be exported with "gelu_new" or "gelu"',
+        ),
+        ({"scale_attn_weights": False}, "has scale_attn_weights false; a gpt2 can be exported with true only"),
+        ({"scale_attn_by_inverse_layer_idx": True}, "has scale_attn_by_inverse_layer_idx true"),
+        ({"reorder_and_upcast_attn": True}, "has reorder_and_upcast_attn true"),
+        ({"add_cross_attention": True}, "has add_cross_attention true"),
+        ({"n_layer": 3}, "lacks weights of a gpt2, such as transformer.h.2"),
+        ({"n_positions": 2048}, "cannot be loaded as a gpt2"),
+    ],
+)
+def test_what_a_gpt2_would_compute_otherwise_is_refused(change: dict[str, object], reason: str, tmp_path: Path) -> None:
+    path = save_small_decoder(tmp_path, "gpt2") / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+
+    with pytest.raises(TrainingError, match=reason):
+        loaded(tmp_path)
+
+
+def test_weights_as_the_first_gpt2_names_them_are_read(tmp_path: Path) -> None:
+    """Without the prefix of the whole network, and with the masks that attention had then."""
+    path = save_small_decoder(tmp_path, "gpt2") / "model.safetensors"
+    weights = {name.removeprefix("transformer."): weight for name, weight in load_file(path).items()}
+    masks = {f"h.{layer}.attn.bias": torch.ones(1, 1, 1024, 1024) for layer in range(2)}
+    save_file(weights | masks, path, {"format": "pt"})
+
+    with torch.inference_mode():
+        expected = small_decoder("gpt2")(torch.tensor([[3, 250, 17]])).logits[0].numpy()
+    np.testing.assert_allclose(read(loaded(tmp_path).decoder, [3, 250, 17]), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "config.json"])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaConfig, Qwen2Config
+from transformers import GPT2Config, LlamaConfig, Qwen2Config
 
 from app.tensors import Array
 from training.graphs.decoder import write_decoder
@@ -42,11 +42,24 @@ STRETCHED = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 32,
 }
+GPT2_SIZES = {
+    "vocab_size": WORDS,
+    "n_embd": 64,
+    "n_inner": 160,
+    "n_layer": 2,
+    "n_head": 4,
+    "n_positions": POSITIONS,
+    "initializer_range": 0.4,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
 CONFIGS = {
     "llama, tied": LlamaConfig(**SIZES, tie_word_embeddings=True),
     "llama, positions scaled, wide heads": LlamaConfig(**SIZES, head_dim=32, rope_parameters=STRETCHED),
     "llama with biases": LlamaConfig(**SIZES, attention_bias=True, mlp_bias=True),
     "qwen2, tied": Qwen2Config(**SIZES, tie_word_embeddings=True),
+    "gpt2": GPT2Config(**GPT2_SIZES),
+    "gpt2, exact gelu, untied": GPT2Config(**GPT2_SIZES, activation_function="gelu", tie_word_embeddings=False),
 }
 PRODUCTS = {
     "fp32": Fp32DecoderProducts(),
@@ -59,7 +72,7 @@ PRODUCTS = {
 PROMPTS = [np.random.default_rng(length).integers(0, WORDS, length).tolist() for length in (5, 23, 12, 40)]
 
 
-def network(config: LlamaConfig | Qwen2Config) -> Decoder:
+def network(config: LlamaConfig | Qwen2Config | GPT2Config) -> Decoder:
     torch.manual_seed(0)
     made: Decoder = KINDS[config.model_type][1](config).eval()
     for name, weight in made.named_parameters():

@@ -1,5 +1,7 @@
 """A decoder of one's own, out of the files that the hub has of it, as transformers loads it."""
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,18 @@ from training.errors import TrainingError, first_line
 from training.networks.decoder import KINDS, Decoder
 
 CONFIG = "config.json"
+# Settings that change what a decoder of each kind computes, with the values that are honoured, the default first.
+HONOURED: Mapping[str, Mapping[str, Sequence[Any]]] = {
+    "llama": {"hidden_act": ["silu"]},
+    "qwen2": {"hidden_act": ["silu"], "use_sliding_window": [False]},
+    "gpt2": {
+        "activation_function": ["gelu_new", "gelu"],
+        "scale_attn_weights": [True],
+        "scale_attn_by_inverse_layer_idx": [False],
+        "reorder_and_upcast_attn": [False],
+        "add_cross_attention": [False],
+    },
+}
 POSITIONS = ("default", "linear", "llama3", "yarn")  # ways to count positions that are tables, whatever the length
 
 
@@ -20,6 +34,10 @@ def load_decoder(folder: Path) -> Decoder:
     kind = str(config.get("model_type"))
     if kind not in KINDS:
         raise TrainingError(f"{folder} holds a {kind}; what can be exported is {', '.join(KINDS)}")
+    for name, honoured in HONOURED[kind].items():
+        if (value := config.get(name, honoured[0])) not in honoured:
+            known = " or ".join(map(json.dumps, honoured))
+            raise TrainingError(f"{folder} has {name} {json.dumps(value)}; a {kind} can be exported with {known} only")
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
@@ -31,12 +49,8 @@ def load_decoder(folder: Path) -> Decoder:
     decoder, notes = loaded
     if missing := sorted(notes["missing_keys"]):  # which would be drawn by chance
         raise TrainingError(f"{folder} lacks weights of a {kind}, such as {missing[0]}")
-    stated = decoder.config
-    if stated.hidden_act != "silu":
-        raise TrainingError(f"{folder} has {stated.hidden_act} for a gate; only silu can be exported")
-    if getattr(stated, "use_sliding_window", False):
-        raise TrainingError(f"{folder} attends to a sliding window, which cannot be exported")
-    if (positions := stated.rope_parameters["rope_type"]) not in POSITIONS:
+    turning = getattr(decoder.config, "rope_parameters", None)  # which GPT-2 does not have
+    if turning and (positions := turning["rope_type"]) not in POSITIONS:
         raise TrainingError(f"{folder} has {positions} positions; what can be exported is {', '.join(POSITIONS)}")
     found: Decoder = decoder.eval()
     return found
