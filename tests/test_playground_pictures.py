@@ -97,11 +97,11 @@ def test_the_photo_lies_under_the_colours_of_its_classes(visit: Visit) -> None:
     choose(page, (400, 200), "blue")
     expect(page.locator(".parts li")).to_have_text(["blue100 %"])
     canvas = page.locator(".plane canvas")
-    page.wait_for_function(f"({INK})(document.querySelector('.plane canvas')) > 0.99")
+    page.wait_for_function(f"() => ({INK})(document.querySelector('.plane canvas')) > 0.99")
     expect(page.get_by_role("status").last).to_contain_text("One class, blue with 100 %")
     page.get_by_role("button", name="Sample: a cup of espresso").click()
     expect(page.locator(".parts li").nth(1)).to_be_visible()
-    page.wait_for_function(f"({INK})(document.querySelector('.plane canvas')) > 0.99")
+    page.wait_for_function(f"() => ({INK})(document.querySelector('.plane canvas')) > 0.99")
     page.locator(".parts button").nth(1).focus()
     assert canvas.evaluate(INK) < 0.5
 
