@@ -1,6 +1,8 @@
 """Whatever cannot be imported is refused in one sentence, and nothing of it is published."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -148,6 +150,20 @@ def test_a_graph_that_answers_otherwise_is_not_published(
 ) -> None:
     monkeypatch.setattr(beside_pipeline, "TOLERANCE", -1.0)
     assert "it answers alone otherwise than transformers: the answer.0.score is" in refused(folder, capsys)
+
+
+def test_an_import_that_is_stopped_promises_no_resuming(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["BertModel"]}')
+    os.mkfifo(folder / "model.safetensors")
+    command = [sys.executable, "-m", "training", "import", str(folder), "--models", str(tmp_path / "models")]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[3], stderr=subprocess.PIPE, text=True)
+    with (folder / "model.safetensors").open("wb"):  # opens as soon as the import reads it
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "interrupted; nothing half made was published"
 
 
 def test_options_that_would_change_nothing_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
