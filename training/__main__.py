@@ -27,7 +27,7 @@ INTERRUPTED = 130  # the status that shells give for SIGINT
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == [IMPORT]:
-        return _guarded(partial(_import, arguments[1:]))
+        return _guarded(partial(_import, arguments[1:]), is_resumable=False)
     parser = parser_of_recipes(__doc__ or "")
     chosen = parser.parse_args(arguments)
     if chosen.name and len(chosen.recipes) > 1:
@@ -83,7 +83,7 @@ def _make_all(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _guarded(work: Callable[[], int]) -> int:
+def _guarded(work: Callable[[], int], *, is_resumable: bool = True) -> int:
     """Return the status of `work`, or say in one sentence why it came to no end."""
     # Not at the top: where nothing is missing, a start must not wait for the training libraries.
     from training.errors import TrainingError, progress
@@ -102,7 +102,7 @@ def _guarded(work: Callable[[], int]) -> int:
             raise
         return 1
     except KeyboardInterrupt:
-        progress("interrupted; nothing half made was published, and --resume goes on")
+        progress(f"interrupted; nothing half made was published{', and --resume goes on' if is_resumable else ''}")
         return INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)

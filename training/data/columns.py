@@ -10,6 +10,7 @@ from training.data.own.tables import LONGEST_QUOTE, MOST_WRONG
 from training.errors import progress
 
 MOST_CATEGORIES = 100  # of one column; what has more are texts, dates or names, of which little can be learned so
+LEAST_ALIKE = 2  # rows of a category, on average
 ENDS = (0.01, 0.99)  # quantiles between which a number is said to be: its ends may be somebody's
 ID_NAMES = ("id", "index", "rownumber")  # how those of rows end
 
@@ -53,8 +54,16 @@ def _why_not(name: str, column: pd.Series) -> str:
     if _is_number(column):
         return "it only numbers the rows" if _is_id(name, as_numbers(column)) else ""
     if num_different > MOST_CATEGORIES:
-        return f"it has {num_different:,} different texts, and a category has at most {MOST_CATEGORIES}"
+        return f"it has {num_different:,} different texts, and a category has at most {MOST_CATEGORIES}{_hint(there)}"
+    if LEAST_ALIKE * num_different > len(there):
+        return f"of {len(there):,} texts {num_different:,} are different, so hardly any comes again{_hint(there)}"
     return ""
+
+
+def _hint(there: pd.Series) -> str:
+    """Say what makes them numbers, if they are some as spreadsheets write them in most of Europe."""
+    are_decimal = there.str.fullmatch(r"[-+]?\d+,\d+").mean() >= 1 - MOST_WRONG
+    return "; numbers need a point instead of a comma" if are_decimal else ""
 
 
 def _is_number(column: pd.Series) -> bool:

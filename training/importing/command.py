@@ -3,7 +3,10 @@
 import argparse
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from app.repository.manifest import Manifest, is_model_name
 from training.build import build
@@ -15,7 +18,7 @@ from training.importing.folder import ModelFolder, open_folder
 from training.importing.kinds import KINDS
 from training.importing.naming import NAME, require_free, slug
 from training.importing.sentence_transformers import MODULES
-from training.recipe import Recipe, Run
+from training.recipe import Draft, Recipe, Run
 from training.workdir import state_of, working_folder
 
 
@@ -71,11 +74,25 @@ def _recipe_arguments(chosen: argparse.Namespace, task: str, name: str) -> list[
 
 
 def _publish(folder: ModelFolder, task: str, name: str, chosen: argparse.Namespace) -> Manifest:
-    recipe: Recipe[ModelFolder] = Recipe(NAME, task, load=lambda run: folder, make=KINDS[task], takes_source=True)
+    recipe: Recipe[ModelFolder] = Recipe(
+        NAME, task, load=lambda run: folder, make=partial(_draft, task), takes_source=True
+    )
     settings = {"recipe": NAME, "source": chosen.source, "task": task, "files": state_of(chosen.source)}
     with working_folder(chosen.workdir / name, settings, resume=False) as workdir:
         run = Run(workdir, source=chosen.source, name=name, models=chosen.models, variants=chosen.int8)
         return build(recipe, run, chosen.models, again=_command(chosen, task, name))
+
+
+def _draft(task: str, folder: ModelFolder, run: Run) -> Draft:
+    """Raises TrainingError, also of what is stated in the folder and is no setting of a model of ours."""
+    try:
+        return KINDS[task](folder, run)
+    except ValidationError as error:
+        (fault, *_) = error.errors()
+        place = ".".join(map(str, fault["loc"]))
+        raise TrainingError(
+            f"{folder.path} states what cannot be served: {place} {fault['input']!r:.40}: {fault['msg']}"
+        ) from error
 
 
 def _command(chosen: argparse.Namespace, task: str, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from app.repository.manifest import Source
 from training.data.own.source import given
 from training.data.own.weights import safetensors_of
-from training.errors import TrainingError, first_line
+from training.errors import TrainingError, refusing
 
 CONFIG = "config.json"
 FILES = ("*.json", "*.safetensors", "*.model", "*.spm", "*.jinja", "merges.txt", "vocab.txt", "pytorch_model*.bin")
@@ -34,10 +34,8 @@ def open_folder(source: str) -> ModelFolder:
     path = found.folder / CONFIG
     if not path.is_file():
         raise TrainingError(f"{found.folder} has no {CONFIG}, so nothing tells which architecture it is")
-    try:
+    with refusing(f"{path} is not a JSON object"):
         config = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise TrainingError(f"{path} is not a JSON object: {first_line(error)}") from error
     if CODE in config:
         raise TrainingError(
             f"{path} names code of its own ({CODE}), which is never run; where transformers knows the architecture "

@@ -25,6 +25,7 @@ from training.importing.exporting import written
 from training.importing.folder import CONFIG, ModelFolder
 from training.importing.image_graphs import Classified
 from training.importing.image_processor import FILE, image_reading_of, require_same_numbers
+from training.importing.labels import labels_in
 from training.importing.network import load_network
 from training.importing.photos import compared_photos
 from training.recipe import Draft, Example, Run
@@ -115,12 +116,10 @@ def labels_of(config: Mapping[str, Any]) -> list[str]:
         raise TrainingError(
             f'{CONFIG} has no id2label, so nothing tells what the classes are called: {{"0": "cat", …}}'
         )
-    missing = next((number for number in range(len(stated)) if str(number) not in stated), None)
-    if missing is not None:
-        raise TrainingError(f"id2label in {CONFIG} has {len(stated)} labels, and none of them is number {missing}")
-    if len(stated) == 1:
+    labels = labels_in(stated)
+    if len(labels) == 1:
         raise TrainingError(f"id2label in {CONFIG} has one label, and a classifier of images has two at least")
-    return [str(stated[str(number)]) for number in range(len(stated))]
+    return labels
 
 
 def is_one_of_many_in(config: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from transformers.image_utils import load_image
 
 from app.tasks.pixels import FILTERS, PixelsConfig, Resize, read_picture
 from app.tensors import Array
-from training.errors import TrainingError, first_line
+from training.errors import TrainingError, first_line, refusing
 from training.importing.folder import ModelFolder
 
 FILE = "preprocessor_config.json"
@@ -51,28 +51,25 @@ def image_reading_of(folder: ModelFolder) -> ImageReading:
     path = folder.path / FILE
     if not path.is_file():
         raise TrainingError(f"{folder.path} has no {FILE}, so nothing tells how pictures are prepared")
-    try:
+    with refusing(f"{path} is not a JSON object"):
         stated = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise TrainingError(f"{path} is not a JSON object: {first_line(error)}") from error
     stated_name = stated.get("image_processor_type", stated.get("feature_extractor_type"))
     kind, options = "AutoImageProcessor", {"backend": "pil", "trust_remote_code": False}
     if stated_name:
         kind, options = f"{_known(str(stated_name))}Pil", {}
-    try:
+    with refusing(f"{path} cannot be read"):
         processor = getattr(transformers, kind).from_pretrained(folder.path, local_files_only=True, **options)
-    except Exception as error:  # of settings as somebody wrote them
-        raise TrainingError(f"{path} cannot be read: {first_line(error):.300}") from error
     name = _known(type(processor).__name__)
     if getattr(processor, "do_pad", None) and (processor.pad_size or getattr(processor, "size_divisor", None)):
         # Without a size it makes pictures of one batch alike, and here only those that are alike share one.
         raise TrainingError(f"{FILE} states do_pad, and pictures are not padded here")
-    try:
-        return ImageReading(processor, PIXELS[name](processor), _levels(processor))
-    except ValidationError as error:
-        (fault, *_) = error.errors()
-        place = ".".join(map(str, fault["loc"]))
-        raise TrainingError(f"the sizes in {FILE} cannot be imported: {place}: {fault['msg']}") from error
+    with refusing(f"{path} states what cannot be imported"):
+        try:
+            return ImageReading(processor, PIXELS[name](processor), _levels(processor))
+        except ValidationError as error:
+            (fault, *_) = error.errors()
+            place = ".".join(map(str, fault["loc"]))
+            raise TrainingError(f"the sizes in {FILE} cannot be imported: {place}: {fault['msg']}") from error
 
 
 def require_same_numbers(reading: ImageReading, photos: Mapping[str, bytes]) -> None:

@@ -14,8 +14,8 @@ from training.importing.beside_pipeline import pipeline_of
 from training.importing.folder import ModelFolder
 from training.importing.image_graphs import Segmented
 from training.importing.image_processor import image_reading_of
+from training.importing.labels import labels_in
 from training.importing.network import load_network
-from training.importing.text_classification import labels_of
 from training.importing.whole_picture_draft import LEAST_SIDE, picture_in, whole_picture_draft
 from training.recipe import Draft, Run
 
@@ -28,7 +28,7 @@ def make(folder: ModelFolder, run: Run) -> Draft:
     reading = image_reading_of(folder)
     network = load_network(folder, "AutoModelForSemanticSegmentation", UNUSED)
     config = ImageSegmentationConfig(
-        labels=labels_of(network.config),
+        labels=labels_in(network.config.id2label),
         pixels=reading.pixels,
         least_side=1 if reading.pixels.size else LEAST_SIDE,
     )

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import transformers
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch import nn
 
 from training.data.own.tokenizer import tokenizers_of
-from training.errors import TrainingError, first_line
+from training.errors import TrainingError, refusing
 from training.importing.folder import CONFIG, ModelFolder
 
 TOKENIZER = "tokenizer.json"
@@ -47,7 +46,9 @@ def load_text_model(folder: ModelFolder, kind: str, unused: Sequence[str] = ()) 
     known, read = max(tokenizer.get_vocab().values(), default=0) + 1, network.get_input_embeddings().num_embeddings
     if known > read:
         raise TrainingError(f"the tokenizer of {folder.path} knows {known} tokens, and the network {read}")
-    return TextModel(folder, network, reader, tokenizer, _max_tokens(network, reader))
+    with refusing(f"the tokenizer of {folder.path} states no number of tokens that can be read"):
+        max_tokens = _max_tokens(network, reader)
+    return TextModel(folder, network, reader, tokenizer, max_tokens)
 
 
 def load_network(folder: ModelFolder, kind: str, unused: Sequence[str] = ()) -> Any:
@@ -55,11 +56,9 @@ def load_network(folder: ModelFolder, kind: str, unused: Sequence[str] = ()) -> 
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     options = {"local_files_only": True, "trust_remote_code": False}
-    try:
+    with refusing(f"{folder.path / CONFIG} cannot be read"):
         config = transformers.AutoConfig.from_pretrained(folder.path, **options)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{folder.path / CONFIG} cannot be read: {first_line(error)}") from error
-    try:
+    with refusing(f"{folder.path} cannot be loaded as {kind}"):
         network, notes = getattr(transformers, kind).from_pretrained(
             folder.path,
             config=config,
@@ -69,8 +68,6 @@ def load_network(folder: ModelFolder, kind: str, unused: Sequence[str] = ()) -> 
             ignore_mismatched_sizes=True,  # or only the log would tell which do not fit
             **options,
         )
-    except (OSError, ImportError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise TrainingError(f"{folder.path} cannot be loaded as {kind}: {first_line(error)}") from error
     for name, stored, made in sorted(notes["mismatched_keys"]):
         labels = f" for its {network.config.num_labels} labels" if made[0] == network.config.num_labels else ""
         raise TrainingError(

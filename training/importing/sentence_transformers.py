@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.errors import TrainingError, first_line
+from training.errors import TrainingError, refusing
 
 MODULES, LIMITS, PROMPTS = "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"
 POOLINGS: Mapping[str, str] = {
@@ -39,6 +39,11 @@ def reading_of(folder: Path) -> PooledReading:
     """Return what the files in `folder` state. Raises TrainingError if it is what cannot be served."""
     if not (folder / MODULES).is_file():
         return PooledReading()
+    with refusing(f"what sentence-transformers left in {folder} cannot be read"):
+        return _stated_in(folder)
+
+
+def _stated_in(folder: Path) -> PooledReading:
     modules = _read(folder / MODULES)
     kinds = [str(one.get("type", "")).rpartition(".")[2] for one in modules]
     if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]) or modules[0].get("path"):
@@ -70,7 +75,5 @@ def _poolings(config: Mapping[str, Any], folder: Path) -> Sequence[str]:
 
 
 def _read(path: Path) -> Any:
-    try:
+    with refusing(f"{path} cannot be read"):
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{path} cannot be read: {first_line(error)}") from error

@@ -11,6 +11,7 @@ from app.tasks.text_classification import (
 )
 from training.importing.beside_pipeline import pipeline_of
 from training.importing.folder import ModelFolder
+from training.importing.labels import labels_in
 from training.importing.network import TOKENIZER, load_text_model
 from training.importing.text_draft import TEXTS, text_draft
 from training.importing.text_graphs import Texts
@@ -21,7 +22,7 @@ def make(folder: ModelFolder, run: Run) -> Draft:
     """Raises TrainingError."""
     model = load_text_model(folder, "AutoModelForSequenceClassification")
     config = TextClassificationConfig(
-        labels=labels_of(model.network.config),
+        labels=labels_in(model.network.config.id2label),
         tokenizer=TOKENIZER,
         max_tokens=model.max_tokens,
         function_to_apply=function_of(model.network.config),
@@ -46,11 +47,6 @@ ABOUT: Mapping[FunctionToApply, str] = {
     "sigmoid": "Labels each text with any number of labels, each with a score of its own",
     "none": "Gives each text a number",
 }
-
-
-def labels_of(config: Any) -> list[str]:
-    """The names of the labels, in the order of the network's outputs."""
-    return [str(config.id2label[number]) for number in range(config.num_labels)]
 
 
 def function_of(config: Any) -> FunctionToApply:

@@ -12,8 +12,8 @@ from training.errors import TrainingError
 from training.importing.architectures import ENTAILMENT, OLDER_FUNCTION
 from training.importing.beside_pipeline import pipeline_of
 from training.importing.folder import ModelFolder
+from training.importing.labels import labels_in
 from training.importing.network import TOKENIZER, TextModel, load_text_model
-from training.importing.text_classification import labels_of
 from training.importing.text_draft import TEXTS, text_draft
 from training.importing.text_graphs import TextPairs, Texts
 from training.recipe import Draft, Run
@@ -27,7 +27,7 @@ COMPARED = 3  # texts that are ranked at a time
 def make_zero_shot(folder: ModelFolder, run: Run) -> Draft:
     """Raises TrainingError."""
     model = load_text_model(folder, "AutoModelForSequenceClassification")
-    labels = labels_of(model.network.config)
+    labels = labels_in(model.network.config.id2label)
     entailment = next((at for at, label in enumerate(labels) if label.lower().startswith(ENTAILMENT)), None)
     if entailment is None or len(labels) < 2:
         raise TrainingError(f"{folder.name} has the labels {', '.join(labels)}; one must begin with {ENTAILMENT!r}")

@@ -10,8 +10,8 @@ from app.tasks.token_classification import (
 )
 from training.importing.beside_pipeline import pipeline_of
 from training.importing.folder import ModelFolder
+from training.importing.labels import labels_in
 from training.importing.network import TOKENIZER, load_text_model
-from training.importing.text_classification import labels_of
 from training.importing.text_draft import TEXTS, text_draft
 from training.importing.text_graphs import Texts
 from training.recipe import Draft, Run
@@ -23,7 +23,7 @@ def make(folder: ModelFolder, run: Run) -> Draft:
     """Raises TrainingError."""
     model = load_text_model(folder, "AutoModelForTokenClassification")
     config = TokenClassificationConfig(
-        labels=labels_of(model.network.config),
+        labels=labels_in(model.network.config.id2label),
         tokenizer=TOKENIZER,
         max_tokens=model.max_tokens,
         unknown_token=model.reader.unk_token,

@@ -1,4 +1,4 @@
-"""Lines of a CSV file as fields by name (RFC 4180): names in the first line, UTF-8, commas."""
+"""Lines of a CSV file as fields by name (RFC 4180): names in the first line, UTF-8, commas or other delimiters."""
 
 import csv
 from collections import Counter
@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Any
 
 from app.errors import InvalidInput, PayloadTooLarge
+from app.tasks.tables.delimiters import delimiter_of
 
 Lines = Any
 """A reader of the csv module, which counts the lines that it has read."""
@@ -16,13 +17,14 @@ MOST_FIELDS = 500_000  # of a body, as of values in JSON: reading them holds the
 
 def read_lines(body: bytes, max_lines: int) -> list[dict[str, str]]:
     """The fields of each line but the first and those that are empty. Raises InvalidInput and PayloadTooLarge."""
-    if body.count(b",") + body.count(b"\n") > MOST_FIELDS:
-        raise PayloadTooLarge(f"the file has more than {MOST_FIELDS} fields; send fewer lines at a time")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(f"the file is not UTF-8: byte {error.start} is no part of a character") from None
-    lines: Lines = csv.reader(StringIO(text, newline=""), strict=True)
+    delimiter = delimiter_of(text.partition("\n")[0].partition("\r")[0])
+    if text.count(delimiter) + text.count("\n") > MOST_FIELDS:
+        raise PayloadTooLarge(f"the file has more than {MOST_FIELDS} fields; send fewer lines at a time")
+    lines: Lines = csv.reader(StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
         return _read(lines, max_lines)
     except csv.Error as error:
@@ -30,7 +32,7 @@ def read_lines(body: bytes, max_lines: int) -> list[dict[str, str]]:
 
 
 def _read(lines: Lines, max_lines: int) -> list[dict[str, str]]:
-    names: list[str] = next(lines, [])
+    names = [name.strip() for name in next(lines, [])]
     _check_names(names)
     found: list[dict[str, str]] = []
     for fields in _with_fields(lines):

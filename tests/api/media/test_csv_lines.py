@@ -18,6 +18,14 @@ def test_empty_lines_are_no_items_and_a_mark_before_the_first_is_no_name() -> No
     assert read_lines(b"\xef\xbb\xbfa\r\n\r\n1\r\n", 8) == [{"a": "1"}]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_file_is_read_as_training_reads_it(delimiter: str) -> None:
+    body = f'a {delimiter} b\n1{delimiter}"x;y|z,"\n{delimiter}\n'.encode()
+    assert read_lines(body, 8) == [{"a": "1", "b": "x;y|z,"}]
+    with pytest.raises(PayloadTooLarge, match="fields"):
+        read_lines(b"a" + delimiter.encode() * (MOST_FIELDS + 1), 8)
+
+
 def test_a_file_of_endless_fields_is_refused_before_it_is_read() -> None:
     with pytest.raises(PayloadTooLarge, match="fields"):
         read_lines(b"a\n" + b"," * (MOST_FIELDS + 1), 8)

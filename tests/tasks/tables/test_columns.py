@@ -24,9 +24,16 @@ def test_what_is_no_finite_number_is_refused(value: Any) -> None:
 def test_in_a_file_numbers_are_texts_and_nothing_is_missing() -> None:
     assert MONTHS.read(" 1e3 ", is_text=True) == 1000
     assert math.isnan(float(MONTHS.read("", is_text=True)))
+    assert math.isnan(float(MONTHS.read(" ", is_text=True)))
     assert math.isnan(float(MONTHS.read(None)))
     with pytest.raises(InvalidInput, match='not "ten"'):
         MONTHS.read("ten", is_text=True)
+
+
+@pytest.mark.parametrize("text", ["1_0", "\u0663", "1." + "0" * 90 + "e9", "0x10"])
+def test_in_a_file_a_number_is_what_training_takes_for_one(text: str) -> None:
+    with pytest.raises(InvalidInput, match="must be a number, not"):
+        MONTHS.read(text, is_text=True)
 
 
 def test_a_category_is_found_by_its_look_but_capitals_count() -> None:

@@ -96,6 +96,8 @@ def test_what_comes_out_otherwise_is_found_before_a_graph_is_written(tmp_path: P
 REFUSED = {
     "an unknown processor": (settings_of("FooImageProcessor"), "names FooImageProcessor; what can be imported is ViT"),
     "one that pads": (settings_of("ViTImageProcessor", do_pad=True, pad_size=SQUARE), "states do_pad, and pictures"),
+    "a filter by its name": (settings_of("ViTImageProcessor", resample="bicubic"), "states what cannot be imported"),
+    "no factor": (settings_of("ViTImageProcessor", size=SQUARE, rescale_factor=None), "states what cannot be imported"),
     "no filter": (settings_of("ViTImageProcessor", resample=7), "7"),
     "a longest edge alone": (
         settings_of("BitImageProcessor", size={"longest_edge": 50}),

@@ -1,6 +1,8 @@
 """Whatever cannot be imported is refused in one sentence, and nothing of it is published."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +76,15 @@ def test_a_pickle_is_refused_with_the_command_that_converts_it(
             {"num_labels": 4, "id2label": None, "label2id": None},
             "has classifier.bias of [3] numbers, and config.json asks for [4]",
         ),
+        ({"id2label": ["a", "b", "c"]}, "config.json cannot be read: 'list' object"),
+        (
+            {"id2label": {"0": "a", "1": "b", "7": "c"}},
+            "id2label in config.json has 3 labels, and none of them is number 2",
+        ),
+        ({"id2label": {"0": "a", "1": "b", "2": 3}}, "id2label in config.json calls number 2 3, which is no text"),
+        ({"hidden_size": "32"}, "config.json cannot be read: Validation error for field 'hidden_size': TypeError"),
+        ({"dtype": "nonsense"}, "config.json cannot be read"),
+        ({"hidden_act": "nonsense"}, "cannot be loaded as AutoModelForSequenceClassification"),
     ],
 )
 def test_what_its_configuration_asks_for_must_be_there(
@@ -101,11 +112,58 @@ def test_a_tokenizer_must_know_no_more_than_the_network(folder: Path, capsys: py
     assert "has no tokenizer that can be read" in refused(folder, capsys)
 
 
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_tokenizer_to_which_all_words_are_unknown_is_none(
+    is_named: bool, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "tokenizer.json").unlink()
+    settings = folder / "tokenizer_config.json"  # alone it makes an empty one, as nothing at all does
+    settings.write_text('{"tokenizer_class": "BertTokenizer"}') if is_named else settings.unlink()
+    assert "has no tokenizer: a tokenizer.json is missing" in refused(folder, capsys)
+
+
+@pytest.mark.parametrize(
+    ("length", "reason"),
+    [
+        ("512", "states no number of tokens that can be read: '<' not supported"),
+        (2, "states what cannot be served: max_tokens 2: Input should be greater than or equal to 8"),
+    ],
+)
+def test_a_tokenizer_must_state_a_length_that_texts_can_have(
+    length: Any, reason: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_max_length": length}))
+    assert reason in refused(folder, capsys)
+
+
+@pytest.mark.parametrize("modules", ["[1, 2]", "null", "[{}, 3]"])
+def test_what_sentence_transformers_left_must_be_readable(
+    modules: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "modules.json").write_text(modules)
+    assert "what sentence-transformers left in" in refused(folder, capsys)
+
+
 def test_a_graph_that_answers_otherwise_is_not_published(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(beside_pipeline, "TOLERANCE", -1.0)
     assert "it answers alone otherwise than transformers: the answer.0.score is" in refused(folder, capsys)
+
+
+def test_an_import_that_is_stopped_promises_no_resuming(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["BertModel"]}')
+    os.mkfifo(folder / "model.safetensors")
+    command = [sys.executable, "-m", "training", "import", str(folder), "--models", str(tmp_path / "models")]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[3], stderr=subprocess.PIPE, text=True)
+    with (folder / "model.safetensors").open("wb"):  # opens as soon as the import reads it
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "interrupted; nothing half made was published"
 
 
 def test_options_that_would_change_nothing_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

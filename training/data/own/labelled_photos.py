@@ -12,6 +12,7 @@ import pandas as pd
 
 from app.errors import InvalidInput
 from app.repository.manifest import Source
+from app.tasks.characters import folded, is_blank
 from app.tasks.images import read_square
 from training.data.own.source import given
 from training.data.own.splits import JUDGING, NOT_GIVEN, SPLITS, folds_of, refuse_no_training, resolved, split_named
@@ -89,15 +90,28 @@ def _listed(folder: Path) -> pd.DataFrame:
         for path in outer
         for inner in (sorted(one for one in path.iterdir() if one.is_dir()) if are_splits else [path])
     ]
+    named = _class_names([inner.name for _, inner in classes])
     rows = [
-        (file, inner.name, split)
+        (file, named[inner.name], split)
         for split, inner in classes
         for file in sorted(inner.rglob("*"))
-        if file.is_file() and not file.name.startswith(".")
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     ]
     if not rows:
         raise TrainingError(f"{folder} has no folders with photos; each class needs one, such as {folder.name}/cats")
     return pd.DataFrame(rows, columns=["file", "label", "split"])
+
+
+def _class_names(folders: Sequence[str]) -> dict[str, str]:
+    """The class of each folder, by its name: names that look the same are one. Raises TrainingError for no text."""
+    spelled: dict[str, str] = {}
+    for name in folders:
+        if not name.isascii() and (is_blank(name) or name.encode(errors="replace").decode() != name):
+            raise TrainingError(f"a folder is called {name!r:.60}, which is no name of a class that can be read")
+        first = spelled.setdefault(folded(name), name)
+        if first != name:
+            progress(f"the folders {first!r:.60} and {name!r:.60} look the same, and are one class")
+    return {name: spelled[folded(name)] for name in folders}
 
 
 def _readable(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -1,7 +1,9 @@
 """Data of one's own, as CSV, JSON Lines or Parquet files: read, or refused with the file and the line."""
 
+import csv
 import json
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from app.tasks.tables.delimiters import delimiter_of
 from training.data.own.hub_card import README, HubCard, hub_card
 from training.data.own.splits import NOT_GIVEN, SPLITS, resolved, split_named, split_of_file
-from training.errors import TrainingError
+from training.errors import TrainingError, refusing
 
 SPLIT = "split"
 FILES = ("*.csv", "*.jsonl", "*.parquet")
-DELIMITERS = ",;\t|"  # of which the first line of a CSV file has one most often
 FETCHED = (*FILES, README)  # of the hub
 SEVERAL = "\x1f"  # between the values of a field that has several, in JSON Lines and Parquet
 LONGEST_LISTING, LONGEST_QUOTE = 5, 60  # names of files, and characters of a value, in an error
@@ -104,9 +106,11 @@ def whole_table(path: Path) -> pd.DataFrame:
     Raises TrainingError if it cannot be read, has no rows, or two columns of a name.
     """
     table = _read(path)[0]
-    table.columns = pd.Index([str(name).strip() for name in table.columns])
-    if not table.columns.is_unique:
-        raise TrainingError(f"{path} has two columns {table.columns[table.columns.duplicated()][0]!r}")
+    names = [str(name).strip() for name in table.columns]
+    twice = [name for name, count in Counter(_stated_names(path) or names).items() if name and count > 1]
+    if twice:
+        raise TrainingError(f"{path} has two columns {twice[0]!r:.80}")
+    table.columns = pd.Index(names)
     rows: pd.DataFrame = table.fillna("").apply(lambda column: column.str.strip())
     rows = rows[(rows != "").any(axis=1)]
     if rows.empty:
@@ -129,7 +133,7 @@ def _csv(path: Path) -> pd.DataFrame:
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more fields than the first line
             return pd.read_csv(
                 path,
-                sep=max(DELIMITERS, key=first.count),
+                sep=delimiter_of(first),
                 dtype=str,
                 keep_default_na=False,
                 index_col=False,
@@ -140,6 +144,16 @@ def _csv(path: Path) -> pd.DataFrame:
         raise TrainingError(f"{path} is missing") from error
     except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' other errors are ValueErrors
         raise TrainingError(f"{path} cannot be read as CSV in UTF-8: {' '.join(str(error).split())}") from error
+
+
+def _stated_names(path: Path) -> list[str]:
+    """The first line of a CSV file as it is: pandas numbers names that are there twice."""
+    if path.suffix != ".csv":
+        return []
+    with refusing(f"{path} cannot be read as CSV in UTF-8"), path.open(encoding="utf-8-sig") as file:
+        first = file.readline()
+        file.seek(0)
+        return [name.strip() for name in next(csv.reader(file, delimiter=delimiter_of(first)), [])]
 
 
 def _jsonl(path: Path) -> pd.DataFrame:

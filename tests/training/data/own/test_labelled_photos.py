@@ -1,5 +1,6 @@
 """Photos of one's own in folders: found, cut into splits without copies across them, or refused in a sentence."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,24 @@ def test_each_folder_is_a_class_and_each_split_has_its_share_of_it(tmp_path):
         for file, label in zip(part.files, part.classes, strict=True)
     )
     assert photos.train.squares(16).shape == (36, 16, 16, 3)
+
+
+def test_names_that_look_the_same_are_one_class_and_hidden_folders_none(tmp_path, capsys):
+    root = folder(tmp_path / "pets", {"caf\u00e9": 12, "cafe\u0301": 12, "cats": 20})
+    folder(root, {"cats/.thumbnails": 9, "cats/.ipynb_checkpoints": 9}, first=5000)
+    photos = read(root)
+    assert photos.labels == ["cafe\u0301", "cats"]
+    assert sum(map(len, (photos.train, photos.validation, photos.test))) == 44
+    assert "look the same, and are one class" in capsys.readouterr().err
+    for split in ("train", "test"):
+        folder(tmp_path / "split" / split, {"cats": 12, "dogs": 12, ".cache": 12}, first=9000 + 50 * (split == "test"))
+    assert read(tmp_path / "split").labels == ["cats", "dogs"]
+
+
+@pytest.mark.parametrize("name", ["\u200b", os.fsdecode(b"d\xffgs")])
+def test_a_folder_whose_name_is_no_text_is_no_class(name, tmp_path):
+    with pytest.raises(TrainingError, match="which is no name of a class that can be read"):
+        read(folder(tmp_path / "pets", {"cats": 2, name: 2}))
 
 
 def test_folders_that_are_called_as_splits_are_kept_as_they_are(tmp_path):

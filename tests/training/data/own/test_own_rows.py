@@ -36,6 +36,12 @@ def test_a_column_that_is_not_there_is_refused_with_the_nearest(tmp_path: Path) 
         own_rows(write(tmp_path / "a.csv", f"n,left\n{lines(9)}"), "Left")
 
 
+@pytest.mark.parametrize("names", ["n;n;left", '"n";" n";left', "left;n;left"])
+def test_two_columns_of_a_name_are_refused_and_not_numbered(names: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"a\.csv has two columns '(n|left)'"):
+        own_rows(write(tmp_path / "a.csv", f"{names}\n1;2;yes\n2;3;no\n"), "left")
+
+
 def test_rows_without_a_target_are_left_out_if_they_are_few(tmp_path: Path) -> None:
     rows = own_rows(write(tmp_path / "a.csv", f"n,left\n{lines(99)}99,\n"), "left")
     assert len(rows.target) == 99
