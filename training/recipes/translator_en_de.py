@@ -1,6 +1,6 @@
 """English to German, as programs say things: a small Transformer trained on texts of software.
 
-Two hours of one core with AMX.
+Two and a half hours of one core with AMX.
 """
 
 from training.card.prose import Prose
