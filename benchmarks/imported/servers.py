@@ -3,13 +3,13 @@
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.generation.environments import python_of
 from benchmarks.generation.weights import Say
-from benchmarks.imported.texts import HUB, MODEL, MODELS, Scores
+from benchmarks.imported.texts import HUB, IN_8_BITS, MODEL, MODELS, Scores
 
 PEERS = Path(__file__).parents[1] / "peers"
 ENVIRONMENT = "classifying"  # of those that do not fit our own packages
@@ -28,6 +28,7 @@ class Server:
     dialect: Dialect = "plain"
     is_installed: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    tolerance: float = 1e-3  # of a score: sums in another order
 
     def start(self, port: int, say: Say) -> tuple[list[str], dict[str, str]]:
         """Return what starts it. Raises NotAvailable."""
@@ -79,6 +80,13 @@ OURS = Server(
     f"/v1/models/{MODEL}/predict",
     "ours",
 )
+OURS_IN_8_BITS = replace(
+    OURS,
+    name="ours-int8",
+    settings="imported with --int8; else the same. Right is what differs by .05 at most",
+    path=f"/v1/models/{IN_8_BITS}/predict",
+    tolerance=0.05,
+)
 SERVERS = (
     Server("pipeline", "a function of FastAPI that calls it, in the thread pool", PIPELINE, "/classify"),
     Server("pipeline-lock", "the same, one call at a time", PIPELINE, "/classify", environment={"BENCH_LOCK": "1"}),
@@ -99,6 +107,7 @@ SERVERS = (
         "infinity",
         is_installed=True,
     ),
+    OURS_IN_8_BITS,
     OURS,
 )
 BY_NAME = {server.name: server for server in SERVERS}

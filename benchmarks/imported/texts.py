@@ -12,7 +12,7 @@ from benchmarks.generation.weights import Say
 
 FOLDER = Path("build/bench/imported")
 HUB, MODELS, TEXTS = FOLDER / "hub", FOLDER / "models", FOLDER / "texts.json"
-MODEL = "imported"
+MODEL, IN_8_BITS = "imported", "imported-int8"
 NUM_LABELS, SEED, SPREAD = 5, 0, 0.5  # of the head's weights: so that answers differ
 NUM_TEXTS, NUM_STORIES = 320, 80  # the stories of newspapers among them, which are longer
 STORY_WORDS = (80, 300)
@@ -32,10 +32,12 @@ def prepare(say: Say) -> None:
     if not TEXTS.is_file():
         say("texts, and the answers of transformers to them")
         _write_texts()
-    if not (MODELS / MODEL).is_dir():
-        say("importing the folder into our service")
-        command = [sys.executable, "-m", "training", "import", str(HUB), "--name", MODEL, "--models", str(MODELS)]
-        subprocess.run([*command, "--workdir", str(FOLDER / "work")], check=True, stdout=subprocess.DEVNULL)
+    for name, options in ((MODEL, ()), (IN_8_BITS, ("--int8",))):
+        if not (MODELS / name).is_dir():
+            say(f"importing the folder into our service: {name}")
+            command = [sys.executable, "-m", "training", "import", str(HUB), "--name", name, "--models", str(MODELS)]
+            command += ["--workdir", str(FOLDER / "work" / name), *options]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def tune(cores: list[int], say: Say) -> None:
