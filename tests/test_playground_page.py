@@ -81,6 +81,7 @@ def test_what_is_being_made_is_told_below_the_models(visit: Visit):
         {"model": "article-summarizer", "state": "making", "detail": "fetching <b>weights</b>"},
         {"model": "movielens-recommender", "state": "waiting", "detail": ""},
         {"model": "smollm2-instruct", "state": "failed", "detail": "the disk is full"},
+        {"model": "fashion-vae", "state": "waiting", "detail": ""},
     ]
     visit.page.route("**/v1/models", lambda route: route.fulfill(json=route.fetch().json() | {"being_made": told}))
     page = visit.open(REVIEWS)
@@ -88,7 +89,7 @@ def test_what_is_being_made_is_told_below_the_models(visit: Visit):
     expect(place.get_by_role("listitem")).to_have_text(
         [
             "article-summarizer is being madefetching <b>weights</b>",
-            "movielens-recommender waits",
+            "movielens-recommender, fashion-vae wait",
             "smollm2-instruct could not be madethe disk is full",
         ]
     )

@@ -2,11 +2,12 @@
 
 import { element } from "./dom.js";
 
+// Of one model, and of several.
 const SAID = {
-  waiting: "waits",
-  making: "is being made",
-  measuring: "is being measured",
-  failed: "could not be made",
+  waiting: ["waits", "wait"],
+  making: ["is being made", "are being made"],
+  measuring: ["is being measured", "are being measured"],
+  failed: ["could not be made", "could not be made"],
 };
 
 const place = document.getElementById("making");
@@ -18,11 +19,22 @@ export function showBeingMade(making) {
   if (next === shown) return;
   shown = next;
   place.hidden = making.length === 0;
-  place.replaceChildren(element("h2", {}, "On this machine"), element("ul", {}, making.map(entry)));
+  place.replaceChildren(element("h2", {}, "On this machine"), element("ul", {}, together(making).map(entry)));
 }
 
-function entry({ model, state, detail }) {
+/** Those of which the same is said are one entry. */
+function together(making) {
+  const groups = new Map();
+  for (const { model, state, detail } of making) {
+    const key = `${state} ${detail}`;
+    groups.set(key, { models: [...(groups.get(key)?.models ?? []), model], state, detail });
+  }
+  return [...groups.values()];
+}
+
+function entry({ models, state, detail }) {
   const mark = state === "failed" ? "failed" : state === "waiting" ? "unloaded" : "loading";
+  const said = SAID[state]?.[models.length > 1 ? 1 : 0] ?? state;
   return element("li", {}, element(`i.state.${mark}`, { "aria-hidden": "true" }),
-    element("span", {}, `${model} ${SAID[state] ?? state}`, detail && element("small", {}, detail)));
+    element("span", {}, `${models.join(", ")} ${said}`, detail && element("small", {}, detail)));
 }
