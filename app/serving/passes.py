@@ -146,6 +146,8 @@ def _next(one: Writing, logits: Sequence[Logits]) -> Next:
     """The next of an answer, by the logits of each of its rows."""
     try:
         return one.chooser.choose(*logits)
+    except ServiceError as error:  # a grammar that became too complex is a fault of whoever sent it
+        return error
     except Exception as error:
         return failure_of(error, "prompt")
 

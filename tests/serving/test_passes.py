@@ -3,8 +3,8 @@
 import pytest
 from decoders import Watched, alone, endless, new_decoder
 
-from app.errors import InferenceFailed
-from app.generation.prompt import Prompt, Token
+from app.errors import InferenceFailed, InvalidInput
+from app.generation.prompt import Logits, Prompt, Token
 from app.generation.sampling import Chooser
 from app.runtimes.interrupt import Interrupted
 from app.serving.passes import Pass, run_pass
@@ -73,6 +73,22 @@ def test_a_row_at_which_the_decoder_fails_fails_alone(decoder, new_decoder):
     fine, failed = run_pass(decoder, Pass([], [first, second])).stepped
     assert fine == alone(new_decoder(1), prompts[0])[1]
     assert isinstance(failed, InferenceFailed)
+
+
+class TooComplex(Chooser):
+    """As a constraint does whose grammar becomes so while it is followed."""
+
+    def choose(self, *logits: Logits) -> Token:
+        raise InvalidInput("the grammar cannot be followed")
+
+
+def test_a_fault_of_whoever_asked_stays_one_and_is_no_failure_of_the_model(decoder, new_decoder):
+    prompts = [endless("abc", 2), endless("def", 2)]
+    first, second = (read(decoder, writing(prompt, slot)) for slot, prompt in enumerate(prompts))
+    second.chooser = TooComplex(prompts[1])
+    fine, failed = run_pass(decoder, Pass([], [first, second])).stepped
+    assert fine == alone(new_decoder(1), prompts[0])[1]
+    assert isinstance(failed, InvalidInput)
 
 
 def test_a_prompt_that_cannot_be_read_is_told(decoder):
