@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import stat
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from time import monotonic
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import InvalidInput, KeysUnreadable, first_fault, said
+from app.whole_file import OWN, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -198,13 +198,4 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _write(path: Path, keys: list[Key]) -> None:
     path = path.resolve()  # of a link, the file that it leads to is replaced
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # readable by its owner only
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(KeyList(keys=keys).model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_whole(path, KeyList(keys=keys).model_dump_json(indent=2) + "\n", OWN, is_synced=True)

@@ -1,7 +1,6 @@
 """Models that are being made on this machine, and how far they are: a small file that whoever makes them writes."""
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.repository.manifest import Frozen
+from app.whole_file import READABLE_BY_ALL, write_whole
 
 MAKING, TUNING = ".making.json", ".tuning.json"  # one file for each that writes: training, and the tuner
 BEAT_S = 5.0  # it is written so often, also where nothing has changed
@@ -69,11 +69,7 @@ def write_making(root: Path, file: str, making: Sequence[Making]) -> None:
     if not making:
         (root / file).unlink(missing_ok=True)
         return
-    descriptor, temporary = tempfile.mkstemp(prefix=f"{file}-", dir=root)
-    with os.fdopen(descriptor, "wb") as written:
-        written.write(FILE.dump_json(tuple(making)))
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, root / file)
+    write_whole(root / file, FILE.dump_json(tuple(making)).decode(), READABLE_BY_ALL)
 
 
 def read_making(root: Path, files: Sequence[str] = (MAKING, TUNING)) -> tuple[Making, ...]:

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from app.repository.manifest import Manifest
 from app.runtimes.hardware import hardware
 from app.runtimes.options import RuntimeOptions
 from app.serving.curve import LatencyCurve
+from app.whole_file import READABLE_BY_ALL, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -123,9 +122,5 @@ def write_plan(model: Path, manifest: Manifest, plan: Plan) -> Path:
     """Raises OSError where the repository may not be written to."""
     path = plan_file(model, manifest, plan.hardware)
     path.parent.mkdir(exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(plan.model_dump_json(indent=1) + "\n")
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    write_whole(path, plan.model_dump_json(indent=1) + "\n", READABLE_BY_ALL)
     return path

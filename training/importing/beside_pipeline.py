@@ -9,6 +9,7 @@ import transformers
 
 from app.errors import InvalidInput
 from app.repository.golden import difference
+from app.repository.manifest import Metric
 from app.tasks.view import View, predict_json, to_json
 from app.tensors import Session, Tensors
 from training.errors import TrainingError, first_line
@@ -23,6 +24,11 @@ Expected = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 
 Fault = Callable[[Any, Any], str | None]
 """The first difference between what is expected and an answer of ours, in words, if there is any."""
+
+
+def answers_as_transformers(dataset: str, split: str) -> Metric:
+    """The figure of an imported model: all its answers were those of transformers, or it is not published."""
+    return Metric(name="answers_as_transformers", value=1.0, dataset=dataset, split=split)
 
 
 def pipeline_of(task: str, network: Any, reader: Any = None, processor: Any = None) -> Any:

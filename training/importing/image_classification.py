@@ -2,32 +2,29 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from app.repository.manifest import Metric
 from app.runtimes.onnx import load_onnx
 from app.runtimes.onnx_weights import weights_beside
 from app.runtimes.options import RuntimeOptions
-from app.tasks.file_bytes import from_base64, to_base64
+from app.tasks.file_bytes import to_base64
 from app.tasks.image_classification import ImageClassification, ImageClassificationConfig, ImageClassificationKernel
 from app.tasks.view import predict_json
 from app.tensors import Session
 from training.card.prose import Prose
 from training.data.photos import scikit_photos, thumbnail
 from training.errors import TrainingError, progress
-from training.importing.beside_pipeline import TOLERANCE, pipeline_of, require_same_answers
+from training.importing.beside_pipeline import TOLERANCE, answers_as_transformers, pipeline_of, require_same_answers
 from training.importing.exporting import written
 from training.importing.folder import CONFIG, ModelFolder
 from training.importing.image_graphs import Classified
 from training.importing.image_processor import FILE, image_reading_of, require_same_numbers
 from training.importing.labels import labels_in
 from training.importing.network import load_network
-from training.importing.photos import compared_photos
+from training.importing.photos import compared_photos, picture_in
 from training.recipe import Draft, Example, Run
 
 GRAPH, LABELS = "model.onnx", "labels.json"
@@ -75,7 +72,7 @@ def make(folder: ModelFolder, run: Run) -> Draft:
             sessions,
             [{"image": image} for image in names],
             parameters,
-            lambda item, parameters: pipeline(Image.open(BytesIO(from_base64(item["image"]))), top_k=len(labels)),
+            lambda item, parameters: pipeline(picture_in(item), top_k=len(labels)),
             [{"image": np.full((*kernel.size, 3), level, np.uint8)} for level in (0, 255)],
             fault=label_fault,
             named=lambda item: f"the photo {names[item['image']]!r}",
@@ -88,11 +85,9 @@ def make(folder: ModelFolder, run: Run) -> Draft:
         config=config.model_dump(exclude_unset=True),
         exported=graph,
         metrics=[
-            Metric(
-                name="answers_as_transformers",
-                value=1.0,
-                dataset="photos of the importer",
-                split=f"{len(photos)} photos, alone and beside others, all scores within {TOLERANCE:g}",
+            answers_as_transformers(
+                "photos of the importer",
+                f"{len(photos)} photos, alone and beside others, all scores within {TOLERANCE:g}",
             )
         ],
         sources=[folder.source],

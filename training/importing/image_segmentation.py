@@ -16,7 +16,8 @@ from training.importing.image_graphs import Segmented
 from training.importing.image_processor import image_reading_of
 from training.importing.labels import labels_in
 from training.importing.network import load_network
-from training.importing.whole_picture_draft import LEAST_SIDE, picture_in, whole_picture_draft
+from training.importing.photos import picture_in
+from training.importing.whole_picture_draft import LEAST_SIDE, whole_picture_draft
 from training.recipe import Draft, Run
 
 MOST_TIES = 1e-3  # of the pixels of a picture: those whose two best classes have scores that are equal but for rounding

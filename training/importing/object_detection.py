@@ -12,7 +12,8 @@ from training.importing.image_graphs import Detected
 from training.importing.image_processor import image_reading_of
 from training.importing.labels import labels_in
 from training.importing.network import load_network
-from training.importing.whole_picture_draft import LEAST_SIDE, picture_in, whole_picture_draft
+from training.importing.photos import picture_in
+from training.importing.whole_picture_draft import LEAST_SIDE, whole_picture_draft
 from training.recipe import Draft, Run
 
 MOST_ROUNDED = 0.01  # of all sides of boxes: those so near to a whole pixel that rounding puts them one further

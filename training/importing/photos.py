@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
+from app.tasks.file_bytes import from_base64
 from training.data.photos import scikit_photos
 
 ON_ITS_SIDE = 6  # a value of EXIF's orientation
@@ -26,6 +27,11 @@ def compared_photos() -> Mapping[str, bytes]:
         f"{name}, a strip": _file(photo.resize((600, 40)), "PNG"),
         f"{name}, small": _file(photo.resize((31, 23)), "PNG"),
     }
+
+
+def picture_in(item: Mapping[str, Any]) -> Image.Image:
+    """The picture of an item as JSON, as the pipeline of transformers takes it."""
+    return Image.open(BytesIO(from_base64(item["image"])))
 
 
 def _file(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -17,6 +17,7 @@ from training.importing.beside_pipeline import (
     LONGEST,
     TOLERANCE,
     Expected,
+    answers_as_transformers,
     longer_stranger,
     readable,
     require_same_answers,
@@ -80,11 +81,9 @@ def text_draft(
         config=config,
         exported=graph,
         metrics=[
-            Metric(
-                name="answers_as_transformers",
-                value=1.0,
-                dataset="requests of the importer",
-                split=f"{asked} requests, alone and beside longer ones, all numbers within {TOLERANCE:g}",
+            answers_as_transformers(
+                "requests of the importer",
+                f"{asked} requests, alone and beside longer ones, all numbers within {TOLERANCE:g}",
             ),
             *metrics,
         ],

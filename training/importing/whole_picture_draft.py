@@ -9,18 +9,24 @@ from PIL import Image, ImageOps
 from torch.export import Dim
 
 from app.errors import InvalidInput
-from app.repository.manifest import Batching, Metric
+from app.repository.manifest import Batching
 from app.runtimes.onnx import load_onnx
 from app.runtimes.onnx_weights import weights_beside
 from app.runtimes.options import RuntimeOptions
-from app.tasks.file_bytes import from_base64, to_base64
+from app.tasks.file_bytes import to_base64
 from app.tasks.pixels import read_picture
 from app.tasks.view import View
 from app.tensors import Tensors
 from training.card.prose import Prose
 from training.data.photos import scikit_photos
 from training.errors import progress
-from training.importing.beside_pipeline import TOLERANCE, Expected, Fault, require_same_answers
+from training.importing.beside_pipeline import (
+    TOLERANCE,
+    Expected,
+    Fault,
+    answers_as_transformers,
+    require_same_answers,
+)
 from training.importing.exporting import written
 from training.importing.folder import ModelFolder
 from training.importing.image_graphs import Segmented, exportable
@@ -58,11 +64,6 @@ def _is_read(photo: bytes, reading: ImageReading) -> bool:
         return bool(read_picture(photo, reading.pixels))
     except InvalidInput:
         return False
-
-
-def picture_in(item: Mapping[str, Any]) -> Image.Image:
-    """The picture of an item as JSON, as the pipeline of transformers takes it."""
-    return Image.open(BytesIO(from_base64(item["image"])))
 
 
 def whole_picture_draft(
@@ -114,12 +115,9 @@ def whole_picture_draft(
         config=config,
         exported=graph,
         metrics=[
-            Metric(
-                name="answers_as_transformers",
-                value=1.0,
-                dataset="photos of the importer",
-                split=f"{asked} requests, alone and in one batch with others of their size, all scores within "
-                f"{TOLERANCE:g}",
+            answers_as_transformers(
+                "photos of the importer",
+                f"{asked} requests, alone and in one batch with others of their size, all scores within {TOLERANCE:g}",
             )
         ],
         sources=[folder.source],
