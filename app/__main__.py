@@ -19,7 +19,7 @@ from app.adding.pipeline import add_pipeline
 from app.adding.report import report, report_pipeline
 from app.adding.wishes import Wishes
 from app.errors import ServiceError
-from app.keys import add_key, read_keys, revoke_key
+from app.keys.command import add_commands as add_key_commands
 from app.logs.lines import FORMS
 from app.logs.writer import start
 from app.main import Server, build, end_process
@@ -89,14 +89,8 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     add.add_argument("--task", choices=OPTIONS, help="if not the one that these options and its inputs tell")
     add.set_defaults(run=_add)
 
-    keys = commands.add_parser("keys", help="work on the keys of callers").add_subparsers(required=True)
-    new = keys.add_parser("add", help="make a key and print its secret, which is shown this once")
-    new.add_argument("name", help="says in logs and metrics who called")
-    new.set_defaults(run=_add_key)
-    keys.add_parser("list", help="names, first characters and dates").set_defaults(run=_list_keys)
-    revoke = keys.add_parser("revoke", help="let a key in no more")
-    revoke.add_argument("name")
-    revoke.set_defaults(run=_revoke_key)
+    add_key_commands(commands)
+    parser.set_defaults(keys_file=settings.keys_file)
     return parser
 
 
@@ -143,35 +137,6 @@ def _size(text: str) -> tuple[str, int]:
     if not name or not size.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not like height=224")
     return name, int(size)
-
-
-def _add_key(chosen: argparse.Namespace, settings: Settings) -> int:
-    try:
-        secret = add_key(settings.keys_file, chosen.name)
-    except (ServiceError, ValueError, OSError) as error:
-        return _failed(error)
-    print(secret)
-    print("Shown this once. Send it as Authorization: Bearer … or X-API-Key: …", file=sys.stderr)
-    return 0
-
-
-def _list_keys(chosen: argparse.Namespace, settings: Settings) -> int:
-    try:
-        keys = read_keys(settings.keys_file)
-    except (ValueError, OSError) as error:
-        return _failed(error)
-    for key in keys:
-        print(f"{key.name}\t{key.start}…\t{key.created:%Y-%m-%d %H:%M} UTC")
-    return 0
-
-
-def _revoke_key(chosen: argparse.Namespace, settings: Settings) -> int:
-    try:
-        revoke_key(settings.keys_file, chosen.name)
-    except (ServiceError, ValueError, OSError) as error:
-        return _failed(error)
-    print(f"revoked {chosen.name}; a running service refuses it within a second")
-    return 0
 
 
 def _failed(error: Exception, code: int = 1) -> int:

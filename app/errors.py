@@ -5,11 +5,13 @@ ServiceError
 │   ├── PayloadTooLarge and it was too large to read
 │   └── UnsupportedEncoding and it is compressed in a way that we do not know
 ├── Unauthorized        a key is needed, and a known one did not come
+│   └── KeyExpired      it is known, and holds no longer
 ├── KeysUnreadable      no key can be checked at the moment
-├── Forbidden           whoever asks, it may not be asked from there
+├── Forbidden           it may not be asked with this key, or from there
 ├── ModelNotFound       no such model or version
 ├── ModelNotReady       known, but not loaded, or the service is stopping
 ├── Overloaded          it would not be answered in time; try again later
+│   └── LimitReached    the key has had what it may have for now
 ├── DeadlineExceeded    it was admitted, and its time ran out
 ├── InvalidArtifact     a version on disk that must not be served
 └── InferenceFailed     our fault
@@ -91,6 +93,14 @@ class Unauthorized(ServiceError):
     pass
 
 
+class KeyExpired(Unauthorized):
+    """`key` is the name of the key."""
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+
+
 class KeysUnreadable(ServiceError):
     pass
 
@@ -117,6 +127,10 @@ class Overloaded(ServiceError):
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class LimitReached(Overloaded):
+    pass
 
 
 class DeadlineExceeded(ServiceError):

@@ -20,7 +20,7 @@ def tree(kind: type[ServiceError]) -> list[type[ServiceError]]:
 @pytest.mark.parametrize("kind", tree(ServiceError), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("copied", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
 def test_every_error_can_be_copied_with_all_that_it_says(kind, copied):
-    error = kind("why", 1.5) if kind is Overloaded else kind("why")
+    error = kind("why", 1.5) if issubclass(kind, Overloaded) else kind("why")
     error.details = DETAILS
     found = copied(error)
     assert type(found) is kind

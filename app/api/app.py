@@ -20,15 +20,17 @@ from app.api.http.access import Access, OpenPaths
 from app.api.http.answered import Report, WriteLine
 from app.api.http.aside import Aside
 from app.api.http.cross_site import OwnPagesOnly
+from app.api.http.found import FindRoute
 from app.api.http.head import HeadToo
 from app.api.http.headers import SecurityHeaders, allow_origins
 from app.api.http.hosts import KnownHosts
 from app.api.http.limits import Limits
 from app.api.http.middleware import RequestContext
-from app.api.http.routes import Direct, DirectRoute, Section, TypedRoute, body_limit
+from app.api.http.routes import Direct, Section, TypedRoute, body_limit
 from app.api.http.transit import Transit
 from app.api.openai import routes as openai
 from app.api.pages import routes as pages
+from app.api.permitted import PermittedEngine
 from app.api.v1 import routes as v1
 from app.api.v1.aliases import SlashesInNames
 from app.api.v2 import routes as v2
@@ -81,17 +83,17 @@ def create_app(
     `write_line` gets a line for each failure, and for this share of the other requests. `being_made` is for the
     catalogue. What is `beside` runs as long as the service does.
     """
-    given = Given(engine, telemetry, limits, Aside(), being_made)
+    given = Given(PermittedEngine(engine), telemetry, limits, Aside(), being_made)
     sections = [section(given) for section in SECTIONS]
     routes = [route for section in sections for route in section.routes]
     app = _typed(given, sections, beside)
     openapi.install(app, engine, sections, asks_for_keys=keys is not None)
-    direct = Direct(app, [route for route in routes if isinstance(route, DirectRoute)])
-    inside: ASGIApp = HeadToo(SlashesInNames(direct))
+    inside: ASGIApp = Direct(app)
     if keys is not None:
         is_open = OpenPaths([*(route.path for route in routes if route.is_open), *pages.OPEN_BESIDE])
         inside = Access(inside, keys, telemetry, is_open)
-    else:
+    inside = HeadToo(SlashesInNames(FindRoute(inside, routes)))
+    if keys is None:
         inside = OwnPagesOnly(inside, cors_origins)
     if cors_origins:  # before the keys: a browser asks without one whether it may send one
         inside = allow_origins(inside, cors_origins)

@@ -71,6 +71,7 @@ ROUTES = (
     get(
         "/metrics",
         metrics,
+        scope="metrics",
         summary="Metrics in the text format of Prometheus, or as OpenMetrics",
         response_class=Response,
     ),

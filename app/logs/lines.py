@@ -74,10 +74,11 @@ class JsonLines(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": _message(record)[:MOST_CHARACTERS],
+            **getattr(record, "fields", {}),
         }
         if trace := _trace(record):
             line["trace"] = trace
-        return _dumps({name: without_surrogates(value) for name, value in line.items()})
+        return _dumps({name: without_surrogates(one) if isinstance(one, str) else one for name, one in line.items()})
 
     def access(self, one: AccessRecord) -> str:
         # Not by way of a dictionary, which takes twice as long; an id has no character that JSON escapes.

@@ -150,8 +150,10 @@ class EngineStatus:
 class Engine(Protocol):
     """The serving side as the API knows it; local and remote engines are this."""
 
-    is_stopping: bool
-    """No part of `status`, since every request reads it: a remote engine knows by itself that it was told to stop."""
+    @property
+    def is_stopping(self) -> bool:
+        """No part of `status`, since every request reads it: a remote engine knows by itself that it was told to."""
+        ...
 
     def status(self, name: str | None = None) -> EngineStatus:
         """The state of all models, or of one. Raises ModelNotFound and ModelNotReady, if one is asked for."""

@@ -70,6 +70,12 @@ class Telemetry:
         self.key_requests = Counter(
             "tessera_key_requests", "Requests let in by a key, by its name", ["key"], registry=registry
         )
+        self.key_refused = Counter(
+            "tessera_key_refused",
+            "Requests of a key that it may not make, or not any more, by the error",
+            ["key", "error_type"],
+            registry=registry,
+        )
         self.queue_seconds = Histogram(
             "tessera_queue_seconds", "Time a row waited for its batch", one, buckets=WAIT_S, registry=registry
         )

@@ -35,11 +35,11 @@ CHAT = f"{MODEL}/v1/chat/completions"
 EMBED, RERANK = MODEL + "/embed", MODEL + "/rerank"  # as TEI, text-embeddings-inference, has them
 FAILURES = (404, 413, 415, 422, 424, 429, 500, 503, 504)  # of whoever asks a model
 WRITES, EMBEDS = TextGeneration.contract.name, FeatureExtraction.contract.name
-get = partial(typed, "GET", tell=native.tell)
+get = partial(typed, "GET", tell=native.tell, scope="read")
 
 
 def predicting(given: Given) -> Section:
-    route = partial(DirectRoute, "POST", statuses=FAILURES, tell=tell, body_bytes=given.body_bytes)
+    route = partial(DirectRoute, "POST", statuses=FAILURES, tell=tell, body_bytes=given.body_bytes, scope="predict")
     most = given.limits.max_items
     routes = (
         route(MODEL, handler=predict(given), describe=partial(_own, most)),

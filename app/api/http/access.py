@@ -1,4 +1,4 @@
-"""Who may call: a key is asked for everywhere but at the few paths that are open."""
+"""Who may call, and what: a key is asked for everywhere but at the few paths that are open."""
 
 from collections.abc import Collection
 
@@ -6,15 +6,25 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.errors import on_service_error
-from app.errors import ServiceError, Unauthorized
-from app.keys import KeyRing
+from app.api.http.allowances import telling_what_is_left
+from app.api.http.callers import ASKING, Caller
+from app.api.http.routes import Route
+from app.errors import Forbidden, KeyExpired, ServiceError, Unauthorized
+from app.keys import SCOPES, Key, KeyRing
+from app.keys.limits import Meter, Meters
 from app.telemetry import Telemetry
 
 ANY = "{path:path}"
 
+MAY = "What a key may do are its scopes: " + "; ".join(f"`{scope}`, {what}" for scope, what in SCOPES.items()) + "."
 SCHEMES = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "a key, as `Authorization: Bearer …`"},
-    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "a key, in a header of its own"},
+    "bearer": {"type": "http", "scheme": "bearer", "description": f"a key, as `Authorization: Bearer …`. {MAY}"},
+    "header": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": f"a key, in a header of its own. {MAY}",
+    },
 }
 
 BEARER = b"bearer "
@@ -37,7 +47,8 @@ class OpenPaths:
 
 
 class Access:
-    """Pure ASGI. Lets in whoever has a key, and puts its name as `key` into the request's state.
+    """Pure ASGI, inside of FindRoute. Lets in whoever has a key with the scope of the route, and some of its limits
+    left. Puts its name as `key` into the request's state, and makes it the caller whom the engine serves.
 
     What is `open` is so by name: a route is closed unless it says otherwise.
     """
@@ -46,33 +57,69 @@ class Access:
         self._app = app
         self._open = open
         self._keys = keys
+        self._meters = Meters()
         self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or (scope["type"] == "http" and self._open.has(scope["method"], scope["path"])):
             await self._app(scope, receive, send)
             return
+        route: Route | None = scope["state"].get("asked")
+        meter: Meter | None = None
         try:
-            name = self._caller(scope)
+            key = self._caller(scope)
+            scope["state"]["key"] = key.name
+            meter = self._meters.of(key)
+            _require(key, route, meter)
         except ServiceError as error:
-            if scope["type"] == "http":
-                await (await on_service_error(Request(scope), error))(scope, receive, send)
-            else:
-                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            await self._refuse(error, route, meter, scope, receive, send)
             return
-        scope["state"]["key"] = name
-        self._telemetry.key_requests.labels(name).inc()
+        self._telemetry.key_requests.labels(key.name).inc()
+        ASKING.set(Caller(frozenset(key.models), meter))
+        if meter is not None:
+            send = telling_what_is_left(send, meter, has_taken=True)
         await self._app(scope, receive, send)
 
-    def _caller(self, scope: Scope) -> str:
-        """The name of the key that came with a request. Raises Unauthorized and KeysUnreadable."""
+    def _caller(self, scope: Scope) -> Key:
+        """The key that came with a request. Raises Unauthorized, KeyExpired and KeysUnreadable."""
+        expired: KeyExpired | None = None
         bearer, api_key = _secrets_of(scope)
         # Either may be right: some clients send a token of their own, unasked, beside ours.
-        name = self._keys.owner_of(api_key) or self._keys.owner_of(bearer)
-        if name is None:
-            why = "this key is not known, or was revoked" if bearer or api_key else "a key is needed"
-            raise Unauthorized(f"{why}; send one as Authorization: Bearer … or X-API-Key: …")
-        return name
+        for secret in (api_key, bearer):
+            try:
+                if (key := self._keys.find(secret)) is not None:
+                    return key
+            except KeyExpired as error:
+                expired = error
+        if expired is not None:
+            raise expired
+        why = "this key is not known, or was revoked" if bearer or api_key else "a key is needed"
+        raise Unauthorized(f"{why}; send one as Authorization: Bearer … or X-API-Key: …")
+
+    async def _refuse(
+        self, error: ServiceError, route: Route | None, meter: Meter | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer in the form of the dialect that was asked; a body that is still to come is not read."""
+        if isinstance(error, KeyExpired):
+            scope["state"]["key"] = error.key
+        if name := scope["state"].get("key"):
+            self._telemetry.key_refused.labels(name, type(error).__name__).inc()
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return
+        if meter is not None:
+            send = telling_what_is_left(send, meter, has_taken=False)
+        tell = route.tell if route else on_service_error
+        await (await tell(Request(scope), error))(scope, receive, send)
+
+
+def _require(key: Key, route: Route | None, meter: Meter | None) -> None:
+    """Raises Forbidden and LimitReached. Where there is no route nothing is done, and any key learns that."""
+    needs = route.needs if route else None
+    if needs is not None and needs not in key.scopes:
+        raise Forbidden(f"this needs a key with the scope {needs}; the key {key.name} has: {', '.join(key.scopes)}")
+    if meter is not None:
+        meter.take(asks_model=needs == "predict")
 
 
 def _secrets_of(scope: Scope) -> tuple[bytes, bytes]:

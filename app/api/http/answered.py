@@ -6,6 +6,9 @@ from random import Random
 
 from starlette.types import Scope
 
+from app.api.http.callers import address_of
+from app.api.http.routes import Route
+from app.audit import audit
 from app.errors import ModelNotFound, ModelNotReady
 from app.logs.lines import AccessRecord
 from app.serving.engine import Engine, Served
@@ -14,6 +17,8 @@ from app.telemetry import Telemetry
 WriteLine = Callable[[AccessRecord], None]
 
 RETRY_COUNT = b"x-stainless-retry-count"  # clients of OpenAI send it with every request, and 0 with the first
+
+REFUSED = (401, 403, 429)
 
 
 class Report:
@@ -44,6 +49,8 @@ class Report:
         method, route = scope["method"], getattr(scope.get("route"), "path", "none")
         model = self._model(scope, version)
         self._telemetry.request(method, route, status, seconds, model, state["request_id"])
+        if (asked := state.get("asked")) is not None and asked.needs == "admin":
+            self._audit(scope, asked, status, model, version)
         if is_retry(scope):
             self._telemetry.retried.labels(route).inc()
         if self._write is not None and (status >= 400 or self._share == 1 or self._random.random() < self._share):
@@ -63,6 +70,29 @@ class Report:
                     key,
                 )
             )
+
+    def _audit(self, scope: Scope, asked: Route, status: int, model: str, version: str) -> None:
+        """Keep a record of what an administrator did, or of who tried to; of each route that only one may ask."""
+        state, names = scope["state"], scope.get("path_params", {})
+        outcome = "done" if status < 400 else "refused" if status in REFUSED else "failed"
+        audit(
+            state.get("key") or address_of(scope),
+            f"{asked.method} {asked.path}",
+            outcome,
+            model=model or names.get("model", ""),
+            version=version or str(names.get("version", "")) or self._version(model, outcome),
+            status=status,
+            request_id=state["request_id"],
+        )
+
+    def _version(self, model: str, outcome: str) -> str:
+        """The version that answers after a change; empty if none does."""
+        if not model or outcome != "done":
+            return ""
+        try:
+            return str(self._engine.find(model).manifest.version)
+        except (ModelNotFound, ModelNotReady):
+            return ""
 
     def _model(self, scope: Scope, version: str) -> str:
         served: Served | None = scope.get("served")

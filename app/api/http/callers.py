@@ -1,11 +1,31 @@
-"""Who asks: among callers the time of models is shared out."""
+"""Who asks: among callers the time of models is shared out, and each may use some of them."""
 
+from contextvars import ContextVar
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import NamedTuple
 
 from starlette.requests import Request
+from starlette.types import Scope
+
+from app.keys.limits import Meter
 
 SUBSCRIBER_BITS = 64  # of an IPv6 address: one subscriber may use all that begin alike
+
+
+class Caller(NamedTuple):
+    """Whom the engine serves at the moment: `models` are the only ones that he may use, if there are any, and `meter`
+    counts what they do for him."""
+
+    models: frozenset[str] = frozenset()
+    meter: Meter | None = None
+
+    def may_use(self, model: str) -> bool:
+        return not self.models or model in self.models
+
+
+# Of each request, and of the tasks that it starts. Work of our own, such as loading at the start, may do anything.
+ASKING: ContextVar[Caller] = ContextVar("ASKING", default=Caller())  # noqa: B039 - it cannot be changed
 
 
 def caller_of(request: Request) -> str:
@@ -15,6 +35,12 @@ def caller_of(request: Request) -> str:
         return f"key {key}"
     client = request.scope.get("client")
     return _subscriber(client[0]) if client else ""
+
+
+def address_of(scope: Scope) -> str:
+    """Return the address of a client, as it is; empty if there is none."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 @lru_cache(4096)  # more addresses than ask within a moment; each entry is some hundred bytes

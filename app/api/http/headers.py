@@ -47,6 +47,8 @@ RESPONSE_HEADERS = (
     "X-Request-Id",
     "X-Model-Version",
     "Server-Timing",
+    "RateLimit",
+    "RateLimit-Policy",
     "Retry-After",
     "WWW-Authenticate",
     "Inference-Header-Content-Length",

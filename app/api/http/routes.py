@@ -5,21 +5,20 @@ what is asked often goes from ASGI straight to its handler, past one regular exp
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from re import Pattern
 from typing import Any
 
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.errors import ErrorEnvelope, IsClient, Shape, Tell, flat, named, on_bug, on_http_error, on_service_error
 from app.errors import ServiceError
+from app.keys import Scope as Needed
 from app.serving.engine import Served
 
 log = logging.getLogger(__name__)
@@ -40,8 +39,8 @@ def undescribed(served: Served) -> Mapping[str, Operation]:
 class Route:
     """One method of one path.
 
-    `statuses` are those of its failures, besides 401 and 403, which any route may answer. One that `is_open` may be
-    read without a key. `tell` answers what `handler` raises.
+    `statuses` are those of its failures, besides 401, 403 and 429, which any route may answer. One that `is_open` may
+    be read without a key; any other needs a key with its `scope`. `tell` answers what `handler` raises.
     """
 
     method: str
@@ -50,6 +49,12 @@ class Route:
     statuses: Sequence[int] = ()
     is_open: bool = False
     tell: Tell = on_service_error
+    scope: Needed | None = None
+
+    @property
+    def needs(self) -> Needed | None:
+        """The scope of a key that may ask it; None if it is open. One that does not say is for `admin` alone."""
+        return None if self.is_open else self.scope or "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,11 @@ def typed(
     *statuses: int,
     is_open: bool = False,
     tell: Tell = on_service_error,
+    scope: Needed | None = None,
     **options: Any,
 ) -> TypedRoute:
     """Return a TypedRoute; `options` are those of FastAPI's `add_api_route`."""
-    return TypedRoute(method, path, handler, statuses, is_open, tell, options)
+    return TypedRoute(method, path, handler, statuses, is_open, tell, scope, options)
 
 
 get, post = partial(typed, "GET"), partial(typed, "POST")
@@ -106,39 +112,36 @@ class Section:
 
 
 class Direct:
-    """Pure ASGI: answer what is asked at the path of a DirectRoute; leave every other path to `app`."""
+    """Pure ASGI, inside of FindRoute: answer what is asked of a DirectRoute; leave everything else to `app`."""
 
-    def __init__(self, app: ASGIApp, routes: Iterable[DirectRoute]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        by_path: dict[str, dict[str, DirectRoute]] = {}
-        for route in routes:
-            by_path.setdefault(route.path, {})[route.method] = route
-        self._places: list[tuple[Pattern[str], dict[str, DirectRoute]]] = [
-            (compile_path(path)[0], methods) for path, methods in by_path.items()
-        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            for pattern, methods in self._places:
-                if match := pattern.match(scope["path"]):
-                    response = await _answer(methods, Request(scope, receive), match.groupdict())
-                    await response(scope, receive, send)
-                    return
+            route = scope["state"].get("asked")
+            methods: Mapping[str, Route] = scope.get("methods", {})
+            if isinstance(route, DirectRoute):
+                response = await _answer(route, Request(scope, receive), scope["path_params"])
+            elif methods and all(isinstance(one, DirectRoute) for one in methods.values()):
+                scope["route"] = next(iter(methods.values()))
+                refused = HTTPException(405, headers={"Allow": ", ".join(methods)})
+                response = await on_http_error(Request(scope), refused)
+            else:
+                await self._app(scope, receive, send)
+                return
+            await response(scope, receive, send)
+            return
         await self._app(scope, receive, send)
 
 
-async def _answer(methods: Mapping[str, DirectRoute], request: Request, names: dict[str, str]) -> Response:
-    scope = request.scope
-    route = methods.get(scope["method"])
-    scope["route"], scope["path_params"] = route or next(iter(methods.values())), names
-    if route is None:
-        return await on_http_error(request, HTTPException(405, headers={"Allow": ", ".join(methods)}))
+async def _answer(route: DirectRoute, request: Request, names: dict[str, str]) -> Response:
     try:
         return await route.handler(request, names)
     except ServiceError as error:
         return await route.tell(request, error)
     except Exception as error:  # here, so that the answer passes the layers between, which let a browser read it
-        log.exception("request %s failed", named(scope["state"]))
+        log.exception("request %s failed", named(request.scope["state"]))
         return await on_bug(request, error)
 
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from app.api.errors import STATUS, ErrorDetail, ErrorEnvelope, status_of, told
 from app.api.v1 import paths as v1
-from app.errors import Detail, InvalidInput, ModelNotFound, Overloaded, ServiceError
+from app.errors import Detail, InvalidInput, LimitReached, ModelNotFound, Overloaded, ServiceError
 
 OPENAI_STATUS = {**STATUS, InvalidInput: 400}
 
@@ -27,6 +27,7 @@ CODES: Mapping[str, str] = {
     "Unauthorized": "invalid_api_key",
     "ModelNotFound": "model_not_found",
     "Overloaded": "overloaded",
+    "LimitReached": "rate_limit_exceeded",
 }
 TOO_LONG = "context_length_exceeded"  # stands in the message, where LangChain looks for it; others read the code
 
@@ -77,7 +78,9 @@ def telling(words: Words) -> Callable[[Request, ServiceError], Awaitable[Respons
         reply = told(request, error, OPENAI_STATUS, _message(error))
         if reply.status_code in (429, 503):
             wait_s = error.retry_after_s if isinstance(error, Overloaded) else NOT_READY_RETRY_AFTER_S
-            wait_s = min(max(wait_s, 0.0), LONGEST_RETRY_AFTER_S)
+            if not isinstance(error, LimitReached):  # a quota may be spent for the day
+                wait_s = min(wait_s, LONGEST_RETRY_AFTER_S)
+            wait_s = max(wait_s, 0.0)
             reply.headers["Retry-After"] = str(max(1, ceil(wait_s)))
             reply.headers["Retry-After-Ms"] = str(max(1, round(1000 * wait_s)))
         return reply

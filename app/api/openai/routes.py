@@ -28,6 +28,7 @@ def generating(given: Given) -> Section:
         DirectRoute,
         "POST",
         statuses=FAILURES,
+        scope="predict",
         body_bytes=lambda scope: given.limits.body_bytes(TextGeneration.contract),
     )
     embeddings = DirectRoute(
@@ -35,6 +36,7 @@ def generating(given: Given) -> Section:
         paths.EMBEDDINGS,
         embed(given),
         FAILURES,
+        scope="predict",
         tell=telling(EMBEDDING_WORDS),
         describe=described.embeddings,
         body_bytes=lambda scope: given.limits.body_bytes(TextEmbedding.contract),
@@ -43,6 +45,7 @@ def generating(given: Given) -> Section:
         DirectRoute,
         "POST",
         statuses=FAILURES,
+        scope="predict",
         tell=telling(SPEECH_WORDS),
         body_bytes=lambda scope: given.limits.body_bytes(SpeechRecognition.contract),
     )

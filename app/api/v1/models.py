@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from app.api.given import EngineDep, GivenDep
-from app.api.http.callers import caller_of
+from app.api.http.callers import ASKING, caller_of
 from app.api.loaded import by_alias, load_newest, status_of
 from app.api.v1.aliases import decoded
 from app.api.v1.cards import Card, ListedModel, ModelList, card, summary
@@ -28,7 +28,7 @@ async def list_models(given: GivenDep) -> ModelList:
     """`data` is the same list as OpenAI's clients read it: first the models that write text."""
     models = [summary(status) for status in given.engine.status().models]
     writing = sorted(models, key=lambda one: one.task != TextGeneration.contract.name)
-    making = list(given.being_made.now) if given.being_made else []
+    making = [one for one in given.being_made.now if ASKING.get().may_use(one.model)] if given.being_made else []
     return ModelList(
         models=models, being_made=making, data=[ListedModel.model_validate(one.model_dump()) for one in writing]
     )

@@ -16,7 +16,13 @@ FAILURES = (404, 413, 415, 422, 429, 500, 503, 504)  # of whoever asks a model
 
 def predicting(given: Given) -> Section:
     route = partial(
-        DirectRoute, "POST", handler=predict(given), statuses=FAILURES, tell=tell, body_bytes=given.body_bytes
+        DirectRoute,
+        "POST",
+        handler=predict(given),
+        statuses=FAILURES,
+        tell=tell,
+        body_bytes=given.body_bytes,
+        scope="predict",
     )
     describe = partial(described.predict, given.limits.max_items)
     routes = (route(paths.PREDICT, describe=describe), route(paths.PREDICT_VERSION))
@@ -25,7 +31,13 @@ def predicting(given: Given) -> Section:
 
 def explaining(given: Given) -> Section:
     route = partial(
-        DirectRoute, "POST", handler=explain(given), statuses=FAILURES, tell=tell, body_bytes=given.body_bytes
+        DirectRoute,
+        "POST",
+        handler=explain(given),
+        statuses=FAILURES,
+        tell=tell,
+        body_bytes=given.body_bytes,
+        scope="predict",
     )
     describe = partial(described.explain, given.limits.max_items)
     routes = (route(paths.EXPLAIN, describe=describe), route(paths.EXPLAIN_VERSION))
@@ -36,17 +48,19 @@ def telling(given: Given) -> Section:
     markdown = {"content": {"text/markdown": {"schema": {"type": "string"}}}, "description": "Markdown"}
     png = {"content": {"image/png": {}}, "description": "PNG"}
     routes = (
-        get(paths.MODELS, models.list_models, summary="What is served, and its state"),
+        get(paths.MODELS, models.list_models, scope="read", summary="What is served, and its state"),
         get(
             paths.MODEL,
             models.describe_model,
             404,
+            scope="read",
             summary="The card of one model: quality, data, licence, limits, state of its versions",
         ),
         get(
             paths.CARD,
             models.read_card,
             404,
+            scope="read",
             summary="The same as a page with pictures",
             response_class=Response,
             responses={200: markdown},
@@ -55,17 +69,27 @@ def telling(given: Given) -> Section:
             paths.PICTURE,
             models.read_card_picture,
             404,
+            scope="read",
             summary="A picture of the card",
             response_class=Response,
             responses={200: png},
         ),
-        get(paths.ITEMS, models.find_items, 404, 422, 503, summary="Search the titles that a recommending model knows"),
+        get(
+            paths.ITEMS,
+            models.find_items,
+            404,
+            422,
+            503,
+            scope="predict",  # the model is asked
+            summary="Search the titles that a recommending model knows",
+        ),
         post(
             paths.LOAD,
             models.load_model,
             404,
             409,
             503,
+            scope="admin",
             summary="Bring a model to the newest version in the repository",
         ),
     )

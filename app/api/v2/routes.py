@@ -14,6 +14,7 @@ from app.api.v2.errors import tell
 from app.api.v2.generate import generate
 from app.api.v2.infer import infer
 from app.api.v2.schemas import IndexRequest, LoadRequest, ModelReady, ServerReady
+from app.keys import Scope
 
 
 def inferring(given: Given) -> Section:
@@ -24,6 +25,7 @@ def inferring(given: Given) -> Section:
         statuses=(400, 404, 413, 415, 429, 500, 503, 504),
         tell=tell,
         body_bytes=lambda scope: given.limits.max_body_bytes,  # tensors may have all of it, whatever the task
+        scope="predict",
     )
     generating = partial(route, body_bytes=given.body_bytes)
     whole, streamed = generate(given, streams=False), generate(given, streams=True)
@@ -39,24 +41,29 @@ def inferring(given: Given) -> Section:
     return Section("open inference protocol", "Version 2, as Triton's and KServe's clients speak it: tensors", routes)
 
 
-def _get(path: str, handler: Callable[..., Any], summary: str = "", **options: Any) -> TypedRoute:
-    return get(path, handler, 400, 404, tell=tell, summary=summary, **options)
+def _get(
+    path: str, handler: Callable[..., Any], summary: str = "", scope: Scope | None = "read", **options: Any
+) -> TypedRoute:
+    return get(path, handler, 400, 404, tell=tell, scope=scope, summary=summary, **options)
 
 
-def _post(path: str, handler: Callable[..., Any], body: type[BaseModel], summary: str, **options: Any) -> TypedRoute:
+def _post(
+    path: str, handler: Callable[..., Any], body: type[BaseModel], scope: Scope, summary: str, **options: Any
+) -> TypedRoute:
     # Read by hand: clients send it without a Content-Type, or not at all.
     asked = {"requestBody": {"content": {"application/json": {"schema": body.model_json_schema()}}}}
-    return post(path, handler, 400, 404, tell=tell, summary=summary, openapi_extra=asked, **options)
+    return post(path, handler, 400, 404, tell=tell, scope=scope, summary=summary, openapi_extra=asked, **options)
 
 
 OTHERS = (
     _get(paths.SERVER, models.server_metadata, "The server's name and what it can do"),
     _get(paths.SERVER + "/", models.server_metadata, include_in_schema=False),
-    _get(paths.LIVE, models.server_live, "The process answers", is_open=True),
+    _get(paths.LIVE, models.server_live, "The process answers", None, is_open=True),
     _get(
         paths.READY,
         models.server_ready,
         "What has been live can predict; 400 if not",
+        None,
         is_open=True,
         response_model=ServerReady,
     ),
@@ -76,7 +83,7 @@ OTHERS = (
     _get(paths.VERSION_READY, models.version_ready, "The version can predict; 400 if not", response_model=ModelReady),
     _get(paths.STATISTICS, statistics.model_statistics, "What a model has done"),
     _get(paths.VERSION_STATISTICS, statistics.version_statistics, "What one version has done"),
-    _post(paths.INDEX, models.index, IndexRequest, "Every version and its state"),
-    _post(paths.LOAD, models.load, LoadRequest, "Load the newest version", response_class=Response),
-    _post(paths.UNLOAD, models.unload, LoadRequest, "Unload a model", response_class=Response),
+    _post(paths.INDEX, models.index, IndexRequest, "read", "Every version and its state"),
+    _post(paths.LOAD, models.load, LoadRequest, "admin", "Load the newest version", response_class=Response),
+    _post(paths.UNLOAD, models.unload, LoadRequest, "admin", "Unload a model", response_class=Response),
 )

@@ -10,11 +10,10 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from waiting import eventually
 
-import app.keys
 from app.api.app import create_app
 from app.api.http.access import Access, OpenPaths
 from app.api.http.limits import Limits
-from app.keys import KeyRing, add_key, revoke_key
+from app.keys import EVERYTHING, KeyRing, add_key, revoke_key, ring
 from app.telemetry import Telemetry
 
 PREDICT = "/v1/models/tiny-sentiment/predict"
@@ -23,13 +22,13 @@ BODY = {"inputs": ["a good film"]}
 
 @pytest.fixture
 def keys_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(app.keys, "LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(ring, "LOOK_AGAIN_S", 0.0)
     return tmp_path / "keys.json"
 
 
 @pytest.fixture
 def secret(keys_file) -> str:
-    return add_key(keys_file, "laptop")
+    return add_key(keys_file, "laptop", scopes=EVERYTHING)
 
 
 @pytest.fixture
@@ -153,7 +152,7 @@ def test_a_key_that_is_revoked_is_refused_while_the_service_runs_and_a_new_one_i
 def test_when_no_key_can_be_checked_the_fault_is_ours_and_no_path_of_this_machine_is_told(
     client, keys_file, secret, monkeypatch
 ):
-    monkeypatch.setattr(app.keys, "TRUSTED_S", 0.0)
+    monkeypatch.setattr(ring, "TRUSTED_S", 0.0)
     keys_file.write_text("not keys")
     reply = client.post(PREDICT, json=BODY, headers=bearer(secret))
     assert reply.status_code == 503

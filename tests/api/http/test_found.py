@@ -4,6 +4,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.testclient import TestClient
 
 from app.api.errors import on_service_error
+from app.api.http.found import FindRoute
 from app.api.http.routes import Direct, DirectRoute, body_limit
 from app.errors import InvalidInput, ServiceError
 
@@ -45,7 +46,7 @@ def client(scopes):
         DirectRoute("POST", "/refused", refuse, tell=tell),
         DirectRoute("POST", "/failed", fail),
     ]
-    direct = Direct(elsewhere, routes)
+    direct = FindRoute(Direct(elsewhere), routes)
 
     async def with_id(scope, receive, send):
         if scope["type"] == "http":

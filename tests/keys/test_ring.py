@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import app.keys
+import app.keys.ring
 from app.errors import InvalidInput, KeysUnreadable
 from app.keys import KeyRing, add_key, read_keys, revoke_key
 
@@ -22,11 +22,12 @@ def file(tmp_path):
 
 @pytest.fixture
 def follows_at_once(monkeypatch):
-    monkeypatch.setattr(app.keys, "LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(app.keys.ring, "LOOK_AGAIN_S", 0.0)
 
 
 def owner_of(ring: KeyRing, secret: str) -> str | None:
-    return ring.owner_of(secret.encode())
+    key = ring.find(secret.encode())
+    return key and key.name
 
 
 def test_a_secret_is_known_again_by_its_name_and_nothing_else_is(file):
@@ -36,7 +37,7 @@ def test_a_secret_is_known_again_by_its_name_and_nothing_else_is(file):
         assert owner_of(ring, secret) == name
         for wrong in (secret[:-1], secret + "x", secret.upper(), secret[:16], f" {secret}", ""):
             assert owner_of(ring, wrong) is None, wrong
-    assert ring.owner_of(b"\xff\x00" * 1000) is None
+    assert ring.find(b"\xff\x00" * 1000) is None
     start, other = secrets["laptop"][:16], secrets["nightly-job"][16:]
     assert owner_of(ring, start + other) is None
 
@@ -185,7 +186,7 @@ def test_a_key_that_was_revoked_while_descriptors_had_run_out_is_refused_when_th
 @pytest.mark.usefixtures("follows_at_once")
 @pytest.mark.parametrize("spoil", UNREADABLE)
 def test_nobody_is_let_in_when_the_file_could_not_be_read_for_too_long_and_then_again(file, spoil, monkeypatch):
-    monkeypatch.setattr(app.keys, "TRUSTED_S", 0.0)
+    monkeypatch.setattr(app.keys.ring, "TRUSTED_S", 0.0)
     secret = add_key(file, "laptop")
     ring = KeyRing(file)
     kept = file.read_bytes()
@@ -258,7 +259,8 @@ def test_the_command_line_shows_a_secret_once_and_never_again(file):
     assert "once" in added.stderr
     assert secret not in added.stderr
     listed = run(file, "list")
-    assert re.fullmatch(rf"laptop\t{secret[:16]}…\t[-\d]+ [:\d]+ UTC\n", listed.stdout)
+    may = "predict, read\tall models\tany rate\tno quota\tnever expires"
+    assert re.fullmatch(rf"laptop\t{secret[:16]}…\t[-\d]+ [:\d]+ UTC\t{may}\n", listed.stdout)
     assert run(file, "revoke", "laptop").returncode == 0
     assert run(file, "list").stdout == ""
     refused = run(file, "revoke", "laptop")

@@ -1,0 +1,36 @@
+"""What a key may have, and what is left of it, in the headers of its answers.
+
+The fields are those of draft-ietf-httpapi-ratelimit-headers-10.
+"""
+
+from starlette.types import Message, Send
+
+from app.keys.limits import Left, Meter
+
+REFUSED = (429, 503)  # by us, for want of room or time: such a request has had nothing
+
+
+def telling_what_is_left(send: Send, meter: Meter, *, has_taken: bool) -> Send:
+    """Return what sends an answer with both fields. A request that has taken a place gives it back if it is refused."""
+
+    async def send_with_fields(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            if has_taken and message["status"] in REFUSED:
+                meter.give_back()
+            left = meter.left
+            fields = [
+                (b"ratelimit-policy", ", ".join(map(_policy, left)).encode()),
+                (b"ratelimit", ", ".join(map(_left, left)).encode()),
+            ]
+            message["headers"] = [*message.get("headers", ()), *fields]
+        await send(message)
+
+    return send_with_fields
+
+
+def _policy(one: Left) -> str:
+    return f'"{one.name}";q={one.rate.amount};qu="{one.unit}";w={one.rate.window_s}'
+
+
+def _left(one: Left) -> str:
+    return f'"{one.name}";r={one.amount};t={one.reset_s}'
