@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from functools import partial
 from time import monotonic
 from types import FrameType
@@ -16,7 +17,9 @@ import uvicorn
 
 from app.api.app import create_app
 from app.api.http.bounds import ConnectionLimits
+from app.api.http.certificate import Certificate
 from app.api.http.connections import Connections
+from app.api.http.handshake import behind_tls
 from app.api.http.limits import LARGEST_AT_A_TIME, Limits
 from app.api.http.middleware import RequestContext
 from app.api.http.protocol import bounded
@@ -118,6 +121,18 @@ def _keys(settings: Settings) -> KeyRing | None:
     return keys
 
 
+def _protocol(settings: Settings) -> type[asyncio.Protocol]:
+    """What speaks with clients. Raises ValueError for files of TLS that cannot be used."""
+    bounds = ConnectionLimits(
+        Connections(settings.num_connections),
+        settings.max_header_bytes,
+        linger_bytes=LARGEST_AT_A_TIME * settings.max_body_bytes,
+    )
+    if settings.tls_files is None:
+        return bounded(bounds)
+    return behind_tls(bounded(bounds), bounds, Certificate(*settings.tls_files))
+
+
 class Server(uvicorn.Server):
     """Uvicorn, which on the first SIGTERM goes on listening while what was admitted is answered.
 
@@ -136,16 +151,11 @@ class Server(uvicorn.Server):
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=[*settings.trusted_proxies],
                 server_header=False,
-                http=bounded(
-                    ConnectionLimits(
-                        Connections(settings.num_connections),
-                        settings.max_header_bytes,
-                        linger_bytes=LARGEST_AT_A_TIME * settings.max_body_bytes,
-                    )
-                ),
+                http=_protocol(settings),
                 ws="none",  # no route speaks it, and what asks for it is answered as HTTP
             )
         )
+        self._is_encrypted = settings.tls_files is not None
         self._app = app
         self._engine = engine
         self._limit_s = settings.drain_timeout_s
@@ -153,6 +163,13 @@ class Server(uvicorn.Server):
         self._ends_at: float | None = None
         self._draining: asyncio.Task[None] | None = None
         self._last_words = stderr_that_never_blocks()
+
+    def _log_started_message(self, listeners: Sequence[socket.SocketType]) -> None:
+        """In place of uvicorn's own, which does not know that the handshake is before its protocol."""
+        scheme = "https" if self._is_encrypted else "http"
+        for listener in listeners:
+            host, port = listener.getsockname()[:2]
+            log.info("listening on %s://%s:%d", scheme, f"[{host}]" if ":" in host else host, port)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()

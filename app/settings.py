@@ -63,6 +63,8 @@ class Settings(BaseSettings):
 
     keys: Literal["auto", "on", "off"] = Field("auto", description="auto asks for keys unless only loopback can call")
     keys_file: Path = Field(Path("keys.json"), description="where `python -m app keys` keeps them, as hashes")
+    tls_cert: Path | None = Field(None, description="certificate in PEM, with those between it and its root, for https")
+    tls_key: Path | None = Field(None, description="its private key in PEM, not encrypted")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call, with commas between; * for all"
     )
@@ -128,6 +130,16 @@ class Settings(BaseSettings):
                 f"which leaves room for {room} connections"
             )
         return min(self.max_connections, room)
+
+    @property
+    def tls_files(self) -> tuple[Path, Path] | None:
+        """Certificate and key; None without TLS. Raises ValueError if only one of the two was set."""
+        if self.tls_cert is None and self.tls_key is None:
+            return None
+        if self.tls_cert is None or self.tls_key is None:
+            missing = "TESSERA_TLS_CERT" if self.tls_cert is None else "TESSERA_TLS_KEY"
+            raise ValueError(f"{missing} is not set, and TLS needs both TESSERA_TLS_CERT and TESSERA_TLS_KEY")
+        return self.tls_cert, self.tls_key
 
     @property
     def asks_for_keys(self) -> bool:

@@ -13,8 +13,8 @@ from app.api.http.routes import DirectRoute, Operation, Route, Section
 from app.serving.engine import Engine, Served
 
 FAILURES = {
-    401: "no key, or not a known one",
-    403: "a page of another origin sent it, or it is to a name that this service does not have",
+    401: "no key, or not one that is known and holds",
+    403: "the key lacks the scope; or a page of another origin asked, or for a name that this service does not have",
     400: "the request is not usable, or what it asks about is not ready",
     404: "no such model or version",
     409: "the newest version failed its checks; the one before stays live",
@@ -22,7 +22,7 @@ FAILURES = {
     415: "the body is compressed otherwise than by gzip or deflate",
     422: "an input is not usable; `details` says which and why",
     424: "the model failed on this input, as text-generation-inference calls it",
-    429: "there is too much to do; `Retry-After` says when to try again",
+    429: "there is too much to do, or the key has had its rate or quota; `Retry-After` says when to try again",
     500: "the model failed on this input",
     503: "the model is not ready, or the service is stopping",
     504: "the deadline passed",
@@ -82,7 +82,8 @@ def _add_failures(operation: Operation, section: Section, route: Route, asks_for
     if asks_for_keys and route.is_open:
         operation["security"] = []
     elif asks_for_keys:
-        statuses += (401,)
+        statuses += (401, 429)
+        operation["security"] = [{name: [route.needs]} for name in SCHEMES]
     for status in statuses:
         content = {"application/json": {"schema": BodySchema(section.Failure, "serialization")}}
         operation["responses"][str(status)] = {"description": FAILURES[status], "content": content}

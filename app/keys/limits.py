@@ -109,7 +109,7 @@ class Meter:
         if asks_model and self._allowance and not self._allowance.has_some:
             raise self._refusal(self._allowance.left, f"its quota of {self.terms[1]} of model time is used up")
         if self._bucket and not self._bucket.take():
-            raise self._refusal(self._bucket.left, f"its rate of {self.terms[0]} requests is used up")
+            raise self._refusal(self._bucket.left, f"its rate of {self.terms[0]} is used up")
 
     def give_back(self) -> None:
         """Count a request that was refused as if it had not come."""

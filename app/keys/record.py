@@ -24,6 +24,7 @@ OF_A_CALLER: tuple[Scope, ...] = ("predict", "read")
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"  # it goes into logs and metrics as it is
 BRAND = "tessera_"  # lets scanners find a secret that was published by mistake
 START_BYTES = 4  # of chance, written in eight digits: enough to tell keys apart
+MODEL = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 START_LENGTH = len(BRAND) + 2 * START_BYTES
 
 
@@ -65,7 +66,7 @@ class Key(Known):
     name: str = Field(pattern=f"^{NAME}$")
     created: datetime
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1)] = EVERYTHING
-    models: tuple[str, ...] = ()
+    models: tuple[Annotated[str, Field(pattern=MODEL)], ...] = ()
     rate: Annotated[str, _as(Rate.of_requests)] | None = None
     quota: Annotated[str, _as(Rate.of_model_seconds)] | None = None
     expires: AwareDatetime | None = None

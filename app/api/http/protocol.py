@@ -232,7 +232,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.flow.is_held = False
         self.flow.resume_reading()
-        self.transport.write_eof()
+        if self.transport.can_write_eof():  # not through TLS, whose end is that of both directions
+            self.transport.write_eof()
         self._read_on()
 
     def _close_after_answer(self) -> None:
