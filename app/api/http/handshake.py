@@ -59,13 +59,13 @@ class Handshake(Protocol):
         meanwhile = Meanwhile()
         try:
             encrypted = await self._encrypted(meanwhile)
-        except OSError as error:  # as all of TLS are; what strangers send is no news
+        except (OSError, RuntimeError) as error:  # of TLS, and of a connection that was closed meanwhile: no news
             log.debug("no handshake with a client: %s", error)
             self._transport.abort()
             return
         finally:
             self._leave()
-        if encrypted is None or meanwhile.is_over:
+        if encrypted is None or meanwhile.is_over or self._transport.is_closing():  # uvloop raises nothing then
             self._transport.abort()
             return
         protocol = self._behind()
