@@ -10,6 +10,7 @@ from app.keys.record import Key
 from app.keys.terms import Rate
 
 Clock = Callable[[], float]
+ROUNDING = 1e-6  # of sums of small numbers: a millionth of a request or of a second
 
 # The wall clock as it was when the service started, carried on by the monotonic one: whoever sets the clock back or
 # forward meanwhile gives nobody a second quota for a day, and takes nobody's away.
@@ -37,9 +38,9 @@ class Bucket:
 
     def take(self) -> bool:
         self._fill()
-        has_one = self._tokens >= 1
+        has_one = self._tokens >= 1 - ROUNDING
         if has_one:
-            self._tokens -= 1
+            self._tokens = max(0.0, self._tokens - 1)
         return has_one
 
     def give_back(self) -> None:
@@ -49,9 +50,10 @@ class Bucket:
     def left(self) -> Left:
         """Until it is full again; where nothing is left, until there is one."""
         self._fill()
-        missing = (self.rate.amount if self._tokens >= 1 else 1) - self._tokens
-        reset_s = ceil(missing * self.rate.window_s / self.rate.amount) if self.rate.amount else self.rate.window_s
-        return Left("requests", "requests", self.rate, floor(self._tokens), reset_s)
+        amount = floor(self._tokens + ROUNDING)
+        missing = (self.rate.amount if amount else 1) - self._tokens
+        reset_s = missing * self.rate.window_s / self.rate.amount if self.rate.amount else self.rate.window_s
+        return Left("requests", "requests", self.rate, amount, ceil(reset_s - ROUNDING))
 
     def _fill(self) -> None:
         now = self._clock()

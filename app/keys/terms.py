@@ -46,20 +46,21 @@ def duration_of(text: str) -> timedelta:
 
 def moment_of(text: str, now: datetime) -> datetime:
     """Read a duration from `now`, a day, which is its beginning in UTC, or a time with its zone. Raises ValueError."""
-    if DURATION.fullmatch(text):
-        return (now + duration_of(text)).replace(microsecond=0)
-    try:
-        if len(text) == len("2027-01-01"):
-            moment = datetime.combine(date.fromisoformat(text), time(), UTC)
-        else:
-            moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r:.40} is no time, such as 30d, 2027-01-01 or 2027-01-01T12:00+02:00") from None
+    moment = now + duration_of(text) if DURATION.fullmatch(text) else _of_calendar(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r:.40} has no time zone; UTC is written as {text:.40}Z")
     if moment <= now:
         raise ValueError(f"{text!r:.40} has passed already")
-    return moment.astimezone(UTC)
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def _of_calendar(text: str) -> datetime:
+    try:
+        if len(text) == len("2027-01-01"):
+            return datetime.combine(date.fromisoformat(text), time(), UTC)
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r:.40} is no time, such as 30d, 2027-01-01 or 2027-01-01T12:00+02:00") from None
 
 
 def written(moment: datetime) -> str:
