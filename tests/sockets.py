@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import sleep
+from typing import Any, Literal
 
 import uvicorn
 from starlette.types import ASGIApp
 from waiting import eventually
 
 from app.api.http.bounds import ConnectionLimits
+from app.api.http.certificate import Certificate
 from app.api.http.connections import Connections
+from app.api.http.handshake import behind_tls
 from app.api.http.protocol import bounded
 
 
@@ -24,11 +27,20 @@ class Answer:
 
 
 @contextmanager
-def listening(app: ASGIApp, most_connections: int = 100, **bounds: float) -> Iterator[int]:
+def listening(
+    app: ASGIApp,
+    most_connections: int = 100,
+    certificate: Certificate | None = None,
+    loop: Literal["auto", "asyncio", "uvloop"] = "auto",
+    **bounds: float,
+) -> Iterator[int]:
     """Serve `app` as `python -m app serve` does, but for the bounds. Gives the port."""
-    protocol = bounded(ConnectionLimits(Connections(most_connections), **bounds))
+    limits = ConnectionLimits(Connections(most_connections), **bounds)
+    protocol: Any = bounded(limits)
+    if certificate is not None:
+        protocol = behind_tls(protocol, limits, certificate)
     config = uvicorn.Config(
-        app, port=0, http=protocol, ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
+        app, port=0, http=protocol, loop=loop, ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
