@@ -1,12 +1,14 @@
 """A service that asks for keys, and the clients people have: each brings its key in its own way, or is refused."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 import numpy as np
+import openai
 import pytest
 import tritonclient.http as triton
 import tritonclient.http.aio as triton_aio
@@ -20,7 +22,7 @@ from tritonclient.utils import InferenceServerException
 from waiting import eventually
 
 from app.keys import add_key, revoke_key
-from tessera_client import Client, Unauthorized, classify_texts
+from tessera_client import Client, TesseraError, Unauthorized, classify_texts
 
 MODEL = "tiny-sentiment"
 
@@ -106,6 +108,43 @@ def test_either_header_is_enough_and_a_revoked_key_opens_nothing(guarded: Guarde
     revoke_key(guarded.keys, "lent")
     eventually(lambda: status({"X-API-Key": secret}) == 401, 5)
     assert status(guarded.bearer) == 200
+
+
+def test_every_client_shows_what_a_key_may_not_do_and_why(guarded: Guarded):
+    """The refusals of a key without the scope, of a model that it does not have, and of one that has had its rate."""
+    secrets = {
+        "reads": add_key(guarded.keys, "reads", scopes=["read"]),
+        "other": add_key(guarded.keys, "other", models=["another-model"]),
+        "tried": add_key(guarded.keys, "tried", rate="0/s"),
+        "once": add_key(guarded.keys, "once", rate="1/day"),
+    }
+    url = f"{guarded.url}/v1/models/{MODEL}"
+    eventually(lambda: httpx.get(url, headers={"X-API-Key": secrets["once"]}).status_code != 401, 5)
+    said = {
+        "reads": "needs a key with the scope predict; the key reads has: read",
+        "other": f"no model '{MODEL}' for this key; it may use: another-model",
+        "tried": "the key tried may have no request at all: its limit is 0",
+        "once": "the key once has to wait .* s: its rate of 1/day is used up",
+    }
+    address = guarded.url.removeprefix("http://")
+    chat = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
+    for name, why in said.items():
+        with pytest.raises(HfHubHTTPError, match=why):
+            InferenceClient(model=f"{guarded.url}/hf/models/{MODEL}", token=secrets[name]).text_classification("good")
+        with triton.InferenceServerClient(address) as client, pytest.raises(InferenceServerException, match=why):
+            client.infer(MODEL, [ids(), mask()], headers={"X-API-Key": secrets[name]})
+        with Client(guarded.url, key=secrets[name]) as client, pytest.raises(TesseraError, match=why):
+            client.ask(classify_texts(MODEL, ["good"]), timeout_s=2)
+        with openai.OpenAI(base_url=f"{guarded.url}/v1", api_key=secrets[name], max_retries=0) as client:
+            with pytest.raises(openai.APIStatusError) as refused:
+                client.chat.completions.create(**chat)
+            expected = {"reads": 403, "other": 404, "tried": 403, "once": 429}[name]
+            assert refused.value.status_code == expected
+            if name != "other":  # there the list has only models that write, and this key has none
+                assert re.search(why, refused.value.message)
+    assert isinstance(refused.value, openai.RateLimitError)
+    assert refused.value.code == "rate_limit_exceeded"
+    assert refused.value.response.headers["ratelimit-policy"] == '"requests";q=1;qu="requests";w=86400'
 
 
 @needs_browser

@@ -85,7 +85,7 @@ class Access:
         expired: KeyExpired | None = None
         bearer, api_key = _secrets_of(scope)
         # Either may be right: some clients send a token of their own, unasked, beside ours.
-        for secret in (api_key, bearer):
+        for secret in filter(None, (api_key, bearer)):
             try:
                 if (key := self._keys.find(secret)) is not None:
                     return key

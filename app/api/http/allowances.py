@@ -3,9 +3,12 @@
 The fields are those of draft-ietf-httpapi-ratelimit-headers-10.
 """
 
+from functools import lru_cache
+
 from starlette.types import Message, Send
 
 from app.keys.limits import Left, Meter
+from app.keys.terms import Rate
 
 REFUSED = (429, 503)  # by us, for want of room or time: such a request has had nothing
 
@@ -19,8 +22,8 @@ def telling_what_is_left(send: Send, meter: Meter, *, has_taken: bool) -> Send:
                 meter.give_back()
             left = meter.left
             fields = [
-                (b"ratelimit-policy", ", ".join(map(_policy, left)).encode()),
-                (b"ratelimit", ", ".join(map(_left, left)).encode()),
+                (b"ratelimit-policy", ", ".join([_policy(one.name, one.unit, one.rate) for one in left]).encode()),
+                (b"ratelimit", ", ".join([_left(one) for one in left]).encode()),
             ]
             message["headers"] = [*message.get("headers", ()), *fields]
         await send(message)
@@ -28,8 +31,9 @@ def telling_what_is_left(send: Send, meter: Meter, *, has_taken: bool) -> Send:
     return send_with_fields
 
 
-def _policy(one: Left) -> str:
-    return f'"{one.name}";q={one.rate.amount};qu="{one.unit}";w={one.rate.window_s}'
+@lru_cache(1024)  # keys have few kinds of limits
+def _policy(name: str, unit: str, rate: Rate) -> str:
+    return f'"{name}";q={rate.amount};qu="{unit}";w={rate.window_s}'
 
 
 def _left(one: Left) -> str:
