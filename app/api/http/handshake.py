@@ -42,6 +42,7 @@ class Handshake(Protocol):
         self._bounds = bounds
         self._own = own
         self._unread = b""
+        self._task: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         self._transport = transport
@@ -66,7 +67,7 @@ class Handshake(Protocol):
         finally:
             self._leave()
         if encrypted is None or meanwhile.is_over or self._transport.is_closing():  # uvloop raises nothing then
-            self._transport.abort()
+            (encrypted or self._transport).abort()
             return
         protocol = self._behind()
         encrypted.set_protocol(protocol)
@@ -89,14 +90,23 @@ class Handshake(Protocol):
         )
         # uvloop reads from a connection as soon as it is made, and so before start_tls has put the protocol of TLS in
         # our place, which is the first thing that it does, and told it of the connection, which is the second.
-        for _ in range(2):
-            await asyncio.sleep(0)
-        if self._unread and not shaking.done():
-            _feed(self._transport.get_protocol(), self._unread)
-        return await shaking
+        try:
+            for _ in range(2):
+                await asyncio.sleep(0)
+            if self._unread and not shaking.done():
+                _feed(self._transport.get_protocol(), self._unread)
+            return await shaking
+        finally:
+            shaking.cancel()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._leave()
+        """The connection was closed before TLS took it over, which would wait for the end of it for ever."""
+        self._end()
+
+    def _end(self) -> None:
+        self._leave()  # a task that has not begun would not do it
+        if self._task is not None:
+            self._task.cancel()
 
     def _leave(self) -> None:
         self._bounds.connections.discard(self)
@@ -105,10 +115,11 @@ class Handshake(Protocol):
     # As the limit on connections and the server that stops have it
 
     def give_way(self) -> None:
+        self._end()
         self._transport.abort()
 
     def shutdown(self) -> None:
-        self._transport.abort()
+        self.give_way()
 
 
 class Meanwhile(Protocol):
