@@ -122,7 +122,7 @@ def _keys(settings: Settings) -> KeyRing | None:
 
 
 def _protocol(settings: Settings) -> type[asyncio.Protocol]:
-    """What speaks with clients. Raises ValueError for files of TLS that cannot be used."""
+    """The protocol that speaks with clients. Raises ValueError for files of TLS that cannot be used."""
     bounds = ConnectionLimits(
         Connections(settings.num_connections),
         settings.max_header_bytes,

@@ -121,7 +121,7 @@ def test_settings_of_images_and_services_are_known():
 
 def test_the_health_of_the_service_is_asked_where_no_key_is_needed():
     (check,) = of("service", "HEALTHCHECK")
-    address = re.search(r"http://127\.0\.0\.1:(\d+)(/[\w/]+)", check)
+    address = re.search(r"'http'\) \+ '://127\.0\.0\.1:(\d+)(/[\w/]+)", check)
     assert address
     assert address[1] == environment("service")["TESSERA_PORT"]
     assert address[2] in {route.path for route in ROUTES if route.is_open}

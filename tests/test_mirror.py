@@ -25,6 +25,7 @@ GONE_THROUGH = {
     "api/hf/text_wires.py": "training/importing/test_import_token_classification.py",
     "api/hf/translation_wires.py": "api/hf/test_hf_translation.py",
     "api/hf/wires.py": "api/hf/test_hf.py",
+    "api/http/allowances.py": "api/test_permitted.py",
     "api/http/bounds.py": "api/http/test_protocol.py",
     "api/http/events.py": "api/http/test_event_streams.py",
     "api/http/refusals.py": "api/http/test_protocol.py",

@@ -15,11 +15,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.errors import InvalidInput, first_fault, said
-from app.keys.record import BRAND, NAME, OF_A_CALLER, START_BYTES, Key, KeyList, Known, Replaced
+from app.keys.record import BRAND, NAME, OF_A_CALLER, START_BYTES, Key, KeyList, Replaced, SecretHash
 from app.keys.terms import written
 from app.whole_file import OWN, write_whole
 
-SECRET_BYTES = 32  # the 256 bits of which Known speaks
+SECRET_BYTES = 32  # the 256 bits of which SecretHash speaks
 MOST_BYTES = 16_000_000  # some 80,000 keys
 
 
@@ -114,7 +114,7 @@ def _named(name: str, keys: Sequence[Key]) -> Key:
 
 def _new_secret(keys: Sequence[Key]) -> tuple[str, dict[str, str]]:
     """A secret, and what is kept of it."""
-    known: list[Known] = [one for key in keys for one in (key, *key.replaced)]
+    known: list[SecretHash] = [one for key in keys for one in (key, *key.replaced)]
     starts = {one.start for one in known}
     while (start := BRAND + secrets.token_hex(START_BYTES)) in starts:
         pass

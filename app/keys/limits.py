@@ -18,7 +18,7 @@ STARTED_AT = time.time() - time.monotonic()
 
 
 class Left(NamedTuple):
-    """What is left of a limit: `amount` of `rate.amount`, and seconds until there is more."""
+    """The rest of a limit: `amount` of `rate.amount`, and seconds until there is more."""
 
     name: str
     unit: str
@@ -98,7 +98,7 @@ class Allowance:
 
 
 class Meter:
-    """What one key has had."""
+    """Counts what one key has had."""
 
     def __init__(self, key: Key, clock: Clock = time.monotonic) -> None:
         self.terms = key.rate, key.quota

@@ -19,7 +19,7 @@ SCOPES: dict[Scope, str] = {
 }
 EVERYTHING: tuple[Scope, ...] = get_args(Scope)
 OF_A_CALLER: tuple[Scope, ...] = ("predict", "read")
-"""What a new key may do, if nothing else is said."""
+"""The scopes of a new key, if nothing else is said."""
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"  # it goes into logs and metrics as it is
 BRAND = "tessera_"  # lets scanners find a secret that was published by mistake
@@ -36,7 +36,7 @@ def _as(read: Callable[[str], Rate]) -> AfterValidator:
     return AfterValidator(check)
 
 
-class Known(BaseModel):
+class SecretHash(BaseModel):
     """Enough to know a secret again, too little to find it.
 
     `start` is the secret's first characters, no secret themselves: they tell keys apart and find the one to compare
@@ -50,13 +50,13 @@ class Known(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-class Replaced(Known):
+class Replaced(SecretHash):
     """A secret that holds beside the new one, so that callers have time to change."""
 
     until: AwareDatetime
 
 
-class Key(Known):
+class Key(SecretHash):
     """The record of a key. What it does not say is as it was before keys had terms: a key may do everything.
 
     `models` are the only ones that it may use, if there are any. `rate` bounds its requests, `quota` the time in which

@@ -1,4 +1,4 @@
-"""What a key has had, by the limits of real requests."""
+"""The limits of keys, by real requests."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Which key may do what: asked of every route that there is, with a key of each scope and with keys to other models."""
+"""The scopes and models of keys: every route that there is, asked with a key of each scope and to other models."""
 
 import logging
 import re

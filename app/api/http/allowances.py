@@ -1,4 +1,4 @@
-"""What a key may have, and what is left of it, in the headers of its answers.
+"""The limits of a key, and how much of them is left, in the headers of its answers.
 
 The fields are those of draft-ietf-httpapi-ratelimit-headers-10.
 """

@@ -16,7 +16,7 @@ MOST_BYTES = 1_000_000
 EXPIRED, NOT_YET_VALID = 10, 9  # X509_V_ERR_CERT_HAS_EXPIRED and X509_V_ERR_CERT_NOT_YET_VALID of OpenSSL
 
 
-class Pair(NamedTuple):
+class PemFiles(NamedTuple):
     """The contents of both files."""
 
     certificate: bytes
@@ -24,7 +24,7 @@ class Pair(NamedTuple):
 
 
 class Certificate:
-    """What a server shows its clients, as it lies on disk at the moment.
+    """The certificate that a server shows its clients, as it lies on disk at the moment.
 
     Files that are replaced are taken up by connections that come later. While they cannot be used, those before are,
     and the log says so: between the two writes of a renewal they do not match.
@@ -63,7 +63,7 @@ class Certificate:
                 log.error("the certificate stays as it was: %s", error)
 
 
-def _read(certificate: Path, key: Path) -> Pair:
+def _read(certificate: Path, key: Path) -> PemFiles:
     contents = []
     for setting, path in (("TESSERA_TLS_CERT", certificate), ("TESSERA_TLS_KEY", key)):
         try:
@@ -71,7 +71,7 @@ def _read(certificate: Path, key: Path) -> Pair:
                 contents.append(file.read(MOST_BYTES))
         except OSError as error:
             raise ValueError(f"{setting}: {path} cannot be read: {error.strerror}") from None
-    return Pair(*contents)
+    return PemFiles(*contents)
 
 
 def _context(certificate: Path, key: Path) -> ssl.SSLContext:

@@ -211,7 +211,9 @@ def test_the_document_says_that_keys_are_asked_for_and_where_not(client, secret)
     assert document["security"] == [{name: []} for name in schemes]
     assert document["paths"]["/health/live"]["get"]["security"] == []
     operation = document["paths"][PREDICT]["post"]
-    assert "security" not in operation
+    assert operation["security"] == [{name: ["predict"]} for name in schemes]
+    assert document["paths"]["/v1/models/{model}/load"]["post"]["security"] == [{name: ["admin"]} for name in schemes]
+    assert all("`metrics`, read /metrics" in one["description"] for one in schemes.values())
     schema = operation["responses"]["401"]["content"]["application/json"]["schema"]
     jsonschema.validate(client.post(PREDICT).json(), {**schema, "components": document["components"]})
 

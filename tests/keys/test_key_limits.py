@@ -1,4 +1,4 @@
-"""What a key may have, by a clock that the test sets."""
+"""The limits of a key, by a clock that the test sets."""
 
 from datetime import UTC, datetime
 
@@ -29,7 +29,7 @@ def key(**terms) -> Key:
 
 
 def taken(bucket: Bucket) -> int:
-    """How many requests a bucket lets in at once."""
+    """Return how many requests a bucket lets in at once."""
     count = 0
     while bucket.take():
         count += 1
