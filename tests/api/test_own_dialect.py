@@ -22,7 +22,7 @@ PATH = "/own/tiny-sentiment/label"
 
 def labelling(given):
     return Section("own", "A text in, its likeliest label out", (DirectRoute(
-        "POST", LABEL, partial(ask, given, read), (404, 429, 503, 504), describe=describe
+        "POST", LABEL, partial(ask, given, read), (404, 429, 503, 504), describe=describe, scope="predict"
     ),))  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def describe(served):
 @pytest.fixture
 def client(engine, tmp_path, monkeypatch):
     monkeypatch.setattr(app.api.app, "SECTIONS", (*SECTIONS, labelling))
-    secret = add_key(tmp_path / "keys.json", "laptop")
+    secret = add_key(tmp_path / "keys.json", "laptop", scopes=["predict", "metrics"])
     with TestClient(create_app(engine, Telemetry(), Limits(), keys=KeyRing(tmp_path / "keys.json"))) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)
         assert client.post(PATH, content=b"good").status_code == 401
