@@ -74,7 +74,7 @@ def _add(chosen: argparse.Namespace) -> None:
     audit(_who(), "keys add", "done", key=chosen.name)
     print(secret)
     (key,) = (one for one in read_keys(chosen.keys_file) if one.name == chosen.name)
-    print(f"It may: {'; '.join(_may(key))}.", file=sys.stderr)
+    print(f"It may: {'; '.join([*_may(key), *_ends(key, _now())])}.", file=sys.stderr)
     print("Shown this once. Send it as Authorization: Bearer … or X-API-Key: …", file=sys.stderr)
 
 

@@ -30,7 +30,10 @@ def test_what_a_key_may_do_is_said_when_it_is_made_and_in_the_list(run, tmp_path
         *("--rate", "600/min", "--quota", "1h/day"),
     )
     assert status == 0
-    assert "It may: read, admin; models: a, b; 600/min requests; 1h/day of model time." in said
+    assert (
+        "It may: read, admin; models: a, b; 600/min requests; 1h/day of model time; expires on 2099-01-01 00:00 UTC."
+        in said
+    )
     _, listed, _ = run("list")
     columns = listed.strip().split("\t")
     assert columns[:2] == ["ci", f"{secret[:16]}…"]

@@ -11,6 +11,7 @@ from app.api.http.callers import ASKING, Caller
 from app.api.http.routes import Route
 from app.errors import Forbidden, KeyExpired, ServiceError, Unauthorized
 from app.keys import SCOPES, Key, KeyRing
+from app.keys import Scope as Needed
 from app.keys.limits import Meter, Meters
 from app.telemetry import Telemetry
 
@@ -70,7 +71,7 @@ class Access:
             key = self._caller(scope)
             scope["state"]["key"] = key.name
             meter = self._meters.of(key)
-            _require(key, route, meter)
+            _require(key, _needs(scope, route), meter)
         except ServiceError as error:
             await self._refuse(error, route, meter, scope, receive, send)
             return
@@ -113,9 +114,15 @@ class Access:
         await (await tell(Request(scope), error))(scope, receive, send)
 
 
-def _require(key: Key, route: Route | None, meter: Meter | None) -> None:
-    """Raises Forbidden and LimitReached. Where there is no route nothing is done, and any key learns that."""
-    needs = route.needs if route else None
+def _needs(scope: Scope, route: Route | None) -> Needed | None:
+    """The scope of a key that is needed; None if any will do: where there is no route, it learns that."""
+    if route is not None:
+        return route.needs
+    return None if scope["type"] == "http" else "admin"  # a socket, of which we have no routes
+
+
+def _require(key: Key, needs: Needed | None, meter: Meter | None) -> None:
+    """Raises Forbidden and LimitReached."""
     if needs is not None and needs not in key.scopes:
         raise Forbidden(f"this needs a key with the scope {needs}; the key {key.name} has: {', '.join(key.scopes)}")
     if meter is not None:
