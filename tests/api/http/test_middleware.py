@@ -16,7 +16,7 @@ class BrokenEngine:
 
     async def stop(self): ...
 
-    def status(self):
+    def status(self, name=None):
         raise RuntimeError("a path of this machine, or a secret")
 
 
