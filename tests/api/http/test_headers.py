@@ -97,7 +97,7 @@ class BrokenEngine:
 
     async def stop(self): ...
 
-    def status(self):
+    def status(self, name=None):
         raise RuntimeError("broken")
 
     find = status
