@@ -182,9 +182,7 @@ class TracingSettings(BaseSettings):
     def _can_be_done(self) -> Self:
         if not self.endpoint:
             return self
-        parts = urlsplit(self.endpoint)
-        # Its text is not repeated, since it may have a password; a port that is none raises ValueError by itself.
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        if not _is_web_address(self.endpoint):  # which is not repeated, since it may have a password
             raise ValueError("OTEL_EXPORTER_OTLP_ENDPOINT is no URL such as http://collector:4318")
         if (protocol := self.exporter_otlp_traces_protocol or self.exporter_otlp_protocol) != "http/protobuf":
             raise ValueError(f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol!r:.40}; traces are sent by http/protobuf only")
@@ -192,6 +190,14 @@ class TracingSettings(BaseSettings):
             raise ValueError(f"OTEL_TRACES_EXPORTER is {self.traces_exporter!r:.40}; there are: otlp, none")
         assert self.sampler, "it is what there is"
         return self
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that is none
+        return False
 
 
 def _is_loopback(host: str) -> bool:
