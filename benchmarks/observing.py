@@ -5,8 +5,9 @@
 Starts the same service twice. "off" logs no request, and has no traces; "on" writes a line of JSON for each, sends the
 traces of this share to a collector that reads and forgets them, and is asked for its metrics every 15 s, as by
 Prometheus. Metrics are counted in both: nothing turns them off. In each round wrk loads each in turn, while the other
-rests; who is first changes. Both have the same core, wrk and the collector another. Prints a table with medians and
-ranges, and exits with 1 if the median of the ratios of throughput is below .97.
+rests; who is first changes. Both have the same core and the same plan, by which they make the same batches; wrk and the
+collector have another core. Prints a table with medians and ranges, and exits with 1 if the median of the ratios of
+throughput is below .97.
 
 The processor time of an answer is that of the whole process, so it says the same on a machine that others use, too.
 """
@@ -14,7 +15,9 @@ The processor time of an answer is that of the whole process, so it says the sam
 import argparse
 import json
 import os
+import shutil
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -103,6 +106,11 @@ def measure(url: str, pid: int, request: Request, chosen: argparse.Namespace) ->
 def compare(chosen: argparse.Namespace, folder: Path) -> dict[str, list[Measured]]:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[-1:])  # wrk and the collector, which begin here
+    models = folder / "models"
+    shutil.copytree(Path("models") / chosen.model, models / chosen.model)
+    same = {"TESSERA_DEVICE": "cpu", "TESSERA_MODELS_DIR": str(models)}
+    tune = ["taskset", "-c", str(cores[0]), sys.executable, "-m", "app", "tune", "--seconds", "1"]
+    subprocess.run(tune, env={**os.environ, **same}, check=True, stdout=subprocess.DEVNULL)
     (folder / "body").write_text(json.dumps({"inputs": [chosen.text]}))
     request = Request(f"/v1/models/{chosen.model}/predict", "application/json", folder / "body")
     found: dict[str, list[Measured]] = {"off": [], "on": []}
@@ -121,7 +129,7 @@ def compare(chosen: argparse.Namespace, folder: Path) -> dict[str, list[Measured
             port = free_port()
             log = stack.enter_context((folder / f"{name}.log").open("wb"))
             command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
-            process = stack.enter_context(started(command, {"TESSERA_DEVICE": "cpu", **environment}, cores[:1], log))
+            process = stack.enter_context(started(command, {**same, **environment}, cores[:1], log))
             services[name] = f"http://127.0.0.1:{port}", process.pid
         for url, _ in services.values():
             ready(url)

@@ -1,7 +1,7 @@
 """Traces on their way to a collector, by OTLP over HTTP. Only this file knows OpenTelemetry.
 
 Spans are made with the identity and the times that they had, when their request is over: the SDK's own `start_span`
-takes five times as long, on the event loop, and decides by itself what is sampled.
+takes three times as long, on the event loop, and chooses ids and samples by itself.
 """
 
 import logging
