@@ -70,7 +70,7 @@ def merged(one: Any, other: Any) -> Any:
 CPU = compose("docker-compose.yml")
 GPU = compose("docker-compose.yml", "docker-compose.gpu.yml")
 OURS = {name: service for name, service in CPU.items() if "build" in service}
-"""What is made here; test_observe.py looks at the rest."""
+"""The services whose images are made here; test_observe.py looks at the others."""
 EACH = [pytest.param(name, service, id=name) for name, service in CPU.items()]
 
 

@@ -3,6 +3,7 @@
 They are made when the answer is there, of the seconds that its `Timing` tells: nothing is recorded while it is made.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from time import perf_counter
@@ -14,6 +15,7 @@ from app.tasks.generation_schema import Generation, GenerationInput, GenerationP
 from app.tasks.text_generation import TextGeneration
 from app.telemetry import Span, Trace, TraceContext, context_of
 
+ABANDONED = "abandoned"  # nobody waits for the answer any more, which is no failure of the request
 EMBEDDINGS = "embeddings"  # the operation
 EMBEDDING_VIEWS = {FeatureExtraction.contract.name, TextEmbedding.contract.name}
 MOST_BATCHES = 128  # of a request, to which its span leads; collectors keep no more
@@ -39,7 +41,7 @@ class TracedEngine:
         self._engine, self._trace = engine, trace
 
     async def predict(self, ask: Ask) -> Prediction:
-        telling = Telling(self._trace, ask)
+        telling = ToldQuestion(self._trace, ask)
         try:
             prediction = await self._engine.predict(telling.ask)
             telling.add(prediction)
@@ -51,7 +53,7 @@ class TracedEngine:
         return prediction
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:
-        telling = Telling(self._trace, ask)
+        telling = ToldQuestion(self._trace, ask)
         try:
             async with aclosing(self._engine.stream(telling.ask)) as pieces:
                 async for piece in pieces:
@@ -72,7 +74,7 @@ class Used(NamedTuple):
     finish_reason: str
 
 
-class Telling:
+class ToldQuestion:
     """One question to a model, from when it is put until it is answered. `ask` is the question, with its span."""
 
     def __init__(self, trace: Trace, ask: Ask) -> None:
@@ -99,8 +101,9 @@ class Telling:
 
     def failed(self, error: BaseException) -> None:
         """It fails, or whoever asked has left; of a stream that has begun, the trace learns it here alone."""
-        self._error = type(error).__name__
-        if self._first:
+        is_left = isinstance(error, asyncio.CancelledError | GeneratorExit)
+        self._error = ABANDONED if is_left else type(error).__name__
+        if self._first and not is_left:
             self._trace.error = self._error
 
     def end(self) -> None:

@@ -1,6 +1,8 @@
 """The trace of a request tells of its stages and its batch, and nothing of what was sent."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,11 +24,14 @@ from tiny_writer import WRITER, publish_writer
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
+from app.api.traced import traced as traced_engine
+from app.errors import InferenceFailed
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
+from app.serving.engine import Ask, Prediction, Timing
 from app.serving.local import LocalEngine
-from app.telemetry import OPEN_METRICS, Telemetry
+from app.telemetry import OPEN_METRICS, Telemetry, Trace, TraceContext
 from app.telemetry.otlp import OtlpTracer
 from app.telemetry.sampling import Sampler
 from app.telemetry.trace_context import new_span_id, new_trace_id
@@ -241,6 +246,41 @@ def test_the_span_of_a_stream_ends_with_the_stream(asked):
     assert told["gen_ai.usage.output_tokens"] == 12
     assert told["gen_ai.response.finish_reasons"] == ["length"]
     assert told["tessera.first_piece_s"] < (text.end_time_unix_nano - text.start_time_unix_nano) / 1e9
+
+
+class Endless:
+    """An engine that writes until it is left, or fails after its first piece."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error, self.asked = error, ""
+
+    async def stream(self, ask: Ask) -> AsyncIterator[Prediction]:
+        self.asked = ask.traceparent
+        while True:
+            yield Prediction("m", 1, ["word"], Timing(0.1, 0, 0.2, 0, 1, 1))
+            if self.error is not None:
+                raise self.error
+
+
+def test_a_stream_that_is_left_is_no_failure_of_its_request_and_one_that_fails_is():
+    async def read(error: Exception | None) -> tuple[Trace, str]:
+        trace = Trace(TraceContext("1" * 32, "2" * 16, True))
+        engine = Endless(error)
+        stream = traced_engine(engine, trace).stream(Ask("m", None, "v", [], None, 1.0))
+        with suppress(InferenceFailed):
+            async with aclosing(stream):
+                await anext(stream)
+                if error is not None:
+                    await anext(stream)
+        return trace, engine.asked
+
+    left, asked = asyncio.run(read(None))
+    assert (left.spans[0].error, left.error) == ("abandoned", "")
+    assert asked == left.spans[0].context.traceparent
+    failed, _ = asyncio.run(read(InferenceFailed("the words of a caller")))
+    assert (failed.spans[0].error, failed.error) == ("InferenceFailed", "InferenceFailed")
+    assert [one.name for one in failed.spans] == ["predict m", "preprocess", "inference"]
+    assert "words" not in str(failed.spans)
 
 
 def test_a_pipeline_has_a_span_for_each_step(asked):
