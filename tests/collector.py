@@ -12,6 +12,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Sent
 from waiting import eventually
 
+from app.telemetry.trace_context import new_span_id, new_trace_id
+
 
 class Collector:
     """Keeps spans in the order in which they came. While `is_open` is false it answers 503."""
@@ -44,6 +46,28 @@ class Collector:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class AskedOnce:
+    """A request with a trace of its own, and the spans that arrive of it, by name."""
+
+    def __init__(self, collector: Collector, client: Any) -> None:
+        self._collector, self._client = collector, client
+        self.trace_id, self.parent_id = new_trace_id(), new_span_id()
+        self.spans: dict[str, Any] = {}
+
+    def post(self, path: str, spans: int, flags: str = "01", **options: Any) -> Any:
+        headers = {"traceparent": f"00-{self.trace_id}-{self.parent_id}-{flags}", **options.pop("headers", {})}
+        reply = self._client.post(path, headers=headers, **options)
+        self.spans = {one.name: one for one in self._collector.trace(self.trace_id, spans)}
+        return reply
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        return values_of(self.spans[name].attributes)
+
+    def parent(self, name: str) -> str:
+        by_id = {one.span_id: one.name for one in self.spans.values()}
+        return by_id.get(self.spans[name].parent_span_id, self.spans[name].parent_span_id.hex())
 
 
 def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:

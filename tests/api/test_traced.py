@@ -3,18 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, suppress
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
-import numpy as np
 import opentelemetry.trace
 import pytest
-from collector import Collector, listening, values_of
+from collector import AskedOnce, Collector, listening, values_of
 from conftest import publish_sentiment, ready
 from engines import FarEngine
-from graphs import save
-from onnx import helper
+from graphs import publish_table
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -26,7 +22,6 @@ from app.api.app import create_app
 from app.api.http.limits import Limits
 from app.api.traced import traced as traced_engine
 from app.errors import InferenceFailed
-from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Ask, Prediction, Timing
@@ -35,7 +30,6 @@ from app.telemetry import OPEN_METRICS, Telemetry, Trace, TraceContext
 from app.telemetry.otlp import OtlpTracer
 from app.telemetry.sampling import Sampler
 from app.telemetry.trace_context import new_span_id, new_trace_id
-from app.tensors import TensorSpec
 
 PREDICT, ROUTE = "/v1/models/tiny-sentiment/predict", "/v1/models/{model}/predict"
 SECRET = "sesame-of-a-caller"
@@ -66,45 +60,9 @@ def traced(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> It
     tracer.close(5)
 
 
-def publish_table(root: Path, scratch: Path) -> None:
-    """A model of three numbers, which fails on every place that is not in its table."""
-    nodes = [helper.make_node("Gather", ["table", "place"], ["number"])]
-    place, number = ("place", "INT64", ["n", 1]), ("number", "FP32", ["n", 1])
-    graph = save(scratch / "table.onnx", nodes, [place], [number], table=np.arange(3, dtype=np.float32))
-    tensors = [{"name": name, "datatype": datatype, "shape": (-1, 1)} for name, datatype, _ in (place, number)]
-    publish(
-        root, "table", {"model.onnx": graph},
-        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(**tensors[0]),), outputs=(TensorSpec(**tensors[1]),),
-        config={"inputs": tensors[:1], "outputs": tensors[1:], "batched": True},
-    )  # fmt: skip
-
-
-class Asked:
-    """A request with a trace of its own, and the spans that arrive of it, by name."""
-
-    def __init__(self, collector: Collector, traced: SimpleNamespace) -> None:
-        self._collector, self._client = collector, traced.client
-        self.trace_id, self.parent_id = new_trace_id(), new_span_id()
-        self.spans: dict[str, Any] = {}
-
-    def post(self, path: str, spans: int, flags: str = "01", **options: Any) -> Any:
-        headers = {"traceparent": f"00-{self.trace_id}-{self.parent_id}-{flags}", **options.pop("headers", {})}
-        reply = self._client.post(path, headers=headers, **options)
-        self.spans = {one.name: one for one in self._collector.trace(self.trace_id, spans)}
-        return reply
-
-    def attributes(self, name: str) -> dict[str, Any]:
-        return values_of(self.spans[name].attributes)
-
-    def parent(self, name: str) -> str:
-        by_id = {one.span_id: one.name for one in self.spans.values()}
-        return by_id.get(self.spans[name].parent_span_id, self.spans[name].parent_span_id.hex())
-
-
 @pytest.fixture
-def asked(collector: Collector, traced: SimpleNamespace) -> Asked:
-    return Asked(collector, traced)
+def asked(collector: Collector, traced: SimpleNamespace) -> AskedOnce:
+    return AskedOnce(collector, traced.client)
 
 
 def test_a_prediction_is_a_span_with_one_for_each_stage_in_the_trace_of_its_caller(asked, traced):
@@ -182,18 +140,18 @@ def test_a_trace_that_its_caller_does_not_record_is_not_recorded_here_and_stands
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status", "error"),
+    ("path", "body", "status"),
     [
-        (PREDICT, {"inputs": ["good"], "parameters": {"top_k": 0}}, 422, None),
-        ("/v1/models/nobody-knows/predict", {"inputs": [SECRET]}, 404, None),
-        ("/hf/models/tiny-sentiment", {"inputs": "good", "parameters": {"top_k": SECRET}}, 422, None),
+        (PREDICT, {"inputs": ["good"], "parameters": {"top_k": 0}}, 422),
+        ("/v1/models/nobody-knows/predict", {"inputs": [SECRET]}, 404),
+        ("/hf/models/tiny-sentiment", {"inputs": "good", "parameters": {"top_k": SECRET}}, 422),
     ],
 )
-def test_a_request_that_is_at_fault_is_no_failure_of_the_server(asked, path, body, status, error):
+def test_a_request_that_is_at_fault_is_no_failure_of_the_server(asked, path, body, status):
     assert asked.post(path, 1, json=body).status_code == status
     (server,) = asked.spans.values()
     assert server.status.code == server.status.STATUS_CODE_UNSET
-    assert values_of(server.attributes).get("error.type") == error
+    assert "error.type" not in values_of(server.attributes)
     assert values_of(server.attributes)["http.response.status_code"] == status
 
 
@@ -301,7 +259,7 @@ def test_nothing_that_a_caller_sends_is_in_a_span(asked, traced, collector):
         "tracestate": f"a={SECRET}",
     }
     asked.post(f"{PREDICT}?q={SECRET}", 1, json=body, headers=headers)
-    again = Asked(collector, traced)
+    again = AskedOnce(collector, traced.client)
     again.post(PREDICT, 6, json={"inputs": [SECRET]}, headers=headers)
     assert SECRET.encode() not in collector.received
     assert b"good film" not in collector.received
