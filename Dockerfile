@@ -13,7 +13,7 @@ COPY pyproject.toml ./
 RUN mkdir app training && touch app/__init__.py training/__init__.py tessera.py README.md LICENSE
 # RUNTIME is cpu or gpu: which onnxruntime.
 ARG RUNTIME=cpu
-RUN pip --python /opt/venv/bin/python install ".[$RUNTIME,generation]" && find /opt/venv -type d -name tests -prune -exec rm -r {} +
+RUN pip --python /opt/venv/bin/python install ".[$RUNTIME,generation,otel]" && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 COPY deploy/check-cuda deploy/
 RUN [ "$RUNTIME" != gpu ] || /opt/venv/bin/python deploy/check-cuda
 COPY README.md LICENSE tessera.py ./
@@ -25,7 +25,7 @@ ARG RUNTIME=cpu
 # An index with torch's build for CPUs: it has a tenth of the size of the one for GPUs, which is taken without.
 ARG TORCH_INDEX=
 # pip stays in this image, since recipes fetch data and weights as packages.
-RUN pip --python /opt/venv/bin/python install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} pip ".[$RUNTIME,generation,train]"
+RUN pip --python /opt/venv/bin/python install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} pip ".[$RUNTIME,generation,otel,train]"
 COPY training training
 RUN pip --python /opt/venv/bin/python install --no-deps --force-reinstall .
 

@@ -22,10 +22,10 @@ from app.errors import ServiceError
 from app.keys.command import add_commands as add_key_commands
 from app.logs.lines import FORMS
 from app.logs.writer import start
-from app.main import Server, build, end_process
+from app.main import Server, build, end_process, goodbye_s, open_tracer
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.settings import Settings
+from app.settings import Settings, TracingSettings
 from app.tuning import tune_models, tune_when_idle
 
 LEAST_PRIORITY = 19  # whoever else computes goes first; what was measured meanwhile is not kept
@@ -102,10 +102,12 @@ def _called() -> str:
 def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     settings = settings.model_copy(update={"host": chosen.host, "port": chosen.port})
     try:
-        server = Server(*build(settings, start(settings.log_format)), settings)
+        lines, tracer = start(settings.log_format), open_tracer(TracingSettings())
+        server = Server(*build(settings, lines, tracer), settings)
     except (ValueError, OSError) as error:
         return _failed(error, 2)
     server.run()
+    tracer.close(goodbye_s(settings.drain_timeout_s) / 4)  # the log needs what is left of the goodbye
     end_process(0 if server.started else 1)
 
 

@@ -37,9 +37,9 @@ from app.serving.engine import Engine
 from app.serving.following import follow
 from app.serving.local import LocalEngine
 from app.serving.new_plans import NewPlans
-from app.settings import Settings
+from app.settings import Settings, TracingSettings
 from app.tasks import TASKS
-from app.telemetry import Telemetry
+from app.telemetry import Telemetry, Tracer, Untraced
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,29 @@ log = logging.getLogger(__name__)
 GOODBYE_SHARE, SHORTEST_GOODBYE_S, LONGEST_GOODBYE_S = 0.2, 0.5, 2.0
 
 
-def build(settings: Settings, lines: LogWriter | None = None) -> tuple[RequestContext, Engine]:
-    """Without `lines` requests are not logged. Raises ValueError and OSError for settings that cannot be used."""
+def open_tracer(settings: TracingSettings) -> Tracer:
+    """Return what sends traces to where the environment says. Raises ValueError if the library for it is missing."""
+    if not settings.endpoint:
+        return Untraced()
+    try:
+        from app.telemetry.otlp import OtlpTracer
+    except ImportError as error:
+        raise ValueError(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, and {error.name} is not installed: pip install "
+            "'tessera[otel]', or set OTEL_SDK_DISABLED=true"
+        ) from None
+    tracer = OtlpTracer(settings.endpoint, settings.sampler)
+    log.info("traces are sent to a collector: of all requests %g", settings.sampler.ratio)
+    return tracer
+
+
+def build(
+    settings: Settings, lines: LogWriter | None = None, tracer: Tracer | None = None
+) -> tuple[RequestContext, Engine]:
+    """Without `lines` requests are not logged, without `tracer` not traced.
+
+    Raises ValueError and OSError for settings that cannot be used.
+    """
     limits = Limits(
         settings.max_body_bytes,
         settings.max_items,
@@ -64,7 +85,7 @@ def build(settings: Settings, lines: LogWriter | None = None) -> tuple[RequestCo
     return_large_blocks()
     open_arena(settings.max_tensor_bytes)
     keys = _keys(settings)
-    telemetry = Telemetry(lambda: lines.dropped if lines else 0)
+    telemetry = Telemetry(lambda: lines.dropped if lines else 0, tracer)
     repository = ModelRepository(settings.models_dir)
     options = RuntimeOptions(device=settings.device, threads=settings.threads)
     engine = LocalEngine(

@@ -6,12 +6,14 @@ import resource
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.cores import usable_cores
 from app.logs.lines import LogFormat
+from app.telemetry.sampling import Sampler, sampler_of
 
 PREFIX = "TESSERA_"
 OTHERS = {"TESSERA_CACHE"}  # read by the training job
@@ -153,6 +155,61 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"unknown setting {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
         return cls()
+
+
+class TracingSettings(BaseSettings):
+    """`OTEL_<NAME>` in the environment, as OpenTelemetry defines them; whatever else it defines, its library reads.
+
+    Without an endpoint there are no traces, and none of the others counts: a cluster may set them for all that runs.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="OTEL_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    sdk_disabled: bool = Field(False, description="true: no traces, whatever else is set")
+    exporter_otlp_endpoint: str = Field("", description="the collector, to whose URL /v1/traces is added")
+    exporter_otlp_traces_endpoint: str = Field("", description="the same as the whole URL, which goes first")
+    exporter_otlp_protocol: str = Field("http/protobuf", description="no other is spoken")
+    exporter_otlp_traces_protocol: str = Field("", description="the same for traces, which goes first")
+    traces_exporter: str = Field("otlp", description="otlp, or none for no traces")
+    traces_sampler: str = Field("parentbased_always_on", description="which requests have a trace that is recorded")
+    traces_sampler_arg: str = Field("", description="the share, for samplers that take one")
+
+    @property
+    def endpoint(self) -> str:
+        """The URL to which traces are sent; empty without traces."""
+        if self.sdk_disabled or self.traces_exporter == "none":
+            return ""
+        if self.exporter_otlp_traces_endpoint:
+            return self.exporter_otlp_traces_endpoint
+        return f"{self.exporter_otlp_endpoint.rstrip('/')}/v1/traces" if self.exporter_otlp_endpoint else ""
+
+    @property
+    def sampler(self) -> Sampler:
+        """The choice of requests. Raises ValueError for one that there is not."""
+        return sampler_of(self.traces_sampler, self.traces_sampler_arg)
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> Self:
+        if not self.endpoint:
+            return self
+        if not _is_web_address(self.endpoint):  # which is not repeated, since it may have a password
+            raise ValueError("OTEL_EXPORTER_OTLP_ENDPOINT is no URL such as http://collector:4318")
+        if (protocol := self.exporter_otlp_traces_protocol or self.exporter_otlp_protocol) != "http/protobuf":
+            raise ValueError(f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol!r:.40}; traces are sent by http/protobuf only")
+        if self.traces_exporter != "otlp":
+            raise ValueError(f"OTEL_TRACES_EXPORTER is {self.traces_exporter!r:.40}; there are: otlp, none")
+        assert self.sampler, "it is what there is"
+        return self
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that is none
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -223,3 +223,17 @@ def publish_head(root: Path, scratch: Path, weights: Sequence[Sequence[float]] =
         inputs=(TensorSpec(**tensors[0]),), outputs=(TensorSpec(**tensors[1]),),
         config={"inputs": tensors[:1], "outputs": tensors[1:], "batched": True},
     )  # fmt: skip
+
+
+def publish_table(root: Path, scratch: Path) -> None:
+    """A model of three numbers, which fails on every place that is not in its table."""
+    nodes = [helper.make_node("Gather", ["table", "place"], ["number"])]
+    place, number = ("place", "INT64", ["n", 1]), ("number", "FP32", ["n", 1])
+    graph = save(scratch / "table.onnx", nodes, [place], [number], table=np.arange(3, dtype=np.float32))
+    tensors = [{"name": name, "datatype": datatype, "shape": (-1, 1)} for name, datatype, _ in (place, number)]
+    publish(
+        root, "table", {"model.onnx": graph},
+        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=(TensorSpec(**tensors[0]),), outputs=(TensorSpec(**tensors[1]),),
+        config={"inputs": tensors[:1], "outputs": tensors[1:], "batched": True},
+    )  # fmt: skip

@@ -129,6 +129,8 @@ def _typed(given: Given, sections: Sequence[Section], beside: Sequence[Beside]) 
         servers=[{"url": "/"}],
         redoc_url=None,  # ours is in pages/routes.py
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
+        # Its own traces leave out the routes that matter, and have the words of errors; ours are in http/answered.py.
+        telemetry=dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False),
         redirect_slashes=False,  # a redirect has no envelope, and loses the body of a POST in some clients
         lifespan=partial(_lifespan, given, beside),
     )

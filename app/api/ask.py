@@ -14,6 +14,7 @@ from app.api.http.callers import caller_of
 from app.api.http.deadline import deadline_of
 from app.api.http.disconnect import ClientGone, while_connected
 from app.api.http.events import PING_S, Ahead, EventStream, Written
+from app.api.traced import traced
 from app.errors import DeadlineExceeded, InvalidInput
 from app.serving.engine import Ask, Prediction, Served
 
@@ -89,9 +90,10 @@ async def ask_addressed(
                 timer.hold()  # the engine keeps the deadline itself, and counts whom it was too late for
                 asked = _asked(request, served, version, question, deadline - clock(), caller)
                 is_generated = question.view in served.contracts and served.contracts[question.view].is_generated
+                engine = traced(given.engine, request.scope["state"]["trace"])
                 if question.written is not None:
-                    return await _stream(given.engine.stream(asked), question.written, is_generated)
-                prediction = await given.engine.predict(asked)
+                    return await _stream(engine.stream(asked), question.written, is_generated)
+                prediction = await engine.predict(asked)
                 timer.reschedule(deadline)
                 await given.rounds.step(caller)
                 respond = question.respond

@@ -35,6 +35,8 @@ class AccessRecord(NamedTuple):
     sent: int
     key: str
     """The name of the caller's key, empty without one."""
+    trace_id: str = ""
+    """Of the trace that its caller named, or that is recorded here; empty without one."""
 
 
 class LineFormatter(Protocol):
@@ -59,6 +61,8 @@ class TextLines(logging.Formatter):
             named += f" version={one.version}"
         if one.key:
             named += f" key={one.key}"
+        if one.trace_id:
+            named += f" trace={one.trace_id}"
         return (
             f"{_local(one.at)} INFO {ACCESS}: {one.method} {one.route} {one.status}{named} seconds={one.seconds:.4f} "
             f"received={one.received} sent={one.sent} request={one.request_id}\n"
@@ -86,7 +90,8 @@ class JsonLines(logging.Formatter):
             f'{{"time": "{_utc(one.at)}", "level": "INFO", "logger": "{ACCESS}", "request_id": "{one.request_id}", '
             f'"method": {_quoted(one.method)}, "route": {_quoted(one.route)}, "model": {_quoted(one.model)}, '
             f'"version": {one.version or "null"}, "status": {one.status}, "seconds": {one.seconds:.6f}, '
-            f'"received": {one.received}, "sent": {one.sent}, "key": {_quoted(one.key)}}}\n'
+            f'"received": {one.received}, "sent": {one.sent}, "key": {_quoted(one.key)}, '
+            f'"trace_id": {_optional(one.trace_id)}}}\n'
         )
 
 
@@ -137,6 +142,10 @@ def _utc(at: float) -> str:
 @lru_cache(maxsize=1024)  # routes and names of models come again
 def _quoted(name: str) -> str:
     return json.dumps(name or None)
+
+
+def _optional(digits: str) -> str:
+    return f'"{digits}"' if digits else "null"
 
 
 @lru_cache(maxsize=4)  # lines come almost in the order of time

@@ -80,6 +80,15 @@ class Admission(Generic[Row, Answer]):
                 f"the answer would take about {wait + own:.2f} s, which is too late", wait + own - patience
             )
 
+    def queue_wait_s(self) -> float:
+        """Return after how many seconds a row that came now would be begun, whoever's it is: behind all that waits.
+
+        May be asked on any thread.
+        """
+        if self.begins_at_once(1):
+            return 0.0
+        return self._lanes.done_s(self._queue.seconds * self._answering.cost)
+
     def enter(self, request: Sequence[Waiting[Row, Any]]) -> None:
         """Remember the rows of a request: they may have to make room."""
         self._requests.setdefault(request[0].share, {})[id(request)] = request

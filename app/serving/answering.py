@@ -31,6 +31,8 @@ class Observer(Protocol):
 
     def batch(self, rows: int, length: int, useful: float, seconds: float, queue_s: Sequence[float]) -> None: ...
 
+    def traced(self, requests: Sequence[str], started: float, rows: int, length: int, error: str = "") -> str: ...
+
     def refused(self, reason: str, rows: int) -> None: ...
 
     def dropped(self, reason: str, rows: int) -> None: ...
@@ -42,12 +44,16 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """The batch in which a row was answered; times are of `perf_counter`, since an event loop may count in ms."""
+    """The batch in which a row was answered; times are of `perf_counter`, since an event loop may count in ms.
+
+    `traceparent` is its own, if one of its requests has a trace that is recorded.
+    """
 
     started: float
     ended: float
     rows: int
     length: int
+    traceparent: str = ""
 
 
 class Answering(Generic[Row, Answer]):
@@ -146,6 +152,9 @@ class Answering(Generic[Row, Answer]):
         started = perf_counter()
         try:
             answers = await lane.run(rows, expected * self.speed)
+        except Exception as error:
+            self._trace(live, started, length, type(error).__name__)
+            raise
         finally:
             del self._lanes.running[lane]
         ended = perf_counter()
@@ -156,7 +165,14 @@ class Answering(Generic[Row, Answer]):
         self.cost += LEARNING_RATE * (_told((ended - started) / ideal) - self.cost)
         useful = sum(one.length for one in live) / (len(live) * length)
         self._observer.batch(len(rows), length, useful, ended - started, [started - one.submitted for one in live])
-        return answers, Ran(started, ended, len(rows), length)
+        return answers, Ran(started, ended, len(rows), length, self._trace(live, started, length))
+
+    def _trace(
+        self, live: Sequence[Waiting[Row, tuple[Answer, Ran]]], started: float, length: int, error: str = ""
+    ) -> str:
+        """Tell of a batch if one of its requests is traced, and return its traceparent; empty if none is."""
+        requests = list(dict.fromkeys([one.traceparent for one in live if one.traceparent]))
+        return self._observer.traced(requests, started, len(live), length, error) if requests else ""
 
 
 def answers_of(
@@ -172,6 +188,7 @@ def answers_of(
         inference_s=max(ran.ended for ran in runs) - first,
         rows=largest.rows,
         length=largest.length,
+        batches=tuple(dict.fromkeys(ran.traceparent for ran in runs)) if waiting[0].traceparent else (),
     )
 
 

@@ -56,24 +56,17 @@ class Batcher(Generic[Row, Answer]):
         hang_after_s: float = 60.0,
         name: str = "batcher",
     ) -> None:
-        self._run = run
-        self._curve = curve
-        self._max_batch_size = max_batch_size
-        self._max_queue_size = max_queue_size
-        self._observer = observer
-        self._length = length
-        self._group = group
-        self._check = check
-        self._restore = restore
-        self._num_lanes = num_lanes
-        self._hang_after_s = hang_after_s
-        self._name = name
+        self._run, self._curve = run, curve
+        self._max_batch_size, self._max_queue_size = max_batch_size, max_queue_size
+        self._observer, self._name = observer, name
+        self._length, self._group = length, group
+        self._check, self._restore = check, restore
+        self._num_lanes, self._hang_after_s = num_lanes, hang_after_s
         self._coming = Coming()
         self._queue: RowQueue[Row, tuple[Answer, Ran]] = RowQueue(curve)
         self._unanswered: set[asyncio.Future[tuple[Answer, Ran]]] = set()
         self._deadlines = Deadlines()
-        self._arrived = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._arrived, self._changed = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -140,6 +133,11 @@ class Batcher(Generic[Row, Answer]):
     @property
     def queue_size(self) -> int:
         return len(self._queue)
+
+    @property
+    def queue_wait_s(self) -> float:
+        """Return after how many seconds a row that came now would be begun, behind all that waits."""
+        return self._admission.queue_wait_s()
 
     def admit(
         self,
@@ -219,7 +217,9 @@ class Batcher(Generic[Row, Answer]):
             future.add_done_callback(self._unanswered.discard)
             # Who goes first must not wait for the company of who goes later.
             group = (self._group(row), handicap) if handicap > 0 else self._group(row)
-            waiting.append(Waiting(row, length, group, place, submitted, turn.deadline, future, len(rows), share))
+            one = Waiting(row, length, group, place, submitted, turn.deadline, future, len(rows), share)
+            one.traceparent = turn.traceparent
+            waiting.append(one)
             place += cost
         for one in waiting:
             self._queue.push(one)

@@ -21,7 +21,8 @@ class Ask(NamedTuple):
     `within_s` counts from when the engine gets it. Of `priority` 1 is the highest, larger ones are lower, and 0 is the
     default: that of the view, as good as 2 for most; it orders what one `caller` asks, and from 10 on others go before.
     Each caller gets an equal share of the time. `read_for` is the form (`Served.forms`) of the version for which the
-    items were read, and no version that takes others answers them; if it is empty, any version does.
+    items were read, and no version that takes others answers them; if it is empty, any version does. `traceparent` is
+    that of the request (W3C Trace Context) if its trace is recorded, and else empty.
     """
 
     model: str
@@ -34,10 +35,14 @@ class Ask(NamedTuple):
     caller: str = ""
     request_id: str = ""
     read_for: str = ""
+    traceparent: str = ""
 
 
 class Timing(NamedTuple):
-    """Seconds of each stage of one request, and rows and padded length of the largest batch that it was part of."""
+    """Seconds of each stage of one request, and rows and padded length of the largest batch that it was part of.
+
+    `batches` has the traceparents of all of them, if the trace of the request is recorded where they were computed.
+    """
 
     preprocess_s: float
     queue_s: float
@@ -45,6 +50,7 @@ class Timing(NamedTuple):
     postprocess_s: float
     rows: int
     length: int
+    batches: tuple[str, ...] = ()
 
 
 def total(timings: Sequence[Timing]) -> Timing:
@@ -57,6 +63,7 @@ def total(timings: Sequence[Timing]) -> Timing:
         postprocess_s=sum(one.postprocess_s for one in timings),
         rows=largest.rows,
         length=largest.length,
+        batches=tuple(batch for one in timings for batch in one.batches),
     )
 
 

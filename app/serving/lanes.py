@@ -54,8 +54,12 @@ class Lanes(Generic[Row, Answer, Result]):
 
     def wait_s(self, seconds: float, share: Share) -> float:
         """Seconds until the lanes, together, have done `seconds` of work more, and what they do now."""
+        return self.done_s(seconds, is_ahead=self.lets_ahead(share))
+
+    def done_s(self, seconds: float, is_ahead: bool = False) -> float:
+        """Return the same for whoever waits behind all, or is let ahead of what they do now."""
         now, lanes = perf_counter(), [lane for lane in self.own if lane.is_ready]
-        running_s = 0.0 if self.lets_ahead(share) else sum(max(0.0, lane.busy_until - now) for lane in lanes)
+        running_s = 0.0 if is_ahead else sum(max(0.0, lane.busy_until - now) for lane in lanes)
         return (running_s + seconds) / max(1, len(lanes))  # none, if one has just begun to hang
 
     def lets_ahead(self, share: Share) -> bool:

@@ -94,7 +94,7 @@ class Model(ScheduledModel):
                 foreseen += view.foreseen(item, ask.parameters)
             turn = self._batcher.admit(deadline, priority, ask.caller, foreseen, len(ask.items))
             if until >= len(ask.items):
-                return turn, foreseen
+                return turn._replace(traceparent=ask.traceparent) if ask.traceparent else turn, foreseen
             looked_at, until = until, 2 * until
 
     async def _answer(self, view: View[Any], ask: Ask, deadline: float) -> tuple[list[Any], Timing]:
@@ -116,4 +116,5 @@ class Model(ScheduledModel):
             perf_counter() - answered,
             answers.rows,
             answers.length,
+            answers.batches,
         )

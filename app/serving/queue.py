@@ -35,6 +35,7 @@ class Waiting(Generic[Row, Answer]):
     together: int = 1
     share: Share = field(default_factory=Share)
     ticket: int = 0
+    traceparent: str = ""
 
 
 class RowQueue(Generic[Row, Answer]):

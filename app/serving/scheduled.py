@@ -56,7 +56,8 @@ class ScheduledModel:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         await self._stack.enter_async_context(self._scheduler)
-        self._observer.watch(lambda: self._scheduler.queue_size, lambda: self.is_ready)
+        scheduler = self._scheduler
+        self._observer.watch(lambda: scheduler.queue_size, lambda: self.is_ready, lambda: scheduler.queue_wait_s)
         self._stack.callback(self._observer.unload)
         return self
 

@@ -14,23 +14,28 @@ BACKGROUND_LEVEL, BACKGROUND_WEIGHT = 10, 8.0
 class Turn(NamedTuple):
     """On which terms the rows of one request are answered, once it was admitted.
 
-    `deadline` is of the event loop's clock.
+    `deadline` is of the event loop's clock. `traceparent` is that of the request, if its trace is recorded.
     """
 
     deadline: float
     priority: int
     caller: Hashable
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers(Generic[Answer]):
-    """One answer for each submitted row, in order, and what it took; rows and length are of the largest batch."""
+    """One answer for each submitted row, in order, and what it took; rows and length are of the largest batch.
+
+    `batches` has the traceparents of its batches, if the trace of the request is recorded.
+    """
 
     values: list[Answer]
     queue_s: float = 0.0
     inference_s: float = 0.0
     rows: int = 0
     length: int = 0
+    batches: tuple[str, ...] = ()
 
 
 class Scheduler(AbstractAsyncContextManager[Any], Protocol):
@@ -49,6 +54,11 @@ class Scheduler(AbstractAsyncContextManager[Any], Protocol):
     @property
     def queue_size(self) -> int:
         """Return how many rows wait."""
+        ...
+
+    @property
+    def queue_wait_s(self) -> float:
+        """Return after how many seconds what came now would be begun, behind all that waits. May be read anywhere."""
         ...
 
     @property

@@ -117,6 +117,18 @@ class StepAdmission:
         if any(one.terms.caller == request[0].terms.caller for one in others):
             self._require_time_of_others(request, left_s, near, beside)
 
+    def wait_s(self, begun: Sequence[Writing], waiting_s: float) -> float:
+        """Return the seconds until what came now would be begun, behind `waiting_s` of what waits.
+
+        May be asked on any thread.
+        """
+        rows = sum(one.num_rows for one in begun)
+        if rows < self._most_rows and not waiting_s:
+            return 0.0
+        # All in flight go on side by side, so the first is over when each of them has had what that one still needs.
+        first_s = min((max(0.0, one.cost_s - one.taken_s) / one.num_rows for one in begun), default=0.0)
+        return self._cost.slower * (rows * first_s + waiting_s)
+
     def _require_time_of_others(
         self, request: Sequence[Writing], left_s: float, others: Sequence[Writing], beside: StepForecast
     ) -> None:

@@ -24,6 +24,8 @@ class StepLine:
     def __init__(self) -> None:
         self._line: Line[Writing] = Line()
         self._waiting = 0
+        self.waiting_s = 0.0
+        """Seconds of the decoder that all that waits should take."""
         self._shares = Shares()
 
     def __len__(self) -> int:
@@ -41,6 +43,7 @@ class StepLine:
         self._shares.waits(writing.share, writing.cost_s)
         self._line.push(writing)
         self._waiting += 1
+        self.waiting_s += writing.cost_s
 
     def first(self) -> Writing | None:
         """The one whose turn it is. What is over is not, and is taken out."""
@@ -53,6 +56,7 @@ class StepLine:
         if writing.ticket:
             writing.ticket = 0
             self._waiting -= 1
+            self.waiting_s = self.waiting_s - writing.cost_s if self._waiting else 0.0
             self._shares.waits_no_more(writing.share, writing.cost_s)
             self._line.sweep(self._waiting)
 

@@ -56,17 +56,13 @@ class Stepper:
         name: str = "stepper",
     ) -> None:
         self._decoder = decoder
-        self._cost = cost
-        self._most_rows = most_rows
-        self._observer = observer
-        self._died = died
+        self._cost, self._most_rows = cost, most_rows
+        self._observer, self._died = observer, died
         self._check, self._restore = check, restore
         self._hang_after_s, self._name = hang_after_s, name
         self._admission = StepAdmission(cost, most_rows=most_rows, max_queue_size=max_queue_size, refused=refused)
         self._slots = Slots(decoder().slots, most_tokens)
-        self._line = StepLine()
-        self._deadlines = Deadlines()
-        self._arrived = asyncio.Event()
+        self._line, self._deadlines, self._arrived = StepLine(), Deadlines(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -105,6 +101,10 @@ class Stepper:
     @property
     def queue_size(self) -> int:
         return len(self._line)
+
+    @property
+    def queue_wait_s(self) -> float:
+        return self._admission.wait_s([*self._slots.stepping, *self._slots.reading], self._line.waiting_s)
 
     @property
     def num_in_flight(self) -> int:

@@ -1,6 +1,21 @@
-"""Metrics: what happened, for whoever looks after the service."""
+"""Metrics and traces: what happened, for whoever looks after the service."""
 
 from app.telemetry.metrics import OPEN_METRICS, TEXT, ModelObserver, Telemetry
 from app.telemetry.statistics import Statistics, Total
+from app.telemetry.trace_context import TraceContext, context_of
+from app.telemetry.tracing import Span, Trace, Tracer, Untraced
 
-__all__ = ["OPEN_METRICS", "TEXT", "ModelObserver", "Statistics", "Telemetry", "Total"]
+__all__ = [
+    "OPEN_METRICS",
+    "TEXT",
+    "ModelObserver",
+    "Span",
+    "Statistics",
+    "Telemetry",
+    "Total",
+    "Trace",
+    "TraceContext",
+    "Tracer",
+    "Untraced",
+    "context_of",
+]

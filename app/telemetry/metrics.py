@@ -26,12 +26,15 @@ from prometheus_client.registry import Collector
 
 from app.telemetry.generation import GenerationMetrics
 from app.telemetry.statistics import Statistics, Total
+from app.telemetry.trace_context import TraceContext, context_of, new_span_id, new_trace_id
+from app.telemetry.tracing import Attributes, Span, Tracer, Untraced
 
 # In seconds. Each bound is a line for each model, so there are no more than tell something.
 ANSWER_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 WAIT_S = (0.001, 0.01, 0.1, 1, 10)
 SLOW_S = 0.25  # a request of at least this is named by its id beside its bucket
-LONGEST_EXEMPLAR = 100  # characters of an id; OpenMetrics allows 128 for name and value together
+MOST_EXEMPLAR = 128  # characters of all names and values of an exemplar together, by OpenMetrics
+MOST_LINKS = 128  # of a batch to its requests; collectors keep no more
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "torch")
 
@@ -42,9 +45,13 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Telemetry:
-    """The metrics of one application. `lines_dropped` says how many lines never reached the log."""
+    """The metrics of one application, and its tracer.
 
-    def __init__(self, lines_dropped: Callable[[], int] = lambda: 0) -> None:
+    `lines_dropped` says how many lines never reached the log.
+    """
+
+    def __init__(self, lines_dropped: Callable[[], int] = lambda: 0, tracer: Tracer | None = None) -> None:
+        self.tracer: Tracer = tracer or Untraced()
         self.registry = registry = CollectorRegistry()
         one, why = ["model", "version"], ["model", "version", "reason"]
         ProcessCollector(registry=registry)
@@ -93,6 +100,12 @@ class Telemetry:
             "tessera_worker_deaths", "Worker threads that died or hung", one, registry=registry
         )
         self.waiting = Gauge("tessera_queue_rows", "Rows waiting", one, registry=registry)
+        self.wait_seconds = Gauge(
+            "tessera_queue_wait_seconds",
+            "Time after which what comes now would be begun, behind all that waits",
+            one,
+            registry=registry,
+        )
         self.ready = Gauge("tessera_model_ready", "1 if the version can predict", one, registry=registry)
         self.generation = GenerationMetrics(registry)
         self.watched: dict[tuple[str, str], ModelObserver] = {}
@@ -112,14 +125,19 @@ class Telemetry:
             ]
         )
 
-    def request(self, method: str, route: str, status: int, seconds: float, model: str, request_id: str) -> None:
-        """A request was answered; `route` is its pattern, `model` one that there is, or empty."""
+    def request(
+        self, method: str, route: str, status: int, seconds: float, model: str, request_id: str, trace_id: str = ""
+    ) -> None:
+        """A request was answered; `route` is its pattern, `model` one that there is, or empty.
+
+        `trace_id` is that of a trace which is recorded, empty without one.
+        """
         requests, request_seconds = self._of_request(method, route, status, model)
         requests.inc()
-        if seconds >= SLOW_S and len(request_id) <= LONGEST_EXEMPLAR:
-            request_seconds.observe(seconds, {"request_id": request_id})
-        else:
-            request_seconds.observe(seconds)
+        exemplar = {"trace_id": trace_id} if trace_id else {}
+        if seconds >= SLOW_S and len(request_id) + len("request_id") + 40 * len(exemplar) <= MOST_EXEMPLAR:
+            exemplar["request_id"] = request_id
+        request_seconds.observe(seconds, exemplar or None)
 
     def batch(
         self, model: str, version: str, rows: int, useful: float, seconds: float, queue_s: Sequence[float]
@@ -170,8 +188,14 @@ class ModelObserver:
     version: str
     statistics: Statistics = field(default_factory=Statistics)
 
-    def watch(self, queue_size: Callable[[], int], is_ready: Callable[[], bool]) -> None:
+    def watch(
+        self,
+        queue_size: Callable[[], int],
+        is_ready: Callable[[], bool],
+        queue_wait_s: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self.telemetry.waiting.labels(self.model, self.version).set_function(queue_size)
+        self.telemetry.wait_seconds.labels(self.model, self.version).set_function(queue_wait_s)
         self.telemetry.ready.labels(self.model, self.version).set_function(lambda: float(is_ready()))
         self.telemetry.watched[self.model, self.version] = self
 
@@ -180,7 +204,7 @@ class ModelObserver:
         if self.telemetry.watched.get((self.model, self.version)) is not self:
             return
         del self.telemetry.watched[self.model, self.version]
-        for gauge in (self.telemetry.waiting, self.telemetry.ready):
+        for gauge in (self.telemetry.waiting, self.telemetry.wait_seconds, self.telemetry.ready):
             gauge.labels(self.model, self.version).set_function(float)  # or the gauge's child keeps the model in memory
             gauge.remove(self.model, self.version)
 
@@ -192,6 +216,22 @@ class ModelObserver:
         self.statistics.rows += rows
         self.statistics.last_batch_at = time.time()
         self.statistics.batches.setdefault(rows, Total()).add(seconds)
+
+    def traced(self, requests: Sequence[str], started: float, rows: int, length: int, error: str = "") -> str:
+        """A batch is over that had rows of recorded requests, by their traceparents. Returns its own traceparent."""
+        tracer = self.telemetry.tracer
+        if isinstance(tracer, Untraced):  # whoever began these traces records them elsewhere
+            return ""
+        own, ended = TraceContext(new_trace_id(), new_span_id(), True), time.perf_counter()
+        links = [one for one in map(context_of, map(str.encode, requests[:MOST_LINKS])) if one is not None]
+        attributes: Attributes = {
+            "tessera.model": self.model,
+            "tessera.model.version": self.version,
+            "tessera.batch.rows": rows,
+            "tessera.batch.length": length,
+        }
+        tracer.record([Span(f"batch {self.model}", own, "", started, ended, attributes, links, error)])
+        return own.traceparent
 
     def answered(
         self, seconds: float, preprocess_s: float, queue_s: float, inference_s: float, postprocess_s: float

@@ -100,7 +100,12 @@ def test_the_line_of_a_request_as_json():
         "received": 31,
         "sent": 120,
         "key": "laptop",
+        "trace_id": None,
     }
+    traced = ANSWERED._replace(trace_id="0af7651916cd43dd8448eb211c80319c")
+    assert json.loads(FORMS["json"]().access(traced))["trace_id"] == traced.trace_id
+    assert FORMS["text"]().access(traced).endswith(" request=abc-1\n")
+    assert f" trace={traced.trace_id} " in FORMS["text"]().access(traced)
     unknown = json.loads(FORMS["json"]().access(NOTHING_KNOWN))
     assert unknown["model"] is unknown["version"] is unknown["key"] is None
 

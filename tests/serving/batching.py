@@ -23,6 +23,10 @@ class Recorder:
     def batch(self, rows: int, length: int, useful: float, seconds: float, queue_s: Sequence[float]) -> None:
         self.batches.append((rows, length))
 
+    def traced(self, requests: Sequence[str], started: float, rows: int, length: int, error: str = "") -> str:
+        self.events.append(("traced " + error, requests))
+        return f"batch of {rows}"
+
     def refused(self, reason: str, rows: int) -> None:
         self.events.append(("refused " + reason, rows))
 

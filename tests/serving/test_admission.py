@@ -236,3 +236,25 @@ def test_what_others_prepare_keeps_an_idle_model_from_nothing():
                 return (await submit(batcher, ["row"], in_(5), caller="another")).values
 
     assert go(main()) == ["row"]
+
+
+def test_the_expected_wait_is_that_of_what_runs_and_all_that_waits_and_none_while_a_lane_is_idle():
+    async def main():
+        gate = Gate()
+        async with make(gate, curve=LatencyCurve({(1, 1): 1.0}), max_batch_size=1) as batcher:
+            told = [batcher.queue_wait_s]
+            asked = [asyncio.create_task(ask(batcher, "first", seconds=60))]
+            await gate.wait_until_it_runs()
+            told.append(batcher.queue_wait_s)
+            asked += [asyncio.create_task(ask(batcher, i, seconds=60)) for i in range(3)]
+            await asyncio.sleep(0)
+            told.append(batcher.queue_wait_s)
+            told.append(await asyncio.to_thread(lambda: batcher.queue_wait_s))  # where metrics are told
+            gate.let(4)
+            await asyncio.gather(*asked)
+            return [*told, batcher.queue_wait_s]
+
+    idle, busy, queued, elsewhere, after = go(main())
+    assert idle == after == 0
+    assert 0 < busy <= 1
+    assert 3 <= elsewhere <= queued <= 4

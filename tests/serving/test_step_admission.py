@@ -199,3 +199,15 @@ def test_many_answers_that_would_be_too_late_even_alone_are_refused_by_one_of_ea
         asked.admission.require_possible(likes, 0.9 * whole_s, [])
     assert Counter(asked.refusals) == {"deadline": 1000}
     asked.admission.require_possible([(one.prompt, ROWS)], 0.001, [])  # as an idle model tries
+
+
+def test_the_expected_wait_is_until_a_place_is_free_and_all_that_waits_has_had_its_own():
+    admission, asked = Admitting().admission, Admitting()
+    begun = [asked.writing(new=100), asked.writing(new=10)]
+    shorter_s = begun[1].cost_s
+    assert admission.wait_s([], 0.0) == admission.wait_s(begun[:1], 0.0) == 0
+    assert admission.wait_s(begun, 0.0) == pytest.approx(ROWS * shorter_s)
+    assert admission.wait_s(begun, 7.0) == pytest.approx(ROWS * shorter_s + 7)
+    assert admission.wait_s(begun[:1], 7.0) == pytest.approx(begun[0].cost_s + 7)  # a place is free, and no memory
+    begun[1].taken_s = shorter_s + 1  # longer than foreseen
+    assert admission.wait_s(begun, 0.0) == 0

@@ -70,3 +70,14 @@ def test_the_many_of_one_caller_count_as_few_as_another_one_has():
     assert line.before([writing(line, "flood")]).number == 50 + 1
     assert line.before([writing(line, "small")]).number == 2 + 1
     assert line.before([writing(line, "new") for _ in range(3)]).number == 3 + 1
+
+
+def test_the_seconds_that_wait_are_those_of_what_waits():
+    line = StepLine()
+    first, second = waiting(line, "a", 0.0, 2.0), waiting(line, "b", 0.0, 3.0)
+    assert line.waiting_s == 5
+    line.begins(first)
+    assert line.waiting_s == 3
+    line.discard(second)
+    line.discard(second)
+    assert line.waiting_s == 0

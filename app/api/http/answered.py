@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from random import Random
 
 from starlette.types import Scope
@@ -12,12 +13,13 @@ from app.audit import audit
 from app.errors import ModelNotFound, ModelNotReady
 from app.logs.lines import AccessRecord
 from app.serving.engine import Engine, Served
-from app.telemetry import Telemetry
+from app.telemetry import Span, Telemetry, Trace, context_of
 
 WriteLine = Callable[[AccessRecord], None]
 
+METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+NO_ANSWER = "no_answer"  # the error of a request that its server, or its client, left before it had one
 RETRY_COUNT = b"x-stainless-retry-count"  # clients of OpenAI send it with every request, and 0 with the first
-
 REFUSED = (401, 403, 429)
 
 
@@ -39,8 +41,10 @@ class Report:
         self._in_flight = 0
         telemetry.in_flight.set_function(lambda: self._in_flight)
 
-    def begun(self) -> None:
+    def begun(self, traceparent: bytes) -> Trace | None:
+        """Return the trace of the request, if there is one. `traceparent` is the header, empty without."""
         self._in_flight += 1
+        return self._telemetry.tracer.begin(context_of(traceparent) if traceparent else None)
 
     def answered(self, scope: Scope, status: int, seconds: float, received: int, sent: int, version: str) -> None:
         """`received` and `sent` are bytes of bodies; `version` is that of the model, empty if none answered."""
@@ -48,9 +52,13 @@ class Report:
         state = scope["state"]
         method, route = scope["method"], getattr(scope.get("route"), "path", "none")
         model = self._model(scope, version)
-        self._telemetry.request(method, route, status, seconds, model, state["request_id"])
         if (asked := state.get("asked")) is not None and asked.needs == "admin":
             self._audit(scope, asked, status, model, version)
+        trace: Trace | None = state["trace"]
+        recorded_id = trace.context.trace_id if trace is not None and trace.is_recorded else ""
+        self._telemetry.request(method, route, status, seconds, model, state["request_id"], recorded_id)
+        if trace is not None and recorded_id:
+            self._record(trace, scope, status, model, version)
         if is_retry(scope):
             self._telemetry.retried.labels(route).inc()
         if self._write is not None and (status >= 400 or self._share == 1 or self._random.random() < self._share):
@@ -68,6 +76,7 @@ class Report:
                     received,
                     sent,
                     key,
+                    trace.context.trace_id if trace is not None else "",
                 )
             )
 
@@ -93,6 +102,38 @@ class Report:
             return str(self._engine.find(model).manifest.version)
         except (ModelNotFound, ModelNotReady):
             return ""
+
+    def _record(self, trace: Trace, scope: Scope, status: int, model: str, version: str) -> None:
+        """Record the span of the whole request and those within it (OpenTelemetry's conventions for HTTP servers).
+
+        The path is left out, as are headers: a caller could write into them what he likes.
+        """
+        method = scope["method"] if scope["method"] in METHODS else ""
+        route = getattr(scope.get("route"), "path", "")
+        attributes: dict[str, str | int] = {
+            "http.request.method": method or "_OTHER",
+            "url.scheme": scope.get("scheme", "http"),
+            "network.protocol.version": scope["http_version"],
+        }
+        told = {
+            "http.route": route,
+            "http.response.status_code": status,
+            "tessera.model": model,
+            "tessera.model.version": version,
+        }
+        attributes.update({name: value for name, value in told.items() if value})
+        error = trace.error
+        if not status:
+            error = error or NO_ANSWER
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            error = error or str(status)
+        elif status >= HTTPStatus.BAD_REQUEST:
+            error = ""  # for a server no failure
+        name = f"{method or 'HTTP'} {route}".rstrip()
+        whole = Span(
+            name, trace.context, trace.parent_id, trace.started, time.perf_counter(), attributes, (), error, True
+        )
+        self._telemetry.tracer.record([whole, *trace.spans])
 
     def _model(self, scope: Scope, version: str) -> str:
         served: Served | None = scope.get("served")

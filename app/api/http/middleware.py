@@ -1,8 +1,8 @@
-"""The things every request gets: an id, a limit on its body, headers, a line in the log, an answer even if we fail."""
+"""The things every request gets: an id, a trace, a limit on its body, headers, a line in the log, and an answer."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 
 from starlette.requests import Request
@@ -23,7 +23,7 @@ ENDS_THE_PROCESS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 class RequestContext:
     """Pure ASGI, outermost. Puts `request_id` into the request's state and onto the response.
 
-    Beside it stand in the state the `shapes` in which errors are told.
+    Beside it stand in the state the `shapes` in which errors are told, and its `trace` or None.
 
     While `is_stopping` says so, connections are closed after their answers, so that clients go elsewhere.
     """
@@ -52,12 +52,10 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._report.begun()
         started, status, sent, version = perf_counter(), 0, 0, ""
-        # As bytes, here and below: what reads headers as text takes longer than all the rest.
-        given_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        request_id = request_id_of(given_id.decode("latin-1"))
-        scope.setdefault("state", {}).update(request_id=request_id, shapes=self._shapes)
+        given_id, traceparent = _names_given(scope["headers"])
+        request_id, trace = request_id_of(given_id.decode("latin-1")), self._report.begun(traceparent)
+        scope.setdefault("state", {}).update(request_id=request_id, shapes=self._shapes, trace=trace)
         body = Body(self._transit, scope, receive)
 
         async def send_with_id(message: Message) -> None:
@@ -102,3 +100,15 @@ class RequestContext:
         finally:
             self._transit.ends(body)
             self._report.answered(scope, status, perf_counter() - started, body.received, sent, version)
+
+
+def _names_given(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """Return the X-Request-Id and the traceparent, empty where there is none; of two traceparents none is believed."""
+    request_id = traceparent = b""
+    # As bytes, here and above: what reads headers as text takes longer than all the rest.
+    for name, value in headers:
+        if name == b"x-request-id":
+            request_id = request_id or value
+        elif name == b"traceparent":
+            traceparent = b"two" if traceparent else value
+    return request_id, traceparent
