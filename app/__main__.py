@@ -23,6 +23,9 @@ from app.keys.command import add_commands as add_key_commands
 from app.logs.lines import FORMS
 from app.logs.writer import start
 from app.main import Server, build, end_process, goodbye_s, open_tracer
+from app.remote.command import name_and_version, pull, push
+from app.remote.mirror import Mirror
+from app.remote.remote import AlreadyThere, opened
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.settings import Settings, TracingSettings
@@ -89,6 +92,18 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     add.add_argument("--task", choices=OPTIONS, help="if not the one that these options and its inputs tell")
     add.set_defaults(run=_add)
 
+    push = models.add_parser("push", help="publish a version in a store; one that is there is never overwritten")
+    push.add_argument("model", metavar="NAME[/VERSION]", help="the newest version, if none is named")
+    push.add_argument(
+        "url", nargs="?", default=settings.models_url, metavar="URL", help="TESSERA_MODELS_URL by default"
+    )
+    push.set_defaults(run=_push)
+    pull = models.add_parser("pull", help="fetch the newest versions of models from a store")
+    pull.add_argument(
+        "models", nargs="*", metavar="NAME[/VERSION] or URL", help="all that are there; from TESSERA_MODELS_URL"
+    )
+    pull.set_defaults(run=_pull)
+
     add_key_commands(commands)
     parser.set_defaults(keys_file=settings.keys_file)
     return parser
@@ -113,7 +128,7 @@ def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
 
 def _tune(chosen: argparse.Namespace, settings: Settings) -> int:
     options = RuntimeOptions(device=settings.device, threads=settings.threads)
-    repository = ModelRepository(settings.models_dir)
+    repository = ModelRepository(settings.models_dir, settings.models)
     if chosen.when_idle:
         os.nice(LEAST_PRIORITY)
         return tune_when_idle(repository, options, seconds=chosen.seconds)
@@ -139,6 +154,33 @@ def _size(text: str) -> tuple[str, int]:
     if not name or not size.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not like height=224")
     return name, int(size)
+
+
+def _push(chosen: argparse.Namespace, settings: Settings) -> int:
+    try:
+        name, version = name_and_version(chosen.model)
+        push(ModelRepository(settings.models_dir), opened(_required(chosen.url)), name, version)
+    except (ServiceError, AlreadyThere, ValueError, OSError) as error:
+        return _failed(error)
+    return 0
+
+
+def _pull(chosen: argparse.Namespace, settings: Settings) -> int:
+    urls = [one for one in chosen.models if "://" in one]
+    names = [one for one in chosen.models if one not in urls]
+    repository = ModelRepository(settings.models_dir, settings.models)
+    try:
+        return pull(
+            Mirror(opened(_required(*urls or [settings.models_url])), repository, keep=settings.keep_versions), names
+        )
+    except (ServiceError, ValueError, OSError) as error:
+        return _failed(error)
+
+
+def _required(*urls: str) -> str:
+    if len(urls) > 1 or not urls[0]:
+        raise ValueError("name one store, such as s3://bucket/folder, here or in TESSERA_MODELS_URL")
+    return urls[0]
 
 
 def _failed(error: Exception, code: int = 1) -> int:

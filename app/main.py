@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import uvicorn
 
-from app.api.app import create_app
+from app.api.app import Beside, create_app
 from app.api.http.bounds import ConnectionLimits
 from app.api.http.certificate import Certificate
 from app.api.http.connections import Connections
@@ -26,6 +26,8 @@ from app.api.http.protocol import bounded
 from app.api.media.json_text import JsonLimits
 from app.keys import KeyRing
 from app.logs.writer import LogWriter
+from app.remote.mirror import Mirror
+from app.remote.remote import opened
 from app.repository.making import read_making
 from app.repository.manifest import is_model_name
 from app.repository.repository import ModelRepository
@@ -36,6 +38,7 @@ from app.serving.being_made import BeingMade
 from app.serving.engine import Engine
 from app.serving.following import follow
 from app.serving.local import LocalEngine
+from app.serving.mirroring import Mirroring
 from app.serving.new_plans import NewPlans
 from app.settings import Settings, TracingSettings
 from app.tasks import TASKS
@@ -80,13 +83,17 @@ def build(
     )
     if unknown := [task for task in settings.task_body_bytes if task not in TASKS]:
         raise ValueError(f"task_body_bytes: {unknown[0]!r} is no task; there are: {', '.join(sorted(TASKS))}")
-    if unusable := [name for name in settings.required_models if not is_model_name(name)]:
-        raise ValueError(f"required_models: {unusable[0]!r} is not a model's name")
+    for setting, names in (("required_models", settings.required_models), ("models", settings.models)):
+        if unusable := [name for name in names if not is_model_name(name)]:
+            raise ValueError(f"{setting}: {unusable[0]!r} is not a model's name")
+    if settings.models and (left_out := {*settings.required_models} - {*settings.models}):
+        raise ValueError(f"required_models: {min(left_out)} is not among those that `models` names")
     return_large_blocks()
     open_arena(settings.max_tensor_bytes)
     keys = _keys(settings)
     telemetry = Telemetry(lambda: lines.dropped if lines else 0, tracer)
-    repository = ModelRepository(settings.models_dir)
+    repository = ModelRepository(settings.models_dir, settings.models)
+    mirroring = _mirroring(settings, repository)
     options = RuntimeOptions(device=settings.device, threads=settings.threads)
     engine = LocalEngine(
         repository,
@@ -100,9 +107,15 @@ def build(
         drain_timeout_s=settings.drain_timeout_s - goodbye_s(settings.drain_timeout_s),
         num_threads=settings.threads,
         after_change=_spare_what_stays,
+        why_missing=mirroring.why_missing if mirroring else lambda name: "",
     )
     new_plans = NewPlans(repository.root, options).of
     being_made = BeingMade(partial(read_making, repository.root))
+    beside: list[Beside] = []
+    if settings.follow_s:
+        beside = [partial(follow, repository.published, engine, settings.follow_s, new_plans), being_made.watch]
+    if mirroring:
+        beside.append(partial(mirroring.follow, engine, repository.published, settings.follow_s))
     application = create_app(
         engine,
         telemetry,
@@ -113,11 +126,18 @@ def build(
         write_line=lines.access if lines else None,
         line_share=settings.log_requests,
         being_made=being_made,
-        beside=[partial(follow, repository.published, engine, settings.follow_s, new_plans), being_made.watch]
-        if settings.follow_s
-        else (),
+        mirroring=mirroring,
+        beside=beside,
     )
     return application, engine
+
+
+def _mirroring(settings: Settings, repository: ModelRepository) -> Mirroring | None:
+    if not settings.models_url:
+        return None
+    remote = opened(settings.models_url)
+    log.info("models are mirrored from %s into %s", remote.address, repository.root)
+    return Mirroring(Mirror(remote, repository, keep=settings.keep_versions))
 
 
 def _spare_what_stays() -> None:

@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
     models_dir: Path = Field(Path("models"), description="the model repository")
+    models_url: str = Field(
+        "", description="a store whose versions are mirrored into it: s3://, gs://, az://, file:// or hf://"
+    )
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="the only models that are served, with commas between; all by default"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes the GPU if one can be used")
     threads: int = Field(default_factory=usable_cores, ge=1, description="cores that a model may use")
     follow_s: float = Field(
@@ -83,7 +89,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field("text", description="text or json, a line each")
     log_requests: float = Field(1.0, ge=0, le=1, description="share of requests with a line; failures always have one")
 
-    @field_validator("cors_origins", "hosts", "required_models", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "hosts", "models", "required_models", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, given: Any) -> Any:
         return [one.strip() for one in given.split(",")] if isinstance(given, str) else given

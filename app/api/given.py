@@ -12,6 +12,7 @@ from app.api.http.rounds import Rounds
 from app.serving.being_made import BeingMade
 from app.serving.deadlines import Deadlines
 from app.serving.engine import Engine, Served
+from app.serving.mirroring import Mirroring
 from app.telemetry import Telemetry
 
 
@@ -22,6 +23,7 @@ class Given:
     limits: Limits
     aside: Aside
     being_made: BeingMade | None = None
+    mirroring: Mirroring | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     rounds: Rounds = field(default_factory=Rounds)
 

@@ -1,12 +1,19 @@
 """The steps that dialects share in telling of models and loading them."""
 
+from app.api.http.callers import ASKING
 from app.errors import InvalidArtifact, ModelNotReady
 from app.serving.engine import Engine, ModelStatus
+from app.serving.mirroring import Mirroring
 from app.serving.names import no_such_model
 
 
-async def load_newest(engine: Engine, model: str) -> ModelStatus:
-    """Load the newest version of a model. Raises ModelNotFound, and InvalidArtifact if it did not pass its checks."""
+async def load_newest(engine: Engine, model: str, mirroring: Mirroring | None = None) -> ModelStatus:
+    """Load the newest version of a model, which is fetched before, where models are mirrored.
+
+    Raises ModelNotFound, InvalidArtifact if it did not pass its checks, and ModelNotReady if nobody can tell.
+    """
+    if mirroring and ASKING.get().may_use(model):  # else the engine refuses
+        await mirroring.fetch(engine, model)
     await engine.load(model)
     status = status_of(engine, model)
     newest = status.versions[0] if status.versions else None

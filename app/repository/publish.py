@@ -1,25 +1,18 @@
 """Put a finished version into the repository: all of it, or nothing."""
 
-import errno
-import fcntl
 import hashlib
-import os
 import re
 import shutil
-import tempfile
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from app.errors import InvalidArtifact
 from app.full_disk import no_room
 from app.repository.manifest import Artifact, Manifest, is_model_name
+from app.repository.unfinished import unfinished
 
 MANIFEST = "manifest.json"
-UNFINISHED = ".publishing-"
-STALE_AFTER_S = 60.0  # for which a folder without a lock may just have been made
 VERSION = re.compile(r"[1-9][0-9]{0,17}")  # one way to write each number: "02" would be a second folder of version 2
 
 
@@ -60,8 +53,6 @@ def publish(
     try:
         return _publish(root / name, name, files, kind, check, fields)
     except BaseException as error:
-        with suppress(OSError):  # there are other versions, or somebody else is just publishing the first
-            (root / name).rmdir()
         if words := no_room(error):
             raise InvalidArtifact(f"{name} is not published, since {root} has no room for it: {words}") from error
         raise
@@ -75,11 +66,8 @@ def _publish(
     check: Check,
     fields: Mapping[str, Any],
 ) -> Manifest:
-    _sweep(model)
-    folder = _unfinished(model)
-    lock = os.open(folder, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
+    with unfinished(model) as version:
+        folder = version.folder
         for artifact, source in files.items():
             (folder / artifact).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / artifact)
@@ -89,45 +77,11 @@ def _publish(
         }
         manifest = kind(name=name, version=max(version_numbers(model), default=0) + 1, files=artifacts, **fields)
         check(manifest, {artifact: folder / artifact for artifact in files})
-        folder.chmod(0o755)
-        while True:
-            write_manifest(folder, manifest)
-            try:
-                os.rename(folder, model / str(manifest.version))
-                return manifest
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-            # Somebody else has published this number meanwhile.
+        write_manifest(folder, manifest)
+        while not version.becomes(manifest.version):  # somebody else has published this number meanwhile
             manifest = manifest.model_copy(update={"version": max(version_numbers(model)) + 1})
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        os.close(lock)
-
-
-def _unfinished(model: Path) -> Path:
-    """Make a folder for what is not published yet, beside the versions."""
-    while True:
-        model.mkdir(parents=True, exist_ok=True)
-        # Somebody else, who could not publish the first version, may remove the empty folder between the two.
-        with suppress(FileNotFoundError):
-            return Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=model))
-
-
-def _sweep(model: Path) -> None:
-    """Remove what publishing has left here that was killed: nobody holds its lock any more."""
-    for folder in model.glob(f"{UNFINISHED}*"):
-        with suppress(OSError):  # a new folder has no lock for a moment; whoever has just made it needs it
-            if time.time() - folder.stat().st_mtime < STALE_AFTER_S:
-                continue
-            lock = os.open(folder, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(lock)
+            write_manifest(folder, manifest)
+        return manifest
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -21,13 +22,19 @@ MOST_BYTES = 8_000_000  # of a manifest: read as objects they take some hundred 
 class ModelRepository:
     """Finds versions and checks that they are what their manifests say. Loads nothing and remembers nothing."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, only: Collection[str] = ()) -> None:
+        """With `only`, it is as if no other models were there."""
         self.root = root
+        self.only = frozenset(only)
+
+    def serves(self, name: str) -> bool:
+        return not self.only or name in self.only
 
     def names(self) -> list[str]:
         if not self.root.is_dir():
             return []
-        found = (path.name for path in self.root.iterdir() if re.fullmatch(MODEL_NAME, path.name))
+        folders = (path.name for path in self.root.iterdir())
+        found = (name for name in folders if re.fullmatch(MODEL_NAME, name) and self.serves(name))
         return sorted(name for name in found if self._may_have_versions(name))
 
     def versions(self, name: str) -> list[int]:
@@ -60,14 +67,9 @@ class ModelRepository:
                 content = file.read(MOST_BYTES + 1)
             if len(content) > MOST_BYTES:
                 raise InvalidArtifact(f"{MANIFEST} has {path.stat().st_size} bytes, and may have {MOST_BYTES}")
-            manifest = _parsed(content)
         except OSError as error:
             raise InvalidArtifact(f"{MANIFEST} cannot be read: {error.strerror}") from error
-        except ValidationError as error:
-            raise InvalidArtifact(f"{MANIFEST}: {said(first_fault(error))}") from error
-        if (manifest.name, manifest.version) != (name, version):
-            raise InvalidArtifact(f"{MANIFEST} is that of {manifest.name} version {manifest.version}")
-        return manifest
+        return parsed_manifest(content, name, version)
 
     def fingerprint(self, name: str, version: int) -> str:
         """Return a hash of the manifest as it is on disk, and so of all that it vouches for; "" if it is gone.
@@ -101,13 +103,19 @@ class ModelRepository:
         return _verified(folder, manifest, name).read_bytes()
 
 
-def _parsed(content: bytes) -> Manifest:
-    """Raises ValidationError."""
+def parsed_manifest(content: bytes, name: str, version: int) -> Manifest:
+    """Raises InvalidArtifact if it makes no sense, or speaks of another version."""
     try:
         is_pipeline = from_json(content).get("task") == PIPELINE
     except (AttributeError, ValueError):
         is_pipeline = False
-    return (PipelineManifest if is_pipeline else Manifest).model_validate_json(content)
+    try:
+        manifest = (PipelineManifest if is_pipeline else Manifest).model_validate_json(content)
+    except ValidationError as error:
+        raise InvalidArtifact(f"{MANIFEST}: {said(first_fault(error))}") from error
+    if (manifest.name, manifest.version) != (name, version):
+        raise InvalidArtifact(f"{MANIFEST} is that of {manifest.name} version {manifest.version}")
+    return manifest
 
 
 def _verified(folder: Path, manifest: Manifest, name: str) -> Path:

@@ -44,10 +44,10 @@ async def follow(
                 if told.get(name) != found[name]:  # once, however often it is tried
                     log.info("%s has a version that is new, or may be read by now", name)
                     told[name] = found[name]
-                loads.create_task(_take_up(engine, name))
+                loads.create_task(take_up(engine, name))
             for name in measured:
                 log.info("%s has been measured, and is loaded with its new plan", name)
-                loads.create_task(_take_up(engine, name))
+                loads.create_task(take_up(engine, name))
 
 
 def with_news(published: Mapping[str, Sequence[int]], engine: Engine) -> list[str]:
@@ -58,7 +58,8 @@ def with_news(published: Mapping[str, Sequence[int]], engine: Engine) -> list[st
     return [name for name, versions in published.items() if not seen.get(name, set()).issuperset(versions)]
 
 
-async def _take_up(engine: Engine, name: str) -> None:
+async def take_up(engine: Engine, name: str) -> None:
+    """Load a model. What keeps it from that is told in the log."""
     try:
         await engine.load(name)
     except Exception as error:  # the others are followed all the same

@@ -15,9 +15,10 @@ from app.serving.generator import TextGenerator
 from app.serving.items import Pools
 from app.serving.loader import Loader, Opened
 from app.serving.model import Model
-from app.serving.names import no_such_model
+from app.serving.names import no_such_model, not_served
 from app.serving.pipeline import Pipeline
 from app.serving.pool import Pool
+from app.serving.readiness import why_not_ready
 from app.serving.sequences import SequenceModel
 from app.serving.stepped import SteppedModel
 from app.serving.versions import Versions
@@ -48,13 +49,17 @@ class LocalEngine:
         drain_timeout_s: float = 30.0,
         num_threads: int = 2,
         after_change: Callable[[], None] = lambda: None,
+        why_missing: Callable[[str], str] = lambda name: "",
     ) -> None:
         """`required` models must be able to predict for the service to be ready.
 
         A load that takes longer than `turn_s` no longer keeps the next one waiting, and after `suspense_s` more not the
         readiness of a service that starts: most models are loaded within two seconds.
-        `after_change` is called when models have been loaded.
+        `after_change` is called when models have been loaded. `why_missing` says why a model, or any ("") that may be
+        expected, has not come to the repository yet; nothing if it has not to come.
         """
+        self._repository = repository
+        self._why_missing = why_missing
         self._telemetry = telemetry
         self._max_queue_size = max_queue_size
         self._max_pixels = max_pixels
@@ -76,7 +81,7 @@ class LocalEngine:
         published = await self._loader.published()
         self._require_running()
         if name is not None and name not in published.keys() | self._models.keys():
-            raise no_such_model(name, published.keys() | self._models.keys())
+            raise self._unknown(name, published.keys() | self._models.keys())
         if name is None:
             await self._load_all(published)
         else:
@@ -88,7 +93,7 @@ class LocalEngine:
 
     async def unload(self, name: str) -> None:
         if name not in self._models:
-            raise no_such_model(name, self._models)
+            raise self._unknown(name, self._models.keys())
         answering = self._models[name].unload("unloaded on request")
         if answering:  # whoever asked may hang up; the models are unloaded all the same
             await asyncio.wait(answering)
@@ -152,22 +157,26 @@ class LocalEngine:
         if versions is None:
             if not self._is_listed:
                 raise ModelNotReady("models are being loaded")
-            raise no_such_model(name, self._models)
+            raise self._unknown(name, self._models.keys())
         return versions
 
+    def _unknown(self, name: str, known: Collection[str]) -> ServiceError:
+        if not self._repository.serves(name):
+            return not_served(name, self._repository.only)
+        why = self._why_missing(name)
+        return ModelNotReady(why) if why else no_such_model(name, known)
+
     def _why_not_ready(self, models: Mapping[str, ModelStatus]) -> str:
-        """Whoever was unloaded on request does not count, and whoever never was live only if it is required."""
-        wanted = [name for name in models if self._models[name].is_wanted]
-        live = [name for name in wanted if models[name].manifest]
-        lost = [name for name in live if models[name].is_lost]
-        lost += sorted({*self._required} - {*live} - (models.keys() - {*wanted}))
-        return (
-            "the service is stopping" if self.is_stopping
-            else f"not every model can predict that should: {', '.join(lost)}" if lost
-            else "models are being loaded" if not self._is_complete
-            else f"no model can predict: {', '.join(wanted)}" if wanted and not live
-            else ""
-        )  # fmt: skip
+        if self.is_stopping:
+            return "the service is stopping"
+        return why_not_ready(
+            models,
+            wanted=[name for name in models if self._models[name].is_wanted],
+            required=self._required,
+            only=self._repository.only,
+            is_complete=self._is_complete,
+            missing=self._why_missing(""),
+        )
 
     async def _load_all(self, published: Mapping[str, Sequence[int]]) -> None:
         # All are listed before the first is loaded, so that "still loading" is not "no such model".
@@ -242,6 +251,8 @@ class LocalEngine:
         try:
             for step in manifest.steps:
                 pinned.append(step)
+                if not self._repository.serves(step.model):
+                    raise InvalidArtifact(str(not_served(step.model, self._repository.only)))
                 await self._expect(step.model, ()).pin(step.version)
         except BaseException as error:
             self._unpin(pinned)

@@ -23,6 +23,12 @@ def no_such_model(name: str, known: Collection[str]) -> ModelNotFound:
     return ModelNotFound(f"no model {name!r:.80}{among}", has_more=True)
 
 
+def not_served(name: str, served: Collection[str]) -> ModelNotFound:
+    """An error for a model that may well be in the repository, but not among those that are served here."""
+    among = ", ".join(sorted(served)[:MOST_LISTED]) + (", …" if len(served) > MOST_LISTED else "")
+    return ModelNotFound(f"model {name!r:.80} is not served here, where TESSERA_MODELS names {among}")
+
+
 def no_such_version(name: str, version: int, known: Collection[int]) -> ModelNotFound:
     """An error that names the newest versions that there are."""
     newest = sorted(known)[-MOST_LISTED:]

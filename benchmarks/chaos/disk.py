@@ -7,8 +7,8 @@ from pathlib import Path
 from signal import SIGKILL
 from time import monotonic, sleep
 
-from app.repository.publish import UNFINISHED
 from app.repository.repository import ModelRepository
+from app.repository.unfinished import UNFINISHED
 from benchmarks.chaos.models import FOR_EVER, counting, doubled
 from benchmarks.chaos.world import World, require
 

@@ -1,5 +1,6 @@
 """The cards of the models we serve, in JSON."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,7 @@ from app.api.v1 import paths
 from app.repository.making import Making
 from app.repository.manifest import Manifest, Metric, Provenance, Verification
 from app.serving.engine import ModelStatus
+from app.serving.mirroring import Mirrored
 from app.serving.plan import Tuning
 from app.tasks.explanations.base import NAME as EXPLANATION
 from app.tensors import Placement, TensorSpec
@@ -59,11 +61,29 @@ class ModelSummary(ListedModel):
     versions: list[VersionState]
 
 
+class VersionNotFetched(BaseModel):
+    model: str
+    version: int
+    reason: str
+
+
+class MirrorState(BaseModel):
+    """Is what is served behind the store at `url`, from which it is mirrored? `reason` says why."""
+
+    url: str
+    state: Literal["fetching", "current", "unreachable"]
+    reason: str
+    failed: list[VersionNotFetched]
+
+
 class ModelList(BaseModel):
-    """`being_made`: what is made beside the service, which serves it as soon as it is there."""
+    """`being_made`: what is made beside the service, which serves it as soon as it is there. `mirror` is null unless
+    models come from elsewhere.
+    """
 
     models: list[ModelSummary]
     being_made: list[Making] = []
+    mirror: MirrorState | None = None
     object: Literal["list"] = "list"
     data: list[ListedModel]
 
@@ -90,6 +110,12 @@ class Card(ModelSummary):
     limits: list[str] = []
     verification: Verification | None = None
     provenance: Provenance | None = None
+
+
+def mirror_state(mirrored: Mirrored, may_use: Callable[[str], bool]) -> MirrorState:
+    """Tell of the models only that the caller `may_use`."""
+    failed = [one for one in mirrored.failed if may_use(one.model)]
+    return MirrorState.model_validate(mirrored._replace(failed=tuple(failed)), from_attributes=True)
 
 
 def summary(status: ModelStatus) -> ModelSummary:

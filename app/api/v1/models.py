@@ -9,7 +9,7 @@ from app.api.given import EngineDep, GivenDep
 from app.api.http.callers import ASKING, caller_of
 from app.api.loaded import by_alias, load_newest, status_of
 from app.api.v1.aliases import decoded
-from app.api.v1.cards import Card, ListedModel, ModelList, card, summary
+from app.api.v1.cards import Card, ListedModel, ModelList, card, mirror_state, summary
 from app.errors import InvalidInput, ModelNotFound
 from app.serving.engine import Ask, Engine
 from app.tasks.recommendation import (
@@ -28,10 +28,11 @@ async def list_models(given: GivenDep) -> ModelList:
     """`data` is the same list as OpenAI's clients read it: first the models that write text."""
     models = [summary(status) for status in given.engine.status().models]
     writing = sorted(models, key=lambda one: one.task != TextGeneration.contract.name)
-    making = [one for one in given.being_made.now if ASKING.get().may_use(one.model)] if given.being_made else []
-    return ModelList(
-        models=models, being_made=making, data=[ListedModel.model_validate(one.model_dump()) for one in writing]
-    )
+    may_use = ASKING.get().may_use
+    making = [one for one in given.being_made.now if may_use(one.model)] if given.being_made else []
+    data = [ListedModel.model_validate(one.model_dump()) for one in writing]
+    mirrored = mirror_state(given.mirroring.now, may_use) if given.mirroring else None
+    return ModelList(models=models, being_made=making, mirror=mirrored, data=data)
 
 
 async def describe_model(model: str, engine: EngineDep) -> Card:
@@ -80,12 +81,12 @@ async def find_items(
     return ItemList.model_construct(items=prediction.outputs[0])
 
 
-async def load_model(model: str, engine: EngineDep) -> Card:
+async def load_model(model: str, given: GivenDep) -> Card:
     """Loads the new version beside the old one and switches when it has passed its checks.
 
     If it does not pass, the answer is 409 with the reason, and the old version goes on.
     """
-    return card(await load_newest(engine, model))
+    return card(await load_newest(given.engine, model, given.mirroring))
 
 
 async def _card_file(engine: Engine, model: str, picture: str | None, media_type: str) -> Response:

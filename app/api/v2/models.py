@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ValidationError
 
 from app.api.errors import envelope, faults_of, invalid_input
-from app.api.given import EngineDep
+from app.api.given import EngineDep, GivenDep
 from app.api.loaded import is_ready, load_newest
 from app.api.v2.config import ModelConfig, config_of
 from app.api.v2.ends import inputs_of, outputs_of
@@ -101,13 +101,13 @@ async def index(request: Request, engine: EngineDep) -> list[IndexEntry]:
     return [entry for entry in entries if entry.state == "READY" or not wanted.ready]
 
 
-async def load(model: str, request: Request, engine: EngineDep) -> Response:
+async def load(model: str, request: Request, given: GivenDep) -> Response:
     """If it does not pass its checks the answer is 409 with the reason, and the version before goes on."""
     if unusable := (await _read(request, LoadRequest)).parameters:
         raise InvalidInput(
             f"a model is loaded as it lies in the repository, without {', '.join(unusable)} from the request"
         ).under("parameters")
-    await load_newest(engine, model)
+    await load_newest(given.engine, model, given.mirroring)
     return Response(status_code=200)
 
 
