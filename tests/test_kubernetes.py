@@ -20,7 +20,7 @@ from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.local import LocalEngine
 from app.settings import OTHERS, PREFIX, Settings
-from app.telemetry import Telemetry
+from app.telemetry import TEXT, Telemetry
 
 KUBECTL = Path(sysconfig.get_path("scripts"), "kubectl")
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -209,13 +209,16 @@ def is_committed(version):
     return bool(subprocess.run(["git", "ls-files", version], cwd=ROOT, capture_output=True, check=True).stdout)
 
 
-def test_autoscalers_go_by_the_same_metric_and_the_docs_say_how_it_gets_there():
+def test_autoscalers_go_by_a_metric_that_the_service_tells():
     (autoscaler,) = kinds(".", "HorizontalPodAutoscaler")
     (scaled,) = kinds("overlays/keda", "ScaledObject")
     assert not kinds("overlays/keda", "HorizontalPodAutoscaler")
     metric = autoscaler["spec"]["metrics"][0]["pods"]["metric"]["name"]
     assert metric in scaled["spec"]["triggers"][0]["metadata"]["query"]
     assert metric in (ROOT / "docs" / "kubernetes.md").read_text()
+    telemetry = Telemetry()
+    telemetry.observer("some-model", 1)
+    assert f"# TYPE {metric} gauge" in telemetry.render(TEXT).decode()
 
 
 def test_the_images_are_those_that_are_built():
