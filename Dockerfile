@@ -13,7 +13,7 @@ COPY pyproject.toml ./
 RUN mkdir app training && touch app/__init__.py training/__init__.py tessera.py README.md LICENSE
 # RUNTIME is cpu or gpu: which onnxruntime.
 ARG RUNTIME=cpu
-RUN pip --python /opt/venv/bin/python install ".[$RUNTIME,generation,otel,remote]" && find /opt/venv -type d -name tests -prune -exec rm -r {} +
+RUN pip --python /opt/venv/bin/python install ".[$RUNTIME,generation,grpc,otel,remote]" && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 COPY deploy/check-cuda deploy/
 RUN [ "$RUNTIME" != gpu ] || /opt/venv/bin/python deploy/check-cuda
 COPY README.md LICENSE tessera.py ./

@@ -22,7 +22,7 @@ from app.errors import ServiceError
 from app.keys.command import add_commands as add_key_commands
 from app.logs.lines import FORMS
 from app.logs.writer import start
-from app.main import Server, build, end_process, goodbye_s, open_tracer
+from app.main import Server, build, build_grpc, end_process, goodbye_s, open_tracer
 from app.remote.command import name_and_version, pull, push
 from app.remote.mirror import Mirror
 from app.remote.remote import AlreadyThere, opened
@@ -118,7 +118,8 @@ def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     settings = settings.model_copy(update={"host": chosen.host, "port": chosen.port})
     try:
         lines, tracer = start(settings.log_format), open_tracer(TracingSettings())
-        server = Server(*build(settings, lines, tracer), settings)
+        app, engine = build(settings, lines, tracer)
+        server = Server(app, engine, settings, build_grpc(settings, app, engine))
     except (ValueError, OSError) as error:
         return _failed(error, 2)
     server.run()

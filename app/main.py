@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from time import monotonic
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
@@ -44,6 +44,9 @@ from app.settings import Settings, TracingSettings
 from app.tasks import TASKS
 from app.telemetry import Telemetry, Tracer, Untraced
 
+if TYPE_CHECKING:
+    from app.api.grpc.server import GrpcServer
+
 log = logging.getLogger(__name__)
 
 # Of the time for stopping a share is kept for goodbyes, within these seconds.
@@ -73,14 +76,7 @@ def build(
 
     Raises ValueError and OSError for settings that cannot be used.
     """
-    limits = Limits(
-        settings.max_body_bytes,
-        settings.max_items,
-        settings.request_timeout_s,
-        task_body_bytes=settings.task_body_bytes,
-        bodies_bytes=settings.max_bodies_bytes,
-        json=JsonLimits(settings.max_json_bytes, settings.max_json_values),
-    )
+    limits = limits_of(settings)
     if unknown := [task for task in settings.task_body_bytes if task not in TASKS]:
         raise ValueError(f"task_body_bytes: {unknown[0]!r} is no task; there are: {', '.join(sorted(TASKS))}")
     for setting, names in (("required_models", settings.required_models), ("models", settings.models)):
@@ -140,6 +136,39 @@ def _mirroring(settings: Settings, repository: ModelRepository) -> Mirroring | N
     return Mirroring(Mirror(remote, repository, keep=settings.keep_versions))
 
 
+def limits_of(settings: Settings) -> Limits:
+    """Raises ValueError for limits that contradict one another."""
+    return Limits(
+        settings.max_body_bytes,
+        settings.max_items,
+        settings.request_timeout_s,
+        task_body_bytes=settings.task_body_bytes,
+        bodies_bytes=settings.max_bodies_bytes,
+        json=JsonLimits(settings.max_json_bytes, settings.max_json_values),
+    )
+
+
+def build_grpc(settings: Settings, app: RequestContext, engine: Engine) -> "GrpcServer | None":
+    """Return the server of gRPC that asks `app`; None without a port. Raises ValueError where it is not installed."""
+    if settings.grpc_port is None:
+        return None
+    try:
+        from app.api.grpc.server import GrpcServer
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"TESSERA_GRPC_PORT is set, and {error.name} is not installed: pip install 'tessera[grpc]'"
+        ) from error
+    return GrpcServer(
+        app,
+        engine,
+        limits_of(settings),
+        KeyRing(settings.keys_file) if settings.asks_for_keys else None,
+        Certificate(*settings.tls_files) if settings.tls_files else None,
+        max_connections=settings.num_connections,
+        max_header_bytes=settings.max_header_bytes,
+    )
+
+
 def _spare_what_stays() -> None:
     """Keep the garbage collector from looking again at what models are made of.
 
@@ -179,9 +208,13 @@ class Server(uvicorn.Server):
 
     In that time readiness is false and new requests get 503, so that a load balancer takes them elsewhere. The process
     has ended `drain_timeout_s` after the signal, whatever hangs in it; a second signal means now.
+
+    `grpc` listens for as long as it does, on the port of its own that the settings name.
     """
 
-    def __init__(self, app: RequestContext, engine: Engine, settings: Settings) -> None:
+    def __init__(
+        self, app: RequestContext, engine: Engine, settings: Settings, grpc: "GrpcServer | None" = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -199,6 +232,8 @@ class Server(uvicorn.Server):
         self._is_encrypted = settings.tls_files is not None
         self._app = app
         self._engine = engine
+        self._grpc = grpc
+        self._grpc_port = settings.grpc_port or 0
         self._limit_s = settings.drain_timeout_s
         self._goodbye_s = goodbye_s(settings.drain_timeout_s)
         self._ends_at: float | None = None
@@ -214,6 +249,14 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
+        if self._grpc is not None:
+            try:
+                await self._grpc.start(self.config.host, self._grpc_port)
+            except OSError as error:
+                log.error("%s", error)
+                self.should_exit = True
+                return
+            log.info("gRPC on %s:%d", self.config.host, self._grpc_port)
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -237,6 +280,8 @@ class Server(uvicorn.Server):
             stopping = asyncio.ensure_future(self._engine.stop())
             # Of the goodbye a quarter is for answers that are on their way then, and a half to close what is left.
             await asyncio.wait({stopping}, timeout=self._limit_s - 0.75 * self._goodbye_s)
+            if self._grpc is not None:
+                await self._grpc.stop(0.25 * self._goodbye_s)
             # What is left has been answered, or is about to be: bodies that still come, answers that still go.
             self.config.timeout_graceful_shutdown = max(0, self._ends_at - monotonic() - 0.5 * self._goodbye_s)  # type: ignore[assignment]
             self.should_exit = True

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
+    grpc_port: int | None = Field(None, ge=1, le=65535, description="port to listen on for gRPC; unset, it is off")
     models_dir: Path = Field(Path("models"), description="the model repository")
     models_url: str = Field(
         "", description="a store whose versions are mirrored into it: s3://, gs://, az://, file:// or hf://"

@@ -17,7 +17,7 @@ import pytest
 from engines import FarEngine
 from measuring import not_measured
 from onnx import TensorProto, helper, numpy_helper
-from services import MODELS, Service, running
+from services import MODELS, Service, free_port, running
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -183,7 +183,7 @@ def default_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servic
     publish_tripler(root, scratch)
     publish_hostile(root, scratch)
     publish_pipeline(root, scratch)
-    with running(root) as service:
+    with running(root, TESSERA_GRPC_PORT=str(free_port())) as service:
         yield service
 
 

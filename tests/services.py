@@ -41,6 +41,7 @@ class Service:
     ) -> None:
         self.port = port = free_port()
         self.url = f"http://127.0.0.1:{port}"
+        self.grpc_place = f"127.0.0.1:{settings.get('TESSERA_GRPC_PORT', '')}"
         self.models_dir = models_dir
         environment = {"TESSERA_MODELS_DIR": str(models_dir), "TESSERA_DEVICE": "cpu", **settings}
         self.process = subprocess.Popen(

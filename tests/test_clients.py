@@ -27,8 +27,9 @@ def test_every_snippet_prints_what_is_shown(
     default_service: Service, monkeypatch: pytest.MonkeyPatch, code: str, output: str
 ):
     monkeypatch.chdir(ROOT)
+    code = code.replace("127.0.0.1:8000", default_service.url.removeprefix("http://"))
     with redirect_stdout(io.StringIO()) as printed:
-        exec(code.replace("127.0.0.1:8000", default_service.url.removeprefix("http://")), {})
+        exec(code.replace("127.0.0.1:8001", default_service.grpc_place), {})
     assert printed.getvalue() == output
 
 

@@ -1,6 +1,6 @@
 """Who may call, and what: a key is asked for everywhere but at the few paths that are open."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -68,7 +68,7 @@ class Access:
         route: Route | None = scope["state"].get("asked")
         meter: Meter | None = None
         try:
-            key = self._caller(scope)
+            key = key_of(self._keys, scope["headers"])
             scope["state"]["key"] = key.name
             meter = self._meters.of(key)
             _require(key, _needs(scope, route), meter)
@@ -80,22 +80,6 @@ class Access:
         if meter is not None:
             send = telling_what_is_left(send, meter, has_taken=True)
         await self._app(scope, receive, send)
-
-    def _caller(self, scope: Scope) -> Key:
-        """The key that came with a request. Raises Unauthorized, KeyExpired and KeysUnreadable."""
-        expired: KeyExpired | None = None
-        bearer, api_key = _secrets_of(scope)
-        # Either may be right: some clients send a token of their own, unasked, beside ours.
-        for secret in filter(None, (api_key, bearer)):
-            try:
-                if (key := self._keys.find(secret)) is not None:
-                    return key
-            except KeyExpired as error:
-                expired = error
-        if expired is not None:
-            raise expired
-        why = "this key is not known, or was revoked" if bearer or api_key else "a key is needed"
-        raise Unauthorized(f"{why}; send one as Authorization: Bearer … or X-API-Key: …")
 
     async def _refuse(
         self, error: ServiceError, route: Route | None, meter: Meter | None, scope: Scope, receive: Receive, send: Send
@@ -129,10 +113,27 @@ def _require(key: Key, needs: Needed | None, meter: Meter | None) -> None:
         meter.take(asks_model=needs == "predict")
 
 
-def _secrets_of(scope: Scope) -> tuple[bytes, bytes]:
+def key_of(keys: KeyRing, headers: Iterable[tuple[bytes, bytes]]) -> Key:
+    """The key that came with a request. Raises Unauthorized, KeyExpired and KeysUnreadable."""
+    expired: KeyExpired | None = None
+    bearer, api_key = _secrets_of(headers)
+    # Either may be right: some clients send a token of their own, unasked, beside ours.
+    for secret in filter(None, (api_key, bearer)):
+        try:
+            if (key := keys.find(secret)) is not None:
+                return key
+        except KeyExpired as error:
+            expired = error
+    if expired is not None:
+        raise expired
+    why = "this key is not known, or was revoked" if bearer or api_key else "a key is needed"
+    raise Unauthorized(f"{why}; send one as Authorization: Bearer … or X-API-Key: …")
+
+
+def _secrets_of(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
     """Return what came as Authorization: Bearer, and as X-API-Key; empty if it did not."""
     bearer = api_key = b""
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == b"authorization" and value[: len(BEARER)].lower() == BEARER:
             bearer = value[len(BEARER) :].strip()
         elif name == b"x-api-key":

@@ -27,7 +27,7 @@ class Report:
     """Counts answered requests, and writes a line about each; of those with a status below 400, about `share` of them.
 
     Only names from our own tables are told, since callers could invent others without end: the pattern of the route,
-    and a model that there is.
+    or the method of gRPC that asked it, and a model that there is.
     """
 
     def __init__(
@@ -51,6 +51,8 @@ class Report:
         self._in_flight -= 1
         state = scope["state"]
         method, route = scope["method"], getattr(scope.get("route"), "path", "none")
+        if called := state.get("called"):  # over gRPC, where every method is asked by a POST to its name
+            method, route = "POST", called
         model = self._model(scope, version)
         if (asked := state.get("asked")) is not None and asked.needs == "admin":
             self._audit(scope, asked, status, model, version)

@@ -41,13 +41,19 @@ class Certificate:
 
     @property
     def context(self) -> ssl.SSLContext:
-        now = monotonic()
-        if now >= self._look_again_at:
-            self._look_again_at = now + LOOK_AGAIN_S
-            self._look_again(now)
+        self._look_again()
         return self._context
 
-    def _look_again(self, now: float) -> None:
+    @property
+    def pem(self) -> PemFiles:
+        self._look_again()
+        return self._pair
+
+    def _look_again(self) -> None:
+        now = monotonic()
+        if now < self._look_again_at:
+            return
+        self._look_again_at = now + LOOK_AGAIN_S
         certificate, key = self._paths
         try:
             pair = _read(certificate, key)
