@@ -18,11 +18,12 @@ from app.adding.pipeline import SUFFIX as STEPS
 from app.adding.pipeline import add_pipeline
 from app.adding.report import report, report_pipeline
 from app.adding.wishes import Wishes
+from app.ending import end_process, goodbye_s
 from app.errors import ServiceError
 from app.keys.command import add_commands as add_key_commands
 from app.logs.lines import FORMS
 from app.logs.writer import start
-from app.main import Server, build, build_grpc, end_process, goodbye_s, open_tracer
+from app.main import Server, build, build_grpc, open_tracer
 from app.remote.command import name_and_version, pull, push
 from app.remote.mirror import Mirror
 from app.remote.remote import AlreadyThere, opened

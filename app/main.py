@@ -4,14 +4,12 @@ import asyncio
 import faulthandler
 import gc
 import logging
-import os
 import socket
-import sys
 from collections.abc import Sequence
 from functools import partial
 from time import monotonic
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -24,6 +22,7 @@ from app.api.http.limits import LARGEST_AT_A_TIME, Limits
 from app.api.http.middleware import RequestContext
 from app.api.http.protocol import bounded
 from app.api.media.json_text import JsonLimits
+from app.ending import goodbye_s, stderr_that_never_blocks
 from app.keys import KeyRing
 from app.logs.writer import LogWriter
 from app.remote.mirror import Mirror
@@ -48,9 +47,6 @@ if TYPE_CHECKING:
     from app.api.grpc.server import GrpcServer
 
 log = logging.getLogger(__name__)
-
-# Of the time for stopping a share is kept for goodbyes, within these seconds.
-GOODBYE_SHARE, SHORTEST_GOODBYE_S, LONGEST_GOODBYE_S = 0.2, 0.5, 2.0
 
 
 def open_tracer(settings: TracingSettings) -> Tracer:
@@ -287,23 +283,3 @@ class Server(uvicorn.Server):
             self.should_exit = True
 
         self._draining = asyncio.ensure_future(drain_then_exit())
-
-
-def goodbye_s(drain_timeout_s: float) -> float:
-    """Return how much of the time for stopping is kept for refusing what is left, and for closing connections."""
-    return min(LONGEST_GOODBYE_S, max(SHORTEST_GOODBYE_S, GOODBYE_SHARE * drain_timeout_s), drain_timeout_s)
-
-
-def stderr_that_never_blocks() -> int:
-    """Return a descriptor of stderr for last words, which must not wait for whoever reads them."""
-    try:
-        return os.open("/dev/stderr", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
-    except OSError:  # a socket cannot be opened again
-        return os.open(os.devnull, os.O_WRONLY)
-
-
-def end_process(status: int) -> NoReturn:
-    """End at once: threads that still compute would make Python abort on its way out."""
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(status)
