@@ -32,7 +32,7 @@ RUN pip --python /opt/venv/bin/python install --no-deps --force-reinstall .
 FROM python:3.11-slim-bookworm AS base
 # No root at run time; the same user owns the volumes that the images share. Nobody installs anything here.
 RUN groupadd --gid 10001 tessera && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent tessera \
-    && mkdir /models /cache /keys && chown tessera:tessera /models /cache /keys && chmod 700 /keys \
+    && mkdir /models /cache /keys /jobs && chown tessera:tessera /models /cache /keys /jobs && chmod 700 /keys /jobs \
     && pip uninstall --yes --root-user-action ignore setuptools wheel pip \
     && rm -rf /usr/local/lib/python3.11/ensurepip
 COPY --from=build /usr/lib/locale/en_US.utf8 /usr/lib/locale/en_US.utf8
@@ -57,9 +57,9 @@ CMD ["python", "-m", "training.beside", "--stay", "--workdir", "/cache/training"
 
 FROM base AS service
 COPY --from=build /opt/venv /opt/venv
-ENV TESSERA_HOST=0.0.0.0 TESSERA_PORT=8000 TESSERA_MODELS_DIR=/models TESSERA_KEYS_FILE=/keys/keys.json
+ENV TESSERA_HOST=0.0.0.0 TESSERA_PORT=8000 TESSERA_MODELS_DIR=/models TESSERA_KEYS_FILE=/keys/keys.json TESSERA_JOBS_DIR=/jobs
 USER tessera
-VOLUME ["/models", "/keys"]
+VOLUME ["/models", "/keys", "/jobs"]
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, ssl, urllib.request as ask; anyone = ssl.create_default_context(); anyone.check_hostname = False; anyone.verify_mode = ssl.CERT_NONE; ask.urlopen(('https' if os.environ.get('TESSERA_TLS_CERT') else 'http') + '://127.0.0.1:8000/health/ready', timeout=2, context=anyone)"]

@@ -1,11 +1,13 @@
-"""python -m app serve | tune [MODEL …] | models add FILE --name NAME | keys …: the service from the command line."""
+"""python -m app serve | batch IN OUT | tune [MODEL …] | models add FILE --name NAME | keys …: from the command line."""
 
 import argparse
+import json
 import logging
 import os
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 # Read once, when numpy is imported: threads for small products would fight those of the models for the cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -18,20 +20,27 @@ from app.adding.pipeline import SUFFIX as STEPS
 from app.adding.pipeline import add_pipeline
 from app.adding.report import report, report_pipeline
 from app.adding.wishes import Wishes
+from app.api.http.limits import Limits
 from app.ending import end_process, goodbye_s
 from app.errors import ServiceError
 from app.keys.command import add_commands as add_key_commands
 from app.logs.lines import FORMS
 from app.logs.writer import start
-from app.main import Server, build, build_grpc, open_tracer
+from app.main import Server, build, build_grpc, limits_of, open_tracer
+from app.offline import Batch, run_batch
 from app.remote.command import name_and_version, pull, push
 from app.remote.mirror import Mirror
 from app.remote.remote import AlreadyThere, opened
 from app.repository.repository import ModelRepository
+from app.runtimes.allocator import return_large_blocks
+from app.runtimes.arena import open_arena
 from app.runtimes.options import RuntimeOptions
+from app.serving.local import LocalEngine
 from app.settings import Settings, TracingSettings
+from app.telemetry import Telemetry
 from app.tuning import tune_models, tune_when_idle
 
+STOPPED = 130  # by Control-C, as shells have it
 LEAST_PRIORITY = 19  # whoever else computes goes first; what was measured meanwhile is not kept
 
 
@@ -45,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         shown = logging.StreamHandler()
         shown.setFormatter(FORMS[settings.log_format]())
         shown.terminator = ""
-        # These two have something to show, and load models again and again.
-        is_quiet = chosen.run in (_tune, _add)
+        # These have something to show, and load models again and again.
+        is_quiet = chosen.run in (_tune, _add, _batch)
         logging.basicConfig(level=logging.WARNING if is_quiet else logging.INFO, handlers=[shown])
     return int(chosen.run(chosen, settings))
 
@@ -104,6 +113,14 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
         "models", nargs="*", metavar="NAME[/VERSION] or URL", help="all that are there; from TESSERA_MODELS_URL"
     )
     pull.set_defaults(run=_pull)
+
+    batch = commands.add_parser("batch", help="answer a file of items or requests, without a service")
+    batch.add_argument("source", type=Path, metavar="IN", help=".jsonl, .csv or .parquet")
+    batch.add_argument("target", type=Path, metavar="OUT", help="of the same endings; made whole, at the end")
+    batch.add_argument("--model", help="whose items the lines are; without it each line is a request to a route")
+    batch.add_argument("--parameters", type=_json_object, default={}, metavar="JSON", help="for all items")
+    batch.add_argument("--resume", action="store_true", help="go on where an earlier run was stopped")
+    batch.set_defaults(run=_batch)
 
     add_key_commands(commands)
     parser.set_defaults(keys_file=settings.keys_file)
@@ -183,6 +200,44 @@ def _required(*urls: str) -> str:
     if len(urls) > 1 or not urls[0]:
         raise ValueError("name one store, such as s3://bucket/folder, here or in TESSERA_MODELS_URL")
     return urls[0]
+
+
+def _batch(chosen: argparse.Namespace, settings: Settings) -> int:
+    asked = Batch(chosen.source, chosen.target, chosen.model, chosen.parameters, chosen.resume)
+    try:
+        return run_batch(asked, *_offline(settings))
+    except (ServiceError, ValueError, OSError) as error:
+        return _failed(error)
+    except KeyboardInterrupt:
+        return STOPPED
+
+
+def _offline(settings: Settings) -> tuple[LocalEngine, Telemetry, Limits]:
+    """Return what answers without a server."""
+    return_large_blocks()
+    open_arena(settings.max_tensor_bytes)
+    telemetry = Telemetry()
+    options = RuntimeOptions(device=settings.device, threads=settings.threads)
+    engine = LocalEngine(
+        ModelRepository(settings.models_dir, settings.models),
+        telemetry,
+        options=options,
+        max_queue_size=settings.max_queue_size,
+        max_pixels=settings.max_pixels,
+        load_timeout_s=settings.load_timeout_s,
+        num_threads=settings.threads,
+    )
+    return engine, telemetry, limits_of(settings)
+
+
+def _json_object(text: str) -> Any:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON object")
+    return found
 
 
 def _failed(error: Exception, code: int = 1) -> int:

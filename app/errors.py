@@ -9,6 +9,8 @@ ServiceError
 ├── KeysUnreadable      no key can be checked at the moment
 ├── Forbidden           it may not be asked with this key, or from there
 ├── ModelNotFound       no such model or version
+├── JobNotFound         no such batch job, or file, of this caller
+├── JobsUnavailable     there is no folder that batch jobs could be kept in
 ├── ModelNotReady       known, but not loaded, or the service is stopping
 ├── Overloaded          it would not be answered in time; try again later
 │   └── LimitReached    the key has had what it may have for now
@@ -115,6 +117,14 @@ class ModelNotFound(ServiceError):
     def __init__(self, message: str, *, has_more: bool = False) -> None:
         super().__init__(message)
         self.has_more = has_more
+
+
+class JobNotFound(ServiceError):
+    pass
+
+
+class JobsUnavailable(ServiceError):
+    pass
 
 
 class ModelNotReady(ServiceError):

@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     max_json_values: int = Field(
         500_000, ge=1, description="values in it; while so many are parsed, for some 50 ms, nobody is answered"
     )
+    max_batch_bytes: int = Field(1_000_000_000, ge=1, description="bytes of the file of one batch job")
+    max_jobs_bytes: int = Field(
+        10_000_000_000, ge=1, description="bytes of all files and results of batch jobs; half of them for one key"
+    )
     max_tensor_bytes: int | None = Field(
         None, ge=100_000_000, description="memory of all graphs together; half of what there is by default"
     )
@@ -69,6 +73,11 @@ class Settings(BaseSettings):
     required_models: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="models that readiness waits for, with commas between"
     )
+
+    jobs_dir: Path | Literal["off"] = Field(
+        Path("jobs"), description="where batch jobs and their files are kept; off answers none"
+    )
+    jobs_days: int = Field(30, ge=1, description="days after which files and finished batch jobs are deleted")
 
     keys: Literal["auto", "on", "off"] = Field("auto", description="auto asks for keys unless only loopback can call")
     keys_file: Path = Field(Path("keys.json"), description="where `python -m app keys` keeps them, as hashes")

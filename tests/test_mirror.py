@@ -9,6 +9,10 @@ ROOMS = ("api", "serving")
 
 GONE_THROUGH = {
     "api/app.py": "api/test_routes.py",
+    **{
+        f"api/batches/{name}.py": "api/batches/test_batches.py"
+        for name in ("asked", "described", "files", "inside", "paths", "schemas", "uploads")
+    },
     "api/documented.py": "api/test_openapi.py",
     "api/examples.py": "api/test_openapi.py",
     "api/given.py": "api/test_routes.py",

@@ -14,6 +14,9 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from app.api import errors, health, openapi
+from app.api.batches import routes as batches
+from app.api.batches.inside import InsideRequests
+from app.api.batches.terms import KeyTerms
 from app.api.given import Given
 from app.api.hf import routes as hf
 from app.api.http.access import Access, OpenPaths
@@ -34,7 +37,9 @@ from app.api.permitted import PermittedEngine
 from app.api.v1 import routes as v1
 from app.api.v1.aliases import SlashesInNames
 from app.api.v2 import routes as v2
+from app.jobs.jobs import Jobs
 from app.keys import KeyRing
+from app.keys.limits import Meters
 from app.serving.being_made import BeingMade
 from app.serving.engine import Engine
 from app.serving.mirroring import Mirroring
@@ -57,6 +62,7 @@ SECTIONS: Sequence[Callable[[Given], Section]] = (
     v1.predicting,
     v1.explaining,
     openai.generating,
+    batches.batching,
     hf.predicting,
     v1.telling,
     v2.inferring,
@@ -76,6 +82,7 @@ def create_app(
     line_share: float = 1.0,
     being_made: BeingMade | None = None,
     mirroring: Mirroring | None = None,
+    jobs: Jobs | None = None,
     beside: Sequence[Beside] = (),
 ) -> RequestContext:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
@@ -84,36 +91,52 @@ def create_app(
     with `hosts`, even none, it answers to these names, to localhost and to addresses only.
     `write_line` gets a line for each failure, and for this share of the other requests. `being_made` is for the
     catalogue, and so is `mirroring`, which is also asked for what is new when a model is to be loaded. What is `beside`
-    runs as long as the service does.
+    runs as long as the service does, and so do `jobs`.
     """
-    given = Given(PermittedEngine(engine), telemetry, limits, Aside(), being_made, mirroring)
+    given = Given(PermittedEngine(engine), telemetry, limits, Aside(), being_made, mirroring, jobs)
     sections = [section(given) for section in SECTIONS]
     routes = [route for section in sections for route in section.routes]
-    app = _typed(given, sections, beside)
+    app = _typed(given, sections, [*beside, jobs.run] if jobs else beside)
     openapi.install(app, engine, sections, asks_for_keys=keys is not None)
-    inside: ASGIApp = Direct(app)
+    limit_of, shapes, meters = body_limit(limits.other_body_bytes), _shapes(sections), Meters()
+    behind: ASGIApp = Direct(app)
+    if jobs is not None:
+        asking = SlashesInNames(FindRoute(behind, routes))
+        jobs.answer_requests_by(InsideRequests(asking, shapes, limit_of, limits.json, given.aside))
+        if keys is not None:
+            jobs.permit_by(KeyTerms(keys, meters).require)
     if keys is not None:
         is_open = OpenPaths([*(route.path for route in routes if route.is_open), *pages.OPEN_BESIDE])
-        inside = Access(inside, keys, telemetry, is_open)
-    inside = HeadToo(SlashesInNames(FindRoute(inside, routes)))
+        behind = Access(behind, keys, telemetry, is_open, meters)
+    behind = HeadToo(SlashesInNames(FindRoute(behind, routes)))
     if keys is None:
-        inside = OwnPagesOnly(inside, cors_origins)
+        behind = OwnPagesOnly(behind, cors_origins)
     if cors_origins:  # before the keys: a browser asks without one whether it may send one
-        inside = allow_origins(inside, cors_origins)
+        behind = allow_origins(behind, cors_origins)
     if hosts is not None and "*" not in hosts:
-        inside = KnownHosts(inside, hosts)
+        behind = KnownHosts(behind, hosts)
     return RequestContext(
-        inside,
+        behind,
         report=Report(engine, telemetry, write_line, line_share),
-        transit=Transit(
-            body_limit(limits.other_body_bytes), limits.request_timeout_s, limits.all_bodies_bytes, given.aside
-        ),
+        transit=Transit(limit_of, limits.request_timeout_s, limits.all_bodies_bytes, given.aside),
         headers=SecurityHeaders(app, pages.DOCS, pages.ASSETS),
         is_stopping=lambda: engine.is_stopping,
-        shapes=errors.Shapes(
-            {place: section.shape for section in sections for place in section.places},
-            {place: (section.is_client, section.shape) for section in sections for place in section.shared},
-        ),
+        shapes=shapes,
+    )
+
+
+def inside(engine: Engine, telemetry: Telemetry, limits: Limits) -> InsideRequests:
+    """Return what answers requests that nobody sends over HTTP, with the same routes."""
+    given = Given(engine, telemetry, limits, Aside())
+    sections = [section(given) for section in SECTIONS]
+    asking = SlashesInNames(FindRoute(Direct(FastAPI()), [route for each in sections for route in each.routes]))
+    return InsideRequests(asking, _shapes(sections), body_limit(limits.other_body_bytes), limits.json, given.aside)
+
+
+def _shapes(sections: Sequence[Section]) -> errors.Shapes:
+    return errors.Shapes(
+        {place: section.shape for section in sections for place in section.places},
+        {place: (section.is_client, section.shape) for section in sections for place in section.shared},
     )
 
 

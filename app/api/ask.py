@@ -19,6 +19,7 @@ from app.errors import DeadlineExceeded, InvalidInput
 from app.serving.engine import Ask, Prediction, Served
 
 GENERATED = "X-Generated"  # the model and version whose text an answer is, which nobody has verified
+LEAST_PRIORITY = "least_priority"  # in the state of a request that a batch job puts: others go before it
 MOST_DIGITS = 18  # of a version: as many as always fit 64 bits
 
 
@@ -118,7 +119,7 @@ def _asked(
         question.items,
         question.parameters,
         within_s,
-        question.priority,
+        max(question.priority, request.scope["state"].get(LEAST_PRIORITY, 0)),
         caller,
         request.scope["state"]["request_id"],
         served.forms[question.view],

@@ -1,8 +1,7 @@
 """The bodies of the native dialect, one pair of schemas for each task, derived from what the task declares."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -10,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, FailFast, Field, RootModel, create_model
 from pydantic.fields import FieldInfo
 
-from app.tasks.contract import Contract
+from app.tasks.contract import Contract, named_first
 from app.tasks.schema import Schema
 
 
@@ -42,7 +41,7 @@ def bodies_of(contract: Contract, max_items: int) -> Bodies:
     Output: Any = contract.Output
     item = Annotated[
         Item,  # type: ignore[valid-type]
-        BeforeValidator(_bare(Item), json_schema_input_type=_written(Item)),
+        BeforeValidator(partial(named_first, Item), json_schema_input_type=_written(Item)),
     ]
     Event = None if Piece is None else create_model(f"{prefix}Event", __base__=Piece, **ANSWERED)
     return Bodies(
@@ -63,14 +62,6 @@ def bodies_of(contract: Contract, max_items: int) -> Bodies:
         ),
         Event=Event,
     )
-
-
-def _bare(schema: type[BaseModel]) -> Callable[[Any], Any]:
-    """The first field may be given bare: "great film" instead of {"text": "great film"}."""
-    first = next(field.alias or name for name, field in schema.model_fields.items())
-    if issubclass(schema, RootModel):
-        return lambda value: value
-    return lambda value: value if isinstance(value, dict | schema) else {first: value}
 
 
 def bare(field: FieldInfo) -> Any:

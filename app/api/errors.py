@@ -23,6 +23,8 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.KeysUnreadable: 503,
     errors.Forbidden: 403,
     errors.ModelNotFound: 404,
+    errors.JobNotFound: 404,
+    errors.JobsUnavailable: 503,
     errors.ModelNotReady: 503,
     errors.Overloaded: 429,
     errors.DeadlineExceeded: 504,

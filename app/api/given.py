@@ -9,6 +9,7 @@ from starlette.types import Scope
 from app.api.http.aside import Aside
 from app.api.http.limits import Limits
 from app.api.http.rounds import Rounds
+from app.jobs.jobs import Jobs
 from app.serving.being_made import BeingMade
 from app.serving.deadlines import Deadlines
 from app.serving.engine import Engine, Served
@@ -24,6 +25,7 @@ class Given:
     aside: Aside
     being_made: BeingMade | None = None
     mirroring: Mirroring | None = None
+    jobs: Jobs | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     rounds: Rounds = field(default_factory=Rounds)
 

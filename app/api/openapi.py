@@ -1,6 +1,7 @@
 """The OpenAPI document: what the routes say of themselves, and of each model that is loaded."""
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
@@ -63,6 +64,11 @@ def document(
             operation["responses"].pop("422", None)
             _add_failures(operation, *routes[path, method.upper()], asks_for_keys)
     direct = [(each, route) for each in sections for route in each.routes if isinstance(route, DirectRoute)]
+    for section, route in direct:
+        if route.operation is not None:
+            operation = {"tags": [section.name], **deepcopy(route.operation)}
+            _add_failures(operation, section, route, asks_for_keys)
+            found["paths"].setdefault(route.path, {})[route.method.lower()] = operation
     for served in models:
         for section, route in direct:
             for path, described in route.describe(served).items():

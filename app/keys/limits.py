@@ -108,10 +108,15 @@ class Meter:
 
     def take(self, *, asks_model: bool) -> None:
         """Count a request. Raises LimitReached, and Forbidden where waiting would not help."""
-        if asks_model and self._allowance and not self._allowance.has_some:
-            raise self._refusal(self._allowance.left, f"its quota of {self.terms[1]} of model time is used up")
+        if asks_model:
+            self.require_model_time()
         if self._bucket and not self._bucket.take():
             raise self._refusal(self._bucket.left, f"its rate of {self.terms[0]} is used up")
+
+    def require_model_time(self) -> None:
+        """Raises LimitReached if its quota is used up, and Forbidden where waiting would not help."""
+        if self._allowance and not self._allowance.has_some:
+            raise self._refusal(self._allowance.left, f"its quota of {self.terms[1]} of model time is used up")
 
     def give_back(self) -> None:
         """Count a request that was refused as if it had not come."""

@@ -69,6 +69,13 @@ class KeyRing:
             raise self._expired(key, secret)
         return key
 
+    def named(self, name: str) -> Key | None:
+        """The key of this name, for work that it asked for before; None if it was revoked, or is over."""
+        if (now := monotonic()) >= self._look_again_at:
+            self._look_again(now)
+        key = self._keys.get(name)
+        return key if key is not None and (key.expires is None or key.expires.timestamp() > time()) else None
+
     def _expired(self, key: Key, secret: bytes) -> KeyExpired:
         if secret.startswith(key.start.encode()):
             why = f"the key {key.name} expired on {_said(key.expires)}; ask whoever gave it to you for a new one"

@@ -5,11 +5,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, RootModel, TypeAdapter
 
 
 def all_of_it(output: Any) -> Any:
     return output
+
+
+def named_first(schema: type[BaseModel], value: Any) -> Any:
+    """Return an item by its names. Its first field may be given bare: "great film" for {"text": "great film"}."""
+    if issubclass(schema, RootModel) or isinstance(value, dict | schema):
+        return value
+    return {next(field.alias or name for name, field in schema.model_fields.items()): value}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -108,6 +108,11 @@ class Telemetry:
         )
         self.ready = Gauge("tessera_model_ready", "1 if the version can predict", one, registry=registry)
         self.generation = GenerationMetrics(registry)
+        self.jobs_running = Gauge("tessera_batches_running", "Batch jobs that this process works at", registry=registry)
+        self.jobs_ended = Counter("tessera_batches", "Batch jobs that have ended", ["status"], registry=registry)
+        self.job_lines = Counter(
+            "tessera_batch_lines", "Lines of batch jobs that are done", ["outcome"], registry=registry
+        )
         self.watched: dict[tuple[str, str], ModelObserver] = {}
         """The models whose rows and readiness the gauges tell, by name and version."""
         self.load_failures = Counter("tessera_load_failures", "Versions that were not put live", one, registry=registry)

@@ -54,11 +54,13 @@ class Access:
     What is `open` is so by name: a route is closed unless it says otherwise.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, telemetry: Telemetry, open: OpenPaths) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: KeyRing, telemetry: Telemetry, open: OpenPaths, meters: Meters | None = None
+    ) -> None:
         self._app = app
         self._open = open
         self._keys = keys
-        self._meters = Meters()
+        self._meters = meters or Meters()
         self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

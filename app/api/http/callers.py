@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from app.keys.limits import Meter
 
+CALLER = "caller"  # in the state of a request that is put for somebody, by another name than his own
 SUBSCRIBER_BITS = 64  # of an IPv6 address: one subscriber may use all that begin alike
 
 
@@ -30,8 +31,10 @@ ASKING: ContextVar[Caller] = ContextVar("ASKING", default=Caller())  # noqa: B03
 
 def caller_of(request: Request) -> str:
     """Name whoever asks: by his key or, if none was asked for, by his address."""
-    key = request.scope.get("state", {}).get("key")
-    if key:
+    state = request.scope.get("state", {})
+    if CALLER in state:
+        return str(state[CALLER])
+    if key := state.get("key"):
         return f"key {key}"
     client = request.scope.get("client")
     return _subscriber(client[0]) if client else ""

@@ -31,6 +31,10 @@ Describe = Callable[[Served], Mapping[str, Operation]]
 """The operations of one loaded model, by their paths."""
 
 
+def never(scope: Scope) -> bool:
+    return False
+
+
 def undescribed(served: Served) -> Mapping[str, Operation]:
     return {}
 
@@ -86,11 +90,14 @@ class DirectRoute(Route):
     """A route past FastAPI, which only asks a model: while it works its request may be cancelled at any time.
 
     `body_bytes` gives what a body may have, when it is about to be read; without it, what bodies of other routes may.
+    One that `streams` is put on the disk as it arrives. `operation` describes a route that is of no model.
     """
 
     handler: Handler
     describe: Describe = undescribed
     body_bytes: Callable[[Scope], int] | None = None
+    streams: Callable[[Scope], bool] = never
+    operation: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True)

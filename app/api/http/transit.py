@@ -20,6 +20,7 @@ SMALL_SHARE = 1 / 4096  # of the room for all bodies, which one may have whateve
 LARGEST_SHARE = 1 / 2  # of it, which a caller may have while others need room
 # From its first byte on, an answer keeps the place of its body; a client that reads longer may lose it to others.
 READ_WITHIN_S = 60.0
+SLOWEST_BYTES_S = 250_000  # of a body that streams: a slower one keeps its connection for nothing
 JUST_NOW_S = 1e-9  # not 0, which says that an answer has not begun
 NO_ROOM = "there is no room for more bytes of requests, and "
 
@@ -143,7 +144,8 @@ class Body:
         self._size += size
         if self._size > self._limit:  # what was sent is not
             raise PayloadTooLarge(f"the body is more than {self._limit} bytes when it is inflated")
-        self._transit.grows(self, size)
+        # What streams is on the disk when the next part is asked for: only this one is held.
+        self._transit.grows(self, size - self.held if self._streams else size)
         if self._refusal is not None:
             raise self._refusal
         if not message.get("more_body"):
@@ -196,6 +198,8 @@ class Body:
         assert task is not None
         self._task = task
         self._limit = limit
+        route = self._scope.get("route")
+        self._streams = isinstance(route, DirectRoute) and route.streams(self._scope)
         self._began_at = get_running_loop().time()
         self.deadline = self._began_at + self._time_s()
         self._transit.begins(self)
@@ -224,9 +228,14 @@ class Body:
 
     def _time_s(self) -> float:
         try:
-            return deadline_of(Request(self._scope), self._transit.timeout_s)
+            return deadline_of(Request(self._scope), self._usual_s())
         except InvalidInput:  # which the route will say
             return self._transit.timeout_s
+
+    def _usual_s(self) -> float:
+        """Return how long a body may take that names no time; a large one that streams takes as long as it must."""
+        large = (self._declared() or self._limit) / SLOWEST_BYTES_S if self._streams else 0.0
+        return self._transit.timeout_s + large
 
     def _expects(self) -> bool:
         return any(name == b"expect" and value.lower() == b"100-continue" for name, value in self._scope["headers"])

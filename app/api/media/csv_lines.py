@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import Any
 
+from app.delimiters import delimiter_of
 from app.errors import InvalidInput, PayloadTooLarge
-from app.tasks.tables.delimiters import delimiter_of
 
 Lines = Any
 """A reader of the csv module, which counts the lines that it has read."""

@@ -40,7 +40,7 @@ def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ())
 
     Raises InvalidInput if it is cut or cannot be read, and PayloadTooLarge.
     """
-    boundary = _boundary(content_type)
+    boundary = boundary_of(content_type)
     # Without it, a form that was cut would be read as one with fewer files.
     if b"--" + boundary + b"--" not in body[-MOST_EPILOGUE - len(boundary) :]:
         raise InvalidInput("the form is cut: its closing boundary is missing")
@@ -49,19 +49,20 @@ def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ())
         head_end = body.find(HEAD_END, start, min(end, start + MAX_HEAD_BYTES))
         if head_end < 0:
             raise InvalidInput(f"the form cannot be read: a part's headers do not end within {MAX_HEAD_BYTES} bytes")
-        name, says_file = _named(body[start:head_end])
+        name, says_file, _ = named(body[start:head_end])
         if says_file or name.removesuffix("[]") in file_fields:
             form.files.append(body[head_end + len(HEAD_END) : end])
         elif end - head_end > MAX_FIELD_BYTES:
             raise InvalidInput(f"the form cannot be read: field {name!r:.40} has more than {MAX_FIELD_BYTES} bytes")
         else:
-            field = _field(body[head_end + len(HEAD_END) : end], name)
+            field = field_of(body[head_end + len(HEAD_END) : end], name)
             is_more = name.endswith("[]") and name in form.fields
             form.fields[name] = f"{form.fields[name]},{field}" if is_more else field
     return form
 
 
-def _boundary(content_type: str) -> bytes:
+def boundary_of(content_type: str) -> bytes:
+    """Return what stands between the parts of a form, by its Content-Type. Raises InvalidInput."""
     if len(content_type) > MAX_CONTENT_TYPE:
         raise InvalidInput(f"the form cannot be read: its Content-Type has more than {MAX_CONTENT_TYPE} characters")
     _, options = parse_options_header(content_type)
@@ -111,8 +112,16 @@ def _find(body: bytes, delimiter: bytes, start: int) -> int:
     return -1
 
 
-def _named(head: bytes) -> tuple[str, bool]:
-    """The name of a part with these headers, and whether it is a file."""
+class FormPart(NamedTuple):
+    """The name of a part, whether its headers say that it is a file, and the name that this has."""
+
+    name: str
+    says_file: bool
+    file_name: str
+
+
+def named(head: bytes) -> FormPart:
+    """Return who a part with these headers is. Raises InvalidInput."""
     headers: dict[bytes, bytes] = {}
     for line in head.split(b"\r\n"):
         name, colon, value = line.partition(b":")
@@ -127,10 +136,12 @@ def _named(head: bytes) -> tuple[str, bool]:
         raise InvalidInput("the form cannot be read: a part has no name in its Content-Disposition")
     kind = headers.get(b"content-type", b"").lower().decode("latin-1")
     has_file_name = b"filename" in options or ENCODED_FILE_NAME.search(disposition) is not None
-    return _text(options[b"name"]), has_file_name or kind.startswith(FILES)
+    file_name = options.get(b"filename", b"").decode(errors="replace")
+    return FormPart(_text(options[b"name"]), has_file_name or kind.startswith(FILES), file_name)
 
 
-def _field(content: bytes, name: str) -> str:
+def field_of(content: bytes, name: str) -> str:
+    """Return a field as text. Raises InvalidInput."""
     try:
         return content.decode()
     except UnicodeDecodeError:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from app.tasks.tables.delimiters import delimiter_of
+from app.delimiters import delimiter_of
 from training.data.own.hub_card import README, HubCard, hub_card
 from training.data.own.splits import NOT_GIVEN, SPLITS, resolved, split_named, split_of_file
 from training.errors import TrainingError, refusing

@@ -1,0 +1,176 @@
+"""Batches: made, listed, looked at and cancelled."""
+
+import time
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.batches.asked import ListPage, jobs_of, on_disk, owner_of, page_of, told, validated
+from app.api.batches.files import is_form
+from app.api.batches.inside import InsideRequests
+from app.api.batches.schemas import BatchList, BatchObject, BatchRequest, window_s
+from app.api.batches.uploads import Upload
+from app.api.given import Given
+from app.api.http.aside import QUICK_BYTES
+from app.api.http.callers import caller_of
+from app.api.http.routes import Handler
+from app.api.media.json_text import parse
+from app.api.v1 import paths as v1
+from app.errors import InvalidInput
+from app.jobs.folder import new_id
+from app.jobs.jobs import Jobs, state_told
+from app.jobs.records import Format, Job, StoredFile
+
+PARQUET_MAGIC = b"PAR1"
+BY_ENDING: dict[str, Format] = {"csv": "csv", "tsv": "csv", "parquet": "parquet"}
+IN_JSON = ("parameters", "metadata")  # fields of a form
+
+
+def make_batch(given: Given) -> Handler:
+    async def answer(request: Request, names: dict[str, str]) -> Response:
+        jobs, owner = jobs_of(given), owner_of(request)
+        if is_form(request):
+            async with Upload(jobs, owner) as upload:
+                await upload.take_form(request)
+                sent = validated(BatchRequest, _fields(upload.fields, given))
+                if sent.input_file_id or sent.inputs:
+                    raise InvalidInput("the form has a file: leave input_file_id and inputs out")
+                _require_one_form(sent)
+                stored = await upload.keep()
+        else:
+            sent = await _read(request, given)
+            _require_one_form(sent)
+            stored = await _stored(jobs, owner, sent)
+        job = await _job(jobs, owner, sent, stored)
+        await on_disk(jobs, lambda: jobs.folder.add(job))
+        jobs.look()
+        return told(await _as_told(jobs, job))
+
+    return answer
+
+
+def list_batches(given: Given) -> Handler:
+    async def answer(request: Request, names: dict[str, str]) -> Response:
+        jobs, owner = jobs_of(given), owner_of(request)
+        page = validated(ListPage, dict(request.query_params))
+        found = await jobs.on_thread(lambda: jobs.folder.jobs(owner))
+        some, has_more = page_of(found, page, lambda one: one.id)
+        batches = [await _as_told(jobs, one) for one in some]
+        ids: list[str | None] = [*(one.id for one in some)] or [None]
+        return told(BatchList.model_construct(data=batches, first_id=ids[0], last_id=ids[-1], has_more=has_more))
+
+    return answer
+
+
+def find_batch(given: Given) -> Handler:
+    async def answer(request: Request, names: dict[str, str]) -> Response:
+        jobs, owner = jobs_of(given), owner_of(request)
+        job = await jobs.on_thread(lambda: jobs.folder.job(owner, names["batch"]))
+        return told(await _as_told(jobs, job))
+
+    return answer
+
+
+def cancel_batch(given: Given) -> Handler:
+    async def answer(request: Request, names: dict[str, str]) -> Response:
+        jobs, owner = jobs_of(given), owner_of(request)
+        job = await jobs.on_thread(lambda: jobs.folder.job(owner, names["batch"]))
+        state = await jobs.on_thread(lambda: jobs.folder.state(job))
+        if state.is_final:
+            raise InvalidInput(f"{job.id} is {state.status}, and cannot be cancelled any more")
+        await on_disk(jobs, lambda: jobs.folder.cancel(job))
+        jobs.look()
+        return told(await _as_told(jobs, job))
+
+    return answer
+
+
+async def _read(request: Request, given: Given) -> BatchRequest:
+    body = b"".join([chunk async for chunk in request.stream()])
+
+    def read() -> BatchRequest:
+        try:
+            values = parse(body, given.limits.json)
+        except ValueError as error:
+            raise InvalidInput(f"the body is not valid JSON: {error}") from None
+        return validated(BatchRequest, values)
+
+    return await given.aside.of(caller_of(request)).read(read, is_quick=len(body) <= QUICK_BYTES)
+
+
+def _fields(fields: dict[str, str], given: Given) -> dict[str, Any]:
+    found: dict[str, Any] = dict(fields)
+    for name in IN_JSON:
+        if name in found:
+            try:
+                found[name] = parse(fields[name].encode(), given.limits.json)
+            except ValueError as error:
+                raise InvalidInput(f"is not valid JSON: {error}").under(name) from None
+    return found
+
+
+def _require_one_form(sent: BatchRequest) -> None:
+    """Raises InvalidInput unless it is said in one way who is asked."""
+    if (sent.model is None) == (sent.endpoint is None):
+        raise InvalidInput(
+            "name either the model, whose items the lines are, or the endpoint, which they ask as whole requests"
+        )
+    if sent.model is None and (sent.parameters or sent.inputs):
+        raise InvalidInput("has no effect without model: a request has its own").under(
+            "parameters" if sent.parameters else "inputs"
+        )
+    if sent.endpoint is not None and not InsideRequests.knows(sent.endpoint):
+        raise InvalidInput(
+            f"{sent.endpoint!r:.80} cannot be asked by a batch; these can: {', '.join(InsideRequests.asked)}"
+        ).under("endpoint")
+
+
+async def _stored(jobs: Jobs, owner: str, sent: BatchRequest) -> StoredFile:
+    if (sent.inputs is None) == (sent.input_file_id is None):
+        raise InvalidInput("either input_file_id or inputs must be there").under("input_file_id")
+    if sent.input_file_id is not None:
+        file_id = sent.input_file_id
+        return await jobs.on_thread(lambda: jobs.folder.file(owner, file_id))
+    lines = await jobs.on_thread(lambda: b"".join(to_json(one) + b"\n" for one in sent.inputs or ()))
+    async with Upload(jobs, owner) as upload:
+        await upload.take(lines, "inputs.jsonl")
+        return await upload.keep()
+
+
+async def _job(jobs: Jobs, owner: str, sent: BatchRequest, stored: StoredFile) -> Job:
+    now = int(time.time())
+    format = sent.format or await jobs.on_thread(lambda: _format_of(jobs, stored))
+    if sent.endpoint is not None and format != "jsonl":
+        raise InvalidInput(f"requests are lines of JSON, and the file is {format}").under("format")
+    job = Job(
+        id=new_id("batch"),
+        owner=owner,
+        form="items" if sent.model else "requests",
+        format=format,
+        file_id=stored.id,
+        endpoint=sent.endpoint or "",
+        model=sent.model or "",
+        parameters=sent.parameters,
+        completion_window=sent.completion_window,
+        metadata=sent.metadata,
+        created_at=now,
+        expires_at=now + window_s(sent.completion_window),
+        output_file_id=new_id("file"),
+        error_file_id=new_id("file"),
+    )
+    jobs.require_usable(job)
+    return job
+
+
+def _format_of(jobs: Jobs, stored: StoredFile) -> Format:
+    with jobs.folder.content_of(stored).open("rb") as file:
+        if file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
+            return "parquet"
+    return BY_ENDING.get(stored.filename.rpartition(".")[2].lower(), "jsonl")
+
+
+async def _as_told(jobs: Jobs, job: Job) -> BatchObject:
+    state = await jobs.on_thread(lambda: state_told(jobs.folder, job))
+    return BatchObject.of(job, state, job.endpoint or v1.of(v1.PREDICT, job.model), jobs.waits_for(job))

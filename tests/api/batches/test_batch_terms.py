@@ -1,0 +1,40 @@
+"""Batches of keys that may do only some things, on the application of the other tests."""
+
+import json
+
+from test_batches import BATCHES, PREDICT, anybody, client, ended, folder, request, results, secrets, send
+from waiting import eventually
+
+from app.keys import revoke_key
+
+__all__ = ["anybody", "client", "folder", "secrets"]
+
+
+def test_a_batch_may_do_what_its_key_may_and_no_more(client, secrets, folder):
+    def as_key(name):
+        return {"X-API-Key": secrets[name]}
+
+    body = {"model": "tiny-sentiment", "inputs": ["good"]}
+    assert client.post(BATCHES, json=body, headers=as_key("reader")).status_code == 403
+    reply = client.post(BATCHES, json=body, headers=as_key("narrow"))
+    assert (reply.status_code, reply.json()["error"]) == (
+        404, "no model 'tiny-sentiment' for this key; it may use: other",
+    )  # fmt: skip
+    form = {"files": {"file": ("in.jsonl", json.dumps(request("a", inputs=["good"])))}, "data": {"endpoint": PREDICT}}
+    client.headers["X-API-Key"] = secrets["narrow"]
+    batch = ended(client, client.post(BATCHES, **form))
+    (told,) = results(client, batch["error_file_id"])
+    assert told["response"]["status_code"] == 404
+    assert "for this key" in told["response"]["body"]["error"]
+
+
+def test_a_batch_of_a_key_that_was_revoked_fails(client, secrets, folder):
+    client.headers["X-API-Key"] = secrets["gone"]
+    lines = [f"good {i}" for i in range(100_000)]
+    made = send(client, lines, model="tiny-sentiment").json()
+    eventually(lambda: client.get(f"{BATCHES}/{made['id']}").json()["request_counts"]["completed"] > 0)
+    revoke_key(folder / "keys.json", "gone")
+    state = folder / "jobs" / "jobs" / made["id"] / "state.json"
+    eventually(lambda: json.loads(state.read_text())["status"] == "failed")
+    fault = json.loads(state.read_text())["faults"][0]
+    assert fault["message"] == "the key gone was revoked, or has expired"

@@ -1,0 +1,94 @@
+import time
+
+import pytest
+
+from app.errors import InvalidInput, JobNotFound, JobsUnavailable, PayloadTooLarge
+from app.jobs.folder import JobsFolder, new_id
+from app.jobs.records import Job, JobState
+
+DAY_S = 86_400
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = JobsFolder(tmp_path / "jobs", 1_000_000, has_owners=True)
+    folder.make()
+    return folder
+
+
+def stored(folder, owner="ann", content=b"x"):
+    uploaded = folder.upload(owner, "in.jsonl", "batch")
+    try:
+        uploaded.write(content)
+        return uploaded.keep()
+    finally:
+        uploaded.close()
+
+
+def made(folder, file, age_s=0, **more):
+    job = Job(
+        **{
+            "id": new_id("batch"), "owner": "ann", "form": "items", "format": "jsonl", "file_id": file.id, "model": "m",
+            "completion_window": "24h", "created_at": int(time.time()) - age_s, "expires_at": 2**40,
+            "output_file_id": new_id("file"), "error_file_id": new_id("file"), **more,
+        }
+    )  # fmt: skip
+    folder.add(job)
+    return job
+
+
+def test_only_the_first_who_asks_holds_a_job(folder, tmp_path):
+    job = made(folder, stored(folder))
+    held = folder.lock(job)
+    assert held is not None
+    assert JobsFolder(tmp_path / "jobs", 1, has_owners=False).lock(job) is None
+
+
+def test_what_is_old_and_has_ended_is_deleted(folder):
+    file, other = stored(folder), stored(folder)
+    old, running, new = made(folder, file, 3 * DAY_S), made(folder, other, 3 * DAY_S), made(folder, other)
+    folder.put_state(old, JobState(status="completed"))
+    folder.put_state(new, JobState(status="completed"))
+    folder.forget_old(days=2)
+    assert {job.id for job in folder.jobs("ann")} == {running.id, new.id}
+    assert len(folder.files("ann")) == 2  # they are not old
+    with pytest.raises(JobNotFound):
+        folder.job("ann", old.id)
+
+
+def test_a_file_that_a_job_reads_stays(folder):
+    file = stored(folder)
+    job = made(folder, file)
+    with pytest.raises(InvalidInput, match=f"{job.id} still reads"):
+        folder.delete_file("ann", file.id)
+    folder.put_state(job, JobState(status="cancelled"))
+    folder.delete_file("ann", file.id)
+    with pytest.raises(JobNotFound):
+        folder.file("ann", file.id)
+
+
+def test_what_arrives_counts_before_it_is_there(folder):
+    first, second = folder.upload("ann", "a", "batch"), folder.upload("ann", "b", "batch")
+    first.write(b"x" * 400_000)
+    with pytest.raises(PayloadTooLarge, match="there is no room for 200000 bytes more: 100000 are left"):
+        second.write(b"x" * 200_000)
+    first.close()
+    second.close()
+    assert folder.room("ann") == 500_000
+    assert folder.room("bob") == 500_000
+
+
+def test_nobody_else_finds_a_file_or_a_job(folder):
+    file = stored(folder)
+    job = made(folder, file)
+    for find in (lambda: folder.file("bob", file.id), lambda: folder.job("bob", job.id)):
+        with pytest.raises(JobNotFound):
+            find()
+
+
+def test_a_place_that_is_no_folder_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    folder = JobsFolder(tmp_path / "file" / "jobs", 1, has_owners=False)
+    with pytest.raises(JobsUnavailable, match=r"TESSERA_JOBS_DIR=.*/file/jobs cannot be used: Not a directory"):
+        folder.upload("", "a", "batch")
+    assert folder.jobs("") == []
