@@ -7,7 +7,6 @@ import logging
 import socket
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -22,11 +21,9 @@ from app.api.http.handshake import behind_tls
 from app.api.http.limits import LARGEST_AT_A_TIME, Limits
 from app.api.http.middleware import RequestContext
 from app.api.http.protocol import bounded
-from app.api.media.json_text import JsonLimits, parse
-from app.api.permitted import PermittedEngine
+from app.api.media.json_text import JsonLimits
 from app.ending import goodbye_s, stderr_that_never_blocks
-from app.jobs.folder import JobsFolder
-from app.jobs.jobs import Jobs
+from app.kept_jobs import jobs_of
 from app.keys import KeyRing
 from app.logs.writer import LogWriter
 from app.remote.mirror import Mirror
@@ -123,7 +120,7 @@ def build(
         line_share=settings.log_requests,
         being_made=being_made,
         mirroring=mirroring,
-        jobs=_jobs(settings, engine, telemetry, limits, has_owners=keys is not None),
+        jobs=jobs_of(settings, engine, telemetry, limits, has_owners=keys is not None),
         beside=beside,
     )
     return application, engine
@@ -178,32 +175,6 @@ def _spare_what_stays() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def limits_of(settings: Settings) -> Limits:
-    """Raises ValueError for those that would have no effect."""
-    return Limits(
-        settings.max_body_bytes,
-        settings.max_items,
-        settings.request_timeout_s,
-        task_body_bytes=settings.task_body_bytes,
-        bodies_bytes=settings.max_bodies_bytes,
-        json=JsonLimits(settings.max_json_bytes, settings.max_json_values),
-    )
-
-
-def _jobs(settings: Settings, engine: Engine, telemetry: Telemetry, limits: Limits, *, has_owners: bool) -> Jobs | None:
-    if settings.jobs_dir == "off":
-        return None
-    return Jobs(
-        PermittedEngine(engine),
-        telemetry,
-        JobsFolder(Path(settings.jobs_dir), settings.max_jobs_bytes, has_owners=has_owners),
-        days=settings.jobs_days,
-        parse=partial(parse, limits=limits.json),
-        most_line_bytes=limits.max_body_bytes,
-        most_file_bytes=settings.max_batch_bytes,
-    )
 
 
 def _keys(settings: Settings) -> KeyRing | None:
