@@ -13,6 +13,7 @@ from app.serving.being_made import BeingMade
 from app.serving.deadlines import Deadlines
 from app.serving.engine import Engine, Served
 from app.serving.mirroring import Mirroring
+from app.serving.traffic import DividesTraffic
 from app.telemetry import Telemetry
 
 
@@ -24,6 +25,7 @@ class Given:
     aside: Aside
     being_made: BeingMade | None = None
     mirroring: Mirroring | None = None
+    traffic: DividesTraffic | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     rounds: Rounds = field(default_factory=Rounds)
 

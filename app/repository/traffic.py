@@ -49,9 +49,15 @@ class TrafficRule(Frozen):
         return self
 
     @property
+    def places(self) -> list[tuple[tuple[str, ...], int]]:
+        """Each version that it names with the place where it does, the default first."""
+        others = [("canary", self.canary), ("shadow", self.shadow)]
+        return [(("default",), self.default), *(((place, "version"), one.version) for place, one in others if one)]
+
+    @property
     def versions(self) -> list[int]:
         """Those that it names, the default first."""
-        return [self.default, *(one.version for one in (self.canary, self.shadow) if one)]
+        return [version for _, version in self.places]
 
     def __str__(self) -> str:
         words = [f"version {self.default} answers by default"]
@@ -73,21 +79,23 @@ def twice(default: int | None, canary: CanaryRule | None, shadow: ShadowRule | N
     return None
 
 
-def read_rules(root: Path) -> dict[str, bytes]:
-    """Return the files of all models that have one. Raises OSError."""
+def read_rules(root: Path) -> dict[str, bytes | OSError]:
+    """Return the files of all models that have one, or why one cannot be read. Raises OSError for `root`."""
     if not root.is_dir():
         return {}
-    found = {path.name: read_file(root, path.name) for path in root.iterdir() if (path / FILE).exists()}
+    found = {path.name: read_file(root, path.name) for path in root.iterdir()}
     return {name: content for name, content in found.items() if content is not None}
 
 
-def read_file(root: Path, name: str) -> bytes | None:
-    """Return the beginning of a file, enough to tell that it is too large; None if there is none. Raises OSError."""
+def read_file(root: Path, name: str) -> bytes | OSError | None:
+    """Return the beginning of a file, enough to tell that it is too large; None if there is none."""
     try:
         with (root / name / FILE).open("rb") as file:
             return file.read(MOST_BYTES + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        return error
 
 
 def parsed(content: bytes) -> TrafficRule:
