@@ -29,7 +29,8 @@ class Agreement:
 class RoleFigures:
     """What a version did in its role since the rule holds here.
 
-    `errors` counts unanswered requests by the type of the error; `failures` are those that were no fault of a caller.
+    `errors` counts unanswered requests by the type of the error; `failures` are those that were no fault of a caller,
+    and all of a shadow, which is only asked what the default has answered.
     `seconds` has the percentiles of the latest answers, by their number; it is empty if there were none. `stood_in`
     counts requests of a canary that the default answered.
     """
@@ -101,7 +102,7 @@ class Figures:
             self.role,
             self.version,
             self._answers + self._errors.total(),
-            self._errors.total() - self._errors[InvalidInput.__name__],
+            self._errors.total() - (0 if self.role == "shadow" else self._errors[InvalidInput.__name__]),
             dict(self._errors),
             {each: ordered[min(len(ordered) - 1, each * len(ordered) // 100)] for each in PERCENTILES if ordered},
             self._stood_in,

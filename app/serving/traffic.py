@@ -133,6 +133,7 @@ class TrafficEngine:
             await self._take_up(name)
         rule = self._resolved(name, default, canary, shadow)
         async with self._pinned(name, rule), self._one_at_a_time:
+            self._require_same_form(name, rule)
             await self._take_up(name)  # another may have changed it while versions were loaded
             rule = self._resolved(name, default, canary, shadow)
             await self._kept.write(name, rule)
@@ -196,7 +197,7 @@ class TrafficEngine:
         named, holds = [one.version for one in (canary, shadow) if one], self._rule(name)
         if default == "newest":
             if named:
-                raise InvalidInput("goes with no canary and no shadow: name the version that stays").under("default")
+                raise InvalidInput("a canary or a shadow needs one that stays: name its number").under("default")
             return None
         if default is None:
             if holds is None and not named:
@@ -205,6 +206,17 @@ class TrafficEngine:
         if fault := twice(default, canary, shadow):
             raise InvalidInput.of([fault])
         return TrafficRule(default=default, canary=canary, shadow=shadow)
+
+    def _require_same_form(self, name: str, rule: TrafficRule | None) -> None:
+        """Raise InvalidInput for a shadow that can never be asked what the default is asked."""
+        if rule is None or rule.shadow is None or not self._engine.can_answer(name, rule.default):
+            return
+        ours, theirs = (self._engine.find(name, version) for version in (rule.default, rule.shadow.version))
+        view = ours.manifest.task
+        if ours.forms.get(view) != theirs.forms.get(view):
+            raise InvalidInput(f"version {rule.shadow.version} takes other inputs than version {rule.default}").under(
+                "shadow", "version"
+            )
 
     def _beside(self, name: str, named: Sequence[int]) -> int:
         """Return the version that answers by default beside those that are named: that of now, or the one before."""
@@ -219,10 +231,15 @@ class TrafficEngine:
 
     @asynccontextmanager
     async def _pinned(self, name: str, rule: TrafficRule | None) -> AsyncIterator[None]:
-        """Inside, every version that a rule names is live. Raises as `divide` does for one that is not."""
-        pinned = list[int]()
+        """Inside, every version that a rule names is live. Raises as `divide` does for one that is not.
+
+        The default of the rule before is left as it is: whoever only ends a trial is never refused, nor kept waiting.
+        """
+        pinned, holds = list[int](), self._rule(name)
         try:
             for place, version in rule.places if rule else ():
+                if holds and version == holds.default:
+                    continue
                 pinned.append(version)
                 try:
                     await self._engine.pin(name, version)
