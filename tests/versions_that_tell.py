@@ -34,15 +34,18 @@ def traffic_engine(root: Path, telemetry: Telemetry | None = None, **settings: A
     return TrafficEngine(local, root, telemetry)
 
 
-async def ask(engine: TrafficEngine, caller: str = "", request_id: str = "", version: int | None = None) -> Prediction:
-    """Ask as the API does: what `find` chose is told to `predict`."""
+def asked(engine: TrafficEngine, caller: str = "", request_id: str = "", version: int | None = None) -> Ask:
+    """A question as the API puts it: what `find` chose is told to `predict`."""
     served = engine.find(NAME, version, Asker(caller, request_id))
-    asked = Ask(
+    return Ask(
         NAME, version, VIEW, [TextInput(text="good")], TextClassificationParameters(), 20.0,
         caller=caller, request_id=request_id, read_for=served.forms[VIEW],
         chosen=served.manifest.version if version is None else None,
     )  # fmt: skip
-    return await engine.predict(asked)
+
+
+async def ask(engine: TrafficEngine, caller: str = "", request_id: str = "", version: int | None = None) -> Prediction:
+    return await engine.predict(asked(engine, caller, request_id, version))
 
 
 def said_by(prediction: Prediction) -> int:

@@ -1,4 +1,4 @@
-"""How far two answers to one question are apart: those of two versions of a model."""
+"""The difference between two answers to one question: those of two versions of a model."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple

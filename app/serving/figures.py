@@ -27,7 +27,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class RoleFigures:
-    """What a version did in its role since the rule holds here.
+    """The deeds of a version in its role since the rule holds here.
 
     `errors` counts unanswered requests by the type of the error; `failures` are those that were no fault of a caller,
     and all of a shadow, which is only asked what the default has answered.

@@ -1,4 +1,4 @@
-"""How far two answers are apart."""
+"""The difference between two answers, for each kind of output."""
 
 import math
 

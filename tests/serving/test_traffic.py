@@ -9,7 +9,7 @@ import pytest
 from engines import FarEngine, infer
 from graphs import copied
 from test_bad_versions import broken_file
-from versions_that_tell import NAME, ask, publish_telling, said_by, traffic_engine, until
+from versions_that_tell import NAME, ask, asked, publish_telling, said_by, traffic_engine, until
 
 from app.errors import InvalidArtifact, InvalidInput, ModelNotFound, ModelNotReady, NotWritable
 from app.repository.publish import publish
@@ -213,13 +213,17 @@ def test_a_question_read_for_a_canary_that_goes_meanwhile_is_answered_by_the_def
 
     async def scenario():
         await engine.divide(NAME, 2, CanaryRule(version=1, share=1.0))
-        served = engine.find(NAME, None, Asker("a", "1"))
-        assert served.manifest.version == 1
+        question = asked(engine, "a")
+        assert question.chosen == 1
+        assert [said_by(piece) async for piece in engine.stream(question)] == [1]
         shutil.rmtree(root / NAME / "1")
         await engine.load(NAME)  # it is withdrawn between the choice and the question
-        return said_by(await ask(engine, "a"))
+        answers = [said_by(await engine.predict(question)), *[said_by(one) async for one in engine.stream(question)]]
+        default, canary = engine.traffic(NAME).figures
+        assert (default.requests, canary.stood_in) == (2, 2)
+        return answers
 
-    assert go(engine, scenario) == 2
+    assert go(engine, scenario) == [2, 2]
 
 
 def test_if_the_default_is_gone_the_one_before_it_answers_and_nothing_newer(root, more):
