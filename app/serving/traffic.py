@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from app.errors import InvalidArtifact, InvalidInput, ModelNotFound, ModelNotReady, ServiceError
+from app.errors import InvalidArtifact, InvalidInput, ModelNotFound, ModelNotReady
 from app.repository.traffic import CanaryRule, ShadowRule, TrafficRule, twice
 from app.serving.engine import Ask, Asker, EngineStatus, HoldingEngine, Prediction, Served
 from app.serving.figures import RoleFigures
@@ -154,7 +154,7 @@ class TrafficEngine:
         try:
             async with self._pinned(name, rule), self._one_at_a_time:
                 await self._take_up(name)
-        except ServiceError as error:  # it holds all the same: others answer for what is missing
+        except Exception as error:  # it holds all the same, and others answer for what is missing
             log.error("%s: %s", name, error)
             async with self._one_at_a_time:
                 await self._take_up(name)
