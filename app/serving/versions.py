@@ -148,6 +148,8 @@ class Versions:
                 version = slow.pop(task)
                 if not task.cancelled() and task.result():
                     kept.add(version)
+        if default in self._loading:
+            await asyncio.wait([self._loading[default][1]])
         if not self.is_wanted:
             raise ModelNotReady(next((one.reason for one in self._status.values()), "the model was unloaded"))
         self._forget_withdrawn()

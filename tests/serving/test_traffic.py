@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from engines import FarEngine, infer
 from graphs import copied
+from held_loads import gate
 from test_bad_versions import broken_file
 from versions_that_tell import NAME, ask, asked, publish_telling, said_by, traffic_engine, until
 
@@ -18,6 +19,8 @@ from app.serving.engine import Asker
 from app.serving.raw import NAME as RAW
 from app.telemetry import Telemetry
 from app.tensors import TensorSpec
+
+__all__ = ["gate"]
 
 CALLERS = [f"key {i}" for i in range(40)]
 OFTEN_S = 0.02
@@ -136,6 +139,33 @@ def test_a_rule_survives_a_restart_and_its_default_is_loaded_before_newer_ones(r
 
     assert set(asyncio.run(watch()).values()) == {1, 3}
     assert seen == {1}
+
+
+def test_a_model_is_not_ready_while_its_default_is_being_loaded_and_nothing_answers_in_its_place(root, gate):
+    (root / NAME / FILE).write_text('{"default": 1}')
+    gate.names = ["/1/"]
+    engine = traffic_engine(root, turn_s=0.1, suspense_s=30.0)
+
+    async def main():
+        loading = asyncio.create_task(engine.load())
+        await until(lambda: states(engine).get(3) == "ready")
+        assert states(engine)[1] == "loading"
+        assert not engine.status().is_ready
+        with pytest.raises(ModelNotReady):
+            engine.find(NAME)
+        assert said_by(await ask(engine, version=3)) == 3
+        gate.event.set()
+        await loading
+        assert engine.status().is_ready
+        version = said_by(await ask(engine))
+        await engine.stop()
+        return version
+
+    assert asyncio.run(asyncio.wait_for(main(), 30)) == 1
+
+
+def states(engine):
+    return {one.version: one.state for model in engine.status().models for one in model.versions}
 
 
 def test_another_process_takes_a_rule_up_and_loads_what_it_names_first(root):
