@@ -1,9 +1,11 @@
 """Versions of one small classifier, each of which says by its labels which one it is; and engines that divide them."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import publish_sentiment
 
 from app.repository.repository import ModelRepository
@@ -16,6 +18,7 @@ from app.telemetry import Telemetry
 
 NAME = "tiny-sentiment"
 VIEW = "text-classification"
+CALLERS = [f"key {i}" for i in range(40)]
 
 
 def publish_telling(root: Path, scratch: Path, number: int, **fields: Any) -> None:
@@ -62,3 +65,20 @@ async def until(condition: Any) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it did not come true in time")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    publish_telling(tmp_path / "models", tmp_path / "scratch", 3)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def more(root: Path, tmp_path: Path) -> Callable[..., None]:
+    """Publish further versions."""
+    return lambda number=1, **fields: publish_telling(root, tmp_path / "scratch", number, **fields)
+
+
+async def answered(engine: Any, callers: Sequence[str] = CALLERS) -> dict[str, int]:
+    """The version that answers each caller."""
+    return {caller: said_by(await ask(engine, caller)) for caller in callers}

@@ -32,7 +32,7 @@ class RoleFigures:
     `errors` counts unanswered requests by the type of the error; `failures` are those that were no fault of a caller,
     and all of a shadow, which is only asked what the default has answered.
     `seconds` has the percentiles of the latest answers, by their number; it is empty if there were none. `stood_in`
-    counts requests of a canary that the default answered.
+    counts requests that another version answered in its place.
     """
 
     role: Role
@@ -69,7 +69,7 @@ class Figures:
         self._metrics.failures.labels(*self._names, self.role, kind).inc()
 
     def stood_in(self) -> None:
-        """The default answered in its place."""
+        """Another version answered in its place."""
         self._stood_in += 1
         self._metrics.stood_in.labels(*self._names).inc()
 

@@ -89,11 +89,11 @@ class TrafficSplit:
         except Exception as error:
             figures.failed(error)
             raise
-        figures.answered(perf_counter() - started)
+        _count(figures, prediction, started)
         return prediction
 
     async def _pieces(self, ask: Ask, figures: Figures) -> AsyncGenerator[Prediction, None]:
-        started = perf_counter()
+        started, piece = perf_counter(), None
         try:
             async with aclosing(self._engine.stream(ask)) as pieces:
                 async for piece in pieces:
@@ -101,7 +101,8 @@ class TrafficSplit:
         except Exception as error:
             figures.failed(error)
             raise
-        figures.answered(perf_counter() - started)
+        if piece is not None:
+            _count(figures, piece, started)
 
     def _offer(self, ask: Ask, prediction: Prediction) -> None:
         shadow = self.rule.shadow
@@ -109,6 +110,13 @@ class TrafficSplit:
             return
         if drawn(self.name, "shadow", shadow.version, ask.request_id) < shadow.share:
             self._shadowing.offer(ask, prediction)
+
+
+def _count(figures: Figures, last: Prediction, started: float) -> None:
+    if last.version == figures.version:
+        figures.answered(perf_counter() - started)
+    else:  # the default that is held is missing, and another answers
+        figures.stood_in()
 
 
 def drawn(*parts: str | int) -> float:

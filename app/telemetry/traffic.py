@@ -26,7 +26,7 @@ class TrafficMetrics:
         )
         self.stood_in = Counter(
             "tessera_traffic_stood_in",
-            "Requests that the default answered, since the canary could not",
+            "Requests that another version answered, since this one could not",
             one,
             registry=registry,
         )

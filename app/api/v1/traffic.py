@@ -53,7 +53,7 @@ class RoleTraffic(BaseModel):
     """A version in its role. `share` is that of the requests which default and canary were asked.
 
     `errors` counts what was not answered, by type; `failures` were no fault of the caller. `stood_in` counts requests
-    of a canary that could not answer, so that the default did.
+    that another version answered, since this one could not.
     """
 
     role: Role
