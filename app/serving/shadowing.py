@@ -14,6 +14,9 @@ from app.serving.worker import Worker, WorkerDied
 from app.tasks.contract import Contract
 
 MOST_AT_ONCE = 4  # of one model: their items stay in memory, and they take time from callers
+# A caller whose rows have waited this long for others, and for this share of their own run, shows that there is more to
+# do than lanes: a copy would keep the next caller waiting. An idle model takes its rows within some tenths of a ms.
+LOAD_S, LOAD_SHARE = 0.002, 0.25
 WITHIN_S = 30.0  # whatever time the caller had: a slow version is to be measured, too
 COMPARE_S = 10.0
 CALLER = "shadow"  # all copies share what one caller gets
@@ -32,7 +35,7 @@ class Shadowing:
     def offer(self, ask: Ask, answered: Prediction) -> None:
         """Ask what a caller has just been answered, unless that would cost other callers time."""
         timing = answered.timing
-        if timing.queue_s > timing.inference_s > 0:  # a whole batch went before: there is more to do than lanes
+        if timing.queue_s > max(LOAD_S, LOAD_SHARE * timing.inference_s):
             self._figures.dropped("load")
         elif len(self._asking) >= MOST_AT_ONCE:
             self._figures.dropped("busy")

@@ -1,12 +1,11 @@
 """A shadow is asked what callers ask, and whatever it does nobody who calls notices."""
 
-import asyncio
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from engines import infer, tensors_of
+from engines import infer, run, tensors_of
 from graphs import counting, save
 from onnx import helper
 from versions_that_tell import NAME as TELLING
@@ -49,17 +48,6 @@ def root(tmp_path):
     return tmp_path / "models"
 
 
-def go(engine, scenario):
-    async def main():
-        await engine.load()
-        try:
-            return await scenario()
-        finally:
-            await engine.stop()
-
-    return asyncio.run(asyncio.wait_for(main(), 60))
-
-
 async def count(engine, to: float, request_id: str = "1") -> Prediction:
     served = engine.find(COUNTING)
     tensors = {"x": np.array([[to]], np.float32)}
@@ -77,17 +65,19 @@ def test_a_shadow_is_compared_with_what_the_caller_got_and_counts_for_itself(roo
 
     async def scenario():
         await engine.divide(TELLING, 1, shadow=ShadowRule(version=2))
-        for i in range(3):
+        for i in range(500):
             assert (await ask(engine, "a", str(i))).version == 1
-            await until(partial(lambda number: shadow_of(engine, TELLING).agreement.answers == number, i + 1))
+            await until(partial(lambda number: copies(engine, TELLING) == number, i + 1))
+            if shadow_of(engine, TELLING).agreement.answers == 3:  # on a busy machine some copies are dropped
+                break
         default, shadow = engine.traffic(TELLING).figures
-        assert (default.requests, shadow.requests) == (3, 3)
-        assert (shadow.agreement.disagreed, shadow.agreement.dropped) == (3, {})  # its labels have other names
+        assert (default.requests, shadow.requests) == (i + 1, 3)
+        assert shadow.agreement.disagreed == 3  # its labels have other names
         text = telemetry.render().decode()
         assert 'tessera_shadow_disagreement_total{model="tiny-sentiment",version="2"} 3.0' in text
         assert 'role="shadow",version="2"} 3.0' in text
 
-    go(engine, scenario)
+    run(engine, scenario)
 
 
 def test_a_shadow_that_hangs_keeps_no_caller_waiting_and_is_asked_no_more_than_a_few_at_a_time(root):
@@ -95,22 +85,23 @@ def test_a_shadow_that_hangs_keeps_no_caller_waiting_and_is_asked_no_more_than_a
 
     async def scenario():
         await engine.divide(COUNTING, 1, shadow=ShadowRule(version=2))
-        for i in range(MOST_AT_ONCE + 3):
-            prediction = await count(engine, FOR_EVER, str(i))
-            assert prediction.version == 1
-        await until(lambda: shadow_of(engine).agreement.dropped.get("busy"))
-        dropped = shadow_of(engine).agreement.dropped
-        assert sum(dropped.values()) >= 3
-        assert engine.traffic(COUNTING).figures[0].failures == 0
+        for i in range(500):
+            assert (await count(engine, FOR_EVER, str(i))).version == 1
+            if shadow_of(engine).agreement.dropped.get("busy", 0) == 3:
+                break
+        default, shadow = engine.traffic(COUNTING).figures
+        assert (default.requests, default.failures) == (i + 1, 0)
+        assert shadow.agreement.dropped["busy"] == 3
+        assert i + 1 - sum(shadow.agreement.dropped.values()) <= MOST_AT_ONCE
         await engine.divide(COUNTING)  # which gives up what the shadow is asked
         return (await count(engine, 1)).version
 
-    assert go(engine, scenario) == 1
+    assert run(engine, scenario) == 1
 
 
 def copies(engine, name=COUNTING):
     shadow = shadow_of(engine, name)
-    return shadow.requests + sum(shadow.agreement.dropped.values())
+    return shadow.agreement.answers + shadow.failures + sum(shadow.agreement.dropped.values())
 
 
 def test_only_its_share_is_copied_and_no_stream(root):
@@ -131,7 +122,7 @@ def test_only_its_share_is_copied_and_no_stream(root):
                 assert piece.version == 1
         return copies(engine)
 
-    assert go(engine, scenario) == sum(of_share)
+    assert run(engine, scenario) == sum(of_share)
 
 
 def test_what_a_shadow_fails_on_is_its_own_failure(root, tmp_path):
@@ -149,15 +140,18 @@ def test_what_a_shadow_fails_on_is_its_own_failure(root, tmp_path):
 
     async def scenario():
         await engine.divide("table", 1, shadow=ShadowRule(version=2))
-        for row in (1, 5):
-            answer = await infer(engine, "table", {"ids": np.array([row], np.int64)}, request_id=str(row))
+        for i in range(500):
+            row = (1, 5)[shadow_of(engine, "table").agreement.answers]
+            answer = await infer(engine, "table", {"ids": np.array([row], np.int64)}, request_id=str(i))
             assert tensors_of(answer)["y"].tolist() == [[2 * row, 2 * row + 1]]
-            await until(partial(lambda number: copies(engine, "table") == number, 1 if row == 1 else 2))
+            await until(partial(lambda number: copies(engine, "table") == number, i + 1))
+            if shadow_of(engine, "table").failures:
+                break
         default, shadow = engine.traffic("table").figures
         assert (default.failures, shadow.failures, shadow.errors) == (0, 1, {"InvalidInput": 1})  # the graph refuses it
         return shadow.agreement.answers, shadow.agreement.largest_difference
 
-    assert go(engine, scenario) == (1, 0.0)
+    assert run(engine, scenario) == (1, 0.0)
 
 
 def test_while_callers_wait_for_one_another_nothing_is_copied(root):
@@ -167,9 +161,9 @@ def test_while_callers_wait_for_one_another_nothing_is_copied(root):
         figures = Figures(COUNTING, 2, "shadow", Telemetry().traffic)
         shadowing = Shadowing(engine, figures)
         waited = await count(engine, 1)
-        waited = waited._replace(timing=waited.timing._replace(queue_s=2 * waited.timing.inference_s))
+        waited = waited._replace(timing=waited.timing._replace(queue_s=1.0))
         shadowing.offer(Ask(COUNTING, None, RAW, [], None, 5.0), waited)
         shadowing.close()
         return figures.told().agreement.dropped
 
-    assert go(engine, scenario) == {"load": 1}
+    assert run(engine, scenario) == {"load": 1}
