@@ -123,7 +123,7 @@ def _asked(
         caller,
         request.scope["state"]["request_id"],
         served.forms[question.view],
-        served.manifest.version if version is None else None,
+        chosen=served.manifest.version if version is None else None,
     )
 
 

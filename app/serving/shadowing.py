@@ -54,7 +54,14 @@ class Shadowing:
 
     async def _ask(self, ask: Ask, answered: Prediction) -> None:
         version, started = self._figures.version, perf_counter()
-        asked = ask._replace(version=version, within_s=WITHIN_S, priority=BACKGROUND_LEVEL, caller=CALLER, chosen=None)
+        asked = ask._replace(
+            version=version,
+            within_s=WITHIN_S,
+            priority=BACKGROUND_LEVEL,
+            caller=CALLER,
+            traceparent="",
+            chosen=None,
+        )
         try:
             contract = self._engine.find(ask.model, version).contracts.get(ask.view)
             prediction = await self._engine.predict(asked)

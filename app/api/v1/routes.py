@@ -93,7 +93,14 @@ def telling(given: Given) -> Section:
             scope="admin",
             summary="Bring a model to the newest version in the repository",
         ),
-        get(paths.TRAFFIC, traffic.read_traffic, 404, 503, summary="Which version answers whom, and how each does"),
+        get(
+            paths.TRAFFIC,
+            traffic.read_traffic,
+            404,
+            503,
+            scope="read",
+            summary="Which version answers whom, and how each does",
+        ),
         post(
             paths.TRAFFIC,
             traffic.change_traffic,
@@ -101,11 +108,17 @@ def telling(given: Given) -> Section:
             409,
             422,
             503,
+            scope="admin",
             summary="Divide the callers of a model among its versions",
             openapi_extra=body_read_by_hand(traffic.TrafficChange, traffic.EXAMPLE),
         ),
         delete(
-            paths.TRAFFIC, traffic.end_traffic, 404, 503, summary="End canary and shadow: the default answers everyone"
+            paths.TRAFFIC,
+            traffic.end_traffic,
+            404,
+            503,
+            scope="admin",
+            summary="End canary and shadow: the default answers everyone",
         ),
     )
     return Section("models", "What is served, how good it is, and newer versions", routes)
