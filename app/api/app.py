@@ -85,8 +85,8 @@ def create_app(
     Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers;
     with `hosts`, even none, it answers to these names, to localhost and to addresses only.
     `write_line` gets a line for each failure, and for this share of the other requests. `being_made` is for the
-    catalogue, and so is `mirroring`, which is also asked for what is new when a model is to be loaded. Without `traffic`
-    there are no rules on it. What is `beside` runs as long as the service does.
+    catalogue, and so is `mirroring`, which is also asked for what is new when a model is to be loaded. Without
+    `traffic` there are no rules on it. What is `beside` runs as long as the service does.
     """
     given = Given(PermittedEngine(engine), telemetry, limits, Aside(), being_made, mirroring, traffic)
     sections = [section(given) for section in SECTIONS]

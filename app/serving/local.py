@@ -4,26 +4,23 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from functools import partial
 
 from app.errors import InvalidArtifact, ModelNotReady, ServiceError
 from app.repository.pipeline import PipelineManifest, Step
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Ask, Asker, EngineStatus, ModelStatus, Prediction, Servable, Served
-from app.serving.generator import TextGenerator
 from app.serving.held import Held
 from app.serving.items import Pools
+from app.serving.kinds import kind_of
 from app.serving.loader import Loader, Opened
 from app.serving.model import Model
 from app.serving.names import no_such_model, not_served
 from app.serving.pipeline import Pipeline
 from app.serving.pool import Pool
 from app.serving.readiness import why_not_ready
-from app.serving.sequences import SequenceModel
 from app.serving.stepped import SteppedModel
 from app.serving.versions import Versions
-from app.tasks.kernel import Kernel
 from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -254,7 +251,7 @@ class LocalEngine:
                 self._unpin(manifest.steps)
                 raise
         assert opened.loaded is not None
-        kind = _kind_of(opened.loaded.kernel, self.live)
+        kind = kind_of(opened.loaded.kernel, self.live)
         bounds = {"max_queue_size": self._max_queue_size, "max_pixels": self._max_pixels}
         model = kind(opened.loaded, self._pools, **bounds, observer=observer, card=opened.card)
         return await model.__aenter__()
@@ -298,10 +295,3 @@ class LocalEngine:
         if isinstance(manifest, PipelineManifest):
             self._unpin(manifest.steps)
         log.info("%s is unloaded", name)
-
-
-def _kind_of(kernel: Kernel, find: Callable[[str], Servable]) -> Callable[..., Model | TextGenerator | SequenceModel]:
-    """The kind of a version in memory: by the way in which its kernel answers."""
-    if kernel.writes_rows:
-        return SequenceModel
-    return TextGenerator if kernel.steps else partial(Model, find=find)
