@@ -16,6 +16,7 @@ ServiceError
 │   └── LimitReached    the key has had what it may have for now
 ├── DeadlineExceeded    it was admitted, and its time ran out
 ├── InvalidArtifact     a version on disk that must not be served
+├── NotWritable         what should be kept in the repository cannot be written
 └── InferenceFailed     our fault
 """
 
@@ -148,6 +149,10 @@ class DeadlineExceeded(ServiceError):
 
 
 class InvalidArtifact(ServiceError):
+    pass
+
+
+class NotWritable(ServiceError):
     pass
 
 

@@ -40,6 +40,7 @@ from app.serving.following import follow
 from app.serving.local import LocalEngine
 from app.serving.mirroring import Mirroring
 from app.serving.new_plans import NewPlans
+from app.serving.traffic import TrafficEngine
 from app.settings import Settings, TracingSettings
 from app.tasks import TASKS
 from app.telemetry import Telemetry, Tracer, Untraced
@@ -88,7 +89,7 @@ def build(
     repository = ModelRepository(settings.models_dir, settings.models)
     mirroring = _mirroring(settings, repository)
     options = RuntimeOptions(device=settings.device, threads=settings.threads)
-    engine = LocalEngine(
+    local = LocalEngine(
         repository,
         telemetry,
         options=options,
@@ -102,11 +103,16 @@ def build(
         after_change=_spare_what_stays,
         why_missing=mirroring.why_missing if mirroring else lambda name: "",
     )
+    engine = TrafficEngine(local, repository.root, telemetry)
     new_plans = NewPlans(repository.root, options).of
     being_made = BeingMade(partial(read_making, repository.root))
     beside: list[Beside] = []
     if settings.follow_s:
-        beside = [partial(follow, repository.published, engine, settings.follow_s, new_plans), being_made.watch]
+        beside = [
+            partial(follow, repository.published, engine, settings.follow_s, new_plans),
+            partial(engine.follow, settings.follow_s),
+            being_made.watch,
+        ]
     if mirroring:
         beside.append(partial(mirroring.follow, engine, repository.published, settings.follow_s))
     application = create_app(
@@ -121,6 +127,7 @@ def build(
         being_made=being_made,
         mirroring=mirroring,
         jobs=jobs_of(settings, engine, telemetry, limits, has_owners=keys is not None),
+        traffic=engine,
         beside=beside,
     )
     return application, engine

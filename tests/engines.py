@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from app.errors import ModelNotReady, ServiceError
-from app.serving.engine import Ask, Engine, EngineStatus, Prediction, Served
+from app.serving.engine import Ask, Asker, Engine, EngineStatus, Prediction, Served
 from app.serving.raw import NAME as RAW
 from app.serving.raw import RawAnswer
 
@@ -79,8 +79,8 @@ class FarEngine:
     def status(self, name: str | None = None) -> EngineStatus:
         return self._told(lambda: self._engine.status(name))
 
-    def find(self, name: str, version: int | None = None) -> Served:
-        return self._told(lambda: self._engine.find(name, version))
+    def find(self, name: str, version: int | None = None, asker: Asker | None = None) -> Served:
+        return self._told(lambda: self._engine.find(name, version, sent(asker)))
 
     async def predict(self, ask: Ask) -> Prediction:
         return await self._awaited(self._engine.predict(sent(ask)))

@@ -58,6 +58,8 @@ GONE_THROUGH = {
     "api/v2/reading.py": "api/v2/test_v2_reading_and_writing.py",
     "api/v2/schemas.py": "api/test_integers.py",
     "api/v2/statistics.py": "api/test_integers.py",
+    "serving/kinds.py": "serving/test_local.py",
+    "serving/live.py": "serving/test_versions.py",
     "serving/step_observer.py": "serving/test_stepper.py",
 }
 """Data, paths and promises by the tests of whoever uses them, and routes by the tests that ask them."""

@@ -43,6 +43,7 @@ from app.keys.limits import Meters
 from app.serving.being_made import BeingMade
 from app.serving.engine import Engine
 from app.serving.mirroring import Mirroring
+from app.serving.traffic import DividesTraffic
 from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ def create_app(
     being_made: BeingMade | None = None,
     mirroring: Mirroring | None = None,
     jobs: Jobs | None = None,
+    traffic: DividesTraffic | None = None,
     beside: Sequence[Beside] = (),
 ) -> RequestContext:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
@@ -90,10 +92,10 @@ def create_app(
     Without `keys` it asks nobody for one; without `cors_origins` no page from elsewhere can read its answers;
     with `hosts`, even none, it answers to these names, to localhost and to addresses only.
     `write_line` gets a line for each failure, and for this share of the other requests. `being_made` is for the
-    catalogue, and so is `mirroring`, which is also asked for what is new when a model is to be loaded. What is `beside`
-    runs as long as the service does, and so do `jobs`.
+    catalogue, and so is `mirroring`, which is also asked for what is new when a model is to be loaded. Without
+    `traffic` there are no rules on it. What is `beside` runs as long as the service does, and so do `jobs`.
     """
-    given = Given(PermittedEngine(engine), telemetry, limits, Aside(), being_made, mirroring, jobs)
+    given = Given(PermittedEngine(engine), telemetry, limits, Aside(), being_made, mirroring, jobs, traffic)
     sections = [section(given) for section in SECTIONS]
     routes = [route for section in sections for route in section.routes]
     app = _typed(given, sections, [*beside, jobs.run] if jobs else beside)

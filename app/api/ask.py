@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app.api.errors import CLIENT_GONE
 from app.api.given import Given
 from app.api.http.aside import Aside
+from app.api.http.askers import asker_of
 from app.api.http.callers import caller_of
 from app.api.http.deadline import deadline_of
 from app.api.http.disconnect import ClientGone, while_connected
@@ -58,7 +59,7 @@ ReadAddressed = Callable[[Request, bytes, Aside], Awaitable[Addressed]]
 async def ask(given: Given, read: Read, request: Request, names: dict[str, str]) -> Response:
     """Read a question for the model in the path, and answer it."""
     version = version_of(names)
-    served = request.scope["served"] = given.engine.find(names["model"], version)
+    served = request.scope["served"] = given.engine.find(names["model"], version, asker_of(request))
 
     async def read_for(request: Request, body: bytes, aside: Aside) -> Addressed:
         return Addressed(served, await read(request, body, served, aside), version)
@@ -123,6 +124,7 @@ def _asked(
         caller,
         request.scope["state"]["request_id"],
         served.forms[question.view],
+        chosen=served.manifest.version if version is None else None,
     )
 
 

@@ -26,6 +26,20 @@ class BodySchema(NamedTuple):
     mode: JsonSchemaMode
 
 
+def body_read_by_hand(Sent: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
+    """Return what a typed route says of a body that it reads itself, since clients send it without a Content-Type."""
+    schema = Sent.model_json_schema()
+    known = schema.pop("$defs", {})
+
+    def in_full(value: Any) -> Any:
+        if isinstance(value, dict):
+            referred = known.get(str(value.get("$ref", "")).rpartition("/")[2])
+            return in_full(referred) if referred else {name: in_full(one) for name, one in value.items()}
+        return [in_full(one) for one in value] if isinstance(value, list) else value
+
+    return {"requestBody": {"content": {"application/json": {"schema": in_full(schema), "example": example}}}}
+
+
 def events_of(Data: type[BaseModel], *, ends_with_done: bool) -> dict[str, Any]:
     """Return the content of an answer of events, each with JSON for data; the last may be `[DONE]`, which is none."""
     data: dict[str, Any] = {"contentMediaType": "application/json", "contentSchema": BodySchema(Data, "serialization")}

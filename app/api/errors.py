@@ -29,6 +29,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.Overloaded: 429,
     errors.DeadlineExceeded: 504,
     errors.InvalidArtifact: 409,
+    errors.NotWritable: 503,
     errors.InferenceFailed: 500,
     errors.ServiceError: 500,
 }

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.api.http.callers import ASKING
 from app.errors import ModelNotFound
-from app.serving.engine import Ask, Engine, EngineStatus, Prediction, Served
+from app.serving.engine import Ask, Asker, Engine, EngineStatus, Prediction, Served
 
 
 class PermittedEngine:
@@ -32,9 +32,9 @@ class PermittedEngine:
             return status
         return replace(status, models=[model for model in status.models if caller.may_use(model.name)])
 
-    def find(self, name: str, version: int | None = None) -> Served:
+    def find(self, name: str, version: int | None = None, asker: Asker | None = None) -> Served:
         _require(name)
-        return self._engine.find(name, version)
+        return self._engine.find(name, version, asker)
 
     async def predict(self, ask: Ask) -> Prediction:
         _require(ask.model)

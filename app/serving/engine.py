@@ -8,11 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from app.repository.manifest import Manifest
+from app.serving.held import Held
 from app.serving.plan import Tuning
 from app.tasks.contract import Contract
 from app.telemetry import Statistics
 
 State = Literal["loading", "ready", "failed", "unloaded"]
+
+
+class Asker(NamedTuple):
+    """Whoever asks, by which a rule on traffic may choose the version: `subject` is for whom, if the caller says so."""
+
+    caller: str
+    request_id: str
+    subject: str = ""
 
 
 class Ask(NamedTuple):
@@ -22,7 +31,8 @@ class Ask(NamedTuple):
     default: that of the view, as good as 2 for most; it orders what one `caller` asks, and from 10 on others go before.
     Each caller gets an equal share of the time. `read_for` is the form (`Served.forms`) of the version for which the
     items were read, and no version that takes others answers them; if it is empty, any version does. `traceparent` is
-    that of the request (W3C Trace Context) if its trace is recorded, and else empty.
+    that of the request (W3C Trace Context) if its trace is recorded, and else empty. `chosen` is the version that
+    `find` gave where none was asked for; another one answers if it cannot any more.
     """
 
     model: str
@@ -36,6 +46,7 @@ class Ask(NamedTuple):
     request_id: str = ""
     read_for: str = ""
     traceparent: str = ""
+    chosen: int | None = None
 
 
 class Timing(NamedTuple):
@@ -166,8 +177,11 @@ class Engine(Protocol):
         """The state of all models, or of one. Raises ModelNotFound and ModelNotReady, if one is asked for."""
         ...
 
-    def find(self, name: str, version: int | None = None) -> Served:
-        """The asked version, or the newest that is live. Raises ModelNotFound and ModelNotReady."""
+    def find(self, name: str, version: int | None = None, asker: Asker | None = None) -> Served:
+        """The asked version, or the one that answers this asker; without one, the one that answers by default.
+
+        Raises ModelNotFound and ModelNotReady.
+        """
         ...
 
     async def predict(self, ask: Ask) -> Prediction:
@@ -198,6 +212,29 @@ class Engine(Protocol):
 
     async def stop(self) -> None:
         """Refuse new requests, answer the admitted ones, unload everything."""
+        ...
+
+
+class HoldingEngine(Engine, Protocol):
+    """An engine that can be told which versions answer, and stay."""
+
+    def hold(self, name: str, held: Held) -> None:
+        """Let these versions of a model answer and stay, also one that is not there yet. They must be live, or the next
+        `load` loads them.
+        """
+        ...
+
+    async def pin(self, name: str, version: int) -> None:
+        """Load a version and keep it until `unpin` was called as often.
+
+        Raises ModelNotFound, and ModelNotReady if it does not come alive.
+        """
+        ...
+
+    def unpin(self, name: str, version: int) -> None: ...
+
+    def can_answer(self, name: str, version: int) -> bool:
+        """Return whether a version is live and can predict now."""
         ...
 
 

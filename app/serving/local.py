@@ -4,25 +4,23 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from functools import partial
 
 from app.errors import InvalidArtifact, ModelNotReady, ServiceError
 from app.repository.pipeline import PipelineManifest, Step
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.engine import Ask, EngineStatus, ModelStatus, Prediction, Servable, Served
-from app.serving.generator import TextGenerator
+from app.serving.engine import Ask, Asker, EngineStatus, ModelStatus, Prediction, Servable, Served
+from app.serving.held import Held
 from app.serving.items import Pools
+from app.serving.kinds import kind_of
 from app.serving.loader import Loader, Opened
 from app.serving.model import Model
 from app.serving.names import no_such_model, not_served
 from app.serving.pipeline import Pipeline
 from app.serving.pool import Pool
 from app.serving.readiness import why_not_ready
-from app.serving.sequences import SequenceModel
 from app.serving.stepped import SteppedModel
 from app.serving.versions import Versions
-from app.tasks.kernel import Kernel
 from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -69,6 +67,7 @@ class LocalEngine:
         self._suspense_s = suspense_s
         self._loader = Loader(repository, options, timeout_s=load_timeout_s, turn_s=turn_s)
         self._models: dict[str, Versions] = {}
+        self._held: dict[str, Held] = {}
         self._after_change = after_change
         self._pools = Pools(before=Pool(num_threads, "before", MOST_DECODED_BYTES), after=Pool(num_threads, "after"))
         self._retiring: set[asyncio.Task[None]] = set()
@@ -94,8 +93,7 @@ class LocalEngine:
     async def unload(self, name: str) -> None:
         if name not in self._models:
             raise self._unknown(name, self._models.keys())
-        answering = self._models[name].unload("unloaded on request")
-        if answering:  # whoever asked may hang up; the models are unloaded all the same
+        if answering := self._models[name].unload("unloaded on request"):  # whoever asked may hang up meanwhile
             await asyncio.wait(answering)
 
     async def stop(self) -> None:
@@ -119,8 +117,25 @@ class LocalEngine:
         reason = self._why_not_ready(models)
         return EngineStatus(not reason, reason, list(models.values()))
 
-    def find(self, name: str, version: int | None = None) -> Served:
+    def find(self, name: str, version: int | None = None, asker: Asker | None = None) -> Served:
         return self._versions_of(name).find(version).model.served
+
+    def hold(self, name: str, held: Held) -> None:
+        self._held[name] = held
+        if name in self._models:
+            self._models[name].hold(held)
+
+    async def pin(self, name: str, version: int) -> None:
+        await self._versions_of(name).pin(version)
+
+    def unpin(self, name: str, version: int) -> None:
+        if name in self._models:
+            self._models[name].unpin(version)
+            self._forget_empty(name)
+
+    def can_answer(self, name: str, version: int) -> bool:
+        live = self._models[name].live if name in self._models else []
+        return any(one.model.is_ready for one in live if one.model.served.manifest.version == version)
 
     async def predict(self, ask: Ask) -> Prediction:
         return await self._servable(ask).predict(ask)
@@ -216,6 +231,7 @@ class LocalEngine:
                 retire=self._retire_soon,
                 load_failed=lambda version: self._telemetry.observer(name, version).load_failed(),
             )
+            self._models[name].hold(self._held.get(name, Held()))
         self._models[name].expect(published)
         return self._models[name]
 
@@ -235,14 +251,9 @@ class LocalEngine:
                 self._unpin(manifest.steps)
                 raise
         assert opened.loaded is not None
-        model = _kind_of(opened.loaded.kernel, self.live)(
-            opened.loaded,
-            self._pools,
-            max_queue_size=self._max_queue_size,
-            max_pixels=self._max_pixels,
-            observer=observer,
-            card=opened.card,
-        )
+        kind = kind_of(opened.loaded.kernel, self.live)
+        bounds = {"max_queue_size": self._max_queue_size, "max_pixels": self._max_pixels}
+        model = kind(opened.loaded, self._pools, **bounds, observer=observer, card=opened.card)
         return await model.__aenter__()
 
     async def _pin_steps(self, manifest: PipelineManifest) -> None:
@@ -262,9 +273,7 @@ class LocalEngine:
 
     def _unpin(self, steps: Sequence[Step]) -> None:
         for step in steps:
-            if step.model in self._models:
-                self._models[step.model].unpin(step.version)
-                self._forget_empty(step.model)
+            self.unpin(step.model, step.version)
 
     def _retire_soon(self, model: Servable) -> asyncio.Task[None]:
         task = asyncio.create_task(self._retire(model))
@@ -286,10 +295,3 @@ class LocalEngine:
         if isinstance(manifest, PipelineManifest):
             self._unpin(manifest.steps)
         log.info("%s is unloaded", name)
-
-
-def _kind_of(kernel: Kernel, find: Callable[[str], Servable]) -> Callable[..., Model | TextGenerator | SequenceModel]:
-    """The kind of a version in memory: by the way in which its kernel answers."""
-    if kernel.writes_rows:
-        return SequenceModel
-    return TextGenerator if kernel.steps else partial(Model, find=find)

@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from app.errors import InvalidArtifact, ModelNotFound, ModelNotReady, Overloaded
 from app.serving.engine import ModelStatus, Servable, Served, VersionStatus
+from app.serving.held import Held
+from app.serving.live import LiveVersion, log_live
 from app.serving.loader import Loader, Opened
 from app.serving.names import no_such_version
 
@@ -16,16 +18,9 @@ log = logging.getLogger(__name__)
 MAY_PASS = (OSError, ModelNotFound, ModelNotReady, Overloaded)  # as causes
 
 
-@dataclass(frozen=True, slots=True)
-class LiveVersion:
-    """A version that answers, and what it was made of."""
-
-    model: Servable
-    opened: Opened
-
-
 class Versions:
-    """Of a model the newest `keep` versions that pass their checks are live, and the newest of them answers by default.
+    """Of a model the newest `keep` versions that pass their checks are live, and the newest of them answers by default,
+    unless another is held.
 
     A version is loaded beside the others and joins them only when its files are what the manifest says, and it has
     answered its golden examples; whatever fails leaves everything as it was.
@@ -52,11 +47,12 @@ class Versions:
         self._load_failed = load_failed
         self._live: dict[int, LiveVersion] = {}
         self.live: list[LiveVersion] = []
-        """Those that answer, newest first."""
+        """Those that answer, in their turn: the newest first, or the default that is held."""
         self._status: dict[int, VersionStatus] = {}
         self._loading: dict[int, tuple[str, asyncio.Task[bool]]] = {}
         self._published: dict[int, str] = {}
         self._pinned: Counter[int] = Counter()
+        self._held = Held()
         self._said: dict[int, str] = {}  # why a version is not served, as the log has it
         self._one_reads_at_a_time = asyncio.Lock()
 
@@ -65,8 +61,14 @@ class Versions:
         """Whether no version of it is known any more, nor wanted by a pipeline."""
         return not self._status and not self._pinned
 
+    @property
+    def _by_default(self) -> list[LiveVersion]:
+        """Those of which the first answers by default; none as long as the default that is held is being loaded."""
+        default = self._status.get(self._held.default or 0)
+        return [] if default and default.state == "loading" else self.live
+
     def status(self) -> ModelStatus:
-        versions, live = [self._told(one) for one in sorted(self._status.values(), key=_newest)], self.live
+        versions, live = [self._told(one) for one in sorted(self._status.values(), key=_newest)], self._by_default
         if not live:
             return ModelStatus(self.name, versions)
         model, is_ready = live[0].model, any(one.model.is_ready for one in live)
@@ -89,14 +91,14 @@ class Versions:
         return replace(status, is_ready=live.model.is_ready, statistics=live.model.statistics.copy())
 
     def find(self, version: int | None, fits: Callable[[Served], bool] = lambda served: True) -> LiveVersion:
-        """Return the asked version or, without one, the newest that is live and fits.
+        """Return the asked version or, without one, the first in turn that is live and fits.
 
         Raises ModelNotFound and ModelNotReady.
         """
-        for one in self.live:
+        for one in self._by_default if version is None else self.live:
             if version in (None, one.model.served.manifest.version) and fits(one.model.served):
                 return one
-        live = self.live if version is None else version in self._live
+        live = self._by_default if version is None else version in self._live
         if live:
             raise ModelNotReady(f"model {self.name} was replaced meanwhile, and takes other inputs now; ask again")
         if version is None:
@@ -128,6 +130,9 @@ class Versions:
                 if version not in self._loading:
                     self._status[version] = VersionStatus(version, "failed", str(error), may_pass=True)
             raise
+        if (default := self._held.default) in published:  # first, since nothing else answers in its place meanwhile
+            loading = self._loading_of(default, published[default])
+            await asyncio.wait([loading], timeout=self._loader.patience_s)
         left, kept, slow = list(published), set[int](), dict[asyncio.Task[bool], int]()
         while self.is_wanted and (left or slow):
             # A version that takes long has a place among those that are kept, or all would be in memory at once.
@@ -143,17 +148,28 @@ class Versions:
                 version = slow.pop(task)
                 if not task.cancelled() and task.result():
                     kept.add(version)
+        if default in self._loading:
+            await asyncio.wait([self._loading[default][1]])
         if not self.is_wanted:
             raise ModelNotReady(next((one.reason for one in self._status.values()), "the model was unloaded"))
         self._forget_withdrawn()
         for version in self._status.keys() & set(left) - self._live.keys():
             if not self.is_wanted:  # it was unloaded while the one before was loaded
                 break
-            if version in self._pinned:
+            if self._is_kept(version):
                 loading = self._loading_of(version, published[version])
                 await asyncio.wait([loading], timeout=self._loader.patience_s)
             else:
                 self._status[version] = self._superseded(version)
+
+    def hold(self, held: Held) -> None:
+        """Let the default of `held` answer from now on, and keep those that it keeps; `load` loads what is not live."""
+        self._held = held
+        self._let_live(self._live)
+        self._let_old_ones_go()
+
+    def _is_kept(self, version: int) -> bool:
+        return version in self._pinned or self._held.keeps(version)
 
     async def pin(self, version: int) -> None:
         """Load a version, and keep it, however many newer ones there are; `unpin` as often as this was called.
@@ -223,7 +239,7 @@ class Versions:
         replaced = self._live.get(version)
         self._let_live({**self._live, version: LiveVersion(model, opened)})
         self._status[version] = VersionStatus(version, "ready")
-        _log_live(opened)
+        log_live(opened)
         self._said.pop(version, None)
         if replaced:
             self._retire(replaced.model)
@@ -232,13 +248,13 @@ class Versions:
 
     def _let_old_ones_go(self) -> None:
         for old in sorted(self._live.keys() & self._published.keys(), reverse=True)[self._keep :]:
-            if old not in self._pinned:
+            if not self._is_kept(old):
                 self._status[old] = self._superseded(old)
                 self._let_go(old)
 
     def _let_live(self, live: dict[int, LiveVersion]) -> None:
         self._live = live
-        self.live = [one for _, one in sorted(live.items(), reverse=True)]
+        self.live = [live[version] for version in sorted(live, key=self._held.turn)]
 
     def _let_go(self, version: int) -> None:
         gone = self._live[version]
@@ -276,23 +292,3 @@ def _may_pass(error: Exception) -> bool:
 
 def _newest(status: VersionStatus) -> int:
     return -status.version
-
-
-def _log_live(opened: Opened) -> None:
-    manifest, loaded = opened.manifest, opened.loaded
-    if loaded is None:
-        log.info(
-            "%s version %d is live: a pipeline, %d golden examples",
-            manifest.name,
-            manifest.version,
-            len(manifest.golden),
-        )
-        return
-    curve, length = loaded.curve, loaded.kernel.lengths[0]
-    log.info(
-        "%s version %d is live: %s, %d golden examples, %d x %d threads, best batch %d, %.1f ms%s",
-        manifest.name, manifest.version,
-        ", ".join(f"{graph} on {where['device']}" for graph, where in loaded.placements.items()),
-        len(manifest.golden), loaded.num_lanes, loaded.options.threads, curve.best_batch_size(length),
-        1000 * curve.row_seconds(length), " (tuned)" if loaded.is_tuned else "",
-    )  # fmt: skip

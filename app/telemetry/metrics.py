@@ -28,6 +28,7 @@ from app.telemetry.generation import GenerationMetrics
 from app.telemetry.statistics import Statistics, Total
 from app.telemetry.trace_context import TraceContext, context_of, new_span_id, new_trace_id
 from app.telemetry.tracing import Attributes, Span, Tracer, Untraced
+from app.telemetry.traffic import TrafficMetrics
 
 # In seconds. Each bound is a line for each model, so there are no more than tell something.
 ANSWER_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -113,6 +114,7 @@ class Telemetry:
         self.job_lines = Counter(
             "tessera_batch_lines", "Lines of batch jobs that are done", ["outcome"], registry=registry
         )
+        self.traffic = TrafficMetrics(registry)
         self.watched: dict[tuple[str, str], ModelObserver] = {}
         """The models whose rows and readiness the gauges tell, by name and version."""
         self.load_failures = Counter("tessera_load_failures", "Versions that were not put live", one, registry=registry)

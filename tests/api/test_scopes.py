@@ -27,6 +27,7 @@ NEEDS: dict[str, Scope | None] = {
     r"GET /(health.*|v2/health/(live|ready)|pages/.*|redoc)?": None,
     r"GET /metrics": "metrics",
     r"POST .*/(load|unload)": "admin",
+    r"(POST|DELETE) /v1/models/.*/traffic": "admin",
     r"POST /v1/models/.*/(predict|explain)": "predict",
     r"GET /v1/models/.*/items": "predict",
     r"POST /v1/(chat/completions|completions|responses|embeddings|audio/\w+)": "predict",

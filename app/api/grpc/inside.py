@@ -17,7 +17,16 @@ ENCODED = "%2F"  # a slash that ends no part of a path
 
 # Of the metadata of a call. Others could say what is not true here: how a body is encoded, or from where it came.
 PASSED_ON = frozenset(
-    ("authorization", "traceparent", "tracestate", "user-agent", "x-api-key", "x-request-id", "x-request-timeout-ms")
+    (
+        "authorization",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "x-api-key",
+        "x-request-id",
+        "x-request-timeout-ms",
+        "x-tessera-subject",
+    )
 )
 
 

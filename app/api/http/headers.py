@@ -41,6 +41,7 @@ REQUEST_HEADERS = (
     "X-API-Key",
     "X-Request-Id",
     "X-Request-Timeout-Ms",
+    "X-Tessera-Subject",
     "Inference-Header-Content-Length",
 )
 RESPONSE_HEADERS = (

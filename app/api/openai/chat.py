@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.api.ask import Addressed, Question, ask_addressed
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES, Aside
+from app.api.http.askers import asker_of
 from app.api.http.routes import Handler
 from app.api.openai import logprobs
 from app.api.openai.answers import Chunks, Reply, Whole
@@ -28,9 +29,11 @@ WRITES = "write text"
 def chat(given: Given) -> Handler:
     async def read_chat(request: Request, body: bytes, aside: Aside) -> Addressed:
         asked = await aside.read(lambda: asked_of(ChatRequest, body, given), is_quick=len(body) <= QUICK_BYTES)
-        served = find(given.engine, asked[0].model, VIEW, WRITES)
+        sent = asked[0]
+        asker = asker_of(request, sent.safety_identifier or sent.user)
+        served = find(given.engine, sent.model, VIEW, WRITES, asker)
         request.scope["served"] = served
-        return Addressed(served, chat_question(Reply.of(request, asked[0], served, "chatcmpl"), *asked, aside))
+        return Addressed(served, chat_question(Reply.of(request, sent, served, "chatcmpl"), *asked, aside))
 
     async def answer(request: Request, names: dict[str, str]) -> Response:
         return await ask_addressed(given, read_chat, request, TextGeneration.contract.timeout_s)

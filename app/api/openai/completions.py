@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app.api.ask import Addressed, Question, ask_addressed
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES, Aside
+from app.api.http.askers import asker_of
 from app.api.http.routes import Handler
 from app.api.openai.answers import Chunks, Reply, Whole
 from app.api.openai.chat import VIEW, WRITES
@@ -27,7 +28,8 @@ from app.tasks.text_generation import TextGeneration
 def complete(given: Given) -> Handler:
     async def read_text(request: Request, body: bytes, aside: Aside) -> Addressed:
         sent, items, parameters = await aside.read(lambda: _asked(body, given), is_quick=len(body) <= QUICK_BYTES)
-        served = find(given.engine, sent.model, VIEW, WRITES)
+        asker = asker_of(request, sent.safety_identifier or sent.user)
+        served = find(given.engine, sent.model, VIEW, WRITES, asker)
         request.scope["served"] = served
         reply = Reply.of(request, sent, served, "cmpl")
         written = TextChunks(reply) if sent.stream else None

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from app.api.ask import Addressed, Question, ask_addressed, headers_of
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES, Aside
+from app.api.http.askers import asker_of
 from app.api.http.pieces import respond_with
 from app.api.http.routes import Handler
 from app.api.openai.errors import Words, reworded
@@ -33,7 +34,8 @@ WORDS: Words = {"inputs": "input"}
 def embed(given: Given) -> Handler:
     async def read_texts(request: Request, body: bytes, aside: Aside) -> Addressed:
         sent, items, parameters = await aside.read(lambda: _asked(body, given), is_quick=len(body) <= QUICK_BYTES)
-        served = request.scope["served"] = find(given.engine, sent.model, VIEW, EMBEDS)
+        asker = asker_of(request, sent.user)
+        served = request.scope["served"] = find(given.engine, sent.model, VIEW, EMBEDS, asker)
         return Addressed(served, Question(VIEW, items, parameters, partial(_respond, aside, sent)))
 
     async def answer(request: Request, names: dict[str, str]) -> Response:

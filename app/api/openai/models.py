@@ -6,21 +6,23 @@ from hashlib import sha256
 from app.api.loaded import by_alias
 from app.errors import InvalidInput, ModelNotFound
 from app.repository.manifest import Manifest
-from app.serving.engine import Engine, Served
+from app.serving.engine import Asker, Engine, Served
 from app.serving.names import MOST_LISTED
 
 
-def find(engine: Engine, name: str, view: str, does: str) -> Served:
-    """Return the version that answers by a name or an alias. `does` says in a word what models with this view do.
+def find(engine: Engine, name: str, view: str, does: str, asker: Asker) -> Served:
+    """Return the version that answers an asker, by a name or an alias.
+
+    `does` says in a word what models with this view do.
 
     Raises ModelNotFound, ModelNotReady, and InvalidInput for a model without this view.
     """
     try:
-        served = engine.find(name)
+        served = engine.find(name, None, asker)
     except ModelNotFound:
         if (known := by_alias(engine, name)) is None:
             raise ModelNotFound(f"no model {name!r:.80}; models that {does}: {_listed(engine, view)}") from None
-        served = engine.find(known)
+        served = engine.find(known, None, asker)
     if view not in served.contracts:
         raise InvalidInput(
             f"{served.manifest.name} is a model for {served.manifest.task} and does not {does}; "

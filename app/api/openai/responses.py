@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.api.ask import Addressed, Question, ask_addressed, headers_of
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES, Aside
+from app.api.http.askers import asker_of
 from app.api.http.events import event
 from app.api.http.routes import Handler
 from app.api.openai.chat import VIEW, WRITES
@@ -31,7 +32,8 @@ FORMAT_WORDS: Words = {**WORDS, "response_format": "text.format", "response_form
 def respond(given: Given) -> Handler:
     async def read_input(request: Request, body: bytes, aside: Aside) -> Addressed:
         sent, item, parameters = await aside.read(lambda: _asked(body, given), is_quick=len(body) <= QUICK_BYTES)
-        served = request.scope["served"] = find(given.engine, sent.model, VIEW, WRITES)
+        asker = asker_of(request, sent.safety_identifier or sent.user)
+        served = request.scope["served"] = find(given.engine, sent.model, VIEW, WRITES, asker)
         told = ToldResponse(sent, served.manifest.name, request.scope["state"]["request_id"])
         events = ResponseEvents(told) if sent.stream else None
         return Addressed(served, Question(VIEW, [item], parameters, told.respond, written=events))

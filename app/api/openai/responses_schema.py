@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from app.api.openai.schemas import REFUSED, Metadata, Refused, same
+from app.api.openai.schemas import FOR_WHOM, REFUSED, Metadata, Refused, same
 from app.errors import InvalidInput
 from app.tasks.schema import Schema
 
@@ -30,12 +30,12 @@ class ResponsesRequest(Schema):
     top_p: Annotated[float | None, same("top_p")] = None
     text: Annotated[dict[str, Any] | None, Field(description="the form of the answer, as `format`")] = None
     stream: bool = False
+    user: Annotated[str | None, FOR_WHOM] = None
+    safety_identifier: Annotated[str | None, FOR_WHOM] = None
     # What follows has no effect, and need have none.
     metadata: Metadata | None = None
-    user: str | None = None
     service_tier: Literal["auto", "default"] | None = None
     parallel_tool_calls: bool = True
-    safety_identifier: str | None = None
     prompt_cache_key: str | None = None
 
 

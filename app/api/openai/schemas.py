@@ -22,6 +22,7 @@ from app.tasks.generation_schema import (
 )
 from app.tasks.schema import OneFault, Schema, at_most
 
+FOR_WHOM = Field(description="for whom it is asked: a rule on traffic keeps each of them with one version")
 DEFAULT_TEXT_TOKENS = 16  # of a completion, as OpenAI has it; a chat has as many as its model's manifest says
 
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -125,12 +126,12 @@ class GenerationRequest(Schema):
     priority: Annotated[
         int, Field(ge=0, description="1 is first; from 10 on for the background; 0 is as good as 2")
     ] = 0
+    user: Annotated[str | None, FOR_WHOM] = None
+    safety_identifier: Annotated[str | None, FOR_WHOM] = None
     # What follows has no effect, and need have none.
-    user: str | None = None
     metadata: Metadata | None = None
     store: Literal[False] = False
     service_tier: Literal["auto", "default"] | None = None
-    safety_identifier: str | None = None
     prompt_cache_key: str | None = None
 
 
@@ -185,7 +186,7 @@ class EmbeddingRequest(Schema):
         int | None,
         as_native(FeatureExtractionParameters, "dimensions", "so many numbers from the beginning of each vector"),
     ] = None
-    user: Annotated[str | None, Field(description="has no effect")] = None
+    user: Annotated[str | None, FOR_WHOM] = None
 
 
 Refused = Mapping[str, tuple[Sequence[Any], str]]

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from app.api.ask import Addressed, Question, ask_addressed, headers_of
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES, Aside
+from app.api.http.askers import asker_of
 from app.api.http.routes import Handler
 from app.api.media.forms import read_form
 from app.api.openai.errors import Words
@@ -42,7 +43,7 @@ def transcribe(given: Given, does: Does) -> Handler:
     async def read_recording(request: Request, body: bytes, aside: Aside) -> Addressed:
         content_type = request.headers.get("content-type", "")
         sent = await aside.read(lambda: _asked(body, content_type, does), is_quick=len(body) <= QUICK_BYTES)
-        served = request.scope["served"] = find(given.engine, sent.model, VIEW, HEARS)
+        served = request.scope["served"] = find(given.engine, sent.model, VIEW, HEARS, asker_of(request))
         parameters = SpeechParameters(
             language=sent.language if isinstance(sent, TranscriptionForm) else None,
             task=does,

@@ -6,7 +6,8 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from app.api.given import EngineDep, GivenDep
-from app.api.http.callers import ASKING, caller_of
+from app.api.http.askers import asker_of
+from app.api.http.callers import ASKING
 from app.api.loaded import by_alias, load_newest, status_of
 from app.api.v1.aliases import decoded
 from app.api.v1.cards import Card, ListedModel, ModelList, card, mirror_state, summary
@@ -72,11 +73,22 @@ async def find_items(
     limit: Annotated[int, Query(ge=1, le=MOST_FOUND, description="how many to return at most")] = FOUND,
 ) -> ItemList:
     """Titles that begin with the words come first, and then the popular ones."""
-    served, view = given.engine.find(model), CatalogueSearch.contract.name
+    asker, view = asker_of(request), CatalogueSearch.contract.name
+    served = given.engine.find(model, None, asker)
     if view not in served.contracts:
         raise InvalidInput(f"a model for {served.manifest.task} has no items to list; only one that recommends has")
     asked, parameters = [ItemQuery(query=query)], ItemQueryParameters(limit=limit)
-    ask = Ask(model, None, view, asked, parameters, given.limits.request_timeout_s, caller=caller_of(request))
+    ask = Ask(
+        model,
+        None,
+        view,
+        asked,
+        parameters,
+        given.limits.request_timeout_s,
+        caller=asker.caller,
+        request_id=asker.request_id,
+        chosen=served.manifest.version,
+    )
     prediction = await given.engine.predict(ask)
     return ItemList.model_construct(items=prediction.outputs[0])
 

@@ -5,7 +5,7 @@ MODEL = MODELS + "/{model}"
 VERSION = MODEL + "/versions/{version}"
 PREDICT, PREDICT_VERSION = (f"{place}/predict" for place in (MODEL, VERSION))
 EXPLAIN, EXPLAIN_VERSION = (f"{place}/explain" for place in (MODEL, VERSION))
-LOAD, ITEMS, CARD = (f"{MODEL}/{what}" for what in ("load", "items", "card"))
+LOAD, ITEMS, CARD, TRAFFIC = (f"{MODEL}/{what}" for what in ("load", "items", "card", "traffic"))
 PICTURE = CARD + "/{picture}"
 
 

@@ -4,13 +4,14 @@ from functools import partial
 
 from starlette.responses import Response
 
+from app.api.documented import body_read_by_hand
 from app.api.given import Given
 from app.api.http.routes import DirectRoute, Section, typed
-from app.api.v1 import described, models, paths
+from app.api.v1 import described, models, paths, traffic
 from app.api.v1.errors import tell
 from app.api.v1.predict import explain, predict
 
-get, post = partial(typed, "GET", tell=tell), partial(typed, "POST", tell=tell)
+get, post, delete = (partial(typed, method, tell=tell) for method in ("GET", "POST", "DELETE"))
 FAILURES = (404, 413, 415, 422, 429, 500, 503, 504)  # of whoever asks a model
 
 
@@ -91,6 +92,33 @@ def telling(given: Given) -> Section:
             503,
             scope="admin",
             summary="Bring a model to the newest version in the repository",
+        ),
+        get(
+            paths.TRAFFIC,
+            traffic.read_traffic,
+            404,
+            503,
+            scope="read",
+            summary="Which version answers whom, and how each does",
+        ),
+        post(
+            paths.TRAFFIC,
+            traffic.change_traffic,
+            404,
+            409,
+            422,
+            503,
+            scope="admin",
+            summary="Divide the callers of a model among its versions",
+            openapi_extra=body_read_by_hand(traffic.TrafficChange, traffic.EXAMPLE),
+        ),
+        delete(
+            paths.TRAFFIC,
+            traffic.end_traffic,
+            404,
+            503,
+            scope="admin",
+            summary="End canary and shadow: the default answers everyone",
         ),
     )
     return Section("models", "What is served, how good it is, and newer versions", routes)

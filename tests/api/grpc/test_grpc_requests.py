@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2
 
+from app.api.grpc.inside import sender_of
 from app.api.grpc.requests import CONTENTS, RAW, InferRequest
 from app.api.grpc.wire import taken_apart
 from app.api.media.json_text import JsonLimits
@@ -138,3 +139,8 @@ def test_what_is_no_text_is_refused(text, says):
     error = asked(given).of_text(streams=False).body
     assert isinstance(error, InvalidInput)
     assert says in str(error)
+
+
+def test_for_whom_a_call_asks_is_passed_on():
+    sender = sender_of("ModelInfer", [("x-tessera-subject", "u1"), ("x-forwarded-for", "1.2.3.4")], "ipv4:127.0.0.1:9")
+    assert sender.headers == [(b"x-tessera-subject", b"u1")]
