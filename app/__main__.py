@@ -1,4 +1,4 @@
-"""python -m app serve | batch IN OUT | tune [MODEL …] | models add FILE --name NAME | keys …: from the command line."""
+"""python -m app serve | batch IN OUT | tune [MODEL …] | models add … | keys … | events …: from the command line."""
 
 import argparse
 import json
@@ -23,6 +23,7 @@ from app.adding.wishes import Wishes
 from app.api.http.limits import Limits
 from app.ending import end_process, goodbye_s
 from app.errors import ServiceError
+from app.events.command import add_commands as add_event_commands
 from app.keys.command import add_commands as add_key_commands
 from app.logs.lines import FORMS
 from app.logs.writer import start
@@ -123,7 +124,8 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     batch.set_defaults(run=_batch)
 
     add_key_commands(commands)
-    parser.set_defaults(keys_file=settings.keys_file)
+    add_event_commands(commands)
+    parser.set_defaults(keys_file=settings.keys_file, database_url=settings.database_url)
     return parser
 
 

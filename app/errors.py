@@ -15,6 +15,8 @@ ServiceError
 ├── Overloaded          it would not be answered in time; try again later
 │   └── LimitReached    the key has had what it may have for now
 ├── DeadlineExceeded    it was admitted, and its time ran out
+├── EventsUnavailable   the database of events cannot be used at the moment
+├── EventsOff           this service keeps no events
 ├── InvalidArtifact     a version on disk that must not be served
 ├── NotWritable         what should be kept in the repository cannot be written
 └── InferenceFailed     our fault
@@ -145,6 +147,18 @@ class LimitReached(Overloaded):
 
 
 class DeadlineExceeded(ServiceError):
+    pass
+
+
+class EventsUnavailable(ServiceError):
+    """`retry_after_s`: seconds until the database is tried again."""
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class EventsOff(ServiceError):
     pass
 
 

@@ -21,8 +21,10 @@ from app.api.http.handshake import behind_tls
 from app.api.http.limits import LARGEST_AT_A_TIME, Limits
 from app.api.http.middleware import RequestContext
 from app.api.http.protocol import bounded
+from app.api.kept import kept_answers
 from app.api.media.json_text import JsonLimits
 from app.ending import goodbye_s, stderr_that_never_blocks
+from app.events.store import events_at
 from app.kept_jobs import jobs_of
 from app.keys import KeyRing
 from app.logs.writer import LogWriter
@@ -104,11 +106,12 @@ def build(
         why_missing=mirroring.why_missing if mirroring else lambda name: "",
     )
     engine = TrafficEngine(local, repository.root, telemetry)
+    events = events_at(settings.database_url, telemetry.events, settings.events_pepper, settings.events_days)
     new_plans = NewPlans(repository.root, options).of
     being_made = BeingMade(partial(read_making, repository.root))
-    beside: list[Beside] = []
+    beside: list[Beside] = [events.run] if events else []
     if settings.follow_s:
-        beside = [
+        beside += [
             partial(follow, repository.published, engine, settings.follow_s, new_plans),
             partial(engine.follow, settings.follow_s),
             being_made.watch,
@@ -128,6 +131,8 @@ def build(
         mirroring=mirroring,
         jobs=jobs_of(settings, engine, telemetry, limits, has_owners=keys is not None),
         traffic=engine,
+        events=events,
+        kept=kept_answers(events, settings.log_answers, settings.answers_keep),
         beside=beside,
     )
     return application, engine

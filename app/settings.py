@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.cores import usable_cores
+from app.events.database import DEFAULT
 from app.logs.lines import LogFormat
 from app.telemetry.sampling import Sampler, sampler_of
 
@@ -19,6 +20,7 @@ PREFIX = "TESSERA_"
 OTHERS = {"TESSERA_CACHE"}  # read by the training job
 HOST_NAME = r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
 DESCRIPTORS_FOR_OURSELVES = 100  # files of models, the log, keys, connections that are being refused
+SHORTEST_PEPPER = 16  # characters
 ORIGIN = r"\*|https?://[^/\s,*]+"
 
 
@@ -78,6 +80,17 @@ class Settings(BaseSettings):
         Path("jobs"), description="where batch jobs and their files are kept; off answers none"
     )
     jobs_days: int = Field(30, ge=1, description="days after which files and finished batch jobs are deleted")
+    database_url: str = Field(
+        DEFAULT, description="where events are kept: sqlite:///path, postgresql://user:password@host/name, or off"
+    )
+    events_days: int = Field(365, ge=0, description="after which an event is deleted; 0 keeps all")
+    events_pepper: SecretStr = Field(
+        SecretStr(""), description="a secret: users are then stored as HMAC-SHA256 of their ids under it"
+    )
+    log_answers: float = Field(0.0, ge=0, le=1, description="share of answers that are kept beside the events")
+    answers_keep: Literal["masked", "outputs", "whole"] = Field(
+        "masked", description="inputs and outputs without addresses and numbers, such outputs alone, or all as it is"
+    )
 
     keys: Literal["auto", "on", "off"] = Field("auto", description="auto asks for keys unless only loopback can call")
     keys_file: Path = Field(Path("keys.json"), description="where `python -m app keys` keeps them, as hashes")
@@ -130,6 +143,13 @@ class Settings(BaseSettings):
             if not re.fullmatch(HOST_NAME, host):
                 raise ValueError(f"{host!r} is no name of a host, such as models.example.org; ports are left out")
         return hosts
+
+    @field_validator("events_pepper")
+    @classmethod
+    def _is_secret(cls, pepper: SecretStr) -> SecretStr:
+        if 0 < len(pepper.get_secret_value()) < SHORTEST_PEPPER:
+            raise ValueError(f"a secret of fewer than {SHORTEST_PEPPER} characters can be guessed")
+        return pepper
 
     @property
     def known_hosts(self) -> tuple[str, ...] | None:

@@ -43,7 +43,12 @@ class Service:
         self.url = f"http://127.0.0.1:{port}"
         self.grpc_place = f"127.0.0.1:{settings.get('TESSERA_GRPC_PORT', '')}"
         self.models_dir = models_dir
-        environment = {"TESSERA_MODELS_DIR": str(models_dir), "TESSERA_DEVICE": "cpu", **settings}
+        environment = {
+            "TESSERA_MODELS_DIR": str(models_dir),
+            "TESSERA_DEVICE": "cpu",
+            "TESSERA_DATABASE_URL": f"sqlite:///{models_dir.parent}/events.db",
+            **settings,
+        }
         self.process = subprocess.Popen(
             [*under, sys.executable, *entry, "serve", "--port", str(port)],
             env={**os.environ, **environment},

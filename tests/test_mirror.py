@@ -47,6 +47,7 @@ GONE_THROUGH = {
     "api/openai/transcriptions_schema.py": "api/openai/test_transcriptions.py",
     "api/v1/described.py": "api/test_openapi.py",
     "api/v1/errors.py": "api/v1/test_v1.py",
+    "api/v1/event_schema.py": "api/v1/test_v1_events.py",
     "api/v1/models.py": "api/v1/test_v1.py",
     "api/v1/paths.py": "api/test_routes.py",
     "api/v1/predict.py": "api/v1/test_v1.py",

@@ -31,12 +31,14 @@ from app.api.http.limits import Limits
 from app.api.http.middleware import RequestContext
 from app.api.http.routes import Direct, Section, TypedRoute, body_limit
 from app.api.http.transit import Transit
+from app.api.kept import KeptAnswers
 from app.api.openai import routes as openai
 from app.api.pages import routes as pages
 from app.api.permitted import PermittedEngine
 from app.api.v1 import routes as v1
 from app.api.v1.aliases import SlashesInNames
 from app.api.v2 import routes as v2
+from app.events.store import EventStore
 from app.jobs.jobs import Jobs
 from app.keys import KeyRing
 from app.keys.limits import Meters
@@ -62,6 +64,7 @@ SECTIONS: Sequence[Callable[[Given], Section]] = (
     pages.playing,
     v1.predicting,
     v1.explaining,
+    v1.learning,
     openai.generating,
     batches.batching,
     hf.predicting,
@@ -85,6 +88,8 @@ def create_app(
     mirroring: Mirroring | None = None,
     jobs: Jobs | None = None,
     traffic: DividesTraffic | None = None,
+    events: EventStore | None = None,
+    kept: KeptAnswers | None = None,
     beside: Sequence[Beside] = (),
 ) -> RequestContext:
     """The service answers at once and says that it is not ready; models appear as they are loaded.
@@ -93,9 +98,12 @@ def create_app(
     with `hosts`, even none, it answers to these names, to localhost and to addresses only.
     `write_line` gets a line for each failure, and for this share of the other requests. `being_made` is for the
     catalogue, and so is `mirroring`, which is also asked for what is new when a model is to be loaded. Without
-    `traffic` there are no rules on it. What is `beside` runs as long as the service does, and so do `jobs`.
+    `traffic` there are no rules on it, without `events` none are kept, and without `kept` no answers. What is `beside`
+    runs as long as the service does, and so do `jobs`.
     """
-    given = Given(PermittedEngine(engine), telemetry, limits, Aside(), being_made, mirroring, jobs, traffic)
+    given = Given(
+        PermittedEngine(engine), telemetry, limits, Aside(), being_made, mirroring, jobs, traffic, events, kept
+    )
     sections = [section(given) for section in SECTIONS]
     routes = [route for section in sections for route in section.routes]
     app = _typed(given, sections, [*beside, jobs.run] if jobs else beside)

@@ -16,6 +16,7 @@ from app.api.http.deadline import deadline_of
 from app.api.http.disconnect import ClientGone, while_connected
 from app.api.http.events import PING_S, Ahead, EventStream, Written
 from app.api.traced import traced
+from app.api.users import followed
 from app.errors import DeadlineExceeded, InvalidInput
 from app.serving.engine import Ask, Prediction, Served
 
@@ -89,14 +90,17 @@ async def ask_addressed(
                 del body  # what was read of it is in the question
                 if question.within_s is not None:
                     deadline = arrived + question.within_s
+                items = await followed(given.events, served.manifest.name, question.items)
                 timer.hold()  # the engine keeps the deadline itself, and counts whom it was too late for
-                asked = _asked(request, served, version, question, deadline - clock(), caller)
+                asked = _asked(request, served, version, question._replace(items=items), deadline - clock(), caller)
                 is_generated = question.view in served.contracts and served.contracts[question.view].is_generated
                 engine = traced(given.engine, request.scope["state"]["trace"])
                 if question.written is not None:
                     return await _stream(engine.stream(asked), question.written, is_generated)
                 prediction = await engine.predict(asked)
                 timer.reschedule(deadline)
+                if given.kept is not None:
+                    given.kept.answered(asked, served.contracts.get(question.view), prediction, given.aside.of(caller))
                 await given.rounds.step(caller)
                 respond = question.respond
                 del question  # what was asked may be as large as the answer, which is now written

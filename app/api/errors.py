@@ -28,6 +28,8 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.ModelNotReady: 503,
     errors.Overloaded: 429,
     errors.DeadlineExceeded: 504,
+    errors.EventsUnavailable: 503,
+    errors.EventsOff: 501,
     errors.InvalidArtifact: 409,
     errors.NotWritable: 503,
     errors.InferenceFailed: 500,
@@ -170,7 +172,7 @@ def told(
 ) -> Response:
     """Answer `error` in the envelope, with the status that `table` has for it and with `message`."""
     headers = {}
-    if isinstance(error, errors.Overloaded):
+    if isinstance(error, errors.Overloaded | errors.EventsUnavailable):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     elif isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"

@@ -9,6 +9,8 @@ from starlette.types import Scope
 from app.api.http.aside import Aside
 from app.api.http.limits import Limits
 from app.api.http.rounds import Rounds
+from app.api.kept import KeptAnswers
+from app.events.store import EventStore
 from app.jobs.jobs import Jobs
 from app.serving.being_made import BeingMade
 from app.serving.deadlines import Deadlines
@@ -28,6 +30,8 @@ class Given:
     mirroring: Mirroring | None = None
     jobs: Jobs | None = None
     traffic: DividesTraffic | None = None
+    events: EventStore | None = None
+    kept: KeptAnswers | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     rounds: Rounds = field(default_factory=Rounds)
 

@@ -1,5 +1,6 @@
 """The OpenAPI document: what the routes say of themselves, and of each model that is loaded."""
 
+import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
@@ -25,9 +26,11 @@ FAILURES = {
     424: "the model failed on this input, as text-generation-inference calls it",
     429: "there is too much to do, or the key has had its rate or quota; `Retry-After` says when to try again",
     500: "the model failed on this input",
-    503: "the model is not ready, or the service is stopping",
+    501: "this service was told to keep no events",
+    503: "the model is not ready, the database does not answer, or the service is stopping",
     504: "the deadline passed",
 }
+CONVERTER = re.compile(r":\w+}")  # of a name in a path, which only our routing knows
 UNUSED = ("HTTPValidationError", "ValidationError")  # a body that FastAPI lists, and we never send
 
 
@@ -68,7 +71,8 @@ def document(
         if route.operation is not None:
             operation = {"tags": [section.name], **deepcopy(route.operation)}
             _add_failures(operation, section, route, asks_for_keys)
-            found["paths"].setdefault(route.path, {})[route.method.lower()] = operation
+            path = CONVERTER.sub("}", route.path)
+            found["paths"].setdefault(path, {})[route.method.lower()] = operation
     for served in models:
         for section, route in direct:
             for path, described in route.describe(served).items():

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, FailFast, Field, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, FailFast, Field, StrictInt, StrictStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.errors import InvalidInput
@@ -21,6 +21,7 @@ LONGEST_HISTORY = 5000  # entries; the kernel reads the newest `max_history`
 LONGEST_QUERY = 200  # characters, of a search for titles
 MOST_FOUND, FOUND = 100, 20  # items of one answer: at most, and by default
 QUICK_HISTORY = 100  # entries are looked up in less than 0.1 ms
+LONGEST_USER = 128  # characters
 
 
 class RecommendationConfig(Schema):
@@ -52,7 +53,15 @@ ItemReference = Annotated[
 ]
 
 
+UserId = Annotated[
+    StrictStr,
+    Field(min_length=1, max_length=LONGEST_USER, pattern=r"^[^\x00-\x1f\x7f]+$"),
+]
+
+
 class HistoryInput(Schema):
+    """A history, or a user of whom events are kept, or both."""
+
     history: Annotated[
         list[ItemReference],
         FailFast(),  # one wrong type is enough; thousands would cost as many errors
@@ -62,7 +71,26 @@ class HistoryInput(Schema):
             "The newest entries decide; all of them are left out of the answer",
             examples=[["Alien (1979)", "Blade Runner (1982)", "Star Wars (1977)"], [183, 89, 50], []],
         ),
-    ]
+    ] = Field(default_factory=list)
+    user: Annotated[
+        UserId | None,
+        Field(
+            description="whose events come after the history, those of a moment ago, too; without any events, nothing",
+            examples=["u1"],
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _has_either(self) -> Self:
+        if not self.model_fields_set & {"history", "user"}:
+            raise ValueError("neither a history nor a user is given; a history may be empty")
+        return self
+
+
+class FollowedHistory(HistoryInput):
+    """A history with the items of its user's events, oldest first. Those that the model does not know do not count."""
+
+    followed: list[int | str] = Field(default_factory=list)
 
 
 class RecommendationParameters(Schema):
@@ -135,12 +163,19 @@ class Recommendation(View[RecommendationKernel]):
 
     def is_quick(self, item: HistoryInput) -> bool:
         # Suggestions for unknown titles are searched for, which takes many times as long.
-        return len(item.history) <= QUICK_HISTORY and all(map(self.kernel.finder.find, item.history))
+        known = [*item.history, *(item.followed if isinstance(item, FollowedHistory) else ())]
+        return len(known) <= QUICK_HISTORY and all(map(self.kernel.finder.find, item.history))
 
     def preprocess(self, item: HistoryInput, parameters: RecommendationParameters) -> Prepared:
         indices, faults = self.kernel.finder.find_all(item.history, explain=parameters.unknown == "error")
         if faults:
             raise InvalidInput(faults[0]["msg"], faults).under("history")
+        if isinstance(item, FollowedHistory):
+            indices += self.kernel.finder.find_all(item.followed, explain=False)[0]
+        elif item.user is not None:
+            raise InvalidInput("no events are kept here, so that nothing is known of a user; send a history").under(
+                "user"
+            )
         return Prepared([self.kernel.row(indices)] if indices else [], context=indices)
 
     def answers_quickly(self, answers: Sequence[Tensors]) -> bool:

@@ -1,5 +1,6 @@
 """Metrics and traces: what happened, for whoever looks after the service."""
 
+from app.telemetry.events import EventMetrics
 from app.telemetry.metrics import OPEN_METRICS, TEXT, ModelObserver, Telemetry
 from app.telemetry.statistics import Statistics, Total
 from app.telemetry.trace_context import TraceContext, context_of
@@ -8,6 +9,7 @@ from app.telemetry.tracing import Span, Trace, Tracer, Untraced
 __all__ = [
     "OPEN_METRICS",
     "TEXT",
+    "EventMetrics",
     "ModelObserver",
     "Span",
     "Statistics",

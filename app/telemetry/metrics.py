@@ -24,6 +24,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.telemetry.events import EventMetrics
 from app.telemetry.generation import GenerationMetrics
 from app.telemetry.statistics import Statistics, Total
 from app.telemetry.trace_context import TraceContext, context_of, new_span_id, new_trace_id
@@ -109,6 +110,7 @@ class Telemetry:
         )
         self.ready = Gauge("tessera_model_ready", "1 if the version can predict", one, registry=registry)
         self.generation = GenerationMetrics(registry)
+        self.events = EventMetrics(registry)
         self.jobs_running = Gauge("tessera_batches_running", "Batch jobs that this process works at", registry=registry)
         self.jobs_ended = Counter("tessera_batches", "Batch jobs that have ended", ["status"], registry=registry)
         self.job_lines = Counter(

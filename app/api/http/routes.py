@@ -87,10 +87,11 @@ get, post = partial(typed, "GET"), partial(typed, "POST")
 
 @dataclass(frozen=True, slots=True)
 class DirectRoute(Route):
-    """A route past FastAPI, which only asks a model: while it works its request may be cancelled at any time.
+    """A route past FastAPI: while it works its request may be cancelled at any time.
 
-    `body_bytes` gives what a body may have, when it is about to be read; without it, what bodies of other routes may.
-    One that `streams` is put on the disk as it arrives. `operation` describes a route that is of no model.
+    `describe` gives the operations of one model; `operation` is the one of a route that is of no model. `body_bytes`
+    gives what a body may have, when it is about to be read; without it, what bodies of other routes may. One that
+    `streams` is put on the disk as it arrives.
     """
 
     handler: Handler

@@ -9,6 +9,7 @@ from app.api.examples import columns_of, example_request, item_in_words
 from app.api.http.routes import Operation
 from app.api.media.csv_lines import CSV, written_lines
 from app.api.v1 import paths
+from app.api.v1.event_schema import EXAMPLES, MOST_EVENTS, ForgottenUser, SentEvents, StoredEvents
 from app.api.verbatim import shown_golden, verbatim
 from app.repository.manifest import Manifest
 from app.serving.engine import Served
@@ -113,4 +114,30 @@ def _schema(served: Served, bodies: Bodies) -> BodySchema | dict[str, Any]:
         "properties": {"inputs": inputs, "parameters": BodySchema(parameters, "validation")},
         "required": ["inputs"],
         "additionalProperties": False,
+    }
+
+
+def store_events() -> Operation:
+    examples = {name: {"value": value} for name, value in EXAMPLES.items()}
+    sent, stored = BodySchema(SentEvents, "validation"), BodySchema(StoredEvents, "serialization")
+    return {
+        "summary": "Tell what people did, or what they think of an answer",
+        "description": f"One event, or up to {MOST_EVENTS} as a list, all of which are stored, or none. The answer "
+        "comes when they are on the disk of the database. From then on a prediction for a `user` follows from them.",
+        "operationId": "store_events",
+        "parameters": [DEADLINE],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": sent, "examples": examples}}},
+        "responses": {"200": {"description": "stored", "content": {"application/json": {"schema": stored}}}},
+    }
+
+
+def forget_user() -> Operation:
+    forgotten = BodySchema(ForgottenUser, "serialization")
+    user = {"name": "user", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    return {
+        "summary": "Delete all that is kept of one user",
+        "description": "Events and answers. It holds at once for every service that shares the database.",
+        "operationId": "forget_user",
+        "parameters": [user],
+        "responses": {"200": {"description": "deleted", "content": {"application/json": {"schema": forgotten}}}},
     }

@@ -9,6 +9,7 @@ from app.api.given import Given
 from app.api.http.routes import DirectRoute, Section, typed
 from app.api.v1 import described, models, paths, traffic
 from app.api.v1.errors import tell
+from app.api.v1.events import BODY_BYTES, forget_user, store_events
 from app.api.v1.predict import explain, predict
 
 get, post, delete = (partial(typed, method, tell=tell) for method in ("GET", "POST", "DELETE"))
@@ -43,6 +44,30 @@ def explaining(given: Given) -> Section:
     describe = partial(described.explain, given.limits.max_items)
     routes = (route(paths.EXPLAIN, describe=describe), route(paths.EXPLAIN_VERSION))
     return Section("explain", "Ask why a model answers as it does", routes)
+
+
+def learning(given: Given) -> Section:
+    route = partial(DirectRoute, tell=tell)
+    routes = (
+        route(
+            "POST",
+            paths.EVENTS,
+            store_events(given),
+            (413, 415, 422, 429, 501, 503, 504),
+            operation=described.store_events(),
+            body_bytes=lambda scope: min(BODY_BYTES, given.limits.max_body_bytes),
+            scope="events",
+        ),
+        route(
+            "DELETE",
+            paths.USER,
+            forget_user(given),
+            (422, 501, 503),
+            operation=described.forget_user(),
+            scope="admin",
+        ),
+    )
+    return Section("events", "What people did, and what they think of answers", routes)
 
 
 def telling(given: Given) -> Section:

@@ -1,0 +1,103 @@
+"""Events and answers as a file, for whoever looks at them elsewhere. Only this file knows pyarrow."""
+
+import csv
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from app.events.database import Database, Period
+from app.events.rows import REAL, TEXT, WHOLE, Row, StoredTable
+
+CSV, PARQUET = ".csv", ".parquet"
+MOMENTS = ("at", "received")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Write = Callable[[Sequence[Sequence[Any]]], None]
+
+
+async def export(database: Database, table: StoredTable, period: Period, path: Path) -> int:
+    """Write the rows of a period to `path`, whole or not at all; return how many there were. Memory stays bounded.
+
+    Raises ValueError for another kind of file, or where pyarrow is missing; OSError, and EventsUnavailable.
+    """
+    if path.suffix not in (CSV, PARQUET):
+        raise ValueError(f"{path} ends neither with {CSV} nor with {PARQUET}")
+    count = 0
+    with _replacing(path) as temporary, (_csv if path.suffix == CSV else _parquet)(temporary, table) as write:
+        async for rows in database.read(table, period):
+            write([_told(table, row) for row in rows])
+            count += len(rows)
+    return count
+
+
+def moment(text: str) -> int:
+    """Return the microseconds since 1970 of a date, or of a date and time, in UTC unless it says. Raises ValueError."""
+    read = datetime.fromisoformat(text)
+    return ((read if read.tzinfo else read.replace(tzinfo=UTC)) - EPOCH) // timedelta(microseconds=1)
+
+
+def _told(table: StoredTable, row: Row) -> list[Any]:
+    """Return the values of a row: a moment as such, and an item as its id or title."""
+    return [_value(column, value) for column, value in zip(table.columns, row, strict=True)]
+
+
+def _value(column: str, value: Any) -> Any:
+    if column in MOMENTS:
+        return EPOCH + timedelta(microseconds=value)
+    return str(json.loads(value)) if column == "item" and value else value
+
+
+@contextmanager
+def _csv(path: Path, table: StoredTable) -> Iterator[Write]:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow(table.columns)
+
+        def write(rows: Sequence[Sequence[Any]]) -> None:
+            lines.writerows([_in_words(value) for value in row] for row in rows)
+
+        yield write
+
+
+def _in_words(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+@contextmanager
+def _parquet(path: Path, table: StoredTable) -> Iterator[Write]:
+    try:
+        import pyarrow
+        from pyarrow.parquet import ParquetWriter
+    except ImportError as error:
+        raise ValueError(f"{PARQUET} needs pyarrow: pip install pyarrow; {CSV} needs nothing") from error
+    kinds = {TEXT: pyarrow.string(), WHOLE: pyarrow.int64(), REAL: pyarrow.float64()}
+    schema = pyarrow.schema(
+        (column, pyarrow.timestamp("us", "UTC") if column in MOMENTS else kinds[kind])
+        for column, kind in zip(table.columns, table.types, strict=True)
+    )
+    with closing(ParquetWriter(path, schema)) as file:
+
+        def write(rows: Sequence[Sequence[Any]]) -> None:
+            columns = [
+                pyarrow.array(values, field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)
+            ]
+            file.write_table(pyarrow.Table.from_arrays(columns, schema=schema))
+
+        yield write
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path`, readable by its owner only, which takes its place when it is written."""
+    descriptor, name = tempfile.mkstemp(prefix=".writing-", suffix=path.suffix, dir=path.parent)
+    os.close(descriptor)
+    try:
+        yield Path(name)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
