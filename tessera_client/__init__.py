@@ -17,6 +17,7 @@ from tessera_client.calls import (
     predict,
     predict_images,
     recommend,
+    recommend_to,
     summarize,
 )
 from tessera_client.client import AsyncClient, Client
@@ -30,6 +31,7 @@ from tessera_client.errors import (
     InvalidInput,
     ModelNotFound,
     NotAllowed,
+    NotOffered,
     NotReadable,
     NotReady,
     Overloaded,
@@ -38,6 +40,7 @@ from tessera_client.errors import (
     Unauthorized,
     Unreachable,
 )
+from tessera_client.events import Event, forget_user, send_events
 from tessera_client.results import Label, ModelState, Prediction, RecommendedItem, Summary, SummarySentence
 
 __all__ = [
@@ -46,6 +49,7 @@ __all__ = [
     "Call",
     "Client",
     "DeadlineExceeded",
+    "Event",
     "Forbidden",
     "HeadersTooLarge",
     "InferenceFailed",
@@ -55,6 +59,7 @@ __all__ = [
     "ModelNotFound",
     "ModelState",
     "NotAllowed",
+    "NotOffered",
     "NotReadable",
     "NotReady",
     "Overloaded",
@@ -70,9 +75,12 @@ __all__ = [
     "classify_texts",
     "embed",
     "explain",
+    "forget_user",
     "list_models",
     "predict",
     "predict_images",
     "recommend",
+    "recommend_to",
+    "send_events",
     "summarize",
 ]

@@ -97,6 +97,14 @@ def recommend(
     return predict(model, items, list[RecommendedItem], parameters=parameters, version=version)
 
 
+def recommend_to(
+    model: str, users: Sequence[str], *, top_k: int | None = None, version: int | None = None
+) -> Call[Prediction[list[RecommendedItem]]]:
+    """Recommend what is likely to come next after the events of each user, those of a moment ago, too."""
+    items = [{"user": user} for user in users]
+    return predict(model, items, list[RecommendedItem], parameters={"top_k": top_k}, version=version)
+
+
 def embed(
     model: str, texts: Sequence[str], *, dimensions: int | None = None, truncate: bool | None = None
 ) -> Call[Prediction[list[float]]]:
@@ -106,7 +114,7 @@ def embed(
     body = {"inputs": list(texts), "parameters": _given({"dimensions": dimensions, "truncate": truncate})}
 
     def read(response: httpx.Response) -> Prediction[list[float]]:
-        with _understood(response):
+        with understood(response):
             vectors = TypeAdapter(list[list[float]]).validate_json(response.content)
             version = response.headers.get("x-model-version")
             return Prediction[list[float]].model_validate(
@@ -173,7 +181,7 @@ def explain(
 
 def list_models() -> Call[list[ModelState]]:
     def read(response: httpx.Response) -> list[ModelState]:
-        with _understood(response):
+        with understood(response):
             return _Listing.model_validate_json(response.content).models
 
     return Call("GET", "/v1/models", read)
@@ -185,7 +193,7 @@ class _Listing(BaseModel):
 
 def _prediction_of(output: type[T]) -> Callable[[httpx.Response], Prediction[T]]:
     def read(response: httpx.Response) -> Prediction[T]:
-        with _understood(response):
+        with understood(response):
             found: Prediction[T] = Prediction[output].model_validate_json(response.content)  # type: ignore[valid-type]
             return found.model_copy(update={"request_id": _request_id(response)})
 
@@ -193,7 +201,8 @@ def _prediction_of(output: type[T]) -> Callable[[httpx.Response], Prediction[T]]
 
 
 @contextmanager
-def _understood(response: httpx.Response) -> Iterator[None]:
+def understood(response: httpx.Response) -> Iterator[None]:
+    """An answer that is read within and cannot be is a TesseraError."""
     try:
         yield
     except ValidationError as error:

@@ -12,7 +12,8 @@ TesseraError
 ├── ModelNotFound        404: no such model or version
 ├── InvalidArtifact      409: a version failed its checks; the one before stays live
 ├── Overloaded           429: it would not have been answered in time, as often as it was tried
-├── NotReady             503: the model is being loaded, or the service is stopping
+├── NotOffered           501: this service keeps no events
+├── NotReady             503: the model is being loaded, the database is away, or the service is stopping
 ├── DeadlineExceeded     504 or 408, or no answer within the caller's own time
 ├── InferenceFailed      500: the model failed on this input
 └── Unreachable          no connection, or one that broke
@@ -95,6 +96,10 @@ class Overloaded(TesseraError):
     pass
 
 
+class NotOffered(TesseraError):
+    pass
+
+
 class NotReady(TesseraError):
     pass
 
@@ -125,6 +130,7 @@ BY_STATUS: dict[int, type[TesseraError]] = {
     429: Overloaded,
     431: HeadersTooLarge,
     500: InferenceFailed,
+    501: NotOffered,
     503: NotReady,
     504: DeadlineExceeded,
 }

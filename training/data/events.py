@@ -10,8 +10,10 @@ from training.data.event_log import EventLog, Group, History, leave_last_out
 from training.data.movielens import SOURCE, SPLIT, load_movielens
 from training.data.own.events import FETCHED, own_events
 from training.data.own.source import given
+from training.data.own.stored_events import are_stored, stored_events
 from training.recipe import Run
 
+RECOMMENDER = "movielens-recommender"
 MOST_JUDGED = 5_000  # people or events; the scores of all items for each, by all methods, must fit into memory
 
 
@@ -61,9 +63,12 @@ def load_events(run: Run) -> Events:
             licence="research use only, after the GroupLens terms of the data",
             before_the_last="rated before their last film",
         )
-    found = given(run.source, "dataset", FETCHED)
-    log, files, remarks = own_events(found.folder)
-    source = found.source(files, "training and evaluation")
+    if are_stored(run.source):
+        log, source, remarks = stored_events(run.source, run.name or RECOMMENDER, run.models)
+    else:
+        found = given(run.source, "dataset", FETCHED)
+        log, files, remarks = own_events(found.folder)
+        source = found.source(files, "training and evaluation")
     num_judged = len(judged(count := len(log.test) or len(log.histories)))
     drawn = f", drawn by chance from {count:,}" if num_judged < count else ""
     what = (

@@ -15,7 +15,7 @@ from training.card.groups import whom_and_what
 from training.card.intervals import HEADING, intervals_table
 from training.card.prose import Prose
 from training.data.event_log import MAX_HISTORY, leave_last_out
-from training.data.events import Events
+from training.data.events import RECOMMENDER, Events
 from training.data.movielens import SOURCE, SPLIT
 from training.errors import say
 from training.measures.groups import Ranks
@@ -24,7 +24,7 @@ from training.measures.ranking import TOP, gains, hit_rate, hits, ndcg, target_r
 from training.recipe import Draft, Example, Exported, HeldOut, Run
 
 PROSE = Prose(__name__)
-NAME = "movielens-recommender"
+NAME = RECOMMENDER
 EXPLAINED_PEOPLE = 60  # on whom explanations are judged
 
 # Recommended items that score almost alike may change places on another processor; three of them do not.
