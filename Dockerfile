@@ -13,7 +13,7 @@ COPY pyproject.toml ./
 RUN mkdir app training && touch app/__init__.py training/__init__.py tessera.py README.md LICENSE
 # RUNTIME is cpu or gpu: which onnxruntime.
 ARG RUNTIME=cpu
-RUN pip --python /opt/venv/bin/python install ".[$RUNTIME,generation,grpc,otel,remote]" && find /opt/venv -type d -name tests -prune -exec rm -r {} +
+RUN pip --python /opt/venv/bin/python install ".[$RUNTIME,db,generation,grpc,otel,remote]" && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 COPY deploy/check-cuda deploy/
 RUN [ "$RUNTIME" != gpu ] || /opt/venv/bin/python deploy/check-cuda
 COPY README.md LICENSE tessera.py ./
@@ -32,7 +32,7 @@ RUN pip --python /opt/venv/bin/python install --no-deps --force-reinstall .
 FROM python:3.11-slim-bookworm AS base
 # No root at run time; the same user owns the volumes that the images share. Nobody installs anything here.
 RUN groupadd --gid 10001 tessera && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent tessera \
-    && mkdir /models /cache /keys /jobs && chown tessera:tessera /models /cache /keys /jobs && chmod 700 /keys /jobs \
+    && mkdir /models /cache /keys /jobs /events && chown tessera:tessera /models /cache /keys /jobs /events && chmod 700 /keys /jobs /events \
     && pip uninstall --yes --root-user-action ignore setuptools wheel pip \
     && rm -rf /usr/local/lib/python3.11/ensurepip
 COPY --from=build /usr/lib/locale/en_US.utf8 /usr/lib/locale/en_US.utf8
@@ -57,9 +57,10 @@ CMD ["python", "-m", "training.beside", "--stay", "--workdir", "/cache/training"
 
 FROM base AS service
 COPY --from=build /opt/venv /opt/venv
-ENV TESSERA_HOST=0.0.0.0 TESSERA_PORT=8000 TESSERA_MODELS_DIR=/models TESSERA_KEYS_FILE=/keys/keys.json TESSERA_JOBS_DIR=/jobs
+ENV TESSERA_HOST=0.0.0.0 TESSERA_PORT=8000 TESSERA_MODELS_DIR=/models TESSERA_KEYS_FILE=/keys/keys.json TESSERA_JOBS_DIR=/jobs \
+    TESSERA_DATABASE_URL=sqlite:////events/events.db
 USER tessera
-VOLUME ["/models", "/keys", "/jobs"]
+VOLUME ["/models", "/keys", "/jobs", "/events"]
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, ssl, urllib.request as ask; anyone = ssl.create_default_context(); anyone.check_hostname = False; anyone.verify_mode = ssl.CERT_NONE; ask.urlopen(('https' if os.environ.get('TESSERA_TLS_CERT') else 'http') + '://127.0.0.1:8000/health/ready', timeout=2, context=anyone)"]
