@@ -33,6 +33,7 @@ NEEDS: dict[str, Scope | None] = {
     r"POST /v1/models/.*/(predict|explain)": "predict",
     r"GET /v1/models/.*/items": "predict",
     r"POST /v1/(chat/completions|completions|responses|embeddings|audio/\w+)": "predict",
+    r"\w+ /v1/(batches|files)(/.*)?": "predict",
     r"POST /v2/models/.*/(infer|generate|generate_stream)": "predict",
     r"POST /hf/models/.*": "predict",
     r"POST /v2/repository/index": "read",
