@@ -19,6 +19,7 @@ help:
 	@echo "make train    make every default model anew, with torch; TRAIN='--precision bf16-mixed' where there is bf16"
 	@echo "make tuned    make all models, and measure how each runs fastest here (make serve does it when idle)"
 	@echo "make chaos    what becomes of requests under faults; CHAOS='--only sigterm,full-disk' for a part"
+	@echo "make ray-tests  install Ray, and run the tests of the API against two replicas of each model (hours)"
 	@echo "make bench    measure the service beside its peers; BENCH='--only mixed --rounds 1' for a part"
 
 # A stamp per set of packages: make redoes what pyproject.toml has changed, and nothing else.
@@ -99,6 +100,18 @@ build/bench/peers/installed: .venv/bench benchmarks/requirements.txt
 
 bench: .venv/bench models build/bench/peers/installed
 	$(BIN)/python -m benchmarks $(BENCH)
+
+.venv/ray: .venv/dev pyproject.toml
+	$(INSTALL) -e '.[cpu,generation,train,dev,ray]'
+	@touch $@
+
+# Each test that makes an application starts two processes a model for it.
+.PHONY: ray-tests
+ray-tests: .venv/ray
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest tests/fleet
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --engine ray $(RAY_TESTS)
+
+RAY_TESTS ?= tests/api
 
 chaos: .venv/dev
 	$(BIN)/python -m benchmarks.chaos $(CHAOS)

@@ -5,7 +5,7 @@ import faulthandler
 import gc
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
 from types import FrameType
@@ -37,7 +37,7 @@ from app.runtimes.allocator import return_large_blocks
 from app.runtimes.arena import open_arena
 from app.runtimes.options import RuntimeOptions
 from app.serving.being_made import BeingMade
-from app.serving.engine import Engine
+from app.serving.engine import Engine, HoldingEngine
 from app.serving.following import follow
 from app.serving.local import LocalEngine
 from app.serving.mirroring import Mirroring
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from app.api.grpc.server import GrpcServer
 
 log = logging.getLogger(__name__)
+
+ONLY_FOR_FLEETS = {"ray_address", "ray_fleet", "ray_file"}
 
 
 def open_tracer(settings: TracingSettings) -> Tracer:
@@ -69,10 +71,39 @@ def open_tracer(settings: TracingSettings) -> Tracer:
     return tracer
 
 
+ONLY_FOR_FLEETS = {"ray_address", "ray_fleet", "ray_file"}
+WhyMissing = Callable[[str], str]
+
+
+def local_engine(
+    settings: Settings, telemetry: Telemetry, repository: ModelRepository, why_missing: WhyMissing
+) -> HoldingEngine:
+    """Return the engine that computes in this process. Raises ValueError for settings of one that does not."""
+    if idle := sorted(ONLY_FOR_FLEETS & settings.model_fields_set):
+        raise ValueError(f"TESSERA_{idle[0].upper()} has an effect only with `python -m deploy.ray_serve serve`")
+    return LocalEngine(
+        repository,
+        telemetry,
+        options=RuntimeOptions(device=settings.device, threads=settings.threads),
+        max_queue_size=settings.max_queue_size,
+        max_pixels=settings.max_pixels,
+        keep_versions=settings.keep_versions,
+        required=settings.required_models,
+        load_timeout_s=settings.load_timeout_s,
+        drain_timeout_s=settings.drain_timeout_s - goodbye_s(settings.drain_timeout_s),
+        num_threads=settings.threads,
+        after_change=_spare_what_stays,
+        why_missing=why_missing,
+    )
+
+
 def build(
-    settings: Settings, lines: LogWriter | None = None, tracer: Tracer | None = None
+    settings: Settings,
+    lines: LogWriter | None = None,
+    tracer: Tracer | None = None,
+    make_engine: Callable[[Settings, Telemetry, ModelRepository, WhyMissing], HoldingEngine] = local_engine,
 ) -> tuple[RequestContext, Engine]:
-    """Without `lines` requests are not logged, without `tracer` not traced.
+    """Without `lines` requests are not logged, without `tracer` not traced. `make_engine` gives what computes.
 
     Raises ValueError and OSError for settings that cannot be used.
     """
@@ -91,20 +122,7 @@ def build(
     repository = ModelRepository(settings.models_dir, settings.models)
     mirroring = _mirroring(settings, repository)
     options = RuntimeOptions(device=settings.device, threads=settings.threads)
-    local = LocalEngine(
-        repository,
-        telemetry,
-        options=options,
-        max_queue_size=settings.max_queue_size,
-        max_pixels=settings.max_pixels,
-        keep_versions=settings.keep_versions,
-        required=settings.required_models,
-        load_timeout_s=settings.load_timeout_s,
-        drain_timeout_s=settings.drain_timeout_s - goodbye_s(settings.drain_timeout_s),
-        num_threads=settings.threads,
-        after_change=_spare_what_stays,
-        why_missing=mirroring.why_missing if mirroring else lambda name: "",
-    )
+    local = make_engine(settings, telemetry, repository, mirroring.why_missing if mirroring else lambda name: "")
     engine = TrafficEngine(local, repository.root, telemetry)
     events = events_at(settings.database_url, telemetry.events, settings.events_pepper, settings.events_days)
     new_plans = NewPlans(repository.root, options).of

@@ -109,6 +109,10 @@ class Settings(BaseSettings):
         description="addresses or networks, with commas between, whose X-Forwarded-For is believed",
     )
 
+    ray_address: str = Field("", description="Ray cluster to join, or auto; empty starts one for this process")
+    ray_fleet: str = Field("tessera", pattern=r"^[a-z0-9-]+$", description="name of the fronts that share replicas")
+    ray_file: Path | None = Field(None, description="JSON file: replicas of models, and what each may use")
+
     log_format: LogFormat = Field("text", description="text or json, a line each")
     log_requests: float = Field(1.0, ge=0, le=1, description="share of requests with a line; failures always have one")
 

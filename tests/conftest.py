@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from engines import FarEngine
+import waiting
+from engines import far_engine, near_engine, set_out
 from measuring import not_measured
 from onnx import TensorProto, helper, numpy_helper
 from services import MODELS, Service, free_port, running
@@ -28,8 +29,6 @@ from app.api.app import create_app
 from app.api.http.limits import Limits
 from app.repository.manifest import Golden, Manifest
 from app.repository.publish import publish
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Engine
 from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
@@ -37,6 +36,21 @@ from app.tensors import TensorSpec
 
 # Threads of OpenMP that wait for work in a loop would take the processor from the tests beside them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engine", choices=("pickling", "ray"), default="pickling", help="whom tests of the API ask (%(default)s)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.engine == "ray":
+        from ray_engines import two_replicas
+
+        set_out(two_replicas)
+        waiting.patience = 12
+
 
 API = Path(__file__).parent / "api"
 
@@ -118,12 +132,7 @@ def models_dir(tmp_path: Path) -> Path:
 
 
 def local_engine(models_dir: Path) -> LocalEngine:
-    return LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu"))
-
-
-def far_engine(models_dir: Path) -> FarEngine:
-    """One that is asked through bytes, as if it were in another process."""
-    return FarEngine(local_engine(models_dir))
+    return near_engine(models_dir, Telemetry())
 
 
 @pytest.fixture
@@ -134,7 +143,7 @@ def engine(models_dir: Path, request: pytest.FixtureRequest) -> Engine:
 
 def far_app(models_dir: Path) -> ASGIApp:
     telemetry = Telemetry()
-    engine = FarEngine(LocalEngine(ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu")))
+    engine = far_engine(models_dir, telemetry)
     return create_app(engine, telemetry, Limits(max_body_bytes=100_000, max_items=8, request_timeout_s=10))
 
 

@@ -4,14 +4,19 @@ import asyncio
 import pickle
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from app.errors import ModelNotReady, ServiceError
+from app.repository.repository import ModelRepository
+from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Ask, Asker, Engine, EngineStatus, Prediction, Served
+from app.serving.local import LocalEngine
 from app.serving.raw import NAME as RAW
 from app.serving.raw import RawAnswer
+from app.telemetry import Telemetry
 
 Thing = TypeVar("Thing")
 
@@ -117,3 +122,26 @@ class FarEngine:
             raise
         except Exception as error:
             raise sent(error) from None
+
+
+def near_engine(models_dir: Path, telemetry: Telemetry, threads: int = 1) -> LocalEngine:
+    options = RuntimeOptions(device="cpu", threads=threads)
+    return LocalEngine(ModelRepository(models_dir), telemetry, options=options)
+
+
+def pickling_engine(models_dir: Path, telemetry: Telemetry, threads: int = 1) -> Engine:
+    return FarEngine(near_engine(models_dir, telemetry, threads))
+
+
+_make: Callable[[Path, Telemetry, int], Engine] = pickling_engine
+
+
+def set_out(make: Callable[[Path, Telemetry, int], Engine]) -> None:
+    """From now on engines that are far away are made so."""
+    global _make
+    _make = make
+
+
+def far_engine(models_dir: Path, telemetry: Telemetry | None = None, threads: int = 1) -> Engine:
+    """An engine that must be asked, and get, nothing but what can be sent; `pytest --engine` says how far it is."""
+    return _make(models_dir, telemetry or Telemetry(), threads)

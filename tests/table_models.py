@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from engines import FarEngine
+from engines import far_engine
 from onnx import TensorProto, helper, numpy_helper
 from starlette.testclient import TestClient
 from waiting import eventually
@@ -14,9 +14,6 @@ from waiting import eventually
 from app.api.app import create_app
 from app.api.http.limits import Limits
 from app.repository.publish import publish
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 from app.tensors import TensorSpec
 
@@ -98,7 +95,7 @@ def publish_tables(root: Path, scratch: Path) -> None:
 def serving(models: Path, max_items: int = 8) -> Iterator[TestClient]:
     """The models of a repository, ready, with the engine at the other end of a pickle."""
     telemetry = Telemetry()
-    engine = FarEngine(LocalEngine(ModelRepository(models), telemetry, options=RuntimeOptions(device="cpu")))
+    engine = far_engine(models, telemetry)
     with TestClient(create_app(engine, telemetry, Limits(max_items=max_items, request_timeout_s=10))) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)
         yield client

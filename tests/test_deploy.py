@@ -20,6 +20,7 @@ from app.settings import OTHERS, PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = sorted((ROOT / "deploy").iterdir())
+SCRIPTS = [path for path in DEPLOY if path.is_file() and not path.suffix]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields} | OTHERS
 KEEPS_UP = "service_completed_successfully"
@@ -210,7 +211,7 @@ def test_no_index_of_packages_is_named():
         assert not re.search(r"https?://(?!127\.0\.0\.1)", (ROOT / file).read_text()), file
 
 
-@pytest.mark.parametrize("script", [pytest.param(path, id=path.name) for path in DEPLOY if path.is_file()])
+@pytest.mark.parametrize("script", [pytest.param(path, id=path.name) for path in SCRIPTS])
 def test_scripts_can_be_run_and_read(script):
     interpreter = script.read_text().splitlines()[0]
     assert os.access(script, os.X_OK)

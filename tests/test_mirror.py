@@ -62,6 +62,7 @@ GONE_THROUGH = {
     "serving/kinds.py": "serving/test_local.py",
     "serving/live.py": "serving/test_versions.py",
     "serving/step_observer.py": "serving/test_stepper.py",
+    "serving/versioned.py": "serving/test_local.py",
 }
 """Data, paths and promises by the tests of whoever uses them, and routes by the tests that ask them."""
 

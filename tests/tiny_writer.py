@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import publish_sentiment
-from engines import FarEngine
+from engines import far_engine
 from generation_models import CONTEXT, END, SPECIAL, TEMPLATE, tokenizer, write_tiny_decoder
 from starlette.testclient import TestClient
 from waiting import eventually
@@ -18,10 +18,7 @@ from app.api.app import create_app
 from app.api.http.limits import Limits
 from app.repository.manifest import Batching, Golden, Manifest
 from app.repository.publish import publish
-from app.repository.repository import ModelRepository
 from app.runtimes.onnx import signature_of_onnx
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 
 WRITER, ALIAS = "tiny-writer", "Tiny/Writer-0.1M"
@@ -86,7 +83,7 @@ def writer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 @contextmanager
 def serving(models: Path, **options: Any) -> Iterator[TestClient]:
     telemetry = Telemetry()
-    engine = FarEngine(LocalEngine(ModelRepository(models), telemetry, options=RuntimeOptions(device="cpu")))
+    engine = far_engine(models, telemetry)
     limits = Limits(max_body_bytes=100_000, max_items=16, request_timeout_s=10)
     with TestClient(create_app(engine, telemetry, limits, **options)) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from app.errors import DeadlineExceeded, InvalidInput, ModelNotFound, ModelNotReady
-from app.serving.engine import Ask, Servable, Timing, total
+from app.serving.engine import Ask, Predicts, Timing, total
 from app.tasks.view import View
 
 Answer = Callable[[View[Any], Ask, float], Awaitable[tuple[list[Any], Timing]]]
@@ -15,7 +15,7 @@ Answer = Callable[[View[Any], Ask, float], Awaitable[tuple[list[Any], Timing]]]
 class Composing:
     """One request whose answers are composed: what they ask has its deadline, its caller, its priority and its id."""
 
-    def __init__(self, ask: Ask, deadline: float, answer: Answer, find: Callable[[str], Servable]) -> None:
+    def __init__(self, ask: Ask, deadline: float, answer: Answer, find: Callable[[str], Predicts]) -> None:
         """`find` gives the version that answers as a model. It raises ModelNotFound and ModelNotReady."""
         self._ask, self._deadline, self._answer, self._find = ask, deadline, answer, find
         self._timings: dict[str, list[Timing]] = {}

@@ -238,15 +238,39 @@ class HoldingEngine(Engine, Protocol):
         ...
 
 
-class Servable(Protocol):
-    """One version of one model, whatever it is made of: it answers."""
+class Predicts(Protocol):
+    """Whatever can be asked."""
+
+    async def predict(self, ask: Ask) -> Prediction:
+        """As `Engine.predict` does."""
+        ...
+
+
+class Respondent(Predicts, Protocol):
+    """One version of one model that answers, wherever it does."""
 
     served: Served
-    statistics: Statistics
 
     @property
     def is_ready(self) -> bool:
         """Whether it can predict now."""
+        ...
+
+    def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:
+        """As `Engine.stream` does."""
+        ...
+
+    async def drain(self) -> None:
+        """Refuse requests from now on; return when those that were admitted are answered."""
+        ...
+
+
+class Servable(Respondent, Protocol):
+    """One version of one model, whatever it is made of, as the engine that loaded it knows it."""
+
+    @property
+    def statistics(self) -> Statistics:
+        """Return the counts of all since it is live."""
         ...
 
     @property
@@ -262,18 +286,6 @@ class Servable(Protocol):
     @property
     def tuning(self) -> Tuning | None:
         """Return how it uses this machine; None if it has no graphs."""
-        ...
-
-    async def predict(self, ask: Ask) -> Prediction:
-        """As `Engine.predict` does."""
-        ...
-
-    def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:
-        """As `Engine.stream` does."""
-        ...
-
-    async def drain(self) -> None:
-        """Refuse requests from now on; return when those that were admitted are answered."""
         ...
 
     async def __aexit__(self, *exc_info: object) -> None:

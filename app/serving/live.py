@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 
+from app.repository.pipeline import PipelineManifest
 from app.serving.engine import Servable
 from app.serving.loader import Opened
 
@@ -20,8 +21,9 @@ class LiveVersion:
 def log_live(opened: Opened) -> None:
     manifest, loaded = opened.manifest, opened.loaded
     if loaded is None:
+        where = "a pipeline" if isinstance(manifest, PipelineManifest) else "in replicas"
         known = len(manifest.golden)
-        log.info("%s version %d is live: a pipeline, %d golden examples", manifest.name, manifest.version, known)
+        log.info("%s version %d is live: %s, %d golden examples", manifest.name, manifest.version, where, known)
         return
     curve, length = loaded.curve, loaded.kernel.lengths[0]
     log.info(

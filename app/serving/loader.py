@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from app.errors import InvalidArtifact, ModelNotReady
 from app.repository.manifest import Manifest
@@ -31,7 +31,28 @@ class Opened:
     fingerprint: str
     card: Mapping[str, bytes]
     loaded: Loaded | None
-    """None of a pipeline, which is made of versions that are in memory."""
+    """None of a pipeline, which is made of versions that are in memory, and of what is in the memory of another."""
+
+
+class Loads(Protocol):
+    """Knows what a repository holds, and brings versions of it to where they can answer."""
+
+    @property
+    def patience_s(self) -> float:
+        """Return how many seconds a load that begins now keeps the next one waiting."""
+        ...
+
+    async def published(self) -> dict[str, list[int]]:
+        """Return the versions of every model, newest first. Raises ModelNotReady if they cannot be read."""
+        ...
+
+    async def fingerprints(self, name: str) -> dict[int, str]:
+        """Return what tells one content of a version from another, of each, newest first. Raises ModelNotReady."""
+        ...
+
+    async def load(self, name: str, version: int) -> Opened:
+        """Raises InvalidArtifact, and whatever else goes wrong."""
+        ...
 
 
 class Loader:

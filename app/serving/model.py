@@ -8,7 +8,7 @@ from typing import Any
 from app.errors import InferenceFailed
 from app.serving.batcher import Batcher
 from app.serving.composing import Composing
-from app.serving.engine import Ask, Prediction, Servable, Steps, Timing, total
+from app.serving.engine import Ask, Prediction, Predicts, Steps, Timing, total
 from app.serving.items import Pools
 from app.serving.loading import Loaded, restore, warm_up
 from app.serving.raw import RawView
@@ -31,7 +31,7 @@ class Model(ScheduledModel):
         max_pixels: int,
         observer: ModelObserver,
         card: Mapping[str, bytes],
-        find: Callable[[str], Servable],
+        find: Callable[[str], Predicts],
     ) -> None:
         """`find` gives what answers as another model, which composed answers ask. It raises what `Engine.find` does."""
         kernel = loaded.kernel

@@ -20,7 +20,7 @@ from app.repository.golden import difference
 from app.repository.pipeline import INPUT, PipelineManifest
 from app.serving.contracts import contracts_of
 from app.serving.deadlines import answer_by
-from app.serving.engine import Ask, Prediction, Servable, Served, Timing, total
+from app.serving.engine import Ask, Prediction, Respondent, Served, Timing, total
 from app.serving.in_flight import InFlight
 from app.serving.pool import Pool
 from app.serving.steps import Asking, asking_of, items_of, not_taken
@@ -40,7 +40,7 @@ class Pipeline:
     def __init__(
         self,
         manifest: PipelineManifest,
-        find: Callable[[str, int], Servable],
+        find: Callable[[str, int], Respondent],
         observer: ModelObserver,
         card: Mapping[str, bytes],
         threads: Pool,
@@ -157,7 +157,7 @@ class Pipeline:
                 raise
             raise not_taken(step, error.details[0] if error.details else {"loc": [], "msg": str(error)}) from None
 
-    def _model(self, one: Asking) -> Servable:
+    def _model(self, one: Asking) -> Respondent:
         """Return the version that answers a step. Raises ModelNotReady if one replaced it that takes other inputs."""
         name, version = one.step.model, one.step.version
         model = self._find(name, version)

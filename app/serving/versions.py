@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 from app.errors import InvalidArtifact, ModelNotFound, ModelNotReady, Overloaded
+from app.serving.choosing import choose
 from app.serving.engine import ModelStatus, Servable, Served, VersionStatus
 from app.serving.held import Held
 from app.serving.live import LiveVersion, log_live
-from app.serving.loader import Loader, Opened
+from app.serving.loader import Loads, Opened
 from app.serving.names import no_such_version
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class Versions:
     def __init__(
         self,
         name: str,
-        loader: Loader,
+        loader: Loads,
         *,
         keep: int,
         go_live: Callable[[Opened], Awaitable[Servable]],
@@ -90,25 +91,13 @@ class Versions:
             return status
         return replace(status, is_ready=live.model.is_ready, statistics=live.model.statistics.copy())
 
-    def find(self, version: int | None, fits: Callable[[Served], bool] = lambda served: True) -> LiveVersion:
+    def find(self, version: int | None, fits: Callable[[Served], bool] = lambda served: True) -> Servable:
         """Return the asked version or, without one, the first in turn that is live and fits.
 
         Raises ModelNotFound and ModelNotReady.
         """
-        for one in self._by_default if version is None else self.live:
-            if version in (None, one.model.served.manifest.version) and fits(one.model.served):
-                return one
-        live = self._by_default if version is None else version in self._live
-        if live:
-            raise ModelNotReady(f"model {self.name} was replaced meanwhile, and takes other inputs now; ask again")
-        if version is None:
-            why = next((f": {one.reason}" for one in self._status.values() if one.reason), "")
-            raise ModelNotReady(f"model {self.name} is not ready{why}")
-        if version in self._status:
-            status = self._status[version]
-            why = f": {status.reason}" if status.reason else ""
-            raise ModelNotReady(f"model {self.name} version {version} is {status.state}{why}")
-        raise no_such_version(self.name, version, self._status)
+        live = self._by_default if version is None else self.live
+        return choose(self.name, [one.model for one in live], self._status, version, fits)
 
     def expect(self, published: Iterable[int]) -> None:
         """Let it be known that these versions are there and not yet loaded."""

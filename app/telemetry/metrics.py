@@ -1,13 +1,14 @@
 """Every metric of the service, in one place. Others say what happened; only this room knows Prometheus."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from platform import python_version
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -24,6 +25,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.telemetry.elsewhere import Elsewhere
 from app.telemetry.events import EventMetrics
 from app.telemetry.generation import GenerationMetrics
 from app.telemetry.statistics import Statistics, Total
@@ -55,6 +57,7 @@ class Telemetry:
     def __init__(self, lines_dropped: Callable[[], int] = lambda: 0, tracer: Tracer | None = None) -> None:
         self.tracer: Tracer = tracer or Untraced()
         self.registry = registry = CollectorRegistry()
+        self.elsewhere = Elsewhere(registry)
         one, why = ["model", "version"], ["model", "version", "reason"]
         ProcessCollector(registry=registry)
         Info("tessera_build", "What runs", registry=registry).info(_versions())
@@ -162,12 +165,16 @@ class Telemetry:
     def observer(self, model: str, version: int) -> "ModelObserver":
         return ModelObserver(self, model, str(version))
 
+    def tell_of(self, others: Callable[[], Mapping[str, Sequence[Metric]]]) -> None:
+        """Tell, beside our own, what others count: the families of each replica, by its name."""
+        self.elsewhere = Elsewhere(self.registry, others)
+
     def render(self, content_type: str = TEXT) -> bytes:
         """All metrics, in the text format of Prometheus or as OPEN_METRICS, which has the ids of slow requests, too."""
-        generate: Callable[[CollectorRegistry], bytes] = (
+        generate: Callable[[Any], bytes] = (
             openmetrics.exposition.generate_latest if content_type == OPEN_METRICS else exposition.generate_latest
         )
-        return generate(self.registry)
+        return generate(self.elsewhere)
 
 
 class _LinesDropped(Collector):

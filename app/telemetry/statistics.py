@@ -1,5 +1,6 @@
 """Counts and sums of what a version has done since it was loaded."""
 
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -14,6 +15,10 @@ class Total:
     def add(self, seconds: float) -> None:
         self.count += 1
         self.seconds += seconds
+
+    def add_all(self, other: "Total") -> None:
+        self.count += other.count
+        self.seconds += other.seconds
 
 
 @dataclass(slots=True)
@@ -34,3 +39,20 @@ class Statistics:
     def copy(self) -> "Statistics":
         """As they are now: nothing that is counted later changes them."""
         return deepcopy(self)
+
+    def add_all(self, other: "Statistics") -> None:
+        """Add what `other` has counted of the same version, in another process."""
+        self.rows += other.rows
+        self.last_batch_at = max(self.last_batch_at, other.last_batch_at)
+        for name in ("succeeded", "failed", "preprocess", "queue", "inference", "postprocess"):
+            getattr(self, name).add_all(getattr(other, name))
+        for rows, total in other.batches.items():
+            self.batches.setdefault(rows, Total()).add_all(total)
+
+
+def sum_of(parts: Iterable[Statistics]) -> Statistics:
+    """Return the counts of all parts together."""
+    whole = Statistics()
+    for part in parts:
+        whole.add_all(part)
+    return whole

@@ -18,11 +18,13 @@ DEADLY = 1e30
 TABLE_ROWS = 16
 
 
-def doubled(root: Path, scratch: Path, name: str = "doubled") -> Manifest:
-    """Publish x [rows, 3] to twice that. Under the name `mortal`, see mortal.py."""
-    nodes = [helper.make_node("Mul", ["x", "two"], ["y"])]
-    graph = _saved(scratch / f"{name}.onnx", _rows(nodes, 3, two=np.array(2, np.float32)))
-    return _published(root, name, graph, 3)
+def doubled(
+    root: Path, scratch: Path, name: str = "doubled", times: float = 2, golden: Sequence[float] = ()
+) -> Manifest:
+    """Publish x [rows, 3] to twice that, or so many times. Under the name `mortal`, see mortal.py."""
+    nodes = [helper.make_node("Mul", ["x", "factor"], ["y"])]
+    graph = _saved(scratch / f"{name}.onnx", _rows(nodes, 3, factor=np.array(times, np.float32)))
+    return _published(root, name, graph, 3, golden)
 
 
 def counting(root: Path, scratch: Path, name: str = "counting", golden: Sequence[float] = ()) -> Manifest:
@@ -117,5 +119,5 @@ def _published(root: Path, name: str, graph: Path, width: int, golden: Sequence[
         root, name, {"model.onnx": graph},
         task="tensors", runtime="onnx", graphs={"model": "model.onnx"}, inputs=(x,), outputs=(y,),
         config={"inputs": [x.model_dump()], "outputs": [y.model_dump()], "batched": True},
-        golden=tuple(Golden(input={"x": [steps]}, output={"y": [steps]}) for steps in golden),
+        golden=tuple(Golden(input={"x": [one] * width}, output={"y": [one] * width}) for one in golden),
     )  # fmt: skip

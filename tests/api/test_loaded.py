@@ -1,8 +1,8 @@
 """The steps that dialects share in telling of models and loading them."""
 
 import pytest
-from conftest import far_engine, publish_sentiment
-from engines import run
+from conftest import publish_sentiment
+from engines import far_engine, run
 from tiny_writer import ALIAS, WRITER, publish_writer
 
 from app.api.loaded import by_alias, is_ready, load_newest, status_of

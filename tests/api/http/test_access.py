@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import jsonschema
 import pytest
-from conftest import far_engine, ready
+from conftest import ready
+from engines import far_engine
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect

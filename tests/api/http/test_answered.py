@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from engines import FarEngine
+from engines import far_engine
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as families_of_text
 from starlette.testclient import TestClient
@@ -12,9 +12,6 @@ from waiting import eventually
 from app.api.app import create_app
 from app.api.http.limits import Limits
 from app.keys import KeyRing, add_key
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.telemetry import OPEN_METRICS as OPEN_METRICS_TYPE
 from app.telemetry import Telemetry
 
@@ -26,7 +23,7 @@ SECRET_TEXT = "sesame-of-a-caller"
 
 def running(models_dir, **options):
     telemetry = Telemetry()
-    engine = FarEngine(LocalEngine(ModelRepository(models_dir), telemetry, options=RuntimeOptions(device="cpu")))
+    engine = far_engine(models_dir, telemetry)
     return TestClient(create_app(engine, telemetry, Limits(max_body_bytes=100_000), **options))
 
 

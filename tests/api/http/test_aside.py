@@ -12,16 +12,13 @@ from time import thread_time
 from typing import Any
 
 import pytest
-from engines import FarEngine
+from engines import far_engine
 from graphs import publish_cumulated
 from httpx import ASGITransport, AsyncClient
 
 from app.api.app import create_app
 from app.api.http.aside import Aside
 from app.api.http.limits import Limits
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 
 
@@ -79,9 +76,7 @@ def test_no_request_waits_in_a_queue_that_all_callers_have_together(tmp_path: Pa
     """The one of `asyncio.to_thread` is full here, for good."""
     publish_cumulated(tmp_path / "models", tmp_path)
     telemetry, go = Telemetry(), threading.Event()
-    engine = FarEngine(
-        LocalEngine(ModelRepository(tmp_path / "models"), telemetry, options=RuntimeOptions(device="cpu"))
-    )
+    engine = far_engine(tmp_path / "models", telemetry)
     app = create_app(engine, telemetry, Limits(request_timeout_s=10))
 
     async def main() -> int:

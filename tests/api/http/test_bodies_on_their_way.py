@@ -10,7 +10,7 @@ from socket import socket
 from time import monotonic
 
 import pytest
-from engines import FarEngine
+from engines import far_engine
 from graphs import publish_counting, publish_cumulated
 from sockets import Answer, answers, connected, listening, received, rest_of
 from starlette.testclient import TestClient
@@ -20,9 +20,6 @@ from waiting import eventually
 from app.api.app import create_app
 from app.api.http.limits import Limits
 from app.api.http.middleware import RequestContext
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 
 
@@ -129,9 +126,7 @@ def test_every_route_waits_for_a_body_as_long_as_its_request_says_and_no_longer(
 
 
 def serving(models_dir: Path, **limits: int) -> RequestContext:
-    engine = FarEngine(
-        LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu", threads=2))
-    )
+    engine = far_engine(models_dir, Telemetry(), threads=2)
     return create_app(engine, Telemetry(), Limits(request_timeout_s=30, **limits))
 
 

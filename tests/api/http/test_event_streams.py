@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pytest
-from engines import FarEngine
+from engines import far_engine
 from sockets import connected, listening, rest_of
 from starlette.responses import Response
 from starlette.types import Scope
@@ -19,10 +19,7 @@ from app.api.http import events
 from app.api.http.events import PING, Ahead, EventStream, event
 from app.api.http.limits import Limits
 from app.errors import InferenceFailed, InvalidInput, Overloaded, ServiceError
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Prediction, Timing
-from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 
 CHAT = "/v1/chat/completions"
@@ -195,7 +192,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def port(models: Any) -> Iterator[int]:
     telemetry = Telemetry()
-    engine = FarEngine(LocalEngine(ModelRepository(models), telemetry, options=RuntimeOptions(device="cpu")))
+    engine = far_engine(models, telemetry)
     limits = Limits(max_body_bytes=100_000, max_items=8, request_timeout_s=60)
     with listening(create_app(engine, telemetry, limits)) as port:
         eventually(lambda: b" 200 " in asked(port, "GET", "/health/ready").split(b"\r\n", 1)[0])

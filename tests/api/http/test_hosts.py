@@ -1,5 +1,6 @@
 import pytest
-from conftest import far_engine, ready
+from conftest import ready
+from engines import far_engine
 from starlette.testclient import TestClient
 
 from app.api.app import create_app

@@ -8,16 +8,13 @@ from time import monotonic, sleep
 
 import pytest
 from conftest import publish_sentiment
-from engines import FarEngine
+from engines import far_engine
 from sockets import answers, connected, listening, received, rest_of
 from starlette.responses import PlainTextResponse, Response
 from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -33,7 +30,7 @@ UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     root = tmp_path_factory.mktemp("models")
     publish_sentiment(root, tmp_path_factory.mktemp("scratch"))
-    engine = FarEngine(LocalEngine(ModelRepository(root), Telemetry(), options=RuntimeOptions(device="cpu")))
+    engine = far_engine(root, Telemetry())
     app = create_app(engine, Telemetry(), Limits())
     with listening(app, max_head_bytes=10_000, head_timeout_s=1, linger_s=0.5) as port:
         eventually(lambda: is_ready(port))

@@ -13,7 +13,7 @@ from time import monotonic, sleep
 import httpx
 import pytest
 from conftest import publish_sentiment
-from engines import FarEngine
+from engines import far_engine
 from sockets import Answer, answers, connected, listening, received, rest_of
 from test_transit import BODY, PREDICT, READY
 from waiting import eventually
@@ -22,9 +22,6 @@ from app.api.app import create_app
 from app.api.http.limits import Limits
 from app.api.http.middleware import RequestContext
 from app.keys import KeyRing
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 
 LARGE = b" " * 12_000_000  # more than sockets hold
@@ -56,7 +53,7 @@ each_refusal = pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED.
 def application(factory: pytest.TempPathFactory, **options: object) -> RequestContext:
     root = factory.mktemp("models")
     publish_sentiment(root, factory.mktemp("scratch"))
-    engine = FarEngine(LocalEngine(ModelRepository(root), Telemetry(), options=RuntimeOptions(device="cpu")))
+    engine = far_engine(root, Telemetry())
     return create_app(engine, Telemetry(), Limits(max_body_bytes=16_000_000, bodies_bytes=16_000_000), **options)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from conftest import publish_sentiment
-from engines import FarEngine
+from engines import FarEngine, far_engine
 from starlette.testclient import TestClient
 from tiny_writer import WRITER, publish_writer, serving, writer
 from waiting import eventually
@@ -14,9 +14,6 @@ from app.api.http.limits import Limits
 from app.api.openai import paths
 from app.errors import DeadlineExceeded, InferenceFailed, ModelNotReady, Overloaded
 from app.keys import KeyRing
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 
 __all__ = ["writer"]
@@ -65,9 +62,7 @@ def test_who_has_no_key_or_comes_from_elsewhere_is_refused_in_the_envelope(tmp_p
         renamed = client.post(path, json=BODIES[path], headers={"Host": "evil.example"})
         assert told(renamed) == (403, "permission_error", None)
     telemetry = Telemetry()
-    engine = FarEngine(
-        LocalEngine(ModelRepository(tmp_path / "models"), telemetry, options=RuntimeOptions(device="cpu"))
-    )
+    engine = far_engine(tmp_path / "models", telemetry)
     with TestClient(create_app(engine, telemetry, Limits(), keys=KeyRing(tmp_path / "keys.json"))) as client:
         for headers in ({}, {"Authorization": "Bearer sk-of-somebody"}):
             refused = client.post(path, json=BODIES[path], headers=headers)
@@ -98,7 +93,7 @@ def failing(tmp_path_factory):
     publish_writer(models, scratch)
     publish_sentiment(models, scratch)
     telemetry = Telemetry()
-    engine = Failing(LocalEngine(ModelRepository(models), telemetry, options=RuntimeOptions(device="cpu")))
+    engine = Failing(far_engine(models, telemetry))
     with TestClient(create_app(engine, telemetry, Limits())) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)
         yield client, engine

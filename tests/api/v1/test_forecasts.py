@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import onnx
 import pytest
-from engines import FarEngine
+from engines import far_engine
 from onnx import TensorProto, helper, numpy_helper
 from starlette.testclient import TestClient
 from waiting import eventually
@@ -15,9 +15,6 @@ from waiting import eventually
 from app.api.app import create_app
 from app.api.http.limits import Limits
 from app.repository.publish import publish
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 from app.tensors import TensorSpec
 
@@ -65,7 +62,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         },
     )  # fmt: skip
     telemetry = Telemetry()
-    engine = FarEngine(LocalEngine(ModelRepository(folder / "models"), telemetry, options=RuntimeOptions(device="cpu")))
+    engine = far_engine(folder / "models", telemetry)
     app = create_app(engine, telemetry, Limits(max_body_bytes=1_000_000, max_items=64, request_timeout_s=10))
     with TestClient(app) as client:
         eventually(lambda: client.get("/health/ready").status_code == 200)
