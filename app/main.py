@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ONLY_FOR_FLEETS = {"ray_address", "ray_fleet", "ray_file"}
+WhyMissing = Callable[[str], str]
 
 
 def open_tracer(settings: TracingSettings) -> Tracer:
@@ -69,10 +70,6 @@ def open_tracer(settings: TracingSettings) -> Tracer:
     tracer = OtlpTracer(settings.endpoint, settings.sampler)
     log.info("traces are sent to a collector: of all requests %g", settings.sampler.ratio)
     return tracer
-
-
-ONLY_FOR_FLEETS = {"ray_address", "ray_fleet", "ray_file"}
-WhyMissing = Callable[[str], str]
 
 
 def local_engine(
