@@ -6,11 +6,12 @@ import sys
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from app.ending import end_process, goodbye_s
 from app.fleet.environment import connect
 from app.fleet.scaling import read_scaling
 from app.fleet.table import Orders
 from app.logs.writer import start
-from app.main import Server, WhyMissing, build, end_process, goodbye_s, open_tracer
+from app.main import Server, WhyMissing, build, build_grpc, open_tracer
 from app.repository.repository import ModelRepository
 from app.serving.engine import HoldingEngine
 from app.settings import Settings, TracingSettings
@@ -74,7 +75,8 @@ def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     settings = settings.model_copy(update={"host": chosen.host, "port": chosen.port})
     try:
         lines, tracer = start(settings.log_format), open_tracer(TracingSettings())
-        server = Server(*build(settings, lines, tracer, ray_engine), settings)
+        app, engine = build(settings, lines, tracer, ray_engine)
+        server = Server(app, engine, settings, build_grpc(settings, app, engine))
     except (ValueError, OSError) as error:
         return _failed(error)
     server.run()
