@@ -13,6 +13,7 @@ EXTRA = "pip install 'tessera[ray]'"
 VARIABLES = {
     "OPENBLAS_NUM_THREADS": "1",
     "ORT_DISABLE_TELEMETRY": "1",
+    "RAY_AUTH_MODE": "token",  # whoever joins must have it, which is not the default for those
     "RAY_USAGE_STATS_ENABLED": "0",  # or Ray reports to its maker
     "RAY_worker_niceness": "0",  # by default whatever else a machine does goes before replicas
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a replica without a share of a GPU sees none
