@@ -2,7 +2,6 @@
 
 import asyncio
 import faulthandler
-import gc
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from app.ending import goodbye_s, stderr_that_never_blocks
 from app.events.store import events_at
 from app.kept_jobs import jobs_of
 from app.keys import KeyRing
+from app.local_engine import WhyMissing, local_engine
 from app.logs.writer import LogWriter
 from app.remote.mirror import Mirror
 from app.remote.remote import opened
@@ -39,7 +39,6 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.being_made import BeingMade
 from app.serving.engine import Engine, HoldingEngine
 from app.serving.following import follow
-from app.serving.local import LocalEngine
 from app.serving.mirroring import Mirroring
 from app.serving.new_plans import NewPlans
 from app.serving.traffic import TrafficEngine
@@ -51,9 +50,6 @@ if TYPE_CHECKING:
     from app.api.grpc.server import GrpcServer
 
 log = logging.getLogger(__name__)
-
-ONLY_FOR_FLEETS = {"ray_address", "ray_fleet", "ray_file"}
-WhyMissing = Callable[[str], str]
 
 
 def open_tracer(settings: TracingSettings) -> Tracer:
@@ -70,28 +66,6 @@ def open_tracer(settings: TracingSettings) -> Tracer:
     tracer = OtlpTracer(settings.endpoint, settings.sampler)
     log.info("traces are sent to a collector: of all requests %g", settings.sampler.ratio)
     return tracer
-
-
-def local_engine(
-    settings: Settings, telemetry: Telemetry, repository: ModelRepository, why_missing: WhyMissing
-) -> HoldingEngine:
-    """Return the engine that computes in this process. Raises ValueError for settings of one that does not."""
-    if idle := sorted(ONLY_FOR_FLEETS & settings.model_fields_set):
-        raise ValueError(f"TESSERA_{idle[0].upper()} has an effect only with `python -m deploy.ray_serve serve`")
-    return LocalEngine(
-        repository,
-        telemetry,
-        options=RuntimeOptions(device=settings.device, threads=settings.threads),
-        max_queue_size=settings.max_queue_size,
-        max_pixels=settings.max_pixels,
-        keep_versions=settings.keep_versions,
-        required=settings.required_models,
-        load_timeout_s=settings.load_timeout_s,
-        drain_timeout_s=settings.drain_timeout_s - goodbye_s(settings.drain_timeout_s),
-        num_threads=settings.threads,
-        after_change=_spare_what_stays,
-        why_missing=why_missing,
-    )
 
 
 def build(
@@ -192,16 +166,6 @@ def build_grpc(settings: Settings, app: RequestContext, engine: Engine) -> "Grpc
         max_connections=settings.num_connections,
         max_header_bytes=settings.max_header_bytes,
     )
-
-
-def _spare_what_stays() -> None:
-    """Keep the garbage collector from looking again at what models are made of.
-
-    That is ten thousand objects a model: a full collection of those of eight would keep all callers waiting for some
-    50 ms, every few seconds under load. What was spared is freed all the same when nothing refers to it any more.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _keys(settings: Settings) -> KeyRing | None:

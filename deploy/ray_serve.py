@@ -10,8 +10,9 @@ from app.ending import end_process, goodbye_s
 from app.fleet.environment import connect
 from app.fleet.scaling import read_scaling
 from app.fleet.table import Orders
+from app.local_engine import WhyMissing
 from app.logs.writer import start
-from app.main import Server, WhyMissing, build, build_grpc, open_tracer
+from app.main import Server, build, build_grpc, open_tracer
 from app.repository.repository import ModelRepository
 from app.serving.engine import HoldingEngine
 from app.settings import Settings, TracingSettings
