@@ -5,12 +5,13 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
-from app.fleet.environment import Cluster, connect
+from app.fleet.environment import Cluster, connect, set_variables
 from app.fleet.scaling import ModelScaling, ScalingPlan
 from app.fleet.table import Orders
 from app.serving.engine import Engine
 from app.telemetry import Telemetry
 
+set_variables()
 with warnings.catch_warnings():  # of its own, about pydantic
     warnings.simplefilter("ignore", DeprecationWarning)
     from app.fleet.engine import RayEngine

@@ -49,12 +49,18 @@ class Cluster(NamedTuple):
     """Of each actor, so that it finds the same variables."""
 
 
+def set_variables() -> None:
+    """Set what is not set yet. Ray reads some of them when it is imported, once."""
+    for name, value in VARIABLES.items():
+        os.environ.setdefault(name, value)
+
+
 def connect(address: str, **options: Any) -> Cluster:
     """Join the Ray at an address, "auto" for the one on this machine, or start one for this process.
 
     `options` go to `ray.init`. Blocks for some seconds. Raises ValueError without Ray, or if nobody is at the address.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in VARIABLES.items()})
+    set_variables()
     try:
         import ray
         from ray import serve

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Coroutine, Iterator
 from contextlib import aclosing, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from app.tasks.generation_schema import GenerationInput, GenerationParameters
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
 
-pytest.importorskip("ray")
+pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 
 NAME, COUNTING = "tiny-sentiment", "counting"
 FOR_EVER = 1e12
