@@ -52,7 +52,7 @@ def test_what_is_a_fault(answer, fault):
 
 
 def test_the_service_answers_spoilt_requests_without_a_fault(models_dir):
-    service = Service(models_dir)
+    service = Service(models_dir, TESSERA_REQUEST_TIMEOUT_S="3")  # of a body whose end never comes
     try:
         eventually(service.is_ready)
         seeds = seeds_of(httpx.get(f"{service.url}/openapi.json").json(), ["tiny-sentiment"])

@@ -24,6 +24,7 @@ CODES = {
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,
     CLIENT_GONE: grpc.StatusCode.CANCELLED,
     500: grpc.StatusCode.INTERNAL,
+    501: grpc.StatusCode.UNIMPLEMENTED,  # what this service was told not to offer
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
