@@ -3,6 +3,7 @@ import gzip
 import io
 import random
 import zlib
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +13,12 @@ from app.api.http.transit import Body, Transit
 from app.errors import InvalidInput, PayloadTooLarge, UnsupportedEncoding
 
 ASIDE = Aside()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _threads_end() -> Iterator[None]:
+    yield
+    ASIDE.close()  # or turns stay short, if it was busy when the last loop ended
 
 
 def inflate(body: bytes, encoding: str, limit: int, size: int = 1_000_000) -> bytes:
