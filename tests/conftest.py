@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import hypothesis  # noqa: F401 - its plugin would read it at the very end, where CPython 3.11 may fail to parse it
 import numpy as np
 import onnx
 import pytest
