@@ -36,12 +36,14 @@ PAGE = {
 INLINE_STYLES = "'self' 'unsafe-inline'"  # the page writes styles into itself
 
 # Of a request and an answer from elsewhere, what may be set and read besides what browsers always allow.
+METHODS = ("DELETE", "GET", "POST")  # of our routes
 REQUEST_HEADERS = (
     "Authorization",
     "X-API-Key",
     "X-Request-Id",
     "X-Request-Timeout-Ms",
     "X-Tessera-Subject",
+    "traceparent",
     "Inference-Header-Content-Length",
 )
 RESPONSE_HEADERS = (
@@ -83,7 +85,7 @@ def allow_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     return CORSMiddleware(
         app,
         allow_origins=origins,
-        allow_methods=("GET", "POST"),
+        allow_methods=METHODS,
         allow_headers=REQUEST_HEADERS,
         expose_headers=RESPONSE_HEADERS,
     )
