@@ -67,6 +67,7 @@ def labels() -> dict[str, set[str]]:
     writes.ended("read", "abandoned")
     telemetry.request("POST", "/v1/models/{model}/predict", 200, 0.1, "m", "id")
     telemetry.key_requests.labels("laptop").inc()
+    telemetry.events.refused.labels("EventsUnavailable").inc()
     found: dict[str, set[str]] = {"up": set()}
     for family in text_string_to_metric_families(telemetry.render().decode()):
         for sample in family.samples:
