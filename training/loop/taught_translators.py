@@ -31,7 +31,7 @@ class TaughtSettings(TranslatingSettings):
     or with `pretrained` false by chance; names with `lstm` are of the LSTM.
     """
 
-    epochs: Epochs = 4
+    epochs: Epochs = 6
     learning_rate: Annotated[Rate, Between(3e-4, 3e-3, in_log=True)] = 1e-3
     vocabulary: Annotated[int, Field(ge=300, le=100_000)] = 8_000
     pretrained: bool = True

@@ -106,7 +106,7 @@ RECIPES = {
     "translator-en-de": Listed(
         "training.recipes.translator_en_de",
         "translation",
-        "English into German as programs say things, trained here; two hours; misses its mark so far",
+        "English into German as programs say things, trained here beside an LSTM; two hours, downloads .3 GB",
     ),
     "translator-zh-en": Listed(
         "training.recipes.translator_zh_en",

@@ -1,6 +1,6 @@
 """English to German, as programs say things: a small Transformer trained on texts of software.
 
-Two and a half hours of one core with AMX.
+Two and a half hours of one core that computes in bf16.
 """
 
 from training.card.prose import Prose
