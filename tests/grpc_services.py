@@ -1,14 +1,15 @@
 """The server of gRPC on a loop of its own, so that clients can be asked from the thread of a test."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import grpc
+from starlette.types import ASGIApp
 
 from app.api.app import create_app
 from app.api.grpc.methods import SERVICE
@@ -39,14 +40,16 @@ class GrpcService:
         try:
             app = create_app(engine, self.telemetry, limits, keys=keys, write_line=self.lines.append)
             server = GrpcServer(app, engine, limits, keys, **options)
-            await engine.load()
-            self._started.set_result(await server.start("127.0.0.1", 0))
+            async with lifespan(app):
+                await engine.load()
+                self._started.set_result(await server.start("127.0.0.1", 0))
+                await asyncio.wrap_future(self._stop)
+                await engine.stop()
+                await server.stop(0.1)
         except BaseException as error:
-            self._started.set_exception(error)
+            if not self._started.done():
+                self._started.set_exception(error)
             raise
-        await asyncio.wrap_future(self._stop)
-        await engine.stop()
-        await server.stop(0.1)
 
     def channel(self, **options: int) -> grpc.Channel:
         given = {"grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1}
@@ -56,6 +59,18 @@ class GrpcService:
     def close(self) -> None:
         self._stop.set_result(None)
         self._thread.join(30)
+
+
+@asynccontextmanager
+async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
+    """Start what an application runs and end its threads, as a server does (ASGI, lifespan)."""
+    received, sent = asyncio.Queue[Any](), asyncio.Queue[Any]()
+    running = asyncio.create_task(app({"type": "lifespan", "state": {}}, received.get, sent.put))
+    await received.put({"type": "lifespan.startup"})
+    await sent.get()
+    yield
+    await received.put({"type": "lifespan.shutdown"})
+    await running
 
 
 @contextmanager
