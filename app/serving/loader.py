@@ -16,7 +16,7 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.loading import Loaded, load
 from app.serving.new_plans import NewPlans
 from app.serving.plan import hardware_of, read_plan
-from app.serving.worker import Worker, WorkerDied, WorkerHangs
+from app.serving.worker import WorkerDied, WorkerHangs, call_aside
 
 Result = TypeVar("Result")
 
@@ -100,7 +100,7 @@ class Loader:
         """Raises InvalidArtifact, also when the time for loading is over, and whatever else goes wrong."""
         async with self._turn():
             try:
-                return await _on_own_thread(partial(self._load, name, version), self._timeout_s, f"{name}/{version}")
+                return await call_aside(partial(self._load, name, version), self._timeout_s, f"{name}/{version}")
             except WorkerHangs as error:
                 raise InvalidArtifact(f"it was not loaded in {self._timeout_s:g} s (TESSERA_LOAD_TIMEOUT_S)") from error
 
@@ -139,15 +139,7 @@ class Loader:
 
     async def _read(self, function: Callable[[], Result]) -> Result:
         try:
-            return await _on_own_thread(function, self._timeout_s, "repository")
+            return await call_aside(function, self._timeout_s, "repository")
         except (OSError, WorkerDied) as error:
             log.error("the repository cannot be read: %s", error)
             raise ModelNotReady("the model repository cannot be read just now; what is loaded stays as it is") from None
-
-
-async def _on_own_thread(function: Callable[[], Result], timeout_s: float, name: str) -> Result:
-    worker = Worker(name, gives_way=True)
-    try:
-        return await worker.call(function, timeout_s)
-    finally:
-        worker.abandon()

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -12,7 +12,7 @@ from app.remote.listing import Versions
 from app.remote.mirror import Mirror
 from app.serving.engine import Engine
 from app.serving.following import take_up, with_news
-from app.serving.worker import Worker, WorkerDied
+from app.serving.worker import Worker, WorkerDied, call_aside, working
 
 Published = Callable[[], Mapping[str, Sequence[int]]]
 
@@ -75,11 +75,8 @@ class Mirroring:
     async def follow(self, engine: Engine, published: Published, every_s: float) -> None:
         """Fetch what is new every so many seconds, and load it; with 0, once. Runs until it is cancelled."""
         wait_s = FIRST_WAIT_S
-        with (
-            suppress(OSError, WorkerDied),
-            working() as worker,
-        ):  # the engine tells of a bad disk
-            self._began_with_some = self._has_some = bool(await worker.call(published, LOOK_TIMEOUT_S))
+        with suppress(OSError, WorkerDied):  # the engine tells of a bad disk
+            self._began_with_some = self._has_some = bool(await call_aside(published, LOOK_TIMEOUT_S, "mirroring"))
         while True:
             self._is_fetching = True
             try:
@@ -106,7 +103,7 @@ class Mirroring:
         """
         self._mirror.try_again(name)
         try:
-            with working() as worker:
+            with working("mirroring") as worker:
                 there = await worker.call(partial(self._mirror.look, name), LOOK_TIMEOUT_S)
                 await self._bring(engine, name, there, worker)
         except (OSError, WorkerDied) as error:
@@ -116,7 +113,7 @@ class Mirroring:
             raise InvalidArtifact(f"{name} version {newest} is not fetched from {self._url}: {told[newest]}")
 
     async def _catch_up(self, engine: Engine, published: Published) -> None:
-        with working() as worker:
+        with working("mirroring") as worker:
             there = await worker.call(self._mirror.look, LOOK_TIMEOUT_S)
             faults: list[OSError] = []
             for name in sorted(there):
@@ -141,13 +138,3 @@ class Mirroring:
             failed = {one.version for one in status.versions if one.has_failed and not one.may_pass}
             live = {one.version for one in status.versions if one.state in ("ready", "loading")}
         return await worker.call(partial(self._mirror.bring, name, there, failed, live), FETCH_TIMEOUT_S)
-
-
-@contextmanager
-def working() -> Iterator[Worker]:
-    """A thread that gives way, and is left alone in the end, whatever it still waits for."""
-    worker = Worker("mirroring", gives_way=True)
-    try:
-        yield worker
-    finally:
-        worker.abandon()

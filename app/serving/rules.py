@@ -1,16 +1,12 @@
 """The rules on traffic as they lie on disk, read and written where a disk that hangs keeps nobody waiting."""
 
 import logging
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from app.errors import NotWritable
 from app.repository.traffic import FILE, TrafficRule, parsed, read_file, read_rules, write_rule
-from app.serving.worker import Worker, WorkerDied
-
-Result = TypeVar("Result")
+from app.serving.worker import WorkerDied, call_aside
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +26,11 @@ class KeptRules:
         """
         try:
             if name is None:
-                found: dict[str, bytes | OSError | None] = {**await _on_disk(partial(read_rules, self._root))}
+                found: dict[str, bytes | OSError | None] = {
+                    **await call_aside(partial(read_rules, self._root), DISK_TIMEOUT_S, "rules")
+                }
             else:
-                found = {name: await _on_disk(partial(read_file, self._root, name))}
+                found = {name: await call_aside(partial(read_file, self._root, name), DISK_TIMEOUT_S, "rules")}
         except (OSError, WorkerDied) as error:
             log.error("the rules on traffic cannot be read, and stay as they are: %s", error)
             return None
@@ -44,7 +42,7 @@ class KeptRules:
     async def write(self, name: str, rule: TrafficRule | None) -> None:
         """Keep a rule, or that there is none. Raises NotWritable."""
         try:
-            await _on_disk(partial(write_rule, self._root, name, rule))
+            await call_aside(partial(write_rule, self._root, name, rule), DISK_TIMEOUT_S, "rules")
         except (OSError, WorkerDied) as error:
             why = error.strerror if isinstance(error, OSError) else "the disk does not answer"
             raise NotWritable(f"{name}/{FILE} of the repository cannot be written, so the rule stays: {why}") from error
@@ -66,11 +64,3 @@ class KeptRules:
             log.error("%s: %s; versions answer as they did before", name, problem)
         self.problems[name] = problem
         return []
-
-
-async def _on_disk(function: Callable[[], Result]) -> Result:
-    worker = Worker("rules", gives_way=True)
-    try:
-        return await worker.call(function, DISK_TIMEOUT_S)
-    finally:
-        worker.abandon()

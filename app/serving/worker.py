@@ -3,7 +3,8 @@
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from app.runtimes.interrupt import Interrupt
@@ -128,3 +129,19 @@ class Worker:
 
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(tell)
+
+
+@contextmanager
+def working(name: str) -> Iterator[Worker]:
+    """Return a thread that gives way, and is left alone in the end, whatever it still waits for."""
+    worker = Worker(name, gives_way=True)
+    try:
+        yield worker
+    finally:
+        worker.abandon()
+
+
+async def call_aside(function: Callable[[], Result], timeout_s: float, name: str) -> Result:
+    """Call a function on a thread of its own. Raises as `Worker.call` does."""
+    with working(name) as worker:
+        return await worker.call(function, timeout_s)

@@ -119,7 +119,7 @@ class Telemetry:
         self.job_lines = Counter(
             "tessera_batch_lines", "Lines of batch jobs that are done", ["outcome"], registry=registry
         )
-        self.traffic = TrafficMetrics(registry)
+        self.traffic = TrafficMetrics(registry, ANSWER_S)
         self.watched: dict[tuple[str, str], ModelObserver] = {}
         """The models whose rows and readiness the gauges tell, by name and version."""
         self.load_failures = Counter("tessera_load_failures", "Versions that were not put live", one, registry=registry)

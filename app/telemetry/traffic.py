@@ -1,21 +1,23 @@
 """Metrics of versions among which callers are divided. They have no lines but for models with a rule on traffic."""
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-ANSWER_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)  # as for whole requests
 DIFFERENCE = (0.0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 class TrafficMetrics:
     """`role` is default, canary or shadow. What a shadow does is told here alone, apart from what callers see."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, answer_s: Sequence[float]) -> None:
+        """`answer_s` are the bounds of the seconds that answers take."""
         of_role, one = ["model", "version", "role"], ["model", "version"]
         self.seconds = Histogram(
             "tessera_traffic_seconds",
             "From the question to the answer of a version, by its role in the rule on traffic",
             of_role,
-            buckets=ANSWER_S,
+            buckets=answer_s,
             registry=registry,
         )
         self.failures = Counter(

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from app.api.documented import body_read_by_hand
 from app.api.given import Given
-from app.api.http.routes import DirectRoute, Section, typed
+from app.api.http.routes import DirectRoute, Handler, Section, typed
 from app.api.v1 import described, models, paths, traffic
 from app.api.v1.errors import tell
 from app.api.v1.events import BODY_BYTES, forget_user, store_events
@@ -17,33 +17,29 @@ FAILURES = (404, 413, 415, 422, 429, 500, 503, 504)  # of whoever asks a model
 
 
 def predicting(given: Given) -> Section:
-    route = partial(
-        DirectRoute,
-        "POST",
-        handler=predict(given),
-        statuses=FAILURES,
-        tell=tell,
-        body_bytes=given.body_bytes,
-        scope="predict",
-    )
+    route = _asking(given, predict(given))
     describe = partial(described.predict, given.limits.max_items)
     routes = (route(paths.PREDICT, describe=describe), route(paths.PREDICT_VERSION))
     return Section("predict", "Ask a model", routes)
 
 
 def explaining(given: Given) -> Section:
-    route = partial(
+    route = _asking(given, explain(given))
+    describe = partial(described.explain, given.limits.max_items)
+    routes = (route(paths.EXPLAIN, describe=describe), route(paths.EXPLAIN_VERSION))
+    return Section("explain", "Ask why a model answers as it does", routes)
+
+
+def _asking(given: Given, handler: Handler) -> partial[DirectRoute]:
+    return partial(
         DirectRoute,
         "POST",
-        handler=explain(given),
+        handler=handler,
         statuses=FAILURES,
         tell=tell,
         body_bytes=given.body_bytes,
         scope="predict",
     )
-    describe = partial(described.explain, given.limits.max_items)
-    routes = (route(paths.EXPLAIN, describe=describe), route(paths.EXPLAIN_VERSION))
-    return Section("explain", "Ask why a model answers as it does", routes)
 
 
 def learning(given: Given) -> Section:
