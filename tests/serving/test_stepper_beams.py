@@ -109,7 +109,7 @@ async def test_rows_are_never_more_than_may_and_who_comes_first_is_first(new_dec
         asked = []
         for beams in (2, 4, 1):  # the last would fit beside the first
             asked.append(asyncio.create_task(ask(stepper, beams)))
-            await until(lambda: stepper.num_in_flight + stepper.queue_size == len(asked))
+            await until(lambda: stepper.num_in_flight + stepper.queue_size + len(order) == len(asked))
         await asyncio.gather(*asked)
     assert order == [2, 4, 1]
     assert max(seen.rows) == 4
