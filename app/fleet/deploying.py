@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -48,6 +49,7 @@ class Deployer(Loader):
         """By application."""
         self.num_replicas: Callable[[str], int] = lambda name: 0
         """Return how many replicas answer as a model now."""
+        self._users = Counter[str]()
         self._keeper, self._fleet = keeper, fleet
         self._actor_options, self._is_own = actor_options, is_own
 
@@ -63,6 +65,7 @@ class Deployer(Loader):
         fingerprint, manifest, card = await self._read(partial(self._look, name, version))
         if not isinstance(manifest, PipelineManifest):
             app = self.app_of(name, version, fingerprint)
+            self._users[app] += 1
             try:
                 await self._deploy(app, manifest)
             except BaseException:
@@ -130,7 +133,16 @@ class Deployer(Loader):
         return RunTarget(target=deployment.bind(post), name=app, route_prefix=None)
 
     async def delete(self, app: str) -> None:
-        """End an application; its replicas answer first what they have been asked."""
+        """End an application that was loaded, unless it was loaded again meanwhile.
+
+        Its replicas answer first what they have been asked.
+        """
+        self._users[app] -= 1
+        if self._users[app] <= 0:
+            del self._users[app]
+            await self._end(app)
+
+    async def _end(self, app: str) -> None:
         self.told.pop(app, None)
         await beside(serve.delete, app, _blocking=False)
 
@@ -139,7 +151,7 @@ class Deployer(Loader):
         for app in await beside(_applications):
             if app.startswith(f"{self._fleet}_") and app not in wanted and app not in self.told:
                 log.warning("%s is ended: nobody asks it any more", app)
-                await self.delete(app)
+                await self._end(app)
 
 
 def _applications() -> list[str]:
