@@ -1,8 +1,9 @@
 """Keepers and fronts in one process, without Ray: replicas are only told of."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib.util import find_spec
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +25,7 @@ from app.fleet import away, deployed, deploying, engine
 from app.fleet.environment import Cluster
 from app.fleet.keeper import Keeper
 from app.fleet.replica import Other
-from app.fleet.table import Life
+from app.fleet.table import Directory, Front, Life
 
 ASK = Ask(NAME, None, "", [], None, 5.0)
 
@@ -61,17 +62,17 @@ class Replicas:
 class Here:
     """A front, its keeper, and the applications that run."""
 
-    def __init__(self, models_dir: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, models_dir: Path, monkeypatch: pytest.MonkeyPatch, **differing: Any) -> None:
         self.apps = set[str]()
         self.may_answer = asyncio.Event()
-        self.orders = orders_for(models_dir, replicas=1)
+        self.orders = orders_for(models_dir, replicas=1, **differing)
         self.handle = Handle(None)
 
         def run(deployer: Any, app: str, manifest: Any, scaling: Any) -> None:
             self.apps.add(app)
             told = deployer.told[app]
             told.served = Served(manifest, {}, {}, {}, {})
-            told._lives["one"] = Life(True, False, {}, None, Statistics(), [])
+            told.tell("one", Life(True, False, {}, None, Statistics(), []))
 
         async def end(deployer: Any, app: str) -> None:
             deployer.told.pop(app, None)
@@ -95,25 +96,29 @@ class Here:
         self.start()
         return self.handle
 
-    def start(self) -> Any:
+    def start(self) -> None:
         """A keeper takes the place of the one before, of whom it knows nothing."""
-        keeper = Keeper("keeper", "here", {}, True, self.orders)
-        self.handle.actor = keeper
-        return keeper
+        self.handle.actor = Keeper("keeper", "here", {}, True, self.orders)
 
-    async def version(self) -> int:
-        return self.front.find(NAME).manifest.version
+    async def complete(self) -> Directory:
+        """Return what the keeper tells once it has loaded all."""
+        for _ in range(1000):
+            table: Directory = await self.handle.table.remote(Front("nobody", "", -1, frozenset(), {}))
+            if table.is_complete:
+                return table
+            await asyncio.sleep(0.01)
+        raise AssertionError("it did not load all in time")
 
 
 @pytest.fixture
-def scenario(tmp_path, monkeypatch) -> Callable[[Callable[[Here], Any]], Any]:
+def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     publish_telling(tmp_path / "models", tmp_path / "scratch", 2)
 
-    def run(main: Callable[[Here], Any]) -> Any:
-        async def inside() -> Any:
-            return await main(Here(tmp_path / "models", monkeypatch))
+    def run(main: Callable[[Here], Coroutine[Any, Any, None]], **differing: Any) -> None:
+        async def inside() -> None:
+            await main(Here(tmp_path / "models", monkeypatch, **differing))
 
-        return asyncio.run(asyncio.wait_for(inside(), 20))
+        asyncio.run(asyncio.wait_for(inside(), 60))
 
     return run
 
@@ -125,8 +130,7 @@ def test_content_that_is_loaded_again_while_it_still_answers_is_not_ended_with_w
         asked = asyncio.create_task(here.front.predict(ASK._replace(request_id="held")))
         await asyncio.sleep(0)
         unloading = asyncio.create_task(here.front.unload(NAME))
-        while NAME in here.front._live:
-            await asyncio.sleep(0.01)
+        await until(lambda: not here.front.can_answer(NAME, 2))
         await here.front.load(NAME)
         here.may_answer.set()
         assert await asked == first
@@ -148,12 +152,11 @@ def test_a_keeper_that_is_started_anew_is_told_which_version_is_to_answer(scenar
             here.handle.actor = None
             with pytest.raises(ModelNotReady, match="started anew"):
                 await here.front.pin(NAME, 2)
-            keeper = here.start()
+            here.start()
             if ask_at_once:
                 with pytest.raises(ModelNotReady, match="being loaded"):
                     await here.front.pin(NAME, 2)
-            await until(lambda keeper=keeper: keeper._fleet.is_complete)
-            assert keeper._fleet.live(NAME).served.manifest.version == 1
+            assert (await here.complete()).live[NAME][0].version == 1
             assert here.front.find(NAME).manifest.version == 1
 
     scenario(main)
@@ -161,7 +164,6 @@ def test_a_keeper_that_is_started_anew_is_told_which_version_is_to_answer(scenar
 
 def test_a_version_that_is_pinned_can_be_asked_at_once(scenario):
     async def main(here: Here) -> None:
-        here.orders = here.front._orders = orders_for(here.orders.models_dir, replicas=1, keep_versions=1)
         await here.front.load()
         assert not here.front.can_answer(NAME, 1)
         await here.front.pin(NAME, 1)
@@ -171,7 +173,7 @@ def test_a_version_that_is_pinned_can_be_asked_at_once(scenario):
         with pytest.raises(ModelNotFound, match="no version 9"):
             await here.front.pin(NAME, 9)
 
-    scenario(main)
+    scenario(main, keep_versions=1)
 
 
 def test_before_there_is_a_keeper_nothing_is_pinned_or_unloaded(scenario):
