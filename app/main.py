@@ -94,7 +94,7 @@ def build(
     mirroring = _mirroring(settings, repository)
     options = RuntimeOptions(device=settings.device, threads=settings.threads)
     local = make_engine(settings, telemetry, repository, mirroring.why_missing if mirroring else lambda name: "")
-    engine = TrafficEngine(local, repository.root, telemetry)
+    engine = TrafficEngine(local, repository, telemetry)
     events = events_at(settings.database_url, telemetry.events, settings.events_pepper, settings.events_days)
     new_plans = NewPlans(repository.root, options).of
     being_made = BeingMade(partial(read_making, repository.root))
