@@ -23,6 +23,7 @@ from app.repository.pipeline import PipelineManifest
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.loader import Loader, Opened
+from app.serving.loading import Loaded
 
 log = logging.getLogger(__name__)
 
@@ -62,23 +63,19 @@ class Deployer(Loader):
 
     async def load(self, name: str, version: int) -> Opened:
         """Raises InvalidArtifact if its replicas say that it must not be served, or none of them is there in time."""
-        fingerprint, manifest, card = await self._read(partial(self._look, name, version))
-        if not isinstance(manifest, PipelineManifest):
-            app = self.app_of(name, version, fingerprint)
+        opened = await self._read(partial(self._load, name, version))
+        if not isinstance(opened.manifest, PipelineManifest):
+            app = self.app_of(name, version, opened.fingerprint)
             self._users[app] += 1
             try:
-                await self._deploy(app, manifest)
+                await self._deploy(app, opened.manifest)
             except BaseException:
                 await self.delete(app)
                 raise
-        return Opened(manifest, fingerprint, card, None)
+        return opened
 
-    def _look(self, name: str, version: int) -> tuple[str, Manifest, Mapping[str, bytes]]:
-        fingerprint, manifest = self._fingerprint(name, version), self._repository.read(name, version)
-        if isinstance(manifest, PipelineManifest):
-            self._repository.verify(manifest)
-        files = (manifest.card.markdown, *manifest.card.pictures) if manifest.card else ()
-        return fingerprint, manifest, {file: self._repository.read_file(manifest, file) for file in files}
+    def _open(self, manifest: Manifest) -> Loaded | None:
+        return super()._open(manifest) if isinstance(manifest, PipelineManifest) else None
 
     async def _deploy(self, app: str, manifest: Manifest) -> None:
         told = self.told.setdefault(app, Told())
