@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from app.errors import InvalidArtifact, InvalidInput, ModelNotFound, ModelNotReady
 from app.repository.repository import ModelRepository
@@ -36,31 +36,6 @@ class Traffic:
     since: datetime | None
     figures: Sequence[RoleFigures]
     problem: str
-
-
-class DividesTraffic(Protocol):
-    """Whatever knows the rules on traffic of models, and changes them."""
-
-    def traffic(self, name: str) -> Traffic:
-        """Raises ModelNotFound and ModelNotReady."""
-        ...
-
-    async def divide(
-        self,
-        name: str,
-        default: int | Newest | None = None,
-        canary: CanaryRule | None = None,
-        shadow: ShadowRule | None = None,
-    ) -> None:
-        """Put a whole rule in the place of the one before, once every version that it names is live.
-
-        A default that is not named stays: that of the rule, or else the version that answers now. Without a rule,
-        without canary and without shadow, the newest goes on to answer.
-
-        Raises ModelNotFound, ModelNotReady, InvalidInput, InvalidArtifact for a version that does not come alive, and
-        NotWritable. Then everything stays as it was.
-        """
-        ...
 
 
 class TrafficEngine:
@@ -115,6 +90,7 @@ class TrafficEngine:
         await self._engine.stop()
 
     def traffic(self, name: str) -> Traffic:
+        """Raises ModelNotFound and ModelNotReady."""
         default, problem = self._engine.find(name).manifest.version, self._kept.problems.get(name, "")
         split = self._splits.get(name)
         if split is None:
@@ -128,6 +104,14 @@ class TrafficEngine:
         canary: CanaryRule | None = None,
         shadow: ShadowRule | None = None,
     ) -> None:
+        """Put a whole rule in the place of the one before, once every version that it names is live.
+
+        A default that is not named stays: that of the rule, or else the version that answers now. Without a rule,
+        without canary and without shadow, the newest goes on to answer.
+
+        Raises ModelNotFound, ModelNotReady, InvalidInput, InvalidArtifact for a version that does not come alive, and
+        NotWritable. Then everything stays as it was.
+        """
         self._engine.find(name)
         async with self._one_at_a_time:
             await self._take_up(name)
