@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Coroutine, Iterator
 from contextlib import aclosing, suppress
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,6 @@ class Fleet:
         publish_counting(self.models, self.scratch)
         publish_writer(self.models, self.scratch / "writer")
         self.telemetry = Telemetry()
-        self.another = partial(two_replicas, self.models, Telemetry())
         self.engine: Any = two_replicas(self.models, self.telemetry, fleet=FLEET)
         self._runner = asyncio.Runner()
 
@@ -216,22 +214,6 @@ def test_a_model_that_is_loaded_again_while_it_still_answers_is_not_ended_with_w
             await fleet.count(1)
 
     fleet.run(main())
-
-
-def test_a_version_that_is_pinned_can_be_asked_at_once(fleet: Fleet) -> None:
-    fleet.run(fleet.engine.pin(NAME, 1))
-    assert fleet.engine.can_answer(NAME, 1)
-    fleet.engine.unpin(NAME, 1)
-    with pytest.raises(ModelNotFound, match="no version 9"):
-        fleet.run(fleet.engine.pin(NAME, 9))
-
-
-def test_without_a_keeper_nothing_is_pinned_or_unloaded(fleet: Fleet) -> None:
-    other = fleet.another()
-    for asked in (other.pin(NAME, 1), other.unload(NAME)):
-        with pytest.raises(ModelNotReady, match="models are being loaded"):
-            fleet.run(asked)
-    other.unpin(NAME, 1)
 
 
 def test_a_keeper_that_is_started_anew_is_told_which_version_is_to_answer(fleet: Fleet) -> None:
