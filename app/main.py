@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
@@ -22,12 +22,12 @@ from app.api.http.middleware import RequestContext
 from app.api.http.protocol import bounded
 from app.api.kept import kept_answers
 from app.api.media.json_text import JsonLimits
-from app.ending import goodbye_s, stderr_that_never_blocks
+from app.ending import end_process, goodbye_s, stderr_that_never_blocks
 from app.events.store import events_at
 from app.kept_jobs import jobs_of
 from app.keys import KeyRing
 from app.local_engine import WhyMissing, local_engine
-from app.logs.writer import LogWriter
+from app.logs.writer import LogWriter, start
 from app.remote.mirror import Mirror
 from app.remote.remote import opened
 from app.repository.making import read_making
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MakeEngine = Callable[[Settings, Telemetry, ModelRepository, WhyMissing], HoldingEngine]
+
 
 def open_tracer(settings: TracingSettings) -> Tracer:
     """Return what sends traces to where the environment says. Raises ValueError if the library for it is missing."""
@@ -72,7 +74,7 @@ def build(
     settings: Settings,
     lines: LogWriter | None = None,
     tracer: Tracer | None = None,
-    make_engine: Callable[[Settings, Telemetry, ModelRepository, WhyMissing], HoldingEngine] = local_engine,
+    make_engine: MakeEngine = local_engine,
 ) -> tuple[RequestContext, Engine]:
     """Without `lines` requests are not logged, without `tracer` not traced. `make_engine` gives what computes.
 
@@ -94,7 +96,7 @@ def build(
     mirroring = _mirroring(settings, repository)
     options = RuntimeOptions(device=settings.device, threads=settings.threads)
     local = make_engine(settings, telemetry, repository, mirroring.why_missing if mirroring else lambda name: "")
-    engine = TrafficEngine(local, repository.root, telemetry)
+    engine = TrafficEngine(local, repository, telemetry)
     events = events_at(settings.database_url, telemetry.events, settings.events_pepper, settings.events_days)
     new_plans = NewPlans(repository.root, options).of
     being_made = BeingMade(partial(read_making, repository.root))
@@ -125,6 +127,20 @@ def build(
         beside=beside,
     )
     return application, engine
+
+
+def prepared(settings: Settings, make_engine: MakeEngine = local_engine) -> Callable[[], NoReturn]:
+    """Return what serves until it is told to stop, and then ends the process. Raises as `build` does."""
+    lines, tracer = start(settings.log_format), open_tracer(TracingSettings())
+    app, engine = build(settings, lines, tracer, make_engine)
+    server = Server(app, engine, settings, build_grpc(settings, app, engine))
+
+    def serve() -> NoReturn:
+        server.run()
+        tracer.close(goodbye_s(settings.drain_timeout_s) / 4)  # the log needs what is left of the goodbye
+        end_process(0 if server.started else 1)
+
+    return serve
 
 
 def _mirroring(settings: Settings, repository: ModelRepository) -> Mirroring | None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import ray
@@ -76,7 +76,8 @@ class Replica:
             (status,) = self._engine.status(post.name).models
             # Without a version its folder is gone.
             reason, may_pass = next(((one.reason, one.may_pass) for one in status.versions), (str(error), True))
-            await asyncio.sleep(await self._keeper.failed.remote(post.app, reason, may_pass))
+            with suppress(RayActorError):
+                await asyncio.sleep(await self._keeper.failed.remote(post.app, reason, may_pass))
             raise InvalidArtifact(reason) from None
         self._telling = asyncio.create_task(self._tell())
 
@@ -127,16 +128,21 @@ class Other:
 
     def __init__(self, name: str, keeper: Any) -> None:
         self._name, self._keeper = name, keeper
+        self._app = ""
         self._away: dict[str, Away] = {}
 
     async def predict(self, ask: Ask) -> Prediction:
-        """Answer as `Engine.predict` does."""
-        app = await self._keeper.where.remote(self._name)
-        if isinstance(app, ServiceError):
-            raise app
-        if app not in self._away:
-            self._away = {app: await away(app)}
-        return await self._away[app].predict(ask)
+        """Answer as `Engine.predict` does. While there is no keeper, where it answered before is asked."""
+        with suppress(RayActorError):
+            found: str | ServiceError = await self._keeper.where.remote(self._name)
+            if isinstance(found, ServiceError):
+                raise found
+            self._app = found
+        if not self._app:
+            raise ModelNotReady(f"it is not known where {self._name} answers; try again")
+        if self._app not in self._away:
+            self._away = {self._app: await away(self._app)}
+        return await self._away[self._app].predict(ask)
 
 
 def log_as(form: str) -> None:

@@ -1,9 +1,8 @@
 """Errors become HTTP in one place, whatever the core raises."""
 
 import pytest
-from starlette.testclient import TestClient
+from conftest import ready
 from starlette.types import ASGIApp
-from waiting import eventually
 
 from app.api.errors import STATUS, status_of
 from app.api.v2.errors import V2_STATUS
@@ -43,8 +42,7 @@ def test_a_finer_error_is_answered_in_the_envelope_with_the_headers_of_its_paren
         raise QuotaSpent("your quota is spent", 6.2)
 
     monkeypatch.setattr(LocalEngine, "predict", refuse)
-    with TestClient(app) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(app) as client:
         answer = client.post("/v1/models/tiny-sentiment/predict", json={"inputs": ["good"]})
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "7"
@@ -72,8 +70,7 @@ def test_who_hangs_up_while_the_body_arrives_is_no_failure_of_ours(app: ASGIApp,
     scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
              "headers": [(b"content-type", b"application/json")], "client": ("127.0.0.1", 1), "http_version": "1.1",
              "scheme": "http", "server": ("127.0.0.1", 80), "root_path": ""}  # fmt: skip
-    with TestClient(app) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(app) as client:
         assert client.portal
         client.portal.call(app, scope, receive, send)
     assert [one["status"] for one in sent if one["type"] == "http.response.start"] == [499]
