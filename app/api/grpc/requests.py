@@ -11,7 +11,6 @@ from pydantic_core import to_json
 from app.api.grpc.inside import HttpQuestion, of_model
 from app.api.grpc.messages import MESSAGES, field_number
 from app.api.grpc.wire import NO_MESSAGE, require_few_inside
-from app.api.http.aside import QUICK_BYTES
 from app.api.media.json_text import JsonLimits
 from app.api.v2 import paths
 from app.api.v2.reading import HEADER_LENGTH, LENGTH, read
@@ -40,6 +39,7 @@ EMPTY_FINAL = "triton_enable_empty_final_response"
 OUR_OWN = ("binary_data", "binary_data_size", "binary_data_output")  # say where bytes are in HTTP; here it is clear
 SHARED = "shared_memory_region"
 TEXT_OUTPUT = "text_output"
+QUICK_MESSAGE_BYTES = 20_000  # without tensors, which are read in a few milliseconds, whatever they are
 TIMEOUT_US, LEAST_MS = "timeout", 1
 
 Bytes = bytes | memoryview
@@ -65,7 +65,8 @@ class InferRequest:
         except DecodeError:
             raise InvalidInput(NO_MESSAGE) from None
         self._limits = limits
-        self.is_quick = len(rest) <= QUICK_BYTES  # of the elements in it
+        self.is_quick = len(rest) <= QUICK_MESSAGE_BYTES  # of the elements in it
+        self.is_quick_text = len(rest) + sum(map(len, raw)) <= QUICK_MESSAGE_BYTES
         self.model: str = self._asked.model_name
         self.version: str = self._asked.model_version
         self.id: str = self._asked.id
