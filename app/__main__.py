@@ -27,7 +27,7 @@ from app.events.command import add_commands as add_event_commands
 from app.keys.command import add_commands as add_key_commands
 from app.logs.lines import FORMS
 from app.logs.writer import start
-from app.main import Server, build, build_grpc, limits_of, open_tracer
+from app.main import build_server, limits_of, open_tracer
 from app.offline import Batch, run_batch
 from app.remote.command import name_and_version, pull, push
 from app.remote.mirror import Mirror
@@ -138,8 +138,7 @@ def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     settings = settings.model_copy(update={"host": chosen.host, "port": chosen.port})
     try:
         lines, tracer = start(settings.log_format), open_tracer(TracingSettings())
-        app, engine = build(settings, lines, tracer)
-        server = Server(app, engine, settings, build_grpc(settings, app, engine))
+        server = build_server(settings, lines, tracer)
     except (ValueError, OSError) as error:
         return _failed(error, 2)
     server.run()
