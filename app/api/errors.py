@@ -209,7 +209,7 @@ async def on_bug(request: Request, error: BaseException) -> Response:
 
 
 async def on_client_gone(request: Request, error: Exception) -> Response:
-    """Whoever asked hung up while the body arrived."""
+    """Whoever asked hung up, while the body arrived or before the answer was there."""
     return Response(status_code=CLIENT_GONE)
 
 

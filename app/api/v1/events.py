@@ -7,10 +7,10 @@ from secrets import token_hex
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.api.errors import CLIENT_GONE, faults_of, invalid_input
+from app.api.errors import faults_of, invalid_input
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES
 from app.api.http.callers import caller_of
@@ -57,8 +57,6 @@ def store_events(given: Given) -> Handler:
                 await events.keep(rows)
         except TimeoutError:
             raise DeadlineExceeded("the deadline passed before the events were stored, and some may still be") from None
-        except ClientDisconnect:
-            return Response(status_code=CLIENT_GONE)
         return JSONResponse(StoredEvents(ids=[row.id for row in rows]).model_dump())
 
     return handler
