@@ -28,7 +28,9 @@ class FolderRemote:
     def files(self, folder: str = "") -> Iterator[RemoteFile]:
         with self._said():
             os.stat(self._root)
-            for path, folders, names in os.walk(self._root / folder, onerror=partial(self._passed_over, self._root / folder)):
+            for path, folders, names in os.walk(
+                self._root / folder, onerror=partial(self._passed_over, self._root / folder)
+            ):
                 folders[:] = [one for one in folders if not one.startswith(UNFINISHED)]
                 for name in names:
                     file = Path(path, name)

@@ -8,7 +8,6 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import botocore.session
-import obstore
 import pytest
 from conftest import publish_sentiment
 from moto.server import ThreadedMotoServer
@@ -175,11 +174,11 @@ def test_a_command_needs_one_address_and_names_that_are_names(tmp_path, monkeypa
 
 @pytest.mark.parametrize("key", ["strange//1/manifest.json", "strange/../manifest.json", "/1/x", "../1/manifest.json"])
 def test_what_others_named_so_that_it_is_no_path_keeps_nobody_from_what_lies_beside_it(url, key, endpoint, caplog):
-    store = opened(url)
-    obstore.put(store._store, f"{NAME}/1/manifest.json", b"{}")
     bucket, _, folder = url.removeprefix("s3://").partition("/")
     client = botocore.session.get_session().create_client("s3", endpoint_url=endpoint)
-    client.put_object(Bucket=bucket, Key=f"{folder}/{key}", Body=b"x")
+    for one in (f"{NAME}/1/manifest.json", key):
+        client.put_object(Bucket=bucket, Key=f"{folder}/{one}", Body=b"{}")
+    store = opened(url)
     for _ in range(2):
         assert [*versions_of(store)] == [NAME]
     assert caplog.text.count("is passed over") == 1

@@ -113,7 +113,9 @@ class Call:
     async def read(self, message: bytes) -> InferRequest:
         rest, raw = taken_apart(message, RAW)
         limits = self._behind.limits.json
-        return await self._aside.read(lambda: InferRequest(rest, raw, limits), is_quick=len(rest) <= QUICK_MESSAGE_BYTES)
+        return await self._aside.read(
+            lambda: InferRequest(rest, raw, limits), is_quick=len(rest) <= QUICK_MESSAGE_BYTES
+        )
 
     def writes_text(self, request: InferRequest) -> bool:
         """Whether the model that is asked writes text. If there is none, the route will say so."""

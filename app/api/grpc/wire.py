@@ -51,7 +51,8 @@ def require_few_inside(message: bytes, numbers: Collection[int]) -> None:
     view, count = memoryview(message), 0
     for field in _fields(view):
         if field.kind == BYTES and field.number in numbers:
-            for count, _ in enumerate(_fields(view[field.content : field.end]), count + 1):
+            for _ in _fields(view[field.content : field.end]):
+                count += 1
                 if count > MOST_INSIDE:
                     raise InvalidInput(f"inputs and outputs may have {MOST_INSIDE} fields and parameters together")
 
