@@ -4,7 +4,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -36,6 +36,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.ServiceError: 500,
 }
 
+Sent = TypeVar("Sent", bound=BaseModel)
 Tell = Callable[[Request, errors.ServiceError], Awaitable[Response]]
 """Answers an error as clients of one dialect read it."""
 
@@ -128,6 +129,15 @@ def faults_of(error: ValidationError) -> list[Any]:
 def invalid_input(faults: Sequence[Any]) -> errors.InvalidInput:
     """Return pydantic's faults as ours."""
     return errors.InvalidInput.of([{"loc": _place(one["loc"]), "msg": _message(one)} for one in faults])
+
+
+def validated(schema: type[Sent], values: Any, *loc: str | int) -> Sent:
+    """Return an object of `schema`. Raises InvalidInput, with `loc` before the places of its faults."""
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        found = invalid_input(faults_of(error))
+        raise found.under(*loc) if loc else found from None
 
 
 def _place(loc: Sequence[str | int]) -> list[str | int]:

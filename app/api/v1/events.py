@@ -16,8 +16,7 @@ from app.api.http.aside import QUICK_BYTES
 from app.api.http.callers import caller_of
 from app.api.http.deadline import deadline_of
 from app.api.http.routes import Handler
-from app.api.media.json_text import JsonLimits, parse
-from app.api.media.surrogates import not_unicode
+from app.api.media.json_text import JsonLimits, read_json
 from app.api.v1.event_schema import (
     EVENT_LIST,
     MOST_EVENTS,
@@ -81,12 +80,7 @@ def _events_of(given: Given) -> EventStore:
 
 def _rows(body: bytes, limits: JsonLimits, sender: str, events: EventStore) -> list[StoredEvent]:
     """Read one event or a list. Raises InvalidInput and PayloadTooLarge."""
-    try:
-        read = parse(body, limits)
-    except ValueError as error:
-        if fault := not_unicode(body, str(error)):
-            raise fault from None
-        raise InvalidInput(f"the body is not valid JSON: {error}") from None
+    read = read_json(body, limits)
     is_list = isinstance(read, list)
     if is_list and len(read) > MOST_EVENTS:
         raise PayloadTooLarge(f"{len(read)} events; a request may have {MOST_EVENTS}")
