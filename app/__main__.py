@@ -24,7 +24,7 @@ from app.api.http.limits import Limits
 from app.errors import ServiceError
 from app.events.command import add_commands as add_event_commands
 from app.keys.command import add_commands as add_key_commands
-from app.logs.lines import FORMS
+from app.logs.writer import log_as
 from app.main import limits_of, prepared
 from app.offline import Batch, run_batch
 from app.remote.command import name_and_version, pull, push
@@ -50,12 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _failed(error, 2)
     chosen = _parser(settings).parse_args(arguments)
     if chosen.run is not _serve:
-        shown = logging.StreamHandler()
-        shown.setFormatter(FORMS[settings.log_format]())
-        shown.terminator = ""
         # These have something to show, and load models again and again.
         is_quiet = chosen.run in (_tune, _add, _batch)
-        logging.basicConfig(level=logging.WARNING if is_quiet else logging.INFO, handlers=[shown])
+        log_as(settings.log_format, logging.WARNING if is_quiet else logging.INFO)
     return int(chosen.run(chosen, settings))
 
 

@@ -15,8 +15,8 @@ from prometheus_client.metrics_core import Metric
 from app.errors import ModelNotReady, ServiceError
 from app.fleet.deployed import Deployed
 from app.fleet.deploying import Deployer
-from app.fleet.replica import log_as
 from app.fleet.table import Directory, Front, Life, Orders, Seat
+from app.logs.writer import log_as
 from app.repository.pipeline import PipelineManifest
 from app.repository.repository import ModelRepository
 from app.serving.engine import EngineStatus, Servable, Served
@@ -166,7 +166,7 @@ class Keeper:
     """An actor of Ray around a fleet. It is started anew if it dies, and takes what is deployed as it is."""
 
     def __init__(self, name: str, fleet: str, actor_options: Mapping[str, Any], is_own: bool, orders: Orders) -> None:
-        log_as(orders.log_format)
+        log_as(orders.log_format, alone=True)
         self._name = f"{name} {os.getpid()} {time.time()}"
         self._telemetry = Telemetry()
         self._deployer = Deployer(name, fleet, actor_options, is_own, orders)

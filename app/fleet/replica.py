@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
@@ -15,7 +14,7 @@ from app.errors import InvalidArtifact, ModelNotReady, ServiceError
 from app.fleet.away import Away, away
 from app.fleet.environment import NAMESPACE
 from app.fleet.table import Life, Post
-from app.logs.lines import FORMS
+from app.logs.writer import log_as
 from app.repository.repository import ModelRepository
 from app.runtimes.allocator import return_large_blocks
 from app.runtimes.arena import open_arena
@@ -51,7 +50,7 @@ class Replica:
     async def __init__(self, post: Post) -> None:  # type: ignore[misc]  # Ray awaits it
         """Raises InvalidArtifact for a version that must not be served, after the keeper was told why."""
         orders = post.orders
-        log_as(orders.log_format)
+        log_as(orders.log_format, alone=True)  # Ray hands them on to whoever started it
         return_large_blocks()
         open_arena(orders.max_tensor_bytes)
         self._post = post
@@ -143,11 +142,3 @@ class Other:
         if self._app not in self._away:
             self._away = {self._app: await away(self._app)}
         return await self._away[self._app].predict(ask)
-
-
-def log_as(form: str) -> None:
-    """Write lines to stderr, which Ray hands on to whoever started it."""
-    shown = logging.StreamHandler(sys.stderr)
-    shown.setFormatter(FORMS[form]())  # type: ignore[index]
-    shown.terminator = ""
-    logging.basicConfig(level=logging.INFO, handlers=[shown], force=True)

@@ -7,17 +7,16 @@ from secrets import token_hex
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.api.errors import CLIENT_GONE, faults_of, invalid_input
+from app.api.errors import faults_of, invalid_input
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES
 from app.api.http.callers import caller_of
 from app.api.http.deadline import deadline_of
 from app.api.http.routes import Handler
-from app.api.media.json_text import JsonLimits, parse
-from app.api.media.surrogates import not_unicode
+from app.api.media.json_text import JsonLimits, read_json
 from app.api.v1.event_schema import (
     EVENT_LIST,
     MOST_EVENTS,
@@ -58,8 +57,6 @@ def store_events(given: Given) -> Handler:
                 await events.keep(rows)
         except TimeoutError:
             raise DeadlineExceeded("the deadline passed before the events were stored, and some may still be") from None
-        except ClientDisconnect:
-            return Response(status_code=CLIENT_GONE)
         return JSONResponse(StoredEvents(ids=[row.id for row in rows]).model_dump())
 
     return handler
@@ -84,12 +81,7 @@ def _events_of(given: Given) -> EventStore:
 
 def _rows(body: bytes, limits: JsonLimits, sender: str, events: EventStore) -> list[StoredEvent]:
     """Read one event or a list. Raises InvalidInput and PayloadTooLarge."""
-    try:
-        read = parse(body, limits)
-    except ValueError as error:
-        if fault := not_unicode(body, str(error)):
-            raise fault from None
-        raise InvalidInput(f"the body is not valid JSON: {error}") from None
+    read = read_json(body, limits)
     is_list = isinstance(read, list)
     if is_list and len(read) > MOST_EVENTS:
         raise PayloadTooLarge(f"{len(read)} events; a request may have {MOST_EVENTS}")

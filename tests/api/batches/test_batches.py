@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 from conftest import POSITIVE, publish_sentiment
 from engines import FarEngine
+from hanging_up import hung_up_on
 from starlette.testclient import TestClient
 from waiting import eventually
 
@@ -85,6 +86,12 @@ def results(client, file_id):
 
 def request(name, **body):
     return {"custom_id": name, "method": "POST", "url": PREDICT, "body": body}
+
+
+@pytest.mark.parametrize("kind", [b"application/json", b"multipart/form-data; boundary=x"])
+def test_who_hangs_up_while_a_batch_arrives_is_no_failure_of_ours(client, secrets, caplog, kind):
+    assert hung_up_on(client, BATCHES, kind, secrets["ann"]) == [499]
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
 
 
 def test_a_file_of_items_is_answered_line_by_line_and_an_error_stands_in_its_place(client):
