@@ -10,9 +10,9 @@ from app.api.app import create_app
 from app.api.http.callers import caller_of
 from app.api.http.limits import Limits
 from app.keys import KeyRing, add_key
-from app.main import Server
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
+from app.server import Server
 from app.serving.engine import Ask, Prediction
 from app.serving.local import LocalEngine
 from app.settings import Settings
