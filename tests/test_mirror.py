@@ -8,7 +8,6 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("api", "serving")
 
 GONE_THROUGH = {
-    "api/app.py": "api/test_routes.py",
     **{
         f"api/batches/{name}.py": "api/batches/test_batches.py"
         for name in ("asked", "described", "files", "inside", "paths", "schemas", "uploads")

@@ -75,10 +75,11 @@ class EventWriter:
             while True:
                 await self._has_some.wait()
                 async with self._free:
-                    await self._write(self._group())
+                    if self._waiting:  # `forget` may have written them meanwhile
+                        await self._write(self._group())
         finally:
             while self._waiting:
-                self._settle(self._group(), EventsUnavailable("the service is stopping"))
+                self._settle(self._group(), EventsUnavailable("the service stores no more events"))
 
     async def forget(self, person: str) -> int:
         """Delete what is kept of a person, and what he did that waits to be written; return how many events."""
@@ -123,14 +124,13 @@ class EventWriter:
         except Exception:  # the next group is tried all the same
             log.exception("events could not be written")
             self._settle(group, EventsUnavailable("the events could not be written; the log has the reason"))
-        except asyncio.CancelledError:
-            self._settle(group, EventsUnavailable("the service is stopping"))
-            raise
         else:
             if self._reason:
                 log.info("events are stored again")
                 self._reason = ""
             self._settle(group, None)
+        finally:  # of those who were told nothing yet
+            self._settle(group, EventsUnavailable("the writing of events was broken off"))
 
     def _settle(self, group: Sequence[_Waiting], error: ServiceError | None) -> None:
         now = monotonic()

@@ -14,6 +14,8 @@ from app.events.database import OFF, Database, Period, database_at
 from app.events.migrations import MIGRATIONS, NEWEST
 from app.events.rows import ANSWERS, EVENTS, Row, StoredAnswer, StoredEvent, StoredTable
 from app.events.store import DAY_US
+from app.events.writer import EventWriter
+from app.telemetry import Telemetry
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,19 @@ def test_what_waits_to_be_written_is_forgotten_too(url):
     assert asyncio.run(body()) == [[], ["tea"]]
 
 
+def test_events_are_written_after_several_were_forgotten_at_once(url):
+    async def body():
+        async with running(url) as store:
+            await store.keep([stored(1)])
+            forgetting = [asyncio.create_task(store.forget("ann")) for _ in range(2)]
+            await asyncio.sleep(0)
+            await asyncio.gather(*forgetting, store.keep([stored(2)]))
+            await asyncio.wait_for(store.keep([stored(3)]), 5)
+            return await all_of(url)
+
+    assert asyncio.run(body()) == [stored(3)]
+
+
 def test_a_user_is_stored_under_a_name_that_only_the_pepper_can_make(url):
     async def body():
         async with running(url, pepper="0123456789abcdef") as store, running(url) as other:
@@ -151,6 +166,26 @@ def test_an_event_that_the_database_cannot_hold_is_refused_and_its_neighbours_ar
     told, rows = asyncio.run(body())
     assert [type(one) for one in told] == [type(None)] * 5 + [InvalidInput] + [type(None)] * 4
     assert len(rows) == 19  # none of the request with the one that was refused
+
+
+def test_whoever_waits_is_told_when_the_writing_is_broken_off():
+    class Stuck:
+        """Finds fault with several rows, and never ends with one."""
+
+        async def insert(self, rows: list[Row]) -> None:
+            if len(rows) > 1:
+                raise InvalidInput("one of them")
+            await asyncio.Event().wait()
+
+    async def body():
+        writer = EventWriter(Stuck(), Telemetry().events)
+        running = asyncio.create_task(writer.run())
+        keeping = [asyncio.create_task(writer.put([stored(i)])) for i in range(3)]
+        await asyncio.sleep(0.01)
+        running.cancel()
+        return await asyncio.wait_for(asyncio.gather(*keeping, return_exceptions=True), 1)
+
+    assert [type(one) for one in asyncio.run(body())] == [EventsUnavailable] * 3
 
 
 def test_old_events_and_answers_are_deleted(url):
