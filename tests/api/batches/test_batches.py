@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from waiting import eventually
 
 from app.api.app import create_app
+from app.api.batches.inside import named
 from app.api.http.limits import Limits
 from app.api.media.json_text import JsonLimits, parse
 from app.api.permitted import PermittedEngine
@@ -267,6 +268,25 @@ def test_lines_that_are_done_are_counted_by_the_metrics(client):
     text = client.get("/metrics").text
     for line in ('tessera_batch_lines_total{outcome="failed"}', 'tessera_batches_total{status="completed"}'):
         assert line in text
+
+
+LONG = b'"body": {"custom_id": "no", "inputs": ["a \\"custom_id\\": \\"no\\"}", %b 1]}' % (b"[]," * 100)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (b' {"custom_id": "a\\u00fc\\"", %b}' % LONG, 'aü"'),
+        (b'{"method": "POST", "url":"/x" ,"custom_id" :"a", %b}' % LONG, "a"),
+        (b'{%b, "custom_id": "a", "method": "POST"} ' % LONG, "a"),
+        (b'{%b, "custom_id": "a"}' % LONG, "a"),
+        (b'{"more": 1, "custom_id": "a", %b}' % LONG, ""),
+        (b'{"more": 1, "custom_id": "a", "body": {}}', "a"),
+    ],
+)
+def test_a_line_that_is_too_much_to_be_parsed_is_not_parsed_for_its_name(line, name):
+    json.loads(line)
+    assert named(line, JsonLimits(max_values=100)) == name
 
 
 def test_without_a_folder_that_can_be_written_jobs_are_refused_with_the_reason(kept_client):
