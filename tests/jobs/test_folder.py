@@ -1,4 +1,6 @@
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 
 import pytest
 
@@ -76,6 +78,32 @@ def test_what_arrives_counts_before_it_is_there(folder):
     second.close()
     assert folder.room("ann") == 500_000
     assert folder.room("bob") == 500_000
+
+
+def test_who_writes_late_writes_into_no_file_of_another(folder):
+    late = folder.upload("ann", "a", "batch")
+    late.close()
+    other = folder.upload("bob", "b", "batch")  # has the descriptor now
+    for use in (lambda: late.write(b"x"), lambda: late.first_bytes(1), late.keep):
+        with pytest.raises(ValueError, match="closed"):
+            use()
+    late.close()
+    other.write(b"y")
+    assert other.first_bytes(2) == b"y"
+    other.close()
+
+
+def test_a_file_is_closed_only_when_what_writes_to_it_is_done(folder, monkeypatch):
+    asked, goes_on = Event(), Event()
+    monkeypatch.setattr(folder, "require_room", lambda owner, size: asked.set() or goes_on.wait(5))
+    uploaded = folder.upload("ann", "a", "batch")
+    with ThreadPoolExecutor(2) as threads:
+        writing = threads.submit(uploaded.write, b"x")
+        asked.wait(5)
+        closing = threads.submit(uploaded.close)
+        assert wait([closing], timeout=0.05).not_done
+        goes_on.set()
+        writing.result()
 
 
 def test_nobody_else_finds_a_file_or_a_job(folder):

@@ -1,5 +1,7 @@
 """Files on their way to the disk: a part of each is in memory, and no more."""
 
+import asyncio
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -7,7 +9,7 @@ from starlette.requests import Request
 
 from app.api.batches.asked import on_disk
 from app.api.media.form_stream import FormStream
-from app.errors import InvalidInput, PayloadTooLarge
+from app.errors import InvalidInput, PayloadTooLarge, ServiceError
 from app.jobs.jobs import Jobs
 from app.jobs.records import StoredFile
 from app.jobs.uploaded import Uploaded
@@ -25,7 +27,15 @@ class Upload:
         self.fields: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
-        self._uploaded: Uploaded = await on_disk(self._jobs, lambda: self._jobs.folder.upload(self._owner, "", "batch"))
+        opening = asyncio.ensure_future(
+            on_disk(self._jobs, lambda: self._jobs.folder.upload(self._owner, "", "batch"))
+        )
+        try:
+            self._uploaded: Uploaded = await asyncio.shield(opening)
+        except asyncio.CancelledError:  # a thread opens it all the same
+            with suppress(ServiceError):
+                await self._jobs.on_thread((await opening).close)
+            raise
         return self
 
     async def __aexit__(

@@ -1,8 +1,11 @@
 """Batches over HTTP, on an application with a tiny model."""
 
+import asyncio
 import io
 import json
 from functools import partial
+from threading import Event
+from time import sleep
 
 import pytest
 from conftest import POSITIVE, publish_sentiment
@@ -12,6 +15,7 @@ from waiting import eventually
 
 from app.api.app import create_app
 from app.api.batches.inside import named
+from app.api.batches.uploads import Upload
 from app.api.http.limits import Limits
 from app.api.media.json_text import JsonLimits, parse
 from app.api.permitted import PermittedEngine
@@ -268,6 +272,27 @@ def test_lines_that_are_done_are_counted_by_the_metrics(client):
     text = client.get("/metrics").text
     for line in ('tessera_batch_lines_total{outcome="failed"}', 'tessera_batches_total{status="completed"}'):
         assert line in text
+
+
+def test_of_who_leaves_while_his_file_is_begun_nothing_is_left(tmp_path, monkeypatch):
+    folder = JobsFolder(tmp_path, MOST_ALL, has_owners=True)
+    jobs = Jobs(None, Telemetry(), folder, days=30, parse=parse, most_line_bytes=1, most_file_bytes=1)
+    begun, upload = Event(), folder.upload
+    monkeypatch.setattr(folder, "upload", lambda *of: begun.set() or sleep(0.05) or upload(*of))
+
+    async def asked():
+        async with Upload(jobs, "ann"):
+            raise AssertionError
+
+    async def left():
+        asking = asyncio.create_task(asked())
+        await asyncio.to_thread(begun.wait)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        return list((tmp_path / "files").iterdir())
+
+    assert asyncio.run(left()) == []
 
 
 LONG = b'"body": {"custom_id": "no", "inputs": ["a \\"custom_id\\": \\"no\\"}", %b 1]}' % (b"[]," * 100)
