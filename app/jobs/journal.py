@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple, Self
 
 from app.full_disk import no_room
@@ -52,6 +53,7 @@ class Journal:
         self.counted, self._end = read_journal(journal)
         self._paths = (output, errors, journal)
         self._files: list[int] = []
+        self._guard = Lock()  # a thread may still write when its run has been cancelled, and a descriptor be another file's
 
     def __enter__(self) -> Self:
         """Raises NoRoom and OSError."""
@@ -66,12 +68,17 @@ class Journal:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        for file in self._files:
-            os.close(file)
-        self._files.clear()
+        with self._guard:
+            for file in self._files:
+                os.close(file)
+            self._files.clear()
 
     def commit(self, output: bytes, errors: bytes, up_to: int, completed: int, failed: int) -> None:
         """Put the results of the lines up to this number on the disk, all or none. Raises NoRoom and OSError."""
+        with self._guard:
+            self._commit(output, errors, up_to, completed, failed)
+
+    def _commit(self, output: bytes, errors: bytes, up_to: int, completed: int, failed: int) -> None:
         before = self.counted
         assert up_to > before.lines
         after = Counted(
@@ -95,9 +102,11 @@ class Journal:
 
     def finish(self) -> None:
         """Cut off what does not count."""
-        for file, size in zip(self._files[:-1], (self.counted.output_bytes, self.counted.error_bytes), strict=False):
-            os.ftruncate(file, size)
-            os.fsync(file)
+        sizes = self.counted.output_bytes, self.counted.error_bytes
+        with self._guard:
+            for file, size in zip(self._files[:-1], sizes, strict=False):
+                os.ftruncate(file, size)
+                os.fsync(file)
 
 
 @contextmanager

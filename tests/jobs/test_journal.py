@@ -1,4 +1,6 @@
 import os
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 
 import pytest
 
@@ -65,3 +67,16 @@ def test_a_block_that_finds_no_room_counts_for_nothing_and_can_be_tried_again(pa
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
     assert paths[0].read_bytes() == b"one\ntwo\n"
+
+
+def test_files_are_closed_only_when_what_cuts_them_is_done(paths, monkeypatch):
+    asked, goes_on = Event(), Event()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: asked.set() or goes_on.wait(5))
+    with ThreadPoolExecutor(2) as threads:
+        journal = Journal(*paths).__enter__()
+        cutting = threads.submit(journal.finish)
+        asked.wait(5)
+        closing = threads.submit(journal.__exit__)
+        assert wait([closing], timeout=0.05).not_done
+        goes_on.set()
+        cutting.result()
