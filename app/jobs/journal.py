@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from app.full_disk import no_room
 from app.jobs.records import NoRoom
@@ -53,9 +53,9 @@ class Journal:
         self.counted, self._end = read_journal(journal)
         self._paths = (output, errors, journal)
         self._files: list[int] = []
-        self._guard = Lock()  # a thread may still write when its run has been cancelled, and a descriptor be another file's
+        self._guard = Lock()  # a thread may still write when its run is cancelled, to what is another file by then
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Raises NoRoom and OSError."""
         try:
             with _room_wanted():
@@ -63,11 +63,10 @@ class Journal:
                     if path is not None:
                         self._files.append(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         except BaseException:
-            self.__exit__()
+            self.close()
             raise
-        return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def close(self) -> None:
         with self._guard:
             for file in self._files:
                 os.close(file)

@@ -27,9 +27,7 @@ class Upload:
         self.fields: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
-        opening = asyncio.ensure_future(
-            on_disk(self._jobs, lambda: self._jobs.folder.upload(self._owner, "", "batch"))
-        )
+        opening = asyncio.ensure_future(on_disk(self._jobs, lambda: self._jobs.folder.upload(self._owner, "", "batch")))
         try:
             self._uploaded: Uploaded = await asyncio.shield(opening)
         except asyncio.CancelledError:  # a thread opens it all the same
