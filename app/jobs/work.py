@@ -29,7 +29,8 @@ Result = TypeVar("Result")
 ROOM_PATIENCE_S = 600.0  # for a disk that is full: somebody has to look after it
 REST_S = 2.0
 # Of a file that is looked through here: that takes some milliseconds, and to start a process some tenths of a second.
-SMALL_BYTES, COUNTED_BYTES = 200_000, 5_000_000
+# No field of CSV in a small one is longer than the csv module allows of itself.
+SMALL_BYTES, COUNTED_BYTES = 131_072, 5_000_000
 ROOM_LOOK_S = 5.0  # between two looks whether a caller has room for more results
 
 
