@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from app.api.batches.asked import on_disk
 from app.api.media.form_stream import FormStream
-from app.errors import InvalidInput, PayloadTooLarge, ServiceError
+from app.errors import InvalidInput, JobsUnavailable, PayloadTooLarge, ServiceError
 from app.jobs.jobs import Jobs
 from app.jobs.records import StoredFile
 from app.jobs.uploaded import Uploaded
@@ -39,7 +39,10 @@ class Upload:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._jobs.on_thread(self._uploaded.close)
+        try:
+            await self._jobs.on_thread(self._uploaded.close)
+        except JobsUnavailable:  # nothing else uses it any more
+            self._uploaded.close()
 
     async def take_form(self, request: Request) -> None:
         """Raises InvalidInput, PayloadTooLarge and JobsUnavailable."""
