@@ -27,14 +27,18 @@ def stored(folder, owner="ann", content=b"x"):
         uploaded.close()
 
 
-def made(folder, file, age_s=0, **more):
-    job = Job(
+def made_up(file, age_s=0, **more):
+    return Job(
         **{
             "id": new_id("batch"), "owner": "ann", "form": "items", "format": "jsonl", "file_id": file.id, "model": "m",
             "completion_window": "24h", "created_at": int(time.time()) - age_s, "expires_at": 2**40,
             "output_file_id": new_id("file"), "error_file_id": new_id("file"), **more,
         }
     )  # fmt: skip
+
+
+def made(folder, file, age_s=0, **more):
+    job = made_up(file, age_s, **more)
     folder.add(job)
     return job
 
@@ -104,6 +108,30 @@ def test_a_file_is_closed_only_when_what_writes_to_it_is_done(folder, monkeypatc
         assert wait([closing], timeout=0.05).not_done
         goes_on.set()
         writing.result()
+
+
+def test_a_job_that_finds_no_room_leaves_nothing(folder, monkeypatch):
+    file = stored(folder)
+    with pytest.raises(PayloadTooLarge, match="a batch may have 100000 bytes beside its file, and this has "):
+        made(folder, file, parameters={"labels": ["x" * 100_000]})
+    filling = folder.upload("ann", "a", "batch")
+    filling.write(b"x" * (folder.room("ann") - 5000))
+    with pytest.raises(PayloadTooLarge, match="there is no room"):
+        made(folder, file)
+    filling.close()
+    monkeypatch.setattr("app.jobs.folder.write_whole", lambda *of, **more: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        made(folder, file)
+    assert list((folder.place(made_up(file))).parent.iterdir()) == []
+
+
+def test_a_state_that_is_final_is_read_once(folder):
+    job = made(folder, stored(folder))
+    assert [one.id for one in folder.unfinished()] == [job.id]
+    folder.put_state(job, JobState(status="completed"))
+    assert folder.unfinished() == []
+    (folder.place(job) / "state.json").write_text("not looked at")
+    assert folder.unfinished() == []
 
 
 def test_nobody_else_finds_a_file_or_a_job(folder):

@@ -18,7 +18,7 @@ from app.api.http.callers import caller_of
 from app.api.http.routes import Handler
 from app.api.media.json_text import parse
 from app.api.v1 import paths as v1
-from app.errors import InvalidInput
+from app.errors import InvalidInput, ServiceError
 from app.jobs.folder import new_id
 from app.jobs.jobs import Jobs, state_told
 from app.jobs.records import Format, Job, StoredFile
@@ -34,7 +34,7 @@ def make_batch(given: Given) -> Handler:
         if is_form(request):
             async with Upload(jobs, owner) as upload:
                 await upload.take_form(request)
-                sent = validated(BatchRequest, _fields(upload.fields, given))
+                sent = await _read_form(request, upload.fields, given)
                 if sent.input_file_id or sent.inputs:
                     raise InvalidInput("the form has a file: leave input_file_id and inputs out")
                 _require_one_form(sent)
@@ -43,8 +43,13 @@ def make_batch(given: Given) -> Handler:
             sent = await _read(request, given)
             _require_one_form(sent)
             stored = await _stored(jobs, owner, sent)
-        job = await _job(jobs, owner, sent, stored)
-        await on_disk(jobs, lambda: jobs.folder.add(job))
+        try:
+            job = await _job(jobs, owner, sent, stored)
+            await on_disk(jobs, lambda: jobs.folder.add(job))
+        except ServiceError:
+            if sent.input_file_id is None:  # the file is of this batch alone
+                await jobs.on_thread(lambda: jobs.folder.delete_file(owner, stored.id))
+            raise
         jobs.look()
         return told(await _as_told(jobs, job))
 
@@ -98,6 +103,11 @@ async def _read(request: Request, given: Given) -> BatchRequest:
         return validated(BatchRequest, values)
 
     return await given.aside.of(caller_of(request)).read(read, is_quick=len(body) <= QUICK_BYTES)
+
+
+async def _read_form(request: Request, fields: dict[str, str], given: Given) -> BatchRequest:
+    aside, is_quick = given.aside.of(caller_of(request)), sum(map(len, fields.values())) <= QUICK_BYTES
+    return await aside.read(lambda: validated(BatchRequest, _fields(fields, given)), is_quick=is_quick)
 
 
 def _fields(fields: dict[str, str], given: Given) -> dict[str, Any]:

@@ -247,6 +247,23 @@ def test_a_file_that_is_not_taken_leaves_nothing(client, folder, content, fields
     assert sorted((folder / "jobs").rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "fields", "status"),
+    [
+        ("in.jsonl", {"model": "tiny-sentimental"}, 404),
+        ("in.csv", {"endpoint": PREDICT}, 422),
+        ("in.jsonl", {"model": "tiny-sentiment", "parameters": '{"k": 1}'}, 422),
+        ("in.jsonl", {"model": "tiny-sentiment", "metadata": "{"}, 422),
+        (None, {"model": "tiny-sentimental"}, 404),
+    ],
+)
+def test_a_batch_that_is_refused_leaves_no_file(client, name, fields, status):
+    before = client.get(FILES).json()
+    reply = send(client, b"x\n", name, **fields) if name else client.post(BATCHES, json={"inputs": ["x"], **fields})
+    assert reply.status_code == status, reply.text
+    assert client.get(FILES).json() == before
+
+
 def test_a_form_that_is_cut_leaves_nothing(client, folder):
     before = sorted((folder / "jobs").rglob("*"))
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + b"x" * 100_000
