@@ -64,7 +64,8 @@ def page_of(found: Sequence[Listed], page: ListPage, id_of: Callable[[Listed], s
         if page.after not in ids:
             raise InvalidInput(f"nothing here has the id {page.after!r:.80}").under("after")
         start = ids.index(page.after) + 1
-    return list(found[start : start + page.limit]), len(found) > start + page.limit
+    end = start + min(page.limit, MOST_LISTED)
+    return list(found[start:end]), len(found) > end
 
 
 def told(answer: BaseModel) -> Response:

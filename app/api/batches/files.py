@@ -1,5 +1,6 @@
 """Files of callers: those that batches read, and those of their results."""
 
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
@@ -17,6 +18,9 @@ OTHER = "application/octet-stream"
 
 
 class FilePage(ListPage):
+    """Clients of OpenAI may ask for more than comes at a time."""
+
+    limit: int = Field(MOST_LISTED, ge=1)
     purpose: str | None = None
     order: str = "desc"
 
@@ -47,9 +51,7 @@ def send_file(given: Given) -> Handler:
 def list_files(given: Given) -> Handler:
     async def answer(request: Request, names: dict[str, str]) -> Response:
         jobs, owner = jobs_of(given), owner_of(request)
-        query = dict(request.query_params)
-        query["limit"] = str(min(int(query["limit"]), MOST_LISTED)) if query.get("limit", "").isdecimal() else "100"
-        page = validated(FilePage, query)
+        page = validated(FilePage, dict(request.query_params))
         files = await jobs.on_thread(lambda: jobs.folder.files(owner))
         files = [one for one in files if page.purpose in (None, one.purpose)]
         some, has_more = page_of(files[::-1] if page.order == "asc" else files, page, lambda one: one.id)

@@ -209,6 +209,16 @@ def test_lists_are_newest_first_and_told_in_pages(client):
     assert client.get(BATCHES, params={"limit": 0}).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("limit", "status"),
+    [("9" * 5000, 422), ("9" * 300, 200), ("10000", 200), ("1", 200), ("0", 422), ("-1", 422), ("many", 422)],
+)
+def test_the_limit_of_a_list_of_files_is_that_of_openai_or_told(client, limit, status):
+    reply = client.get(FILES, params={"limit": limit})
+    assert reply.status_code == status, reply.text
+    assert status == 200 or reply.json()["error"].startswith("limit: ")
+
+
 def test_a_cancelled_batch_keeps_what_is_done(client):
     lines = [f"good film {i}" for i in range(100_000)]
     made = send(client, lines, model="tiny-sentiment").json()
