@@ -13,9 +13,8 @@ from app.errors import EventsUnavailable, InvalidInput
 from app.events.database import OFF, Database, Period, database_at
 from app.events.migrations import MIGRATIONS, NEWEST
 from app.events.rows import ANSWERS, EVENTS, Row, StoredAnswer, StoredEvent, StoredTable
+from app.events.sqlite import SqliteDatabase
 from app.events.store import DAY_US
-from app.events.writer import EventWriter
-from app.telemetry import Telemetry
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +93,23 @@ def test_a_history_has_the_items_that_count_for_a_model_in_the_order_of_their_la
     assert asyncio.run(body()) == [ann, [], ann]
 
 
+def test_many_people_are_looked_up_some_at_a_time(tmp_path, monkeypatch):
+    look_up, sizes = SqliteDatabase.newest_items, []
+
+    async def watched(database, people, model, most):
+        sizes.append(len(people))
+        return await look_up(database, people, model, most)
+
+    async def body():
+        monkeypatch.setattr(SqliteDatabase, "newest_items", watched)
+        async with running(f"sqlite:///{tmp_path}/events.db") as store:
+            await store.keep([stored(i, person=str(i), item=str(i)) for i in range(40)])
+            return await store.histories([str(i) for i in range(40)], "shop")
+
+    assert asyncio.run(body()) == [[i] for i in range(40)]
+    assert sizes == [16, 16, 8]
+
+
 def test_what_one_service_stores_or_forgets_holds_at_once_for_another(url):
     async def body():
         async with running(url) as one, running(url) as other:
@@ -118,19 +134,6 @@ def test_what_waits_to_be_written_is_forgotten_too(url):
             return await store.histories(["ann", "bob"], "shop")
 
     assert asyncio.run(body()) == [[], ["tea"]]
-
-
-def test_events_are_written_after_several_were_forgotten_at_once(url):
-    async def body():
-        async with running(url) as store:
-            await store.keep([stored(1)])
-            forgetting = [asyncio.create_task(store.forget("ann")) for _ in range(2)]
-            await asyncio.sleep(0)
-            await asyncio.gather(*forgetting, store.keep([stored(2)]))
-            await asyncio.wait_for(store.keep([stored(3)]), 5)
-            return await all_of(url)
-
-    assert asyncio.run(body()) == [stored(3)]
 
 
 def test_a_user_is_stored_under_a_name_that_only_the_pepper_can_make(url):
@@ -166,26 +169,6 @@ def test_an_event_that_the_database_cannot_hold_is_refused_and_its_neighbours_ar
     told, rows = asyncio.run(body())
     assert [type(one) for one in told] == [type(None)] * 5 + [InvalidInput] + [type(None)] * 4
     assert len(rows) == 19  # none of the request with the one that was refused
-
-
-def test_whoever_waits_is_told_when_the_writing_is_broken_off():
-    class Stuck:
-        """Finds fault with several rows, and never ends with one."""
-
-        async def insert(self, rows: list[Row]) -> None:
-            if len(rows) > 1:
-                raise InvalidInput("one of them")
-            await asyncio.Event().wait()
-
-    async def body():
-        writer = EventWriter(Stuck(), Telemetry().events)
-        running = asyncio.create_task(writer.run())
-        keeping = [asyncio.create_task(writer.put([stored(i)])) for i in range(3)]
-        await asyncio.sleep(0.01)
-        running.cancel()
-        return await asyncio.wait_for(asyncio.gather(*keeping, return_exceptions=True), 1)
-
-    assert [type(one) for one in asyncio.run(body())] == [EventsUnavailable] * 3
 
 
 def test_old_events_and_answers_are_deleted(url):
