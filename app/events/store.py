@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from app.errors import EventsUnavailable, ServiceError
 from app.events.database import Database, database_at
 from app.events.rows import StoredAnswer, StoredEvent
-from app.events.writer import EventWriter
+from app.events.writer import EventWriter, heard
 from app.telemetry import EventMetrics
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class EventStore:
         """
         people = [self.person(user) for user in users]
         looking = asyncio.ensure_future(self._looked_up(people, model))
-        looking.add_done_callback(_heard)
+        looking.add_done_callback(heard)
         try:
             # Not `timeout`: a driver may take long to give up, and nobody need wait for that.
             await asyncio.wait({looking}, timeout=LOOK_UP_S)
@@ -118,9 +118,3 @@ def events_at(url: str, metrics: EventMetrics, pepper: SecretStr, days: int) -> 
     """Return the events in the database that a URL names, None if it is OFF. Raises ValueError for an unusable one."""
     database = database_at(url)
     return EventStore(database, metrics, pepper=pepper.get_secret_value(), days=days) if database else None
-
-
-def _heard(looking: asyncio.Future[list[list[int | str]]]) -> None:
-    """Take the error of a look-up, for which nobody may be waiting any more."""
-    if not looking.cancelled():
-        looking.exception()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 from app.errors import EventsUnavailable, InvalidInput, ServiceError
 from app.events.database import Database
@@ -54,7 +55,7 @@ class EventWriter:
             done = self._queued([answer])
         except EventsUnavailable:
             return False
-        done.add_done_callback(_heard)
+        done.add_done_callback(heard)
         return True
 
     def _queued(self, rows: Sequence[Row]) -> asyncio.Future[None]:
@@ -145,6 +146,7 @@ class EventWriter:
                 one.done.set_exception(copy(error))  # each is raised somewhere else
 
 
-def _heard(done: asyncio.Future[None]) -> None:
+def heard(done: asyncio.Future[Any]) -> None:
+    """Take the error of what nobody may be waiting for any more."""
     if not done.cancelled():
         done.exception()

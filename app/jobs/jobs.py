@@ -149,7 +149,7 @@ class NoRequests:
 
     patterns: tuple[str, ...] = ()
 
-    def answers(self, job: Job) -> Any:
+    def answers(self, owner: str) -> Any:
         raise JobsUnavailable("requests cannot be answered here")
 
 

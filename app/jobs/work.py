@@ -40,7 +40,7 @@ class Requests(Protocol):
     patterns: tuple[str, ...]
     """Of the addresses that may be asked."""
 
-    def answers(self, job: Job) -> LineAnswerer: ...
+    def answers(self, owner: str) -> LineAnswerer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Work:
     async def _answerer(self) -> LineAnswerer:
         """Raises JobFailed for a model that is not there, or does not become ready."""
         if self.job.form == "requests":
-            return self._shop.requests.answers(self.job)
+            return self._shop.requests.answers(self.job.owner)
         answers, began = self._shop.items(self.job), monotonic()
         while True:
             try:

@@ -70,3 +70,8 @@ def page_of(found: Sequence[Listed], page: ListPage, id_of: Callable[[Listed], s
 
 def told(answer: BaseModel) -> Response:
     return Response(to_json(answer), media_type="application/json")
+
+
+def told_list(kind: type[BaseModel], data: Sequence[Any], *, has_more: bool) -> Response:
+    ids: list[str | None] = [one.id for one in data] or [None]
+    return told(kind.model_construct(data=data, first_id=ids[0], last_id=ids[-1], has_more=has_more))

@@ -7,7 +7,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.batches.asked import ListPage, jobs_of, on_disk, owner_of, page_of, told, validated
+from app.api.batches.asked import ListPage, jobs_of, on_disk, owner_of, page_of, told, told_list, validated
 from app.api.batches.files import is_form
 from app.api.batches.inside import InsideRequests
 from app.api.batches.schemas import BatchList, BatchObject, BatchRequest, window_s
@@ -21,10 +21,9 @@ from app.api.v1 import paths as v1
 from app.errors import InvalidInput, ServiceError
 from app.jobs.folder import new_id
 from app.jobs.jobs import Jobs, state_told
-from app.jobs.records import Format, Job, StoredFile
+from app.jobs.records import FORMATS, Format, Job, StoredFile
 
 PARQUET_MAGIC = b"PAR1"
-BY_ENDING: dict[str, Format] = {"csv": "csv", "tsv": "csv", "parquet": "parquet"}
 IN_JSON = ("parameters", "metadata")  # fields of a form
 
 
@@ -63,8 +62,7 @@ def list_batches(given: Given) -> Handler:
         found = await jobs.on_thread(lambda: jobs.folder.jobs(owner))
         some, has_more = page_of(found, page, lambda one: one.id)
         batches = [await _as_told(jobs, one) for one in some]
-        ids: list[str | None] = [*(one.id for one in some)] or [None]
-        return told(BatchList.model_construct(data=batches, first_id=ids[0], last_id=ids[-1], has_more=has_more))
+        return told_list(BatchList, batches, has_more=has_more)
 
     return answer
 
@@ -178,7 +176,7 @@ def _format_of(jobs: Jobs, stored: StoredFile) -> Format:
     with jobs.folder.content_of(stored).open("rb") as file:
         if file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
             return "parquet"
-    return BY_ENDING.get(stored.filename.rpartition(".")[2].lower(), "jsonl")
+    return FORMATS.get("." + stored.filename.rpartition(".")[2].lower(), "jsonl")
 
 
 async def _as_told(jobs: Jobs, job: Job) -> BatchObject:

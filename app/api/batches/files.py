@@ -4,7 +4,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from app.api.batches.asked import MOST_LISTED, ListPage, jobs_of, owner_of, page_of, told, validated
+from app.api.batches.asked import MOST_LISTED, ListPage, jobs_of, owner_of, page_of, told, told_list, validated
 from app.api.batches.schemas import FileDeleted, FileList, FileObject
 from app.api.batches.uploads import Upload
 from app.api.given import Given
@@ -55,9 +55,7 @@ def list_files(given: Given) -> Handler:
         files = await jobs.on_thread(lambda: jobs.folder.files(owner))
         files = [one for one in files if page.purpose in (None, one.purpose)]
         some, has_more = page_of(files[::-1] if page.order == "asc" else files, page, lambda one: one.id)
-        found = [FileObject.of(one) for one in some]
-        ids: list[str | None] = [*(one.id for one in found)] or [None]
-        return told(FileList.model_construct(data=found, first_id=ids[0], last_id=ids[-1], has_more=has_more))
+        return told_list(FileList, [FileObject.of(one) for one in some], has_more=has_more)
 
     return answer
 

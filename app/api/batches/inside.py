@@ -23,7 +23,6 @@ from app.jobs.asking import LineResult
 from app.jobs.jobs import caller_of_job
 from app.jobs.line_reader import InputLine
 from app.jobs.preparing import METHOD
-from app.jobs.records import Job
 from app.serving.scheduler import BACKGROUND_LEVEL
 
 ASKED = (
@@ -79,16 +78,16 @@ class InsideRequests:
         self._limits = limits
         self._aside = aside
 
-    def answers(self, job: Job) -> "RequestAnswers":
-        caller = caller_of_job(job.owner)
+    def answers(self, owner: str) -> "RequestAnswers":
+        caller = caller_of_job(owner)
         state: dict[str, Any] = {
             "shapes": self._shapes,
             "trace": None,
             LEAST_PRIORITY: BACKGROUND_LEVEL,
             CALLER: caller,
         }
-        if job.owner:
-            state["key"] = job.owner
+        if owner:
+            state["key"] = owner
         return RequestAnswers(self._app, state, self._body_limit, self._limits, self._aside.of(caller))
 
     @classmethod
