@@ -20,6 +20,7 @@ TOGETHER = 1_000  # rows of one transaction, unless a single request has more
 MOST_WAITING = 20_000  # rows, of a few hundred bytes mostly
 PAUSE_S = 1.0  # after a failure, in which nothing is tried
 FULL_S = 0.5
+ENDED = "the service stores no more events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class EventWriter:
         self._free = asyncio.Lock()
         self._paused_until = 0.0
         self._reason = ""
+        self._has_ended = False
         metrics.waiting.set_function(lambda: self._num_waiting)
 
     async def put(self, events: Sequence[StoredEvent]) -> None:
@@ -60,6 +62,8 @@ class EventWriter:
 
     def _queued(self, rows: Sequence[Row]) -> asyncio.Future[None]:
         now = monotonic()
+        if self._has_ended:
+            raise EventsUnavailable(ENDED, retry_after_s=FULL_S)
         if now < self._paused_until:
             raise EventsUnavailable(self._reason, retry_after_s=self._paused_until - now)
         if self._num_waiting + len(rows) > MOST_WAITING:
@@ -79,8 +83,9 @@ class EventWriter:
                     if self._waiting:  # `forget` may have written them meanwhile
                         await self._write(self._group())
         finally:
+            self._has_ended = True
             while self._waiting:
-                self._settle(self._group(), EventsUnavailable("the service stores no more events"))
+                self._settle(self._group(), EventsUnavailable(ENDED))
 
     async def forget(self, person: str) -> int:
         """Delete what is kept of a person, and what he did that waits to be written; return how many events."""

@@ -36,6 +36,8 @@ def test_whoever_waits_is_told_when_the_writing_is_broken_off():
         keeping = [asyncio.create_task(writer.put([stored(i)])) for i in range(3)]
         await asyncio.sleep(0.01)
         running.cancel()
+        await asyncio.wait({running})
+        keeping.append(writer.put([stored(4)]))  # too late
         return await asyncio.wait_for(asyncio.gather(*keeping, return_exceptions=True), 1)
 
-    assert [type(one) for one in asyncio.run(body())] == [EventsUnavailable] * 3
+    assert [type(one) for one in asyncio.run(body())] == [EventsUnavailable] * 4
