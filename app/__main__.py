@@ -21,13 +21,11 @@ from app.adding.pipeline import add_pipeline
 from app.adding.report import report, report_pipeline
 from app.adding.wishes import Wishes
 from app.api.http.limits import Limits
-from app.ending import end_process, goodbye_s
 from app.errors import ServiceError
 from app.events.command import add_commands as add_event_commands
 from app.keys.command import add_commands as add_key_commands
-from app.logs.lines import FORMS
-from app.logs.writer import start
-from app.main import Server, build, build_grpc, limits_of, open_tracer
+from app.logs.writer import log_as
+from app.main import limits_of, prepared
 from app.offline import Batch, run_batch
 from app.remote.command import name_and_version, pull, push
 from app.remote.mirror import Mirror
@@ -37,7 +35,7 @@ from app.runtimes.allocator import return_large_blocks
 from app.runtimes.arena import open_arena
 from app.runtimes.options import RuntimeOptions
 from app.serving.local import LocalEngine
-from app.settings import Settings, TracingSettings
+from app.settings import Settings
 from app.telemetry import Telemetry
 from app.tuning import tune_models, tune_when_idle
 
@@ -52,12 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _failed(error, 2)
     chosen = _parser(settings).parse_args(arguments)
     if chosen.run is not _serve:
-        shown = logging.StreamHandler()
-        shown.setFormatter(FORMS[settings.log_format]())
-        shown.terminator = ""
         # These have something to show, and load models again and again.
         is_quiet = chosen.run in (_tune, _add, _batch)
-        logging.basicConfig(level=logging.WARNING if is_quiet else logging.INFO, handlers=[shown])
+        log_as(settings.log_format, logging.WARNING if is_quiet else logging.INFO)
     return int(chosen.run(chosen, settings))
 
 
@@ -137,14 +132,10 @@ def _called() -> str:
 def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     settings = settings.model_copy(update={"host": chosen.host, "port": chosen.port})
     try:
-        lines, tracer = start(settings.log_format), open_tracer(TracingSettings())
-        app, engine = build(settings, lines, tracer)
-        server = Server(app, engine, settings, build_grpc(settings, app, engine))
+        serve = prepared(settings)
     except (ValueError, OSError) as error:
         return _failed(error, 2)
-    server.run()
-    tracer.close(goodbye_s(settings.drain_timeout_s) / 4)  # the log needs what is left of the goodbye
-    end_process(0 if server.started else 1)
+    serve()
 
 
 def _tune(chosen: argparse.Namespace, settings: Settings) -> int:

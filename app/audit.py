@@ -6,7 +6,7 @@ import re
 
 log = logging.getLogger(__name__)
 
-PLAIN = re.compile(r"[\w./:{}@+-]+(?: [\w./:{}@+-]+)*", re.ASCII)
+PLAIN = re.compile(r"[\w./:{}@+-]+", re.ASCII)
 MOST_CHARACTERS = 200
 
 
@@ -21,4 +21,4 @@ def audit(who: str, action: str, outcome: str, **more: str | int) -> None:
 def _quoted(value: str) -> str:
     """A value that cannot pass for several: what has a space, or anything that is not plain, stands in quotes."""
     value = value[:MOST_CHARACTERS]
-    return value if PLAIN.fullmatch(value) and " " not in value else json.dumps(value)
+    return value if PLAIN.fullmatch(value) else json.dumps(value)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
@@ -22,12 +22,12 @@ from app.api.http.middleware import RequestContext
 from app.api.http.protocol import bounded
 from app.api.kept import kept_answers
 from app.api.media.json_text import JsonLimits
-from app.ending import goodbye_s, stderr_that_never_blocks
+from app.ending import end_process, goodbye_s, stderr_that_never_blocks
 from app.events.store import events_at
 from app.kept_jobs import jobs_of
 from app.keys import KeyRing
 from app.local_engine import WhyMissing, local_engine
-from app.logs.writer import LogWriter
+from app.logs.writer import LogWriter, start
 from app.remote.mirror import Mirror
 from app.remote.remote import opened
 from app.repository.making import read_making
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MakeEngine = Callable[[Settings, Telemetry, ModelRepository, WhyMissing], HoldingEngine]
+
 
 def open_tracer(settings: TracingSettings) -> Tracer:
     """Return what sends traces to where the environment says. Raises ValueError if the library for it is missing."""
@@ -72,9 +74,11 @@ def build(
     settings: Settings,
     lines: LogWriter | None = None,
     tracer: Tracer | None = None,
-    make_engine: Callable[[Settings, Telemetry, ModelRepository, WhyMissing], HoldingEngine] = local_engine,
+    make_engine: MakeEngine = local_engine,
+    keys: KeyRing | None = None,
 ) -> tuple[RequestContext, Engine]:
-    """Without `lines` requests are not logged, without `tracer` not traced. `make_engine` gives what computes.
+    """Without `lines` requests are not logged, without `tracer` not traced. `make_engine` gives what computes. `keys`
+    are those that the settings name.
 
     Raises ValueError and OSError for settings that cannot be used.
     """
@@ -88,13 +92,14 @@ def build(
         raise ValueError(f"required_models: {min(left_out)} is not among those that `models` names")
     return_large_blocks()
     open_arena(settings.max_tensor_bytes)
-    keys = _keys(settings)
+    keys = open_keys(settings) if keys is None else keys
+    _tell_of_keys(settings, keys)
     telemetry = Telemetry(lambda: lines.dropped if lines else 0, tracer)
     repository = ModelRepository(settings.models_dir, settings.models)
     mirroring = _mirroring(settings, repository)
     options = RuntimeOptions(device=settings.device, threads=settings.threads)
     local = make_engine(settings, telemetry, repository, mirroring.why_missing if mirroring else lambda name: "")
-    engine = TrafficEngine(local, repository.root, telemetry)
+    engine = TrafficEngine(local, repository, telemetry)
     events = events_at(settings.database_url, telemetry.events, settings.events_pepper, settings.events_days)
     new_plans = NewPlans(repository.root, options).of
     being_made = BeingMade(partial(read_making, repository.root))
@@ -127,6 +132,31 @@ def build(
     return application, engine
 
 
+def build_server(
+    settings: Settings,
+    lines: LogWriter | None = None,
+    tracer: Tracer | None = None,
+    make_engine: MakeEngine = local_engine,
+) -> "Server":
+    """Return what serves the application that `build` makes, and gRPC beside it. Raises ValueError and OSError."""
+    keys = open_keys(settings)
+    app, engine = build(settings, lines, tracer, make_engine, keys)
+    return Server(app, engine, settings, _grpc(settings, app, engine, keys))
+
+
+def prepared(settings: Settings, make_engine: MakeEngine = local_engine) -> Callable[[], NoReturn]:
+    """Return what serves until it is told to stop, and then ends the process. Raises as `build_server` does."""
+    lines, tracer = start(settings.log_format), open_tracer(TracingSettings())
+    server = build_server(settings, lines, tracer, make_engine)
+
+    def serve() -> NoReturn:
+        server.run()
+        tracer.close(goodbye_s(settings.drain_timeout_s) / 4)  # the log needs what is left of the goodbye
+        end_process(0 if server.started else 1)
+
+    return serve
+
+
 def _mirroring(settings: Settings, repository: ModelRepository) -> Mirroring | None:
     if not settings.models_url:
         return None
@@ -147,7 +177,7 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def build_grpc(settings: Settings, app: RequestContext, engine: Engine) -> "GrpcServer | None":
+def _grpc(settings: Settings, app: RequestContext, engine: Engine, keys: KeyRing | None) -> "GrpcServer | None":
     """Return the server of gRPC that asks `app`; None without a port. Raises ValueError where it is not installed."""
     if settings.grpc_port is None:
         return None
@@ -161,23 +191,25 @@ def build_grpc(settings: Settings, app: RequestContext, engine: Engine) -> "Grpc
         app,
         engine,
         limits_of(settings),
-        KeyRing(settings.keys_file) if settings.asks_for_keys else None,
+        keys,
         Certificate(*settings.tls_files) if settings.tls_files else None,
         max_connections=settings.num_connections,
         max_header_bytes=settings.max_header_bytes,
     )
 
 
-def _keys(settings: Settings) -> KeyRing | None:
-    if not settings.asks_for_keys:
+def open_keys(settings: Settings) -> KeyRing | None:
+    """Raises ValueError and OSError for a file that cannot be read."""
+    return KeyRing(settings.keys_file) if settings.asks_for_keys else None
+
+
+def _tell_of_keys(settings: Settings, keys: KeyRing | None) -> None:
+    if keys is None:
         log.info("no keys are asked for: whoever reaches %s:%d may call", settings.host, settings.port)
-        return None
-    keys = KeyRing(settings.keys_file)
-    if keys:
+    elif keys:
         log.info("callers need a key, of the %d in %s", len(keys), settings.keys_file)
     else:
         log.warning("callers need a key, and there are none in %s: python -m app keys add NAME", settings.keys_file)
-    return keys
 
 
 def _protocol(settings: Settings) -> type[asyncio.Protocol]:

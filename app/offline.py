@@ -167,8 +167,7 @@ class Offline:
             **(answerer.columns() if isinstance(answerer, ItemAnswers) else {}),
         )
         verdict = await prepare(order)
-        if verdict.faults:
-            raise JobFailed(verdict.faults[0].message, list(verdict.faults))
+        verdict.require_good()
         return verdict.total
 
     async def _worked(self, answerer: LineAnswerer) -> int:

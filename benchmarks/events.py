@@ -32,13 +32,14 @@ from typing import Any
 from app.events.database import Period, database_at
 from app.events.rows import EVENTS, StoredEvent
 from benchmarks.processes import free_port, started
+from benchmarks.ready import until_ready
 
 TEXTS, FILMS = "reviews-sentiment", "movielens-recommender"
 TEXT = {"inputs": ["what a good film"]}
 PAUSE_S = 0.01  # between two predictions
 TOGETHER = 50  # events of a request, as a collector in front of a site sends them
 SENDERS = 8  # connections of one process
-START_S, WARM_S = 120.0, 2.0
+WARM_S = 2.0
 MOST_GROWTH, MOST_LATE_MS = 1.10, 1000.0
 USERS = 200
 
@@ -78,16 +79,7 @@ def service(models: Path, url: str, folder: Path) -> Iterator[tuple[subprocess.P
         open(folder / f"{port}.log", "wb") as log,
         started([sys.executable, "-m", "app", "serve"], environment, cores, log) as process,
     ):
-        end = time.monotonic() + START_S
-        while True:
-            with suppress(OSError, HTTPException):
-                http = HTTPConnection("127.0.0.1", port, timeout=5)
-                http.request("GET", "/health/ready")
-                if http.getresponse().status == 200:
-                    break
-            if process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"the service did not start; see {folder}")
-            time.sleep(0.1)
+        until_ready(port, process)
         yield process, port
 
 

@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from io import BytesIO
@@ -26,11 +26,12 @@ from typing import Any
 
 from benchmarks.load import quantile
 from benchmarks.processes import free_port, started
+from benchmarks.ready import START_S, until_ready
 
 MOST_RATIO, LEAST_SHARE = 3.0, 0.8
 SMALL_CALLER, FLOODING_CALLER = "127.0.0.2", "127.0.0.3"
 PAUSE_S = 0.02  # between two small requests
-ALONE_S, WARM_S, START_S = 3.0, 2.0, 120.0
+ALONE_S, WARM_S = 3.0, 2.0
 LONGEST_REST_S = 1.0  # of who is told to come back later
 TEXTS, PHOTOS = "reviews-sentiment", "imagenet-efficientnet"
 SHORT, LONG = "what a good film", "It was a long film, and not every minute of it was as good as the first. " * 20
@@ -171,15 +172,9 @@ def serving(models: Path, within_s: float = START_S) -> Iterator[int]:
     command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
     environment = {"TESSERA_MODELS_DIR": str(models.absolute()), "TESSERA_LOG_REQUESTS": "0"}
     cores = sorted(os.sched_getaffinity(0))
-    with Path(os.devnull).open("wb") as output, started(command, environment, cores, output):
-        until = time.monotonic() + within_s
-        while time.monotonic() < until:
-            with suppress(OSError):
-                if get(port, "/health/ready")[0] == 200:
-                    yield port
-                    return
-            time.sleep(0.2)
-        raise SystemExit("error: the service did not become ready")
+    with Path(os.devnull).open("wb") as output, started(command, environment, cores, output) as process:
+        until_ready(port, process, within_s)
+        yield port
 
 
 class Round:

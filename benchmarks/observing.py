@@ -20,23 +20,22 @@ import statistics
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from benchmarks.processes import free_port, started
+from benchmarks.processes import cpu_of, free_port, started
+from benchmarks.ready import until_ready
 from benchmarks.requests import Request
 from benchmarks.wrk import closed_loop, require_wrk
 
 LEAST_RATIO = 0.97
-START_S, WARM_S, SCRAPED_S = 120.0, 2.0, 15.0
+WARM_S, SCRAPED_S = 2.0, 15.0
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 class Measured(NamedTuple):
@@ -75,21 +74,6 @@ def collector() -> Iterator[str]:
         server.shutdown()
 
 
-def ready(url: str) -> None:
-    until = time.monotonic() + START_S
-    while time.monotonic() < until:
-        with suppress(OSError):
-            urllib.request.urlopen(f"{url}/health/ready", timeout=5).close()
-            return
-        time.sleep(0.1)
-    raise SystemExit(f"error: no service became ready at {url}; its log is above")
-
-
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICK_S
-
-
 def scraped(url: str, ends: threading.Event) -> None:
     while not ends.wait(SCRAPED_S):
         asked = urllib.request.Request(f"{url}/metrics", headers={"Accept": OPEN_METRICS, "Accept-Encoding": "gzip"})
@@ -97,9 +81,9 @@ def scraped(url: str, ends: threading.Event) -> None:
 
 
 def measure(url: str, pid: int, request: Request, chosen: argparse.Namespace) -> Measured:
-    before = cpu_s(pid)
+    before = cpu_of([pid])
     told = closed_loop(url, request, chosen.connections, chosen.seconds)
-    spent = cpu_s(pid) - before
+    spent = cpu_of([pid]) - before
     return Measured(told["throughput"], told["p99_ms"], 1000 * spent / max(1, told["answers"]), told["errors"])
 
 
@@ -131,8 +115,7 @@ def compare(chosen: argparse.Namespace, folder: Path) -> dict[str, list[Measured
             command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
             process = stack.enter_context(started(command, {**same, **environment}, cores[:1], log))
             services[name] = f"http://127.0.0.1:{port}", process.pid
-        for url, _ in services.values():
-            ready(url)
+            until_ready(port, process)
         ends = threading.Event()
         stack.callback(ends.set)
         threading.Thread(target=scraped, args=(services["on"][0], ends), daemon=True).start()

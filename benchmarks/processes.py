@@ -5,8 +5,10 @@ import os
 import signal
 import socket
 import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -22,8 +24,9 @@ def started(
     output: IO[bytes] | int,
     folder: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process on `cores`, which is stopped at the end with all that it started."""
+    """A process on `cores`, which is stopped at the end with all that it started; SIGTERM is an end, too."""
     adopt_orphans()
+    end_on_sigterm()
     others = descendants()
     process = subprocess.Popen(
         ["taskset", "-c", ",".join(map(str, cores)), *command],
@@ -78,6 +81,12 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(set_child_subreaper, 1, 0, 0, 0)
 
 
+def end_on_sigterm() -> None:
+    """Let SIGTERM raise SystemExit, unless it does something already: what was started is stopped on the way out."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
 def descendants(root: int | None = None) -> set[int]:
     """All processes below `root`, by default this one."""
     parents = {}
@@ -98,6 +107,12 @@ def rss_bytes(root: int) -> int:
         with suppress(OSError):
             total += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return total * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_of(pids: Iterable[int]) -> float:
+    """Seconds of computing of processes that still run, in all their threads (proc(5): utime and stime)."""
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:

@@ -12,22 +12,19 @@ With `--swap` both are this tree's revision: what then differs from 1 is what th
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import numpy as np
 
 from app.repository.publish import version_numbers
-from benchmarks.processes import free_port, started
+from benchmarks.processes import cpu_of, free_port, started
+from benchmarks.ready import until_ready
 from benchmarks.requests import Request
 from benchmarks.wrk import closed_loop, require_wrk
 
@@ -35,7 +32,7 @@ TREE = Path(__file__).resolve().parents[1]
 MODELS = TREE / "models"
 FOLDER = TREE / "build" / "bench" / "revisions"
 CORE = 0
-START_S, WARM_S = 120.0, 2.0
+WARM_S = 2.0
 REVIEW = "the film was a slow and quiet story of two people who meet by chance on a train"
 MIXED_WORDS = (3, 5, 8, 12, 20, 40, 80, 150)
 
@@ -109,29 +106,12 @@ def checked_out(revision: str) -> Path:
 
 
 def measure(pid: int, port: int, case: Case, seconds: float) -> Figures:
-    before = _cpu_s(pid)
+    before = cpu_of([pid])
     found = closed_loop(f"http://127.0.0.1:{port}", case.request, case.connections, seconds)
-    used = _cpu_s(pid) - before
+    used = cpu_of([pid]) - before
     if found["errors"] or not found["answers"]:
         raise SystemExit(f"error: {found['errors']} of the answers of {case.request.path} were errors")
     return Figures(found["throughput"], found["p50_ms"], 1000 * used / found["answers"])
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _until_ready(port: int) -> None:
-    end = time.monotonic() + START_S
-    while time.monotonic() < end:
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/health/ready") as answer:
-                if answer.status == 200:
-                    return
-        except (URLError, OSError):
-            time.sleep(0.2)
-    raise SystemExit("error: a service did not become ready")
 
 
 def compare(folders: Sequence[Path], asked: Mapping[str, Case], rounds: int, seconds: float) -> None:
@@ -144,7 +124,7 @@ def compare(folders: Sequence[Path], asked: Mapping[str, Case], rounds: int, sec
             log = stack.enter_context((FOLDER / f"{i}.log").open("wb"))
             command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
             process = stack.enter_context(started(command, environment, [CORE], log, folder))
-            _until_ready(port)
+            until_ready(port, process)
             services.append((process.pid, port))
         print(f"{'':22}{'answers/s':>20}{'p50 ms':>18}{'cpu ms':>18}   ratios of answers/s, p50, cpu", flush=True)
         for name, case in asked.items():

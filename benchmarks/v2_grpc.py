@@ -12,15 +12,11 @@ that does not.
 import argparse
 import json
 import os
-import shutil
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,14 +24,9 @@ import numpy.typing as npt
 import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
 
-from app.repository.publish import version_numbers
-from benchmarks.graphs import FOLDER, MODELS
-from benchmarks.processes import free_port, started
-from benchmarks.v2 import images
+from benchmarks.processes import cpu_of, free_port
+from benchmarks.v2 import CLIENT_CORE, CONNECTIONS, images, service
 
-SERVER_CORE, CLIENT_CORE = 0, 1
-CONNECTIONS = (1, 4)
-START_S = 120.0
 TOKENS = np.array([[101, 2054, 1037, 2143, 102]], np.int64)
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -67,11 +58,6 @@ class Way(NamedTuple):
     port: int
     pid: int
 
-    def cpu_s(self) -> float:
-        """Seconds of processor time that the service has had (proc(5): utime and stime)."""
-        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
 
 class Found(NamedTuple):
     """Of one way in one round."""
@@ -96,10 +82,10 @@ def ask(way: Way, case: str, connections: int, seconds: float) -> Found:
                 took.append(time.perf_counter() - began)
             return took
 
-    spent_s = -way.cpu_s()
+    spent_s = -cpu_of([way.pid])
     with ThreadPoolExecutor(connections) as threads:
         found = list(threads.map(keep_asking, range(connections)))
-    spent_s += way.cpu_s()
+    spent_s += cpu_of([way.pid])
     all_s = [each for one in found for each in one]
     return Found(
         sum(len(one) / sum(one) for one in found),
@@ -108,33 +94,15 @@ def ask(way: Way, case: str, connections: int, seconds: float) -> Found:
     )
 
 
-@contextmanager
-def service(name: str, **settings: str) -> Iterator[tuple[int, int]]:
-    """The port and the process of a service with the models of all cases."""
-    repository, port = FOLDER / "repositories" / name, free_port()
-    shutil.rmtree(repository, ignore_errors=True)
-    for model, _ in CASES.values():
-        version = str(version_numbers(MODELS / model)[-1])
-        shutil.copytree(MODELS / model / version, repository / model / version)
-    command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    environment = {"TESSERA_MODELS_DIR": str(repository), "TESSERA_DEVICE": "cpu", **settings}
-    with started(command, environment, [SERVER_CORE], subprocess.DEVNULL) as process:
-        until = time.monotonic() + START_S
-        while not _is_ready(port):
-            if time.monotonic() > until:
-                raise RuntimeError(f"the service is not ready after {START_S:.0f} s")
-            time.sleep(0.1)
-        yield port, process.pid
-
-
 def measure(rounds: int, seconds: float) -> dict[str, Any]:
     os.sched_setaffinity(0, [CLIENT_CORE])
     found: dict[str, dict[str, list[Found]]] = {}
+    models = [model for model, _ in CASES.values()]
     with ExitStack() as services:
         grpc_port = free_port()
-        port, pid = services.enter_context(service("with-grpc", TESSERA_GRPC_PORT=str(grpc_port)))
+        port, pid = services.enter_context(service("with-grpc", models, TESSERA_GRPC_PORT=str(grpc_port)))
         ways = {
-            "http": Way(over_http, *services.enter_context(service("without-grpc"))),
+            "http": Way(over_http, *services.enter_context(service("without-grpc", models))),
             "idle": Way(over_http, port, pid),
             "grpc": Way(over_grpc, grpc_port, pid),
         }
@@ -158,14 +126,6 @@ def measure(rounds: int, seconds: float) -> dict[str, Any]:
 
 def _spread(values: list[float]) -> list[float]:
     return [round(of(values), 2) for of in (statistics.median, min, max)]
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with over_http.InferenceServerClient(f"127.0.0.1:{port}") as client:
-            return bool(client.is_server_ready())
-    except OSError:
-        return False
 
 
 def main() -> None:

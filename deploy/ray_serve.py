@@ -6,16 +6,15 @@ import sys
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from app.ending import end_process, goodbye_s
+from app.ending import goodbye_s
 from app.fleet.environment import connect
 from app.fleet.scaling import read_scaling
 from app.fleet.table import Orders
 from app.local_engine import WhyMissing
-from app.logs.writer import start
-from app.main import Server, build, build_grpc, open_tracer
+from app.main import prepared
 from app.repository.repository import ModelRepository
 from app.serving.engine import HoldingEngine
-from app.settings import Settings, TracingSettings
+from app.settings import Settings
 from app.telemetry import Telemetry
 
 
@@ -75,14 +74,10 @@ def orders_of(settings: Settings) -> Orders:
 def _serve(chosen: argparse.Namespace, settings: Settings) -> int:
     settings = settings.model_copy(update={"host": chosen.host, "port": chosen.port})
     try:
-        lines, tracer = start(settings.log_format), open_tracer(TracingSettings())
-        app, engine = build(settings, lines, tracer, ray_engine)
-        server = Server(app, engine, settings, build_grpc(settings, app, engine))
+        serve = prepared(settings, ray_engine)
     except (ValueError, OSError) as error:
         return _failed(error)
-    server.run()
-    tracer.close(goodbye_s(settings.drain_timeout_s) / 4)
-    end_process(0 if server.started else 1)
+    serve()
 
 
 def _down(chosen: argparse.Namespace, settings: Settings) -> int:

@@ -124,9 +124,9 @@ class FarEngine:
             raise sent(error) from None
 
 
-def near_engine(models_dir: Path, telemetry: Telemetry, threads: int = 1) -> LocalEngine:
+def near_engine(models_dir: Path, telemetry: Telemetry | None = None, threads: int = 1) -> LocalEngine:
     options = RuntimeOptions(device="cpu", threads=threads)
-    return LocalEngine(ModelRepository(models_dir), telemetry, options=options)
+    return LocalEngine(ModelRepository(models_dir), telemetry or Telemetry(), options=options)
 
 
 def pickling_engine(models_dir: Path, telemetry: Telemetry, threads: int = 1) -> Engine:

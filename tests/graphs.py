@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -43,6 +44,22 @@ def save(
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10), path)
     return path
+
+
+def publish_tensors(
+    root: Path, name: str, graph: Path, inputs: list[Described], outputs: list[Described], batched=True, **fields: Any
+) -> Manifest:
+    """A graph as `save` has made it, whose dimensions with a name vary."""
+    specs = [[_spec(*one) for one in tensors] for tensors in (inputs, outputs)]
+    told = [[one.model_dump() for one in tensors] for tensors in specs]
+    return publish(
+        root, name, {"model.onnx": graph}, task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
+        inputs=specs[0], outputs=specs[1], config={"inputs": told[0], "outputs": told[1], "batched": batched}, **fields,
+    )  # fmt: skip
+
+
+def _spec(name: str, datatype: str, sizes: Sequence[int | str]) -> TensorSpec:
+    return TensorSpec(name=name, datatype=datatype, shape=[-1 if isinstance(one, str) else one for one in sizes])
 
 
 def doubled_and_summed(path: Path) -> Path:
@@ -93,13 +110,8 @@ def cumulated(path: Path) -> Path:
 
 
 def publish_cumulated(root: Path, scratch: Path) -> Manifest:
-    tensor = {"datatype": "FP32", "shape": (-1,)}
-    return publish(
-        root, "sums", {"model.onnx": cumulated(scratch / "sums.onnx")},
-        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(name="x", **tensor),), outputs=(TensorSpec(name="y", **tensor),),
-        config={"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "y", **tensor}], "batched": False},
-    )  # fmt: skip
+    x, y = ("x", "FP32", ["n"]), ("y", "FP32", ["n"])
+    return publish_tensors(root, "sums", cumulated(scratch / "sums.onnx"), [x], [y], batched=False)
 
 
 def counting(path: Path) -> Path:
@@ -129,14 +141,9 @@ def counting(path: Path) -> Path:
 
 def publish_counting(root: Path, scratch: Path, name: str = "counting", golden: Sequence[float] = ()) -> Manifest:
     """`counting`, whose rows share batches. With a golden example of very many steps it hangs while it is loaded."""
-    tensor = {"datatype": "FP32", "shape": (-1, 1)}
-    return publish(
-        root, name, {"model.onnx": counting(scratch / f"{name}.onnx")},
-        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(name="x", **tensor),), outputs=(TensorSpec(name="y", **tensor),),
-        config={"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "y", **tensor}], "batched": True},
-        golden=tuple(Golden(input={"x": [steps]}, output={"y": [steps]}) for steps in golden),
-    )  # fmt: skip
+    known = tuple(Golden(input={"x": [steps]}, output={"y": [steps]}) for steps in golden)
+    x, y = ("x", "FP32", ["n", 1]), ("y", "FP32", ["n", 1])
+    return publish_tensors(root, name, counting(scratch / f"{name}.onnx"), [x], [y], golden=known)
 
 
 def publish_brightness(root: Path, scratch: Path, size: int = 8) -> Manifest:
@@ -214,15 +221,7 @@ def publish_head(root: Path, scratch: Path, weights: Sequence[Sequence[float]] =
     nodes = [helper.make_node("MatMul", ["features", "weights"], ["scores"])]
     features, scores = ("features", "FP32", ["n", 3]), ("scores", "FP32", ["n", 2])
     graph = save(scratch / "head.onnx", nodes, [features], [scores], weights=np.array(weights, np.float32))
-    tensors = [
-        {"name": name, "datatype": datatype, "shape": (-1, size[1])} for name, datatype, size in (features, scores)
-    ]
-    return publish(
-        root, "head", {"model.onnx": graph},
-        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(**tensors[0]),), outputs=(TensorSpec(**tensors[1]),),
-        config={"inputs": tensors[:1], "outputs": tensors[1:], "batched": True},
-    )  # fmt: skip
+    return publish_tensors(root, "head", graph, [features], [scores])
 
 
 def publish_table(root: Path, scratch: Path) -> None:
@@ -230,10 +229,4 @@ def publish_table(root: Path, scratch: Path) -> None:
     nodes = [helper.make_node("Gather", ["table", "place"], ["number"])]
     place, number = ("place", "INT64", ["n", 1]), ("number", "FP32", ["n", 1])
     graph = save(scratch / "table.onnx", nodes, [place], [number], table=np.arange(3, dtype=np.float32))
-    tensors = [{"name": name, "datatype": datatype, "shape": (-1, 1)} for name, datatype, _ in (place, number)]
-    publish(
-        root, "table", {"model.onnx": graph},
-        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(**tensors[0]),), outputs=(TensorSpec(**tensors[1]),),
-        config={"inputs": tensors[:1], "outputs": tensors[1:], "batched": True},
-    )  # fmt: skip
+    publish_tensors(root, "table", graph, [place], [number])

@@ -43,6 +43,6 @@ def orders_for(models_dir: Path, replicas: int = 2, threads: int = 1, **differin
     return Orders(**{**defaults, **differing})  # type: ignore[arg-type]
 
 
-def two_replicas(models_dir: Path, telemetry: Telemetry, threads: int = 1) -> Engine:
+def two_replicas(models_dir: Path, telemetry: Telemetry, threads: int = 1, fleet: str = "") -> Engine:
     orders = orders_for(models_dir, threads=threads)
-    return RayEngine(cluster(), f"test-{next(NUMBERS)}", orders, telemetry, owns_fleet=True)
+    return RayEngine(cluster(), fleet or f"test-{next(NUMBERS)}", orders, telemetry, owns_fleet=True)

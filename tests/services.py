@@ -13,13 +13,11 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from graphs import publish_tensors, save
+from onnx import helper
 from waiting import eventually
 
 from app.repository.manifest import Batching
-from app.repository.publish import publish
-from app.tensors import TensorSpec
 
 MODELS = Path(__file__).parents[1] / "models"
 PREDICT = "/v1/models/tiny-sentiment/predict"
@@ -100,29 +98,13 @@ def publish_slow(root: Path, scratch: Path) -> None:
     """A model that takes some tenths of a second a row: a chain of products that cannot be folded away."""
     size, steps = 512, 80
     names = ["scaled", *(f"step{i}" for i in range(steps))]
-    graph = helper.make_graph(
-        [
-            helper.make_node("Unsqueeze", ["x", "last"], ["x_3d"]),
-            helper.make_node("Mul", ["x_3d", "weight"], ["scaled"]),
-            *(helper.make_node("MatMul", [one, "weight"], [next_]) for one, next_ in pairwise(names)),
-            helper.make_node("ReduceSum", [names[-1], "axes"], ["y"], keepdims=0),
-        ],
-        "slow",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 1])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch"])],
-        [
-            numpy_helper.from_array((np.eye(size) * 0.5).astype(np.float32), "weight"),
-            numpy_helper.from_array(np.array([-1], np.int64), "last"),
-            numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
-        ],
-    )
-    path = scratch / "slow.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
-    x = {"name": "x", "datatype": "FP32", "shape": [-1, 1]}
-    y = {"name": "y", "datatype": "FP32", "shape": [-1]}
-    publish(
-        root, "slow", {"model.onnx": path},
-        task="tensors", runtime="onnx", graphs={"model": "model.onnx"}, batching=Batching(max_batch_size=1),
-        inputs=(TensorSpec.model_validate(x),), outputs=(TensorSpec.model_validate(y),),
-        config={"inputs": [x], "outputs": [y], "batched": True},
-    )  # fmt: skip
+    nodes = [
+        helper.make_node("Unsqueeze", ["x", "last"], ["x_3d"]),
+        helper.make_node("Mul", ["x_3d", "weight"], ["scaled"]),
+        *(helper.make_node("MatMul", [one, "weight"], [next_]) for one, next_ in pairwise(names)),
+        helper.make_node("ReduceSum", [names[-1], "axes"], ["y"], keepdims=0),
+    ]
+    x, y, weight = ("x", "FP32", ["n", 1]), ("y", "FP32", ["n"]), (np.eye(size) * 0.5).astype(np.float32)
+    last, axes = np.array([-1], np.int64), np.array([1, 2], np.int64)
+    graph = save(scratch / "slow.onnx", nodes, [x], [y], weight=weight, last=last, axes=axes)
+    publish_tensors(root, "slow", graph, [x], [y], batching=Batching(max_batch_size=1))

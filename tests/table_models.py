@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from conftest import ready
 from engines import far_engine
 from onnx import TensorProto, helper, numpy_helper
 from starlette.testclient import TestClient
-from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
@@ -96,8 +96,7 @@ def serving(models: Path, max_items: int = 8) -> Iterator[TestClient]:
     """The models of a repository, ready, with the engine at the other end of a pickle."""
     telemetry = Telemetry()
     engine = far_engine(models, telemetry)
-    with TestClient(create_app(engine, telemetry, Limits(max_items=max_items, request_timeout_s=10))) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(create_app(engine, telemetry, Limits(max_items=max_items, request_timeout_s=10))) as client:
         yield client
 
 

@@ -9,16 +9,10 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
+from every_route import every_route
 from test_deploy import ROOT, STAGES, environment, of
 
-from app.api.app import SECTIONS
-from app.api.given import Given
-from app.api.http.aside import Aside
-from app.api.http.limits import Limits
 from app.remote.address import address_of
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.settings import OTHERS, PREFIX, Settings
 from app.telemetry import TEXT, Telemetry
 
@@ -65,10 +59,8 @@ EACH_POD = [
 
 
 @pytest.fixture(scope="module")
-def routes(tmp_path_factory):
-    engine = LocalEngine(ModelRepository(tmp_path_factory.mktemp("none")), Telemetry(), options=RuntimeOptions())
-    given = Given(engine, Telemetry(), Limits(), Aside())
-    return [route for section in SECTIONS for route in section(given).routes]
+def routes():
+    return every_route()
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -1,8 +1,8 @@
 import pytest
 from starlette.testclient import TestClient
 
-from app.keys import add_key
-from app.main import build
+from app.keys import KeyRing, add_key
+from app.main import build, build_server
 from app.settings import Settings
 
 
@@ -99,6 +99,14 @@ def test_limits_and_keys_that_cannot_be_used_stop_the_service_before_it_starts(t
     (tmp_path / "keys.json").write_text("{}")
     with pytest.raises(ValueError, match=r"keys\.json is not a file of keys: keys: Field required"):
         build(Settings(models_dir=tmp_path, keys="on", keys_file=tmp_path / "keys.json"))
+
+
+def test_the_file_of_keys_is_followed_once_whatever_asks_for_keys(tmp_path, monkeypatch):
+    rings, file = [], tmp_path / "keys.json"
+    add_key(file, "laptop")
+    monkeypatch.setattr("app.main.KeyRing", lambda path: rings.append(KeyRing(path)) or rings[-1])
+    build_server(Settings(models_dir=tmp_path, device="cpu", keys="on", keys_file=file, grpc_port=1))
+    assert len(rings) == 1
 
 
 def test_the_service_for_every_address_asks_for_keys_and_the_one_for_loopback_does_not(models_dir, tmp_path):

@@ -134,8 +134,7 @@ class Blocked(app.main.Server):
         print("blocked", flush=True)
         while True: sum(range(10_000))  # no signal that asyncio knows gets through here
 
-import app.__main__
-app.__main__.Server = Blocked
+app.main.Server = Blocked
 sys.exit(main())
 """
 

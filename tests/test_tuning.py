@@ -1,7 +1,5 @@
 import pytest
-from conftest import publish_sentiment
-from starlette.testclient import TestClient
-from waiting import eventually
+from conftest import publish_sentiment, ready
 
 from app.__main__ import main
 from app.main import build
@@ -61,8 +59,7 @@ def test_a_repository_that_cannot_be_written_to_is_an_error(models_dir, capsys):
 def test_a_card_tells_how_old_and_how_sure_the_plan_is(models_dir):
     def tuning():
         application, _ = build(Settings(models_dir=models_dir, device="cpu"))
-        with TestClient(application) as client:
-            eventually(lambda: client.get("/health/ready").status_code == 200)
+        with ready(application) as client:
             return client.get("/v1/models/tiny-sentiment").json()["tuning"]
 
     quick = tuning()

@@ -8,11 +8,10 @@ from tempfile import mkdtemp
 from typing import Any
 
 import pytest
-from conftest import publish_sentiment
+from conftest import publish_sentiment, ready
 from engines import far_engine
 from generation_models import CONTEXT, END, SPECIAL, TEMPLATE, tokenizer, write_tiny_decoder
 from starlette.testclient import TestClient
-from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
@@ -85,6 +84,5 @@ def serving(models: Path, **options: Any) -> Iterator[TestClient]:
     telemetry = Telemetry()
     engine = far_engine(models, telemetry)
     limits = Limits(max_body_bytes=100_000, max_items=16, request_timeout_s=10)
-    with TestClient(create_app(engine, telemetry, limits, **options)) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(create_app(engine, telemetry, limits, **options)) as client:
         yield client

@@ -30,11 +30,14 @@ def publish_telling(root: Path, scratch: Path, number: int, **fields: Any) -> No
         publish_sentiment(root, scratch, **{"config": config, "golden": (), **fields})
 
 
-def traffic_engine(root: Path, telemetry: Telemetry | None = None, **settings: Any) -> TrafficEngine:
+def traffic_engine(
+    root: Path, telemetry: Telemetry | None = None, only: Sequence[str] = (), **settings: Any
+) -> TrafficEngine:
     telemetry = telemetry or Telemetry()
     options = RuntimeOptions(device="cpu")
-    local = LocalEngine(ModelRepository(root), telemetry, options=options, drain_timeout_s=5.0, **settings)
-    return TrafficEngine(local, root, telemetry)
+    repository = ModelRepository(root, only)
+    local = LocalEngine(repository, telemetry, options=options, drain_timeout_s=5.0, **settings)
+    return TrafficEngine(local, repository, telemetry)
 
 
 def asked(engine: TrafficEngine, caller: str = "", request_id: str = "", version: int | None = None) -> Ask:

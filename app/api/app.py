@@ -45,7 +45,7 @@ from app.keys.limits import Meters
 from app.serving.being_made import BeingMade
 from app.serving.engine import Engine
 from app.serving.mirroring import Mirroring
-from app.serving.traffic import DividesTraffic
+from app.serving.traffic import TrafficEngine
 from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def create_app(
     being_made: BeingMade | None = None,
     mirroring: Mirroring | None = None,
     jobs: Jobs | None = None,
-    traffic: DividesTraffic | None = None,
+    traffic: TrafficEngine | None = None,
     events: EventStore | None = None,
     kept: KeptAnswers | None = None,
     beside: Sequence[Beside] = (),

@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.errors import CLIENT_GONE
 from app.api.given import Given
 from app.api.http.aside import Aside
 from app.api.http.askers import asker_of
 from app.api.http.callers import caller_of
 from app.api.http.deadline import deadline_of
-from app.api.http.disconnect import ClientGone, while_connected
+from app.api.http.disconnect import while_connected
 from app.api.http.events import PING_S, Ahead, EventStream, Written
 from app.api.traced import traced
 from app.api.users import followed
@@ -110,8 +109,6 @@ async def ask_addressed(
                 return response
     except TimeoutError:
         raise DeadlineExceeded(f"the deadline passed before {missing}") from None
-    except (ClientGone, ClientDisconnect):
-        return Response(status_code=CLIENT_GONE)
 
 
 def _asked(

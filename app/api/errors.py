@@ -4,7 +4,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -36,6 +36,7 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.ServiceError: 500,
 }
 
+Sent = TypeVar("Sent", bound=BaseModel)
 Tell = Callable[[Request, errors.ServiceError], Awaitable[Response]]
 """Answers an error as clients of one dialect read it."""
 
@@ -130,6 +131,15 @@ def invalid_input(faults: Sequence[Any]) -> errors.InvalidInput:
     return errors.InvalidInput.of([{"loc": _place(one["loc"]), "msg": _message(one)} for one in faults])
 
 
+def validated(schema: type[Sent], values: Any, *loc: str | int) -> Sent:
+    """Return an object of `schema`. Raises InvalidInput, with `loc` before the places of its faults."""
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        found = invalid_input(faults_of(error))
+        raise found.under(*loc) if loc else found from None
+
+
 def _place(loc: Sequence[str | int]) -> list[str | int]:
     # After a name that is none pydantic puts a mark of its own.
     return list(loc[:-1] if len(loc) > 1 and loc[-1] == "[key]" else loc)
@@ -209,7 +219,7 @@ async def on_bug(request: Request, error: BaseException) -> Response:
 
 
 async def on_client_gone(request: Request, error: Exception) -> Response:
-    """Whoever asked hung up while the body arrived."""
+    """Whoever asked hung up, while the body arrived or before the answer was there."""
     return Response(status_code=CLIENT_GONE)
 
 

@@ -16,7 +16,7 @@ from app.serving.being_made import BeingMade
 from app.serving.deadlines import Deadlines
 from app.serving.engine import Engine, Served
 from app.serving.mirroring import Mirroring
-from app.serving.traffic import DividesTraffic
+from app.serving.traffic import TrafficEngine
 from app.telemetry import Telemetry
 
 
@@ -29,7 +29,7 @@ class Given:
     being_made: BeingMade | None = None
     mirroring: Mirroring | None = None
     jobs: Jobs | None = None
-    traffic: DividesTraffic | None = None
+    traffic: TrafficEngine | None = None
     events: EventStore | None = None
     kept: KeptAnswers | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from random import Random
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 Keeps = Literal["masked", "outputs", "whole"]
 MOST_CHARACTERS = 50_000  # of JSON, of all inputs or all outputs of an answer; larger ones are left out
+MOST_BYTES = 4 * MOST_CHARACTERS  # of the same in UTF-8, after which nothing more of it is looked at
+MOST_WAITING = 100  # answers that are about to be written as JSON, each with all that was asked; others are dropped
 
 
 class KeptAnswers:
@@ -39,6 +41,9 @@ class KeptAnswers:
     def answered(self, asked: Ask, contract: Contract | None, prediction: Prediction, aside: Aside) -> None:
         """Keep an answer, or not; what that takes happens on a thread, later."""
         if self._random.random() < self._share:
+            if len(self._tasks) == MOST_WAITING:
+                self._events.drop_answer()
+                return
             task = asyncio.create_task(self._keep(asked, contract, prediction, aside))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -68,15 +73,22 @@ class KeptAnswers:
         )
 
     def _told(self, asked: Ask, contract: Contract, prediction: Prediction) -> tuple[str, str]:
-        outputs = [json.loads(b"".join(contract.written(output))) for output in prediction.outputs]
+        outputs = self._written(b"".join(contract.written(output)) for output in prediction.outputs)
         keeps_inputs = self._keeps != "outputs" and contract.binary_field is None
-        return self._written(_plain(asked.items)) if keeps_inputs else "", self._written(outputs)
+        return self._written(map(_plain, asked.items)) if keeps_inputs else "", outputs
 
-    def _written(self, values: Any) -> str:
-        text = json.dumps(values, ensure_ascii=False)
-        if len(text) > MOST_CHARACTERS:
+    def _written(self, texts: Iterable[bytes | str]) -> str:
+        """Return values, of each of which there is JSON, as a list."""
+        values, left = [], MOST_BYTES
+        for text in texts:
+            left -= len(text)
+            if left < 0:
+                return ""
+            values.append(json.loads(text))
+        written = json.dumps(values, ensure_ascii=False)
+        if len(written) > MOST_CHARACTERS:
             return ""
-        return text if self._keeps == "whole" else json.dumps(masked(values), ensure_ascii=False)
+        return written if self._keeps == "whole" else json.dumps(masked(values), ensure_ascii=False)
 
 
 def kept_answers(events: EventStore | None, share: float, keeps: Keeps) -> KeptAnswers | None:
@@ -88,9 +100,8 @@ def kept_answers(events: EventStore | None, share: float, keeps: Keeps) -> KeptA
     return KeptAnswers(events, share, keeps)
 
 
-def _plain(items: Sequence[Any]) -> list[Any]:
-    """Return items as JSON has them, without their users: those are stored as people are."""
-    return [
-        item.model_dump(mode="json", exclude={"user"}, exclude_unset=True) if isinstance(item, BaseModel) else str(item)
-        for item in items
-    ]
+def _plain(item: Any) -> str:
+    """Return an item as JSON, without its user: he is stored as people are."""
+    if isinstance(item, BaseModel):
+        return item.model_dump_json(exclude={"user"}, exclude_unset=True)
+    return json.dumps(str(item), ensure_ascii=False)

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -13,6 +11,7 @@ from typing import Any
 from app.events.database import Database, Period
 from app.events.moments import moment_of
 from app.events.rows import REAL, TEXT, WHOLE, Row, StoredTable
+from app.whole_file import replacing
 
 CSV, PARQUET = ".csv", ".parquet"
 MOMENTS = ("at", "received")
@@ -27,7 +26,7 @@ async def export(database: Database, table: StoredTable, period: Period, path: P
     if path.suffix not in (CSV, PARQUET):
         raise ValueError(f"{path} ends neither with {CSV} nor with {PARQUET}")
     count = 0
-    with _replacing(path) as temporary, (_csv if path.suffix == CSV else _parquet)(temporary, table) as write:
+    with replacing(path) as temporary, (_csv if path.suffix == CSV else _parquet)(temporary, table) as write:
         async for rows in database.read(table, period):
             write([_told(table, row) for row in rows])
             count += len(rows)
@@ -82,16 +81,3 @@ def _parquet(path: Path, table: StoredTable) -> Iterator[Write]:
             file.write_table(pyarrow.Table.from_arrays(columns, schema=schema))
 
         yield write
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path`, readable by its owner only, which takes its place when it is written."""
-    descriptor, name = tempfile.mkstemp(prefix=".writing-", suffix=path.suffix, dir=path.parent)
-    os.close(descriptor)
-    try:
-        yield Path(name)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

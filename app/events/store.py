@@ -54,7 +54,11 @@ class EventStore:
     def keep_answer(self, answer: StoredAnswer) -> None:
         """Store an answer soon, or drop it: nobody waits for that."""
         if not self._writer.offer(answer):
-            self._metrics.answers_dropped.inc()
+            self.drop_answer()
+
+    def drop_answer(self) -> None:
+        """Count an answer that nobody had time to keep."""
+        self._metrics.answers_dropped.inc()
 
     async def histories(self, users: Sequence[str], model: str) -> list[list[int | str]]:
         """Return the different items of each user's newest events, in the order of the last event of each.

@@ -84,7 +84,7 @@ async def away(app: str) -> Away:
     """Return whom to ask of an application. Raises ModelNotReady if there is none."""
     try:
         return Away(await beside(serve.get_deployment_handle, ANSWER, app))
-    except RayServeException as error:
+    except (KeyError, RayServeException) as error:
         raise ModelNotReady(f"{app} is not deployed: {error}") from error
 
 

@@ -31,7 +31,11 @@ class Deployed:
         self._released, self._delete = released, delete
 
     async def __aenter__(self) -> "Deployed":
-        self._away = await away(self.app)
+        try:
+            self._away = await away(self.app)
+        except BaseException:
+            await self._delete(self.app)
+            raise
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from app.repository.pipeline import PipelineManifest
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.loader import Loader, Opened
+from app.serving.loading import Loaded
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ class Deployer(Loader):
         """By application."""
         self.num_replicas: Callable[[str], int] = lambda name: 0
         """Return how many replicas answer as a model now."""
+        self._users = Counter[str]()
         self._keeper, self._fleet = keeper, fleet
         self._actor_options, self._is_own = actor_options, is_own
 
@@ -60,22 +63,19 @@ class Deployer(Loader):
 
     async def load(self, name: str, version: int) -> Opened:
         """Raises InvalidArtifact if its replicas say that it must not be served, or none of them is there in time."""
-        fingerprint, manifest, card = await self._read(partial(self._look, name, version))
-        if not isinstance(manifest, PipelineManifest):
-            app = self.app_of(name, version, fingerprint)
+        opened = await self._read(partial(self._load, name, version))
+        if not isinstance(opened.manifest, PipelineManifest):
+            app = self.app_of(name, version, opened.fingerprint)
+            self._users[app] += 1
             try:
-                await self._deploy(app, manifest)
+                await self._deploy(app, opened.manifest)
             except BaseException:
                 await self.delete(app)
                 raise
-        return Opened(manifest, fingerprint, card, None)
+        return opened
 
-    def _look(self, name: str, version: int) -> tuple[str, Manifest, Mapping[str, bytes]]:
-        fingerprint, manifest = self._fingerprint(name, version), self._repository.read(name, version)
-        if isinstance(manifest, PipelineManifest):
-            self._repository.verify(manifest)
-        files = (manifest.card.markdown, *manifest.card.pictures) if manifest.card else ()
-        return fingerprint, manifest, {file: self._repository.read_file(manifest, file) for file in files}
+    def _open(self, manifest: Manifest) -> Loaded | None:
+        return super()._open(manifest) if isinstance(manifest, PipelineManifest) else None
 
     async def _deploy(self, app: str, manifest: Manifest) -> None:
         told = self.told.setdefault(app, Told())
@@ -130,7 +130,16 @@ class Deployer(Loader):
         return RunTarget(target=deployment.bind(post), name=app, route_prefix=None)
 
     async def delete(self, app: str) -> None:
-        """End an application; its replicas answer first what they have been asked."""
+        """End an application that was loaded, unless it was loaded again meanwhile.
+
+        Its replicas answer first what they have been asked.
+        """
+        self._users[app] -= 1
+        if self._users[app] <= 0:
+            del self._users[app]
+            await self._end(app)
+
+    async def _end(self, app: str) -> None:
         self.told.pop(app, None)
         await beside(serve.delete, app, _blocking=False)
 
@@ -139,7 +148,7 @@ class Deployer(Loader):
         for app in await beside(_applications):
             if app.startswith(f"{self._fleet}_") and app not in wanted and app not in self.told:
                 log.warning("%s is ended: nobody asks it any more", app)
-                await self.delete(app)
+                await self._end(app)
 
 
 def _applications() -> list[str]:

@@ -29,7 +29,12 @@ from app.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
+SOON_S = 0.05  # until a table is asked for again of which something is gone, or not there yet
 AGAIN_S = 0.5  # until a keeper that does not answer is asked again
+# An actor of which there is one, and which Ray starts anew if it dies.
+KEPT: dict[str, Any] = {
+    "namespace": NAMESPACE, "get_if_exists": True, "lifetime": "detached", "max_restarts": -1, "num_cpus": 0
+}  # fmt: skip
 
 
 class AwayVersion:
@@ -90,6 +95,7 @@ class RayEngine:
         """All that may still be answering, by key."""
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._held: dict[str, Held] = {}
+        self._one_meets, self._one_takes = asyncio.Lock(), asyncio.Lock()
         telemetry.tell_of(lambda: self._table.metrics if self._table else {})
 
     async def load(self, name: str | None = None) -> None:
@@ -140,11 +146,11 @@ class RayEngine:
             self._keeper.hold.remote(name, held)
 
     async def pin(self, name: str, version: int) -> None:
-        if error := await self._keeper.pin.remote(name, version):
-            raise error
+        await self._told("pin", name, version)
 
     def unpin(self, name: str, version: int) -> None:
-        self._keeper.unpin.remote(name, version)
+        if self._keeper is not None:
+            self._keeper.unpin.remote(name, version)
 
     def can_answer(self, name: str, version: int) -> bool:
         versions = self._statuses[name].versions if name in self._statuses else []
@@ -185,10 +191,15 @@ class RayEngine:
         if self.is_stopping:
             raise ModelNotReady("the service is stopping")
 
-    async def _told(self, what: str, name: str | None) -> None:
-        """Tell the keeper to do something, and return when it is done and this front knows."""
+    async def _told(self, what: str, *arguments: object) -> None:
+        """Tell the keeper to do something, and return when it is done and this front knows.
+
+        Raises what the keeper does, and ModelNotReady while there is none.
+        """
+        if self._keeper is None:
+            raise ModelNotReady("models are being loaded")
         try:
-            error: ServiceError | None = await getattr(self._keeper, what).remote(name)
+            error: ServiceError | None = await getattr(self._keeper, what).remote(*arguments)
             self._require_running()
             await self._take(await self._keeper.table.remote(self._front(-1)))
         except RayActorError:
@@ -198,34 +209,30 @@ class RayEngine:
 
     async def _meet(self) -> None:
         """Find the keeper, or start it, and follow what it tells."""
-        if self._following is None:
+        async with self._one_meets:
+            if self._following is not None:
+                return
             cluster = self._cluster
             name = keeper_of(self._fleet)
-            options = ray.remote(Keeper).options(
-                name=name,
-                namespace=NAMESPACE,
-                get_if_exists=True,
-                lifetime="detached",
-                max_restarts=-1,
-                num_cpus=0,
-                **cluster.actor_options,
-            )
+            options = ray.remote(Keeper).options(name=name, **KEPT, **cluster.actor_options)
             self._keeper = await beside(
                 options.remote, name, self._fleet, cluster.actor_options, cluster.is_own, self._orders
             )
-            for model, held in self._held.items():
-                self._keeper.hold.remote(model, held)
-            await self._keeper.begin.remote(self._orders)
+            with suppress(RayActorError):  # whoever follows finds it
+                await self._begin()
             self._following = asyncio.create_task(self._follow())
+
+    async def _begin(self) -> None:
+        """Tell a keeper that may know nothing yet which versions are to answer, and then to load them."""
+        await asyncio.gather(*(self._keeper.hold.remote(model, held) for model, held in self._held.items()))
+        await self._keeper.begin.remote(self._orders)
 
     async def _follow(self) -> None:
         is_told = False
         while True:
             try:
-                table = await self._keeper.table.remote(self._front(self._seen[1]))
-                if table.keeper != self._seen[0]:  # it may have been started anew
-                    await self._keeper.begin.remote(self._orders)
-                await self._take(table)
+                if not await self._take(await self._keeper.table.remote(self._front(self._seen[1]))):
+                    await asyncio.sleep(SOON_S)
                 is_told = False
             except RayActorError as error:
                 if not is_told:
@@ -240,16 +247,23 @@ class RayEngine:
         pipelines = {key: one.statistics for key, one in self._known.items() if isinstance(one, Pipeline)}
         return Front(self._name, self._seen[0], revision, frozenset(self._known), pipelines)
 
-    async def _take(self, table: Directory) -> None:
-        """Go by a table from now on, unless a newer one came before it, or its keeper does not know all yet."""
-        if table.is_complete or not (self._table and self._table.is_complete):
-            for name, versions in table.live.items():
-                for one in versions:
-                    if not await self._is_known(name, one):
-                        return
-            if self._table is None or self._table.keeper != table.keeper or self._table.revision <= table.revision:
-                self._go_by(table)
-        self._seen = table.keeper, table.revision
+    async def _take(self, table: Directory) -> bool:
+        """Go by a table from now on, unless a newer one came before it, or its keeper does not know all yet.
+
+        Return whether all that it names could be found.
+        """
+        async with self._one_takes:
+            if table.keeper != self._seen[0]:  # it may have been started anew
+                await self._begin()
+            if table.is_complete or not (self._table and self._table.is_complete):
+                for name, versions in table.live.items():
+                    for one in versions:
+                        if not await self._is_known(name, one):
+                            return False
+                if self._table is None or self._table.keeper != table.keeper or self._table.revision <= table.revision:
+                    self._go_by(table)
+            self._seen = table.keeper, table.revision
+            return True
 
     async def _is_known(self, name: str, live: Seat) -> bool:
         if live.key in self._known and live.key not in self._leaving:
@@ -276,9 +290,11 @@ class RayEngine:
         }
         answering = {one.key for versions in table.live.values() for one in versions}
         for key in self._known.keys() - answering - self._leaving.keys():
-            self._leaving[key] = asyncio.create_task(self._let_go(key))
+            self._leaving[key] = asyncio.create_task(self._let_go(key, self._known[key]))
 
-    async def _let_go(self, key: str) -> None:
+    async def _let_go(self, key: str, version: Respondent) -> None:
         """Hold a version until what this front has asked it is answered."""
-        await self._known[key].drain()
-        del self._known[key], self._leaving[key]
+        await version.drain()
+        if self._known[key] is version:  # a keeper that was started anew may give a key again
+            del self._known[key]
+        del self._leaving[key]

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from typing import Any
@@ -14,11 +15,11 @@ from prometheus_client.metrics_core import Metric
 from app.errors import ModelNotReady, ServiceError
 from app.fleet.deployed import Deployed
 from app.fleet.deploying import Deployer
-from app.fleet.replica import log_as
 from app.fleet.table import Directory, Front, Life, Orders, Seat
+from app.logs.writer import log_as
 from app.repository.pipeline import PipelineManifest
 from app.repository.repository import ModelRepository
-from app.serving.engine import EngineStatus, ModelStatus, Servable, Served
+from app.serving.engine import EngineStatus, Servable, Served
 from app.serving.held import Held
 from app.serving.loader import Opened
 from app.serving.pipeline import Pipeline
@@ -63,6 +64,7 @@ class Fleet(VersionedEngine):
         self._deployer = deployer
         self.revision = 0
         """Another one whenever other versions answer than before."""
+        self._loads = Counter[str]()
         self._fronts: dict[str, tuple[Front, float]] = {}
         self._changed = asyncio.Event()
         self._heard = asyncio.Event()
@@ -123,13 +125,18 @@ class Fleet(VersionedEngine):
         manifest = opened.manifest
         app = self._deployer.app_of(manifest.name, manifest.version, opened.fingerprint)
         self._soon_changed()
-        return Deployed(app, app, self._deployer.told[app], self.released, self._deployer.delete)
+        return Deployed(app, self._key(app), self._deployer.told[app], self.released, self._deployer.delete)
 
     def _pipeline(self, manifest: PipelineManifest, opened: Opened, observer: ModelObserver) -> Pipeline:
         pipeline = HeldPipeline(manifest, self.live, observer, opened.card, self._threads)
-        pipeline.key = self._deployer.app_of(manifest.name, manifest.version, opened.fingerprint)
+        pipeline.key = self._key(self._deployer.app_of(manifest.name, manifest.version, opened.fingerprint))
         pipeline.released = self.released
         return pipeline
+
+    def _key(self, app: str) -> str:
+        """Return another one each time: the same content may be loaded again while what was let go still answers."""
+        self._loads[app] += 1
+        return f"{app} {self._loads[app]}"
 
     async def _go_live(self, opened: Opened) -> Servable:
         alive = await super()._go_live(opened)
@@ -159,7 +166,7 @@ class Keeper:
     """An actor of Ray around a fleet. It is started anew if it dies, and takes what is deployed as it is."""
 
     def __init__(self, name: str, fleet: str, actor_options: Mapping[str, Any], is_own: bool, orders: Orders) -> None:
-        log_as(orders.log_format)
+        log_as(orders.log_format, alone=True)
         self._name = f"{name} {os.getpid()} {time.time()}"
         self._telemetry = Telemetry()
         self._deployer = Deployer(name, fleet, actor_options, is_own, orders)
@@ -244,28 +251,16 @@ class Keeper:
         return next((one.served for one in versions if one.key == key), None)
 
     async def load(self, name: str | None) -> ServiceError | None:
-        try:
-            await self._fleet.load(name)
-        except ServiceError as error:
-            return error
-        return None
+        return await _failure_of(self._fleet.load(name))
 
     async def unload(self, name: str) -> ServiceError | None:
-        try:
-            await self._fleet.unload(name)
-        except ServiceError as error:
-            return error
-        return None
+        return await _failure_of(self._fleet.unload(name))
 
     async def hold(self, name: str, held: Held) -> None:
         self._fleet.hold(name, held)
 
     async def pin(self, name: str, version: int) -> ServiceError | None:
-        try:
-            await self._fleet.pin(name, version)
-        except ServiceError as error:
-            return error
-        return None
+        return await _failure_of(self._fleet.pin(name, version))
 
     async def unpin(self, name: str, version: int) -> None:
         self._fleet.unpin(name, version)
@@ -289,9 +284,16 @@ class Keeper:
         return metrics
 
 
+async def _failure_of(asked: Awaitable[None]) -> ServiceError | None:
+    try:
+        await asked
+    except ServiceError as error:
+        return error
+    return None
+
+
 def _without_manifests(status: EngineStatus) -> EngineStatus:
-    models: list[ModelStatus] = [replace(one, manifest=None) for one in status.models]
-    return replace(status, models=models)
+    return replace(status, models=[replace(one, manifest=None) for one in status.models])
 
 
 def _live(one: Deployed | HeldPipeline) -> Seat:

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import ray
@@ -15,7 +14,7 @@ from app.errors import InvalidArtifact, ModelNotReady, ServiceError
 from app.fleet.away import Away, away
 from app.fleet.environment import NAMESPACE
 from app.fleet.table import Life, Post
-from app.logs.lines import FORMS
+from app.logs.writer import log_as
 from app.repository.repository import ModelRepository
 from app.runtimes.allocator import return_large_blocks
 from app.runtimes.arena import open_arena
@@ -51,7 +50,7 @@ class Replica:
     async def __init__(self, post: Post) -> None:  # type: ignore[misc]  # Ray awaits it
         """Raises InvalidArtifact for a version that must not be served, after the keeper was told why."""
         orders = post.orders
-        log_as(orders.log_format)
+        log_as(orders.log_format, alone=True)  # Ray hands them on to whoever started it
         return_large_blocks()
         open_arena(orders.max_tensor_bytes)
         self._post = post
@@ -76,7 +75,8 @@ class Replica:
             (status,) = self._engine.status(post.name).models
             # Without a version its folder is gone.
             reason, may_pass = next(((one.reason, one.may_pass) for one in status.versions), (str(error), True))
-            await asyncio.sleep(await self._keeper.failed.remote(post.app, reason, may_pass))
+            with suppress(RayActorError):
+                await asyncio.sleep(await self._keeper.failed.remote(post.app, reason, may_pass))
             raise InvalidArtifact(reason) from None
         self._telling = asyncio.create_task(self._tell())
 
@@ -127,21 +127,18 @@ class Other:
 
     def __init__(self, name: str, keeper: Any) -> None:
         self._name, self._keeper = name, keeper
+        self._app = ""
         self._away: dict[str, Away] = {}
 
     async def predict(self, ask: Ask) -> Prediction:
-        """Answer as `Engine.predict` does."""
-        app = await self._keeper.where.remote(self._name)
-        if isinstance(app, ServiceError):
-            raise app
-        if app not in self._away:
-            self._away = {app: await away(app)}
-        return await self._away[app].predict(ask)
-
-
-def log_as(form: str) -> None:
-    """Write lines to stderr, which Ray hands on to whoever started it."""
-    shown = logging.StreamHandler(sys.stderr)
-    shown.setFormatter(FORMS[form]())  # type: ignore[index]
-    shown.terminator = ""
-    logging.basicConfig(level=logging.INFO, handlers=[shown], force=True)
+        """Answer as `Engine.predict` does. While there is no keeper, where it answered before is asked."""
+        with suppress(RayActorError):
+            found: str | ServiceError = await self._keeper.where.remote(self._name)
+            if isinstance(found, ServiceError):
+                raise found
+            self._app = found
+        if not self._app:
+            raise ModelNotReady(f"it is not known where {self._name} answers; try again")
+        if self._app not in self._away:
+            self._away = {self._app: await away(self._app)}
+        return await self._away[self._app].predict(ask)

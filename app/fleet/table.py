@@ -65,7 +65,7 @@ class Seat:
 
     version: int
     key: str
-    """Tells one content of a version from another."""
+    """Tells one load of a version from another."""
     app: str
 
 

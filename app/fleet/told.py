@@ -12,6 +12,7 @@ from app.serving.engine import Served
 from app.telemetry import Statistics, sum_of
 
 LONGEST_PAUSE_S = 60.0
+MOST_SILENT = 16  # replicas of which it is remembered what they did, should they be heard of again
 SILENT_S = 4.0  # after which a replica counts as gone: it tells of itself eight times as often
 
 
@@ -25,6 +26,7 @@ class Told:
         self._news = asyncio.Event()
         self._lives: dict[str, Life] = {}
         self._heard: dict[str, float] = {}
+        self._silent: dict[str, Statistics] = {}
         self._gone = Statistics()
         self._failures = 0
 
@@ -48,6 +50,7 @@ class Told:
         if replica not in self._lives:
             self._news.set()
             self._failures = 0
+        self._silent.pop(replica, None)
         self._lives[replica] = life
         self._heard[replica] = time.monotonic()
 
@@ -62,14 +65,17 @@ class Told:
         """Of the replicas that are there, by name. What others did is kept."""
         now = time.monotonic()
         for silent in [name for name, heard in self._heard.items() if now - heard > SILENT_S]:
-            self._gone.add_all(self._lives.pop(silent).statistics)
+            self._silent[silent] = self._lives.pop(silent).statistics
             del self._heard[silent]
+        while len(self._silent) > MOST_SILENT:
+            self._gone.add_all(self._silent.pop(next(iter(self._silent))))
         return self._lives
 
     @property
     def statistics(self) -> Statistics:
         """Return what all replicas have done since the version is live, also those that are gone."""
-        return sum_of([self._gone, *(life.statistics for life in self.lives.values())])
+        lives = self.lives.values()
+        return sum_of([self._gone, *self._silent.values(), *(life.statistics for life in lives)])
 
     @property
     def metrics(self) -> dict[str, Sequence[Metric]]:

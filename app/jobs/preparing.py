@@ -57,6 +57,11 @@ class Verdict(Record):
     total: int = 0
     faults: tuple[LineFault, ...] = ()
 
+    def require_good(self) -> None:
+        """Raises JobFailed."""
+        if self.faults:
+            raise JobFailed(self.faults[0].message, list(self.faults))
+
 
 def verdict_of(order: FileOrder) -> Verdict:
     try:

@@ -101,8 +101,7 @@ class Work:
             verdict = await self._or_end(self._prepared(answerer))
             if not isinstance(verdict, Verdict):
                 return verdict, state
-            if verdict.faults:
-                raise JobFailed(verdict.faults[0].message, list(verdict.faults))
+            verdict.require_good()
             state = state.model_copy(update={"total": verdict.total})
             state = await self._put(state, "in_progress")
         has_error_file = self.job.form == "requests"

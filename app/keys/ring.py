@@ -57,11 +57,7 @@ class KeyRing:
 
         Raises KeyExpired and KeysUnreadable.
         """
-        now = monotonic()
-        if now >= self._look_again_at:
-            self._look_again(now)
-        if self._unreadable_since is not None and now >= self._unreadable_since + TRUSTED_S:
-            raise KeysUnreadable("the file of keys cannot be read, so no key can be checked; the log has the reason")
+        self._follow()
         key, expected, until = self._secrets.get(secret[:START_LENGTH], NOBODY)
         if not compare_digest(expected, digest(secret)):
             return None
@@ -70,9 +66,11 @@ class KeyRing:
         return key
 
     def named(self, name: str) -> Key | None:
-        """The key of this name, for work that it asked for before; None if it was revoked, or is over."""
-        if (now := monotonic()) >= self._look_again_at:
-            self._look_again(now)
+        """The key of this name, for work that it asked for before; None if it was revoked, or is over.
+
+        Raises KeysUnreadable.
+        """
+        self._follow()
         key = self._keys.get(name)
         return key if key is not None and (key.expires is None or key.expires.timestamp() > time()) else None
 
@@ -86,6 +84,14 @@ class KeyRing:
             self._told.add(start)
             log.warning("%s; it is still used", why.partition(";")[0])
         return KeyExpired(why, key.name)
+
+    def _follow(self) -> None:
+        """Raises KeysUnreadable."""
+        now = monotonic()
+        if now >= self._look_again_at:
+            self._look_again(now)
+        if self._unreadable_since is not None and now >= self._unreadable_since + TRUSTED_S:
+            raise KeysUnreadable("the file of keys cannot be read, so no key can be checked; the log has the reason")
 
     def _look_again(self, now: float) -> None:
         # The file itself is compared, not when it was changed: of a clock that was set back, or of two changes within

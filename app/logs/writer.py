@@ -126,6 +126,14 @@ def start(form: LogFormat) -> LogWriter:
     return writer
 
 
+def log_as(form: LogFormat, level: int = logging.INFO, *, alone: bool = False) -> None:
+    """Write lines to stderr as they come, and nowhere else if they are to stand `alone`: for commands and workers."""
+    shown = logging.StreamHandler()
+    shown.setFormatter(FORMS[form]())
+    shown.terminator = ""
+    logging.basicConfig(level=level, handlers=[shown], force=alone)
+
+
 def _too_many(dropped: int) -> logging.LogRecord:
     text = "%d log lines were dropped since the start: stderr is not read as fast as they come"
     return logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, (dropped,), None)

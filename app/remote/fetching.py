@@ -4,7 +4,6 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
@@ -21,14 +20,7 @@ MARK, MARKED = ".mirrored-{}", re.compile(r"\.mirrored-([1-9][0-9]{0,17})")
 """Beside the versions: says of which manifest a version is that may be removed, since it can be fetched again."""
 
 
-def fetch(
-    remote: Remote,
-    listed: ListedVersion,
-    manifest: Manifest,
-    content: bytes,
-    root: Path,
-    received: Callable[[int], object] = lambda num_bytes: None,
-) -> bool:
+def fetch(remote: Remote, listed: ListedVersion, manifest: Manifest, content: bytes, root: Path) -> bool:
     """Fetch what the manifest, whose bytes are `content`, lists; False if somebody else was quicker.
 
     Raises InvalidArtifact for a version that is not what its manifest says, Unreachable, and OSError of the disk. Of a
@@ -40,7 +32,7 @@ def fetch(
             path = new.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                _fetch_file(remote, f"{listed.folder}/{name}", artifact, path, received)
+                _fetch_file(remote, f"{listed.folder}/{name}", artifact, path)
             except FileNotFoundError:
                 raise InvalidArtifact(f"{name} is gone from {remote.address}") from None
         _write(new.folder / MANIFEST, content)
@@ -67,7 +59,7 @@ def _check(listed: ListedVersion, manifest: Manifest, root: Path) -> None:
         raise OSError(errno.ENOSPC, f"it has {needed} bytes, and there is room for {free}")
 
 
-def _fetch_file(remote: Remote, source: str, artifact: Artifact, path: Path, received: Callable[[int], object]) -> None:
+def _fetch_file(remote: Remote, source: str, artifact: Artifact, path: Path) -> None:
     digest, left = sha256(), artifact.size
     with path.open("xb") as file:
         for chunk in remote.chunks(source):
@@ -76,7 +68,6 @@ def _fetch_file(remote: Remote, source: str, artifact: Artifact, path: Path, rec
                 break
             digest.update(chunk)
             file.write(chunk)
-            received(len(chunk))
         file.flush()
         os.fsync(file.fileno())  # a version that a crash leaves half written would be there for ever
     if left:

@@ -1,9 +1,11 @@
 """Another folder, such as a share of a network, as a store of model versions. Follows no links."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from app.inside import found_in
@@ -12,6 +14,8 @@ from app.remote.remote import AlreadyThere, RemoteFile, Unreachable
 from app.repository.publish import MANIFEST
 from app.repository.unfinished import UNFINISHED, unfinished
 
+log = logging.getLogger(__name__)
+
 CHUNK_BYTES = 1_000_000
 
 
@@ -19,11 +23,14 @@ class FolderRemote:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._root = Path(address.folder)
+        self._told: set[str] = set()
 
     def files(self, folder: str = "") -> Iterator[RemoteFile]:
         with self._said():
             os.stat(self._root)
-            for path, folders, names in os.walk(self._root / folder, onerror=_raised):
+            for path, folders, names in os.walk(
+                self._root / folder, onerror=partial(self._passed_over, self._root / folder)
+            ):
                 folders[:] = [one for one in folders if not one.startswith(UNFINISHED)]
                 for name in names:
                     file = Path(path, name)
@@ -64,7 +71,12 @@ class FolderRemote:
         except OSError as error:
             raise Unreachable(f"{self.address}: {error.strerror}") from error
 
-
-def _raised(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):  # of a folder that went while it was read
-        raise error
+    def _passed_over(self, top: Path, error: OSError) -> None:
+        """Raise what is wrong with all that is below `top`."""
+        if isinstance(error, FileNotFoundError):  # a folder that went while it was read
+            return
+        if not isinstance(error, PermissionError) or error.filename == str(top):
+            raise error
+        if error.filename not in self._told:  # such as lost+found
+            self._told.add(error.filename)
+            log.warning("%s: %s may not be read, and is passed over", self.address, error.filename)

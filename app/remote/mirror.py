@@ -3,8 +3,8 @@
 import logging
 import os
 import shutil
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -115,15 +115,11 @@ class Mirror:
     def _have_alone(self, listed: ListedVersion) -> bool:
         if self._is_here(listed):
             return False
-        key = listed.name, listed.version
-        self._require_no_refusal(listed)
-        log.info("fetching %s version %d from %s", *key, self.remote.address)
         try:
-            manifest, content = read_manifest(self.remote, listed)
-            is_first = fetch(self.remote, listed, manifest, content, self._repository.root)
-        except InvalidArtifact as error:
-            self._refused[key] = listed.mark, str(error)
-            raise
+            with self._unless_refused(listed):
+                log.info("fetching %s version %d from %s", listed.name, listed.version, self.remote.address)
+                manifest, content = read_manifest(self.remote, listed)
+                is_first = fetch(self.remote, listed, manifest, content, self._repository.root)
         except Unreachable:
             raise
         except OSError as error:  # of the disk here, which may have room again
@@ -132,21 +128,25 @@ class Mirror:
             raise InvalidArtifact(f"a folder {listed.folder} is here that is no version, and stays")
         return is_first
 
-    def _require_no_refusal(self, listed: ListedVersion) -> None:
-        match self._refused.get((listed.name, listed.version)):
+    @contextmanager
+    def _unless_refused(self, listed: ListedVersion) -> Iterator[None]:
+        """Raises InvalidArtifact for what was refused before; what is refused inside is remembered."""
+        key = listed.name, listed.version
+        match self._refused.get(key):
             case (mark, str(words)) if mark == listed.mark:
                 raise InvalidArtifact(words)
+        try:
+            yield
+        except InvalidArtifact as error:
+            self._refused[key] = listed.mark, str(error)
+            raise
 
     def _understood(self, listed: ListedVersion) -> ReadManifest:
         key, file = (listed.name, listed.version), listed.files[MANIFEST]
         known = self._known.get(key)
         if known is None or known.file != file:
-            self._require_no_refusal(listed)
-            try:
+            with self._unless_refused(listed):
                 manifest, content = read_manifest(self.remote, listed)
-            except InvalidArtifact as error:
-                self._refused[key] = listed.mark, str(error)
-                raise
             steps = manifest.steps if isinstance(manifest, PipelineManifest) else ()
             known = self._known[key] = ReadManifest(file, sha256(content).hexdigest(), steps)
         return known

@@ -1,16 +1,17 @@
 """Object stores: S3 and what speaks as S3 does, Google Cloud Storage, Azure. The one file that knows obstore."""
 
+import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError
+from obstore.exceptions import AlreadyExistsError, BaseError, InvalidPathError, NotSupportedError
 from obstore.store import AzureStore, GCSStore, S3Store, from_url
 
 from app.remote.address import Address
@@ -19,6 +20,8 @@ from app.repository.publish import MANIFEST
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
+
+log = logging.getLogger(__name__)
 
 CLAIM = ".claim"
 """Beside a manifest: the hash of the one that whoever writes here will write."""
@@ -48,12 +51,37 @@ class ObjectRemote:
             raise ValueError(f"{address} cannot be used: {_words(error)}") from None
         assert isinstance(store, S3Store | GCSStore | AzureStore)
         self._store = store
+        self._passed_over = ""
 
     def files(self, folder: str = "") -> Iterator[RemoteFile]:
+        """Folders at the top that hold what obstore takes for no path, such as `a//b`, are passed over, and it is said.
+
+        For it, one such key spoils the list of all.
+        """
         with self._said():
-            for some in obstore.list(self._store, folder or None):
-                for one in some:
-                    yield RemoteFile(one["path"], one["size"], one["e_tag"] or "")
+            try:
+                yield from self._listed(folder)
+            except InvalidPathError as error:
+                if folder:
+                    raise
+                if (words := _words(error)) != self._passed_over:
+                    self._passed_over = words
+                    log.warning("%s: what lies in such a folder is passed over: %s", self.address, words)
+                for name in self._folders():
+                    with suppress(InvalidPathError):
+                        yield from self._listed(name)
+
+    def _listed(self, folder: str, after: str | None = None) -> Iterator[RemoteFile]:
+        for some in obstore.list(self._store, folder or None, offset=after):
+            for one in some:
+                yield RemoteFile(one["path"], one["size"], one["e_tag"] or "")
+
+    def _folders(self) -> Collection[str]:
+        """Raises InvalidPathError where names both at the top and below are no paths."""
+        try:
+            return obstore.list_with_delimiter(self._store)["common_prefixes"]
+        except InvalidPathError:  # ".", ".." and an empty name come before all that are names of models
+            return {one.path.partition("/")[0] for one in self._listed("", after="0")}
 
     def chunks(self, path: str) -> Iterator[bytes]:
         with self._said():

@@ -1,12 +1,13 @@
 """The rule by which the callers of a model are divided among its versions: a small file beside them."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from app.errors import Detail, first_fault, said
-from app.repository.manifest import Frozen
+from app.repository.manifest import Frozen, is_model_name
 from app.whole_file import READABLE_BY_ALL, write_whole
 
 FILE = "traffic.json"
@@ -79,23 +80,30 @@ def twice(default: int | None, canary: CanaryRule | None, shadow: ShadowRule | N
     return None
 
 
-def read_rules(root: Path) -> dict[str, bytes | OSError]:
-    """Return the files of all models that have one, or why one cannot be read. Raises OSError for `root`."""
-    if not root.is_dir():
-        return {}
-    found = {path.name: read_file(root, path.name) for path in root.iterdir()}
-    return {name: content for name, content in found.items() if content is not None}
+def read_rules(root: Path, name: str | None = None) -> dict[str, bytes | OSError | None]:
+    """Return the files of all models, or of one: None where there is none, the error where one cannot be read.
+
+    What has no folder is left out: it may be a disk that is away for a moment. Raises OSError for `root`.
+    """
+    names = [name] if name is not None else [path.name for path in root.iterdir()] if root.is_dir() else []
+    found = {one: read_file(root, one) for one in names if is_model_name(one)}
+    return {one: content for one, content in found.items() if content is not None or (root / one).is_dir()}
 
 
 def read_file(root: Path, name: str) -> bytes | OSError | None:
     """Return the beginning of a file, enough to tell that it is too large; None if there is none."""
     try:
-        with (root / name / FILE).open("rb") as file:
+        with open(root / name / FILE, "rb", opener=_at_once) as file:
             return file.read(MOST_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         return error
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for whoever writes to it, as a pipe would."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def parsed(content: bytes) -> TrafficRule:

@@ -2,10 +2,10 @@
 
 import logging
 from functools import partial
-from pathlib import Path
 
 from app.errors import NotWritable
-from app.repository.traffic import FILE, TrafficRule, parsed, read_file, read_rules, write_rule
+from app.repository.repository import ModelRepository
+from app.repository.traffic import FILE, TrafficRule, parsed, read_rules, write_rule
 from app.serving.worker import WorkerDied, call_aside
 
 log = logging.getLogger(__name__)
@@ -14,26 +14,30 @@ DISK_TIMEOUT_S = 60.0  # a lost network drive never answers
 
 
 class KeptRules:
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    """Those of the models that are served here. Others are another service's, and left alone."""
+
+    def __init__(self, repository: ModelRepository) -> None:
+        self._repository, self._root = repository, repository.root
         self.problems: dict[str, str] = {}
         """By model, why its file cannot be used; the log has told it once."""
+        self._left: set[str] = set()
 
     async def read(self, name: str | None = None) -> dict[str, TrafficRule | None] | None:
-        """Return the rules of all models that have one, or that of one model, None if it has none.
+        """Return the rules of all models, or of one; None of a model without a rule.
 
-        A model whose file cannot be used is left out, and among the `problems`. Returns None if nothing can be read.
+        A model whose file cannot be used is left out, and among the `problems`. So is one that has no folder. Returns
+        None if nothing can be read.
         """
         try:
-            if name is None:
-                found: dict[str, bytes | OSError | None] = {
-                    **await call_aside(partial(read_rules, self._root), DISK_TIMEOUT_S, "rules")
-                }
-            else:
-                found = {name: await call_aside(partial(read_file, self._root, name), DISK_TIMEOUT_S, "rules")}
+            lying = await call_aside(partial(read_rules, self._root, name), DISK_TIMEOUT_S, "rules")
         except (OSError, WorkerDied) as error:
             log.error("the rules on traffic cannot be read, and stay as they are: %s", error)
             return None
+        found = {one: content for one, content in lying.items() if self._repository.serves(one)}
+        for one in lying.keys() - found.keys() - self._left:
+            if lying[one] is not None:
+                log.info("%s is not served here, and its rule on traffic is left alone", one)
+                self._left.add(one)
         for one in [*self.problems] if name is None else [name]:
             if found.get(one) is None:
                 self.problems.pop(one, None)

@@ -30,10 +30,13 @@ class Shadowing:
         self._engine, self._figures = engine, figures
         self._asking: set[asyncio.Task[None]] = set()
         self._worker: Worker | None = None
+        self._is_closed = False
         self._one_compares = asyncio.Lock()
 
     def offer(self, ask: Ask, answered: Prediction) -> None:
         """Ask what a caller has just been answered, unless that would cost other callers time."""
+        if self._is_closed:
+            return
         timing = answered.timing
         if timing.queue_s > max(LOAD_S, LOAD_SHARE * timing.inference_s):
             self._figures.dropped("load")
@@ -46,7 +49,8 @@ class Shadowing:
             task.add_done_callback(self._asking.discard)
 
     def close(self) -> None:
-        """Give up what is being asked."""
+        """Give up what is being asked, and ask nothing more."""
+        self._is_closed = True
         for task in self._asking:
             task.cancel()
         if self._worker:

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from app.errors import InvalidArtifact, InvalidInput, ModelNotFound, ModelNotReady
+from app.repository.repository import ModelRepository
 from app.repository.traffic import CanaryRule, ShadowRule, TrafficRule, twice
 from app.serving.engine import Ask, Asker, EngineStatus, HoldingEngine, Prediction, Served
 from app.serving.figures import RoleFigures
@@ -38,38 +38,13 @@ class Traffic:
     problem: str
 
 
-class DividesTraffic(Protocol):
-    """Whatever knows the rules on traffic of models, and changes them."""
-
-    def traffic(self, name: str) -> Traffic:
-        """Raises ModelNotFound and ModelNotReady."""
-        ...
-
-    async def divide(
-        self,
-        name: str,
-        default: int | Newest | None = None,
-        canary: CanaryRule | None = None,
-        shadow: ShadowRule | None = None,
-    ) -> None:
-        """Put a whole rule in the place of the one before, once every version that it names is live.
-
-        A default that is not named stays: that of the rule, or else the version that answers now. Without a rule,
-        without canary and without shadow, the newest goes on to answer.
-
-        Raises ModelNotFound, ModelNotReady, InvalidInput, InvalidArtifact for a version that does not come alive, and
-        NotWritable. Then everything stays as it was.
-        """
-        ...
-
-
 class TrafficEngine:
     """An Engine before another one. It chooses the version for whoever names none, and answers by that."""
 
-    def __init__(self, engine: HoldingEngine, root: Path, telemetry: Telemetry) -> None:
-        """`root` is that of the repository, in which the rules are kept."""
+    def __init__(self, engine: HoldingEngine, repository: ModelRepository, telemetry: Telemetry) -> None:
+        """In the repository the rules are kept."""
         self._engine = engine
-        self._kept = KeptRules(root)
+        self._kept = KeptRules(repository)
         self._metrics = telemetry.traffic
         self._splits: dict[str, TrafficSplit] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -115,6 +90,7 @@ class TrafficEngine:
         await self._engine.stop()
 
     def traffic(self, name: str) -> Traffic:
+        """Raises ModelNotFound and ModelNotReady."""
         default, problem = self._engine.find(name).manifest.version, self._kept.problems.get(name, "")
         split = self._splits.get(name)
         if split is None:
@@ -128,6 +104,14 @@ class TrafficEngine:
         canary: CanaryRule | None = None,
         shadow: ShadowRule | None = None,
     ) -> None:
+        """Put a whole rule in the place of the one before, once every version that it names is live.
+
+        A default that is not named stays: that of the rule, or else the version that answers now. Without a rule,
+        without canary and without shadow, the newest goes on to answer.
+
+        Raises ModelNotFound, ModelNotReady, InvalidInput, InvalidArtifact for a version that does not come alive, and
+        NotWritable. Then everything stays as it was.
+        """
         self._engine.find(name)
         async with self._one_at_a_time:
             await self._take_up(name)
@@ -145,7 +129,7 @@ class TrafficEngine:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await asyncio.sleep(every_s)
-                for name, rule in self._changed(await self._kept.read(), None).items():
+                for name, rule in self._changed(await self._kept.read()).items():
                     if name not in following or following[name].done():
                         following[name] = tasks.create_task(self._follow(name, rule))
 
@@ -161,15 +145,12 @@ class TrafficEngine:
 
     async def _take_up(self, name: str | None) -> None:
         """Let what lies on disk hold, for all models or for one."""
-        for one, rule in self._changed(await self._kept.read(name), name).items():
+        for one, rule in self._changed(await self._kept.read(name)).items():
             self._let_hold(one, rule)
 
-    def _changed(self, found: dict[str, TrafficRule | None] | None, name: str | None) -> dict[str, TrafficRule | None]:
-        """Return what is no longer as it holds, of what was found of all models or of one."""
-        if found is None:
-            return {}
-        gone = self._splits.keys() - found.keys() - self._kept.problems.keys() if name is None else ()
-        return {one: rule for one, rule in {**found, **dict.fromkeys(gone)}.items() if rule != self._rule(one)}
+    def _changed(self, found: dict[str, TrafficRule | None] | None) -> dict[str, TrafficRule | None]:
+        """Return what is no longer as it holds."""
+        return {one: rule for one, rule in (found or {}).items() if rule != self._rule(one)}
 
     def _rule(self, name: str) -> TrafficRule | None:
         split = self._splits.get(name)

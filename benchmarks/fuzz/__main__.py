@@ -29,10 +29,10 @@ from benchmarks.fuzz.own import save_own
 from benchmarks.fuzz.seeds import OWN, seeds_of
 from benchmarks.fuzz.writing import may_take_longer
 from benchmarks.processes import free_port, started
+from benchmarks.ready import until_ready
 
 LONGEST_S = 20.0  # the service is asked to give up after ten
 CONNECTIONS = 16
-START_S = 120.0
 
 
 @dataclass
@@ -137,18 +137,6 @@ def get(port: int, path: str) -> Any:
         return json.load(reply)
 
 
-def wait_until_ready(port: int) -> None:
-    until = time.monotonic() + START_S
-    while True:
-        try:
-            get(port, "/health/ready")
-            return
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
     parser.add_argument("--requests", type=int, default=100_000)
@@ -164,7 +152,7 @@ def main() -> int:
         command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
         settings = {"TESSERA_MODELS_DIR": str(models), "TESSERA_REQUEST_TIMEOUT_S": "10"}
         with log.open("wb") as output, started(command, settings, [0, 1], output) as process:
-            wait_until_ready(port)
+            until_ready(port, process)
             tasks = {one["name"]: one["task"] for one in get(port, "/v1/models")["models"]}
             names = sorted(tasks)
             writers = [name for name in names if tasks[name] == "text-generation"]

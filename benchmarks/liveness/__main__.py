@@ -20,7 +20,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,12 +33,12 @@ from benchmarks.liveness.own import publish_echoes
 from benchmarks.liveness.sequences import HEARS, TRANSLATES, hostile_sequences, lawful_sequences, warm_sequences
 from benchmarks.liveness.small import publish_kinds
 from benchmarks.liveness.writing import MODEL, hostile_writing, lawful_writing, warm
-from benchmarks.processes import free_port, started
+from benchmarks.processes import cpu_of, free_port, started
+from benchmarks.ready import until_ready
 
 BOUND_S = 0.1  # until /health/live is answered
 BOUND_BYTES = 3 * 32_000_000  # beyond the idle service before the request: three times the largest body
 GONE_S = 1.0  # of computing, at most, for who has hung up
-START_S = 120.0
 PATIENCE_S = 60.0
 SETTLING_S = 0.3
 TRIES = 3
@@ -95,8 +94,7 @@ class Process:
         return self._status("VmRSS")
 
     def cpu_s(self) -> float:
-        fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_of([int(self._folder.name)])
 
     def _status(self, name: str) -> int:
         lines = (self._folder / "status").read_text().splitlines()
@@ -192,20 +190,12 @@ def service() -> Iterator[tuple[int, Process]]:
         command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
         cores = sorted(os.sched_getaffinity(0))
         with log.open("wb") as output, started(command, {"TESSERA_MODELS_DIR": str(models)}, cores, output) as process:
-            until = time.monotonic() + START_S
-            while not _is_ready(port):
-                if time.monotonic() > until or process.poll() is not None:
-                    raise RuntimeError(f"the service is not ready: {log.read_text()[-2000:]}")
-                time.sleep(0.1)
+            try:
+                until_ready(port, process)
+            except SystemExit:
+                print(log.read_text()[-2000:], file=sys.stderr)
+                raise
             yield port, Process(process.pid)
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=10):
-            return True
-    except OSError:
-        return False
 
 
 def warm_up(port: int, beside: Sequence[Case]) -> None:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.generation.weights import Say
-from benchmarks.processes import descendants, free_port, started
+from benchmarks.processes import cpu_of, descendants, free_port, started
 from benchmarks.running import ServerFailed
-from benchmarks.speech import cpu_of
 from benchmarks.translation.client import Answer, ask_once
 from benchmarks.translation.environments import FOLDER, HUB, MODEL, PEERS, STUDENT, ctranslate2_model, models_of
 

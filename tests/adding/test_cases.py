@@ -5,13 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engines import infer, tensors_of
+from engines import infer, near_engine, tensors_of
 
 from app.adding.command import Wishes, add
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
-from app.telemetry import Telemetry
 from app.tensors import Tensors
 
 CASES = Path(__file__).parent / "cases"
@@ -54,7 +50,7 @@ def served(models: Path, name: str, requests: list[Tensors]) -> list[Tensors]:
     """Answers to requests that come at the same time."""
 
     async def ask() -> list[Tensors]:
-        engine = LocalEngine(ModelRepository(models), Telemetry(), options=RuntimeOptions(device="cpu"))
+        engine = near_engine(models)
         await engine.load(name)
         inferences = await asyncio.gather(*(infer(engine, name, one) for one in requests))
         await engine.stop()

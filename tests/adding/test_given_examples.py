@@ -6,16 +6,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from engines import infer, tensors_of
+from engines import infer, near_engine, tensors_of
 from onnx import TensorProto, helper
 from test_command import FLOAT, INT64, STRING, answer, doubled, onnx_file
 
 from app.adding.command import Wishes, add, add_model
 from app.errors import InvalidArtifact, InvalidInput
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
-from app.telemetry import Telemetry
 
 
 def with_weights_in(path: Path, location: str) -> Path:
@@ -134,7 +130,7 @@ def served(models: Path, name: str, inputs: dict) -> list:
     """Return the answer of the whole service."""
 
     async def ask() -> list:
-        engine = LocalEngine(ModelRepository(models), Telemetry(), options=RuntimeOptions(device="cpu"))
+        engine = near_engine(models)
         await engine.load(name)
         inference = await infer(engine, name, inputs)
         await engine.stop()

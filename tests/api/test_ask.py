@@ -1,7 +1,6 @@
 import pytest
+from conftest import ready
 from graphs import publish_counting
-from starlette.testclient import TestClient
-from waiting import eventually
 
 STEPS = 3e7  # far more than in 0.1 s
 TENSOR = {"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [STEPS]}
@@ -11,8 +10,7 @@ IN_TIME = {"X-Request-Timeout-Ms": "100"}
 @pytest.fixture
 def client(app, models_dir, tmp_path):
     publish_counting(models_dir, tmp_path)
-    with TestClient(app) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(app) as client:
         yield client
 
 

@@ -1,9 +1,9 @@
 """Errors become HTTP in one place, whatever the core raises."""
 
 import pytest
-from starlette.testclient import TestClient
+from conftest import ready
+from hanging_up import hung_up_on
 from starlette.types import ASGIApp
-from waiting import eventually
 
 from app.api.errors import STATUS, status_of
 from app.api.v2.errors import V2_STATUS
@@ -43,8 +43,7 @@ def test_a_finer_error_is_answered_in_the_envelope_with_the_headers_of_its_paren
         raise QuotaSpent("your quota is spent", 6.2)
 
     monkeypatch.setattr(LocalEngine, "predict", refuse)
-    with TestClient(app) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(app) as client:
         answer = client.post("/v1/models/tiny-sentiment/predict", json={"inputs": ["good"]})
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "7"
@@ -60,21 +59,6 @@ def test_the_python_client_has_a_class_for_every_status_that_the_service_answers
     "path", ["/v2/repository/index", "/v2/repository/models/tiny-sentiment/load", "/v1/models/tiny-sentiment/predict"]
 )
 def test_who_hangs_up_while_the_body_arrives_is_no_failure_of_ours(app: ASGIApp, caplog, path):
-    arriving = [{"type": "http.request", "body": b"{", "more_body": True}]
-    sent = []
-
-    async def receive():
-        return arriving.pop() if arriving else {"type": "http.disconnect"}
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
-             "headers": [(b"content-type", b"application/json")], "client": ("127.0.0.1", 1), "http_version": "1.1",
-             "scheme": "http", "server": ("127.0.0.1", 80), "root_path": ""}  # fmt: skip
-    with TestClient(app) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
-        assert client.portal
-        client.portal.call(app, scope, receive, send)
-    assert [one["status"] for one in sent if one["type"] == "http.response.start"] == [499]
+    with ready(app) as client:
+        assert hung_up_on(client, path) == [499]
     assert not [one for one in caplog.records if one.levelname == "ERROR"]

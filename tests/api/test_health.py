@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import publish_sentiment
+from conftest import publish_sentiment, ready
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
-from waiting import eventually
 
 
 def test_a_version_that_fails_is_told_and_does_not_make_the_service_unready(
@@ -48,6 +47,5 @@ def test_a_repository_that_cannot_be_read_at_the_start_is_tried_again(
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
     monkeypatch.setattr("app.api.app.LOAD_AGAIN_S", 0.2)
-    with TestClient(app) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
-    assert not failures
+    with ready(app):
+        assert not failures

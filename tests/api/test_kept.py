@@ -1,5 +1,6 @@
 """A share of the answers is kept beside the events, in the form that the settings say."""
 
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
@@ -12,8 +13,14 @@ from graphs import publish_recommender
 from starlette.testclient import TestClient
 from waiting import eventually
 
+from app.api.kept import KeptAnswers
+from app.events.database import database_at
+from app.events.rows import StoredAnswer
+from app.events.store import EventStore
 from app.main import build
+from app.serving.engine import Ask, Prediction
 from app.settings import Settings
+from app.telemetry import Telemetry
 
 PREDICT = "/v1/models/tiny-sentiment/predict"
 SECRET = "a good film, says ann@mail.example"
@@ -86,3 +93,70 @@ def test_by_default_no_answer_is_kept_and_no_file_made(models, tmp_path):
     assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match="answers are kept where events are"):
         build(Settings(models_dir=models, device="cpu", database_url="off", log_answers=0.1))
+
+
+class Written:
+    """An output of which one value is written; it counts the values that were."""
+
+    binary_field = None
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def written(self, output: str) -> list[bytes]:
+        self.count += 1
+        return [json.dumps(output).encode()]
+
+
+class Hanging:
+    """Threads that are busy, and the number of answers that wait for them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def make(self, function: Any, *, is_quick: bool) -> Any:
+        self.count += 1
+        await asyncio.Event().wait()
+
+
+class AtOnce:
+    async def make(self, function: Any, *, is_quick: bool) -> Any:
+        return function()
+
+
+class Remembered(EventStore):
+    """A store that remembers the answers that it is given."""
+
+    def keep_answer(self, answer: StoredAnswer) -> None:
+        self.answer = answer
+
+
+def test_of_answers_that_nobody_has_time_to_write_few_are_held(tmp_path):
+    asked, told = Ask("m", None, "view", [], None, 1.0), Prediction("m", 1, [], None)
+
+    async def held() -> tuple[int, bool]:
+        telemetry, aside = Telemetry(), Hanging()
+        events = EventStore(database_at(f"sqlite:///{tmp_path}/events.db"), telemetry.events)
+        kept = KeptAnswers(events, 1.0, "whole")
+        for _ in range(150):
+            kept.answered(asked, Written(), told, aside)
+        await asyncio.sleep(0)
+        return aside.count, b"tessera_answers_dropped_total 50.0" in telemetry.render()
+
+    assert asyncio.run(held()) == (100, True)
+
+
+def test_nothing_is_read_of_an_answer_after_it_is_known_to_be_too_large(tmp_path):
+    contract, large = Written(), Prediction("m", 1, ["x" * 100_000] * 50, None)
+    events = Remembered(database_at(f"sqlite:///{tmp_path}/events.db"), Telemetry().events)
+
+    async def kept() -> StoredAnswer:
+        KeptAnswers(events, 1.0, "whole").answered(
+            Ask("m", None, "view", ["good"], None, 1.0), contract, large, AtOnce()
+        )
+        await asyncio.sleep(0)
+        return events.answer
+
+    answer = asyncio.run(kept())
+    assert (answer.input, answer.output) == ('["good"]', "")
+    assert contract.count == 2

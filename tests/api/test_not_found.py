@@ -1,7 +1,5 @@
 import pytest
-from conftest import publish_sentiment
-from starlette.testclient import TestClient
-from waiting import eventually
+from conftest import publish_sentiment, ready
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
@@ -12,8 +10,7 @@ from app.telemetry import Telemetry
 def crowded(engine, models_dir, tmp_path):
     for i in range(6):
         publish_sentiment(models_dir, tmp_path / "scratch", f"shop-{i}")
-    with TestClient(create_app(engine, Telemetry(), Limits())) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(create_app(engine, Telemetry(), Limits())) as client:
         yield client
 
 

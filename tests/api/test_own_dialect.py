@@ -3,9 +3,8 @@
 from functools import partial
 
 import pytest
+from conftest import ready
 from starlette.responses import PlainTextResponse
-from starlette.testclient import TestClient
-from waiting import eventually
 
 import app.api.app
 from app.api.app import SECTIONS, create_app
@@ -45,8 +44,7 @@ def describe(served):
 def client(engine, tmp_path, monkeypatch):
     monkeypatch.setattr(app.api.app, "SECTIONS", (*SECTIONS, labelling))
     secret = add_key(tmp_path / "keys.json", "laptop", scopes=["predict", "metrics"])
-    with TestClient(create_app(engine, Telemetry(), Limits(), keys=KeyRing(tmp_path / "keys.json"))) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(create_app(engine, Telemetry(), Limits(), keys=KeyRing(tmp_path / "keys.json"))) as client:
         assert client.post(PATH, content=b"good").status_code == 401
         client.headers["X-API-Key"] = secret
         yield client

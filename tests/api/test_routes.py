@@ -6,25 +6,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from every_route import every_route
 from waiting import eventually
 
 import app.api
-from app.api.app import SECTIONS
-from app.api.given import Given
-from app.api.http.aside import Aside
-from app.api.http.limits import Limits
 from app.api.http.routes import DirectRoute
-from app.telemetry import Telemetry
 
 FOLDER = Path(app.api.__file__).parent
 
 
 @pytest.fixture
-def routes(engine):
-    aside = Aside()
-    given = Given(engine, Telemetry(), Limits(), aside)
-    yield [route for section in SECTIONS for route in section(given).routes]
-    aside.close()
+def routes():
+    return every_route()
 
 
 def texts_of(source: str) -> list[str]:

@@ -7,18 +7,14 @@ from typing import NamedTuple
 
 import pytest
 from conftest import publish_sentiment
+from every_route import every_route
 from services import PREDICT
 from shown import PIPELINE, publish_pipeline
 from starlette.testclient import TestClient
 from tiny_writer import ALIAS, WRITER, publish_writer, serving
 
-from app.api.app import SECTIONS
-from app.api.given import Given
-from app.api.http.aside import Aside
-from app.api.http.limits import Limits
 from app.api.http.routes import Route
 from app.keys import EVERYTHING, KeyRing, Scope, add_key
-from app.telemetry import Telemetry
 
 MODEL = "tiny-sentiment"
 
@@ -44,14 +40,6 @@ WRITER_BODIES = {
     "/v1/completions": {"prompt": "hi"},
     "/v1/responses": {"input": "hi"},
 }
-
-
-def every_route() -> list[Route]:
-    aside = Aside()
-    given = Given(None, Telemetry(), Limits(), aside)  # type: ignore[arg-type] - none is asked
-    routes = [route for section in SECTIONS for route in section(given).routes]
-    aside.close()
-    return routes
 
 
 ROUTES = [pytest.param(route, id=f"{route.method} {route.path}") for route in every_route()]

@@ -9,7 +9,7 @@ import opentelemetry.trace
 import pytest
 from collector import AskedOnce, Collector, listening, values_of
 from conftest import publish_sentiment, ready
-from engines import FarEngine
+from engines import pickling_engine
 from graphs import publish_table
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -22,10 +22,7 @@ from app.api.app import create_app
 from app.api.http.limits import Limits
 from app.api.traced import traced as traced_engine
 from app.errors import InferenceFailed
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Ask, Prediction, Timing
-from app.serving.local import LocalEngine
 from app.telemetry import OPEN_METRICS, Telemetry, Trace, TraceContext
 from app.telemetry.otlp import OtlpTracer
 from app.telemetry.sampling import Sampler
@@ -54,7 +51,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> It
         patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
         tracer = OtlpTracer(f"{collector.url}/v1/traces", Sampler(1.0, follows_parent=True))
     telemetry, lines = Telemetry(tracer=tracer), []
-    engine = FarEngine(LocalEngine(ModelRepository(root), telemetry, options=RuntimeOptions(device="cpu")))
+    engine = pickling_engine(root, telemetry)
     with ready(create_app(engine, telemetry, Limits(), write_line=lines.append)) as client:
         yield SimpleNamespace(client=client, telemetry=telemetry, lines=lines)
     tracer.close(5)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ready
-from engines import FarEngine
+from engines import pickling_engine
 from graphs import publish_recommender
 from starlette.testclient import TestClient
 
@@ -14,9 +14,6 @@ from app.api.app import create_app
 from app.api.http.limits import Limits
 from app.events.database import database_at
 from app.events.store import EventStore
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 
 PREDICT, EXPLAIN = "/v1/models/places/predict", "/v1/models/places/explain"
@@ -35,7 +32,7 @@ def service(root: Path, url: str) -> TestClient:
     telemetry = Telemetry()
     database = database_at(url)
     events = EventStore(database, telemetry.events) if database else None
-    engine = FarEngine(LocalEngine(ModelRepository(root / "models"), telemetry, options=RuntimeOptions(device="cpu")))
+    engine = pickling_engine(root / "models", telemetry)
     return create_app(engine, telemetry, Limits(), events=events, beside=[events.run] if events else ())
 
 

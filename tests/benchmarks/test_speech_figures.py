@@ -1,6 +1,5 @@
 """Figures of recognizers of speech beside one another, and the recording that all have in common."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.speech import FAST, PAUSE_S, Took, cpu_of, joined, spread, table, worker
+from benchmarks.speech import FAST, PAUSE_S, Took, joined, spread, table, worker
 from training.data.spoken_texts import Spoken
 
 ECHO = """
@@ -56,7 +55,3 @@ def test_a_worker_that_does_not_run_is_named(tmp_path: Path) -> None:
     broken = worker([sys.executable, str(tmp_path / "broken.py")], 1)
     with pytest.raises(SystemExit, match=r"does not run .*broken\.py"), broken:
         pass
-
-
-def test_seconds_of_computing_are_read_of_a_process() -> None:
-    assert cpu_of({os.getpid()}) > 0

@@ -20,6 +20,7 @@ from waiting import eventually
 from app.errors import DeadlineExceeded, InvalidInput, ModelNotFound, ModelNotReady
 from app.repository.manifest import Golden
 from app.serving.engine import Prediction
+from app.serving.held import Held
 from app.tasks.generation_schema import GenerationInput, GenerationParameters
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
@@ -27,7 +28,9 @@ from app.telemetry import Telemetry
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 
 NAME, COUNTING = "tiny-sentiment", "counting"
+FLEET = "test-replicas"
 FOR_EVER = 1e12
+DRAINED_S = 5  # far less than a drain may take, 10
 GUARD_S = 240  # far more than any of it takes
 
 
@@ -43,7 +46,7 @@ class Fleet:
         publish_counting(self.models, self.scratch)
         publish_writer(self.models, self.scratch / "writer")
         self.telemetry = Telemetry()
-        self.engine = two_replicas(self.models, self.telemetry)
+        self.engine: Any = two_replicas(self.models, self.telemetry, fleet=FLEET)
         self._runner = asyncio.Runner()
 
     def publish(self, **fields: Any) -> int:
@@ -193,6 +196,52 @@ def test_a_model_that_is_unloaded_is_asked_no_more_until_it_is_loaded_again(flee
         fleet.engine.find(COUNTING)
     fleet.run(fleet.engine.load(COUNTING))
     fleet.run(fleet.count(1))
+
+
+def test_a_model_that_is_loaded_again_while_it_still_answers_is_not_ended_with_what_was_let_go(fleet: Fleet) -> None:
+    async def main() -> None:
+        asked = asyncio.create_task(fleet.count(FOR_EVER, within_s=1.5))
+        await asyncio.sleep(0.2)
+        unloading = asyncio.create_task(fleet.engine.unload(COUNTING))
+        await asyncio.sleep(0.3)
+        await fleet.engine.load(COUNTING)
+        await fleet.count(1)
+        with pytest.raises(DeadlineExceeded):
+            await asked
+        await asyncio.wait_for(unloading, DRAINED_S)
+        for _ in range(20):
+            await asyncio.sleep(0.05)
+            await fleet.count(1)
+
+    fleet.run(main())
+
+
+def test_a_keeper_that_is_started_anew_is_told_which_version_is_to_answer(fleet: Fleet) -> None:
+    import ray
+    from ray.exceptions import RayActorError
+
+    from app.fleet.environment import NAMESPACE
+    from app.fleet.table import Front, keeper_of
+
+    keeper = ray.get_actor(keeper_of(FLEET), NAMESPACE)
+
+    def told() -> Any:
+        return ray.get(keeper.table.remote(Front("nobody", "", -1, frozenset(), {})))
+
+    def is_there_again() -> bool:
+        fleet.run(asyncio.sleep(0.05))
+        with suppress(RayActorError):
+            return told().keeper != before and told().is_complete
+        return False
+
+    fleet.engine.hold(NAME, Held(1))
+    eventually(lambda: bool(fleet.run(fleet.predict()).version == 1))
+    before = told().keeper
+    ray.kill(keeper, no_restart=False)
+    eventually(is_there_again, 60)
+    assert told().live[NAME][0].version == 1
+    assert fleet.run(fleet.predict()).version == 1
+    fleet.engine.hold(NAME, Held())
 
 
 def test_metrics_of_replicas_are_told_by_the_front(fleet: Fleet) -> None:

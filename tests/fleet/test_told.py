@@ -37,6 +37,12 @@ def test_a_replica_that_is_silent_is_gone_and_what_it_did_is_kept(monkeypatch):
     assert told.statistics.rows == 8
     told.tell("second", life(6))
     assert told.statistics.rows == 9
+    told.tell("first", life(7))  # it was silent, and not gone
+    assert told.statistics.rows == 13
+    for number in range(2 * module.MOST_SILENT):
+        now += module.SILENT_S + 0.1
+        told.tell(f"further {number}", life(1))
+    assert told.statistics.rows == 13 + 2 * module.MOST_SILENT
 
 
 def test_whoever_waits_for_news_is_told_of_a_new_replica_at_once():

@@ -11,6 +11,7 @@ from remotes import NAME, brought, change, here, published, store
 
 from app.remote.address import address_of
 from app.remote.folder import FolderRemote
+from app.remote.listing import versions_of
 from app.remote.mirror import Mirror
 from app.remote.remote import Unreachable
 from app.repository.pipeline import PipelineManifest, Step
@@ -160,3 +161,22 @@ def test_links_in_a_folder_elsewhere_are_not_followed(published, here, tmp_path)
 def test_a_folder_that_is_not_there_is_unreachable(here, tmp_path):
     with pytest.raises(Unreachable, match="No such file"):
         Mirror(FolderRemote(address_of(f"file://{tmp_path}/nowhere")), here, keep=1).look()
+
+
+def test_a_folder_that_may_not_be_read_keeps_nobody_from_those_beside_it(published, monkeypatch, caplog):
+    scandir, root = os.scandir, str(published)
+    closed = {f"{root}/{NAME}/3"}
+
+    def refusing(path):
+        if str(path) in closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    remote = FolderRemote(address_of(f"file://{root}"))
+    for _ in range(2):
+        assert sorted(versions_of(remote)[NAME]) == [1, 2, 4]
+    assert caplog.text.count("may not be read, and is passed over") == 1
+    closed.add(root)
+    with pytest.raises(Unreachable, match="Permission denied"):
+        versions_of(remote)

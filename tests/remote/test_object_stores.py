@@ -7,12 +7,14 @@ import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import botocore.session
 import pytest
 from conftest import publish_sentiment
 from moto.server import ThreadedMotoServer
 
 from app.__main__ import main
 from app.remote import objects
+from app.remote.listing import versions_of
 from app.remote.remote import AlreadyThere, Unreachable, opened
 from app.repository.manifest import Manifest
 from app.repository.repository import ModelRepository
@@ -168,6 +170,18 @@ def test_a_command_needs_one_address_and_names_that_are_names(tmp_path, monkeypa
     assert said[0] == said[1] == "error: name one store, such as s3://bucket/folder, here or in TESSERA_MODELS_URL"
     assert said[2] == "error: 'a/b' is neither a model's name nor NAME/VERSION, such as digits-cnn/2"
     assert "there is no model nobody" in said[3]
+
+
+@pytest.mark.parametrize("key", ["strange//1/manifest.json", "strange/../manifest.json", "/1/x", "../1/manifest.json"])
+def test_what_others_named_so_that_it_is_no_path_keeps_nobody_from_what_lies_beside_it(url, key, endpoint, caplog):
+    bucket, _, folder = url.removeprefix("s3://").partition("/")
+    client = botocore.session.get_session().create_client("s3", endpoint_url=endpoint)
+    for one in (f"{NAME}/1/manifest.json", key):
+        client.put_object(Bucket=bucket, Key=f"{folder}/{one}", Body=b"{}")
+    store = opened(url)
+    for _ in range(2):
+        assert [*versions_of(store)] == [NAME]
+    assert caplog.text.count("is passed over") == 1
 
 
 def test_a_claim_that_cannot_be_made_publishes_nothing(url, tmp_path, monkeypatch):

@@ -5,19 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import asking, predict
+from engines import asking, near_engine, predict
 from starlette.testclient import TestClient
 from tiny_summarizer import NAME, TEXT, publish_summarizer
 from tiny_writer import WRITER, publish_writer, serving
 
 from app.errors import DeadlineExceeded, InvalidInput, ModelNotReady
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
 from app.serving.generator import TextGenerator
 from app.serving.local import LocalEngine
 from app.tasks.abstractive import WrittenSummary
 from app.tasks.summary_schema import ArticleInput, SummarizationParameters
-from app.telemetry import Telemetry
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +22,7 @@ WRITE = SummarizationParameters(mode="abstractive")
 
 
 def engine_of(models: Path) -> LocalEngine:
-    return LocalEngine(ModelRepository(models), Telemetry(), options=RuntimeOptions(device="cpu"))
+    return near_engine(models)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 import engines
 import pytest
 from conftest import POSITIVE, publish_sentiment
+from engines import near_engine
 
 from app.errors import DeadlineExceeded, InvalidInput, ModelNotFound, ModelNotReady, PayloadTooLarge
 from app.repository.manifest import Golden
@@ -173,7 +174,7 @@ def test_a_request_that_makes_more_rows_than_a_queue_holds_is_told_to_be_smaller
 
 def test_an_empty_repository_is_ready_and_knows_no_model(tmp_path):
     async def main():
-        engine = LocalEngine(ModelRepository(tmp_path / "none"), Telemetry(), options=RuntimeOptions(device="cpu"))
+        engine = near_engine(tmp_path / "none")
         await engine.load()
         assert engine.status().is_ready
         with pytest.raises(ModelNotFound, match="there are: none"):

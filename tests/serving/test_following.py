@@ -3,10 +3,9 @@ import shutil
 from contextlib import asynccontextmanager
 
 import pytest
-from conftest import publish_sentiment
+from conftest import publish_sentiment, ready
 from engines import can_predict
 from graphs import publish_features, publish_head
-from starlette.testclient import TestClient
 from waiting import eventually
 
 from app.main import build
@@ -140,8 +139,7 @@ def test_what_was_unloaded_on_request_stays_so_until_there_is_a_new_version(run,
 @pytest.mark.parametrize("follow_s", [0.0, 0.05])
 def test_the_service_follows_if_it_is_set_to(models_dir, tmp_path, follow_s):
     application, _ = build(Settings(models_dir=models_dir, device="cpu", follow_s=follow_s))
-    with TestClient(application) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(application) as client:
         publish_sentiment(models_dir, tmp_path / "a", name="newcomer")
         ask = "/v1/models/newcomer/predict"
         if follow_s:

@@ -11,17 +11,14 @@ from typing import Any
 
 import pytest
 from dying import dead_are_told
-from engines import asking, predict
+from engines import asking, near_engine, predict
 from tiny_writer import WRITER, publish_writer
 
 from app.errors import InvalidInput, ModelNotReady
 from app.repository.manifest import Golden
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
 from app.serving.generator import TextGenerator
 from app.serving.local import LocalEngine
 from app.tasks.generation_schema import Generation, GenerationInput, GenerationParameters
-from app.telemetry import Telemetry
 
 __all__ = ["dead_are_told"]
 pytestmark = [
@@ -34,7 +31,7 @@ MANY = 200  # tokens: more than are written while a test looks away
 
 
 def engine_of(models: Path) -> LocalEngine:
-    return LocalEngine(ModelRepository(models), Telemetry(), options=RuntimeOptions(device="cpu"))
+    return near_engine(models)
 
 
 @pytest.fixture

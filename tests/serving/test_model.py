@@ -4,18 +4,16 @@ import asyncio
 
 import numpy as np
 import pytest
-from engines import asking, infer, predict, run, tensors_of
+from engines import asking, infer, near_engine, predict, run, tensors_of
 from graphs import publish_recommender
 
 from app.errors import InvalidInput, Overloaded
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
 from app.serving.batcher import Batcher
 from app.serving.local import LocalEngine
 from app.serving.scheduler import Turn
 from app.tasks.recommendation import HistoryInput, ItemQuery, ItemQueryParameters, RecommendationParameters
 from app.tasks.view import View
-from app.telemetry import Statistics, Telemetry
+from app.telemetry import Statistics
 
 NAME = "places"
 TITLES = ["Alien (1979)", "Aliens (1986)", "Brazil (1985)"]
@@ -24,7 +22,7 @@ TITLES = ["Alien (1979)", "Aliens (1986)", "Brazil (1985)"]
 @pytest.fixture
 def engine(tmp_path) -> LocalEngine:
     publish_recommender(tmp_path / "models", tmp_path, TITLES)
-    return LocalEngine(ModelRepository(tmp_path / "models"), Telemetry(), options=RuntimeOptions(device="cpu"))
+    return near_engine(tmp_path / "models")
 
 
 def statistics(engine: LocalEngine) -> Statistics:

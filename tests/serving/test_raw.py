@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import publish_sentiment
-from engines import can_predict, infer, predict, tensors_of
+from engines import can_predict, infer, near_engine, predict, tensors_of
 from graphs import cache, copied, cumulated, doubled_and_summed, filled, looked_up
 
 from app.adding.command import add_model
@@ -82,7 +82,7 @@ def test_an_exported_program_answers_tensors_that_lie_in_the_bytes_of_a_request(
     program = torch.export.export(Affine(), (torch.ones(2, 3),), dynamic_shapes=({0: batch},))
     torch.export.save(program, tmp_path / "affine.pt2")
     assert add_model(tmp_path / "affine.pt2", "affine", models_dir).runtime == "pytorch"
-    engine = LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu"))
+    engine = near_engine(models_dir)
     read_only = np.frombuffer(b"\0" + np.arange(6, dtype=np.float32).tobytes(), np.float32, offset=1).reshape(2, 3)
     assert run(engine, "affine", x=read_only)["output"].tolist() == [[1, 3, 5], [7, 9, 11]]
 
@@ -195,7 +195,7 @@ def test_a_cache_is_empty_at_the_first_step(engine, steps):
 def test_a_manifest_that_names_an_output_the_graph_has_not_is_our_fault(models_dir, tmp_path):
     wrong = (TensorSpec(name="scores", datatype="FP32", shape=(-1, 2)),)
     publish_sentiment(models_dir, tmp_path / "wrong", name="wrong", outputs=wrong)
-    engine = LocalEngine(ModelRepository(models_dir), Telemetry(), options=RuntimeOptions(device="cpu"))
+    engine = near_engine(models_dir)
     with pytest.raises(InferenceFailed, match="has no output 'scores'"):
         run(engine, "wrong", **text([2]))
 

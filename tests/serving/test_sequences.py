@@ -9,7 +9,7 @@ from pathlib import Path
 from time import sleep
 
 import pytest
-from engines import asking, predict
+from engines import asking, near_engine, predict
 from tiny_translator import CONTEXT, TRANSLATOR, publish_translator, sessions
 from waiting import eventually
 
@@ -137,7 +137,7 @@ async def test_what_was_admitted_is_answered_while_it_is_unloaded_and_nothing_st
 
 async def test_one_row_at_a_time_has_room_for_the_longest_sentence(tmp_path):
     publish_translator(tmp_path / "models", tmp_path / "scratch", most_rows=1)
-    engine = LocalEngine(ModelRepository(tmp_path / "models"), Telemetry(), options=RuntimeOptions(device="cpu"))
+    engine = near_engine(tmp_path / "models")
     await engine.load()
     try:
         long = "x" * (CONTEXT - 1)
@@ -208,7 +208,7 @@ async def test_more_beams_than_there_are_rows_are_refused_at_once(engine):
 
 async def test_a_model_whose_own_search_has_more_beams_than_rows_is_not_loaded(tmp_path):
     publish_translator(tmp_path / "models", tmp_path / "scratch", num_beams=5)
-    engine = LocalEngine(ModelRepository(tmp_path / "models"), Telemetry(), options=RuntimeOptions(device="cpu"))
+    engine = near_engine(tmp_path / "models")
     await engine.load()
     try:
         assert "each answer has 5 beams" in str(engine.status(TRANSLATOR).models[0].versions[0])
@@ -241,7 +241,7 @@ async def test_one_sentence_is_not_kept_waiting_by_the_many_of_another_caller(en
 async def test_golden_examples_are_checked_when_it_is_loaded(tmp_path):
     wrong = Golden(input={"text": "One."}, output={"translation_text": "?", "sentences": 1, "is_complete": True})
     publish_translator(tmp_path / "models", tmp_path / "scratch", golden=(wrong,))
-    engine = LocalEngine(ModelRepository(tmp_path / "models"), Telemetry(), options=RuntimeOptions(device="cpu"))
+    engine = near_engine(tmp_path / "models")
     await engine.load()
     try:
         assert "golden example 0" in str(engine.status(TRANSLATOR).models[0].versions[0])

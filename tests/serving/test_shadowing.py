@@ -1,17 +1,17 @@
 """A shadow is asked what callers ask, and whatever it does nobody who calls notices."""
 
+import asyncio
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from engines import infer, run, tensors_of
-from graphs import counting, save
+from graphs import counting, publish_tensors, save
 from onnx import helper
 from versions_that_tell import NAME as TELLING
 from versions_that_tell import ask, publish_telling, traffic_engine, until
 
-from app.repository.publish import publish
 from app.repository.traffic import ShadowRule
 from app.serving.engine import Ask, Prediction
 from app.serving.figures import Figures
@@ -19,7 +19,6 @@ from app.serving.raw import NAME as RAW
 from app.serving.shadowing import MOST_AT_ONCE, Shadowing
 from app.serving.split import drawn
 from app.telemetry import Telemetry
-from app.tensors import TensorSpec
 
 FOR_EVER = 10**12
 COUNTING = "counting"
@@ -27,18 +26,10 @@ COUNTING = "counting"
 
 def publish_two(root: Path, scratch: Path) -> None:
     """Version 1 answers x at once; version 2 answers the same after counting to it, or never."""
-    x = {"name": "x", "datatype": "FP32", "shape": (-1, 1)}
-    y = {**x, "name": "y"}
-    at_once = save(
-        scratch / "copy.onnx", [helper.make_node("Identity", ["x"], ["y"])],
-        [("x", "FP32", ["n", 1])], [("y", "FP32", ["n", 1])],
-    )  # fmt: skip
+    x, y = ("x", "FP32", ["n", 1]), ("y", "FP32", ["n", 1])
+    at_once = save(scratch / "copy.onnx", [helper.make_node("Identity", ["x"], ["y"])], [x], [y])
     for graph in (at_once, counting(scratch / "count.onnx")):
-        publish(
-            root, COUNTING, {"model.onnx": graph}, task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
-            inputs=(TensorSpec.model_validate(x),), outputs=(TensorSpec.model_validate(y),),
-            config={"inputs": [x], "outputs": [y], "batched": True},
-        )  # fmt: skip
+        publish_tensors(root, COUNTING, graph, [x], [y])
 
 
 @pytest.fixture
@@ -126,16 +117,11 @@ def test_only_its_share_is_copied_and_no_stream(root):
 
 
 def test_what_a_shadow_fails_on_is_its_own_failure(root, tmp_path):
-    ids, y = {"name": "ids", "datatype": "INT64", "shape": (-1,)}, {"name": "y", "datatype": "FP32", "shape": (-1, 2)}
+    ids, y = ("ids", "INT64", ["n"]), ("y", "FP32", ["n", 2])
     for rows in (10, 3):  # of a table: the shadow has no row 5
         nodes = [helper.make_node("Gather", ["table", "ids"], ["y"])]
         table = np.arange(2 * rows, dtype=np.float32).reshape(rows, 2)
-        graph = save(tmp_path / "t.onnx", nodes, [("ids", "INT64", ["n"])], [("y", "FP32", ["n", 2])], table=table)
-        publish(
-            root, "table", {"model.onnx": graph}, task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
-            inputs=(TensorSpec.model_validate(ids),), outputs=(TensorSpec.model_validate(y),),
-            config={"inputs": [ids], "outputs": [y], "batched": True},
-        )  # fmt: skip
+        publish_tensors(root, "table", save(tmp_path / "t.onnx", nodes, [ids], [y], table=table), [ids], [y])
     engine = traffic_engine(root)
 
     async def scenario():
@@ -167,3 +153,23 @@ def test_while_callers_wait_for_one_another_nothing_is_copied(root):
         return figures.told().agreement.dropped
 
     assert run(engine, scenario) == {"load": 1}
+
+
+def test_what_is_answered_after_the_end_of_a_rule_is_not_copied(root):
+    engine = traffic_engine(root)
+
+    async def scenario():
+        await engine.divide(COUNTING, 1, shadow=ShadowRule(version=2))
+        figures = Figures(COUNTING, 2, "shadow", Telemetry().traffic)
+        shadowing, answered = (
+            Shadowing(engine, figures),
+            await infer(engine, COUNTING, {"x": np.ones((1, 1), np.float32)}),
+        )
+        shadowing.close()
+        tasks = len(asyncio.all_tasks())
+        shadowing.offer(
+            Ask(COUNTING, 1, RAW, [], None, 5.0), answered._replace(timing=answered.timing._replace(queue_s=0))
+        )
+        return len(asyncio.all_tasks()) - tasks, figures.told().agreement.dropped
+
+    assert run(engine, scenario) == (0, {})

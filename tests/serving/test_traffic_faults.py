@@ -1,21 +1,32 @@
 """Rules on traffic that cannot be, or name what cannot answer: nobody who calls notices."""
 
+import asyncio
 import shutil
 
 import numpy as np
 import pytest
+from conftest import publish_sentiment
 from engines import infer, run
-from graphs import copied
+from graphs import copied, publish_tensors
 from test_bad_versions import broken_file
-from versions_that_tell import CALLERS, NAME, answered, asked, more, publish_telling, root, said_by, traffic_engine
+from versions_that_tell import (
+    CALLERS,
+    NAME,
+    answered,
+    asked,
+    more,
+    publish_telling,
+    root,
+    said_by,
+    traffic_engine,
+    until,
+)
 
 from app.errors import InvalidArtifact, InvalidInput, ModelNotFound, NotWritable
-from app.repository.publish import publish
 from app.repository.traffic import FILE, CanaryRule, ShadowRule
 from app.serving.engine import Asker
 from app.serving.raw import NAME as RAW
 from app.telemetry import Telemetry
-from app.tensors import TensorSpec
 
 __all__ = ["more", "root"]
 
@@ -88,6 +99,42 @@ def test_a_question_read_for_a_canary_that_goes_meanwhile_is_answered_by_the_def
     assert run(engine, scenario) == [2, 2]
 
 
+def test_while_the_disk_is_away_a_rule_goes_on_to_hold(root):
+    engine = traffic_engine(root)
+    away = root.with_name("away")
+
+    async def scenario():
+        await engine.divide(NAME, 2)
+        following = asyncio.create_task(engine.follow(0.01))
+        root.rename(away)
+        await asyncio.sleep(0.2)
+        root.mkdir()  # as where a disk is mounted
+        await asyncio.sleep(0.2)
+        assert engine.traffic(NAME).default == 2
+        root.rmdir()
+        away.rename(root)
+        (root / NAME / FILE).unlink()
+        await until(lambda: engine.traffic(NAME).default == 3)
+        following.cancel()
+
+    run(engine, scenario)
+
+
+def test_a_rule_of_a_model_that_is_not_served_here_is_no_error(root, tmp_path, caplog):
+    publish_sentiment(root, tmp_path / "other", name="other")
+    (root / "other" / FILE).write_text('{"default": 9}')
+    engine = traffic_engine(root, only=[NAME])
+
+    async def scenario():
+        with pytest.raises(ModelNotFound, match="is not served here"):
+            await engine.load("other")
+        with pytest.raises(ModelNotFound, match="is not served here"):
+            await engine.divide("other", 1)
+
+    run(engine, scenario)
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
+
+
 def test_if_the_default_is_gone_the_one_before_it_answers_and_nothing_newer(root, more):
     more()
     engine = traffic_engine(root, keep_versions=4)
@@ -146,15 +193,8 @@ def test_a_rule_that_cannot_be_kept_does_not_hold(root, monkeypatch):
 
 
 def test_a_shadow_that_takes_other_inputs_is_refused_and_a_canary_answers_what_was_read_for_it(root, tmp_path):
-    tensor = {"datatype": "FP32", "shape": (-1, 2)}
-    publish(
-        root, NAME, {"model.onnx": copied(tmp_path / "copied.onnx", "FP32")},
-        task="tensors", runtime="onnx", graphs={"model": "model.onnx"},
-        inputs=(TensorSpec(name="in_FP32", **tensor),), outputs=(TensorSpec(name="out_FP32", **tensor),),
-        config={
-            "inputs": [{"name": "in_FP32", **tensor}], "outputs": [{"name": "out_FP32", **tensor}], "batched": True,
-        },
-    )  # fmt: skip
+    given, told = ("in_FP32", "FP32", ["n", 2]), ("out_FP32", "FP32", ["n", 2])
+    publish_tensors(root, NAME, copied(tmp_path / "copied.onnx", "FP32"), [given], [told])
     engine = traffic_engine(root)
 
     async def scenario():

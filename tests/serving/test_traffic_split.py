@@ -1,12 +1,10 @@
 """Who is of the canary: evenly drawn, always the same, and more of them with a larger share."""
 
 import pytest
+from engines import near_engine
 
-from app.repository.repository import ModelRepository
 from app.repository.traffic import CanaryRule, TrafficRule
-from app.runtimes.options import RuntimeOptions
 from app.serving.engine import Asker
-from app.serving.local import LocalEngine
 from app.serving.split import TrafficSplit, drawn
 from app.telemetry import Telemetry
 
@@ -15,7 +13,7 @@ CALLERS = [Asker(f"key customer-{i}", f"request-{i}") for i in range(20_000)]
 
 @pytest.fixture
 def split(tmp_path):
-    engine = LocalEngine(ModelRepository(tmp_path), Telemetry(), options=RuntimeOptions(device="cpu"))  # nobody asks it
+    engine = near_engine(tmp_path)  # nobody asks it
 
     def make(share, version=4, by="caller", name="m"):
         rule = TrafficRule(default=3, canary=CanaryRule(version=version, share=share, by=by))

@@ -9,19 +9,17 @@ import numpy as np
 import pytest
 from conftest import publish_sentiment
 from engines import asking, can_predict
-from graphs import doubled_and_summed
+from graphs import doubled_and_summed, publish_tensors
 from held_loads import gate, held, new_engine, until
 from test_bad_versions import broken_file
 from test_engine import NAME, edit_manifest, go, predict, reason, states
 
 from app.errors import ModelNotReady
-from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.local import LocalEngine
 from app.tasks.text_classification import TextClassificationParameters, TextInput
 from app.telemetry import Telemetry
-from app.tensors import TensorSpec
 
 __all__ = ["gate", "held", "new_engine"]
 
@@ -239,17 +237,8 @@ def test_a_model_is_live_when_the_log_says_so(new_engine):
 
 def publish_as_tensors(models_dir: Path, scratch: Path) -> None:
     """Publish a next version of the model whose items have nothing in common with those of the ones before."""
-    x = TensorSpec(name="x", datatype="FP32", shape=(-1, 3))
-    doubled, total = (TensorSpec(name=name, datatype="FP32", shape=shape) for name, shape in OUTPUTS.items())
-    specs = {"inputs": [x.model_dump()], "outputs": [doubled.model_dump(), total.model_dump()], "batched": True}
-    publish(
-        models_dir, NAME, {"model.onnx": doubled_and_summed(scratch / "doubled.onnx")},
-        task="tensors", runtime="onnx", graphs={"model": "model.onnx"}, inputs=(x,), outputs=(doubled, total),
-        config=specs,
-    )  # fmt: skip
-
-
-OUTPUTS: dict[str, tuple[int, ...]] = {"doubled": (-1, 3), "sum": (-1,)}
+    outputs = [("doubled", "FP32", ["n", 3]), ("sum", "FP32", ["n"])]
+    publish_tensors(models_dir, NAME, doubled_and_summed(scratch / "doubled.onnx"), [("x", "FP32", ["n", 3])], outputs)
 
 
 @pytest.mark.parametrize("keep", [1, 2])

@@ -3,19 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.errors import faults_of, invalid_input
 from app.api.given import Given
 from app.errors import InvalidInput, JobsUnavailable
 from app.full_disk import no_room
 from app.jobs.jobs import Jobs
 from app.tasks.schema import Schema
 
-Sent = TypeVar("Sent", bound=BaseModel)
 Listed = TypeVar("Listed")
 Result = TypeVar("Result")
 MOST_LISTED = 100
@@ -46,14 +44,6 @@ async def on_disk(jobs: Jobs, function: Callable[[], Result]) -> Result:
 
 def owner_of(request: Request) -> str:
     return str(request.scope["state"].get("key", ""))
-
-
-def validated(schema: type[Sent], values: Any) -> Sent:
-    """Raises InvalidInput."""
-    try:
-        return schema.model_validate(values)
-    except ValidationError as error:
-        raise invalid_input(faults_of(error)) from None
 
 
 def page_of(found: Sequence[Listed], page: ListPage, id_of: Callable[[Listed], str]) -> tuple[list[Listed], bool]:

@@ -7,16 +7,17 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.batches.asked import ListPage, jobs_of, on_disk, owner_of, page_of, told, told_list, validated
+from app.api.batches.asked import ListPage, jobs_of, on_disk, owner_of, page_of, told, told_list
 from app.api.batches.files import is_form
 from app.api.batches.inside import InsideRequests
 from app.api.batches.schemas import BatchList, BatchObject, BatchRequest, window_s
 from app.api.batches.uploads import Upload
+from app.api.errors import validated
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES
 from app.api.http.callers import caller_of
 from app.api.http.routes import Handler
-from app.api.media.json_text import parse
+from app.api.media.json_text import read_json
 from app.api.v1 import paths as v1
 from app.errors import InvalidInput, ServiceError
 from app.jobs.folder import new_id
@@ -94,11 +95,7 @@ async def _read(request: Request, given: Given) -> BatchRequest:
     body = b"".join([chunk async for chunk in request.stream()])
 
     def read() -> BatchRequest:
-        try:
-            values = parse(body, given.limits.json)
-        except ValueError as error:
-            raise InvalidInput(f"the body is not valid JSON: {error}") from None
-        return validated(BatchRequest, values)
+        return validated(BatchRequest, read_json(body, given.limits.json))
 
     return await given.aside.of(caller_of(request)).read(read, is_quick=len(body) <= QUICK_BYTES)
 
@@ -113,9 +110,9 @@ def _fields(fields: dict[str, str], given: Given) -> dict[str, Any]:
     for name in IN_JSON:
         if name in found:
             try:
-                found[name] = parse(fields[name].encode(), given.limits.json)
-            except ValueError as error:
-                raise InvalidInput(f"is not valid JSON: {error}").under(name) from None
+                found[name] = read_json(fields[name].encode(), given.limits.json, "is not valid JSON")
+            except InvalidInput as error:
+                raise error.under(name) from None
     return found
 
 

@@ -4,9 +4,10 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from app.api.batches.asked import MOST_LISTED, ListPage, jobs_of, owner_of, page_of, told, told_list, validated
+from app.api.batches.asked import MOST_LISTED, ListPage, jobs_of, owner_of, page_of, told, told_list
 from app.api.batches.schemas import FileDeleted, FileList, FileObject
 from app.api.batches.uploads import Upload
+from app.api.errors import validated
 from app.api.given import Given
 from app.api.http.routes import Handler
 from app.errors import InvalidInput

@@ -15,11 +15,12 @@ from app.api.grpc import methods, responses
 from app.api.grpc.arriving import Arriving
 from app.api.grpc.inside import Answer, AnswerPiece, HttpQuestion, Sender, ask, sender_of, whole
 from app.api.grpc.methods import METHODS
-from app.api.grpc.requests import RAW, InferRequest
+from app.api.grpc.requests import QUICK_MESSAGE_BYTES, RAW, InferRequest
 from app.api.grpc.status import Failed, trailers_of
 from app.api.grpc.wire import taken_apart
 from app.api.http.access import key_of
-from app.api.http.aside import QUICK_BYTES, Aside
+from app.api.http.aside import Aside
+from app.api.http.callers import subscriber
 from app.api.http.deadline import HEADER as DEADLINE
 from app.api.http.deadline import LONGEST_MS
 from app.api.http.limits import Limits
@@ -67,14 +68,15 @@ class Call:
         self._context = context
         self._has_begun = self._is_left = False
         sender = self._sender()
-        self._whose = sender.address[0] if sender.address else ""
+        self._whose = subscriber(sender.address[0]) if sender.address else ""
         self._aside = behind.aside.of(self._whose)
 
     async def tell(self) -> None:
         """Answer a method that tells of the server or of models."""
         method, behind = METHODS[self._name], self._behind
         message = await self.message()
-        question = methods.read(method, message, behind.limits.other_body_bytes)
+        asked = partial(methods.read, method, message, behind.limits.other_body_bytes)
+        question = await self._aside.read(asked, is_quick=len(message) <= QUICK_MESSAGE_BYTES)
         answer = await whole(behind.app, self._sender(), question)
         self._context.set_trailing_metadata(trailers_of(answer.headers))
         if answer.status != 200 and answer.status not in method.told:
@@ -111,7 +113,9 @@ class Call:
     async def read(self, message: bytes) -> InferRequest:
         rest, raw = taken_apart(message, RAW)
         limits = self._behind.limits.json
-        return await self._aside.read(lambda: InferRequest(rest, raw, limits), is_quick=len(rest) <= QUICK_BYTES)
+        return await self._aside.read(
+            lambda: InferRequest(rest, raw, limits), is_quick=len(rest) <= QUICK_MESSAGE_BYTES
+        )
 
     def writes_text(self, request: InferRequest) -> bool:
         """Whether the model that is asked writes text. If there is none, the route will say so."""
@@ -123,8 +127,10 @@ class Call:
     async def answer_whole(self, request: InferRequest, write: Write, *, is_final: bool | None = None) -> None:
         """Write one answer, which in a stream says that none follows."""
         is_text = self.writes_text(request)
-        asked = partial(request.of_text, streams=False) if is_text else request.of_tensors
-        question = await self._aside.read(asked, is_quick=request.is_quick)
+        if is_text:
+            question = await self._text_question(request, streams=False)
+        else:
+            question = await self._aside.read(request.of_tensors, is_quick=request.is_quick)
         pieces: list[bytes | memoryview] = []
 
         async def on_last(last: AnswerPiece) -> None:
@@ -155,9 +161,12 @@ class Call:
             for event in responses.events_of(bytes(piece.body)):
                 await write(responses.of_event(event, request.id))
 
-        await self._ask(request.of_text(streams=True), on_piece)
+        await self._ask(await self._text_question(request, streams=True), on_piece)
         if request.wants_empty_final:
             await write(responses.empty_final(request.model, version or request.version, request.id))
+
+    async def _text_question(self, request: InferRequest, *, streams: bool) -> HttpQuestion:
+        return await self._aside.read(partial(request.of_text, streams=streams), is_quick=request.is_quick_text)
 
     async def write(self, message: bytes) -> None:
         """Raises NotRead for a client that does not read."""

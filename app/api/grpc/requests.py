@@ -10,15 +10,16 @@ from pydantic_core import to_json
 
 from app.api.grpc.inside import HttpQuestion, of_model
 from app.api.grpc.messages import MESSAGES, field_number
-from app.api.grpc.wire import NO_MESSAGE
-from app.api.http.aside import QUICK_BYTES
+from app.api.grpc.wire import NO_MESSAGE, require_few_inside
 from app.api.media.json_text import JsonLimits
 from app.api.v2 import paths
 from app.api.v2.reading import HEADER_LENGTH, LENGTH, read
+from app.api.v2.schemas import MOST_DIMENSIONS
 from app.errors import InvalidInput, PayloadTooLarge, ServiceError
 from app.tensors import NUMPY_TYPES
 
 RAW = field_number("ModelInferRequest", "raw_input_contents")
+OF_TENSORS = [field_number("ModelInferRequest", name) for name in ("inputs", "outputs")]
 CONTENTS = {
     "BOOL": "bool_contents",
     "INT8": "int_contents",
@@ -38,6 +39,7 @@ EMPTY_FINAL = "triton_enable_empty_final_response"
 OUR_OWN = ("binary_data", "binary_data_size", "binary_data_output")  # say where bytes are in HTTP; here it is clear
 SHARED = "shared_memory_region"
 TEXT_OUTPUT = "text_output"
+QUICK_MESSAGE_BYTES = 20_000  # without tensors, which are read in a few milliseconds, whatever they are
 TIMEOUT_US, LEAST_MS = "timeout", 1
 
 Bytes = bytes | memoryview
@@ -57,12 +59,14 @@ class InferRequest:
             raise PayloadTooLarge(
                 f"{len(rest)} bytes of a request are not in raw_input_contents; it may have {limits.max_bytes} of these"
             )
+        require_few_inside(rest, OF_TENSORS)
         try:
             self._asked: Any = MESSAGES["ModelInferRequest"].FromString(rest)
         except DecodeError:
             raise InvalidInput(NO_MESSAGE) from None
         self._limits = limits
-        self.is_quick = len(rest) <= QUICK_BYTES  # of the elements in it
+        self.is_quick = len(rest) <= QUICK_MESSAGE_BYTES  # of the elements in it
+        self.is_quick_text = len(rest) + sum(map(len, raw)) <= QUICK_MESSAGE_BYTES
         self.model: str = self._asked.model_name
         self.version: str = self._asked.model_version
         self.id: str = self._asked.id
@@ -103,6 +107,10 @@ class InferRequest:
             raise InvalidInput(
                 f"raw_input_contents has the bytes of {len(self._raw)} tensors, and there are {len(inputs)} inputs"
             )
+        for one in inputs:
+            if len(one.shape) > MOST_DIMENSIONS:  # whose product would take long
+                said = f"has {len(one.shape)} dimensions, and may have {MOST_DIMENSIONS}"
+                raise InvalidInput(said).under("inputs", one.name)
         contents: list[Bytes] = [*self._raw] if self._raw else self._typed(inputs)
         if self._raw and (both := next((one.name for one in inputs if one.HasField("contents")), None)) is not None:
             raise InvalidInput("has contents, and bytes in raw_input_contents").under("inputs", both)
@@ -151,8 +159,8 @@ def _element(name: str, value: Any) -> Any:
 
 def _values(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as JSON has them."""
-    chosen = {name: one.WhichOneof("parameter_choice") for name, one in parameters.items() if name not in OUR_OWN}
-    return {name: getattr(parameters[name], field) for name, field in chosen.items() if field is not None}
+    chosen = ((name, one, one.WhichOneof("parameter_choice")) for name, one in parameters.items())
+    return {name: getattr(one, field) for name, one, field in chosen if field is not None and name not in OUR_OWN}
 
 
 def _bytes_of(one: Any) -> bytes:

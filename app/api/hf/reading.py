@@ -2,18 +2,16 @@
 
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from app.api.contracts import bodies_of
-from app.api.errors import faults_of, invalid_input
+from app.api.errors import validated
 from app.api.hf.generation_schema import TgiParameters
 from app.api.hf.tables import TABLE, rows_of
 from app.api.hf.wires import WIRES, HfFeatureExtractionParameters, HfOptions, Wire
 from app.api.http.limits import Limits
-from app.api.media.json_text import parse
+from app.api.media.json_text import read_json
 from app.api.media.raw import is_file
-from app.api.media.surrogates import not_unicode
 from app.api.v1 import paths
 from app.errors import InvalidInput, ModelNotFound, PayloadTooLarge
 from app.serving.engine import Served
@@ -68,7 +66,7 @@ def read(request: Request, content: bytes, served: Served, asked: str | None, li
     wire = WIRES[task]
     wants_stream = wire.streams and _wants_stream(body)
     parameters = _parameters(request, body, wire)
-    sent = _validated(wire.Parameters, parameters, "parameters")
+    sent = validated(wire.Parameters, parameters, "parameters")
     of_items = {name: parameters[name] for name in wire.of_items}
     items = _items(served.contracts[task], body, limits.max_items, of_items)
     if isinstance(sent, TgiParameters):
@@ -93,14 +91,10 @@ def is_raw(request: Request, content: bytes, served: Served) -> bool:
 
 def json_object(content: bytes, served: Served, limits: Limits) -> dict[str, Any]:
     """Return the object that a body is as JSON. Raises InvalidInput."""
-    try:
-        body = parse(content, limits.json)
-    except ValueError as error:
-        if fault := not_unicode(content, str(error)):
-            raise fault from None
-        raise InvalidInput(
-            f"{served.manifest.name} is a model for {served.manifest.task} and reads JSON; this is not: {error}"
-        ) from None
+    manifest = served.manifest
+    body = read_json(
+        content, limits.json, f"{manifest.name} is a model for {manifest.task} and reads JSON; this is not"
+    )
     if not isinstance(body, dict):
         raise InvalidInput('the body must be a JSON object: {"inputs": …, "parameters": {…}}')
     return body
@@ -157,7 +151,7 @@ def _items(contract: Contract, body: dict[str, Any], max_items: int, of_items: d
     if of_items:
         first = next(iter(contract.Input.model_fields))
         inputs = [{first: one, **of_items} for one in inputs]
-    sent: Any = _validated(bodies_of(contract, max_items).Request, {"inputs": inputs})
+    sent: Any = validated(bodies_of(contract, max_items).Request, {"inputs": inputs})
     items: list[Any] = sent.inputs
     return items
 
@@ -179,17 +173,9 @@ def _parameters(request: Request, body: dict[str, Any], wire: Wire) -> dict[str,
     if not isinstance(given, dict | None):
         raise InvalidInput("must be a JSON object").under("parameters")
     if body.get("options") is not None:
-        _validated(HfOptions, body["options"], "options")
+        validated(HfOptions, body["options"], "options")
     given = {name: value for name, value in (given or {}).items() if value is not None}
     twice = given.keys() & request.query_params.keys()
     if twice:
         raise InvalidInput(f"{', '.join(sorted(twice))}: given in the body and in the query")
     return {**request.query_params, **given}
-
-
-def _validated(schema: type[BaseModel], values: Any, *loc: str) -> Any:
-    try:
-        return schema.model_validate(values)
-    except ValidationError as error:
-        found = invalid_input(faults_of(error))
-        raise found.under(*loc) if loc else found from None

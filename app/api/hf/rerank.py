@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Annotated
 
-from pydantic import BaseModel, Field, RootModel, ValidationError
+from pydantic import BaseModel, Field, RootModel
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.ask import Question, ask, headers_of
-from app.api.errors import faults_of, invalid_input
+from app.api.errors import validated
 from app.api.given import Given
 from app.api.hf.known import KnownOnly
 from app.api.hf.reading import json_object
@@ -74,10 +74,7 @@ def _require_ranking(served: Served) -> None:
 
 
 def _read(body: bytes, served: Served, given: Given) -> TeiRanking:
-    try:
-        return TeiRanking.model_validate(json_object(body, served, given.limits))
-    except ValidationError as error:
-        raise invalid_input(faults_of(error)) from None
+    return validated(TeiRanking, json_object(body, served, given.limits))
 
 
 async def _respond(sent: TeiRanking, prediction: Prediction) -> Response:

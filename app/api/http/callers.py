@@ -37,7 +37,7 @@ def caller_of(request: Request) -> str:
     if key := state.get("key"):
         return f"key {key}"
     client = request.scope.get("client")
-    return _subscriber(client[0]) if client else ""
+    return subscriber(client[0]) if client else ""
 
 
 def address_of(scope: Scope) -> str:
@@ -47,7 +47,8 @@ def address_of(scope: Scope) -> str:
 
 
 @lru_cache(4096)  # more addresses than ask within a moment; each entry is some hundred bytes
-def _subscriber(host: str) -> str:
+def subscriber(host: str) -> str:
+    """Return whose address it is: of IPv6, all that begin alike are of one."""
     try:
         address = ip_address(host)
     except ValueError:  # such as a socket of Unix

@@ -12,11 +12,23 @@ from typing import Any
 
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.errors import ErrorEnvelope, IsClient, Shape, Tell, flat, named, on_bug, on_http_error, on_service_error
+from app.api.errors import (
+    ErrorEnvelope,
+    IsClient,
+    Shape,
+    Tell,
+    flat,
+    named,
+    on_bug,
+    on_client_gone,
+    on_http_error,
+    on_service_error,
+)
+from app.api.http.disconnect import ClientGone
 from app.errors import ServiceError
 from app.keys import Scope as Needed
 from app.serving.engine import Served
@@ -148,6 +160,8 @@ async def _answer(route: DirectRoute, request: Request, names: dict[str, str]) -
         return await route.handler(request, names)
     except ServiceError as error:
         return await route.tell(request, error)
+    except (ClientGone, ClientDisconnect) as error:
+        return await on_client_gone(request, error)
     except Exception as error:  # here, so that the answer passes the layers between, which let a browser read it
         log.exception("request %s failed", named(request.scope["state"]))
         return await on_bug(request, error)

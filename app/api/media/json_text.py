@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from pydantic_core import from_json
 
-from app.errors import PayloadTooLarge
+from app.api.media.surrogates import not_unicode
+from app.errors import InvalidInput, PayloadTooLarge
 from app.tensors import Array
 
 CHUNK_BYTES = 262_144  # looked at as one: numpy's arrays of them are several times as large
@@ -43,6 +44,14 @@ def parse(text: bytes, limits: JsonLimits) -> Any:
             "send fewer at a time, or tensors as bytes behind the JSON"
         )
     return from_json(text, cache_strings=False)  # a cache of texts makes many different ones half as slow again
+
+
+def read_json(body: bytes, limits: JsonLimits, fault: str = "the body is not valid JSON", hint: str = "") -> Any:
+    """Return what a caller's JSON holds. Raises PayloadTooLarge, and InvalidInput in the words of `fault`."""
+    try:
+        return parse(body, limits)
+    except ValueError as error:
+        raise not_unicode(body, str(error)) or InvalidInput(f"{fault}: {error}{hint}") from None
 
 
 def has_more_values(text: bytes, limit: int) -> bool:

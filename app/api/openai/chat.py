@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.ask import Addressed, Question, ask_addressed
+from app.api.errors import validated
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES, Aside
 from app.api.http.askers import asker_of
@@ -16,7 +17,7 @@ from app.api.openai.answers import Chunks, Reply, Whole
 from app.api.openai.errors import reworded
 from app.api.openai.models import find
 from app.api.openai.parameters import WORDS, parameters_of
-from app.api.openai.reading import read, validated
+from app.api.openai.reading import read
 from app.api.openai.schemas import ChatRequest
 from app.errors import InvalidInput
 from app.tasks.generation_schema import GeneratedToken, Generation, GenerationInput, GenerationPiece

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.ask import Addressed, Question, ask_addressed, headers_of
+from app.api.errors import validated
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES, Aside
 from app.api.http.askers import asker_of
@@ -19,7 +20,7 @@ from app.api.http.pieces import respond_with
 from app.api.http.routes import Handler
 from app.api.openai.errors import Words, reworded
 from app.api.openai.models import find
-from app.api.openai.reading import read, validated
+from app.api.openai.reading import read
 from app.api.openai.schemas import EmbeddingRequest
 from app.errors import InvalidInput
 from app.serving.engine import Prediction

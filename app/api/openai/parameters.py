@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from app.api.errors import validated
 from app.api.openai.errors import Words, reworded
 from app.api.openai.formats import grammar_of
-from app.api.openai.reading import validated
 from app.api.openai.schemas import ChatRequest, CompletionRequest, GenerationRequest
 from app.errors import InvalidInput
 from app.tasks.generation_schema import GenerationParameters

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from app.api.errors import faults_of, invalid_input
-from app.api.media.json_text import JsonLimits, parse
-from app.api.media.surrogates import not_unicode
+from app.api.errors import validated
+from app.api.media.json_text import JsonLimits, read_json
 from app.api.openai.schemas import REFUSED, Refused
 from app.errors import InvalidInput
 
@@ -38,20 +37,8 @@ def sent_of(Request: type[Sent], values: dict[str, Any], refused: Refused) -> Se
     return validated(Request, body)
 
 
-def validated(schema: type[Sent], values: Any) -> Sent:
-    try:
-        return schema.model_validate(values)
-    except ValidationError as error:
-        raise invalid_input(faults_of(error)) from None
-
-
 def _json_object(content: bytes, limits: JsonLimits) -> dict[str, Any]:
-    try:
-        body = parse(content, limits)
-    except ValueError as error:
-        if fault := not_unicode(content, str(error)):
-            raise fault from None
-        raise InvalidInput(f"the body is not valid JSON: {error}") from None
+    body = read_json(content, limits)
     if not isinstance(body, dict):
         raise InvalidInput("the body must be a JSON object")
     return body

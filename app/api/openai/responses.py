@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.ask import Addressed, Question, ask_addressed, headers_of
+from app.api.errors import validated
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES, Aside
 from app.api.http.askers import asker_of
@@ -18,7 +19,7 @@ from app.api.openai.chat import VIEW, WRITES
 from app.api.openai.errors import Words, reworded, written
 from app.api.openai.formats import grammar_of
 from app.api.openai.models import find
-from app.api.openai.reading import read, validated
+from app.api.openai.reading import read
 from app.api.openai.responses_schema import REFUSED_HERE, ResponsesRequest, format_of, messages_of
 from app.errors import InvalidInput, ServiceError
 from app.serving.engine import Prediction

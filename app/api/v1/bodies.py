@@ -2,16 +2,15 @@
 
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from starlette.requests import Request
 
 from app.api.contracts import bodies_of
-from app.api.errors import faults_of, invalid_input
+from app.api.errors import faults_of, invalid_input, validated
 from app.api.media.csv_lines import CSV, read_lines
 from app.api.media.forms import read_form
-from app.api.media.json_text import JsonLimits, parse
+from app.api.media.json_text import JsonLimits, read_json
 from app.api.media.raw import is_file
-from app.api.media.surrogates import not_unicode
 from app.errors import InvalidInput, PayloadTooLarge
 from app.tasks.contract import Contract
 
@@ -32,13 +31,13 @@ def read_items(request: Request, body: bytes, contract: Contract, max_items: int
     Raises InvalidInput and PayloadTooLarge.
     """
     if is_raw(request, body, contract):
-        items = [_parse(contract.Input, {contract.binary_field: body})]
-        return Sent(items, _parse(contract.Parameters, dict(request.query_params), "parameters"))
+        items = [validated(contract.Input, {contract.binary_field: body})]
+        return Sent(items, validated(contract.Parameters, dict(request.query_params), "parameters"))
     if contract.binary_field and _content_type(request) == MULTIPART:
         return _uploaded(request, body, contract, max_items, limits)
     if contract.Line and _content_type(request) == CSV:
         items = [contract.Line.model_construct(line) for line in read_lines(body, max_items)]
-        return Sent(items, _parse(contract.Parameters, dict(request.query_params), "parameters"))
+        return Sent(items, validated(contract.Parameters, dict(request.query_params), "parameters"))
     return _from_json(request, body, contract, max_items, limits)
 
 
@@ -52,8 +51,8 @@ def _content_type(request: Request) -> str:
 
 
 def _from_json(request: Request, body: bytes, contract: Contract, max_items: int, limits: JsonLimits) -> Sent:
+    read = read_json(body, limits, hint=_hint(contract))
     try:
-        read = parse(body, limits)
         if request.scope["query_string"] and request.query_params:
             named = ", ".join(request.query_params)
             raise InvalidInput(f"parameters of a JSON request belong in its body: {named:.200}")
@@ -65,10 +64,6 @@ def _from_json(request: Request, body: bytes, contract: Contract, max_items: int
         if faults[0]["type"] == "too_long" and faults[0]["loc"] == ("inputs",):
             raise PayloadTooLarge(f"more than {max_items} inputs; a request may have {max_items}") from None
         raise invalid_input(faults) from None
-    except ValueError as error:
-        if fault := not_unicode(body, str(error)):
-            raise fault from None
-        raise InvalidInput(f"the body is not valid JSON: {error}{_hint(contract)}") from None
     return Sent(sent.inputs, sent.parameters, contract.Piece is not None and sent.stream)
 
 
@@ -99,25 +94,15 @@ def _uploaded(request: Request, body: bytes, contract: Contract, max_items: int,
         raise InvalidInput("the form has no file; each uploaded file is an input")
     if len(form.files) > max_items:
         raise PayloadTooLarge(f"{len(form.files)} inputs; a request may have {max_items}")
-    items = [_parse(contract.Input, {contract.binary_field: file}, "inputs", i) for i, file in enumerate(form.files)]
-    return Sent(items, _parse(contract.Parameters, fields, "parameters"))
+    items = [validated(contract.Input, {contract.binary_field: file}, "inputs", i) for i, file in enumerate(form.files)]
+    return Sent(items, validated(contract.Parameters, fields, "parameters"))
 
 
 def _json_object(text: str, limits: JsonLimits) -> dict[str, Any]:
     try:
-        found = parse(text.encode(), limits)
-    except ValueError as error:
-        if fault := not_unicode(text.encode(), str(error)):
-            raise fault.under("parameters") from None
-        raise InvalidInput(f"parameters: not valid JSON: {error}") from None
+        found = read_json(text.encode(), limits, "not valid JSON")
+    except InvalidInput as error:
+        raise error.under("parameters") from None
     if not isinstance(found, dict):
         raise InvalidInput("parameters: must be a JSON object")
     return found
-
-
-def _parse(schema: type[BaseModel], values: dict[Any, Any], *loc: str | int) -> Any:
-    try:
-        return schema.model_validate(values)
-    except ValidationError as error:
-        found = invalid_input(faults_of(error))
-        raise found.under(*loc) if loc else found from None

@@ -13,7 +13,7 @@ from app.errors import InvalidInput, ModelNotReady
 from app.repository.traffic import CanaryRule, ShadowRule, TrafficRule, Version
 from app.serving.engine import VersionStatus
 from app.serving.figures import Role, RoleFigures
-from app.serving.traffic import DividesTraffic
+from app.serving.traffic import TrafficEngine
 
 EXAMPLE = {"default": 3, "canary": {"version": 4, "share": 0.05}}
 DEFAULT = "the version that answers whoever names none; `newest` ends the rule; left out, it stays"
@@ -104,7 +104,7 @@ async def end_traffic(model: str, given: GivenDep) -> ModelTraffic:
     return _told(given, model)
 
 
-def _traffic(given: Given) -> DividesTraffic:
+def _traffic(given: Given) -> TrafficEngine:
     if given.traffic is None:
         raise ModelNotReady("this service has no rules on traffic")
     return given.traffic

@@ -1,20 +1,18 @@
 """Text in, text out: the generate extension of Triton's form of the protocol."""
 
 from functools import partial
-from typing import Any
 
-from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.ask import Question, ask, headers_of
-from app.api.errors import faults_of, invalid_input
+from app.api.errors import validated
 from app.api.given import Given
 from app.api.http.aside import QUICK_BYTES, Aside
 from app.api.http.events import event
 from app.api.http.routes import Handler
-from app.api.media.json_text import JsonLimits, parse
+from app.api.media.json_text import JsonLimits, read_json
 from app.api.v1 import paths as v1
 from app.api.v2 import paths
 from app.api.v2.ends import VIEW
@@ -42,13 +40,10 @@ def generate(given: Given, *, streams: bool) -> Handler:
 
 def _read(body: bytes, streams: bool, limits: JsonLimits) -> tuple[str, GenerationParameters]:
     """The text and the parameters: what stands in `parameters`, and every other property of the body."""
-    try:
-        read = parse(body, limits)
-    except ValueError as error:
-        raise InvalidInput(f"the body is not valid JSON: {error}") from None
+    read = read_json(body, limits)
     if isinstance(read, dict) and len(read) > MOST_PROPERTIES:
         raise InvalidInput(f"has {len(read)} properties, and may have {MOST_PROPERTIES}")
-    sent = _validated(GenerateRequest, read)
+    sent = validated(GenerateRequest, read)
     beside = {name: value for name, value in (sent.model_extra or {}).items() if value is not None}
     if twice := sent.parameters.keys() & beside.keys():
         raise InvalidInput(f"{', '.join(sorted(twice))}: given in parameters and beside them")
@@ -61,14 +56,7 @@ def _read(body: bytes, streams: bool, limits: JsonLimits) -> tuple[str, Generati
         parameters["max_new_tokens"] = parameters.pop("max_tokens")
     if isinstance(stop := parameters.get("stop"), str):
         parameters["stop"] = [stop]
-    return sent.text_input, _validated(GenerationParameters, parameters, "parameters")
-
-
-def _validated(schema: Any, values: Any, *loc: str) -> Any:
-    try:
-        return schema.model_validate(values)
-    except ValidationError as error:
-        raise invalid_input(faults_of(error)).under(*loc) if loc else invalid_input(faults_of(error)) from None
+    return sent.text_input, validated(GenerationParameters, parameters, "parameters")
 
 
 class Deltas:

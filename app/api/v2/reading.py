@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-from pydantic import ValidationError
 
-from app.api.errors import faults_of, invalid_input
+from app.api.errors import validated
 from app.api.http.aside import QUICK_BYTES
-from app.api.media.json_text import JsonLimits, parse
-from app.api.media.surrogates import not_unicode
+from app.api.media.json_text import JsonLimits, read_json
 from app.api.v2.schemas import InferenceRequest, InputTensor
 from app.errors import InvalidInput, PayloadTooLarge
 from app.tasks.nested_lists import from_lists
@@ -114,17 +112,8 @@ def require_outputs(asked: Asked, specs: Sequence[TensorSpec]) -> None:
 
 
 def _parse(text: bytes, limits: JsonLimits) -> InferenceRequest:
-    try:
-        return InferenceRequest.model_validate(parse(text, limits))
-    except ValidationError as error:
-        raise invalid_input(faults_of(error)) from None
-    except ValueError as error:
-        if fault := not_unicode(text, str(error)):
-            raise fault from None
-        raise InvalidInput(
-            f"the body is not valid JSON: {error}; if tensors follow the JSON, header "
-            f"{HEADER_LENGTH} must say how many bytes of JSON there are"
-        ) from None
+    hint = f"; if tensors follow the JSON, header {HEADER_LENGTH} must say how many bytes of JSON there are"
+    return validated(InferenceRequest, read_json(text, limits, hint=hint))
 
 
 def _require_few_texts(count: int, size: int, limits: JsonLimits) -> None:

@@ -2,10 +2,14 @@
 
 import json
 
+import pytest
 from test_batches import BATCHES, PREDICT, anybody, client, ended, folder, request, results, secrets, send
 from waiting import eventually
 
-from app.keys import revoke_key
+from app.api.batches.terms import KeyTerms
+from app.errors import Overloaded
+from app.keys import KeyRing, add_key, revoke_key
+from app.keys.limits import Meters
 
 __all__ = ["anybody", "client", "folder", "secrets"]
 
@@ -38,3 +42,17 @@ def test_a_batch_of_a_key_that_was_revoked_fails(client, secrets, folder):
     eventually(lambda: json.loads(state.read_text())["status"] == "failed")
     fault = json.loads(state.read_text())["faults"][0]
     assert fault["message"] == "the key gone was revoked, or has expired"
+
+
+def test_a_batch_waits_while_keys_cannot_be_read_and_then_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("app.keys.ring.LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr("app.keys.ring.TRUSTED_S", 0.0)
+    file = tmp_path / "keys.json"
+    add_key(file, "laptop", scopes=("predict",))
+    terms, whole = KeyTerms(KeyRing(file), Meters()), file.read_bytes()
+    file.write_bytes(b"{")
+    with pytest.raises(Overloaded, match="the file of keys cannot be read") as raised:
+        terms.require("laptop")
+    assert raised.value.retry_after_s == 60
+    file.write_bytes(whole)
+    terms.require("laptop")

@@ -8,7 +8,7 @@ from tritonclient.grpc import service_pb2
 
 from app.api.grpc.inside import sender_of
 from app.api.grpc.requests import CONTENTS, RAW, InferRequest
-from app.api.grpc.wire import taken_apart
+from app.api.grpc.wire import MOST_INSIDE, taken_apart
 from app.api.media.json_text import JsonLimits
 from app.api.v2.reading import read
 from app.errors import InvalidInput, PayloadTooLarge
@@ -60,6 +60,8 @@ def test_a_tensor_without_elements_needs_no_contents():
         (one_input("BF17", [0]), "'BF17' is no datatype"),
         (one_input("INT8", [1], int_contents=[300]), "inputs.x: INT8 cannot hold it"),
         (one_input("FP32", [-1], fp32_contents=[1]), "inputs.x: contents has 1 elements"),
+        (one_input("FP32", [2**62] * 200_000, fp32_contents=[1]), "inputs.x: has 200000 dimensions, and may have 64"),
+        (one_input("FP32", [2**62] * 64, fp32_contents=[1]), "inputs.x: contents has 1 elements"),
         (message(inputs=[{"name": "x", "datatype": "FP32", "shape": [1]}]), "has 0 elements"),
         (
             message(inputs=[{"name": "x", "datatype": "FP32", "shape": [1]}], raw_input_contents=[b"", b""]),
@@ -90,6 +92,15 @@ def test_what_protobuf_makes_objects_of_is_bounded_as_json_is():
     with pytest.raises(PayloadTooLarge, match="may have 100 of these"):
         asked(large, JsonLimits(max_bytes=100))
     assert asked(large, JsonLimits(max_bytes=300)).model == "m"
+
+
+@pytest.mark.parametrize("part", ["inputs", "outputs"])
+def test_parameters_inside_a_request_are_counted_before_they_are_read(part):
+    flag = service_pb2.InferParameter(bool_param=True)
+    with pytest.raises(InvalidInput, match="may have 10000 fields and parameters together"):
+        asked(message(**{part: [{"name": "x", "parameters": {f"{i:x}": flag for i in range(MOST_INSIDE)}}]}))
+    with pytest.raises(InvalidInput, match="may have 10000 fields and parameters together"):
+        asked(message(inputs=[{"name": "x", "datatype": "FP32", "shape": [1]}] * 3000, outputs=[{"name": "y"}] * 1001))
 
 
 def test_parameters_are_passed_on_but_for_those_that_say_where_bytes_are():

@@ -1,5 +1,6 @@
 """The server of gRPC against callers who send too much, read too little, have no key or leave."""
 
+import asyncio
 import gzip
 from pathlib import Path
 from threading import Event, Thread
@@ -16,6 +17,8 @@ from tritonclient.grpc import service_pb2
 from waiting import eventually
 
 from app.adding.command import add_model
+from app.api.grpc.arriving import Arriving
+from app.api.grpc.calls import Behind, Call
 from app.api.grpc.methods import NOT_OFFERED
 from app.api.grpc.streams import MOST_AT_A_TIME
 from app.api.http.certificate import Certificate
@@ -210,6 +213,32 @@ def test_a_key_may_do_over_grpc_what_its_scopes_and_limits_let_it_do_over_http(r
         unload = service_pb2.RepositoryModelUnloadRequest(model_name="two").SerializeToString()
         code, said = refused(lambda: unary(channel, "RepositoryModelUnload")(unload, metadata=predicts, timeout=20))
         assert (code, "the scope admin" in said) == (Code.PERMISSION_DENIED, True)
+
+
+class SlowSender:
+    """A call whose message never comes."""
+
+    def __init__(self, peer):
+        self.peer, self.is_read = lambda: peer, False
+        self.invocation_metadata, self.time_remaining = tuple, lambda: None
+
+    async def read(self):
+        self.is_read = True
+        await asyncio.Event().wait()
+
+
+def test_all_addresses_of_one_network_send_as_one_caller():
+    async def read_at_once() -> list[bool]:
+        behind = Behind(None, None, Limits(), None, Arriving(places=2, slow_s=60), 1.0)
+        senders = [SlowSender(f"ipv6:%5B2001:db8:1:{network}%5D:5000") for network in ("2::1", "2::2", "3::1")]
+        calls = [asyncio.create_task(Call(behind, "ModelInfer", sender).message()) for sender in senders]
+        await asyncio.sleep(0.05)
+        for call in calls:
+            call.cancel()
+        behind.aside.close()
+        return [sender.is_read for sender in senders]
+
+    assert asyncio.run(read_at_once()) == [True, False, True]
 
 
 def test_with_a_certificate_callers_are_met_over_tls_alone(root, tmp_path: Path):

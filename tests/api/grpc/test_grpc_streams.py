@@ -2,12 +2,13 @@
 
 import json
 from itertools import islice
+from threading import current_thread
 
 import grpc
 import numpy as np
 import pytest
 from graphs import doubled_and_summed
-from grpc_services import grpc_serving
+from grpc_services import grpc_serving, unary
 from services import publish_slow
 from starlette.testclient import TestClient
 from test_grpc_server import infer_request
@@ -17,6 +18,7 @@ from waiting import eventually
 
 from app.adding.command import add_model
 from app.api.app import create_app
+from app.api.grpc.requests import InferRequest
 from app.api.http.limits import Limits
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
@@ -87,6 +89,22 @@ def test_a_text_comes_in_pieces_as_over_http_and_then_its_end_if_that_is_wanted(
     silent = [told.infer_response for told in stream(text_request(max_tokens=12))]
     assert "".join(map(text_of, silent)) == over_http
     assert not any(map(is_final, silent))
+
+
+def test_a_long_text_is_read_beside_the_loop(service, stream, monkeypatch):
+    threads, of_text = [], InferRequest.of_text
+    monkeypatch.setattr(
+        InferRequest, "of_text", lambda *of, **how: (threads.append(current_thread().name), of_text(*of, **how))[1]
+    )
+    raw = service_pb2.ModelInferRequest(
+        model_name=WRITER,
+        inputs=[{"name": "text_input", "datatype": "BYTES", "shape": [1]}],
+        raw_input_contents=[(30_000).to_bytes(4, "little") + b"a" * 30_000],
+    ).SerializeToString()
+    list(stream(text_request("a" * 30_000, max_tokens=1), raw))
+    with service.channel() as channel, pytest.raises(grpc.RpcError):
+        unary(channel, "ModelInfer")(raw, timeout=20)
+    assert [name.partition("-")[0] for name in threads] == ["read"] * 3
 
 
 def test_model_infer_gives_a_text_as_a_whole(service, over_http):

@@ -9,7 +9,6 @@ from engines import far_engine
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
-from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.access import Access, OpenPaths
@@ -35,8 +34,7 @@ def secret(keys_file) -> str:
 @pytest.fixture
 def client(engine, keys_file, secret) -> Iterator[TestClient]:
     application = create_app(engine, Telemetry(), Limits(), keys=KeyRing(keys_file), cors_origins=["https://a.example"])
-    with TestClient(application) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(application) as client:
         yield client
 
 

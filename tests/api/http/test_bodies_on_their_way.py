@@ -10,6 +10,7 @@ from socket import socket
 from time import monotonic
 
 import pytest
+from conftest import ready
 from engines import far_engine
 from graphs import publish_counting, publish_cumulated
 from sockets import Answer, answers, connected, listening, received, rest_of
@@ -25,8 +26,7 @@ from app.telemetry import Telemetry
 
 @pytest.fixture
 def client(engine) -> Iterator[TestClient]:
-    with TestClient(create_app(engine, Telemetry(), Limits())) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(create_app(engine, Telemetry(), Limits())) as client:
         yield client
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.media import json_text
-from app.api.media.json_text import JsonLimits, has_more_values, parse
-from app.errors import PayloadTooLarge
+from app.api.media.json_text import JsonLimits, has_more_values, parse, read_json
+from app.errors import InvalidInput, PayloadTooLarge
 
 TEXTS = st.text('ab"\\,:[{}]é😀\n', max_size=8)
 VALUES = st.recursive(
@@ -59,3 +59,10 @@ def test_a_long_text_is_one_value():
 def test_what_is_not_json_is_a_value_error(text):
     with pytest.raises(ValueError):  # noqa: PT011
         parse(text, JsonLimits())
+
+
+def test_json_that_cannot_be_read_is_told_in_words_of_the_caller_or_by_the_text_that_is_no_unicode():
+    with pytest.raises(InvalidInput, match=r"^this is not: .*; send another$"):
+        read_json(b"{", JsonLimits(), "this is not", "; send another")
+    with pytest.raises(InvalidInput, match="a: must be Unicode"):
+        read_json(b'{"a": "\\ud800"}', JsonLimits())

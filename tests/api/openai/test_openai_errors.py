@@ -3,11 +3,10 @@
 import json
 
 import pytest
-from conftest import publish_sentiment
+from conftest import publish_sentiment, ready
 from engines import FarEngine, far_engine
 from starlette.testclient import TestClient
 from tiny_writer import WRITER, publish_writer, serving, writer
-from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
@@ -94,8 +93,7 @@ def failing(tmp_path_factory):
     publish_sentiment(models, scratch)
     telemetry = Telemetry()
     engine = Failing(far_engine(models, telemetry))
-    with TestClient(create_app(engine, telemetry, Limits())) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(create_app(engine, telemetry, Limits())) as client:
         yield client, engine
 
 

@@ -7,10 +7,10 @@ import httpx
 import numpy as np
 import onnx
 import pytest
+from conftest import ready
 from engines import far_engine
 from onnx import TensorProto, helper, numpy_helper
 from starlette.testclient import TestClient
-from waiting import eventually
 
 from app.api.app import create_app
 from app.api.http.limits import Limits
@@ -64,8 +64,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     telemetry = Telemetry()
     engine = far_engine(folder / "models", telemetry)
     app = create_app(engine, telemetry, Limits(max_body_bytes=1_000_000, max_items=64, request_timeout_s=10))
-    with TestClient(app) as client:
-        eventually(lambda: client.get("/health/ready").status_code == 200)
+    with ready(app) as client:
         yield client
 
 

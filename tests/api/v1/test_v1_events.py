@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from engines import FarEngine
+from engines import pickling_engine
 from starlette.testclient import TestClient
 from waiting import eventually
 
@@ -20,9 +20,6 @@ from app.api.v1.event_schema import EXAMPLES, MOST_EVENTS
 from app.events.database import database_at
 from app.events.store import EventStore
 from app.keys import KeyRing, add_key
-from app.repository.repository import ModelRepository
-from app.runtimes.options import RuntimeOptions
-from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 
 EVENTS = "/v1/events"
@@ -33,7 +30,7 @@ def application(folder: Path, url: str, keys: KeyRing | None = None) -> TestClie
     """One without models."""
     telemetry = Telemetry()
     (folder / "models").mkdir(exist_ok=True)
-    engine = FarEngine(LocalEngine(ModelRepository(folder / "models"), telemetry, options=RuntimeOptions(device="cpu")))
+    engine = pickling_engine(folder / "models", telemetry)
     database = database_at(url)
     events = EventStore(database, telemetry.events, days=365) if database else None
     return TestClient(
