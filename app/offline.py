@@ -22,7 +22,7 @@ from app.jobs.items import ItemAnswers
 from app.jobs.journal import Journal
 from app.jobs.prepared import prepare
 from app.jobs.preparing import FileOrder
-from app.jobs.records import End, Format, Job, JobFailed, NoRoom, Record
+from app.jobs.records import FORMATS, End, Format, JobFailed, NoRoom, Record
 from app.jobs.runner import Runner
 from app.jobs.tables import write_table
 from app.serving.engine import Engine
@@ -30,13 +30,6 @@ from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 from app.whole_file import OWN, write_whole
 
-FORMATS: dict[str, Format] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-}
 DONE, FAILED, SOME_FAILED = 0, 1, 3  # as which the process exits
 SHOWN_S = 0.5  # between two words on how far it is
 MODEL_PATIENCE_S = 10.0  # it is loaded before the first line
@@ -149,7 +142,7 @@ class Offline:
         limits = self._limits
         if self._batch.model is None:
             requests: InsideRequests = inside(self._engine, self._telemetry, limits)
-            return requests.answers(_JOB)
+            return requests.answers("")
         answers = ItemAnswers(
             self._engine,
             self._batch.model,
@@ -240,12 +233,6 @@ class Offline:
             if not words:
                 raise
             raise JobFailed(f"{words}; make room, and go on with --resume") from error
-
-
-_JOB = Job(
-    id="", owner="", form="requests", format="jsonl", file_id="", completion_window="", created_at=0, expires_at=0,
-    output_file_id="", error_file_id="",
-)  # fmt: skip
 
 
 def _format_of(path: Path) -> Format:

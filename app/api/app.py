@@ -183,6 +183,8 @@ def _typed(given: Given, sections: Sequence[Section], beside: Sequence[Beside]) 
 @asynccontextmanager
 async def _lifespan(given: Given, beside: Sequence[Beside], app: FastAPI) -> AsyncIterator[None]:
     running = [asyncio.create_task(one) for one in (_load(given.engine), *(each() for each in beside))]
+    for task in running:
+        task.add_done_callback(_told_if_broken)
     try:
         yield
     finally:
@@ -192,6 +194,15 @@ async def _lifespan(given: Given, beside: Sequence[Beside], app: FastAPI) -> Asy
             await given.engine.stop()
         given.aside.close()
         given.rounds.close()
+
+
+def _told_if_broken(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error(
+            "%s ended with an error, and is not begun again",
+            getattr(task.get_coro(), "__qualname__", task),
+            exc_info=error,
+        )
 
 
 async def _load(engine: Engine) -> None:

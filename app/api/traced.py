@@ -118,7 +118,7 @@ class ToldQuestion:
             self._trace.spans += stages(self._last.timing, self._context, self._started, ended)
         at = self._started
         for step, timing in self._last.steps:
-            own, begun, at = self._context.child(), at, min(ended, at + _whole_s(timing))
+            own, begun, at = self._context.child(), at, min(ended, at + timing.whole_s)
             self._trace.spans.append(Span(f"step {step}", own, self._context.span_id, begun, at))
             self._trace.spans += stages(timing, own, begun, at)
 
@@ -180,7 +180,3 @@ def stages(timing: Timing, parent: TraceContext, started: float, ended: float) -
                 Span(name, parent.child(), parent.span_id, begun, at, attributes, links if is_inference else ())
             )
     return spans
-
-
-def _whole_s(timing: Timing) -> float:
-    return timing.preprocess_s + timing.queue_s + timing.inference_s + timing.postprocess_s

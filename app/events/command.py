@@ -8,7 +8,8 @@ from typing import Any
 
 from app.errors import ServiceError
 from app.events.database import Period, database_at
-from app.events.export import export, moment
+from app.events.export import export
+from app.events.moments import read_moment
 from app.events.rows import ANSWERS, EVENTS
 
 
@@ -25,7 +26,7 @@ def add_commands(commands: Any) -> None:
 
 def _moment(text: str) -> int:
     try:
-        return moment(text)
+        return read_moment(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-12-01 or 2026-12-01T10:15:30Z") from error
 

@@ -4,17 +4,17 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from app.events.database import Database, Period
+from app.events.moments import moment_of
 from app.events.rows import REAL, TEXT, WHOLE, Row, StoredTable
 from app.whole_file import replacing
 
 CSV, PARQUET = ".csv", ".parquet"
 MOMENTS = ("at", "received")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Write = Callable[[Sequence[Sequence[Any]]], None]
 
 
@@ -33,12 +33,6 @@ async def export(database: Database, table: StoredTable, period: Period, path: P
     return count
 
 
-def moment(text: str) -> int:
-    """Return the microseconds since 1970 of a date, or of a date and time, in UTC unless it says. Raises ValueError."""
-    read = datetime.fromisoformat(text)
-    return ((read if read.tzinfo else read.replace(tzinfo=UTC)) - EPOCH) // timedelta(microseconds=1)
-
-
 def _told(table: StoredTable, row: Row) -> list[Any]:
     """Return the values of a row: a moment as such, and an item as its id or title."""
     return [_value(column, value) for column, value in zip(table.columns, row, strict=True)]
@@ -46,7 +40,7 @@ def _told(table: StoredTable, row: Row) -> list[Any]:
 
 def _value(column: str, value: Any) -> Any:
     if column in MOMENTS:
-        return EPOCH + timedelta(microseconds=value)
+        return moment_of(value)
     return str(json.loads(value)) if column == "item" and value else value
 
 

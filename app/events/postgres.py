@@ -9,7 +9,7 @@ import asyncpg
 from app.errors import EventsUnavailable, InvalidInput
 from app.events.database import ROWS_AT_A_TIME, Period
 from app.events.migrations import NEWEST, steps_from
-from app.events.rows import EVENTS, TABLES, Row, StoredAnswer, StoredEvent, StoredTable, columns_of_rows, table_of
+from app.events.rows import TABLES, Row, StoredTable, columns_of_rows, table_of
 
 CONNECTIONS = 4  # of one service: one writes, the others look up users
 CONNECT_S, STATEMENT_S = 3.0, 5.0
@@ -71,7 +71,6 @@ class PostgresDatabase:
 
     async def read(self, table: StoredTable, period: Period) -> AsyncGenerator[Sequence[Row], None]:
         last, names = 0, ", ".join(table.columns)
-        kind = StoredEvent if table is EVENTS else StoredAnswer
         statement = (
             f"SELECT seq, {names} FROM {table.name} WHERE seq > $1 AND at >= $2 AND at < $3 ORDER BY seq "
             f"LIMIT {ROWS_AT_A_TIME}"
@@ -81,7 +80,7 @@ class PostgresDatabase:
                 found = await connection.fetch(statement, last, *period)
             if not found:
                 return
-            yield [kind(*tuple(row)[1:]) for row in found]
+            yield [table.row(*tuple(row)[1:]) for row in found]
             last = found[-1]["seq"]
 
     async def close(self) -> None:

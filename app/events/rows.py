@@ -46,9 +46,13 @@ class StoredTable:
     """`types` are those of the columns of a row, in both databases; of rows that are `unique` alike the first stays."""
 
     name: str
-    columns: Sequence[str]
+    row: type[Row]
     types: Sequence[str]
     unique: Sequence[str] = ()
+
+    @property
+    def columns(self) -> Sequence[str]:
+        return self.row._fields
 
     def inserting(self, values: str) -> str:
         """Return the statement that inserts `values`."""
@@ -60,12 +64,12 @@ class StoredTable:
 TEXT, WHOLE, REAL = "TEXT", "BIGINT", "DOUBLE PRECISION"
 EVENTS = StoredTable(
     "tessera_events",
-    StoredEvent._fields,
+    StoredEvent,
     (TEXT, TEXT, TEXT, WHOLE, WHOLE, TEXT, TEXT, TEXT, TEXT, REAL, TEXT),
     unique=("sender", "id"),
 )
 ANSWERS = StoredTable(
-    "tessera_answers", StoredAnswer._fields, (TEXT, WHOLE, TEXT, TEXT, WHOLE, TEXT, TEXT, TEXT), unique=("request",)
+    "tessera_answers", StoredAnswer, (TEXT, WHOLE, TEXT, TEXT, WHOLE, TEXT, TEXT, TEXT), unique=("request",)
 )
 TABLES = (EVENTS, ANSWERS)
 

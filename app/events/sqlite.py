@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from app.errors import EventsUnavailable, InvalidInput, ServiceError
 from app.events.database import ROWS_AT_A_TIME, Period
 from app.events.migrations import NEWEST, steps_from
-from app.events.rows import EVENTS, TABLES, Row, StoredAnswer, StoredEvent, StoredTable, table_of
+from app.events.rows import EVENTS, TABLES, Row, StoredTable, table_of
 
 Result = TypeVar("Result")
 BUSY_S = 2.0  # another process may write for so long before this one gives up
@@ -87,7 +87,6 @@ class SqliteDatabase:
 
     async def read(self, table: StoredTable, period: Period) -> AsyncGenerator[Sequence[Row], None]:
         last, names = 0, ", ".join(table.columns)
-        kind = StoredEvent if table is EVENTS else StoredAnswer
         statement = (
             f"SELECT seq, {names} FROM {table.name} WHERE seq > ? AND at >= ? AND at < ? ORDER BY seq "
             f"LIMIT {ROWS_AT_A_TIME}"
@@ -96,7 +95,7 @@ class SqliteDatabase:
             found = await self._reading.run(partial(_all, statement, (last, *period)))
             if not found:
                 return
-            yield [kind(*row[1:]) for row in found]
+            yield [table.row(*row[1:]) for row in found]
             last = found[-1][0]
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 from app.errors import EventsUnavailable, InvalidInput, ServiceError
 from app.events.database import Database
@@ -19,6 +20,7 @@ TOGETHER = 1_000  # rows of one transaction, unless a single request has more
 MOST_WAITING = 20_000  # rows, of a few hundred bytes mostly
 PAUSE_S = 1.0  # after a failure, in which nothing is tried
 FULL_S = 0.5
+ENDED = "the service stores no more events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class EventWriter:
         self._free = asyncio.Lock()
         self._paused_until = 0.0
         self._reason = ""
+        self._has_ended = False
         metrics.waiting.set_function(lambda: self._num_waiting)
 
     async def put(self, events: Sequence[StoredEvent]) -> None:
@@ -54,11 +57,13 @@ class EventWriter:
             done = self._queued([answer])
         except EventsUnavailable:
             return False
-        done.add_done_callback(_heard)
+        done.add_done_callback(heard)
         return True
 
     def _queued(self, rows: Sequence[Row]) -> asyncio.Future[None]:
         now = monotonic()
+        if self._has_ended:
+            raise EventsUnavailable(ENDED, retry_after_s=FULL_S)
         if now < self._paused_until:
             raise EventsUnavailable(self._reason, retry_after_s=self._paused_until - now)
         if self._num_waiting + len(rows) > MOST_WAITING:
@@ -75,10 +80,12 @@ class EventWriter:
             while True:
                 await self._has_some.wait()
                 async with self._free:
-                    await self._write(self._group())
+                    if self._waiting:  # `forget` may have written them meanwhile
+                        await self._write(self._group())
         finally:
+            self._has_ended = True
             while self._waiting:
-                self._settle(self._group(), EventsUnavailable("the service is stopping"))
+                self._settle(self._group(), EventsUnavailable(ENDED))
 
     async def forget(self, person: str) -> int:
         """Delete what is kept of a person, and what he did that waits to be written; return how many events."""
@@ -123,14 +130,13 @@ class EventWriter:
         except Exception:  # the next group is tried all the same
             log.exception("events could not be written")
             self._settle(group, EventsUnavailable("the events could not be written; the log has the reason"))
-        except asyncio.CancelledError:
-            self._settle(group, EventsUnavailable("the service is stopping"))
-            raise
         else:
             if self._reason:
                 log.info("events are stored again")
                 self._reason = ""
             self._settle(group, None)
+        finally:  # of those who were told nothing yet
+            self._settle(group, EventsUnavailable("the writing of events was broken off"))
 
     def _settle(self, group: Sequence[_Waiting], error: ServiceError | None) -> None:
         now = monotonic()
@@ -145,6 +151,7 @@ class EventWriter:
                 one.done.set_exception(copy(error))  # each is raised somewhere else
 
 
-def _heard(done: asyncio.Future[None]) -> None:
+def heard(done: asyncio.Future[Any]) -> None:
+    """Take the error of what nobody may be waiting for any more."""
     if not done.cancelled():
         done.exception()

@@ -34,6 +34,7 @@ Kind = TypeVar("Kind", bound=Record)
 ID = re.compile(r"(file-|batch_)[0-9a-f]{24}")
 PREFIXES = {"file": "file-", "batch": "batch_"}
 BLOCK_BYTES = 4096  # that a file takes at least
+MOST_JOB = 100_000  # bytes of what is asked for, which stay in memory
 MOST_FILES, MOST_UNFINISHED = 2000, 200  # of one caller
 SHARE = 0.5  # of all bytes, which one caller may have if there are several
 
@@ -51,6 +52,7 @@ class JobsFolder:
         self.most_bytes = most_bytes
         self._own_bytes = int(SHARE * most_bytes) if has_owners else most_bytes
         self._known: dict[Path, Record] = {}  # what never changes is read once
+        self._ended: dict[str, JobState] = {}
         self._uploading: dict[Path, str] = {}
         self._guard = threading.Lock()
 
@@ -152,15 +154,23 @@ class JobsFolder:
     # Jobs.
 
     def add(self, job: Job) -> None:
-        """Raises Overloaded for one more than a caller may have."""
+        """Raises Overloaded for one more than a caller may have, PayloadTooLarge and OSError."""
         self.make()
         unfinished = [one for one in self._all_jobs() if one.owner == job.owner and not self.state(one).is_final]
         if len(unfinished) >= MOST_UNFINISHED:
             raise Overloaded(f"you have {MOST_UNFINISHED} batches that are not finished, and may not have more", 60.0)
+        content = job.model_dump_json()
+        if len(content) > MOST_JOB:
+            raise PayloadTooLarge(f"a batch may have {MOST_JOB} bytes beside its file, and this has {len(content)}")
+        self.require_room(job.owner, BLOCK_BYTES + max(len(content), BLOCK_BYTES))
         place = self.place(job)
         place.mkdir(mode=0o700)
-        self.put_state(job, JobState(times={"validating": job.created_at}))
-        write_whole(place / "job.json", job.model_dump_json(), OWN, is_synced=True)
+        try:
+            self.put_state(job, JobState(times={"validating": job.created_at}))
+            write_whole(place / "job.json", content, OWN, is_synced=True)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
 
     def job(self, owner: str, job_id: str) -> Job:
         """Raises JobNotFound."""
@@ -181,10 +191,15 @@ class JobsFolder:
         return self._jobs / job.id
 
     def state(self, job: Job) -> JobState:
+        if (ended := self._ended.get(job.id)) is not None:
+            return ended
         try:
-            return JobState.model_validate_json((self.place(job) / "state.json").read_bytes())
+            state = JobState.model_validate_json((self.place(job) / "state.json").read_bytes())
         except (OSError, ValidationError):
             return JobState(times={"validating": job.created_at})
+        if state.is_final:
+            self._ended[job.id] = state
+        return state
 
     def put_state(self, job: Job, state: JobState) -> None:
         write_whole(self.place(job) / "state.json", state.model_dump_json(), OWN, is_synced=True)
@@ -219,6 +234,7 @@ class JobsFolder:
             if job.created_at < before and self.state(job).is_final:
                 shutil.rmtree(self.place(job), ignore_errors=True)
                 self._known.pop(self.place(job) / "job.json", None)
+                self._ended.pop(job.id, None)
         for stored in self._all_files():
             if stored.created_at < before and stored.id not in in_use:
                 self._remove(stored)

@@ -114,8 +114,12 @@ class Jobs:
         return running[0].waits_for if running else ""
 
     async def on_thread(self, function: Callable[[], Result]) -> Result:
-        """Call what waits for the disk."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        """Call what waits for the disk. Raises JobsUnavailable once the service stops."""
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, function)
+        except RuntimeError:  # the threads end before the last requests
+            raise JobsUnavailable("the service is stopping") from None
+        return await running
 
     async def _begin(self) -> None:
         waiting = [job for job in await self.on_thread(self.folder.unfinished) if job.id not in self._running]
@@ -145,7 +149,7 @@ class NoRequests:
 
     patterns: tuple[str, ...] = ()
 
-    def answers(self, job: Job) -> Any:
+    def answers(self, owner: str) -> Any:
         raise JobsUnavailable("requests cannot be answered here")
 
 

@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Self
+from threading import Lock
+from typing import NamedTuple
 
 from app.full_disk import no_room
 from app.jobs.records import NoRoom
@@ -52,8 +53,9 @@ class Journal:
         self.counted, self._end = read_journal(journal)
         self._paths = (output, errors, journal)
         self._files: list[int] = []
+        self._guard = Lock()  # a thread may still write when its run is cancelled, to what is another file by then
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Raises NoRoom and OSError."""
         try:
             with _room_wanted():
@@ -61,17 +63,21 @@ class Journal:
                     if path is not None:
                         self._files.append(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         except BaseException:
-            self.__exit__()
+            self.close()
             raise
-        return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        for file in self._files:
-            os.close(file)
-        self._files.clear()
+    def close(self) -> None:
+        with self._guard:
+            for file in self._files:
+                os.close(file)
+            self._files.clear()
 
     def commit(self, output: bytes, errors: bytes, up_to: int, completed: int, failed: int) -> None:
         """Put the results of the lines up to this number on the disk, all or none. Raises NoRoom and OSError."""
+        with self._guard:
+            self._commit(output, errors, up_to, completed, failed)
+
+    def _commit(self, output: bytes, errors: bytes, up_to: int, completed: int, failed: int) -> None:
         before = self.counted
         assert up_to > before.lines
         after = Counted(
@@ -95,9 +101,11 @@ class Journal:
 
     def finish(self) -> None:
         """Cut off what does not count."""
-        for file, size in zip(self._files[:-1], (self.counted.output_bytes, self.counted.error_bytes), strict=False):
-            os.ftruncate(file, size)
-            os.fsync(file)
+        sizes = self.counted.output_bytes, self.counted.error_bytes
+        with self._guard:
+            for file, size in zip(self._files[:-1], sizes, strict=False):
+                os.ftruncate(file, size)
+                os.fsync(file)
 
 
 @contextmanager

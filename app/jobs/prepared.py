@@ -7,11 +7,11 @@ from asyncio.subprocess import PIPE
 
 from pydantic import ValidationError
 
+from app.full_disk import no_room
 from app.jobs.preparing import MOST_MEMORY, FileOrder, Verdict
 from app.jobs.records import JobFailed, NoRoom
 
 MOST_SAID = 500  # bytes of why it ended, for the log
-NO_SPACE = b"No space left on device"
 
 
 async def prepare(order: FileOrder) -> Verdict:
@@ -33,8 +33,8 @@ async def prepare(order: FileOrder) -> Verdict:
             return Verdict.model_validate_json(told)
         except ValidationError as error:
             raise JobFailed("the file could not be looked through") from error
-    if NO_SPACE in said:
-        raise NoRoom(f"the lines of the file cannot be written: {NO_SPACE.decode()}")
+    if words := no_room(OSError(said.decode(errors="replace"))):
+        raise NoRoom(f"the lines of the file cannot be written: {words}")
     if b"MemoryError" in said or b"malloc" in said or process.returncode in (-signal.SIGKILL, -signal.SIGSEGV):
         raise JobFailed(f"the file needs more than {MOST_MEMORY} bytes of memory to be read; write smaller row groups")
     raise JobFailed("the file could not be looked through") from RuntimeError(

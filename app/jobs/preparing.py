@@ -4,6 +4,7 @@ It holds no interpreter that others wait for, has the least priority, and may us
 to its readers ends this process and no other. Reads an FileOrder as JSON from its input, and writes a Verdict.
 """
 
+import csv
 import os
 import re
 import resource
@@ -179,6 +180,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_S, MOST_CPU_S))
     os.nice(LEAST_PRIORITY)
     order = FileOrder.model_validate_json(sys.stdin.buffer.read())
+    csv.field_size_limit(order.most_line_bytes)  # of the whole process, and so of no other than this one
     sys.stdout.write(verdict_of(order).model_dump_json())
 
 

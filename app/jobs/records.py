@@ -16,6 +16,14 @@ End = Literal["completed", "cancelled", "expired", "stopped"]
 Form = Literal["items", "requests"]
 """A line is an item for one model, or a whole request that names its address."""
 Format = Literal["jsonl", "csv", "parquet"]
+FORMATS: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+}
+"""By the ends of names of files."""
 
 
 class Record(BaseModel):

@@ -78,7 +78,6 @@ def csv_rows(path: Path, columns: Columns, most_bytes: int) -> Iterator[bytes]:
         texts = _Texts(reader)
         first = next(texts, "")
         delimiter = delimiter_of(first)
-        csv.field_size_limit(most_bytes)
         lines: Any = csv.reader(_again(first, texts), strict=True, delimiter=delimiter)
         try:
             names = columns.named([name.strip() for name in next(lines, [])])

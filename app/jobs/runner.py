@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -99,7 +100,9 @@ class Runner:
 
     async def run(self) -> End:
         """Return when all lines are done, or the watch says that it is to end. Raises JobFailed."""
-        with self._journal, LineReader(self._path, self._most_line_bytes, self._journal.counted.lines) as reader:
+        lines = LineReader(self._path, self._most_line_bytes, self._journal.counted.lines)
+        with closing(self._journal), lines as reader:
+            await self._watch.store(self._journal.open)
             await self._on_thread(reader.pass_by)
             try:
                 end = await self._work(reader)

@@ -29,7 +29,8 @@ Result = TypeVar("Result")
 ROOM_PATIENCE_S = 600.0  # for a disk that is full: somebody has to look after it
 REST_S = 2.0
 # Of a file that is looked through here: that takes some milliseconds, and to start a process some tenths of a second.
-SMALL_BYTES, COUNTED_BYTES = 200_000, 5_000_000
+# No field of CSV in a small one is longer than the csv module allows of itself.
+SMALL_BYTES, COUNTED_BYTES = 131_072, 5_000_000
 ROOM_LOOK_S = 5.0  # between two looks whether a caller has room for more results
 
 
@@ -39,7 +40,7 @@ class Requests(Protocol):
     patterns: tuple[str, ...]
     """Of the addresses that may be asked."""
 
-    def answers(self, job: Job) -> LineAnswerer: ...
+    def answers(self, owner: str) -> LineAnswerer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class Work:
     async def _answerer(self) -> LineAnswerer:
         """Raises JobFailed for a model that is not there, or does not become ready."""
         if self.job.form == "requests":
-            return self._shop.requests.answers(self.job)
+            return self._shop.requests.answers(self.job.owner)
         answers, began = self._shop.items(self.job), monotonic()
         while True:
             try:

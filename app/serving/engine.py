@@ -63,6 +63,10 @@ class Timing(NamedTuple):
     length: int
     batches: tuple[str, ...] = ()
 
+    @property
+    def whole_s(self) -> float:
+        return self.preprocess_s + self.queue_s + self.inference_s + self.postprocess_s
+
 
 def total(timings: Sequence[Timing]) -> Timing:
     """The timing of all together; rows and length are of the largest batch of all."""

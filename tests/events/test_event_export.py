@@ -9,7 +9,7 @@ import pytest
 from databases import FIRST, running, stored
 
 from app.__main__ import main
-from app.events.export import moment
+from app.events.moments import read_moment
 from app.events.rows import StoredEvent
 
 EVENTS = [
@@ -58,7 +58,7 @@ def test_a_period_begins_with_its_first_moment_and_ends_before_its_last(folder):
     times = [datetime.fromtimestamp(FIRST // 10**6, UTC).replace(microsecond=micro).isoformat() for micro in (2, 3)]
     assert main(["events", "export", str(folder / "out.csv"), "--since", times[0], "--until", times[1]]) == 0
     assert len((folder / "out.csv").read_text().splitlines()) == 3  # a title has two lines
-    assert moment("2026-12-01") == moment("2026-12-01T01:00+01:00") == 1_796_083_200_000_000
+    assert read_moment("2026-12-01") == read_moment("2026-12-01T01:00+01:00") == 1_796_083_200_000_000
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from app.errors import EventsUnavailable, InvalidInput
 from app.events.database import OFF, Database, Period, database_at
 from app.events.migrations import MIGRATIONS, NEWEST
 from app.events.rows import ANSWERS, EVENTS, Row, StoredAnswer, StoredEvent, StoredTable
+from app.events.sqlite import SqliteDatabase
 from app.events.store import DAY_US
 
 
@@ -90,6 +91,23 @@ def test_a_history_has_the_items_that_count_for_a_model_in_the_order_of_their_la
 
     ann = ["183", 183, "tea", "bread"]
     assert asyncio.run(body()) == [ann, [], ann]
+
+
+def test_many_people_are_looked_up_some_at_a_time(tmp_path, monkeypatch):
+    look_up, sizes = SqliteDatabase.newest_items, []
+
+    async def watched(database, people, model, most):
+        sizes.append(len(people))
+        return await look_up(database, people, model, most)
+
+    async def body():
+        monkeypatch.setattr(SqliteDatabase, "newest_items", watched)
+        async with running(f"sqlite:///{tmp_path}/events.db") as store:
+            await store.keep([stored(i, person=str(i), item=str(i)) for i in range(40)])
+            return await store.histories([str(i) for i in range(40)], "shop")
+
+    assert asyncio.run(body()) == [[i] for i in range(40)]
+    assert sizes == [16, 16, 8]
 
 
 def test_what_one_service_stores_or_forgets_holds_at_once_for_another(url):

@@ -1,4 +1,6 @@
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 
 import pytest
 
@@ -25,14 +27,18 @@ def stored(folder, owner="ann", content=b"x"):
         uploaded.close()
 
 
-def made(folder, file, age_s=0, **more):
-    job = Job(
+def made_up(file, age_s=0, **more):
+    return Job(
         **{
             "id": new_id("batch"), "owner": "ann", "form": "items", "format": "jsonl", "file_id": file.id, "model": "m",
             "completion_window": "24h", "created_at": int(time.time()) - age_s, "expires_at": 2**40,
             "output_file_id": new_id("file"), "error_file_id": new_id("file"), **more,
         }
     )  # fmt: skip
+
+
+def made(folder, file, age_s=0, **more):
+    job = made_up(file, age_s, **more)
     folder.add(job)
     return job
 
@@ -76,6 +82,56 @@ def test_what_arrives_counts_before_it_is_there(folder):
     second.close()
     assert folder.room("ann") == 500_000
     assert folder.room("bob") == 500_000
+
+
+def test_who_writes_late_writes_into_no_file_of_another(folder):
+    late = folder.upload("ann", "a", "batch")
+    late.close()
+    other = folder.upload("bob", "b", "batch")  # has the descriptor now
+    for use in (lambda: late.write(b"x"), lambda: late.first_bytes(1), late.keep):
+        with pytest.raises(ValueError, match="closed"):
+            use()
+    late.close()
+    other.write(b"y")
+    assert other.first_bytes(2) == b"y"
+    other.close()
+
+
+def test_a_file_is_closed_only_when_what_writes_to_it_is_done(folder, monkeypatch):
+    asked, goes_on = Event(), Event()
+    monkeypatch.setattr(folder, "require_room", lambda owner, size: asked.set() or goes_on.wait(5))
+    uploaded = folder.upload("ann", "a", "batch")
+    with ThreadPoolExecutor(2) as threads:
+        writing = threads.submit(uploaded.write, b"x")
+        asked.wait(5)
+        closing = threads.submit(uploaded.close)
+        assert wait([closing], timeout=0.05).not_done
+        goes_on.set()
+        writing.result()
+
+
+def test_a_job_that_finds_no_room_leaves_nothing(folder, monkeypatch):
+    file = stored(folder)
+    with pytest.raises(PayloadTooLarge, match="a batch may have 100000 bytes beside its file, and this has "):
+        made(folder, file, parameters={"labels": ["x" * 100_000]})
+    filling = folder.upload("ann", "a", "batch")
+    filling.write(b"x" * (folder.room("ann") - 5000))
+    with pytest.raises(PayloadTooLarge, match="there is no room"):
+        made(folder, file)
+    filling.close()
+    monkeypatch.setattr("app.jobs.folder.write_whole", lambda *of, **more: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        made(folder, file)
+    assert list((folder.place(made_up(file))).parent.iterdir()) == []
+
+
+def test_a_state_that_is_final_is_read_once(folder):
+    job = made(folder, stored(folder))
+    assert [one.id for one in folder.unfinished()] == [job.id]
+    folder.put_state(job, JobState(status="completed"))
+    assert folder.unfinished() == []
+    (folder.place(job) / "state.json").write_text("not looked at")
+    assert folder.unfinished() == []
 
 
 def test_nobody_else_finds_a_file_or_a_job(folder):

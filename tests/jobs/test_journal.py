@@ -1,4 +1,7 @@
 import os
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
+from threading import Event
 
 import pytest
 
@@ -12,7 +15,8 @@ def paths(tmp_path):
 
 
 def commit(paths, *blocks):
-    with Journal(*paths) as journal:
+    with closing(Journal(*paths)) as journal:
+        journal.open()
         for output, errors, up_to, completed, failed in blocks:
             journal.commit(output, errors, up_to, completed, failed)
         journal.finish()
@@ -54,7 +58,8 @@ def test_a_block_that_finds_no_room_counts_for_nothing_and_can_be_tried_again(pa
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
         status = 1
         try:
-            with Journal(*paths) as journal:
+            with closing(Journal(*paths)) as journal:
+                journal.open()
                 with pytest.raises(NoRoom, match="the results cannot be written: File too large"):
                     journal.commit(b"x" * 2000, b"", 2, 1, 0)
                 assert journal.counted.lines == 1
@@ -65,3 +70,17 @@ def test_a_block_that_finds_no_room_counts_for_nothing_and_can_be_tried_again(pa
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
     assert paths[0].read_bytes() == b"one\ntwo\n"
+
+
+def test_files_are_closed_only_when_what_cuts_them_is_done(paths, monkeypatch):
+    asked, goes_on = Event(), Event()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: asked.set() or goes_on.wait(5))
+    with ThreadPoolExecutor(2) as threads:
+        journal = Journal(*paths)
+        journal.open()
+        cutting = threads.submit(journal.finish)
+        asked.wait(5)
+        closing = threads.submit(journal.close)
+        assert wait([closing], timeout=0.05).not_done
+        goes_on.set()
+        cutting.result()

@@ -1,6 +1,7 @@
 """Files are looked through by the process that the service starts for it, since its bounds are the point."""
 
 import asyncio
+import csv
 import json
 from datetime import date
 
@@ -10,6 +11,7 @@ from pyarrow import parquet
 
 from app.jobs.prepared import prepare
 from app.jobs.preparing import MOST_FAULTS, FileOrder, verdict_of
+from app.jobs.work import SMALL_BYTES
 
 URL = "/v1/models/tiny/predict"
 
@@ -68,12 +70,20 @@ def test_a_single_column_of_any_name_is_the_first_field(order, tmp_path):
         (b"text\nx\0\n", 2, "holds a NUL byte"),
         (b'text\n"x" y\n', 2, "is not CSV: "),
         (b"text\n" + b"x" * 2000, 2, "is longer than a line may be"),
-        (b'text\n"' + b"x\n" * 3000, 502, "is not CSV: field larger than field limit (1000)"),
     ],
 )
 def test_what_is_no_csv_is_told_with_its_line(order, content, line, message):
     found, told = fault(verdict_of(order(content)))
     assert (found, told[: len(message)]) == (line, message)
+
+
+def test_a_field_is_as_long_as_a_line_may_be_and_the_service_reads_others_as_before(order, tmp_path):
+    before = csv.field_size_limit()
+    content = b'text\n"' + b"x\n" * 100_000 + b'"\n'
+    verdict = asyncio.run(prepare(order(content, most_line_bytes=199_999)))
+    assert fault(verdict) == (100_001, "is not CSV: field larger than field limit (199999)")
+    assert verdict_of(order(b"text\nx\n")).total == 1
+    assert csv.field_size_limit() == before >= SMALL_BYTES
 
 
 def test_an_empty_file_is_told(order):

@@ -102,6 +102,8 @@ def test_a_run_that_was_cut_goes_on_where_it_was_and_asks_nothing_twice_that_cou
 def test_a_run_that_is_cancelled_while_it_writes_puts_nothing_there_twice(run):
     class Slow(WatchFor):
         async def store(self, function):
+            if function.__name__ == "open":
+                return function()
             task = asyncio.current_task()
             if not self.done:
                 self.done = 1

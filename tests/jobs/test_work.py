@@ -1,8 +1,11 @@
 """A job from its file to its end, where the end is not that all lines are done."""
 
 import asyncio
+import errno
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from test_folder import made, stored
@@ -82,7 +85,8 @@ def test_a_job_of_a_service_that_stops_is_finished_by_the_next_one(folder):
 def test_results_that_a_process_put_there_just_before_it_died_stay(folder):
     job = made(folder, stored(folder, "", b"a\nb\n"), owner="")
     place = folder.place(job)
-    with Journal(place / "output", None, place / "journal") as journal:
+    with closing(Journal(place / "output", None, place / "journal")) as journal:
+        journal.open()
         journal.commit(b"A\nB\n", b"", 2, 2, 0)
     folder.put_state(job, JobState(status="finalizing", total=2))
     folder.keep(place / "output", "", "out.jsonl", "batch_output", job.output_file_id)
@@ -90,3 +94,18 @@ def test_results_that_a_process_put_there_just_before_it_died_stay(folder):
     state = worked(folder, job, answerer)
     assert (state.status, state.completed, results(folder, job)) == ("completed", 2, ["A", "B"])
     assert answerer.asked == 0
+
+
+def test_a_job_that_finds_no_room_for_its_first_results_waits_for_it(folder, monkeypatch):
+    refusals, opened = iter([OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]), os.open
+
+    def full_at_first(path, *how):
+        if str(path).endswith("/output") and (error := next(refusals, None)):
+            raise error
+        return opened(path, *how)
+
+    monkeypatch.setattr(os, "open", full_at_first)
+    monkeypatch.setattr("app.jobs.work.REST_S", 0.01)
+    job = made(folder, stored(folder, "", b"a\n"), owner="")
+    assert worked(folder, job, Checked()).status == "completed"
+    assert results(folder, job) == ["A"]

@@ -1,7 +1,7 @@
 """The parts of requests that batches and files have in common."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
@@ -54,8 +54,14 @@ def page_of(found: Sequence[Listed], page: ListPage, id_of: Callable[[Listed], s
         if page.after not in ids:
             raise InvalidInput(f"nothing here has the id {page.after!r:.80}").under("after")
         start = ids.index(page.after) + 1
-    return list(found[start : start + page.limit]), len(found) > start + page.limit
+    end = start + min(page.limit, MOST_LISTED)
+    return list(found[start:end]), len(found) > end
 
 
 def told(answer: BaseModel) -> Response:
     return Response(to_json(answer), media_type="application/json")
+
+
+def told_list(kind: type[BaseModel], data: Sequence[Any], *, has_more: bool) -> Response:
+    ids: list[str | None] = [one.id for one in data] or [None]
+    return told(kind.model_construct(data=data, first_id=ids[0], last_id=ids[-1], has_more=has_more))

@@ -7,7 +7,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.batches.asked import ListPage, jobs_of, on_disk, owner_of, page_of, told
+from app.api.batches.asked import ListPage, jobs_of, on_disk, owner_of, page_of, told, told_list
 from app.api.batches.files import is_form
 from app.api.batches.inside import InsideRequests
 from app.api.batches.schemas import BatchList, BatchObject, BatchRequest, window_s
@@ -19,13 +19,12 @@ from app.api.http.callers import caller_of
 from app.api.http.routes import Handler
 from app.api.media.json_text import read_json
 from app.api.v1 import paths as v1
-from app.errors import InvalidInput
+from app.errors import InvalidInput, ServiceError
 from app.jobs.folder import new_id
 from app.jobs.jobs import Jobs, state_told
-from app.jobs.records import Format, Job, StoredFile
+from app.jobs.records import FORMATS, Format, Job, StoredFile
 
 PARQUET_MAGIC = b"PAR1"
-BY_ENDING: dict[str, Format] = {"csv": "csv", "tsv": "csv", "parquet": "parquet"}
 IN_JSON = ("parameters", "metadata")  # fields of a form
 
 
@@ -35,7 +34,7 @@ def make_batch(given: Given) -> Handler:
         if is_form(request):
             async with Upload(jobs, owner) as upload:
                 await upload.take_form(request)
-                sent = validated(BatchRequest, _fields(upload.fields, given))
+                sent = await _read_form(request, upload.fields, given)
                 if sent.input_file_id or sent.inputs:
                     raise InvalidInput("the form has a file: leave input_file_id and inputs out")
                 _require_one_form(sent)
@@ -44,8 +43,13 @@ def make_batch(given: Given) -> Handler:
             sent = await _read(request, given)
             _require_one_form(sent)
             stored = await _stored(jobs, owner, sent)
-        job = await _job(jobs, owner, sent, stored)
-        await on_disk(jobs, lambda: jobs.folder.add(job))
+        try:
+            job = await _job(jobs, owner, sent, stored)
+            await on_disk(jobs, lambda: jobs.folder.add(job))
+        except ServiceError:
+            if sent.input_file_id is None:  # the file is of this batch alone
+                await jobs.on_thread(lambda: jobs.folder.delete_file(owner, stored.id))
+            raise
         jobs.look()
         return told(await _as_told(jobs, job))
 
@@ -59,8 +63,7 @@ def list_batches(given: Given) -> Handler:
         found = await jobs.on_thread(lambda: jobs.folder.jobs(owner))
         some, has_more = page_of(found, page, lambda one: one.id)
         batches = [await _as_told(jobs, one) for one in some]
-        ids: list[str | None] = [*(one.id for one in some)] or [None]
-        return told(BatchList.model_construct(data=batches, first_id=ids[0], last_id=ids[-1], has_more=has_more))
+        return told_list(BatchList, batches, has_more=has_more)
 
     return answer
 
@@ -95,6 +98,11 @@ async def _read(request: Request, given: Given) -> BatchRequest:
         return validated(BatchRequest, read_json(body, given.limits.json))
 
     return await given.aside.of(caller_of(request)).read(read, is_quick=len(body) <= QUICK_BYTES)
+
+
+async def _read_form(request: Request, fields: dict[str, str], given: Given) -> BatchRequest:
+    aside, is_quick = given.aside.of(caller_of(request)), sum(map(len, fields.values())) <= QUICK_BYTES
+    return await aside.read(lambda: validated(BatchRequest, _fields(fields, given)), is_quick=is_quick)
 
 
 def _fields(fields: dict[str, str], given: Given) -> dict[str, Any]:
@@ -165,7 +173,7 @@ def _format_of(jobs: Jobs, stored: StoredFile) -> Format:
     with jobs.folder.content_of(stored).open("rb") as file:
         if file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
             return "parquet"
-    return BY_ENDING.get(stored.filename.rpartition(".")[2].lower(), "jsonl")
+    return FORMATS.get("." + stored.filename.rpartition(".")[2].lower(), "jsonl")
 
 
 async def _as_told(jobs: Jobs, job: Job) -> BatchObject:

@@ -1,9 +1,10 @@
 """Files of callers: those that batches read, and those of their results."""
 
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from app.api.batches.asked import MOST_LISTED, ListPage, jobs_of, owner_of, page_of, told
+from app.api.batches.asked import MOST_LISTED, ListPage, jobs_of, owner_of, page_of, told, told_list
 from app.api.batches.schemas import FileDeleted, FileList, FileObject
 from app.api.batches.uploads import Upload
 from app.api.errors import validated
@@ -18,6 +19,9 @@ OTHER = "application/octet-stream"
 
 
 class FilePage(ListPage):
+    """Clients of OpenAI may ask for more than comes at a time."""
+
+    limit: int = Field(MOST_LISTED, ge=1)
     purpose: str | None = None
     order: str = "desc"
 
@@ -48,15 +52,11 @@ def send_file(given: Given) -> Handler:
 def list_files(given: Given) -> Handler:
     async def answer(request: Request, names: dict[str, str]) -> Response:
         jobs, owner = jobs_of(given), owner_of(request)
-        query = dict(request.query_params)
-        query["limit"] = str(min(int(query["limit"]), MOST_LISTED)) if query.get("limit", "").isdecimal() else "100"
-        page = validated(FilePage, query)
+        page = validated(FilePage, dict(request.query_params))
         files = await jobs.on_thread(lambda: jobs.folder.files(owner))
         files = [one for one in files if page.purpose in (None, one.purpose)]
         some, has_more = page_of(files[::-1] if page.order == "asc" else files, page, lambda one: one.id)
-        found = [FileObject.of(one) for one in some]
-        ids: list[str | None] = [*(one.id for one in found)] or [None]
-        return told(FileList.model_construct(data=found, first_id=ids[0], last_id=ids[-1], has_more=has_more))
+        return told_list(FileList, [FileObject.of(one) for one in some], has_more=has_more)
 
     return answer
 

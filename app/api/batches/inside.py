@@ -23,7 +23,6 @@ from app.jobs.asking import LineResult
 from app.jobs.jobs import caller_of_job
 from app.jobs.line_reader import InputLine
 from app.jobs.preparing import METHOD
-from app.jobs.records import Job
 from app.serving.scheduler import BACKGROUND_LEVEL
 
 ASKED = (
@@ -40,10 +39,28 @@ ASKED = (
 HEADERS = [(b"content-type", b"application/json"), (HEADER.lower().encode(), b"%d" % LONGEST_MS)]
 JSON = b"application/json"
 
+LOOKED_BYTES = 10_000  # at both ends of a line, for its name
+MEMBER = rb'\s*+"[^"\\]*+"\s*+:\s*+"[^"\\]*+"\s*+'
+NAME_MEMBER = rb'"custom_id"\s*+:\s*+("(?:[^"\\]|\\.)*+")\s*+'
+NAMED_FIRST = re.compile(rb"\s*+{(?:%b,){0,9}?\s*+%b" % (MEMBER, NAME_MEMBER))
+NAMED_LAST = re.compile(rb"%b(?:,%b){0,9}+}\s*+\Z" % (NAME_MEMBER, MEMBER))
+
 
 def pattern_of(path: str) -> str:
     """Return the addresses of a route as a regular expression."""
     return "[^/?#]+".join(map(re.escape, re.split(r"{\w+}", path)))
+
+
+def named(line: bytes, limits: JsonLimits) -> str:
+    """Return the custom_id of a line that is an object, empty of one that is too much to be parsed.
+
+    Lines have it before or behind all that is long, but for very few; to parse them for it would keep others waiting.
+    """
+    found = NAMED_FIRST.match(line, 0, LOOKED_BYTES) or NAMED_LAST.search(line[-LOOKED_BYTES:])
+    try:
+        return str(from_json(found[1]) if found else parse(line, limits)["custom_id"])
+    except PayloadTooLarge:
+        return ""
 
 
 class InsideRequests:
@@ -61,16 +78,16 @@ class InsideRequests:
         self._limits = limits
         self._aside = aside
 
-    def answers(self, job: Job) -> "RequestAnswers":
-        caller = caller_of_job(job.owner)
+    def answers(self, owner: str) -> "RequestAnswers":
+        caller = caller_of_job(owner)
         state: dict[str, Any] = {
             "shapes": self._shapes,
             "trace": None,
             LEAST_PRIORITY: BACKGROUND_LEVEL,
             CALLER: caller,
         }
-        if job.owner:
-            state["key"] = job.owner
+        if owner:
+            state["key"] = owner
         return RequestAnswers(self._app, state, self._body_limit, self._limits, self._aside.of(caller))
 
     @classmethod
@@ -102,7 +119,7 @@ class RequestAnswers:
         return [await self._answer(line) for line in lines]
 
     def refused(self, line: InputLine, error: ServiceError) -> LineResult:
-        custom_id = from_json(line.content)["custom_id"] if line.content else ""
+        custom_id = named(line.content, self._limits) if line.content else ""
         told = {"code": type(error).__name__, "message": str(error)}
         return _written(custom_id, new_request_id(), b"null", to_json(told), has_failed=True)
 

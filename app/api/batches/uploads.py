@@ -1,5 +1,7 @@
 """Files on their way to the disk: a part of each is in memory, and no more."""
 
+import asyncio
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -7,7 +9,7 @@ from starlette.requests import Request
 
 from app.api.batches.asked import on_disk
 from app.api.media.form_stream import FormStream
-from app.errors import InvalidInput, PayloadTooLarge
+from app.errors import InvalidInput, JobsUnavailable, PayloadTooLarge, ServiceError
 from app.jobs.jobs import Jobs
 from app.jobs.records import StoredFile
 from app.jobs.uploaded import Uploaded
@@ -25,13 +27,22 @@ class Upload:
         self.fields: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
-        self._uploaded: Uploaded = await on_disk(self._jobs, lambda: self._jobs.folder.upload(self._owner, "", "batch"))
+        opening = asyncio.ensure_future(on_disk(self._jobs, lambda: self._jobs.folder.upload(self._owner, "", "batch")))
+        try:
+            self._uploaded: Uploaded = await asyncio.shield(opening)
+        except asyncio.CancelledError:  # a thread opens it all the same
+            with suppress(ServiceError):
+                await self._jobs.on_thread((await opening).close)
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._jobs.on_thread(self._uploaded.close)
+        try:
+            await self._jobs.on_thread(self._uploaded.close)
+        except JobsUnavailable:  # nothing else uses it any more
+            self._uploaded.close()
 
     async def take_form(self, request: Request) -> None:
         """Raises InvalidInput, PayloadTooLarge and JobsUnavailable."""

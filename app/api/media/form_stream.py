@@ -7,6 +7,7 @@ from app.api.media.forms import (
     MAX_FIELD_BYTES,
     MAX_HEAD_BYTES,
     MAX_PARTS,
+    TOO_MUCH,
     boundary_of,
     field_of,
     named,
@@ -33,6 +34,7 @@ class FormStream:
         self._name = ""
         self._is_file = False
         self._field = bytearray()
+        self._beside = 0
         self.fields: dict[str, str] = {}
         self.file_name: str | None = None
         self.is_complete = False
@@ -86,6 +88,7 @@ class FormStream:
                     f"the form cannot be read: a part's headers do not end within {MAX_HEAD_BYTES} bytes"
                 )
             return False
+        self._count(end)
         part = named(bytes(self._left[:end]))
         self._name, self._is_file = part.name, part.says_file or part.name == FILE
         if self._is_file:
@@ -105,9 +108,8 @@ class FormStream:
             if content:
                 self._write(content)
         else:
+            self._count(len(content))
             self._field += content
-            if len(self._field) > MAX_FIELD_BYTES:
-                raise InvalidInput(f"field {self._name!r:.40} has more than {MAX_FIELD_BYTES} bytes")
         if end < 0:
             del self._left[:known]
             return False
@@ -116,3 +118,8 @@ class FormStream:
             self.fields[self._name] = field_of(bytes(self._field), self._name)
         self._read = self._boundary
         return True
+
+    def _count(self, size: int) -> None:
+        self._beside += size
+        if self._beside > MAX_FIELD_BYTES:
+            raise InvalidInput(TOO_MUCH)

@@ -14,7 +14,8 @@ from app.errors import InvalidInput, PayloadTooLarge
 
 MAX_PARTS = 1000  # each takes time before it is known what it is
 MAX_HEAD_BYTES = 4096  # of a part: its name, that of its file, and their like
-MAX_FIELD_BYTES = 1_000_000  # of what is no file
+MAX_FIELD_BYTES = 1_000_000  # of all that is no file, with its headers
+TOO_MUCH = f"the form cannot be read: what it has beside its files has more than {MAX_FIELD_BYTES} bytes"
 MAX_PARAMETERS = 40  # of a Content-Disposition, whose reader takes time that grows with their square
 STEP_BYTES = 1_000_000  # searched at a time
 HEAD_END = b"\r\n\r\n"
@@ -44,7 +45,7 @@ def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ())
     # Without it, a form that was cut would be read as one with fewer files.
     if b"--" + boundary + b"--" not in body[-MOST_EPILOGUE - len(boundary) :]:
         raise InvalidInput("the form is cut: its closing boundary is missing")
-    form = FormData([], {})
+    form, beside = FormData([], {}), 0
     for start, end in _extents(body, b"\r\n--" + boundary):
         head_end = body.find(HEAD_END, start, min(end, start + MAX_HEAD_BYTES))
         if head_end < 0:
@@ -52,8 +53,8 @@ def read_form(body: bytes, content_type: str, file_fields: Collection[str] = ())
         name, says_file, _ = named(body[start:head_end])
         if says_file or name.removesuffix("[]") in file_fields:
             form.files.append(body[head_end + len(HEAD_END) : end])
-        elif end - head_end > MAX_FIELD_BYTES:
-            raise InvalidInput(f"the form cannot be read: field {name!r:.40} has more than {MAX_FIELD_BYTES} bytes")
+        elif (beside := beside + end - start) > MAX_FIELD_BYTES:
+            raise InvalidInput(TOO_MUCH)
         else:
             field = field_of(body[head_end + len(HEAD_END) : end], name)
             is_more = name.endswith("[]") and name in form.fields

@@ -29,15 +29,14 @@ from app.api.v1.event_schema import (
     ThumbEvent,
 )
 from app.errors import DeadlineExceeded, EventsOff, InvalidInput, PayloadTooLarge
+from app.events.moments import EPOCH, microseconds_of
 from app.events.rows import StoredEvent
 from app.events.store import EventStore
 from app.tasks.recommendation import UserId
 
 BODY_BYTES = 1_000_000
 AHEAD = timedelta(minutes=5)  # of our clock: as far as clocks go apart that nobody has set for a while
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ID_BYTES = 16  # by chance, of the ids that the service makes for one request
-MICROSECOND = timedelta(microseconds=1)
 AS_JSON = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make such an encoder for each item
 USER: TypeAdapter[str] = TypeAdapter(UserId)
 
@@ -92,7 +91,7 @@ def _rows(body: bytes, limits: JsonLimits, sender: str, events: EventStore) -> l
         faults = [{**one, "loc": (*one["loc"][:is_list], *one["loc"][2:])} for one in faults_of(error)]
         raise invalid_input(faults) from None
     now, made = datetime.now(UTC), token_hex(ID_BYTES)
-    received, rows = _microseconds(now), []
+    received, rows = microseconds_of(now), []
     for index, event in enumerate(sent):
         try:
             # Events of a list without times keep their order. A clock that is ahead must not put this event behind
@@ -136,8 +135,4 @@ def _checked(at: datetime, now: datetime, days: int) -> int:
         raise InvalidInput("is before 1970")
     if days and at < now - timedelta(days=days):
         raise InvalidInput(f"is more than {days} days ago, and events are kept no longer")
-    return _microseconds(at)
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // MICROSECOND
+    return microseconds_of(at)

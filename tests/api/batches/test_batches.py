@@ -207,6 +207,8 @@ def test_lists_are_newest_first_and_told_in_pages(client):
     assert len(set(ids)) == len(ids)
     assert client.get(BATCHES, params={"after": "x"}).status_code == 422
     assert client.get(BATCHES, params={"limit": 0}).status_code == 422
+    told = [client.get(FILES, params={"limit": limit}).status_code for limit in ("9" * 5000, "many", "0", "10000")]
+    assert told == [422, 422, 422, 200]
 
 
 def test_a_cancelled_batch_keeps_what_is_done(client):
@@ -245,6 +247,22 @@ def test_a_file_that_is_not_taken_leaves_nothing(client, folder, content, fields
     assert reply.status_code == status, reply.text
     assert says in reply.json()["error"]
     assert sorted((folder / "jobs").rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "status"),
+    [
+        ("in.jsonl", {"model": "tiny-sentimental"}, 404),
+        ("in.csv", {"endpoint": PREDICT}, 422),
+        ("in.jsonl", {"model": "tiny-sentiment", "parameters": '{"k": 1}'}, 422),
+        (None, {"model": "tiny-sentimental"}, 404),
+    ],
+)
+def test_a_batch_that_is_refused_leaves_no_file(client, name, fields, status):
+    before = client.get(FILES).json()
+    reply = send(client, b"x\n", name, **fields) if name else client.post(BATCHES, json={"inputs": ["x"], **fields})
+    assert reply.status_code == status, reply.text
+    assert client.get(FILES).json() == before
 
 
 def test_a_form_that_is_cut_leaves_nothing(client, folder):

@@ -47,7 +47,9 @@ def test_a_form_that_is_cut_anywhere_is_told(end):
         (b"--b" + b" " * 10_000, "a boundary is followed by something else on its line"),
         (b"--b\r\n" + b"x" * 10_000, "headers do not end within 4096 bytes"),
         (form((b"file", b"", b"1"), (b"other", b'; filename="x"', b"2")), "the form has two files; send one"),
-        (form((b"field", b"", b"x" * 1_000_001)), "field 'field' has more than 1000000 bytes"),
+        (form((b"field", b"", b"x" * 1_000_001)), "beside its files has more than 1000000 bytes"),
+        (form(*[(b"%d" % i, b"", b"x" * 100_000) for i in range(10)]), "beside its files has more than 1000000 bytes"),
+        (form(*[(b"x" * 4000, b"", b"") for i in range(250)]), "beside its files has more than 1000000 bytes"),
         (form((b"field", b"", b"\xff")), "must be Unicode"),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.errors import InvalidArtifact, ServiceError
 from app.events.database import DEFAULT, Database, Period, database_at
-from app.events.export import moment
+from app.events.moments import read_moment
 from app.events.rows import EVENTS, StoredEvent
 from app.repository.manifest import Source
 from app.repository.repository import ModelRepository
@@ -37,7 +37,7 @@ def stored_events(source: str, model: str, models: Path) -> tuple[EventLog, Sour
     """
     _, _, text = source.partition("@")
     try:
-        until = moment(text) if text else Period().until
+        until = read_moment(text) if text else Period().until
     except ValueError as error:
         raise TrainingError(f"--source {source}: {text} is no time such as 2026-12-01 or 2026-12-01T10:00Z") from error
     catalogue = _catalogue(model, models)

@@ -5,7 +5,7 @@ import pytest
 from databases import FIRST, running, stored
 from graphs import publish_recommender
 
-from app.events.export import moment
+from app.events.moments import read_moment
 from app.events.rows import StoredEvent
 from training.data.events import load_events
 from training.data.own.stored_events import are_stored, stored_events
@@ -14,7 +14,7 @@ from training.recipe import Run
 
 TITLES = ["one", "two", "three", "four", "five"]
 CUT = "2026-12-01"
-DAY = moment(CUT)
+DAY = read_moment(CUT)
 
 
 def keep(folder: Path, events: list[StoredEvent]) -> None:
