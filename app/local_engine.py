@@ -6,6 +6,8 @@ from collections.abc import Callable
 from app.ending import goodbye_s
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
+from app.serving.answer_store import AnswerStore
+from app.serving.asked_once import AnswerCache
 from app.serving.engine import HoldingEngine
 from app.serving.local import LocalEngine
 from app.settings import Settings
@@ -34,7 +36,14 @@ def local_engine(
         num_threads=settings.threads,
         after_change=_spare_what_stays,
         why_missing=why_missing,
+        cache=_cache(settings),
     )
+
+
+def _cache(settings: Settings) -> AnswerCache | None:
+    if not settings.answer_cache_bytes:
+        return None
+    return AnswerCache(AnswerStore(settings.answer_cache_bytes), settings.answer_cache_for == "all")
 
 
 def _spare_what_stays() -> None:

@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     )
     max_header_bytes: int = Field(65_536, ge=1024, description="bytes of a request before its body")
     max_connections: int = Field(1000, ge=1, description="connections at once, as far as descriptors go")
+    answer_cache_bytes: int = Field(
+        0, ge=0, description="memory of answers that are given again to who asks the same; 0 computes each anew"
+    )
+    answer_cache_for: Literal["all", "caller"] = Field(
+        "all", description="who may get an answer that was computed for another caller: all, or nobody"
+    )
     request_timeout_s: float = Field(30.0, gt=0, description="deadline of a request that names none")
     drain_timeout_s: float = Field(30.0, gt=0, description="time after SIGTERM in which the process has ended")
     load_timeout_s: float = Field(300.0, gt=0, description="time to load one version, which fails after it")

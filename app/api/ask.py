@@ -17,7 +17,7 @@ from app.api.http.events import PING_S, Ahead, EventStream, Written
 from app.api.traced import traced
 from app.api.users import followed
 from app.errors import DeadlineExceeded, InvalidInput
-from app.serving.engine import Ask, Prediction, Served
+from app.serving.engine import Ask, Prediction, Reuse, Served
 
 GENERATED = "X-Generated"  # the model and version whose text an answer is, which nobody has verified
 LEAST_PRIORITY = "least_priority"  # in the state of a request that a batch job puts: others go before it
@@ -173,4 +173,16 @@ def headers_of(prediction: Prediction) -> dict[str, str]:
     )
     for step, took in prediction.steps:
         spent += f", {step};dur={1000 * took.whole_s:.2f}"
-    return {"X-Model-Version": str(prediction.version), "Server-Timing": spent}
+    headers = {"X-Model-Version": str(prediction.version), "Server-Timing": spent}
+    return {**headers, "Cache-Status": cache_status(prediction.reuse)} if prediction.reuse else headers
+
+
+def cache_status(reuse: Reuse) -> str:
+    """Return where the answers came from (RFC 9211): those of several items are told in the detail."""
+    hits, shared, items = reuse
+    if hits == items:
+        return "tessera; hit"
+    status = "tessera; fwd=miss"
+    if hits + shared == items:
+        status += "; collapsed"  # somebody else's request for the same was waited for
+    return f'{status}; detail="{hits} kept, {shared} shared, {items - hits - shared} computed"' if items > 1 else status

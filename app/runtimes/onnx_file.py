@@ -51,6 +51,11 @@ class OnnxFile:
     def nodes(self) -> list[Node]:
         return [node_of(message) for message in self.graph.messages(NODES)]
 
+    def all_nodes(self) -> Iterator[Node]:
+        """Those of the graph, of its functions, and of the graphs inside of operators."""
+        for body in (self.graph.messages(NODES), *(one.messages(FUNCTION_NODES) for one in self.functions)):
+            yield from _all_nodes(body)
+
     def external_files(self) -> list[str]:
         """Return the locations, as they are written, of the files that hold tensors of this graph.
 
@@ -71,13 +76,11 @@ class OnnxFile:
         return {size for size in sizes if 0 < size <= LARGEST_SIZE}
 
     def _tensors(self) -> Iterator[Message]:
-        bodies = [self.graph.messages(NODES), *(one.messages(FUNCTION_NODES) for one in self.functions)]
         graphs, sparse = [self.graph], list[Message]()
         attributes = [one for function in self.functions for one in function.messages(FUNCTION_DEFAULTS)]
-        for body in bodies:
-            for node in _all_nodes(body):
-                graphs.extend(node.subgraphs)
-                attributes += node.message.messages(ATTRIBUTES)
+        for node in self.all_nodes():
+            graphs.extend(node.subgraphs)
+            attributes += node.message.messages(ATTRIBUTES)
         for attribute in attributes:
             yield from attribute.messages(ATTRIBUTE_TENSOR)
             yield from attribute.messages(ATTRIBUTE_TENSORS)

@@ -158,7 +158,7 @@ class Batcher(Generic[Row, Answer]):
         seconds = sum(map(self._curve.row_seconds, foreseen))
         coming = self._coming.before(caller, seconds, handicap_of(priority))
         if coming or not self._admission.begins_at_once(1):
-            share = self._share_of(turn)
+            share = self.share_of(turn.caller, turn.priority)
             self._admission.require_room(1, share)
             self._admission.require_time(max(num_items, len(foreseen)), seconds, turn, share, coming)
         return turn
@@ -178,7 +178,7 @@ class Batcher(Generic[Row, Answer]):
             return Answers([])
         lengths = [self._length(row) for row in rows]
         costs = [self._curve.row_seconds(length) for length in lengths]
-        share = self._share_of(turn)
+        share = self.share_of(turn.caller, turn.priority)
         if not self._admission.begins_at_once(len(rows)):
             self._admission.require_room(len(rows), share)
             self._admission.require_time(len(rows), sum(costs), turn, share)
@@ -195,8 +195,8 @@ class Batcher(Generic[Row, Answer]):
             self._deadlines.discard(id(waiting))
             self._abandon(waiting)
 
-    def _share_of(self, turn: Turn) -> Share:
-        return self._queue.shares.of(turn.caller, weight_of(turn.priority))
+    def share_of(self, caller: Hashable, priority: int) -> Share:
+        return self._queue.shares.of(caller, weight_of(priority))
 
     def _enqueue(
         self,

@@ -85,11 +85,19 @@ def total(timings: Sequence[Timing]) -> Timing:
 Steps = tuple[tuple[str, Timing], ...]
 
 
+class Reuse(NamedTuple):
+    """Of so many `items`, how many answers were kept, and how many were on their way for somebody else."""
+
+    hits: int
+    shared: int
+    items: int
+
+
 class Prediction(NamedTuple):
     """Outputs of one request, in the order of its items, and which model and version gave them.
 
     `steps` has the name and timing of each step of a pipeline, or of each model that was asked for a composed answer;
-    their sums are `timing`.
+    their sums are `timing`. `reuse` is None where answers are not kept.
     """
 
     model: str
@@ -97,6 +105,7 @@ class Prediction(NamedTuple):
     outputs: list[Any]
     timing: Timing
     steps: Steps = ()
+    reuse: Reuse | None = None
 
 
 @dataclass(frozen=True, slots=True)

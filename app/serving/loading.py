@@ -14,6 +14,7 @@ from app.errors import InvalidArtifact, ModelNotReady, Overloaded, first_fault, 
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
 from app.runtimes import RUNTIMES
+from app.runtimes.chance import draws_at_random
 from app.runtimes.onnx_weights import require_listed
 from app.runtimes.options import RuntimeOptions
 from app.serving.company import largest_batch
@@ -50,6 +51,8 @@ class Loaded:
     curve: LatencyCurve = field(default_factory=lambda: LatencyCurve({(1, 1): 1.0}))
     stepping: Stepping | None = None
     """The decoder that steps through its answers, if it writes text."""
+    draws_at_random: bool = False
+    """Whether a graph does, so that the same question may have another answer the next time."""
 
     @property
     def name(self) -> str:
@@ -142,6 +145,7 @@ def open_version(
     warm_up(loaded)
     check_golden(loaded)
     loaded.max_batch_size = largest_batch(manifest, kernel, sessions, files)
+    loaded.draws_at_random = any(draws_at_random(files[name]) for name in manifest.graphs.values())
     return loaded
 
 

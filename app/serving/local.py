@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
+from app.serving.asked_once import AnswerCache
 from app.serving.choosing import fitting
 from app.serving.engine import Ask, Asker, Prediction, Predicts, Servable, Served
 from app.serving.items import Pools
@@ -38,6 +39,7 @@ class LocalEngine(VersionedEngine):
         after_change: Callable[[], None] = lambda: None,
         why_missing: Callable[[str], str] = lambda name: "",
         find: Callable[[str], Predicts] | None = None,
+        cache: AnswerCache | None = None,
     ) -> None:
         """`required` models must be able to predict for the service to be ready.
 
@@ -45,7 +47,7 @@ class LocalEngine(VersionedEngine):
         readiness of a service that starts: most models are loaded within two seconds.
         `after_change` is called when models have been loaded. `why_missing` says why a model, or any ("") that may be
         expected, has not come to the repository yet; nothing if it has not to come. `find` gives the models that
-        composed answers ask; those of this engine by default.
+        composed answers ask; those of this engine by default. In `cache` answers are kept to be given again.
         """
         self._pools = Pools(before=Pool(num_threads, "before", MOST_DECODED_BYTES), after=Pool(num_threads, "after"))
         super().__init__(
@@ -63,6 +65,9 @@ class LocalEngine(VersionedEngine):
         self._max_queue_size = max_queue_size
         self._max_pixels = max_pixels
         self._find = find or self.live
+        self._cache = cache
+        if cache is not None:
+            telemetry.reuse.begin(lambda: cache.store.num_bytes, lambda: cache.store.num_evicted)
 
     async def stop(self) -> None:
         await super().stop()
@@ -92,4 +97,5 @@ class LocalEngine(VersionedEngine):
             max_pixels=self._max_pixels,
             observer=observer,
             card=opened.card,
+            cache=self._cache,
         )

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from app.errors import InferenceFailed
+from app.serving.asked_once import AnswerCache
 from app.serving.batcher import Batcher
 from app.serving.composing import Composing
 from app.serving.engine import Ask, Prediction, Predicts, Steps, Timing, total
@@ -31,6 +32,7 @@ class Model(ScheduledModel):
         max_pixels: int,
         observer: ModelObserver,
         card: Mapping[str, bytes],
+        cache: AnswerCache | None = None,
         find: Callable[[str], Predicts],
     ) -> None:
         """`find` gives what answers as another model, which composed answers ask. It raises what `Engine.find` does."""
@@ -58,6 +60,7 @@ class Model(ScheduledModel):
             max_pixels=max_pixels,
             observer=observer,
             card=card,
+            cache=cache,
         )
         self._find = find
 

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any, Self
 
 from app.errors import InvalidInput
+from app.serving.asked_once import AnswerCache, AskedOnce
 from app.serving.engine import Ask, Prediction, Served, Steps, Timing
 from app.serving.in_flight import InFlight
 from app.serving.items import Items, Pools
@@ -32,8 +33,9 @@ class ScheduledModel:
         max_pixels: int,
         observer: ModelObserver,
         card: Mapping[str, bytes],
+        cache: AnswerCache | None,
     ) -> None:
-        """`views`: those of `loaded`, and what else it can be asked for."""
+        """`views`: those of `loaded`, and what else it can be asked for. Without `cache` no answer is kept."""
         manifest = loaded.manifest
         self.served = Served(
             manifest,
@@ -51,12 +53,18 @@ class ScheduledModel:
         self._observer = observer
         self._scheduler = scheduler
         self._in_flight = InFlight(manifest)
+        self._cache = None if loaded.draws_at_random else cache
+        self._asked_once: AskedOnce | None = None
+        self._threads = pools.before
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         await self._stack.enter_async_context(self._scheduler)
         scheduler = self._scheduler
+        if self._cache is not None:
+            self._asked_once = AskedOnce(self._cache, self._outputs, scheduler, self._threads, self._observer)
+            self._stack.callback(self._asked_once.close)
         self._observer.watch(lambda: scheduler.queue_size, lambda: self.is_ready, lambda: scheduler.queue_wait_s)
         self._stack.callback(self._observer.unload)
         return self
@@ -64,6 +72,7 @@ class ScheduledModel:
     async def __aexit__(self, *exc_info: object) -> None:
         self._in_flight.accepts = False
         await self._stack.aclose()
+        self._asked_once = None  # which refers back to this
 
     @property
     def is_ready(self) -> bool:
@@ -95,7 +104,10 @@ class ScheduledModel:
         deadline, started = self._loop.time() + ask.within_s, perf_counter()
         with self._in_flight:
             try:
-                outputs, timing, steps = await self._outputs(view, ask, deadline)
+                if self._asked_once is None:
+                    (outputs, timing, steps), reuse = await self._outputs(view, ask, deadline), None
+                else:
+                    (outputs, timing, steps), reuse = await self._asked_once.outputs(view, ask, deadline)
             except Exception:
                 self._observer.not_answered(perf_counter() - started)
                 raise
@@ -103,7 +115,7 @@ class ScheduledModel:
             perf_counter() - started,
             timing.preprocess_s, timing.queue_s, timing.inference_s, timing.postprocess_s,
         )  # fmt: skip
-        return Prediction(manifest.name, manifest.version, outputs, timing, steps)
+        return Prediction(manifest.name, manifest.version, outputs, timing, steps, reuse)
 
     async def _outputs(self, view: View[Any], ask: Ask, deadline: float) -> tuple[list[Any], Timing, Steps]:
         """The output of each item, what that took, and who was asked for it."""

@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from app.serving.shares import Share
+
 Answer = TypeVar("Answer")
 
 # From this level on, work is what nobody waits for now: while others ask, they get so many seconds for each of its own.
@@ -71,6 +73,10 @@ class Scheduler(AbstractAsyncContextManager[Any], Protocol):
 
         Raises ModelNotReady, and Overloaded or DeadlineExceeded if it is known already that it would be late.
         """
+        ...
+
+    def share_of(self, caller: Hashable, priority: int) -> Share:
+        """Return what `caller` has had and wants, of work of this priority."""
         ...
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Self
 
+from app.serving.asked_once import AnswerCache
 from app.serving.items import Pools
 from app.serving.loading import Loaded, restore, warm_up
 from app.serving.scheduled import ScheduledModel
@@ -24,6 +25,7 @@ class SteppedModel(ScheduledModel):
         max_pixels: int,
         observer: ModelObserver,
         card: Mapping[str, bytes],
+        cache: AnswerCache | None = None,
     ) -> None:
         stepping = loaded.stepping
         assert stepping is not None
@@ -50,6 +52,7 @@ class SteppedModel(ScheduledModel):
             max_pixels=max_pixels,
             observer=observer,
             card=card,
+            cache=cache,
         )
 
     async def __aenter__(self) -> Self:

@@ -22,6 +22,7 @@ from app.serving.lane import Lane
 from app.serving.pass_plan import next_pass, seconds_of
 from app.serving.passes import Next, Outcome, Pass, run_pass
 from app.serving.scheduler import Turn
+from app.serving.shares import Share
 from app.serving.slots import Slots
 from app.serving.step_admission import Likes, StepAdmission
 from app.serving.step_cost import StepCost
@@ -57,8 +58,7 @@ class Stepper:
     ) -> None:
         self._decoder = decoder
         self._cost, self._most_rows = cost, most_rows
-        self._observer, self._died = observer, died
-        self._check, self._restore = check, restore
+        self._observer, self._died, self._check, self._restore = observer, died, check, restore
         self._hang_after_s, self._name = hang_after_s, name
         self._admission = StepAdmission(cost, most_rows=most_rows, max_queue_size=max_queue_size, refused=refused)
         self._slots = Slots(decoder().slots, most_tokens)
@@ -125,6 +125,9 @@ class Stepper:
         self._admission.require_possible(likes, deadline - self._loop.time(), self._unfinished())
         return Turn(deadline, priority, caller)
 
+    def share_of(self, caller: Hashable, priority: int) -> Share:
+        return self._line.share(caller, priority)
+
     async def generate(self, prompt: Prompt, terms: Turn, enough: Callable[[], bool]) -> AsyncGenerator[Progress, None]:
         """Tokens of the answer to one prompt, as they come; the last progress has the reason why it is over.
 
@@ -162,7 +165,7 @@ class Stepper:
 
     async def _submit(self, prompts: Sequence[Prompt], terms: Turn) -> Sequence[Writing]:
         """Let all wait, or none."""
-        request = await self._admission.request(prompts, terms, self._line.share(terms.caller, terms.priority))
+        request = await self._admission.request(prompts, terms, self.share_of(terms.caller, terms.priority))
         self._require_ready()
         if not request:
             return request

@@ -115,6 +115,9 @@ class ImageGeneration(View[ImageGenerationKernel]):
         comparable=pixels,
     )
 
+    def is_repeatable(self, item: SeedInput, parameters: ImageGenerationParameters) -> bool:
+        return item.seed is not None
+
     def is_quick(self, item: SeedInput) -> bool:
         return True
 

@@ -84,6 +84,10 @@ class View(ABC, Generic[AnyKernel]):
         """Return the least lengths, by `kernel.length`, of the rows of an item; none if unknown or refused."""
         return ()
 
+    def is_repeatable(self, item: Any, parameters: Any) -> bool:
+        """Whether the same answer is as good the next time: nothing in it is drawn at random, or as it was then."""
+        return True
+
     def is_composed(self, parameters: Any) -> bool:
         """Whether an answer is made by `compose`, of answers of others, and not of rows of its own."""
         return False

@@ -1,7 +1,7 @@
 """Every metric of the service, in one place. Others say what happened; only this room knows Prometheus."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,12 +22,13 @@ from prometheus_client import (
     exposition,
     openmetrics,
 )
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client.metrics_core import Metric
 
+from app.telemetry.counted import Counted
 from app.telemetry.elsewhere import Elsewhere
 from app.telemetry.events import EventMetrics
 from app.telemetry.generation import GenerationMetrics
+from app.telemetry.reuse import ReuseMetrics
 from app.telemetry.statistics import Statistics, Total
 from app.telemetry.trace_context import TraceContext, context_of, new_span_id, new_trace_id
 from app.telemetry.tracing import Attributes, Span, Tracer, Untraced
@@ -61,7 +62,7 @@ class Telemetry:
         one, why = ["model", "version"], ["model", "version", "reason"]
         ProcessCollector(registry=registry)
         Info("tessera_build", "What runs", registry=registry).info(_versions())
-        registry.register(_LinesDropped(lines_dropped))
+        registry.register(Counted("tessera_log_lines_dropped", "Lines that never reached the log", lines_dropped))
         self.in_flight = Gauge("tessera_requests_in_flight", "Requests not answered yet", registry=registry)
         self.requests = Counter(
             "tessera_requests", "HTTP requests answered", ["method", "route", "status"], registry=registry
@@ -114,6 +115,7 @@ class Telemetry:
         self.ready = Gauge("tessera_model_ready", "1 if the version can predict", one, registry=registry)
         self.generation = GenerationMetrics(registry)
         self.events = EventMetrics(registry)
+        self.reuse = ReuseMetrics(registry)
         self.jobs_running = Gauge("tessera_batches_running", "Batch jobs that this process works at", registry=registry)
         self.jobs_ended = Counter("tessera_batches", "Batch jobs that have ended", ["status"], registry=registry)
         self.job_lines = Counter(
@@ -175,16 +177,6 @@ class Telemetry:
             openmetrics.exposition.generate_latest if content_type == OPEN_METRICS else exposition.generate_latest
         )
         return generate(self.elsewhere)
-
-
-class _LinesDropped(Collector):
-    """A counter that somebody else counts."""
-
-    def __init__(self, count: Callable[[], int]) -> None:
-        self._count = count
-
-    def collect(self) -> Iterator[Metric]:
-        yield CounterMetricFamily("tessera_log_lines_dropped", "Lines that never reached the log", self._count())
 
 
 def _versions() -> dict[str, str]:
@@ -264,6 +256,10 @@ class ModelObserver:
         """Items were answered without a batch of this version's own."""
         self.statistics.rows += number
         self.statistics.last_batch_at = time.time()
+
+    def reused(self, outcome: str, items: int) -> None:
+        """Items were answered by what is kept, by what another request computed, or by computing them."""
+        self.telemetry.reuse.items.labels(self.model, self.version, outcome).inc(items)
 
     def not_answered(self, seconds: float) -> None:
         """A request failed, or was refused."""

@@ -29,7 +29,16 @@ CODES = {
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 RETRY_AFTER = "retry-after"
-TOLD = (RETRY_AFTER, "ratelimit", "ratelimit-policy", "server-timing", "x-generated", "x-model-version", "x-request-id")
+TOLD = (
+    RETRY_AFTER,
+    "cache-status",
+    "ratelimit",
+    "ratelimit-policy",
+    "server-timing",
+    "x-generated",
+    "x-model-version",
+    "x-request-id",
+)
 MOST_ENCODED = 4_000  # bytes of a message as it is sent: clients read trailers of 8 kB
 
 

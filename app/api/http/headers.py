@@ -50,6 +50,7 @@ RESPONSE_HEADERS = (
     "X-Request-Id",
     "X-Model-Version",
     "Server-Timing",
+    "Cache-Status",
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
