@@ -1,0 +1,60 @@
+"""The latest answers of one version, counted in the bins of its reference, where they are made."""
+
+import logging
+from collections.abc import Sequence
+from random import random
+from threading import Lock
+from typing import Any
+
+from app.drift.comparison import MeasuredDrift, drift_of
+from app.drift.measures import Measure, measure_of
+from app.repository.reference import Reference
+from app.tasks.view import Prepared, View
+from app.telemetry.drift import DriftCounts, Window
+from app.tensors import Tensors
+
+log = logging.getLogger(__name__)
+
+
+class DriftWatch:
+    """Counts a share of the answers of a view, from several threads at a time. No answer fails because of it."""
+
+    def __init__(self, view: View[Any], measure: Measure, reference: Reference, counts: DriftCounts, share: float):
+        self.counts = counts
+        self._view, self._measure, self._share = view, measure, share
+        self._reference = reference
+        self._has_failed = False
+        self._lock = Lock()
+        counts.windows.update({name: Window.of(len(bins.counts)) for name, bins in reference.measures.items()})
+
+    def count(self, view: View[Any], item: Any, prepared: Prepared, answers: Sequence[Tensors], output: Any) -> None:
+        if view is not self._view or (self._share < 1 and random() >= self._share):
+            return
+        try:
+            measured = self._measure(item, prepared, answers, output)
+            bins = [
+                (self.counts.windows[name], one.bin_of(measured[name]))
+                for name, one in self._reference.measures.items()
+                if name in measured and measured[name] == measured[name]
+            ]
+        except Exception:
+            if not self._has_failed:  # once: whoever can make it fail could fill the log
+                self._has_failed = True
+                log.exception("an answer of %s could not be measured for drift", view.contract.name)
+            return
+        with self._lock:
+            self.counts.answers += 1
+            for window, bin in bins:
+                window.add(bin)
+
+    def compared(self) -> list[MeasuredDrift]:
+        return drift_of(self._reference, self.counts.counts)
+
+
+def drift_watch(view: View[Any], reference: Reference | None, share: float) -> DriftWatch | None:
+    """Return what counts answers of a view; None without a reference, of a kind that has no measures, and of no share.
+
+    A measure of the reference that this service does not know stays without answers.
+    """
+    measure = measure_of(view) if reference and share else None
+    return DriftWatch(view, measure, reference, DriftCounts(), share) if measure and reference else None

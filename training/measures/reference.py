@@ -1,0 +1,54 @@
+"""The reference of a version: what is measured of questions that it did not learn from, and of its answers to them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.drift.binning import LEAST_ANSWERS, reference_of
+from app.drift.measures import Measured, measure_of
+from app.errors import InvalidInput
+from app.repository.reference import Reference
+from app.tasks.view import Prepared, View
+from app.tensors import Session
+from training.errors import progress
+from training.recipe import HeldOut
+
+AT_A_TIME = 16  # items, whose rows are computed together
+
+
+def distributions(view: View[Any], sessions: Mapping[str, Session], sample: HeldOut) -> Reference | None:
+    """Return the reference by a sample of questions; None of too few, or of a kind of which nothing is measured.
+
+    What the model refuses is left out, as it is where it is served.
+    """
+    measured = _measured(view, sessions, sample.items)
+    reference = reference_of(measured, sample.dataset, sample.split)
+    if reference is None:
+        progress(f"no reference for drift: {len(measured)} answers were measured, and {LEAST_ANSWERS} are needed")
+    return reference
+
+
+def _measured(view: View[Any], sessions: Mapping[str, Session], items: Sequence[Any]) -> list[Measured]:
+    """What is measured of each answer, to a caller who chooses no parameters."""
+    measure = measure_of(view)
+    if measure is None:
+        return []
+    view.kernel.prepare_with(sessions)
+    parameters, found = view.contract.Parameters(), []
+    for start in range(0, len(items), AT_A_TIME):
+        asked = [one for item in items[start : start + AT_A_TIME] if (one := _asked(view, item, parameters))]
+        rows = [row for _, one in asked for row in one.rows]
+        answers = iter(view.kernel.run(sessions, rows) if rows else ())
+        for item, one in asked:
+            mine = [next(answers) for _ in one.rows]
+            found.append(measure(item, one, mine, view.postprocess(one, mine, parameters)))
+    return found
+
+
+def _asked(view: View[Any], item: Any, parameters: Any) -> tuple[Any, Prepared] | None:
+    try:
+        read = view.contract.Input.model_validate(item)
+        return read, view.preprocess(read, parameters)
+    except (ValidationError, InvalidInput):
+        return None
