@@ -63,7 +63,7 @@ def orders_of(settings: Settings) -> Orders:
         settings.device,
         settings.max_queue_size,
         settings.max_pixels,
-        settings.drift,
+        settings.drift == "on",
         settings.max_tensor_bytes,
         settings.keep_versions,
         settings.required_models,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from random import random
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from app.drift.comparison import MeasuredDrift, drift_of
@@ -15,20 +16,26 @@ from app.tensors import Tensors
 
 log = logging.getLogger(__name__)
 
+MOST_A_SECOND = 50  # answers of a version that are measured: a second of them tells as much as all would
+
 
 class DriftWatch:
-    """Counts a share of the answers of a view, from several threads at a time. No answer fails because of it."""
+    """Counts answers of a view, from several threads at a time. No answer fails because of it.
 
-    def __init__(self, view: View[Any], measure: Measure, reference: Reference, counts: DriftCounts, share: float):
-        self.counts = counts
-        self._view, self._measure, self._share = view, measure, share
+    Where there are more than MOST_A_SECOND, it counts so many, drawn by chance.
+    """
+
+    def __init__(self, view: View[Any], measure: Measure, reference: Reference) -> None:
+        self.counts = counts = DriftCounts()
+        self._view, self._measure = view, measure
+        self._seen, self._since, self._share = 0, monotonic(), 1.0
         self._reference = reference
         self._has_failed = False
         self._lock = Lock()
         counts.windows.update({name: Window.of(len(bins.counts)) for name, bins in reference.measures.items()})
 
     def count(self, view: View[Any], item: Any, prepared: Prepared, answers: Sequence[Tensors], output: Any) -> None:
-        if view is not self._view or (self._share < 1 and random() >= self._share):
+        if view is not self._view or not self._is_drawn():
             return
         try:
             measured = self._measure(item, prepared, answers, output)
@@ -47,14 +54,22 @@ class DriftWatch:
             for window, bin in bins:
                 window.add(bin)
 
+    def _is_drawn(self) -> bool:
+        """Whether to count one more, by how many there were in the last second. Threads may lose some: no matter."""
+        self._seen += 1
+        if (passed := monotonic() - self._since) >= 1:
+            self._share = MOST_A_SECOND * passed / self._seen
+            self._seen, self._since = 0, monotonic()
+        return self._share >= 1 or random() < self._share
+
     def compared(self) -> list[MeasuredDrift]:
         return drift_of(self._reference, self.counts.counts)
 
 
-def drift_watch(view: View[Any], reference: Reference | None, share: float) -> DriftWatch | None:
-    """Return what counts answers of a view; None without a reference, of a kind that has no measures, and of no share.
+def drift_watch(view: View[Any], reference: Reference | None) -> DriftWatch | None:
+    """Return what counts answers of a view; None without a reference, and of a kind that has no measures.
 
     A measure of the reference that this service does not know stays without answers.
     """
-    measure = measure_of(view) if reference and share else None
-    return DriftWatch(view, measure, reference, DriftCounts(), share) if measure and reference else None
+    measure = measure_of(view) if reference else None
+    return DriftWatch(view, measure, reference) if measure and reference else None

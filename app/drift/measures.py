@@ -1,10 +1,11 @@
 """The numbers and names that are measured of a question and of its answer, by kind of model.
 
 Training measures by these when it publishes, and the service when it answers. They depend on no parameter that a caller
-may choose, and take some microseconds: tens of them would be felt beside the smallest answers.
+may choose, and take some tens of microseconds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from math import log
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from app.tasks.view import Prepared, View
 from app.tensors import Array, Tensors
 
 MOST_COLUMNS = 30  # of a table that are measured: its first
-MOST_PIXELS = 3000  # values of a picture that are looked at, evenly spread
+MOST_SCORES = 20  # the best of a thousand labels: the entropy of the rest says nothing
+MOST_PIXELS = 1000  # values of a picture that are looked at, evenly spread
 
 Measured = Mapping[str, float | str]
 """By name; what cannot be told of an answer is left out."""
@@ -180,13 +182,15 @@ def _reading(encoder: TextEncoder) -> Callable[[Sequence[Tensors]], dict[str, fl
 
 
 def _of_scores(scores: Array, labels: Sequence[str]) -> dict[str, float | str]:
-    """The best label and its score, how far the next one is behind, and the entropy: 1 if all are as likely."""
+    """The best label and its score, how far the next one is behind, and the entropy of the best MOST_SCORES."""
     best = int(scores.argmax())
-    score = float(scores[best])
+    few: list[float] = (
+        np.partition(scores, -MOST_SCORES)[-MOST_SCORES:].tolist() if len(scores) > MOST_SCORES else scores.tolist()
+    )
+    score, *others = sorted(few, reverse=True)  # of few numbers it takes a fifth of the time that numpy does
     found: dict[str, float | str] = {"label": labels[best], "score": score}
-    if len(scores) > 1:
-        found["margin"] = score - float(np.partition(scores, -2)[-2])
-        if scores.min() >= 0 and (whole := scores.sum()) > 0:
-            shares = scores[scores > 0] / whole
-            found["entropy"] = float(-(shares * np.log(shares)).sum()) / np.log(len(scores))
+    if others:
+        found["margin"] = score - others[0]
+        if others[-1] >= 0 and (whole := sum(few)) > 0:
+            found["entropy"] = -sum(one / whole * log(one / whole) for one in few if one)
     return found

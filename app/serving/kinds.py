@@ -11,7 +11,7 @@ from app.tasks.kernel import Kernel
 
 
 def kind_of(
-    kernel: Kernel, find: Callable[[str], Predicts], drift: float
+    kernel: Kernel, find: Callable[[str], Predicts], drift: bool
 ) -> Callable[..., Model | TextGenerator | SequenceModel]:
     """Return the kind of a version with this kernel. `find` and `drift` are those of one that is asked in batches: what
     is written token by token has no measures.

@@ -28,7 +28,7 @@ class LocalEngine(VersionedEngine):
         options: RuntimeOptions,
         max_queue_size: int = 4096,
         max_pixels: int = 250_000_000,
-        drift: float = 1.0,
+        drift: bool = True,
         keep_versions: int = 2,
         required: Collection[str] = (),
         load_timeout_s: float = 300.0,
@@ -46,8 +46,8 @@ class LocalEngine(VersionedEngine):
         readiness of a service that starts: most models are loaded within two seconds.
         `after_change` is called when models have been loaded. `why_missing` says why a model, or any ("") that may be
         expected, has not come to the repository yet; nothing if it has not to come. `find` gives the models that
-        composed answers ask; those of this engine by default. `drift` is the share of answers that are compared with
-        those of training.
+        composed answers ask; those of this engine by default. `drift` says whether answers are compared with those
+        of training.
         """
         self._pools = Pools(before=Pool(num_threads, "before", MOST_DECODED_BYTES), after=Pool(num_threads, "after"))
         super().__init__(

@@ -31,7 +31,7 @@ class Model(ScheduledModel):
         max_pixels: int,
         observer: ModelObserver,
         card: Mapping[str, bytes],
-        drift: float = 0.0,
+        drift: bool = False,
         find: Callable[[str], Predicts],
     ) -> None:
         """`find` gives what answers as another model, which composed answers ask. It raises what `Engine.find` does."""

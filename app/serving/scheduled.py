@@ -34,10 +34,10 @@ class ScheduledModel:
         max_pixels: int,
         observer: ModelObserver,
         card: Mapping[str, bytes],
-        drift: float = 0.0,
+        drift: bool = False,
     ) -> None:
-        """`views`: those of `loaded`, and what else it can be asked for. `drift`: the share of its own answers that are
-        compared with those of its training.
+        """`views`: those of `loaded`, and what else it can be asked for. `drift`: whether its own answers are compared with
+        those of its training.
         """
         manifest = loaded.manifest
         self.served = Served(
@@ -50,7 +50,7 @@ class ScheduledModel:
         self.statistics: Statistics = observer.statistics
         self.loaded = loaded
         self._views = {view.contract.name: view for view in views}
-        self._drift = drift_watch(loaded.views[0], manifest.reference, drift)
+        self._drift = drift_watch(loaded.views[0], manifest.reference) if drift else None
         self.statistics.drift = self._drift.counts if self._drift else None
         self._items = Items(
             loaded.name,
