@@ -47,6 +47,6 @@ def _edges(numbers: Sequence[float]) -> tuple[float, ...]:
 
     Neither the least nor the largest is an edge unless one in ten is it: everybody may read a manifest.
     """
-    deciles = np.quantile(numbers, np.linspace(0, 1, MOST_BINS + 1), method="inverted_cdf").tolist()
+    deciles = np.quantile(numbers, np.arange(MOST_BINS + 1) / MOST_BINS, method="inverted_cdf").tolist()
     often = {one for one, times in Counter(deciles).items() if times > 1}
     return tuple(sorted({*deciles[1:-1], *often, *(nextafter(one, -inf) for one in often)}))

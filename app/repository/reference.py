@@ -11,6 +11,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, PositiveInt, model_validator
 
 DIGITS = 4  # of a number that is binned: what differs between processors must not move it from one bin to the next
+LARGEST = 1e300  # or it could be rounded to infinity
 MOST_BINS, MOST_MEASURES, LONGEST_MEASURE = 100, 100, 100
 
 Counts = tuple[NonNegativeInt, ...]
@@ -72,7 +73,7 @@ def rounded(number: float) -> float:
     """Raises ValueError for NaN, which lies in no bin."""
     if number != number:
         raise ValueError("NaN lies in no bin")
-    return float(f"{number:.{DIGITS}g}")
+    return float(f"{min(max(number, -LARGEST), LARGEST):.{DIGITS}g}")
 
 
 def _require_one_more(counts: Counts, than: Sequence[object]) -> None:

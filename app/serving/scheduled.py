@@ -36,8 +36,8 @@ class ScheduledModel:
         card: Mapping[str, bytes],
         drift: bool = False,
     ) -> None:
-        """`views`: those of `loaded`, and what else it can be asked for. `drift`: whether its own answers are compared with
-        those of its training.
+        """`views`: those of `loaded`, and what else it can be asked for. `drift`: whether its own answers are compared
+        with those of its training.
         """
         manifest = loaded.manifest
         self.served = Served(
