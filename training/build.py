@@ -71,9 +71,10 @@ def build(recipe: Recipe[Data], run: Run, models: Path, again: str | None = None
         progress("judging the explanations")
         judged = faithfulness(view, sessions, recipe.held_out(data, run))
         draft = replace(draft, metrics=[*draft.metrics, *judged])
-    reference = distributions(view, sessions, recipe.sample(data, run)) if recipe.sample else None
-    if reference:
-        draft = replace(draft, sections={**draft.sections, ASKED: reference_table(reference)})
+    if recipe.sample:
+        draft = replace(draft, reference=distributions(view, sessions, recipe.sample(data, run)))
+    if draft.reference:
+        draft = replace(draft, sections={**draft.sections, ASKED: reference_table(draft.reference)})
     provenance = Provenance(
         recipe=recipe.name,
         command=again or command(recipe, run),
@@ -99,7 +100,6 @@ def build(recipe: Recipe[Data], run: Run, models: Path, again: str | None = None
         card=CardFiles(pictures=tuple(name for name in card if name != MARKDOWN)),
         provenance=provenance,
         golden=golden,
-        reference=reference,
     )
 
 

@@ -12,6 +12,7 @@ from app.repository.manifest import (
     Variant,
     Verification,
 )
+from app.repository.reference import Reference
 from app.tensors import TensorSpec
 from training.settings import TrainingSettings
 
@@ -60,7 +61,7 @@ class Draft:
     For the card: `plots` maps captions to PNG files, `sections` headings to Markdown, and it begins with `warning`.
     `task`: that of the version, where the data tells it and not the recipe; `made_with`: what trained it.
     `has_own_data`: made and measured with other data than the recipe's own, so that what the recipe must reach says
-    nothing of it.
+    nothing of it. `reference`: one that is kept, of a recipe that samples nothing itself.
     """
 
     description: str
@@ -84,6 +85,7 @@ class Draft:
     warning: str = ""
     task: str = ""
     made_with: str = "torch"
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True)

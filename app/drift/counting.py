@@ -19,23 +19,35 @@ log = logging.getLogger(__name__)
 MOST_A_SECOND = 50  # answers of a version that are measured: a second of them tells as much as all would
 
 
-class DriftWatch:
-    """Counts answers of a view, from several threads at a time. No answer fails because of it.
+class Draw:
+    """Takes all that come or, of more, MOST_A_SECOND by chance. Threads may lose one of another: no matter."""
 
-    Where there are more than MOST_A_SECOND, it counts so many, drawn by chance.
-    """
+    def __init__(self) -> None:
+        self._seen, self._since, self._share = 0, monotonic(), 1.0
+
+    def takes(self) -> bool:
+        """Whether to take one more, by how many came in the last second."""
+        self._seen += 1
+        if (passed := monotonic() - self._since) >= 1:
+            self._share = MOST_A_SECOND * passed / self._seen
+            self._seen, self._since = 0, monotonic()
+        return self._share >= 1 or random() < self._share
+
+
+class DriftWatch:
+    """Counts answers of a view, from several threads at a time. No answer fails because of it."""
 
     def __init__(self, view: View[Any], measure: Measure, reference: Reference) -> None:
         self.counts = counts = DriftCounts()
         self._view, self._measure = view, measure
-        self._seen, self._since, self._share = 0, monotonic(), 1.0
         self._reference = reference
+        self._draw = Draw()
         self._has_failed = False
         self._lock = Lock()
         counts.windows.update({name: Window.of(len(bins.counts)) for name, bins in reference.measures.items()})
 
     def count(self, view: View[Any], item: Any, prepared: Prepared, answers: Sequence[Tensors], output: Any) -> None:
-        if view is not self._view or not self._is_drawn():
+        if view is not self._view or not self._draw.takes():
             return
         try:
             measured = self._measure(item, prepared, answers, output)
@@ -53,14 +65,6 @@ class DriftWatch:
             self.counts.answers += 1
             for window, bin in bins:
                 window.add(bin)
-
-    def _is_drawn(self) -> bool:
-        """Whether to count one more, by how many there were in the last second. Threads may lose some: no matter."""
-        self._seen += 1
-        if (passed := monotonic() - self._since) >= 1:
-            self._share = MOST_A_SECOND * passed / self._seen
-            self._seen, self._since = 0, monotonic()
-        return self._share >= 1 or random() < self._share
 
     def compared(self) -> list[MeasuredDrift]:
         return drift_of(self._reference, self.counts.counts)
