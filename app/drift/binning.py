@@ -10,7 +10,8 @@ from app.drift.measures import Measured
 from app.repository.reference import LONGEST_MEASURE, MOST_MEASURES, Bins, NameBins, NumberBins, Reference, rounded
 
 MOST_BINS = 10
-LEAST_ANSWERS = 100  # to tell a distribution in ten bins from
+LEAST_IN_A_BIN = 20  # on average: of few, the index of what has not changed would be large
+LEAST_ANSWERS = 100  # to tell a distribution from
 
 
 def reference_of(measured: Sequence[Measured], dataset: str, split: str) -> Reference | None:
@@ -31,10 +32,11 @@ def reference_of(measured: Sequence[Measured], dataset: str, split: str) -> Refe
 
 
 def _bins(values: Sequence[float | str]) -> Bins:
+    most = min(MOST_BINS, len(values) // LEAST_IN_A_BIN)
     if isinstance(values[0], str):
-        names = tuple(name for name, _ in Counter(map(str, values)).most_common(MOST_BINS - 1))
+        names = tuple(name for name, _ in Counter(map(str, values)).most_common(most - 1))
         return NameBins(names=names, counts=_counts(NameBins(names=names, counts=(1,) * (len(names) + 1)), values))
-    edges = _edges([rounded(float(value)) for value in values])
+    edges = _edges([rounded(float(value)) for value in values], most)
     return NumberBins(edges=edges, counts=_counts(NumberBins(edges=edges, counts=(1,) * (len(edges) + 1)), values))
 
 
@@ -42,11 +44,11 @@ def _counts(bins: Bins, values: Sequence[float | str]) -> tuple[int, ...]:
     return tuple(np.bincount([bins.bin_of(value) for value in values], minlength=len(bins.counts)).tolist())
 
 
-def _edges(numbers: Sequence[float]) -> tuple[float, ...]:
-    """The deciles. A number that is several of them has a bin of its own.
+def _edges(numbers: Sequence[float], most: int) -> tuple[float, ...]:
+    """The deciles, or those of `most` parts. A number that is several of them has a bin of its own.
 
     Neither the least nor the largest is an edge unless one in ten is it: everybody may read a manifest.
     """
-    deciles = np.quantile(numbers, np.arange(MOST_BINS + 1) / MOST_BINS, method="inverted_cdf").tolist()
-    often = {one for one, times in Counter(deciles).items() if times > 1}
-    return tuple(sorted({*deciles[1:-1], *often, *(nextafter(one, -inf) for one in often)}))
+    parts = np.quantile(numbers, np.arange(most + 1) / most, method="inverted_cdf").tolist()
+    often = {one for one, times in Counter(parts).items() if times > 1}
+    return tuple(sorted({*parts[1:-1], *often, *(nextafter(one, -inf) for one in often)}))

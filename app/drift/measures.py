@@ -43,7 +43,10 @@ def _of_text(view: TextClassification) -> Measure:
     read, labels = _reading(kernel.encoder), kernel.labels
 
     def measure(item: Any, prepared: Prepared, answers: Sequence[Tensors], output: Any) -> Measured:
-        return {"characters": len(item.text), **read(prepared.rows), **_of_scores(kernel.scores(answers[0]), labels)}
+        found: dict[str, float | str] = {"characters": len(item.text), **read(prepared.rows)}
+        # Of another language or kind of text it changes even where the vocabulary lacks no word.
+        found["tokens per character"] = len(prepared.rows[0]["input_ids"]) / len(item.text)
+        return found | _of_scores(kernel.scores(answers[0]), labels)
 
     return measure
 

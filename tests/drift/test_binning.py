@@ -62,6 +62,10 @@ def test_neither_the_least_nor_the_largest_value_is_told():
     assert bins.counts == (100,) * 10
 
 
+def test_of_few_answers_there_are_fewer_bins():
+    assert bins_of([float(one) for one in range(1, 101)]).counts == (20,) * 5
+
+
 def test_the_most_frequent_names_have_bins_and_the_rest_one_together():
     bins = bins_of([f"{i % 20 if i < 100 else 7}" for i in range(200)])
     assert isinstance(bins, NameBins)

@@ -63,7 +63,7 @@ def test_a_text(models):
     tiny = opened(models, "tiny-sentiment")
     found = measured(tiny, {"text": "what a strange film"})
     even = {"score": 0.5, "margin": 0.0, "entropy": pytest.approx(log(2)), "label": "negative"}
-    assert found == {"characters": 19, "tokens": 4, "unknown tokens": 0.25, **even}
+    assert found == {"characters": 19, "tokens": 4, "tokens per character": 4 / 19, "unknown tokens": 0.25, **even}
     chosen = {"top_k": 1, "function_to_apply": "none"}
     assert measured(tiny, {"text": "what a strange film"}, **chosen) == found
 

@@ -51,7 +51,9 @@ def test_what_is_asked_as_in_training_is_stable_and_too_few_answers_say_nothing(
     ask(client, texts(200, seed=2), top_k=1)
     card = on_card(client)
     assert {one["state"] for one in card.values()} == {"stable"}
-    assert set(card) == {"characters", "tokens", "unknown tokens", "label", "score", "margin", "entropy"}
+    assert set(card) == {
+        "characters", "tokens", "tokens per character", "unknown tokens", "label", "score", "margin", "entropy",
+    }  # fmt: skip
     assert {one["answers"] for one in card.values()} == {392}
     assert card["label"]["ks"] is None
     assert all(0 <= one["ks"] < 0.15 for name, one in card.items() if name != "label")
