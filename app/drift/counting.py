@@ -11,7 +11,7 @@ from app.drift.comparison import MeasuredDrift, drift_of
 from app.drift.measures import Measure, measure_of
 from app.repository.reference import Reference
 from app.tasks.view import Prepared, View
-from app.telemetry.drift import DriftCounts, Window
+from app.telemetry.drift import AnswerWindow, DriftCounts
 from app.tensors import Tensors
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class DriftWatch:
         self._draw = Draw()
         self._has_failed = False
         self._lock = Lock()
-        counts.windows.update({name: Window.of(len(bins.counts)) for name, bins in reference.measures.items()})
+        counts.windows.update({name: AnswerWindow.of(len(bins.counts)) for name, bins in reference.measures.items()})
 
     def count(self, view: View[Any], item: Any, prepared: Prepared, answers: Sequence[Tensors], output: Any) -> None:
         if view is not self._view or not self._draw.takes():

@@ -111,7 +111,7 @@ def _of_number_of_row(view: TabularRegression) -> Measure:
 
 
 def _of_history(view: Recommendation) -> Measure:
-    """How long a history is, and how popular what is in it and what is recommended: the logarithm of its events."""
+    """The length of a history, and the popularity of what is in it and what is recommended: the logarithm of events."""
     kernel = view.kernel
     events = {item.id: float(known) for item, known in zip(kernel.items[1:], kernel.popularity[1:], strict=True)}
 

@@ -11,7 +11,7 @@ HALF = 1000  # answers: a window has this many of the latest to twice as many, o
 
 
 @dataclass(slots=True)
-class Window:
+class AnswerWindow:
     """Counts of the latest answers by bin, in two halves: when the newer one is full, the older one is forgotten."""
 
     newer: list[int]
@@ -19,7 +19,7 @@ class Window:
     room: int = HALF
 
     @classmethod
-    def of(cls, bins: int) -> "Window":
+    def of(cls, bins: int) -> "AnswerWindow":
         return cls([0] * bins, [0] * bins)
 
     def add(self, bin: int) -> None:
@@ -32,8 +32,10 @@ class Window:
     def counts(self) -> list[int]:
         return [one + other for one, other in zip(self.newer, self.older, strict=True)]
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Window":  # a tenth of the time that it would take item by item
-        return Window(self.newer.copy(), self.older.copy(), self.room)
+    def __deepcopy__(
+        self, memo: dict[int, Any]
+    ) -> "AnswerWindow":  # a tenth of the time that it would take item by item
+        return AnswerWindow(self.newer.copy(), self.older.copy(), self.room)
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class DriftCounts:
     """`answers` that were measured since the version was loaded, and a window for each measure of its reference."""
 
     answers: int = 0
-    windows: dict[str, Window] = field(default_factory=dict)
+    windows: dict[str, AnswerWindow] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, list[int]]:
@@ -52,7 +54,7 @@ class DriftCounts:
         """Add the windows of the same version in another process."""
         self.answers += other.answers
         for name, window in other.windows.items():
-            known = self.windows.setdefault(name, Window.of(len(window.newer)))
+            known = self.windows.setdefault(name, AnswerWindow.of(len(window.newer)))
             known.older = [one + more for one, more in zip(known.older, window.counts, strict=True)]
 
 

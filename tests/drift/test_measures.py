@@ -26,7 +26,7 @@ MODELS = Path(__file__).parents[2] / "models"
 
 
 def measured(loaded: Loaded, item: Any, **parameters: Any) -> Measured:
-    """What is measured of an answer; an answer that is refused measures nothing."""
+    """All that is measured of an answer; one that is refused measures nothing."""
     view, found = loaded.views[0], []
     measure = measure_of(view)
     assert measure is not None

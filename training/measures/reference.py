@@ -30,7 +30,7 @@ def distributions(view: View[Any], sessions: Mapping[str, Session], sample: Held
 
 
 def _measured(view: View[Any], sessions: Mapping[str, Session], items: Sequence[Any]) -> list[Measured]:
-    """What is measured of each answer, to a caller who chooses no parameters."""
+    """Measure each answer to a caller who chooses no parameters."""
     measure = measure_of(view)
     if measure is None:
         return []

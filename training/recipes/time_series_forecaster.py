@@ -80,7 +80,7 @@ def make(collected: Collected, run: Run) -> Draft:
 
 
 def sample(collected: Collected, run: Run) -> HeldOut:
-    """What was known of each series where forecasts of the test begin."""
+    """All that was known of each series where forecasts of the test begin."""
     known = [
         question.known
         for number, one in enumerate(collected.series)
