@@ -32,9 +32,8 @@ class AnswerWindow:
     def counts(self) -> list[int]:
         return [one + other for one, other in zip(self.newer, self.older, strict=True)]
 
-    def __deepcopy__(
-        self, memo: dict[int, Any]
-    ) -> "AnswerWindow":  # a tenth of the time that it would take item by item
+    def __deepcopy__(self, memo: dict[int, Any]) -> "AnswerWindow":
+        """By whole lists: number by number it would take ten times as long, each time that somebody asks for status."""
         return AnswerWindow(self.newer.copy(), self.older.copy(), self.room)
 
 

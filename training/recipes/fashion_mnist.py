@@ -151,16 +151,7 @@ def golden(answers: Probabilities, garments: Pictures) -> list[Example]:
     return examples
 
 
-def held_out(garments: FashionMnist, run: Run) -> HeldOut:
-    """The first test pictures, on which explanations are judged."""
-    return asked(garments.test.pixels[: 2 if run.tiny else EXPLAINED_PICTURES])
-
-
-def sample(garments: FashionMnist, run: Run) -> HeldOut:
-    return asked(sampled(garments.test.pixels, run))
-
-
-def asked(pictures: Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8]) -> HeldOut:
+def asked(pictures: Sequence[npt.NDArray[np.uint8]]) -> HeldOut:
     items = [{"image": to_base64(png(picture))} for picture in pictures]
     return HeldOut(items, "Fashion-MNIST", f"test, {len(items)} pictures")
 
@@ -176,8 +167,8 @@ RECIPE = Recipe(
     task="image-classification",
     load=garments_for,
     make=make,
-    held_out=held_out,
-    sample=sample,
+    held_out=lambda garments, run: asked([*garments.test.pixels[: 2 if run.tiny else EXPLAINED_PICTURES]]),
+    sample=lambda garments, run: asked(sampled([*garments.test.pixels], run)),
     must_reach={"accuracy": 0.94},
     settings=SETTINGS,
     tiny=TINY,
