@@ -37,12 +37,13 @@ def _measured(view: View[Any], sessions: Mapping[str, Session], items: Sequence[
     view.kernel.prepare_with(sessions)
     parameters, found = view.contract.Parameters(), []
     for start in range(0, len(items), AT_A_TIME):
-        asked = [one for item in items[start : start + AT_A_TIME] if (one := _asked(view, item, parameters))]
-        rows = [row for _, one in asked for row in one.rows]
+        read = [_asked(view, item, parameters) for item in items[start : start + AT_A_TIME]]
+        asked = [one for one in read if one is not None]
+        rows = [row for _, prepared in asked for row in prepared.rows]
         answers = iter(view.kernel.run(sessions, rows) if rows else ())
-        for item, one in asked:
-            mine = [next(answers) for _ in one.rows]
-            found.append(measure(item, one, mine, view.postprocess(one, mine, parameters)))
+        for item, prepared in asked:
+            mine = [next(answers) for _ in prepared.rows]
+            found.append(measure(item, prepared, mine, view.postprocess(prepared, mine, parameters)))
     return found
 
 

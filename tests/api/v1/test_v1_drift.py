@@ -9,6 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from references import publish_with_reference, texts
 
 from app.drift import counting
+from app.main import build
+from app.settings import Settings
 
 MODEL = "/v1/models/tiny-sentiment"
 
@@ -99,4 +101,18 @@ def test_a_version_without_a_reference_says_so(tmp_path):
         ask(client, texts(8))
         told = client.get(MODEL).json()["drift"]
         assert (told["measures"], told["reason"]) == ([], "its version has no reference")
+        assert in_metrics(client, "tessera_drift_answers_total") == {}
+
+
+def test_nothing_is_counted_where_it_is_off(tmp_path):
+    publish_with_reference(tmp_path / "models", tmp_path / "scratch")
+    settings = Settings(
+        models_dir=tmp_path / "models", device="cpu", database_url="off", jobs_dir="off", drift="off", keys="off"
+    )
+    app, _ = build(settings)
+    with ready(app) as client:
+        ask(client, texts(8))
+        told = client.get(MODEL).json()["drift"]
+        assert (told["dataset"], told["measures"]) == ("texts by chance", [])
+        assert "TESSERA_DRIFT" in told["reason"]
         assert in_metrics(client, "tessera_drift_answers_total") == {}
