@@ -37,9 +37,9 @@ class Draw:
 class DriftWatch:
     """Counts answers of a view, from several threads at a time. No answer fails because of it."""
 
-    def __init__(self, view: View[Any], measure: Measure, reference: Reference) -> None:
+    def __init__(self, name: str, view: View[Any], measure: Measure, reference: Reference) -> None:
         self.counts = counts = DriftCounts()
-        self._view, self._measure = view, measure
+        self._name, self._view, self._measure = name, view, measure
         self._reference = reference
         self._draw = Draw()
         self._has_failed = False
@@ -56,10 +56,12 @@ class DriftWatch:
                 for name, one in self._reference.measures.items()
                 if name in measured and measured[name] == measured[name]
             ]
-        except Exception:
-            if not self._has_failed:  # once: whoever can make it fail could fill the log
+        except Exception as error:
+            if (
+                not self._has_failed
+            ):  # once, or whoever can make it fail could fill the log; its words may be a caller's
                 self._has_failed = True
-                log.exception("an answer of %s could not be measured for drift", view.contract.name)
+                log.error("an answer of %s could not be measured for drift: %s", self._name, type(error).__name__)
             return
         with self._lock:
             self.counts.answers += 1
@@ -70,10 +72,10 @@ class DriftWatch:
         return drift_of(self._reference, self.counts.counts)
 
 
-def drift_watch(view: View[Any], reference: Reference | None) -> DriftWatch | None:
-    """Return what counts answers of a view; None without a reference, and of a kind that has no measures.
+def drift_watch(name: str, view: View[Any], reference: Reference | None) -> DriftWatch | None:
+    """Return what counts answers of a view of the version of that name; None without a reference, and of a kind that has no measures.
 
     A measure of the reference that this service does not know stays without answers.
     """
     measure = measure_of(view) if reference else None
-    return DriftWatch(view, measure, reference) if measure and reference else None
+    return DriftWatch(name, view, measure, reference) if measure and reference else None

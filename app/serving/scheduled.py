@@ -50,7 +50,7 @@ class ScheduledModel:
         self.statistics: Statistics = observer.statistics
         self.loaded = loaded
         self._views = {view.contract.name: view for view in views}
-        self._drift = drift_watch(loaded.views[0], manifest.reference) if drift else None
+        self._drift = drift_watch(loaded.name, loaded.views[0], manifest.reference) if drift else None
         self.statistics.drift = self._drift.counts if self._drift else None
         self._items = Items(
             loaded.name,
