@@ -73,7 +73,8 @@ class DriftWatch:
 
 
 def drift_watch(name: str, view: View[Any], reference: Reference | None) -> DriftWatch | None:
-    """Return what counts answers of a view of the version of that name; None without a reference, and of a kind that has no measures.
+    """Return what counts answers of a view of the version of that name. Without a reference, and of a kind that has no
+    measures, None.
 
     A measure of the reference that this service does not know stays without answers.
     """
