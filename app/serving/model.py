@@ -31,6 +31,7 @@ class Model(ScheduledModel):
         max_pixels: int,
         observer: ModelObserver,
         card: Mapping[str, bytes],
+        drift: bool = False,
         find: Callable[[str], Predicts],
     ) -> None:
         """`find` gives what answers as another model, which composed answers ask. It raises what `Engine.find` does."""
@@ -58,6 +59,7 @@ class Model(ScheduledModel):
             max_pixels=max_pixels,
             observer=observer,
             card=card,
+            drift=drift,
         )
         self._find = find
 
@@ -108,7 +110,7 @@ class Model(ScheduledModel):
         except InferenceFailed as error:
             raise view.refused(error) from error.__cause__
         answered = perf_counter()
-        outputs = await self._items.finish(view, prepared, answers, ask.parameters, turn)
+        outputs = await self._items.finish(view, ask.items, prepared, answers, ask.parameters, turn)
         return outputs, Timing(
             preprocessed - started,
             answers.queue_s,
