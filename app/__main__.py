@@ -217,6 +217,7 @@ def _offline(settings: Settings) -> tuple[LocalEngine, Telemetry, Limits]:
         options=options,
         max_queue_size=settings.max_queue_size,
         max_pixels=settings.max_pixels,
+        drift=False,  # nobody asks for its metrics
         load_timeout_s=settings.load_timeout_s,
         num_threads=settings.threads,
     )

@@ -29,6 +29,7 @@ def local_engine(
         options=RuntimeOptions(device=settings.device, threads=settings.threads),
         max_queue_size=settings.max_queue_size,
         max_pixels=settings.max_pixels,
+        drift=settings.drift == "on",
         keep_versions=settings.keep_versions,
         required=settings.required_models,
         load_timeout_s=settings.load_timeout_s,

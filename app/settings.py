@@ -119,6 +119,7 @@ class Settings(BaseSettings):
     ray_fleet: str = Field("tessera", pattern=r"^[a-z0-9-]+$", description="name of the fronts that share replicas")
     ray_file: Path | None = Field(None, description="JSON file: replicas of models, and what each may use")
 
+    drift: Literal["on", "off"] = Field("on", description="whether answers are compared with those of training")
     log_format: LogFormat = Field("text", description="text or json, a line each")
     log_requests: float = Field(1.0, ge=0, le=1, description="share of requests with a line; failures always have one")
 

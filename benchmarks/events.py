@@ -1,6 +1,6 @@
 """Events beside predictions, from an event to a changed recommendation, and a service that is killed meanwhile.
 
-    python -m benchmarks.events [--rounds 5] [--seconds 8] [--rate 2000] [--database-url postgresql://…]
+    python -m benchmarks.events [--rounds 5] [--seconds 8] [--rate 2000] [--burst] [--database-url postgresql://…]
 
 Starts two services that share one database: a file of SQLite in a new folder unless a URL is given. In each round small
 predictions are asked at a steady pace, alone and then beside the events, all of the same service. Then each event is
@@ -95,13 +95,16 @@ def predict(port: int, seconds: float) -> list[float]:
     return took
 
 
-def send(port: int, rate: float, seconds: float, told: Any) -> None:
-    """Tell events at a rate over several connections, and then how many were acknowledged a second."""
+def send(port: int, rate: float, seconds: float, is_burst: bool, told: Any) -> None:
+    """Tell events at a rate over several connections, and then how many were acknowledged a second.
+
+    Senders that know nothing of one another are spread over time; in a burst all send at the same moment.
+    """
     begin = time.perf_counter()
 
     def work(sender: int) -> int:
-        connection, count = Connection(port), 0
-        while (due := begin + count * SENDERS / rate) < begin + seconds:
+        connection, count, ahead = Connection(port), 0, 0.0 if is_burst else sender * TOGETHER / SENDERS
+        while (due := begin + (count + ahead) * SENDERS / rate) < begin + seconds:
             time.sleep(max(0.0, due - time.perf_counter()))
             events = [view(f"{sender}-{i % USERS}", count + i) for i in range(TOGETHER)]
             count += len(connection.post("/v1/events", events)["ids"])
@@ -116,10 +119,10 @@ def view(user: str, number: int, **fields: Any) -> dict[str, Any]:
     return {"kind": "view", "user": user, "item": number % 1000 + 1, **fields}
 
 
-def beside(port: int, rate: float, seconds: float) -> tuple[list[float], float]:
+def beside(port: int, rate: float, seconds: float, is_burst: bool) -> tuple[list[float], float]:
     """Predictions while events are told, and how many of those were acknowledged a second."""
     told: Any = multiprocessing.Queue()
-    sender = multiprocessing.Process(target=send, args=(port, rate, seconds + WARM_S, told))
+    sender = multiprocessing.Process(target=send, args=(port, rate, seconds + WARM_S, is_burst, told))
     sender.start()
     took = predict(port, seconds)
     reached = told.get(timeout=seconds + 60)
@@ -185,6 +188,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--rate", type=float, default=2000, help="events a second")
+    parser.add_argument("--burst", action="store_true", help="all senders send at the same moment")
     parser.add_argument("--events", type=int, default=300, help="whose recommendation is waited for")
     parser.add_argument("--database-url", default="")
     parser.add_argument("--models", type=Path, default=Path("models"))
@@ -197,7 +201,7 @@ def main() -> int:
     try:
         with ExitStack() as stack:
             (process, one), (_, other) = (stack.enter_context(service(folder / "models", url, folder)) for _ in "ab")
-            is_good = report_rounds(one, chosen.rounds, chosen.rate, chosen.seconds)
+            is_good = report_rounds(one, chosen.rounds, chosen.rate, chosen.seconds, chosen.burst)
             took = changed(one, other, chosen.events)
             late_ms = quantile(took, 0.99)
             print(f"event to changed recommendation: median {quantile(took, 0.5):.1f} ms, p99 {late_ms:.1f} ms")
@@ -208,14 +212,14 @@ def main() -> int:
     return 0 if is_good and late_ms <= MOST_LATE_MS and not lost else 1
 
 
-def report_rounds(port: int, rounds: int, rate: float, seconds: float) -> bool:
+def report_rounds(port: int, rounds: int, rate: float, seconds: float, is_burst: bool) -> bool:
     """Print each round; return whether the medians are good enough."""
     growths, rates = [], []
     print("| round | p50, p99 alone (ms) | p50, p99 beside (ms) | growth of p99 | events/s |\n|---|---|---|---|---|")
     for number in range(rounds):
         parts: list[Callable[[], tuple[list[float], float]]] = [
             lambda: (predict(port, seconds), 0.0),
-            lambda: beside(port, rate, seconds),
+            lambda: beside(port, rate, seconds, is_burst),
         ]
         results = [part() for part in (parts if number % 2 == 0 else parts[::-1])]
         (alone, _), (together, reached) = results if number % 2 == 0 else results[::-1]

@@ -62,6 +62,7 @@ def orders_of(settings: Settings) -> Orders:
         settings.device,
         settings.max_queue_size,
         settings.max_pixels,
+        settings.drift == "on",
         settings.max_tensor_bytes,
         settings.keep_versions,
         settings.required_models,

@@ -33,6 +33,7 @@ def orders_for(models_dir: Path, replicas: int = 2, threads: int = 1, **differin
         "device": "cpu",
         "max_queue_size": 4096,
         "max_pixels": 250_000_000,
+        "drift": True,
         "max_tensor_bytes": None,
         "keep_versions": 2,
         "required": (),

@@ -19,8 +19,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from services import PREDICT, Service, free_port
 from waiting import eventually
 
+from app.drift.comparison import MeasuredDrift
 from app.settings import TracingSettings
 from app.telemetry import Telemetry
+from app.telemetry.drift import DriftCounts, WatchedDrift
 from app.telemetry.generation import GenerationObserver
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +69,8 @@ def labels() -> dict[str, set[str]]:
     writes.ended("read", "abandoned")
     telemetry.request("POST", "/v1/models/{model}/predict", 200, 0.1, "m", "id")
     telemetry.key_requests.labels("laptop").inc()
+    drifted = MeasuredDrift("tokens", 500, 0.1, 0.1)
+    telemetry.drift.watched["m", "1"] = WatchedDrift(DriftCounts(), lambda: [drifted])
     telemetry.events.refused.labels("EventsUnavailable").inc()
     found: dict[str, set[str]] = {"up": set()}
     for family in text_string_to_metric_families(telemetry.render().decode()):

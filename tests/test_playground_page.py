@@ -183,3 +183,19 @@ def _answers(service: Service) -> bool:
         return httpx.get(f"{service.url}/health/live").status_code == 200
     except httpx.TransportError:
         return False
+
+
+def test_how_far_what_is_asked_has_drifted_stands_on_the_card(visit: Visit):
+    def describe(route: Route) -> None:
+        facts = route.fetch().json()
+        one = {"measure": "<b>tokens", "psi": 0.3125, "ks": 0.25, "answers": 1500, "state": "shifted"}
+        few = {"measure": "label", "psi": None, "ks": None, "answers": 3, "state": "too few answers"}
+        facts["drift"] = {**facts["drift"], "dataset": "texts", "split": "test", "measures": [one, few]}
+        route.fulfill(json=facts)
+
+    visit.page.route(f"**/v1/models/{REVIEWS}", describe)
+    page = visit.open(REVIEWS)
+    page.get_by_text("Drift since training").click()
+    rows = page.get_by_role("region", name="Drift").get_by_role("row")
+    expect(rows.nth(1)).to_have_text("<b>tokens0.3130.2501,500shifted")
+    expect(rows.nth(2)).to_have_text("label––3too few answers")

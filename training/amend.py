@@ -1,23 +1,28 @@
-"""python -m training.amend MODEL …: measure the explanations of a published version, and say so on its card."""
+"""python -m training.amend MODEL …: measure the explanations of a published version, or what is compared for drift."""
 
 import argparse
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app.errors import InvalidArtifact
 from app.repository.manifest import Artifact, Manifest, Metric
 from app.repository.publish import sha256_of, write_manifest
+from app.repository.reference import Reference
 from app.repository.repository import ModelRepository
 from app.runtimes import RUNTIMES
 from app.runtimes.options import RuntimeOptions
 from app.tasks import task_of
+from app.tasks.view import View
+from app.tensors import Session
 from training.card.markdown import quality
 from training.data.own.names import HUB_ID
 from training.errors import TrainingError, progress
 from training.measures.deletion import faithfulness
-from training.recipe import Run
+from training.measures.reference import distributions
+from training.recipe import Recipe, Run
 from training.recipes import RECIPES, load_recipe
 
 
@@ -33,11 +38,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.amend", description=__doc__)
     parser.add_argument("models", nargs="+", metavar="model", help="whose newest version is measured")
     parser.add_argument("--models", dest="root", type=Path, default=Path("models"), help="the repository")
+    parser.add_argument("--reference", action="store_true", help="add what drift is compared with to the manifest")
     parser.add_argument("--source", help="where the data of one's own lies that the model was made of")
     parser.add_argument("--tiny", action="store_true", help="on a tiny slice of the data, for trying it out")
     chosen = parser.parse_args(arguments)
     try:
         for name in chosen.models:
+            if chosen.reference:
+                found = refer(chosen.root, name, tiny=chosen.tiny, source=chosen.source)
+                progress(f"{name}: {len(found.measures)} measures of {found.answers} answers on {found.dataset}")
+                continue
             for metric in amend(chosen.root, name, tiny=chosen.tiny, source=chosen.source):
                 progress(f"{name}: {metric.name} {metric.value} beside {metric.baselines} on {metric.dataset}")
     except (TrainingError, InvalidArtifact) as error:
@@ -52,6 +62,32 @@ def amend(root: Path, name: str, *, tiny: bool = False, source: str | None = Non
     `source`: where the data of one's own lies that it was made of; a card does not say that of a folder. Raises
     TrainingError if its recipe names no inputs to measure with, or there is no version.
     """
+    recipe, published, run = _made(root, name, tiny=tiny, source=source)
+    if recipe.held_out is None:
+        raise TrainingError(f"{name} has no inputs to explain")
+    held_out = recipe.held_out(recipe.load(run), run)
+    measured = faithfulness(*_opened(root, published.manifest), held_out)
+    write(published, measured)
+    return measured
+
+
+def refer(root: Path, name: str, *, tiny: bool = False, source: str | None = None) -> Reference:
+    """Put the reference for drift into the manifest of the newest version, whose answers stay as they are.
+
+    Raises TrainingError as `amend` does, and if there are too few questions.
+    """
+    recipe, published, run = _made(root, name, tiny=tiny, source=source)
+    if recipe.sample is None:
+        raise TrainingError(f"{name} has no questions to measure")
+    found = distributions(*_opened(root, published.manifest), recipe.sample(recipe.load(run), run))
+    if found is None:
+        raise TrainingError(f"{name} has too few questions to measure")
+    write_manifest(published.folder, published.manifest.model_copy(update={"reference": found}))
+    return found
+
+
+def _made(root: Path, name: str, *, tiny: bool, source: str | None) -> tuple[Recipe[Any], Published, Run]:
+    """The newest version of a model, its recipe, and a run of that. Raises TrainingError."""
     repository = ModelRepository(root)
     versions = repository.versions(name)
     if not versions:
@@ -61,20 +97,21 @@ def amend(root: Path, name: str, *, tiny: bool = False, source: str | None = Non
     if made is None or made.recipe not in RECIPES:
         raise TrainingError(f"{name} was not made by a recipe")
     recipe = load_recipe(made.recipe)
-    if recipe.held_out is None:
-        raise TrainingError(f"{name} has no inputs to explain")
     stated = source_of(made.command)
     if stated and not source and not HUB_ID.fullmatch(stated):
         raise TrainingError(f"{name} was made of data of one's own, {stated!r}; say with --source where that lies")
-    files, kind = repository.verify(manifest), task_of(manifest.task, manifest.config)
-    view = kind.own(kind.open(manifest.config, files))
+    return (
+        recipe,
+        Published(root / name / str(manifest.version), manifest),
+        Run(Path(), tiny=tiny, source=source or stated),
+    )
+
+
+def _opened(root: Path, manifest: Manifest) -> tuple[View[Any], dict[str, Session]]:
+    files, kind = ModelRepository(root).verify(manifest), task_of(manifest.task, manifest.config)
     options = RuntimeOptions(device="cpu", precision=manifest.precision)
     sessions = {graph: RUNTIMES[manifest.runtime](files[file], options) for graph, file in manifest.graphs.items()}
-    run = Run(Path(), tiny=tiny, source=source or stated)
-    held_out = recipe.held_out(recipe.load(run), run)
-    measured = faithfulness(view, sessions, held_out)
-    write(Published(root / name / str(manifest.version), manifest), measured)
-    return measured
+    return kind.own(kind.open(manifest.config, files)), sessions
 
 
 def source_of(command: str) -> str | None:

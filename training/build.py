@@ -25,10 +25,13 @@ from app.tasks import task_of
 from app.tasks.view import View, predict_json
 from app.tensors import Session
 from training.card.markdown import MARKDOWN, card_files
+from training.card.reference import HEADING as ASKED
+from training.card.reference import reference_table
 from training.data.own.names import public_name
 from training.errors import TrainingError, progress
 from training.measures import verdict
 from training.measures.deletion import faithfulness
+from training.measures.reference import distributions
 from training.recipe import FULL_PRECISION, Data, Draft, Recipe, Run
 from training.search import HEADING, searched
 from training.seeds import seed_generators
@@ -68,6 +71,10 @@ def build(recipe: Recipe[Data], run: Run, models: Path, again: str | None = None
         progress("judging the explanations")
         judged = faithfulness(view, sessions, recipe.held_out(data, run))
         draft = replace(draft, metrics=[*draft.metrics, *judged])
+    if recipe.sample:
+        draft = replace(draft, reference=distributions(view, sessions, recipe.sample(data, run)))
+    if draft.reference:
+        draft = replace(draft, sections={**draft.sections, ASKED: reference_table(draft.reference)})
     provenance = Provenance(
         recipe=recipe.name,
         command=again or command(recipe, run),

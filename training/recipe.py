@@ -12,6 +12,7 @@ from app.repository.manifest import (
     Variant,
     Verification,
 )
+from app.repository.reference import Reference
 from app.tensors import TensorSpec
 from training.settings import TrainingSettings
 
@@ -19,6 +20,9 @@ FULL_PRECISION = "32-true"
 Better = Literal["more", "less"]
 Data = TypeVar("Data")
 Chosen = TypeVar("Chosen", bound=TrainingSettings)
+Item = TypeVar("Item")
+
+MOST_SAMPLED, TINY_SAMPLE = 1000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Draft:
     For the card: `plots` maps captions to PNG files, `sections` headings to Markdown, and it begins with `warning`.
     `task`: that of the version, where the data tells it and not the recipe; `made_with`: what trained it.
     `has_own_data`: made and measured with other data than the recipe's own, so that what the recipe must reach says
-    nothing of it.
+    nothing of it. `reference`: one that is kept, of a recipe that samples nothing itself.
     """
 
     description: str
@@ -81,6 +85,7 @@ class Draft:
     warning: str = ""
     task: str = ""
     made_with: str = "torch"
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,8 @@ class SettingsSearch(Generic[Data]):
 
 @dataclass(frozen=True, slots=True)
 class Recipe(Generic[Data]):
-    """The way to make one model: `make` turns what `load` gives into a draft; explanations are judged on `held_out`.
+    """The way to make one model: `make` turns what `load` gives into a draft; explanations are judged on `held_out`,
+    and what is asked of it later is compared with `sample`.
 
     Below any figure of `must_reach` (metric name to value) nothing is published; of one's own data nothing that is
     behind the best baseline, other than `may_trail`, in a figure of `must_lead`, of which more or less is better.
@@ -158,3 +164,10 @@ class Recipe(Generic[Data]):
     takes_columns: Sequence[str] = ()
     takes_languages: bool = False
     held_out: Callable[[Data, Run], HeldOut] | None = None
+    sample: Callable[[Data, Run], HeldOut] | None = None
+
+
+def sampled(items: Sequence[Item], run: Run) -> list[Item]:
+    """Return MOST_SAMPLED of the items at most, evenly spread: enough to tell a distribution from."""
+    most = TINY_SAMPLE if run.tiny else MOST_SAMPLED
+    return [items[number * len(items) // most] for number in range(most)] if len(items) > most else list(items)

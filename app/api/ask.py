@@ -17,7 +17,8 @@ from app.api.http.events import PING_S, Ahead, EventStream, Written
 from app.api.traced import traced
 from app.api.users import followed
 from app.errors import DeadlineExceeded, InvalidInput
-from app.serving.engine import Ask, Prediction, Reuse, Served
+from app.serving.answer_store import Reuse
+from app.serving.engine import Ask, Prediction, Served
 
 GENERATED = "X-Generated"  # the model and version whose text an answer is, which nobody has verified
 LEAST_PRIORITY = "least_priority"  # in the state of a request that a batch job puts: others go before it

@@ -62,6 +62,7 @@ class Replica:
             options=RuntimeOptions(device=orders.device, threads=post.threads),
             max_queue_size=orders.max_queue_size,
             max_pixels=orders.max_pixels,
+            drift=orders.drift,
             load_timeout_s=orders.load_timeout_s,
             num_threads=post.threads,
             find=self._other,

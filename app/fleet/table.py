@@ -27,6 +27,7 @@ class Orders:
     device: Device
     max_queue_size: int
     max_pixels: int
+    drift: bool
     max_tensor_bytes: int | None
     keep_versions: int
     required: tuple[str, ...]

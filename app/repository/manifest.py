@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, model_validator
 
+from app.repository.reference import Reference
 from app.tensors import TensorSpec
 
 MODEL_NAME = r"^[a-z0-9]+(?:[-_.][a-z0-9]+)*$"
@@ -146,6 +147,7 @@ class Manifest(Frozen):
     card: CardFiles | None = None
     provenance: Provenance | None = None
     golden: tuple[Golden, ...] = ()
+    reference: Reference | None = None
 
     def in_variant(self, name: str | None) -> Self:
         """This version as that variant runs it; as it is for None. Raises KeyError."""

@@ -14,6 +14,14 @@ class Key(NamedTuple):
     digest: bytes
 
 
+class Reuse(NamedTuple):
+    """Of so many `items`, how many answers were kept, and how many were on their way for somebody else."""
+
+    hits: int
+    shared: int
+    items: int
+
+
 class _Kept(NamedTuple):
     answer: bytes
     cost_s: float

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from app.errors import InvalidInput
 from app.serving.admission import handicap_of
-from app.serving.answer_store import AnswerStore, Key
+from app.serving.answer_store import AnswerStore, Key, Reuse
 from app.serving.deadlines import answer_by
-from app.serving.engine import Ask, Reuse, Steps, Timing, total
+from app.serving.engine import Ask, Steps, Timing, total
 from app.serving.items import FEW_ITEMS
 from app.serving.pool import Pool
 from app.serving.sameness import digest_of

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from app.repository.manifest import Manifest
+from app.serving.answer_store import Reuse
 from app.serving.held import Held
 from app.serving.plan import Tuning
 from app.tasks.contract import Contract
@@ -83,14 +84,6 @@ def total(timings: Sequence[Timing]) -> Timing:
 
 
 Steps = tuple[tuple[str, Timing], ...]
-
-
-class Reuse(NamedTuple):
-    """Of so many `items`, how many answers were kept, and how many were on their way for somebody else."""
-
-    hits: int
-    shared: int
-    items: int
 
 
 class Prediction(NamedTuple):

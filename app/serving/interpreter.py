@@ -1,24 +1,13 @@
-"""The time for which a thread keeps the interpreter while others wait for it.
+"""Shorter turns at the interpreter while threads of a pool work for long."""
 
-Python asks a thread for it after 5 ms. A request needs the interpreter several times, so beside a thread that reads
-long texts in Python it takes several times as long. Asked ten times as often, a thread that needs it for a moment only
-is disturbed for nothing, which costs short requests up to a fifth; so threads are while one has been busy for a while.
-"""
-
-import sys
-import threading
 from collections.abc import Callable
 from time import perf_counter
 
 from app.serving.alarm import Alarm
+from app.turns import hurry
 
-USUAL_S = 0.005  # Python's own
-HURRIED_S = 0.0005  # a tenth of it, as said above
 BUSY_S = 0.1  # without a pause: longer than a batch of photos or of tensors takes
 LOOK_S = 0.01  # whether the threads still work
-
-_lock = threading.Lock()
-_hurrying = 0
 
 
 class Hurry:
@@ -47,10 +36,6 @@ class Hurry:
             self._alarm.set_in(LOOK_S)
 
     def _turn(self, is_on: bool) -> None:
-        global _hurrying
-        if is_on == self._is_on:
-            return
-        self._is_on = is_on
-        with _lock:
-            _hurrying += 1 if is_on else -1
-            sys.setswitchinterval(HURRIED_S if _hurrying else USUAL_S)
+        if is_on != self._is_on:
+            self._is_on = is_on
+            hurry(is_on)

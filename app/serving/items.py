@@ -19,6 +19,10 @@ PIXELS_OF_AN_ITEM = 250_000  # take about as long as all else that is done with 
 LARGE_BYTES = 16_000_000  # from which on the memory that an item needs is counted
 
 
+Answered = Callable[[View[Any], Any, Prepared, Sequence[Tensors], Any], None]
+"""Is told of a view, an item, what was prepared of it, the answers to its rows, and the output."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pools:
     """Threads for what comes before a batch and for what comes after it: answers must not wait behind new inputs."""
@@ -31,14 +35,24 @@ class Items:
     """Prepares the items of one model and finishes its answers; callers have equal shares of the threads."""
 
     def __init__(
-        self, name: str, pools: Pools, *, max_rows: int, max_pixels: int, refused: Callable[[str, int], None]
+        self,
+        name: str,
+        pools: Pools,
+        *,
+        max_rows: int,
+        max_pixels: int,
+        refused: Callable[[str, int], None],
+        answered: Answered | None = None,
     ) -> None:
-        """A request may have `max_rows` rows and `max_pixels` pixels. `refused` is told of what comes too late."""
+        """A request may have `max_rows` rows and `max_pixels` pixels. `refused` is told of what comes too late, and
+        `answered` of each item that is answered, where that is done.
+        """
         self._name = name
         self._pools = pools
         self._max_rows = max_rows
         self._max_pixels = max_pixels
         self._refused = refused
+        self._answered = answered
         self._effort_s: dict[str, float] = {}  # what the least item takes, by the name of the view
 
     async def prepare(self, view: View[Any], items: Sequence[Any], parameters: Any, turn: Turn) -> list[Prepared]:
@@ -87,6 +101,7 @@ class Items:
     async def finish(
         self,
         view: View[Any],
+        items: Sequence[Any],
         prepared: Sequence[Prepared],
         answers: Answers[Tensors],
         parameters: Any,
@@ -94,12 +109,16 @@ class Items:
     ) -> list[Any]:
         """The output of each item. Raises DeadlineExceeded."""
         mine, position = [], 0
-        for one in prepared:
-            mine.append((one, answers.values[position : position + len(one.rows)]))
+        for item, one in zip(items, prepared, strict=True):
+            mine.append((item, one, answers.values[position : position + len(one.rows)]))
             position += len(one.rows)
 
-        def finish_one(item: tuple[Prepared, Sequence[Tensors]]) -> Any:
-            return view.postprocess(*item, parameters)
+        def finish_one(asked: tuple[Any, Prepared, Sequence[Tensors]]) -> Any:
+            item, one, rows = asked
+            output = view.postprocess(one, rows, parameters)
+            if self._answered:
+                self._answered(view, item, one, rows, output)
+            return output
 
         if len(mine) <= FEW_ITEMS and view.answers_quickly(answers.values):
             return [finish_one(item) for item in mine]

@@ -29,6 +29,7 @@ class LocalEngine(VersionedEngine):
         options: RuntimeOptions,
         max_queue_size: int = 4096,
         max_pixels: int = 250_000_000,
+        drift: bool = True,
         keep_versions: int = 2,
         required: Collection[str] = (),
         load_timeout_s: float = 300.0,
@@ -47,7 +48,8 @@ class LocalEngine(VersionedEngine):
         readiness of a service that starts: most models are loaded within two seconds.
         `after_change` is called when models have been loaded. `why_missing` says why a model, or any ("") that may be
         expected, has not come to the repository yet; nothing if it has not to come. `find` gives the models that
-        composed answers ask; those of this engine by default. In `cache` answers are kept to be given again.
+        composed answers ask; those of this engine by default. In `cache` answers are kept to be given again. With
+        `drift` they are compared with those of training.
         """
         self._pools = Pools(before=Pool(num_threads, "before", MOST_DECODED_BYTES), after=Pool(num_threads, "after"))
         super().__init__(
@@ -64,6 +66,7 @@ class LocalEngine(VersionedEngine):
         )
         self._max_queue_size = max_queue_size
         self._max_pixels = max_pixels
+        self._drift = drift
         self._find = find or self.live
         self._cache = cache
         if cache is not None:
@@ -90,7 +93,7 @@ class LocalEngine(VersionedEngine):
 
     def _alive(self, opened: Opened, observer: ModelObserver) -> AbstractAsyncContextManager[Servable]:
         assert opened.loaded is not None
-        return kind_of(opened.loaded.kernel, self._find)(
+        return kind_of(opened.loaded.kernel, self._find, self._drift)(
             opened.loaded,
             self._pools,
             max_queue_size=self._max_queue_size,

@@ -33,6 +33,7 @@ class Model(ScheduledModel):
         observer: ModelObserver,
         card: Mapping[str, bytes],
         cache: AnswerCache | None = None,
+        drift: bool = False,
         find: Callable[[str], Predicts],
     ) -> None:
         """`find` gives what answers as another model, which composed answers ask. It raises what `Engine.find` does."""
@@ -61,6 +62,7 @@ class Model(ScheduledModel):
             observer=observer,
             card=card,
             cache=cache,
+            drift=drift,
         )
         self._find = find
 
@@ -111,7 +113,7 @@ class Model(ScheduledModel):
         except InferenceFailed as error:
             raise view.refused(error) from error.__cause__
         answered = perf_counter()
-        outputs = await self._items.finish(view, prepared, answers, ask.parameters, turn)
+        outputs = await self._items.finish(view, ask.items, prepared, answers, ask.parameters, turn)
         return outputs, Timing(
             preprocessed - started,
             answers.queue_s,

@@ -9,9 +9,9 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from app.abandoned import Abandoned, wanted_while
+from app.niceness import give_way
 from app.seconds_of_thread import used_s
 from app.serving.interpreter import Hurry
-from app.serving.niceness import give_way
 from app.serving.shares import LONG_S, NOBODY, Line, Share, Shares, new_ticket
 
 Item = TypeVar("Item")

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from time import perf_counter
 from typing import Any, Self
 
+from app.drift.counting import drift_watch
 from app.errors import InvalidInput
 from app.serving.asked_once import AnswerCache, AskedOnce
 from app.serving.engine import Ask, Prediction, Served, Steps, Timing
@@ -17,6 +18,7 @@ from app.serving.raw import form_of
 from app.serving.scheduler import Scheduler
 from app.tasks.view import View
 from app.telemetry import ModelObserver, Statistics
+from app.telemetry.drift import WatchedDrift
 
 
 class ScheduledModel:
@@ -33,9 +35,12 @@ class ScheduledModel:
         max_pixels: int,
         observer: ModelObserver,
         card: Mapping[str, bytes],
-        cache: AnswerCache | None,
+        cache: AnswerCache | None = None,
+        drift: bool = False,
     ) -> None:
-        """`views`: those of `loaded`, and what else it can be asked for. Without `cache` no answer is kept."""
+        """`views`: those of `loaded`, and what else it can be asked for. Without `cache` no answer is kept. `drift`:
+        whether its own answers are compared with those of its training.
+        """
         manifest = loaded.manifest
         self.served = Served(
             manifest,
@@ -47,8 +52,15 @@ class ScheduledModel:
         self.statistics: Statistics = observer.statistics
         self.loaded = loaded
         self._views = {view.contract.name: view for view in views}
+        self._drift = drift_watch(loaded.name, loaded.views[0], manifest.reference) if drift else None
+        self.statistics.drift = self._drift.counts if self._drift else None
         self._items = Items(
-            loaded.name, pools, max_rows=max_queue_size, max_pixels=max_pixels, refused=observer.refused
+            loaded.name,
+            pools,
+            max_rows=max_queue_size,
+            max_pixels=max_pixels,
+            refused=observer.refused,
+            answered=self._drift.count if self._drift else None,
         )
         self._observer = observer
         self._scheduler = scheduler
@@ -65,7 +77,8 @@ class ScheduledModel:
         if self._cache is not None:
             self._asked_once = AskedOnce(self._cache, self._outputs, scheduler, self._threads, self._observer)
             self._stack.callback(self._asked_once.close)
-        self._observer.watch(lambda: scheduler.queue_size, lambda: self.is_ready, lambda: scheduler.queue_wait_s)
+        drift = WatchedDrift(self._drift.counts, self._drift.compared) if self._drift else None
+        self._observer.watch(lambda: scheduler.queue_size, lambda: self.is_ready, lambda: scheduler.queue_wait_s, drift)
         self._stack.callback(self._observer.unload)
         return self
 

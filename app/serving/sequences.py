@@ -31,7 +31,7 @@ class SequenceModel(SteppedModel):
                 values.append(self._answer_of(progress))
                 queue_s = progress.queue_s if len(values) == 1 else min(queue_s, progress.queue_s)
         answered = perf_counter()
-        outputs = await self._items.finish(view, prepared, Answers(values), ask.parameters, turn)
+        outputs = await self._items.finish(view, ask.items, prepared, Answers(values), ask.parameters, turn)
         self._observer.items_answered(len(outputs))
         spent_s = answered - preprocessed - queue_s
         rows, length = self._size(prepared)
@@ -77,7 +77,9 @@ class SequenceModel(SteppedModel):
                     answers.append(self._answer_of(progress))
                     if text := view.added(one, answers):
                         yield Piece(item=item, text=text), progress.queue_s
-                [output] = await self._items.finish(view, [one], Answers(answers), ask.parameters, turn)
+                [output] = await self._items.finish(
+                    view, [ask.items[item]], [one], Answers(answers), ask.parameters, turn
+                )
                 yield Piece(item=item, text="", output=output), 0.0
 
     async def _prepare(self, view: View[Any], ask: Ask, deadline: float) -> tuple[Turn, list[Prepared]]:

@@ -56,8 +56,7 @@ class Stepper:
         hang_after_s: float = 60.0,
         name: str = "stepper",
     ) -> None:
-        self._decoder = decoder
-        self._cost, self._most_rows = cost, most_rows
+        self._decoder, self._cost, self._most_rows = decoder, cost, most_rows
         self._observer, self._died, self._check, self._restore = observer, died, check, restore
         self._hang_after_s, self._name = hang_after_s, name
         self._admission = StepAdmission(cost, most_rows=most_rows, max_queue_size=max_queue_size, refused=refused)
@@ -116,7 +115,6 @@ class Stepper:
 
     @property
     def slower(self) -> float:
-        """The factor by which passes take longer of late than was measured."""
         return self._cost.slower
 
     def admit(self, deadline: float, priority: int = 0, caller: Hashable = "", likes: Likes = ()) -> Turn:
@@ -185,7 +183,7 @@ class Stepper:
             if not writing.is_over:
                 writing.is_abandoned = True
                 self._observer.ended(writing.phase, "abandoned")
-            elif writing.error is not None:
+            elif writing.error:
                 self._observer.ended(writing.phase, type(writing.error).__name__)
             writing.request = ()  # no circle
             self._line.discard(writing)
@@ -209,7 +207,6 @@ class Stepper:
             self._admission.learn(writing)
 
     def _unfinished(self) -> Iterator[Writing]:
-        """All that wait, or have begun."""
         return chain(self._slots.stepping, self._slots.reading, self._line)
 
     async def _serve(self) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from app.niceness import NICEST, give_way
 from app.runtimes.interrupt import Interrupt
 from app.serving.alarm import NEVER, Alarm
-from app.serving.niceness import NICEST, give_way
 
 Result = TypeVar("Result")
 Call = tuple[Callable[[], Any], asyncio.Future[Any], Interrupt]

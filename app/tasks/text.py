@@ -120,6 +120,14 @@ class TextEncoder:
         found: int | None = self._tokenizer.token_to_id(token)
         return found
 
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of what stands for a word that the vocabulary lacks; None if it lacks none."""
+        token = getattr(self._tokenizer.model, "unk_token", None)
+        if token is None and "<unk>" in self._tokenizer.get_vocab():  # of Unigram, which tells its number to nobody
+            token = "<unk>"
+        return None if token is None else self.token_id(token)
+
     def decode(self, ids: Sequence[int], *, with_special: bool = False) -> str:
         """Return the text of these tokens, as the tokenizer writes it, with special tokens or without."""
         return str(self._tokenizer.decode(ids, skip_special_tokens=not with_special))

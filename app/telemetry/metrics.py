@@ -25,6 +25,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import Metric
 
 from app.telemetry.counted import Counted
+from app.telemetry.drift import DriftMetrics, WatchedDrift
 from app.telemetry.elsewhere import Elsewhere
 from app.telemetry.events import EventMetrics
 from app.telemetry.generation import GenerationMetrics
@@ -122,6 +123,8 @@ class Telemetry:
             "tessera_batch_lines", "Lines of batch jobs that are done", ["outcome"], registry=registry
         )
         self.traffic = TrafficMetrics(registry, ANSWER_S)
+        self.drift = DriftMetrics()
+        registry.register(self.drift)
         self.watched: dict[tuple[str, str], ModelObserver] = {}
         """The models whose rows and readiness the gauges tell, by name and version."""
         self.load_failures = Counter("tessera_load_failures", "Versions that were not put live", one, registry=registry)
@@ -201,17 +204,21 @@ class ModelObserver:
         queue_size: Callable[[], int],
         is_ready: Callable[[], bool],
         queue_wait_s: Callable[[], float] = lambda: 0.0,
+        drift: WatchedDrift | None = None,
     ) -> None:
         self.telemetry.waiting.labels(self.model, self.version).set_function(queue_size)
         self.telemetry.wait_seconds.labels(self.model, self.version).set_function(queue_wait_s)
         self.telemetry.ready.labels(self.model, self.version).set_function(lambda: float(is_ready()))
         self.telemetry.watched[self.model, self.version] = self
+        if drift:
+            self.telemetry.drift.watched[self.model, self.version] = drift
 
     def unload(self) -> None:
         # The same version may have been loaded again while this one answered what it had admitted.
         if self.telemetry.watched.get((self.model, self.version)) is not self:
             return
         del self.telemetry.watched[self.model, self.version]
+        self.telemetry.drift.watched.pop((self.model, self.version), None)
         for gauge in (self.telemetry.waiting, self.telemetry.wait_seconds, self.telemetry.ready):
             gauge.labels(self.model, self.version).set_function(float)  # or the gauge's child keeps the model in memory
             gauge.remove(self.model, self.version)

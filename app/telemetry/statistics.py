@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 
+from app.telemetry.drift import DriftCounts
+
 
 @dataclass(slots=True)
 class Total:
@@ -35,13 +37,15 @@ class Statistics:
     inference: Total = field(default_factory=Total)
     postprocess: Total = field(default_factory=Total)
     batches: dict[int, Total] = field(default_factory=dict)
+    drift: DriftCounts | None = None
+    """Of a version whose answers are compared with those of its training."""
 
     def copy(self) -> "Statistics":
         """As they are now: nothing that is counted later changes them."""
         return deepcopy(self)
 
     def add_all(self, other: "Statistics") -> None:
-        """Add what `other` has counted of the same version, in another process."""
+        """Add what `other` has counted of the same version, in another process; but for drift, which is of now."""
         self.rows += other.rows
         self.last_batch_at = max(self.last_batch_at, other.last_batch_at)
         for name in ("succeeded", "failed", "preprocess", "queue", "inference", "postprocess"):
@@ -55,4 +59,7 @@ def sum_of(parts: Iterable[Statistics]) -> Statistics:
     whole = Statistics()
     for part in parts:
         whole.add_all(part)
+        if part.drift:
+            whole.drift = whole.drift or DriftCounts()
+            whole.drift.add_all(part.drift)
     return whole

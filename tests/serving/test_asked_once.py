@@ -15,9 +15,9 @@ from onnx import helper
 from app.errors import DeadlineExceeded, InferenceFailed, InvalidInput, Overloaded
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
-from app.serving.answer_store import AnswerStore
+from app.serving.answer_store import AnswerStore, Reuse
 from app.serving.asked_once import AnswerCache, AskedOnce
-from app.serving.engine import Ask, Reuse, Timing
+from app.serving.engine import Ask, Timing
 from app.serving.local import LocalEngine
 from app.serving.pool import Pool
 from app.serving.shares import Share

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from waiting import eventually
 
-from app.serving.interpreter import BUSY_S, HURRIED_S, USUAL_S
+from app.serving.interpreter import BUSY_S
 from app.serving.pool import Pool
+from app.turns import HURRIED_S, USUAL_S
 
 
 @pytest.fixture(autouse=True)

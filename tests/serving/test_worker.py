@@ -1,14 +1,18 @@
 import asyncio
+import os
+import sys
 import threading
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from threading import Event
 from typing import Any
 
 import pytest
+from batching import MANY, Gate, echo, flood, in_, make, submit
 from waiting import eventually
 
+from app.niceness import NICER_BY
 from app.serving.worker import Worker, WorkerDied
 
 # Some tests end a thread, and that may be told later, in another one.
@@ -97,3 +101,29 @@ def test_what_was_computed_last_does_not_stay_in_memory():
             worker.stop()
 
     go(main())
+
+
+def _niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_the_threads_of_batches_give_way_to_that_of_who_asks_for_little():
+    async def main():
+        gate, nice = Gate(), dict[Any, int]()
+
+        def run(rows: Sequence[Any]) -> list[Any]:
+            nice[rows[0]] = _niceness()
+            return echo(rows) if "few" in rows[0] else gate(rows)
+
+        async with make(run, curve=MANY, max_batch_size=1) as batcher:
+            many = await flood(batcher, 10)
+            await gate.wait_until_it_runs()
+            await submit(batcher, ["few"], in_(5), caller="few")
+            gate.let(10)
+            await many
+        return nice
+
+    nice, usual = go(main()), _niceness()
+    assert nice.pop("few") == usual
+    assert set(nice.values()) == {usual + NICER_BY}

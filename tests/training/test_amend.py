@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import publish_sentiment, word_counting_graph, word_tokenizer
+from references import texts
 
 from app.repository.manifest import CardFiles, Metric, Provenance
 from app.repository.repository import ModelRepository
@@ -19,7 +20,7 @@ from training.amend import Published, main, source_of, write
 from training.card.markdown import quality
 from training.errors import TrainingError
 from training.measures.deletion import NAME, area, faithfulness
-from training.recipe import HeldOut
+from training.recipe import HeldOut, Recipe, Run, sampled
 
 TEXTS = HeldOut(
     [{"text": "what a good film what a film what a film"}, {"text": "a film a film what bad a film a film a"}],
@@ -135,3 +136,35 @@ def test_a_version_that_cannot_be_read_is_one_sentence(tmp_path: Path, capsys: p
     (tmp_path / "models" / manifest.name / "1" / "manifest.json").write_text("{}")
     assert main([manifest.name, "--models", str(tmp_path / "models")]) == 1
     assert capsys.readouterr().err.startswith("error: manifest.json: ")
+
+
+def test_a_reference_is_added_to_the_manifest_and_the_version_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    made = Provenance(recipe="reviews-sentiment", command="python -m training reviews-sentiment", created="2026-11-29")
+    before = publish_sentiment(tmp_path / "models", tmp_path / "scratch", provenance=made)
+    asked = [*texts(150), {"text": ""}, {"text": "film " * 99}]  # the last two are refused
+    recipe = Recipe(
+        "reviews-sentiment",
+        before.task,
+        load=lambda run: asked,
+        make=lambda data, run: pytest.fail("nothing is trained"),
+        sample=lambda data, run: HeldOut(sampled(data, run), "texts by chance", f"test, {len(data)}"),
+    )
+    monkeypatch.setattr("training.amend.load_recipe", lambda name: recipe)
+    arguments = [before.name, "--models", str(tmp_path / "models"), "--reference"]
+    assert main(arguments) == 0
+    assert "8 measures of 150 answers on texts by chance" in capsys.readouterr().err
+    after = ModelRepository(tmp_path / "models").read(before.name, 1)
+    assert after.reference is not None
+    assert after.model_copy(update={"reference": None}) == before
+    del asked[99:]
+    assert main(arguments) == 1
+    assert "too few questions" in capsys.readouterr().err
+
+
+def test_a_tiny_run_samples_a_hundred_evenly():
+    items = list(range(5000))
+    assert len(sampled(items, Run(Path()))) == 1000
+    assert sampled(items, Run(Path(), tiny=True)) == items[::50]
+    assert sampled(items[:7], Run(Path())) == items[:7]

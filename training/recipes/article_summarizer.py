@@ -7,6 +7,7 @@ puts another BERT into its place, such as one of sentence-transformers.
 from app.repository.manifest import Metric
 from app.runtimes.onnx import signature_of_onnx
 from app.tasks.summarization import Summarization, SummarizationKernel
+from training.baselines.stories import kept_reference
 from training.baselines.summarizer import CONFIG, KINDS, NAME, bars, beside_the_best, measured, quality
 from training.card import plots
 from training.card.prose import Prose
@@ -77,6 +78,7 @@ def make(encoder: Encoder, run: Run) -> Draft:
         limits=PROSE.items("Limits" if figures else "Limits of own encoders"),
         notes=f"{PROSE.text('Notes' if figures else 'Notes of own encoders', name=NAME)} {remark}".rstrip(),
         has_own_data=not encoder.is_packaged,
+        reference=kept_reference() if encoder.is_packaged else None,
     )
 
 

@@ -3,7 +3,7 @@
 With `--precision bf16-mixed` it trains three times as fast on processors that multiply bfloat16 (AVX512-BF16, AMX).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -33,7 +33,7 @@ from training.measures.garments import quality
 from training.measures.intervals import Figure, as_values
 from training.networks.garment_classifier import GarmentClassifier, mirrored_mean, normalised
 from training.networks.picture_resnet import PictureResNet
-from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch, sampled
 
 PROSE = Prose(__name__)
 SETTINGS = GarmentSettings()  # the temperature is set on the 6,000 validation pictures
@@ -151,12 +151,9 @@ def golden(answers: Probabilities, garments: Pictures) -> list[Example]:
     return examples
 
 
-def held_out(garments: FashionMnist, run: Run) -> HeldOut:
-    """The first test pictures, on which explanations are judged."""
-    few = garments.test.pixels[: 2 if run.tiny else EXPLAINED_PICTURES]
-    return HeldOut(
-        [{"image": to_base64(png(picture))} for picture in few], "Fashion-MNIST", f"test, {len(few)} pictures"
-    )
+def asked(pictures: Sequence[npt.NDArray[np.uint8]]) -> HeldOut:
+    items = [{"image": to_base64(png(picture))} for picture in pictures]
+    return HeldOut(items, "Fashion-MNIST", f"test, {len(items)} pictures")
 
 
 def png(picture: npt.NDArray[np.uint8]) -> bytes:
@@ -170,7 +167,8 @@ RECIPE = Recipe(
     task="image-classification",
     load=garments_for,
     make=make,
-    held_out=held_out,
+    held_out=lambda garments, run: asked([*garments.test.pixels[: 2 if run.tiny else EXPLAINED_PICTURES]]),
+    sample=lambda garments, run: asked(sampled([*garments.test.pixels], run)),
     must_reach={"accuracy": 0.94},
     settings=SETTINGS,
     tiny=TINY,

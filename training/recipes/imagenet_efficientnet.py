@@ -24,7 +24,7 @@ from training.graphs.photo_classifier import Graphs, Size, build_graphs, with_we
 from training.measures.agreement import GraphAnswers, agreement, probabilities
 from training.measures.speed import milliseconds, speed
 from training.networks.efficientnet_lite import SCALINGS
-from training.recipe import Draft, Example, HeldOut, Recipe, Run
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, sampled
 
 PROSE = Prose(__name__)
 # Of Lite0, .923 of the validation photos had the same best class as in float with 0, .954 with 3, .969 with 6 and with
@@ -80,10 +80,16 @@ def make(known: tuple[Size, Size, photos.Photos], run: Run) -> Draft:
 
 def held_out(known: tuple[Size, Size, photos.Photos], run: Run) -> HeldOut:
     """Test photos, on which explanations are judged."""
-    few = known[2].test[: 2 if run.tiny else EXPLAINED_PHOTOS]
-    return HeldOut(
-        [{"image": to_base64(file)} for file in few], "natural photos, central square", f"test, {len(few)} photos"
-    )
+    return asked(known[2].test[: 2 if run.tiny else EXPLAINED_PHOTOS])
+
+
+def sample(known: tuple[Size, Size, photos.Photos], run: Run) -> HeldOut:
+    return asked(sampled(known[2].test, run))
+
+
+def asked(files: Sequence[bytes]) -> HeldOut:
+    items = [{"image": to_base64(file)} for file in files]
+    return HeldOut(items, "natural photos, central square", f"test, {len(items)} photos")
 
 
 def answer(graphs: Graphs, images: npt.NDArray[np.uint8]) -> GraphAnswers:
@@ -108,6 +114,7 @@ RECIPE = Recipe(
     load=partial(load, LITE0, LITE2),
     make=make,
     held_out=held_out,
+    sample=sample,
     must_reach={"top1_agreement_with_fp32": 0.95},
     takes_source=True,
 )

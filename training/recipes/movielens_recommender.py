@@ -11,7 +11,7 @@ from training.loop.blended import SETTINGS, TINY, before_the_last, blended
 from training.loop.next_event import score
 from training.measures.ranking import TOP
 from training.recipe import Draft, Recipe, Run, SettingsSearch
-from training.recipes.recommender import NAME, Recommender, draft, held_out
+from training.recipes.recommender import NAME, Recommender, draft, held_out, sample
 
 
 def make(events: Events, run: Run) -> Draft:
@@ -36,6 +36,7 @@ RECIPE = Recipe(
     make=make,
     takes_source=True,
     held_out=held_out,
+    sample=sample,
     must_reach={"hr@10": 0.20, "ndcg@10": 0.105},
     settings=SETTINGS,
     tiny=TINY,

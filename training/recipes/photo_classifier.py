@@ -30,7 +30,7 @@ from training.loop.photo_tuning import features
 from training.measures.agreement import probabilities, same_best
 from training.measures.own_labels import answers_of, quality
 from training.networks.pixel_classifier import PixelClassifier
-from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch, sampled
 
 FLOAT_LAYERS = 6  # that suffer most in 8 bits, as for the classes of ImageNet
 CALIBRATING, COMPARED, MOST_COMPARED = 60, 16, 200  # photos
@@ -117,9 +117,16 @@ def alike(labels: Sequence[str], truth: npt.NDArray[np.int64], said: npt.NDArray
 
 def held_out(photos: LabelledPhotos, run: Run) -> HeldOut:
     """Some of the test photos, on which explanations are judged."""
-    few = photos.test.files[: 2 if run.tiny else EXPLAINED_PHOTOS]
-    items = [{"image": to_base64(file.read_bytes())} for file in few]
-    return HeldOut(items, photos.name, f"test, {len(few)} photos")
+    return asked(photos, photos.test.files[: 2 if run.tiny else EXPLAINED_PHOTOS])
+
+
+def sample(photos: LabelledPhotos, run: Run) -> HeldOut:
+    return asked(photos, sampled(photos.test.files, run))
+
+
+def asked(photos: LabelledPhotos, files: Sequence[Path]) -> HeldOut:
+    items = [{"image": to_base64(file.read_bytes())} for file in files]
+    return HeldOut(items, photos.name, f"test, {len(items)} photos")
 
 
 RECIPE = Recipe(
@@ -128,6 +135,7 @@ RECIPE = Recipe(
     load=load_labelled_photos,
     make=make,
     held_out=held_out,
+    sample=sample,
     must_lead={"accuracy": "more"},
     settings=SETTINGS,
     tiny=TINY,

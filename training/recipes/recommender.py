@@ -21,7 +21,7 @@ from training.errors import say
 from training.measures.groups import Ranks
 from training.measures.intervals import Figure
 from training.measures.ranking import TOP, gains, hit_rate, hits, ndcg, target_ranks
-from training.recipe import Draft, Example, Exported, HeldOut, Run
+from training.recipe import Draft, Example, Exported, HeldOut, Run, sampled
 
 PROSE = Prose(__name__)
 NAME = RECOMMENDER
@@ -133,11 +133,22 @@ def sureness(ranks: Mapping[str, Ranks], ours: str) -> str:
 
 def held_out(events: Events, run: Run) -> HeldOut:
     """Histories of some people, without the last event, on which explanations are judged."""
+    return asked(events, past(events)[: 2 if run.tiny else EXPLAINED_PEOPLE])
+
+
+def sample(events: Events, run: Run) -> HeldOut:
+    """Histories of people, without the last event."""
+    return asked(events, sampled(past(events), run))
+
+
+def past(events: Events) -> Sequence[Sequence[int]]:
+    return [history for history, _ in events.log.test if history] or leave_last_out(events.log.histories)[0]
+
+
+def asked(events: Events, those: Sequence[Sequence[int]]) -> HeldOut:
     catalogue = events.log.catalogue
-    past = [history for history, _ in events.log.test if history] or leave_last_out(events.log.histories)[0]
-    few = past[: 2 if run.tiny else EXPLAINED_PEOPLE]
-    items = [{"history": [catalogue[index].id for index in history[-MAX_HISTORY:]]} for history in few]
-    return HeldOut(items, events.dataset, f"what {len(few)} people {events.before_the_last}")
+    items = [{"history": [catalogue[index].id for index in history[-MAX_HISTORY:]]} for history in those]
+    return HeldOut(items, events.dataset, f"what {len(those)} people {events.before_the_last}")
 
 
 def write_catalogue(catalogue: Sequence[CatalogueItem], counts: Array, folder: Path) -> Path:

@@ -11,7 +11,7 @@ from training.data.events import Events, load_events
 from training.graphs.closed_form import proven_ease, write_ease
 from training.networks.ease import ease_weights
 from training.recipe import Draft, Recipe, Run
-from training.recipes.recommender import NAME, PROSE, Recommender, draft, held_out
+from training.recipes.recommender import NAME, PROSE, Recommender, draft, held_out, sample
 
 # By which scores are multiplied, so that their softmax is a probability: the likeliest on the last but one event.
 SHARPNESS = 40.0
@@ -40,6 +40,7 @@ RECIPE = Recipe(
     make=make,
     takes_source=True,
     held_out=held_out,
+    sample=sample,
     must_reach={"hr@10": 0.19, "ndcg@10": 0.10},
     must_lead={"hr@10": "more", "ndcg@10": "more"},
 )

@@ -28,7 +28,7 @@ from training.loop.fit import LearningCurve, fit
 from training.measures.verdict import MAJORITY
 from training.networks.minilm import TextClassifier
 from training.recipe import Draft, Recipe, Run, SettingsSearch
-from training.recipes.sentiment import held_out, load_task, sentiment_draft
+from training.recipes.sentiment import held_out, load_task, sample, sentiment_draft
 
 SETTINGS = FineTuningSettings()
 TINY = FineTuningSettings(epochs=1)
@@ -114,6 +114,7 @@ RECIPE = Recipe(
     load=load_texts,
     make=make,
     held_out=held_out,
+    sample=sample,
     must_reach={"accuracy_3class": 0.80, "accuracy_pos_neg": 0.906},
     must_lead={"accuracy_3class": "more", "accuracy_pos_neg": "more"},
     settings=SETTINGS,

@@ -30,6 +30,7 @@ from training.recipes.sentiment import (
     held_out,
     judge_variants,
     load_task,
+    sample,
     sentiment_draft,
     typical,
 )
@@ -99,6 +100,7 @@ RECIPE = Recipe(
     load=load_texts,
     make=make,
     held_out=held_out,
+    sample=sample,
     must_reach={"accuracy_3class": 0.75, "accuracy_pos_neg": 0.88},
     must_lead={"accuracy_3class": "more", "accuracy_pos_neg": "more"},
     may_trail=["teacher"],

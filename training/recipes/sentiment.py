@@ -28,7 +28,7 @@ from training.graphs.classifier import (
 from training.loop.fit import LearningCurve
 from training.measures.sentiment import calibration, quality, softmax_rows
 from training.networks.minilm import TextClassifier
-from training.recipe import Draft, Example, HeldOut, Run
+from training.recipe import Draft, Example, HeldOut, Run, sampled
 from training.threads import threads_as_before
 
 SHIPPED = "int8"
@@ -50,8 +50,16 @@ def held_out(texts: SentimentTexts, run: Run) -> HeldOut:
         if run.tiny
         else texts.test.groupby("domain").head(EXPLAINED_TEXTS)
     )
-    few = shown.text.tolist()
-    return HeldOut([{"text": text} for text in few], f"English text of {texts.breadth}", f"test, {len(few)} texts")
+    return asked(texts, shown.text.tolist())
+
+
+def sample(texts: SentimentTexts, run: Run) -> HeldOut:
+    """Test texts of all domains."""
+    return asked(texts, sampled(texts.test.sort_values("domain", kind="stable").text.tolist(), run))
+
+
+def asked(texts: SentimentTexts, those: Sequence[str]) -> HeldOut:
+    return HeldOut([{"text": text} for text in those], f"English text of {texts.breadth}", f"test, {len(those)} texts")
 
 
 def typical(texts: SentimentTexts) -> pd.Series:

@@ -27,7 +27,7 @@ from training.loop.tables import (
 )
 from training.measures.tables import COVERED, figures, quality, reach_of
 from training.measures.verdict import NO_COLUMN
-from training.recipe import Draft, Example, Recipe, Run, SettingsSearch
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch, sampled
 
 NAME = "tabular-model"
 CLASSIFICATION, REGRESSION = "tabular-classification", "tabular-regression"
@@ -92,6 +92,17 @@ def rows_of(table: SplitTable) -> list[Row]:
     return [typical, low, high, *([{**typical, **gaps}] if gaps else [])]
 
 
+def sample(table: SplitTable, run: Run) -> HeldOut:
+    """Test rows as a caller writes them, with null for what is missing."""
+    fields, _ = table.part("test")
+    kinds = {column.name: column.kind for column in table.columns}
+    rows = [
+        {name: None if value in ("", None) or value != value else value for name, value in row.items() if name in kinds}
+        for row in sampled(fields.to_dict("records"), run)
+    ]
+    return HeldOut(rows, table.source.name, f"test, {len(rows):,} rows")
+
+
 def _end(column: Column, at: int) -> float | str | None:
     ends: Sequence[float | str] = column.categories if column.seen is None else column.seen
     return ends[at]
@@ -109,6 +120,7 @@ RECIPE = Recipe(
     must_reach={"accuracy": 0.93},
     must_lead={"log_loss": "less", "rmse": "less"},
     may_trail=(BOOSTING, LINEAR),
+    sample=sample,
     settings=SETTINGS,
     search=SettingsSearch(validation_loss, "loss of the better model on the validation"),
     takes_source=True,

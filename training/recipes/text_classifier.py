@@ -5,6 +5,8 @@ the columns; `--separator` what stands between several labels of a text. Some hu
 encoder is MiniLM-L6, or where the texts are not English multilingual-e5-small; `--set backbone=e5` says which.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -24,7 +26,7 @@ from training.loop.fit import LearningCurve
 from training.loop.own_labels import OwnLabelsSettings, Targeted, learn_labels, weights_of
 from training.measures.own_labels import answers_of, quality
 from training.networks.minilm import TextClassifier
-from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch, sampled
 from training.recipes.sentiment import SHIPPED, VERIFIED_TEXTS, judge_variants
 
 SETTINGS = OwnLabelsSettings()
@@ -145,8 +147,15 @@ def foreign(backbone: Backbone, texts: LabelledTexts) -> list[str]:
 
 def held_out(texts: LabelledTexts, run: Run) -> HeldOut:
     """Some of the test texts, on which explanations are judged."""
-    few = texts.test.text[: 2 if run.tiny else EXPLAINED_TEXTS].tolist()
-    return HeldOut([{"text": text} for text in few], texts.name, f"test, {len(few)} texts")
+    return asked(texts, texts.test.text[: 2 if run.tiny else EXPLAINED_TEXTS].tolist())
+
+
+def sample(texts: LabelledTexts, run: Run) -> HeldOut:
+    return asked(texts, sampled(texts.test.text.tolist(), run))
+
+
+def asked(texts: LabelledTexts, those: Sequence[str]) -> HeldOut:
+    return HeldOut([{"text": text} for text in those], texts.name, f"test, {len(those)} texts")
 
 
 RECIPE = Recipe(
@@ -155,6 +164,7 @@ RECIPE = Recipe(
     load=load_labelled_texts,
     make=make,
     held_out=held_out,
+    sample=sample,
     must_lead={"accuracy": "more", "macro_f1": "more"},
     settings=SETTINGS,
     tiny=TINY,

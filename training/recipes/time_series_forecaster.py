@@ -18,7 +18,7 @@ from training.errors import say
 from training.graphs.export import exported
 from training.loop.next_months import SETTINGS, TINY, answer, learn_forecaster, learn_textbook_rnn, validation_error
 from training.measures.forecasting import quality
-from training.recipe import Draft, Example, Recipe, Run, SettingsSearch
+from training.recipe import Draft, Example, HeldOut, Recipe, Run, SettingsSearch, sampled
 
 NAME = "time-series-forecaster"
 PROSE = Prose(__name__)
@@ -79,11 +79,23 @@ def make(collected: Collected, run: Run) -> Draft:
     )
 
 
+def sample(collected: Collected, run: Run) -> HeldOut:
+    """All that was known of each series where forecasts of the test begin."""
+    known = [
+        question.known
+        for number, one in enumerate(collected.series)
+        for question in questions_of(number, one.values, one.origins)
+    ]
+    items = [{"values": values[-CONFIG.max_history :].tolist()} for values in sampled(known, run)]
+    return HeldOut(items, collected.dataset, f"{collected.split}, {len(items):,} of them")
+
+
 RECIPE = Recipe(
     name=NAME,
     task="time-series-forecasting",
     load=load_series,
     make=make,
+    sample=sample,
     must_reach={"mase_saved": 0.02},
     must_lead={"mase": "less"},
     settings=SETTINGS,

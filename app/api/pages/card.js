@@ -16,6 +16,7 @@ export function card(facts) {
           table("Figures", figures.slice(0, FIRST_FIGURES)),
           figures.length > FIRST_FIGURES && more(`All ${figures.length} figures`, table("All figures", figures)),
         ],
+        facts.drift?.measures?.length > 0 && more("Drift since training", drift(facts.drift)),
         facts.limits?.length > 0 && [element("h4", {}, "What it cannot do"), element("ul.limits", {}, facts.limits.map((limit) => element("li", {}, limit)))],
       ),
       element("div", {},
@@ -35,6 +36,16 @@ function table(name, figures) {
       element("th", { scope: "row" }, spaced(each.name), element("small", {}, [each.dataset, each.split].filter(Boolean).join("; "))),
       element("td.ours", {}, figure(each.value)),
       baselines.map((name) => element("td", {}, name in (each.baselines ?? {}) ? figure(each.baselines[name]) : "–")))))));
+}
+
+/** Of the latest answers beside those of training; few say nothing. */
+function drift({ dataset, split, measures }) {
+  return element("div.scroll", { tabindex: "0", role: "region", "aria-label": "Drift" }, element("table", {},
+    element("caption", {}, `Beside ${[dataset, split].filter(Boolean).join("; ")}`),
+    element("thead", {}, element("tr", {}, ["measure", "PSI", "KS", "answers", ""].map((name) => element("th", { scope: "col" }, name)))),
+    element("tbody", {}, measures.map(({ measure, psi, ks, answers, state }) => element("tr", {},
+      element("th", { scope: "row" }, measure),
+      [psi, ks].map((each) => element("td", {}, each === null ? "–" : figure(each))), element("td", {}, figure(answers)), element("td", {}, state))))));
 }
 
 function traits({ licence, runtime, precision, placements = {}, version, versions = [], inputs = [], outputs = [] }) {

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from app.api.v1 import paths
+from app.api.v1.drift import ModelDrift, drift
 from app.repository.making import Making
 from app.repository.manifest import Manifest, Metric, Provenance, Verification
 from app.serving.engine import ModelStatus
@@ -110,6 +111,7 @@ class Card(ModelSummary):
     limits: list[str] = []
     verification: Verification | None = None
     provenance: Provenance | None = None
+    drift: ModelDrift = ModelDrift(reason="no version answers")
 
 
 def mirror_state(mirrored: Mirrored, may_use: Callable[[str], bool]) -> MirrorState:
@@ -136,6 +138,7 @@ def card(status: ModelStatus) -> Card:
             "card": paths.of(paths.CARD, status.name) if manifest.card else None,
             "placements": status.placements,
             "tuning": status.tuning and _tuned(status.tuning),
+            "drift": drift(status),
             **manifest.model_dump(include=fields),
         }
     )

@@ -9,7 +9,7 @@ from waiting import eventually
 
 from app.api.http import rounds as rounds_of_loop
 from app.api.http.rounds import Rounds
-from app.serving.interpreter import HURRIED_S, USUAL_S
+from app.turns import HURRIED_S, USUAL_S
 
 
 async def begun_before(rounds: Rounds, flood: int) -> list[str]:

@@ -68,6 +68,19 @@ def client(folder: Path, train: Train) -> Any:
 ROW = {"months": 3, "plan": "monthly", "charge": 90.0}
 
 
+def test_test_rows_make_the_reference_for_drift_which_the_card_shows(client: TestClient, folder: Path) -> None:
+    version = folder / "models" / "churn" / "1"
+    reference = Manifest.model_validate_json((version / "manifest.json").read_bytes()).reference
+    assert reference is not None
+    assert set(reference.measures) == {"column months", "column plan", "column charge", "missing"} | {
+        "label", "score", "margin", "entropy",
+    }  # fmt: skip
+    assert reference.measures["column plan"].counts[0] > 40  # monthly; empty is a category, too
+    assert "| column plan | monthly (" in (version / "card.md").read_text(encoding="utf-8")
+    told = client.get("/v1/models/churn").json()["drift"]
+    assert {one["state"] for one in told["measures"]} == {"too few answers"}
+
+
 def manifest(folder: Path, name: str) -> Manifest:
     return ModelRepository(folder / "models").read(name, 1)
 

@@ -3,13 +3,11 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from batching import MANY, Gate, echo, flood, go, in_, make, submit
 
-from app.serving.niceness import NICER_BY, NICEST, give_way
+from app.niceness import NICER_BY, NICEST, give_way
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
 
@@ -51,24 +49,3 @@ def test_a_thread_that_has_ended_is_left_alone() -> None:
     thread.join()
     give_way(thread)
     give_way(threading.Thread())
-
-
-def test_the_threads_of_batches_give_way_to_that_of_who_asks_for_little():
-    async def main():
-        gate, nice = Gate(), dict[Any, int]()
-
-        def run(rows: Sequence[Any]) -> list[Any]:
-            nice[rows[0]] = niceness()
-            return echo(rows) if "few" in rows[0] else gate(rows)
-
-        async with make(run, curve=MANY, max_batch_size=1) as batcher:
-            many = await flood(batcher, 10)
-            await gate.wait_until_it_runs()
-            await submit(batcher, ["few"], in_(5), caller="few")
-            gate.let(10)
-            await many
-        return nice
-
-    nice, usual = go(main()), niceness()
-    assert nice.pop("few") == usual
-    assert set(nice.values()) == {usual + NICER_BY}
