@@ -42,7 +42,10 @@ def local_engine(
 
 
 def _cache(settings: Settings) -> AnswerCache | None:
+    """Raises ValueError for a setting without effect."""
     if not settings.answer_cache_bytes:
+        if "answer_cache_for" in settings.model_fields_set:
+            raise ValueError("TESSERA_ANSWER_CACHE_FOR has an effect only with TESSERA_ANSWER_CACHE_BYTES")
         return None
     return AnswerCache(AnswerStore(settings.answer_cache_bytes), settings.answer_cache_for == "all")
 

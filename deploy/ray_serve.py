@@ -39,6 +39,8 @@ def ray_engine(
     settings: Settings, telemetry: Telemetry, repository: ModelRepository, why_missing: WhyMissing
 ) -> HoldingEngine:
     """Return the engine that asks replicas. Raises ValueError and OSError for settings that cannot be used."""
+    if settings.answer_cache_bytes:
+        raise ValueError("TESSERA_ANSWER_CACHE_BYTES has no effect here: replicas keep no answers")
     orders = orders_of(settings)
     cluster = connect(settings.ray_address)
     from app.fleet.engine import RayEngine
