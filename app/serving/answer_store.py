@@ -7,7 +7,7 @@ ENTRY_BYTES = 300  # of an entry beside its answer: the key, and its places in t
 FEW = 100  # stale places in the heap, which are not worth sweeping
 
 
-class Key(NamedTuple):
+class AnswerKey(NamedTuple):
     """`owner` is the version that answers, as long as it is live; no two ever have the same number."""
 
     owner: int
@@ -40,21 +40,21 @@ class AnswerStore:
         self.most_bytes = most_bytes
         self.num_bytes = 0
         self.num_evicted = 0
-        self._kept: dict[Key, _Kept] = {}
-        self._by_worth: list[tuple[float, Key]] = []  # a heap; what is worth something else by now is stale
+        self._kept: dict[AnswerKey, _Kept] = {}
+        self._by_worth: list[tuple[float, AnswerKey]] = []  # a heap; what is worth something else by now is stale
         self._floor = 0.0
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: Key) -> bytes | None:
+    def get(self, key: AnswerKey) -> bytes | None:
         kept = self._kept.get(key)
         if kept is None:
             return None
         self._place(key, kept.answer, kept.cost_s)
         return kept.answer
 
-    def put(self, key: Key, answer: bytes, cost_s: float) -> None:
+    def put(self, key: AnswerKey, answer: bytes, cost_s: float) -> None:
         """Keep an answer that took `cost_s` seconds, if it fits beside those that are worth more."""
         if key in self._kept or _size_of(answer) > self.most_bytes:
             return
@@ -72,7 +72,7 @@ class AnswerStore:
         for key in [key for key in self._kept if key.owner == owner]:
             self._drop(key)
 
-    def _place(self, key: Key, answer: bytes, cost_s: float) -> None:
+    def _place(self, key: AnswerKey, answer: bytes, cost_s: float) -> None:
         worth = self._floor + cost_s / _size_of(answer)
         self._kept[key] = _Kept(answer, cost_s, worth)
         heappush(self._by_worth, (worth, key))
@@ -80,7 +80,7 @@ class AnswerStore:
             self._by_worth = [(one.worth, each) for each, one in self._kept.items()]
             heapify(self._by_worth)
 
-    def _drop(self, key: Key) -> None:
+    def _drop(self, key: AnswerKey) -> None:
         self.num_bytes -= _size_of(self._kept.pop(key).answer)
 
 

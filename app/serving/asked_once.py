@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from app.errors import InvalidInput
 from app.serving.admission import handicap_of
-from app.serving.answer_store import AnswerStore, Key, Reuse
+from app.serving.answer_store import AnswerKey, AnswerStore, Reuse
 from app.serving.deadlines import answer_by
 from app.serving.engine import Ask, Steps, Timing, total
 from app.serving.items import FEW_ITEMS
@@ -55,7 +55,7 @@ class AskedOnce:
         self._store, self._across_callers = cache.store, cache.across_callers
         self._compute, self._scheduler, self._threads, self._observer = compute, scheduler, threads, observer
         self._owner = next(_owners)
-        self._on_their_way: dict[Key, _OnItsWay] = {}
+        self._on_their_way: dict[AnswerKey, _OnItsWay] = {}
 
     async def outputs(self, view: View[Any], ask: Ask, deadline: float) -> tuple[Outcome, Reuse]:
         """The output of each item. Raises what `compute` raises."""
@@ -86,19 +86,19 @@ class AskedOnce:
         """Keep nothing of this version any more."""
         self._store.forget(self._owner)
 
-    async def _keys(self, view: View[Any], ask: Ask, deadline: float) -> list[Key | None]:
+    async def _keys(self, view: View[Any], ask: Ask, deadline: float) -> list[AnswerKey | None]:
         scope = "" if self._across_callers else ask.caller
 
-        def key_of(item: Any) -> Key | None:
+        def key_of(item: Any) -> AnswerKey | None:
             digest = digest_of(view, item, ask.parameters, scope)
-            return None if digest is None else Key(self._owner, digest)
+            return None if digest is None else AnswerKey(self._owner, digest)
 
         if len(ask.items) <= FEW_ITEMS and all(map(view.is_quick, ask.items)):
             return [key_of(item) for item in ask.items]
         async with answer_by(deadline):
             return await self._on_threads(key_of, ask.items, ask)
 
-    def _look(self, key: Key | None, view: View[Any], ask: Ask) -> "bytes | asyncio.Future[bytes | None] | None":
+    def _look(self, key: AnswerKey | None, view: View[Any], ask: Ask) -> "bytes | asyncio.Future[bytes | None] | None":
         """Return the answer, or that of whoever computes it; without either this request does, and others are told."""
         if key is None:
             return None
@@ -122,11 +122,11 @@ class AskedOnce:
         return mine.is_light_beside(other)
 
     async def _made(
-        self, view: View[Any], ask: Ask, deadline: float, keys: Sequence[Key | None], new: Sequence[int]
+        self, view: View[Any], ask: Ask, deadline: float, keys: Sequence[AnswerKey | None], new: Sequence[int]
     ) -> Outcome:
         """Compute what is new, keep it, and hand it to those who wait for it."""
         mine = {key: i for i in new if (key := keys[i]) is not None}
-        packed: dict[Key, bytes] = {}
+        packed: dict[AnswerKey, bytes] = {}
         try:
             outputs, timing, steps = await self._computed(view, ask, deadline, new)
             of = dict(zip(new, outputs, strict=True))

@@ -1,4 +1,4 @@
-"""Which items are the same: one short digest for all that an answer depends on, but for the version."""
+"""Items that are the same: one short digest for all that an answer depends on, but for the version."""
 
 import pickle
 from collections.abc import Sequence

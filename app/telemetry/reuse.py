@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from app.telemetry.counted import Counted
+from app.telemetry.counted import CountedElsewhere
 
 
 class ReuseMetrics:
@@ -23,4 +23,6 @@ class ReuseMetrics:
         )
         self.bytes = Gauge("tessera_cache_bytes", "Memory of answers that are kept", registry=self._registry)
         self.bytes.set_function(num_bytes)
-        self._registry.register(Counted("tessera_cache_evicted", "Answers that had to go for others", num_evicted))
+        self._registry.register(
+            CountedElsewhere("tessera_cache_evicted", "Answers that had to go for others", num_evicted)
+        )

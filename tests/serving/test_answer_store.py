@@ -1,11 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.serving.answer_store import ENTRY_BYTES, AnswerStore, Key
+from app.serving.answer_store import ENTRY_BYTES, AnswerKey, AnswerStore
 
 
-def key(number: int, owner: int = 0) -> Key:
-    return Key(owner, bytes([number]))
+def key(number: int, owner: int = 0) -> AnswerKey:
+    return AnswerKey(owner, bytes([number]))
 
 
 def test_what_was_put_is_given_again():
@@ -56,7 +56,7 @@ def test_a_version_that_goes_takes_its_answers_along():
 )
 def test_it_never_holds_more_than_it_may_and_counts_right(asked, most_bytes):
     store = AnswerStore(most_bytes)
-    truth: dict[Key, bytes] = {}
+    truth: dict[AnswerKey, bytes] = {}
     for number, size, cost_s, gets in asked:
         one, content = key(number), bytes([number]) * size
         if gets:

@@ -61,7 +61,7 @@ class Computing:
 
 
 class Company:
-    """What one version answers, with everything around it."""
+    """One version, with everything around it."""
 
     def __init__(self, most_bytes: int = 10_000, across_callers: bool = True) -> None:
         self.telemetry, self.scheduling, self.computing = Telemetry(), Scheduling(), Computing()
