@@ -24,7 +24,7 @@ from prometheus_client import (
 )
 from prometheus_client.metrics_core import Metric
 
-from app.telemetry.counted import CountedElsewhere
+from app.telemetry.told_by import ToldBy
 from app.telemetry.drift import DriftMetrics, WatchedDrift
 from app.telemetry.elsewhere import Elsewhere
 from app.telemetry.events import EventMetrics
@@ -63,9 +63,7 @@ class Telemetry:
         one, why = ["model", "version"], ["model", "version", "reason"]
         ProcessCollector(registry=registry)
         Info("tessera_build", "What runs", registry=registry).info(_versions())
-        registry.register(
-            CountedElsewhere("tessera_log_lines_dropped", "Lines that never reached the log", lines_dropped)
-        )
+        registry.register(ToldBy("tessera_log_lines_dropped", "Lines that never reached the log", lines_dropped))
         self.in_flight = Gauge("tessera_requests_in_flight", "Requests not answered yet", registry=registry)
         self.requests = Counter(
             "tessera_requests", "HTTP requests answered", ["method", "route", "status"], registry=registry

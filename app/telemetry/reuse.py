@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from app.telemetry.counted import CountedElsewhere
+from app.telemetry.told_by import ToldBy
 
 
 class ReuseMetrics:
@@ -23,6 +23,4 @@ class ReuseMetrics:
         )
         self.bytes = Gauge("tessera_cache_bytes", "Memory of answers that are kept", registry=self._registry)
         self.bytes.set_function(num_bytes)
-        self._registry.register(
-            CountedElsewhere("tessera_cache_evicted", "Answers that had to go for others", num_evicted)
-        )
+        self._registry.register(ToldBy("tessera_cache_evicted", "Answers that had to go for others", num_evicted))

@@ -6,7 +6,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 
-class CountedElsewhere(Collector):
+class ToldBy(Collector):
     """Asks `count` each time that the metrics are read."""
 
     def __init__(self, name: str, about: str, count: Callable[[], float]) -> None:
