@@ -20,7 +20,7 @@ def digest_of(view: View[Any], item: Any, parameters: Any, scope: str) -> bytes 
     Equal digests mean equal items, as sure as BLAKE2 is; equal items may have different digests, when one says what
     the other leaves to a default. `scope` is whose answers may be given to one another.
     """
-    if not view.is_repeatable(item, parameters):
+    if view.is_composed(parameters) or not view.is_repeatable(item, parameters):  # others may be loaded anew
         return None
     try:
         content = pickle.dumps((view.contract.name, _plain(item), _plain(parameters), scope), pickle.HIGHEST_PROTOCOL)

@@ -24,13 +24,13 @@ from prometheus_client import (
 )
 from prometheus_client.metrics_core import Metric
 
-from app.telemetry.told_by import ToldBy
 from app.telemetry.drift import DriftMetrics, WatchedDrift
 from app.telemetry.elsewhere import Elsewhere
 from app.telemetry.events import EventMetrics
 from app.telemetry.generation import GenerationMetrics
 from app.telemetry.reuse import ReuseMetrics
 from app.telemetry.statistics import Statistics, Total
+from app.telemetry.told_by import ToldBy
 from app.telemetry.trace_context import TraceContext, context_of, new_span_id, new_trace_id
 from app.telemetry.tracing import Attributes, Span, Tracer, Untraced
 from app.telemetry.traffic import TrafficMetrics

@@ -4,6 +4,7 @@ import numpy as np
 
 from app.serving.sameness import digest_of
 from app.tasks.image_generation import ImageGeneration, ImageGenerationParameters, SeedInput
+from app.tasks.summarization import ArticleInput, Summarization, SummarizationParameters
 from app.tasks.text_classification import TextClassification, TextClassificationParameters, TextInput
 
 TEXTS, PICTURES = TextClassification(None), ImageGeneration(None)  # type: ignore[arg-type]
@@ -30,6 +31,14 @@ def test_what_is_drawn_has_none_unless_a_seed_is_named():
     parameters = ImageGenerationParameters()
     assert digest_of(PICTURES, SeedInput(), parameters, "") is None
     assert digest_of(PICTURES, SeedInput(seed=7), parameters, "") is not None
+
+
+def test_what_others_are_asked_for_has_none():
+    summaries = Summarization.__new__(Summarization)
+    read, written = (SummarizationParameters(mode=mode) for mode in ("extractive", "abstractive"))
+    item = ArticleInput(text="The harbour was quiet.")
+    assert digest_of(summaries, item, read, "") is not None
+    assert digest_of(summaries, item, written, "") is None
 
 
 def test_tensors_are_told_apart_by_type_shape_and_every_number():
