@@ -14,7 +14,11 @@ from app.telemetry import Telemetry
 set_variables()
 with warnings.catch_warnings():  # of its own, about pydantic
     warnings.simplefilter("ignore", DeprecationWarning)
+    from ray.exceptions import RayActorError
+
     from app.fleet.engine import RayEngine
+
+__all__ = ["RayActorError", "RayEngine"]  # whoever imported Ray himself might be before the variables
 
 NUMBERS = count(1)
 

@@ -18,8 +18,7 @@ from app.telemetry import Statistics, Telemetry
 if find_spec("ray") is None:
     pytest.skip("Ray is not installed", allow_module_level=True)
 
-from ray.exceptions import RayActorError
-from ray_engines import RayEngine, orders_for
+from ray_engines import RayActorError, RayEngine, orders_for
 
 from app.fleet import away, deployed, deploying, engine
 from app.fleet.environment import Cluster
