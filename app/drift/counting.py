@@ -57,9 +57,8 @@ class DriftWatch:
                 if name in measured and measured[name] == measured[name]
             ]
         except Exception as error:
-            if (
-                not self._has_failed
-            ):  # once, or whoever can make it fail could fill the log; its words may be a caller's
+            # Once, or whoever can make it fail could fill the log; and without its words, which may be a caller's.
+            if not self._has_failed:
                 self._has_failed = True
                 log.error("an answer of %s could not be measured for drift: %s", self._name, type(error).__name__)
             return
