@@ -1,6 +1,6 @@
 """python -m training.baselines.stories: what the summarizer is compared with for drift, measured on the published one.
 
-Kept beside this file: the stories are larger than the model, and whoever makes it should not have to fetch them.
+Kept beside this file, in references: the stories are larger than the model, and whoever makes it should not have to fetch them.
 """
 
 import sys
@@ -17,7 +17,7 @@ from training.errors import progress
 from training.measures.reference import distributions
 from training.recipe import HeldOut
 
-FILE = Path(__file__).with_name(f"{NAME}-reference.json")
+FILE = Path(__file__).with_name("references") / f"{NAME}.json"
 MOST = 500
 
 

@@ -42,7 +42,7 @@ function table(name, figures) {
 function drift({ dataset, split, measures }) {
   return element("div.scroll", { tabindex: "0", role: "region", "aria-label": "Drift" }, element("table", {},
     element("caption", {}, `Beside ${[dataset, split].filter(Boolean).join("; ")}`),
-    element("thead", {}, element("tr", {}, ["measure", "PSI", "KS", "answers", ""].map((name) => element("th", { scope: "col" }, name)))),
+    element("thead", {}, element("tr", {}, ["measure", "PSI", "KS", "answers", "state"].map((name) => element("th", { scope: "col" }, name)))),
     element("tbody", {}, measures.map(({ measure, psi, ks, answers, state }) => element("tr", {},
       element("th", { scope: "row" }, measure),
       [psi, ks].map((each) => element("td", {}, each === null ? "–" : figure(each))), element("td", {}, figure(answers)), element("td", {}, state))))));
