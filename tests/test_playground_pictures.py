@@ -18,7 +18,8 @@ __all__ = ["browser"]
 MANY, MOST = "many-things", 100  # by the model's configuration
 PLACES = "(boxes) => boxes.map((one) => [one.offsetLeft, one.offsetTop, one.offsetWidth, one.offsetHeight])"
 INK = """(canvas) => {
-  const { data } = canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, canvas.width, canvas.height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
   return data.filter((_, i) => i % 4 === 3).reduce((sum, one) => sum + (one > 100), 0) / (canvas.width * canvas.height);
 }"""
 

@@ -1,6 +1,6 @@
 """python -m training.baselines.stories: what the summarizer is compared with for drift, measured on the published one.
 
-Kept beside this file, in references: the stories are larger than the model, and whoever makes it should not have to fetch them.
+Kept in the folder references: the stories are larger than the model, and whoever makes it should not fetch them.
 """
 
 import sys
