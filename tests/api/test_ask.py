@@ -1,6 +1,7 @@
 import pytest
 from conftest import ready
 from graphs import publish_counting
+from waiting import eventually
 
 from app.api.ask import cache_status
 from app.main import build
@@ -32,8 +33,13 @@ def test_whom_a_model_was_too_late_for_is_told_so_and_counted_as_failed(client, 
     reply = client.post(path, json=body, headers=headers)
     assert reply.status_code == 504
     assert reply.json()["error"] == "the deadline passed before the answer was ready"
-    (statistics,) = client.get("/v2/models/counting/stats").json()["model_stats"]
-    assert statistics["inference_stats"]["fail"]["count"] == 1
+
+    def failed() -> int:
+        (statistics,) = client.get("/v2/models/counting/stats").json()["model_stats"]
+        return int(statistics["inference_stats"]["fail"]["count"])
+
+    eventually(lambda: failed() > 0)  # replicas tell it later
+    assert failed() == 1
 
 
 def test_an_answer_says_whether_it_was_kept(models_dir):

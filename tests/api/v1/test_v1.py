@@ -5,6 +5,7 @@ import re
 
 import pytest
 from conftest import POSITIVE, publish_sentiment
+from waiting import eventually
 
 PREDICT = "/v1/models/tiny-sentiment/predict"
 
@@ -178,10 +179,10 @@ def test_loading_an_unknown_model_is_an_error(client):
 def test_metrics_count_requests_batches_and_states(client):
     client.post(PREDICT, json={"inputs": ["good", "bad"]})
     client.post("/v1/models/none/predict", json={"inputs": ["x"]})
-    text = client.get("/metrics").text
     one = '{model="tiny-sentiment",version="1"}'
+    eventually(lambda: f"tessera_batch_rows_sum{one} 2.0" in client.get("/metrics").text)  # replicas tell it later
+    text = client.get("/metrics").text
     assert f"tessera_model_ready{one} 1.0" in text
-    assert f"tessera_batch_rows_sum{one} 2.0" in text
     route = "/v1/models/{model}/predict"
     assert f'tessera_requests_total{{method="POST",route="{route}",status="200"}} 1.0' in text
     assert f'tessera_requests_total{{method="POST",route="{route}",status="404"}} 1.0' in text
