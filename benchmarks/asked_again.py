@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.processes import free_port, started
 from benchmarks.ready import until_ready
 from benchmarks.requests import Request
+from benchmarks.translation.figures import spread
 from benchmarks.wrk import closed_loop, require_wrk
 
 MODEL = "reviews-sentiment"
@@ -123,10 +124,6 @@ def main() -> int:
     print(f"\nratio {spread(ratios, 2)}; largest difference of a score {difference:.1e}")
     print("\n".join(line for line in metrics.splitlines() if line.startswith("tessera_cache_")))
     return 0 if statistics.median(ratios) >= LEAST_RATIO and difference <= DIFFERENCE else 1
-
-
-def spread(values: Sequence[float], digits: int = 0) -> str:
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 if __name__ == "__main__":

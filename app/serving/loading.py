@@ -14,7 +14,6 @@ from app.errors import InvalidArtifact, ModelNotReady, Overloaded, first_fault, 
 from app.repository.golden import difference
 from app.repository.manifest import Manifest
 from app.runtimes import RUNTIMES
-from app.runtimes.chance import draws_at_random
 from app.runtimes.onnx_weights import require_listed
 from app.runtimes.options import RuntimeOptions
 from app.serving.company import largest_batch
@@ -51,8 +50,7 @@ class Loaded:
     curve: LatencyCurve = field(default_factory=lambda: LatencyCurve({(1, 1): 1.0}))
     stepping: Stepping | None = None
     """The decoder that steps through its answers, if it writes text."""
-    draws_at_random: bool = False
-    """Whether a graph does, so that the same question may have another answer the next time."""
+    graph_files: Sequence[Path] = ()
 
     @property
     def name(self) -> str:
@@ -139,13 +137,19 @@ def open_version(
     sessions = open_sessions(manifest, files, options)
     on_cpu = all(session.placement.device == "cpu" for session in sessions.values())
     loaded = Loaded(
-        manifest, verify, options, kernel, task.views(kernel), sessions, num_lanes=num_lanes if on_cpu else 1
+        manifest,
+        verify,
+        options,
+        kernel,
+        task.views(kernel),
+        sessions,
+        num_lanes=num_lanes if on_cpu else 1,
+        graph_files=[files[name] for name in manifest.graphs.values()],
     )
     kernel.prepare_with(sessions)
     warm_up(loaded)
     check_golden(loaded)
     loaded.max_batch_size = largest_batch(manifest, kernel, sessions, files)
-    loaded.draws_at_random = any(draws_at_random(files[name]) for name in manifest.graphs.values())
     return loaded
 
 

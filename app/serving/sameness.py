@@ -1,7 +1,6 @@
 """Items that are the same: one short digest for all that an answer depends on, but for the version."""
 
 import pickle
-from collections.abc import Sequence
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import Any
@@ -27,10 +26,6 @@ def digest_of(view: View[Any], item: Any, parameters: Any, scope: str) -> bytes 
     except Exception:  # of what cannot be pickled
         return None
     return blake2b(content, digest_size=DIGEST_BYTES, key=_SECRET).digest()
-
-
-def digests_of(view: View[Any], items: Sequence[Any], parameters: Any, scope: str) -> list[bytes | None]:
-    return [digest_of(view, item, parameters, scope) for item in items]
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from app.drift.counting import drift_watch
 from app.errors import InvalidInput
+from app.runtimes.chance import draws_at_random
 from app.serving.asked_once import AnswerCache, AskedOnce
 from app.serving.engine import Ask, Prediction, Served, Steps, Timing
 from app.serving.in_flight import InFlight
@@ -19,6 +20,8 @@ from app.serving.scheduler import Scheduler
 from app.tasks.view import View
 from app.telemetry import ModelObserver, Statistics
 from app.telemetry.drift import WatchedDrift
+
+LOOKED_THROUGH_S = 0.01  # for the operators of a graph
 
 
 class ScheduledModel:
@@ -65,7 +68,7 @@ class ScheduledModel:
         self._observer = observer
         self._scheduler = scheduler
         self._in_flight = InFlight(manifest)
-        self._cache = None if loaded.draws_at_random else cache
+        self._cache = cache
         self._asked_once: AskedOnce | None = None
         self._threads = pools.before
         self._stack = AsyncExitStack()
@@ -74,7 +77,7 @@ class ScheduledModel:
         self._loop = asyncio.get_running_loop()
         await self._stack.enter_async_context(self._scheduler)
         scheduler = self._scheduler
-        if self._cache is not None:
+        if self._cache is not None and not await self._threads.run(self._draws_at_random, LOOKED_THROUGH_S):
             self._asked_once = AskedOnce(self._cache, self._outputs, scheduler, self._threads, self._observer)
             self._stack.callback(self._asked_once.close)
         drift = WatchedDrift(self._drift.counts, self._drift.compared) if self._drift else None
@@ -107,6 +110,10 @@ class ScheduledModel:
         measured = loaded.plan.measured if loaded.plan else loaded.loaded
         alone_s = loaded.curve.seconds(1, loaded.kernel.lengths[0])
         return Tuning(loaded.plan, loaded.options.threads, loaded.num_lanes, measured, alone_s, self._scheduler.slower)
+
+    def _draws_at_random(self) -> bool:
+        """Whether a graph does, so that the same question may have another answer the next time."""
+        return any(map(draws_at_random, self.loaded.graph_files))
 
     async def drain(self) -> None:
         await self._in_flight.drain()

@@ -22,7 +22,6 @@ from app.serving.lane import Lane
 from app.serving.pass_plan import next_pass, seconds_of
 from app.serving.passes import Next, Outcome, Pass, run_pass
 from app.serving.scheduler import Turn
-from app.serving.shares import Share
 from app.serving.slots import Slots
 from app.serving.step_admission import Likes, StepAdmission
 from app.serving.step_cost import StepCost
@@ -62,6 +61,7 @@ class Stepper:
         self._admission = StepAdmission(cost, most_rows=most_rows, max_queue_size=max_queue_size, refused=refused)
         self._slots = Slots(decoder().slots, most_tokens)
         self._line, self._deadlines, self._arrived = StepLine(), Deadlines(), asyncio.Event()
+        self.share_of = self._line.share
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -115,6 +115,7 @@ class Stepper:
 
     @property
     def slower(self) -> float:
+        """The factor by which passes take longer of late than was measured."""
         return self._cost.slower
 
     def admit(self, deadline: float, priority: int = 0, caller: Hashable = "", likes: Likes = ()) -> Turn:
@@ -122,9 +123,6 @@ class Stepper:
         self._require_ready()
         self._admission.require_possible(likes, deadline - self._loop.time(), self._unfinished())
         return Turn(deadline, priority, caller)
-
-    def share_of(self, caller: Hashable, priority: int) -> Share:
-        return self._line.share(caller, priority)
 
     async def generate(self, prompt: Prompt, terms: Turn, enough: Callable[[], bool]) -> AsyncGenerator[Progress, None]:
         """Tokens of the answer to one prompt, as they come; the last progress has the reason why it is over.
@@ -183,7 +181,7 @@ class Stepper:
             if not writing.is_over:
                 writing.is_abandoned = True
                 self._observer.ended(writing.phase, "abandoned")
-            elif writing.error:
+            elif writing.error is not None:
                 self._observer.ended(writing.phase, type(writing.error).__name__)
             writing.request = ()  # no circle
             self._line.discard(writing)
@@ -207,6 +205,7 @@ class Stepper:
             self._admission.learn(writing)
 
     def _unfinished(self) -> Iterator[Writing]:
+        """All that wait, or have begun."""
         return chain(self._slots.stepping, self._slots.reading, self._line)
 
     async def _serve(self) -> None:
