@@ -20,7 +20,7 @@ PAUSE = 16  # batches, after which what was learned is put to use
 
 
 class LearnedCurve(LatencyCurve):
-    """What was measured, corrected cell by cell: rows double, and lengths are those that were measured.
+    """The measured times, corrected cell by cell: rows double, and lengths are those that were measured.
 
     The logarithm of how many times longer batches took is averaged for each cell. A cell of which few batches were seen
     is corrected as its neighbours are, and where they know little either it stays as it was measured, the more so the

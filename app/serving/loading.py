@@ -20,10 +20,10 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.company import largest_batch
 from app.serving.curve import LatencyCurve
 from app.serving.learned_curve import LearnedCurve
-from app.serving.measuring import measure
 from app.serving.plan import Plan
 from app.serving.step_cost import StepCost
 from app.serving.stepping import Stepping, open_stepping
+from app.serving.trials import measure
 from app.tasks import TASKS, task_of
 from app.tasks.kernel import Kernel
 from app.tasks.view import View, predict_json

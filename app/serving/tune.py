@@ -20,10 +20,10 @@ from app.runtimes.options import RuntimeOptions
 from app.serving.busyness import watch_others
 from app.serving.curve import Cell, LatencyCurve
 from app.serving.loading import Loaded, open_version, steps, time_probe
-from app.serving.measuring import measure
 from app.serving.plan import Plan, graph_hashes, hardware_of
 from app.serving.step_cost import StepCost
 from app.serving.stepping import Stepping, open_stepping
+from app.serving.trials import measure
 
 NUM_LENGTHS = 8  # padded lengths to measure, twice as many as a load does
 REPEATS = 6  # of each batch, if there is time

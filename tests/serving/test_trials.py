@@ -1,6 +1,6 @@
 import pytest
 
-from app.serving.measuring import measure
+from app.serving.trials import measure
 
 
 class Machine:
