@@ -106,7 +106,7 @@ def _parameter(array: Any) -> nn.Parameter:
 
 
 def _by_head(rows: Tensor, sizes: DecoderSizes) -> Tensor:
-    return rows.unflatten(2, (-1, sizes.head_size)).transpose(1, 2)
+    return rows.reshape(*rows.shape[:2], -1, sizes.head_size).transpose(1, 2)
 
 
 def _turned(rows: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:

@@ -42,7 +42,7 @@ def photo_classifier(side: int, blocks: int) -> Photos:
     torch.manual_seed(SEED)
     network = EfficientNetLite(replace(SCALINGS["lite0"], image_size=side))
     if blocks < len(network.blocks):
-        network.blocks = network.blocks[:blocks]
+        network.blocks = nn.Sequential(*list(network.blocks)[:blocks])
         last: Any = network.blocks[-1]
         network.head = ConvNorm(last.project.conv.out_channels, HEAD_CHANNELS, kernel=1, side=last.out_side)
     made = Photos(network)
@@ -98,7 +98,7 @@ class Bert(nn.Module):
         return logits.float()
 
     def _by_head(self, rows: Tensor) -> Tensor:
-        return rows.unflatten(2, (self.config.num_attention_heads, -1)).transpose(1, 2)
+        return rows.reshape(*rows.shape[:2], self.config.num_attention_heads, -1).transpose(1, 2)
 
 
 def _bert_layer(sizes: BertSizes) -> nn.ModuleDict:

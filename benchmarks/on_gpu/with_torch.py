@@ -79,7 +79,7 @@ def _graph(module: nn.Module, tensors: list[Tensor], provider: Provider) -> Run:
         raise NotHere("a CUDA graph is captured on a CUDA device")
     given = [one.pin_memory() for one in tensors]
     fixed = [one.to(provider) for one in tensors]
-    aside = torch.cuda.Stream()
+    aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     aside.wait_stream(torch.cuda.current_stream())
     with torch.inference_mode(), torch.cuda.stream(aside):
         for _ in range(WARM):
