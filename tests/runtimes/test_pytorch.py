@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cards import BY_TORCH, all_of
 from torch.export import Dim, ExportedProgram, export
 from torch.export.pt2_archive import PT2ArchiveReader
 
@@ -19,6 +20,7 @@ from app.tensors import GraphRefused, TensorSpec
 from training.graphs.program import save_program
 
 ON_CPU = RuntimeOptions(device="cpu")
+on_a_card = all_of(BY_TORCH)
 BATCH = Dim("batch")
 
 
@@ -266,14 +268,22 @@ def test_a_pytorch_without_cuda_takes_the_cpu_and_says_why(program):
         load_pytorch(program, RuntimeOptions(device="cuda"))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 0.1)])
+@on_a_card
 def test_the_gpu_gives_the_answers_of_the_cpu(program, precision, tolerance):
     session = load_pytorch(program, RuntimeOptions(device="cuda", precision=precision))
     assert session.placement.device == "cuda"
     inputs = batch_of(4)
     expected = load_pytorch(program, ON_CPU).run(inputs)["logits"]
     np.testing.assert_allclose(session.run(inputs)["logits"], expected, atol=tolerance)
+
+
+@on_a_card
+def test_a_card_without_memory_for_it_is_a_memory_error(tmp_path):
+    save_program(returning(lambda x: torch.zeros(1 << 44) + x[0, 0]), tmp_path / "model.pt2")
+    session = load_pytorch(tmp_path / "model.pt2", RuntimeOptions(device="cuda"))
+    with pytest.raises(MemoryError):
+        session.run({"x": np.zeros((2, 3), np.float32)})
 
 
 def test_without_pytorch_the_model_is_not_ready(program):
