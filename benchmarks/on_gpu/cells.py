@@ -95,7 +95,7 @@ class Results:
 
 
 def forget_trying(path: Path) -> None:
-    """What was being tried was cut off by us, and did not end the process: it may be tried again."""
+    """A cell that was being tried was cut off by us, and did not end the process: it may be tried again."""
     if path.is_file():
         content = json.loads(path.read_text(encoding="utf-8"))
         content["trying"] = []

@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 
 
 class Part(Protocol):
-    """What is measured: `pairs` of a shape and a batch, each by all `techniques` in all precisions."""
+    """The measured: `pairs` of a shape and a batch, each by all `techniques` in all precisions."""
 
     pairs: Sequence[tuple[str, int]]
     techniques: Sequence[str]

@@ -90,7 +90,7 @@ def _tests(content: Found) -> list[str]:
 
 
 def _left(content: Found) -> list[str]:
-    """What has no figures, and why: each reason once, with the cells that it holds for."""
+    """All that has no figures, and why: each reason once, with the cells that it holds for."""
     reasons: dict[str, list[Cell]] = defaultdict(list)
     for key in dict.fromkeys([*content["planned"], *content["cells"]]):
         found = content["cells"].get(key, {})

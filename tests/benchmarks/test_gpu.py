@@ -1,4 +1,4 @@
-"""What is measured on a card, tried without one: nothing but the card is missing."""
+"""The measuring of a card, tried without one: nothing but the card is missing."""
 
 import json
 import subprocess

@@ -278,14 +278,6 @@ def test_the_gpu_gives_the_answers_of_the_cpu(program, precision, tolerance):
     np.testing.assert_allclose(session.run(inputs)["logits"], expected, atol=tolerance)
 
 
-@on_a_card
-def test_a_card_without_memory_for_it_is_a_memory_error(tmp_path):
-    save_program(returning(lambda x: torch.zeros(1 << 44) + x[0, 0]), tmp_path / "model.pt2")
-    session = load_pytorch(tmp_path / "model.pt2", RuntimeOptions(device="cuda"))
-    with pytest.raises(MemoryError):
-        session.run({"x": np.zeros((2, 3), np.float32)})
-
-
 def test_without_pytorch_the_model_is_not_ready(program):
     code = f"""
 import sys
