@@ -40,6 +40,7 @@ def add_cascade(file: Path, name: str, models: Path) -> CascadeManifest:
             config=last.config,
             inputs=last.inputs,
             outputs=last.outputs,
+            batching=last.batching,
             steps=steps,
             **fields_of(wish, file, name),
         )
