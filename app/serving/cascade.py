@@ -10,7 +10,7 @@ from app.repository.cascade import CascadeManifest, CascadeStep
 from app.repository.of_steps import PinnedStep
 from app.serving.contracts import contracts_of
 from app.serving.engine import Ask, Served
-from app.serving.of_steps import Answered, Find, VersionOfSteps
+from app.serving.of_steps import AnswerOfSteps, Find, VersionOfSteps
 from app.tasks.labels import has_probabilities
 from app.telemetry import ModelObserver
 
@@ -51,12 +51,12 @@ class Cascade(VersionOfSteps):
             return "" if served.forms == ours.forms else "takes other inputs"
         return "" if has_probabilities(manifest.config) else "gives scores that are no probabilities of its classes"
 
-    async def _answer(self, ask: Ask) -> Answered:
+    async def _answer(self, ask: Ask) -> AnswerOfSteps:
         deadline, last = asyncio.get_running_loop().time() + ask.within_s, self._asked[-1]
         if ask.view != self.served.manifest.task:
             prediction = await self._ask(last, ask, deadline)
             outputs = prediction.outputs
-            return Answered(outputs, ((last.name, prediction.timing),), (last.name,) * len(outputs))
+            return AnswerOfSteps(outputs, ((last.name, prediction.timing),), (last.name,) * len(outputs))
         left, steps = list(range(len(ask.items))), []
         outputs, answered_by = [None] * len(left), [last.name] * len(left)
         for step in self._asked:
@@ -73,7 +73,7 @@ class Cascade(VersionOfSteps):
                     unsure.append(i)
             if not (left := unsure):
                 break
-        return Answered(outputs, tuple(steps), tuple(answered_by))
+        return AnswerOfSteps(outputs, tuple(steps), tuple(answered_by))
 
     def _is_enough(self, step: CascadeStep, output: Any, parameters: Any) -> bool:
         if step.enough is None:
