@@ -47,9 +47,9 @@ class Cascade(VersionOfSteps):
             return f"is a model for {manifest.task}, not for {ours.manifest.task}"
         if [*served.class_names.values()] != [*ours.class_names.values()]:
             return f"has not the classes of {self._asked[-1].model} in the same order"
-        if step.name == self._asked[-1].name:
-            return "" if served.forms == ours.forms else "takes other inputs"
-        return "" if has_probabilities(manifest.config) else "gives scores that are no probabilities of its classes"
+        if not has_probabilities(manifest.config):  # a threshold would mean nothing, and answers would not be alike
+            return "gives scores that are no probabilities of its classes"
+        return "takes other inputs" if step is self._asked[-1] and served.forms != ours.forms else ""
 
     async def _answer(self, ask: Ask) -> AnswerOfSteps:
         deadline, last = asyncio.get_running_loop().time() + ask.within_s, self._asked[-1]
@@ -63,6 +63,8 @@ class Cascade(VersionOfSteps):
             try:
                 prediction = await self._ask(step, ask._replace(items=[ask.items[i] for i in left]), deadline)
             except InvalidInput as error:
+                if len(left) == len(ask.items):
+                    raise
                 raise _located(error, left) from None
             steps.append((step.name, prediction.timing))
             unsure = []
