@@ -7,6 +7,7 @@ import argparse
 import re
 from pathlib import Path
 
+from benchmarks.on_paper import many_cores
 from benchmarks.on_paper.measured import kinds
 from benchmarks.on_paper.tables import balancing, bursts, deaths, sizes
 
@@ -21,6 +22,7 @@ def tables() -> dict[str, str]:
         "balancing": balancing(texts),
         "deaths": deaths(texts),
         "bursts": bursts(texts.work),
+        **many_cores.tables(),
     }
 
 
