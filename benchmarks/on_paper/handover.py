@@ -81,6 +81,7 @@ def _unpickled(message: bytes | memoryview) -> tuple[int, Tensors]:
 
 def ways(shared: SharedMemory) -> dict[str, tuple[Write, Read]]:
     memory = shared.buf
+    assert memory is not None
 
     def slot(number: int) -> memoryview:
         at = number % SLOTS * SLOT_BYTES
