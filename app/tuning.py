@@ -9,7 +9,7 @@ from functools import partial
 from app.errors import InvalidArtifact, ModelNotFound, ServiceError
 from app.repository.making import MAKING, TUNING, Making, Telling, read_making
 from app.repository.manifest import Manifest
-from app.repository.pipeline import PipelineManifest
+from app.repository.of_steps import ManifestOfSteps
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.idle import wait_until_idle
@@ -36,9 +36,9 @@ def tune_models(
             if name not in known:
                 raise no_such_model(name, known)
             manifest = repository.read(name, repository.versions(name)[0])
-            if isinstance(manifest, PipelineManifest):
+            if isinstance(manifest, ManifestOfSteps):
                 if not if_missing:
-                    print(f"{name} is a pipeline: its steps are tuned, each by itself", flush=True)
+                    print(f"{name} is a {manifest.runtime}: its steps are tuned, each by itself", flush=True)
             elif not if_missing or not _is_known(repository, manifest, options):
                 _store(repository, manifest, _measured(repository, manifest, options, seconds))
         except (ServiceError, OSError) as error:
@@ -88,7 +88,7 @@ def _untuned(repository: ModelRepository, options: RuntimeOptions) -> Iterator[M
     for name in repository.names():
         with suppress(InvalidArtifact):  # which the service tells
             manifest = repository.read(name, repository.versions(name)[0])
-            if not isinstance(manifest, PipelineManifest) and not _is_known(repository, manifest, options):
+            if not isinstance(manifest, ManifestOfSteps) and not _is_known(repository, manifest, options):
                 yield manifest
 
 

@@ -1,6 +1,7 @@
 """The one way to ask a model, whatever dialect the question is in."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from app.serving.answer_store import Reuse
 from app.serving.engine import Ask, Prediction, Served
 
 GENERATED = "X-Generated"  # the model and version whose text an answer is, which nobody has verified
+ANSWERED_BY = "X-Answered-By"  # steps of a cascade, each with the number of items that it answered
 LEAST_PRIORITY = "least_priority"  # in the state of a request that a batch job puts: others go before it
 MOST_DIGITS = 18  # of a version: as many as always fit 64 bits
 
@@ -175,7 +177,11 @@ def headers_of(prediction: Prediction) -> dict[str, str]:
     for step, took in prediction.steps:
         spent += f", {step};dur={1000 * took.whole_s:.2f}"
     headers = {"X-Model-Version": str(prediction.version), "Server-Timing": spent}
-    return {**headers, "Cache-Status": cache_status(prediction.reuse)} if prediction.reuse else headers
+    if prediction.answered_by:
+        headers[ANSWERED_BY] = ", ".join(f"{step};items={n}" for step, n in Counter(prediction.answered_by).items())
+    if prediction.reuse:
+        headers["Cache-Status"] = cache_status(prediction.reuse)
+    return headers
 
 
 def cache_status(reuse: Reuse) -> str:

@@ -17,18 +17,21 @@ from app.tasks.schema import Schema
 class Bodies:
     """The bodies of `POST …/predict` for a model of one task, or of `…/explain` for its explanation.
 
-    `Event` is the data of one event of an answer that comes piece by piece, if there are pieces.
+    `Event` is the data of one event of an answer that comes piece by piece, if there are pieces. `CascadeResponse` is
+    the answer of a cascade.
     """
 
     Request: type[BaseModel]
     Response: type[BaseModel]
     Event: type[BaseModel] | None = None
+    CascadeResponse: type[BaseModel] | None = None
 
 
 ANSWERED: Any = {
     "model": (str, Field(description="name of the model that answered")),
     "version": (int, Field(description="its version")),
 }
+ANSWERED_BY: Any = (list[str], Field(description="names of the steps that gave the outputs, one for each"))
 UNIONS = (UnionType, Union)
 STREAM: Any = (bool, Field(default=False, description="send outputs piece by piece, as server-sent events"))
 
@@ -44,6 +47,11 @@ def bodies_of(contract: Contract, max_items: int) -> Bodies:
         BeforeValidator(partial(named_first, Item), json_schema_input_type=_written(Item)),
     ]
     Event = None if Piece is None else create_model(f"{prefix}Event", __base__=Piece, **ANSWERED)
+    Response = create_model(
+        f"{prefix}Response",
+        **ANSWERED,
+        outputs=(list[Output], Field(description="one entry for each input")),
+    )
     return Bodies(
         Request=create_model(
             f"{prefix}Request",
@@ -55,11 +63,8 @@ def bodies_of(contract: Contract, max_items: int) -> Bodies:
             ),
             **({"stream": STREAM} if Piece else {}),
         ),
-        Response=create_model(
-            f"{prefix}Response",
-            **ANSWERED,
-            outputs=(list[Output], Field(description="one entry for each input")),
-        ),
+        Response=Response,
+        CascadeResponse=create_model(f"{prefix}CascadeResponse", __base__=Response, answered_by=ANSWERED_BY),
         Event=Event,
     )
 

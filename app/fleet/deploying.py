@@ -19,7 +19,7 @@ from app.fleet.scaling import ModelScaling
 from app.fleet.table import ANSWER, Orders, Post
 from app.fleet.told import Told
 from app.repository.manifest import Manifest
-from app.repository.pipeline import PipelineManifest
+from app.repository.of_steps import ManifestOfSteps
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.loader import Loader, Opened
@@ -64,7 +64,7 @@ class Deployer(Loader):
     async def load(self, name: str, version: int) -> Opened:
         """Raises InvalidArtifact if its replicas say that it must not be served, or none of them is there in time."""
         opened = await self._read(partial(self._load, name, version))
-        if not isinstance(opened.manifest, PipelineManifest):
+        if not isinstance(opened.manifest, ManifestOfSteps):
             app = self.app_of(name, version, opened.fingerprint)
             self._users[app] += 1
             try:
@@ -75,7 +75,7 @@ class Deployer(Loader):
         return opened
 
     def _open(self, manifest: Manifest) -> Loaded | None:
-        return super()._open(manifest) if isinstance(manifest, PipelineManifest) else None
+        return super()._open(manifest) if isinstance(manifest, ManifestOfSteps) else None
 
     async def _deploy(self, app: str, manifest: Manifest) -> None:
         told = self.told.setdefault(app, Told())

@@ -22,8 +22,9 @@ from app.serving.choosing import choose, fitting
 from app.serving.engine import Ask, Asker, EngineStatus, ModelStatus, Prediction, Respondent, Served
 from app.serving.held import Held
 from app.serving.in_flight import InFlight
+from app.serving.made_of_steps import of_steps
 from app.serving.names import no_such_model, not_served
-from app.serving.pipeline import Pipeline
+from app.serving.of_steps import VersionOfSteps
 from app.serving.pool import Pool
 from app.telemetry import Telemetry
 
@@ -66,7 +67,7 @@ class AwayVersion:
 class RayEngine:
     """The table of what answers, which the keeper keeps fresh, and the handles of those that do.
 
-    It goes by the last table while there is no keeper. Pipelines are answered here, their steps in replicas.
+    It goes by the last table while there is no keeper. What has steps is answered here, the steps in replicas.
     """
 
     def __init__(
@@ -110,9 +111,9 @@ class RayEngine:
         self.is_stopping = True
         with suppress(TimeoutError):
             async with asyncio.timeout(self._orders.drain_timeout_s):
-                # What a pipeline has admitted still needs its steps.
-                for is_pipeline in (True, False):
-                    last = [one for one in self._known.values() if isinstance(one, Pipeline) == is_pipeline]
+                # What has been admitted still needs its steps.
+                for has_steps in (True, False):
+                    last = [one for one in self._known.values() if isinstance(one, VersionOfSteps) == has_steps]
                     await asyncio.gather(*(one.drain() for one in last))
         if self._following:
             self._following.cancel()
@@ -131,9 +132,8 @@ class RayEngine:
         models = list(self._statuses.values())
         if self.is_stopping:
             return EngineStatus(False, "the service is stopping", models)
-        if self._table is None:
-            return EngineStatus(False, "models are being loaded", models)
-        return replace(self._table.status, models=models)
+        loading = EngineStatus(False, "models are being loaded", models)
+        return loading if self._table is None else replace(self._table.status, models=models)
 
     def find(self, name: str, version: int | None = None, asker: Asker | None = None) -> Served:
         self._require_running()
@@ -212,8 +212,7 @@ class RayEngine:
         async with self._one_meets:
             if self._following is not None:
                 return
-            cluster = self._cluster
-            name = keeper_of(self._fleet)
+            cluster, name = self._cluster, keeper_of(self._fleet)
             options = ray.remote(Keeper).options(name=name, **KEPT, **cluster.actor_options)
             self._keeper = await beside(
                 options.remote, name, self._fleet, cluster.actor_options, cluster.is_own, self._orders
@@ -244,7 +243,7 @@ class RayEngine:
                 await asyncio.sleep(AGAIN_S)
 
     def _front(self, revision: int) -> Front:
-        pipelines = {key: one.statistics for key, one in self._known.items() if isinstance(one, Pipeline)}
+        pipelines = {key: one.statistics for key, one in self._known.items() if isinstance(one, VersionOfSteps)}
         return Front(self._name, self._seen[0], revision, frozenset(self._known), pipelines)
 
     async def _take(self, table: Directory) -> bool:
@@ -278,7 +277,8 @@ class RayEngine:
                 return False
         else:
             observer = self._telemetry.observer(name, live.version)
-            self._known[live.key] = Pipeline(served.manifest, self.live, observer, served.card, self._threads)
+            self._known[live.key] = of_steps(served.manifest, self.live, observer, served.card, self._threads)
+            self._known[live.key].served = served
         return True
 
     def _go_by(self, table: Directory) -> None:

@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from typing import Any
@@ -17,12 +17,12 @@ from app.fleet.deployed import Deployed
 from app.fleet.deploying import Deployer
 from app.fleet.table import Directory, Front, Life, Orders, Seat
 from app.logs.writer import log_as
-from app.repository.pipeline import PipelineManifest
+from app.repository.of_steps import ManifestOfSteps
 from app.repository.repository import ModelRepository
 from app.serving.engine import EngineStatus, Servable, Served
 from app.serving.held import Held
 from app.serving.loader import Opened
-from app.serving.pipeline import Pipeline
+from app.serving.of_steps import VersionOfSteps
 from app.serving.pool import Pool
 from app.serving.versioned import VersionedEngine
 from app.telemetry import ModelObserver, Telemetry, sum_of
@@ -34,17 +34,6 @@ PUSH_S = 1.0  # the longest that a front waits for news
 FRONT_GONE_S = 5.0  # after which a front that is not heard of holds nothing
 SUSPENSE_S = 90.0  # in which a service that starts waits for a model: processes have to start first
 LOAD_AGAIN_S = 5.0  # after a repository that could not be read
-
-
-class HeldPipeline(Pipeline):
-    """A pipeline that fronts answer: it is drained when none of them does any more."""
-
-    key: str
-    released: Callable[[str], Any]
-
-    async def drain(self) -> None:
-        await super().drain()
-        await self.released(self.key)
 
 
 class Fleet(VersionedEngine):
@@ -74,10 +63,10 @@ class Fleet(VersionedEngine):
     def is_complete(self) -> bool:
         return self._is_complete
 
-    def live_versions(self) -> dict[str, list[Deployed | HeldPipeline]]:
+    def live_versions(self) -> dict[str, list[Deployed | VersionOfSteps]]:
         """Return what answers as each model, newest first."""
         return {
-            name: [one.model for one in versions.live if isinstance(one.model, Deployed | HeldPipeline)]
+            name: [one.model for one in versions.live if isinstance(one.model, Deployed | VersionOfSteps)]
             for name, versions in self._models.items()
         }
 
@@ -92,7 +81,7 @@ class Fleet(VersionedEngine):
         self._heard.set()
         for versions in self.live_versions().values():
             for one in versions:
-                if isinstance(one, HeldPipeline):
+                if isinstance(one, VersionOfSteps):
                     one.statistics = sum_of(
                         each.pipelines[one.key] for each, _ in self._fronts.values() if one.key in each.pipelines
                     )
@@ -127,11 +116,11 @@ class Fleet(VersionedEngine):
         self._soon_changed()
         return Deployed(app, self._key(app), self._deployer.told[app], self.released, self._deployer.delete)
 
-    def _pipeline(self, manifest: PipelineManifest, opened: Opened, observer: ModelObserver) -> Pipeline:
-        pipeline = HeldPipeline(manifest, self.live, observer, opened.card, self._threads)
-        pipeline.key = self._key(self._deployer.app_of(manifest.name, manifest.version, opened.fingerprint))
-        pipeline.released = self.released
-        return pipeline
+    def _of_steps(self, manifest: ManifestOfSteps, opened: Opened, observer: ModelObserver) -> VersionOfSteps:
+        version = super()._of_steps(manifest, opened, observer)
+        version.key = key = self._key(self._deployer.app_of(manifest.name, manifest.version, opened.fingerprint))
+        version.drained = lambda: self.released(key)  # fronts answer as it
+        return version
 
     def _key(self, app: str) -> str:
         """Return another one each time: the same content may be loaded again while what was let go still answers."""
@@ -226,7 +215,7 @@ class Keeper:
             found = self._fleet.live(name)
         except ServiceError as error:
             return error
-        return found.app if isinstance(found, Deployed) else ModelNotReady(f"{name} is a pipeline, and asks itself")
+        return found.app if isinstance(found, Deployed) else ModelNotReady(f"{name} has steps, and asks them itself")
 
     # By fronts.
 
@@ -275,7 +264,7 @@ class Keeper:
             self._beginning.cancel()
         await self._fleet.stop()
 
-    def _metrics(self, live: Mapping[str, Sequence[Deployed | HeldPipeline]]) -> dict[str, Sequence[Metric]]:
+    def _metrics(self, live: Mapping[str, Sequence[Deployed | VersionOfSteps]]) -> dict[str, Sequence[Metric]]:
         metrics: dict[str, Sequence[Metric]] = {"keeper": sendable(self._telemetry.registry)}
         for versions in live.values():
             for one in versions:
@@ -296,5 +285,5 @@ def _without_manifests(status: EngineStatus) -> EngineStatus:
     return replace(status, models=[replace(one, manifest=None) for one in status.models])
 
 
-def _live(one: Deployed | HeldPipeline) -> Seat:
+def _live(one: Deployed | VersionOfSteps) -> Seat:
     return Seat(one.served.manifest.version, one.key, one.app if isinstance(one, Deployed) else "")

@@ -7,7 +7,7 @@ from app.errors import InvalidArtifact
 from app.remote.listing import read_manifest, versions_of
 from app.remote.mirror import Mirror
 from app.remote.remote import AlreadyThere, Remote
-from app.repository.pipeline import PipelineManifest
+from app.repository.of_steps import ManifestOfSteps
 from app.repository.publish import MANIFEST
 from app.repository.repository import ModelRepository
 
@@ -45,7 +45,7 @@ def push(repository: ModelRepository, remote: Remote, name: str, version: int | 
         raise InvalidArtifact(f"there is no model {name} in {repository.root}")
     version = version or versions[0]
     manifest = repository.read(name, version)
-    if isinstance(manifest, PipelineManifest):
+    if isinstance(manifest, ManifestOfSteps):
         for step in manifest.steps:
             push(repository, remote, step.model, step.version)
     files = repository.verify(manifest)

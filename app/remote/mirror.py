@@ -13,7 +13,7 @@ from app.errors import InvalidArtifact
 from app.remote.fetching import MARKED, fetch
 from app.remote.listing import ListedVersion, Versions, read_manifest, versions_of
 from app.remote.remote import Remote, RemoteFile, Unreachable
-from app.repository.pipeline import PipelineManifest, Step
+from app.repository.of_steps import ManifestOfSteps, PinnedStep
 from app.repository.publish import MANIFEST, sha256_of
 from app.repository.repository import ModelRepository
 from app.repository.unfinished import UNFINISHED
@@ -28,7 +28,7 @@ class ReadManifest(NamedTuple):
 
     file: RemoteFile
     digest: str
-    steps: tuple[Step, ...]
+    steps: tuple[PinnedStep, ...]
 
 
 class Mirror:
@@ -105,7 +105,7 @@ class Mirror:
                 is_news |= self._have_step(step, there)
         return self._have_alone(listed) or is_news
 
-    def _have_step(self, step: Step, there: Versions) -> bool:
+    def _have_step(self, step: PinnedStep, there: Versions) -> bool:
         is_here = (self._repository.root / step.model / str(step.version) / MANIFEST).is_file()
         if is_here or not self._repository.serves(step.model):
             return False
@@ -147,7 +147,7 @@ class Mirror:
         if known is None or known.file != file:
             with self._unless_refused(listed):
                 manifest, content = read_manifest(self.remote, listed)
-            steps = manifest.steps if isinstance(manifest, PipelineManifest) else ()
+            steps = manifest.steps if isinstance(manifest, ManifestOfSteps) else ()
             known = self._known[key] = ReadManifest(file, sha256(content).hexdigest(), steps)
         return known
 
@@ -176,7 +176,7 @@ class Mirror:
             for version in versions:
                 with suppress(InvalidArtifact):
                     manifest = self._repository.read(pipeline, version)
-                    if isinstance(manifest, PipelineManifest):
+                    if isinstance(manifest, ManifestOfSteps):
                         found |= {step.version for step in manifest.steps if step.model == name}
         return found
 

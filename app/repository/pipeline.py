@@ -4,16 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from app.repository.manifest import LONGEST_NAME, MODEL_NAME, Artifact, ArtifactName, Frozen, Manifest
-from app.tensors import TensorSpec
+from app.repository.of_steps import MOST_STEPS, ManifestOfSteps, PinnedStep
 
 PIPELINE: Final = "pipeline"
 INPUT = "input"
-MOST_STEPS = 16
-STAGES = ("preprocess", "queue", "batch", "inference", "postprocess")
-"""The names that Server-Timing has for every request, beside those of steps."""
 _REFERENCE = re.compile(r"(?P<step>[a-z][a-z0-9_-]*)(?:\.[^.]+)*")
 
 
@@ -29,7 +25,7 @@ References = Annotated[str | tuple[str, ...], BeforeValidator(_reference)]
 """Where one field of an item comes from; of several, the field is a list of what they give."""
 
 
-class Step(Frozen):
+class Step(PinnedStep):
     """One model of a pipeline, of which version, and what it is asked.
 
     `inputs` says for each field of its item where that comes from: `step`, the whole output of an earlier step;
@@ -37,9 +33,6 @@ class Step(Frozen):
     of such references. The first step gets that item as it is.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="unique; names its time in answers")]
-    model: Annotated[str, Field(pattern=MODEL_NAME, max_length=LONGEST_NAME)]
-    version: PositiveInt
     task: str
     view: Annotated[str, Field(description="what of the model is asked; its task, if empty")] = ""
     parameters: dict[str, Any] = Field(default_factory=dict)
@@ -51,26 +44,18 @@ class Step(Frozen):
             yield from ((field, one) for one in ([given] if isinstance(given, str) else given))
 
 
-class PipelineManifest(Manifest):
-    """Contents of `models/<name>/<version>/manifest.json` where `task` is "pipeline". It has no graphs of its own."""
+class PipelineManifest(ManifestOfSteps):
+    """Contents of `models/<name>/<version>/manifest.json` where `task` is "pipeline"."""
 
     task: Literal["pipeline"] = PIPELINE
-    runtime: Literal["pipeline"] = PIPELINE  # type: ignore[assignment]
-    graphs: dict[str, ArtifactName] = Field(default_factory=dict)
-    files: dict[ArtifactName, Artifact] = Field(default_factory=dict)
-    inputs: tuple[TensorSpec, ...] = ()
-    outputs: tuple[TensorSpec, ...] = ()
+    runtime: Literal["pipeline"] = PIPELINE
     steps: Annotated[tuple[Step, ...], Field(min_length=2, max_length=MOST_STEPS)]
 
     @model_validator(mode="after")
     def _steps_follow_one_another(self) -> Self:
         known = {INPUT}
         for step in self.steps:
-            if step.name in STAGES:
-                raise ValueError(f"steps.{step.name}: this names a stage of every request; call the step otherwise")
-            if step.name in known:
-                raise ValueError(f"steps.{step.name}: another one has this name already")
-            if step.model == self.name or step.task == PIPELINE:
+            if step.task == PIPELINE:
                 raise ValueError(f"steps.{step.name}: a step is a model, not a pipeline")
             if bool(step.inputs) == (known == {INPUT}):
                 raise ValueError(f"steps.{step.name}: each step but the first says where its inputs come from")

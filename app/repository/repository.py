@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from app.errors import InvalidArtifact, first_fault, said
 from app.inside import found_in, leads_out
+from app.repository.cascade import CASCADE, CascadeManifest
 from app.repository.manifest import MODEL_NAME, Manifest
 from app.repository.pipeline import PIPELINE, PipelineManifest
 from app.repository.publish import MANIFEST, sha256_of, version_numbers
@@ -106,16 +107,22 @@ class ModelRepository:
 def parsed_manifest(content: bytes, name: str, version: int) -> Manifest:
     """Raises InvalidArtifact if it makes no sense, or speaks of another version."""
     try:
-        is_pipeline = from_json(content).get("task") == PIPELINE
-    except (AttributeError, ValueError):
-        is_pipeline = False
-    try:
-        manifest = (PipelineManifest if is_pipeline else Manifest).model_validate_json(content)
+        manifest = _kind_of(content).model_validate_json(content)
     except ValidationError as error:
         raise InvalidArtifact(f"{MANIFEST}: {said(first_fault(error))}") from error
     if (manifest.name, manifest.version) != (name, version):
         raise InvalidArtifact(f"{MANIFEST} is that of {manifest.name} version {manifest.version}")
     return manifest
+
+
+def _kind_of(content: bytes) -> type[Manifest]:
+    try:
+        fields = from_json(content)
+        if fields.get("runtime") == CASCADE:
+            return CascadeManifest
+        return PipelineManifest if PIPELINE in (fields.get("runtime"), fields.get("task")) else Manifest
+    except (AttributeError, ValueError):
+        return Manifest
 
 
 def _verified(folder: Path, manifest: Manifest, name: str) -> Path:

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from app.repository.pipeline import PipelineManifest
+from app.repository.of_steps import ManifestOfSteps
 from app.serving.engine import Servable
 from app.serving.loader import Opened
 
@@ -21,7 +21,7 @@ class LiveVersion:
 def log_live(opened: Opened) -> None:
     manifest, loaded = opened.manifest, opened.loaded
     if loaded is None:
-        where = "a pipeline" if isinstance(manifest, PipelineManifest) else "in replicas"
+        where = f"a {manifest.runtime}" if isinstance(manifest, ManifestOfSteps) else "in replicas"
         known = len(manifest.golden)
         log.info("%s version %d is live: %s, %d golden examples", manifest.name, manifest.version, where, known)
         return

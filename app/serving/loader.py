@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from app.errors import InvalidArtifact, ModelNotReady
 from app.repository.manifest import Manifest
-from app.repository.pipeline import PipelineManifest
+from app.repository.of_steps import ManifestOfSteps
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.loading import Loaded, load
@@ -31,7 +31,7 @@ class Opened:
     fingerprint: str
     card: Mapping[str, bytes]
     loaded: Loaded | None
-    """None of a pipeline, which is made of versions that are in memory, and of what is in the memory of another."""
+    """None of a version that has steps, which are in memory, and of what is in the memory of another."""
 
 
 class Loads(Protocol):
@@ -113,7 +113,7 @@ class Loader:
         return Opened(manifest, fingerprint, files, loaded)
 
     def _open(self, manifest: Manifest) -> Loaded | None:
-        if isinstance(manifest, PipelineManifest):
+        if isinstance(manifest, ManifestOfSteps):
             self._repository.verify(manifest)
             return None
         plan = read_plan(self._repository.root / manifest.name, manifest, hardware_of(manifest, self._options))

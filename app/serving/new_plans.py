@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from app.repository.manifest import Manifest
-from app.repository.pipeline import PipelineManifest
+from app.repository.of_steps import ManifestOfSteps
 from app.runtimes.options import RuntimeOptions
 from app.serving.plan import hardware_of, plan_file
 
@@ -31,7 +31,7 @@ class NewPlans:
 
     def mark(self, manifest: Manifest) -> str:
         """Return what tells one stored plan from another; "" if there is none."""
-        if isinstance(manifest, PipelineManifest):
+        if isinstance(manifest, ManifestOfSteps):
             return ""
         key = manifest.name, manifest.version
         if key not in self._files:

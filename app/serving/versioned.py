@@ -6,14 +6,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from app.errors import InvalidArtifact, ModelNotReady, ServiceError
-from app.repository.pipeline import PipelineManifest, Step
+from app.repository.of_steps import ManifestOfSteps, PinnedStep
 from app.repository.repository import ModelRepository
 from app.serving.engine import EngineStatus, ModelStatus, Servable
 from app.serving.held import Held
 from app.serving.loader import Loads, Opened
+from app.serving.made_of_steps import of_steps
 from app.serving.model import Model
 from app.serving.names import no_such_model, not_served
-from app.serving.pipeline import Pipeline
+from app.serving.of_steps import VersionOfSteps
 from app.serving.pool import Pool
 from app.serving.readiness import why_not_ready
 from app.serving.stepped import SteppedModel
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 class VersionedEngine:
     """The common part of engines: load versions, switch to them, keep, pin, drain and unload them.
 
-    `_alive` says where a version that is no pipeline answers.
+    `_alive` says where a version that has graphs of its own answers.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class VersionedEngine:
         self.is_stopping = True
         self._drained_by = asyncio.get_running_loop().time() + self._drain_timeout_s
         # What a model has admitted still needs those that it asks: a pipeline its steps, a summarizer its writer.
-        for last in (Pipeline, Model, SteppedModel):
+        for last in (VersionOfSteps, Model, SteppedModel):
             for versions in self._models.values():
                 if last is SteppedModel or any(isinstance(one.model, last) for one in versions.live):
                     versions.unload("the service is stopping")
@@ -212,27 +213,27 @@ class VersionedEngine:
             del self._models[name]
 
     def _alive(self, opened: Opened, observer: ModelObserver) -> AbstractAsyncContextManager[Servable]:
-        """Return a version that is no pipeline, which answers once it is entered."""
+        """Return a version that has graphs of its own, which answers once it is entered."""
         raise NotImplementedError
 
-    def _pipeline(self, manifest: PipelineManifest, opened: Opened, observer: ModelObserver) -> Pipeline:
-        return Pipeline(manifest, self.live, observer, opened.card, self._threads)
+    def _of_steps(self, manifest: ManifestOfSteps, opened: Opened, observer: ModelObserver) -> VersionOfSteps:
+        return of_steps(manifest, self.live, observer, opened.card, self._threads)
 
     async def _go_live(self, opened: Opened) -> Servable:
         manifest = opened.manifest
         observer = self._telemetry.observer(manifest.name, manifest.version)
-        if not isinstance(manifest, PipelineManifest):
+        if not isinstance(manifest, ManifestOfSteps):
             return await self._alive(opened, observer).__aenter__()
-        pipeline = self._pipeline(manifest, opened, observer)
+        version = self._of_steps(manifest, opened, observer)
         await self._pin_steps(manifest)
         try:
-            return await pipeline.__aenter__()
+            return await version.__aenter__()
         except BaseException:
             self._unpin(manifest.steps)
             raise
 
-    async def _pin_steps(self, manifest: PipelineManifest) -> None:
-        """Load the versions that a pipeline asks, and keep them. Raises InvalidArtifact if one does not come alive."""
+    async def _pin_steps(self, manifest: ManifestOfSteps) -> None:
+        """Load the versions that another one asks, and keep them. Raises InvalidArtifact if one does not come alive."""
         pinned = []
         try:
             for step in manifest.steps:
@@ -246,7 +247,7 @@ class VersionedEngine:
                 raise
             raise InvalidArtifact(f"step {pinned[-1].name}: {error}") from error
 
-    def _unpin(self, steps: Sequence[Step]) -> None:
+    def _unpin(self, steps: Sequence[PinnedStep]) -> None:
         for step in steps:
             self.unpin(step.model, step.version)
 
@@ -267,6 +268,6 @@ class VersionedEngine:
         except TimeoutError:
             log.error("%s: not all requests were answered within %.0f s", name, self._drain_timeout_s)
         await model.__aexit__()
-        if isinstance(manifest, PipelineManifest):
+        if isinstance(manifest, ManifestOfSteps):
             self._unpin(manifest.steps)
         log.info("%s is unloaded", name)

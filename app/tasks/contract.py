@@ -58,6 +58,8 @@ class Contract:
     """Whether outputs are texts that a model makes up, and nobody verifies."""
     comparable: Callable[[Any], Any] = all_of_it
     """The part of an output, as JSON, that must equal a known one: numbers within a tolerance, the rest exactly."""
+    confidence: Callable[[Any, Any], float | None] | None = None
+    """How sure a model is of an output, as a probability, if outputs tell; None if not with these parameters."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Contract) and self.title == other.title

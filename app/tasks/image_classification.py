@@ -13,7 +13,7 @@ from app.tasks.image_graph import ImageGraph, ImageGraphConfig
 from app.tasks.image_input import CAT, ImageInput
 from app.tasks.image_view import ImageKernel, ImageView
 from app.tasks.images import read_square
-from app.tasks.labels import Label, best_labels, read_labels
+from app.tasks.labels import Label, best_labels, confidence, read_labels
 from app.tasks.occlusion import shown
 from app.tasks.pixels import PixelsConfig, needs_of_picture, read_picture
 from app.tasks.schema import Schema
@@ -93,6 +93,7 @@ class ImageClassification(ImageView[ImageClassificationKernel]):
         Output=list[Label],
         example={"image": to_base64(CAT)},
         binary_field="image",
+        confidence=confidence,
     )
 
     def postprocess(

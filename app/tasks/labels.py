@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
@@ -56,6 +56,18 @@ LOGITS: Mapping[FunctionToApply, Callable[[Array], Array]] = {
     "none": lambda scores: scores,
 }
 """From scores to finite logits of which the function makes the same scores again."""
+
+
+def confidence(output: Sequence[Label], parameters: Any) -> float | None:
+    """Return the probability of the best label; None if the caller asks for scores that are no probabilities."""
+    function = getattr(parameters, "function_to_apply", None)  # of a text classifier; others have but one
+    return output[0].score if function in (None, "softmax") else None
+
+
+def has_probabilities(config: Mapping[str, Any]) -> bool:
+    """Whether the scores of a classifier of this config are those of all classes together, unless others are asked."""
+    said = config, config.get("graph") or {}
+    return all(one.get("function_to_apply", "softmax") == "softmax" for one in said)
 
 
 def largest(scores: Array, count: int) -> Array:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.tasks.contract import Contract
-from app.tasks.labels import Label, best_labels
+from app.tasks.labels import Label, best_labels, confidence
 from app.tasks.tables.kernel import RowInput, RowParameters, TableConfig, TableKernel, TableView, TextRow
 from app.tasks.view import Prepared
 from app.tensors import Tensors
@@ -48,6 +48,7 @@ class TabularClassification(TableView[TabularClassificationKernel]):
         example=EXAMPLE_ROW,
         body_bytes=4_000_000,
         Line=TextRow,
+        confidence=confidence,
     )
 
     def postprocess(

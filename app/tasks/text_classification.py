@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app.errors import InvalidInput
 from app.tasks.contract import Contract
-from app.tasks.labels import LOGITS, SCORES, FunctionToApply, Label, best_labels
+from app.tasks.labels import LOGITS, SCORES, FunctionToApply, Label, best_labels, confidence
 from app.tasks.schema import Schema
 from app.tasks.text import TextKernel
 from app.tasks.view import Prepared, View
@@ -84,6 +84,7 @@ class TextClassification(View[TextClassificationKernel]):
         Output=list[Label],
         example={"text": "what a good film"},
         body_bytes=4_000_000,
+        confidence=confidence,
     )
 
     def answers_quickly(self, answers: Sequence[Tensors]) -> bool:

@@ -114,6 +114,12 @@ class Telemetry:
             registry=registry,
         )
         self.ready = Gauge("tessera_model_ready", "1 if the version can predict", one, registry=registry)
+        self.cascade_items = Counter(
+            "tessera_cascade_items",
+            "Items of cascades by the step that answered them",
+            ["model", "version", "step"],
+            registry=registry,
+        )
         self.generation = GenerationMetrics(registry)
         self.events = EventMetrics(registry)
         self.reuse = ReuseMetrics(registry)
@@ -263,6 +269,10 @@ class ModelObserver:
         """Items were answered without a batch of this version's own."""
         self.statistics.rows += number
         self.statistics.last_batch_at = time.time()
+
+    def answered_by(self, step: str, items: int) -> None:
+        """Items were answered by this step of a cascade."""
+        self.telemetry.cascade_items.labels(self.model, self.version, step).inc(items)
 
     def reused(self, outcome: str, items: int) -> None:
         """Items were answered by what is kept, by what another request computed, or by computing them."""

@@ -40,7 +40,7 @@ def test_a_pipeline_is_published_and_read_again_as_it_was(tmp_path: Path):
         ([SEES, SAYS | {"inputs": {"features": ["sees", "says"]}}], "'says' begins with none of: input, sees"),
         ([SEES, SAYS | {"inputs": {"features": []}}], "must be a reference, or a list of references"),
         ([SEES, SAYS | {"inputs": {"features": 1}}], "must be a reference, or a list of references"),
-        ([SEES, SAYS | {"model": "quality"}], "a step is a model, not a pipeline"),
+        ([SEES, SAYS | {"model": "quality"}], "a step is another model, not the pipeline itself"),
         ([SEES, SAYS | {"task": "pipeline"}], "a step is a model, not a pipeline"),
         ([SEES, SAYS | {"version": 0}], "greater than 0"),
         ([SEES, SAYS | {"name": "Says, it"}], "should match pattern"),

@@ -73,6 +73,8 @@ def _head(answer: dict[str, Any], is_final: bool | None) -> bytes:
         id=answer.get("id", ""),
         outputs=[MESSAGES["InferOutputTensor"](**output) for output in answer["outputs"]],
     )
+    for name, value in answer.get("parameters", {}).items():
+        response.parameters[name].string_param = value
     if is_final is not None:
         response.parameters[FINAL].bool_param = is_final
     return bytes(response.SerializeToString())

@@ -51,6 +51,7 @@ RESPONSE_HEADERS = (
     "X-Model-Version",
     "Server-Timing",
     "Cache-Status",
+    "X-Answered-By",
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",

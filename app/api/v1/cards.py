@@ -93,6 +93,9 @@ class StepOfPipeline(BaseModel):
     name: Annotated[str, Field(description="names its time in Server-Timing")]
     model: str
     version: int
+    enough: Annotated[
+        float | None, Field(description="of a cascade, the least confidence with which it answers; null of the last")
+    ] = None
 
 
 class Card(ModelSummary):
@@ -104,7 +107,7 @@ class Card(ModelSummary):
     precision: str | None = None
     placements: dict[str, Placement] = {}
     tuning: Tuned | None = None
-    steps: Annotated[list[StepOfPipeline], Field(description="of a pipeline, in their order")] = []
+    steps: Annotated[list[StepOfPipeline], Field(description="of a pipeline or a cascade, in their order")] = []
     inputs: list[TensorSpec] = []
     outputs: list[TensorSpec] = []
     metrics: list[Metric] = []

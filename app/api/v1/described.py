@@ -11,6 +11,7 @@ from app.api.media.csv_lines import CSV, written_lines
 from app.api.v1 import paths
 from app.api.v1.event_schema import EXAMPLES, MOST_EVENTS, ForgottenUser, SentEvents, StoredEvents
 from app.api.verbatim import shown_golden, verbatim
+from app.repository.cascade import CascadeManifest
 from app.repository.manifest import Manifest
 from app.serving.engine import Served
 from app.tasks.explanations.base import NAME as EXPLANATION
@@ -22,7 +23,7 @@ from app.tasks.text_generation import TextGeneration
 def predict(max_items: int, served: Served) -> Mapping[str, Operation]:
     manifest, contract = served.manifest, served.contract
     bodies = bodies_of(contract, contract.most_items(max_items))
-    answer: dict[str, Any] = {"schema": BodySchema(bodies.Response, "serialization")}
+    answer: dict[str, Any] = {"schema": _answer_schema(served, bodies)}
     if golden := shown_golden(manifest):
         answer["example"] = {"model": manifest.name, "version": manifest.version, "outputs": [golden.output]}
     answers = {"application/json": answer}
@@ -70,7 +71,7 @@ def explain(max_items: int, served: Served) -> Mapping[str, Operation]:
         "responses": {
             "200": {
                 "description": "one output for each input",
-                "content": {"application/json": {"schema": BodySchema(bodies.Response, "serialization")}},
+                "content": {"application/json": {"schema": _answer_schema(served, bodies)}},
             }
         },
     }
@@ -100,6 +101,11 @@ def _bodies(served: Served, bodies: Bodies) -> dict[str, Any]:
         lines = [[column.name for column in columns], typical_row(columns).values()]
         content[CSV] = {"schema": {"type": "string"}, "example": written_lines(lines)}
     return content
+
+
+def _answer_schema(served: Served, bodies: Bodies) -> BodySchema:
+    of_cascade = bodies.CascadeResponse if isinstance(served.manifest, CascadeManifest) else None
+    return BodySchema(of_cascade or bodies.Response, "serialization")
 
 
 def _schema(served: Served, bodies: Bodies) -> BodySchema | dict[str, Any]:

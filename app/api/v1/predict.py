@@ -63,7 +63,7 @@ async def _respond(aside: Aside, contract: Contract, prediction: Prediction) -> 
     pieces = chain(
         [b'{"model":%b,"version":%d,"outputs":' % (to_json(prediction.model), prediction.version)],
         array_of(contract.written(output) for output in prediction.outputs),
-        [b"}"],
+        [b',"answered_by":%b}' % to_json(prediction.answered_by) if prediction.answered_by else b"}"],
     )
     return await respond_with(aside, pieces, "application/json", headers_of(prediction))
 

@@ -11,8 +11,8 @@ from app.api.v2.ends import inputs_of, outputs_of, writes_text
 from app.repository.manifest import Manifest
 from app.tensors import TensorSpec
 
-BACKENDS = {"onnx": "onnxruntime", "pytorch": "pytorch", "pipeline": ""}
-PLATFORMS = {"onnx": "onnxruntime_onnx", "pytorch": "pytorch_libtorch", "pipeline": "ensemble"}
+BACKENDS = {"onnx": "onnxruntime", "pytorch": "pytorch", "pipeline": "", "cascade": ""}
+PLATFORMS = {"onnx": "onnxruntime_onnx", "pytorch": "pytorch_libtorch", "pipeline": "ensemble", "cascade": "ensemble"}
 CHANNELS = (1, 3)  # of a picture: grey, or red, green and blue
 
 Format = Literal["FORMAT_NONE", "FORMAT_NHWC", "FORMAT_NCHW"]

@@ -64,7 +64,8 @@ async def _respond(
     )
     headers = asking.headers_of(prediction)
     headers["Vary"] = "Accept-Encoding"
-    pieces, media_type = writing.written(prediction.model, prediction.version, asked.id, outputs), "application/json"
+    pieces = writing.written(prediction.model, prediction.version, asked.id, outputs, prediction.answered_by)
+    media_type = "application/json"
     binary = [output.binary for output in outputs if output.binary is not None]
     if binary:
         head = b"".join(await aside.write(pieces))

@@ -39,7 +39,7 @@ EXTENSIONS = [
     "schedule_policy",
     "statistics",
 ]
-PLATFORMS = {"onnx": "onnx_onnxv1", "pytorch": "pytorch_pt2", "pipeline": "ensemble"}
+PLATFORMS = {"onnx": "onnx_onnxv1", "pytorch": "pytorch_pt2", "pipeline": "ensemble", "cascade": "ensemble"}
 STATES: dict[str, Any] = {"loading": "LOADING", "ready": "READY", "failed": "UNAVAILABLE", "unloaded": "UNAVAILABLE"}
 
 

@@ -90,6 +90,9 @@ class InferenceResponse(BaseModel):
     model_name: str
     model_version: str
     id: str | None = None
+    parameters: Annotated[
+        dict[str, str] | None, Field(description="of a cascade `answered_by`, the step that gave the answer")
+    ] = None
     outputs: list[OutputTensor]
 
 

@@ -40,12 +40,18 @@ def outputs_of(asked: Asked, answer: RawAnswer, limits: JsonLimits = DEFAULT_LIM
     ]
 
 
-def written(model: str, version: int, id: str | None, outputs: Sequence[WrittenOutput]) -> Iterator[bytes]:
-    """The JSON of the answer to the request `id`, in pieces of some thousand elements."""
+def written(
+    model: str, version: int, id: str | None, outputs: Sequence[WrittenOutput], answered_by: Sequence[str] = ()
+) -> Iterator[bytes]:
+    """The JSON of the answer to the request `id`, in pieces of some thousand elements.
+
+    `answered_by` names the step of a cascade that gave it.
+    """
     head: dict[str, Any] = {
         "model_name": model,
         "model_version": str(version),
         **({} if id is None else {"id": id}),
+        **({"parameters": {"answered_by": answered_by[0]}} if answered_by else {}),
     }
     yield to_json(head)[:-1] + b',"outputs":'
     yield from array_of(map(_written_output, outputs))
