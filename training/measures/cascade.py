@@ -18,7 +18,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedBoth:
     """Samples that both models were asked: how sure the small one is of its answer, and 1 for each answer that is
     right, 0 for each that is not. `strata` int [samples]: accuracy is the mean of their means."""
 
@@ -42,7 +42,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class CostCurve:
     """What a cascade is at each of its thresholds, from the surest down: fp64 [thresholds] each.
 
     The first one lets nothing be answered by the small model, and is beyond every confidence.
@@ -53,7 +53,7 @@ class Curve:
     accuracy: Values
 
 
-def curve_of(asked: Asked) -> Curve:
+def curve_of(asked: AskedBoth) -> CostCurve:
     """The shares are of samples, and the accuracy is that of the strata; samples that are as sure go together."""
     order = np.argsort(-asked.confidence, kind="stable")
     sure = asked.confidence[order]
@@ -61,10 +61,10 @@ def curve_of(asked: Asked) -> Curve:
     gained = np.cumsum(((asked.small - asked.large) * asked.weights)[order])[last]
     answered = (np.flatnonzero(last) + 1) / len(sure)
     large = float(asked.large @ asked.weights)
-    return Curve(np.append(np.inf, sure[last]), np.append(1.0, 1 - answered), np.append(large, large + gained))
+    return CostCurve(np.append(np.inf, sure[last]), np.append(1.0, 1 - answered), np.append(large, large + gained))
 
 
-def choose(asked: Asked, loss: float) -> float | None:
+def choose(asked: AskedBoth, loss: float) -> float | None:
     """The least threshold of which no cascade that is as careful, or more, loses more than `loss` of the accuracy.
 
     Going down from the surest it stops where more is lost, and does not look for luck beyond. None if it stops before

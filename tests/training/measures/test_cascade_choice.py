@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from training.measures.cascade import Asked, choose, cost, curve_of, seconds_a_row
+from training.measures.cascade import AskedBoth, choose, cost, curve_of, seconds_a_row
 
 
-def asked(confidence: list[float], small: list[int], large: list[int], strata: list[int] | None = None) -> Asked:
+def asked(confidence: list[float], small: list[int], large: list[int], strata: list[int] | None = None) -> AskedBoth:
     numbers = (np.array(confidence, float), np.array(small, float), np.array(large, float))
-    return Asked(*numbers, np.array(strata or [0] * len(confidence)))
+    return AskedBoth(*numbers, np.array(strata or [0] * len(confidence)))
 
 
 def test_the_least_threshold_is_chosen_that_loses_no_more_than_is_allowed() -> None:

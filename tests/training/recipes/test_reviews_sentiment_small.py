@@ -11,7 +11,8 @@ from training.errors import TrainingError
 from training.networks.minilm import TextClassifier
 from training.recipe import Run
 from training.recipes.reviews_sentiment import WEIGHTS
-from training.recipes.reviews_sentiment_small import GRAPH, LAYERS, RECIPE, published, student_of
+from training.recipes.reviews_sentiment_small import LAYERS, RECIPE, student_of
+from training.recipes.sentiment_teacher import GRAPH, published
 
 MODELS = Path(__file__).parents[3] / "models"
 
