@@ -76,8 +76,8 @@ def published(run: Run) -> Teacher | None:
         used_for="teacher, and the layers that the student starts from",
     )
     notes = (
-        f"The teacher is the published version {manifest.version} of reviews-sentiment: the answers of its int8 graph, "
-        "and for the student's first weights what that graph keeps of them."
+        f"The teacher is reviews-sentiment, version {manifest.version}, as it was published: its int8 graph, and the "
+        "weights that this keeps."
     )
     return Teacher(network, files, (source,), notes)
 

@@ -62,7 +62,7 @@ def test_the_published_version_teaches_and_gives_its_weights(teacher: TextClassi
     assert found
     assert found.files[GRAPH] == MODELS / "reviews-sentiment" / "3" / "model.onnx"
     assert found.sources[0].used_for.startswith("teacher")
-    assert "published version 3 of reviews-sentiment" in found.notes
+    assert "reviews-sentiment, version 3, as it was published" in found.notes
     assert not torch.equal(found.network.head.weight, teacher.head.weight)
     assert published(Run(tmp_path, models=tmp_path / "none")) is None
 
