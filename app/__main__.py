@@ -16,9 +16,9 @@ from app.adding.classes import OUTPUTS
 from app.adding.command import add
 from app.adding.kinds import OPTIONS
 from app.adding.pictures import SCALES
-from app.adding.pipeline import SUFFIX as STEPS
-from app.adding.pipeline import add_pipeline
-from app.adding.report import report, report_pipeline
+from app.adding.report import report, report_steps
+from app.adding.steps_file import SUFFIX as STEPS
+from app.adding.steps_file import add_steps
 from app.adding.wishes import Wishes
 from app.api.http.limits import Limits
 from app.errors import ServiceError
@@ -79,7 +79,7 @@ def _parser(settings: Settings) -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="work on the model repository").add_subparsers(required=True)
     add = models.add_parser(
         "add",
-        help="publish an ONNX graph or a torch.export program as it is, or a JSON file of steps as a pipeline",
+        help="publish an ONNX graph or a torch.export program as it is, or JSON of steps as a pipeline or cascade",
     )
     add.add_argument("file", type=Path)
     add.add_argument("--name", required=True, help="lower case with hyphens")
@@ -152,7 +152,7 @@ def _add(chosen: argparse.Namespace, settings: Settings) -> int:
     wishes = Wishes(dict(chosen.size), **given)
     try:
         if chosen.file.suffix == STEPS:
-            print(report_pipeline(add_pipeline(chosen.file, chosen.name, settings.models_dir)))
+            print(report_steps(add_steps(chosen.file, chosen.name, settings.models_dir)))
             return 0
         added = add(chosen.file, chosen.name, settings.models_dir, wishes)
     except (ServiceError, ValueError, OSError) as error:

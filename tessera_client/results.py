@@ -50,9 +50,13 @@ class ModelState(_Result):
 
 
 class Prediction(_Result, Generic[T]):
-    """One output for each input, in order; which version gave them; and the id of the request in the service's log."""
+    """One output for each input, in order; which version gave them; and the id of the request in the service's log.
+
+    `answered_by` names the step of a cascade that gave each output; there is none of other models.
+    """
 
     outputs: list[T]
     model: str
     version: int
     request_id: str = ""
+    answered_by: list[str] = []

@@ -185,6 +185,7 @@ def kept_client(kept_models_dir: Path) -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def default_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Every default model, and the small ones that pages show. It is asked by many tests, and changed by none."""
+    from cascades import publish_cascade, publish_models
     from shown import publish_hostile, publish_pipeline, publish_tripler
 
     root, scratch = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("scratch")
@@ -193,6 +194,8 @@ def default_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servic
     publish_tripler(root, scratch)
     publish_hostile(root, scratch)
     publish_pipeline(root, scratch)
+    publish_models(root, scratch)
+    publish_cascade(root)
     with running(root, TESSERA_GRPC_PORT=str(free_port())) as service:
         yield service
 

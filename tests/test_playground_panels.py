@@ -58,6 +58,17 @@ def test_a_pipeline_that_begins_with_a_photo_takes_one_and_tells_the_time_of_eac
     assert inside <= whole
 
 
+def test_a_cascade_is_asked_as_its_task_is_and_tells_which_step_answered(visit: Visit):
+    page = visit.open("mood")
+    text = page.get_by_role("textbox").first
+    text.fill("good good good")
+    expect(page.locator(".latency")).to_contain_text("answered by small")
+    expect(page.locator(".bars li").first).to_contain_text("positive")
+    text.fill("good film")
+    expect(page.locator(".latency")).to_contain_text("answered by large")
+    expect(page.locator(".bars li").first).to_contain_text("negative")
+
+
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_a_photo_may_be(visit: Visit, kind: str):
     page = visit.open(IMAGENET)

@@ -3,6 +3,7 @@ from conftest import publish_sentiment, ready
 
 from app.__main__ import main
 from app.main import build
+from app.repository.cascade import CascadeManifest, CascadeStep
 from app.repository.making import MAKING, TUNING, Making, read_making, write_making
 from app.repository.pipeline import PipelineManifest, Step
 from app.repository.publish import publish
@@ -76,7 +77,7 @@ def test_a_card_tells_how_old_and_how_sure_the_plan_is(models_dir):
     assert not any("half a second" in doubt for doubt in planned["doubts"])
 
 
-def test_of_a_pipeline_the_steps_are_tuned(models_dir, capsys):
+def test_of_a_pipeline_or_cascade_the_steps_are_tuned(models_dir, capsys):
     task = "text-classification"
     first = Step(name="first", model="tiny-sentiment", version=1, task=task)
     publish(
@@ -85,6 +86,11 @@ def test_of_a_pipeline_the_steps_are_tuned(models_dir, capsys):
     )  # fmt: skip
     assert main(["tune", "--seconds", "0.1", "twice"]) == 0
     assert capsys.readouterr().out == "twice is a pipeline: its steps are tuned, each by itself\n"
+    small = CascadeStep(name="small", model="tiny-sentiment", version=1, enough=0.9)
+    large = CascadeStep(name="large", model="tiny-sentiment", version=1)
+    publish(models_dir, "sure", {}, kind=CascadeManifest, task=task, steps=(small, large))
+    assert main(["tune", "--seconds", "0.1", "sure"]) == 0
+    assert capsys.readouterr().out == "sure is a cascade: its steps are tuned, each by itself\n"
     assert not plans(models_dir)
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from app.adding.command import Added
-from app.repository.pipeline import PipelineManifest
+from app.repository.cascade import CascadeStep
+from app.repository.of_steps import ManifestOfSteps, PinnedStep
+from app.repository.pipeline import Step
 from app.tensors import TensorSpec
 
 
@@ -22,9 +24,18 @@ def report(added: Added) -> str:
     return "\n".join(lines)
 
 
-def report_pipeline(manifest: PipelineManifest) -> str:
-    steps = [f"  {step.name}: {step.model} version {step.version}, {step.view or step.task}" for step in manifest.steps]
-    return "\n".join([f"published {manifest.name} version {manifest.version}", *steps])
+def report_steps(manifest: ManifestOfSteps) -> str:
+    steps = [f"  {step.name}: {step.model} version {step.version}, {_asked(step)}" for step in manifest.steps]
+    return "\n".join([f"published {manifest.name} version {manifest.version}", *steps, *manifest.limits])
+
+
+def _asked(step: PinnedStep) -> str:
+    match step:
+        case Step():
+            return step.view or step.task
+        case CascadeStep(enough=float()):
+            return f"where it is {step.enough:g} sure, or more"
+    return "for the rest"
 
 
 def _listed(what: str, tensors: Sequence[TensorSpec]) -> list[str]:

@@ -14,6 +14,7 @@ from app.remote.folder import FolderRemote
 from app.remote.listing import versions_of
 from app.remote.mirror import Mirror
 from app.remote.remote import Unreachable
+from app.repository.cascade import CascadeManifest, CascadeStep
 from app.repository.pipeline import PipelineManifest, Step
 from app.repository.publish import publish
 from app.repository.repository import ModelRepository
@@ -121,10 +122,17 @@ def publish_pipeline(root, version):
     publish(root, "twice", {}, kind=PipelineManifest, steps=steps)
 
 
-def test_a_pipeline_brings_the_versions_that_it_asks(published, here, tmp_path):
-    shutil.copytree(published, tmp_path / "with-pipeline")
-    publish_pipeline(tmp_path / "with-pipeline", version=1)
-    store = FolderRemote(address_of(f"file://{tmp_path}/with-pipeline"))
+def publish_cascade(root, version):
+    small = CascadeStep(name="small", model=NAME, version=version, enough=0.9)
+    large = CascadeStep(name="large", model=NAME, version=version)
+    publish(root, "twice", {}, kind=CascadeManifest, task="text-classification", steps=(small, large))
+
+
+@pytest.mark.parametrize("publish_steps", [publish_pipeline, publish_cascade])
+def test_a_version_with_steps_brings_the_versions_that_it_asks(published, here, tmp_path, publish_steps):
+    shutil.copytree(published, tmp_path / "with-steps")
+    publish_steps(tmp_path / "with-steps", version=1)
+    store = FolderRemote(address_of(f"file://{tmp_path}/with-steps"))
     mirror = Mirror(store, here, keep=1)
     mirror.bring("twice", mirror.look("twice"))  # as when it is to be loaded
     assert here.published() == {NAME: [1], "twice": [1]}

@@ -35,6 +35,7 @@ TOLD = (
     "ratelimit",
     "ratelimit-policy",
     "server-timing",
+    "x-answered-by",
     "x-generated",
     "x-model-version",
     "x-request-id",

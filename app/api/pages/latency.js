@@ -22,10 +22,11 @@ export function parsed(header) {
   return { parts, batch };
 }
 
-export function latency({ ms, timing }) {
+export function latency({ ms, timing, body }) {
   const { parts: told, batch } = parsed(timing);
   const parts = told.filter((part) => part.name in NAMES);
-  const steps = told.filter((part) => !(part.name in NAMES)); // of a pipeline: the same time, told another way
+  const steps = told.filter((part) => !(part.name in NAMES)); // of a pipeline or cascade: the same time, told another way
+  const [answeredBy] = body?.answered_by ?? []; // of a cascade
   const inside = parts.reduce((sum, part) => sum + part.ms, 0);
   const all = [...parts, { name: "outside", ms: Math.max(0, ms - inside) }];
   return element("div.latency", {},
@@ -37,6 +38,7 @@ export function latency({ ms, timing }) {
       element("i", { class: `part-${part.name}`, "aria-hidden": "true" }),
       part.name === "outside" ? (parts.length > 0 ? "HTTP, network, browser" : "the whole request; the service gave no parts") : NAMES[part.name],
       element("b", {}, part.ms.toFixed(1))))),
-    steps.length > 0 && element("p.quiet", {}, `By step: ${steps.map((step) => `${step.name} ${step.ms.toFixed(1)} ms`).join(", ")}`),
+    steps.length > 0 && element("p.quiet", {},
+      `By step: ${steps.map((step) => `${step.name} ${step.ms.toFixed(1)} ms`).join(", ")}`, answeredBy && `; answered by ${answeredBy}`),
   );
 }

@@ -8,6 +8,7 @@ from threading import Event, Thread
 import grpc
 import numpy as np
 import pytest
+from cascades import publish_cascade, publish_models
 from certificates import AUTHORITY, write_certificate
 from conftest import publish_sentiment
 from graphs import doubled_and_summed, publish_cumulated
@@ -36,6 +37,8 @@ def root(tmp_path_factory):
     publish_slow(root, scratch)
     add_model(doubled_and_summed(scratch / "two.onnx"), "two", root)
     publish_cumulated(root, scratch)
+    publish_models(root, scratch)
+    publish_cascade(root)
     return root
 
 
@@ -67,6 +70,18 @@ def refused(call):
     with pytest.raises(grpc.RpcError) as raised:
         call()
     return raised.value.code(), raised.value.details()
+
+
+def test_a_cascade_says_in_a_parameter_and_a_trailer_which_step_answered(channel):
+    ids = np.array([[2, 4]])
+    tensors = [{"name": name, "datatype": "INT64", "shape": ids.shape} for name in ("input_ids", "attention_mask")]
+    contents = [ids.tobytes(), np.ones_like(ids).tobytes()]
+    message = service_pb2.ModelInferRequest(model_name="mood", inputs=tensors, raw_input_contents=contents)
+    answer, call = unary(channel, "ModelInfer").with_call(message.SerializeToString(), timeout=20)
+    response = service_pb2.ModelInferResponse.FromString(answer)
+    assert response.parameters["answered_by"].string_param == "large"
+    assert np.frombuffer(response.raw_output_contents[0], np.float32).tolist() == [0, -4]
+    assert dict(call.trailing_metadata())["x-answered-by"] == "large;items=1"
 
 
 def test_a_call_has_a_line_in_the_log_and_a_metric_under_its_own_name(service, channel):
