@@ -30,17 +30,23 @@ def costs(test: JudgedSplit, enough: float, seconds: Seconds, accuracy: str, dat
         Metric(name="enough", value=enough, dataset="confidence of the small model", split="chosen on the validation"),
         Metric(name="answered_by_small", value=round(share, 4), dataset=dataset, split=split),
         Metric(
+            name="time_saved",
+            value=round(1 - took[BATCHES[0]] / (1e3 * large_s), 4),
+            dataset="of the large model's, each row alone, network only",
+            split=split,
+        ),
+        Metric(
+            name="calibration_error_of_small",
+            value=round(calibrated, 4),
+            dataset=f"{dataset}; less is better",
+            split=split,
+        ),
+        Metric(
             name="accuracy_lost",
             value=round(lost, 4),
             dataset=f"{accuracy}; less is better",
             split=split,
             baselines={"the small model alone": round(alone, 4)},
-        ),
-        Metric(
-            name="time_saved",
-            value=round(1 - took[BATCHES[0]] / (1e3 * large_s), 4),
-            dataset="of the large model's, each row alone, network only",
-            split=f"the share of the {split}",
         ),
         *(
             Metric(
@@ -51,12 +57,6 @@ def costs(test: JudgedSplit, enough: float, seconds: Seconds, accuracy: str, dat
                 baselines={"the small model": round(1e3 * one, 2), "the large model": round(1e3 * other, 2)},
             )
             for size, (one, other) in seconds.items()
-        ),
-        Metric(
-            name="calibration_error_of_small",
-            value=round(calibrated, 4),
-            dataset=f"{dataset}; less is better",
-            split=split,
         ),
     ]
 
