@@ -70,7 +70,7 @@ class OpenedVersion:
         return predict_json(self.view, self.sessions, item, parameters)
 
     def confidence(self, item: Any, parameters: Mapping[str, Any]) -> float | None:
-        """How sure it is of its answer to one item alone, asked with these parameters."""
+        """Return how sure it is of its answer to one item alone, asked with these parameters."""
         chosen = self.view.contract.Parameters.model_validate(parameters)
         prepared = self.view.preprocess(self.view.contract.Input.model_validate(item), chosen)
         assert self.view.contract.confidence

@@ -27,7 +27,7 @@ Lessons = Callable[[np.random.Generator], pd.DataFrame]
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """What a teacher answers: logits [texts, labels] of the texts of a curriculum, and `ask` for those of lessons."""
+    """The answers of a teacher: logits [texts, labels] of the texts of a curriculum, and `ask` for those of lessons."""
 
     answers: Scores
     ask: Callable[[Iterable[str]], Scores]

@@ -43,7 +43,7 @@ class AskedBoth:
 
 @dataclass(frozen=True, slots=True)
 class CostCurve:
-    """What a cascade is at each of its thresholds, from the surest down: fp64 [thresholds] each.
+    """The cost and accuracy of a cascade at each of its thresholds, from the surest down: fp64 [thresholds] each.
 
     The first one lets nothing be answered by the small model, and is beyond every confidence.
     """

@@ -18,7 +18,7 @@ LOSSES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02)  # of accuracy, each with its th
 
 
 def costs(test: JudgedSplit, enough: float, seconds: Seconds, accuracy: str, dataset: str) -> list[Metric]:
-    """What it takes and loses on the test, beside each of its models alone."""
+    """The time it takes and the accuracy it loses on the test, beside each of its models alone."""
     asked, weights = test.asked, test.asked.weights
     share = float(asked.answered(enough).mean())
     split = f"test, {len(asked.confidence):,} samples"

@@ -43,7 +43,7 @@ SETTINGS = CascadeSettings()
 
 @dataclass(frozen=True, slots=True)
 class CascadeKind:
-    """What is particular to one cascade. `accuracy` names what its threshold was chosen by; `dataset` what it saw.
+    """All that is particular to one cascade. `accuracy` names what its threshold was chosen by; `dataset` what it saw.
 
     `figures` gives more metrics and sections of the judged test, from its threshold.
     """

@@ -91,7 +91,7 @@ def trained(task: TextClassification, texts: SentimentTexts, run: Run) -> Teache
 
 
 def known(answers: TeacherAnswers, texts: Iterable[str], run: Run) -> Scores:
-    """What the teacher answers to the training texts, kept for a resumed run."""
+    """The answers of the teacher to the training texts, kept for a resumed run."""
     kept = run.workdir / "taught.npy"
     if not (run.resume and kept.exists()):
         progress("the teacher answers the training texts")

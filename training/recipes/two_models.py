@@ -30,7 +30,7 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class TwoModels:
-    """What a cascade is made of, and judged with."""
+    """Both models of a cascade, and the questions it is judged with."""
 
     small: OpenedVersion
     large: OpenedVersion
@@ -41,7 +41,7 @@ class TwoModels:
 
 @dataclass(frozen=True, slots=True)
 class JudgedSplit:
-    """What both models say of one split; `truth` int [items], `kinds` the names of its strata."""
+    """The answers of both models to one split; `truth` int [items], `kinds` the names of its strata."""
 
     small: Scored
     large: Scored
