@@ -1,4 +1,4 @@
-"""The name of what a photo shows, of 1,000: by EfficientNet-Lite0 where it is sure, and by Lite2 where it is not, in 8 bits.
+"""The name of what a photo shows, of 1,000: by EfficientNet-Lite0 where it is sure, else by Lite2, both in 8 bits.
 
 Nothing is trained: imagenet-efficientnet is asked before imagenet-efficientnet-lite2, both as they are published in
 `--models`. ImageNet's own photos are not to be had here, so what counts as right is what Lite2 says.
