@@ -60,6 +60,7 @@ GONE_THROUGH = {
     "api/v2/statistics.py": "api/test_integers.py",
     "serving/kinds.py": "serving/test_local.py",
     "serving/live.py": "serving/test_versions.py",
+    "serving/of_steps.py": "serving/test_pipeline.py",
     "serving/step_observer.py": "serving/test_stepper.py",
     "serving/versioned.py": "serving/test_local.py",
 }

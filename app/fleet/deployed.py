@@ -72,7 +72,7 @@ class Deployed:
         return len(self._told.lives)
 
     async def predict(self, ask: Ask) -> Prediction:
-        """Answer the golden examples of pipelines; all else is asked by fronts."""
+        """Answer the golden examples of versions of steps; all else is asked by fronts."""
         return await self._away.predict(ask)
 
     def stream(self, ask: Ask) -> AsyncGenerator[Prediction, None]:

@@ -22,7 +22,7 @@ from app.serving.choosing import choose, fitting
 from app.serving.engine import Ask, Asker, EngineStatus, ModelStatus, Prediction, Respondent, Served
 from app.serving.held import Held
 from app.serving.in_flight import InFlight
-from app.serving.made_of_steps import of_steps
+from app.serving.kinds import of_steps
 from app.serving.names import no_such_model, not_served
 from app.serving.of_steps import VersionOfSteps
 from app.serving.pool import Pool

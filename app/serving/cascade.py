@@ -10,7 +10,7 @@ from app.repository.cascade import CascadeManifest, CascadeStep
 from app.repository.of_steps import PinnedStep
 from app.serving.contracts import contracts_of
 from app.serving.engine import Ask, Served
-from app.serving.of_steps import Answered, Find, VersionOfSteps
+from app.serving.of_steps import AnswerOfSteps, Find, VersionOfSteps
 from app.tasks.labels import has_probabilities
 from app.telemetry import ModelObserver
 
@@ -47,22 +47,24 @@ class Cascade(VersionOfSteps):
             return f"is a model for {manifest.task}, not for {ours.manifest.task}"
         if [*served.class_names.values()] != [*ours.class_names.values()]:
             return f"has not the classes of {self._asked[-1].model} in the same order"
-        if step.name == self._asked[-1].name:
-            return "" if served.forms == ours.forms else "takes other inputs"
-        return "" if has_probabilities(manifest.config) else "gives scores that are no probabilities of its classes"
+        if not has_probabilities(manifest.config):  # a threshold would mean nothing, and answers would not be alike
+            return "gives scores that are no probabilities of its classes"
+        return "takes other inputs" if step is self._asked[-1] and served.forms != ours.forms else ""
 
-    async def _answer(self, ask: Ask) -> Answered:
+    async def _answer(self, ask: Ask) -> AnswerOfSteps:
         deadline, last = asyncio.get_running_loop().time() + ask.within_s, self._asked[-1]
         if ask.view != self.served.manifest.task:
             prediction = await self._ask(last, ask, deadline)
             outputs = prediction.outputs
-            return Answered(outputs, ((last.name, prediction.timing),), (last.name,) * len(outputs))
+            return AnswerOfSteps(outputs, ((last.name, prediction.timing),), (last.name,) * len(outputs))
         left, steps = list(range(len(ask.items))), []
         outputs, answered_by = [None] * len(left), [last.name] * len(left)
         for step in self._asked:
             try:
                 prediction = await self._ask(step, ask._replace(items=[ask.items[i] for i in left]), deadline)
             except InvalidInput as error:
+                if len(left) == len(ask.items):
+                    raise
                 raise _located(error, left) from None
             steps.append((step.name, prediction.timing))
             unsure = []
@@ -73,7 +75,7 @@ class Cascade(VersionOfSteps):
                     unsure.append(i)
             if not (left := unsure):
                 break
-        return Answered(outputs, tuple(steps), tuple(answered_by))
+        return AnswerOfSteps(outputs, tuple(steps), tuple(answered_by))
 
     def _is_enough(self, step: CascadeStep, output: Any, parameters: Any) -> bool:
         if step.enough is None:

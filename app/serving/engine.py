@@ -89,9 +89,8 @@ Steps = tuple[tuple[str, Timing], ...]
 class Prediction(NamedTuple):
     """Outputs of one request, in the order of its items, and which model and version gave them.
 
-    `steps` has the name and timing of each step of a pipeline or cascade that was asked, or of each model that was
-    asked for a composed answer; their sums are `timing`. `reuse` is None where answers are not kept. `answered_by`
-    names for each output the step of a cascade that gave it; it is empty for all else.
+    `steps` has the name and timing of each step that was asked, or each model for a composed answer; their sums are
+    `timing`. `reuse` is None where answers are not kept. `answered_by` names for each output the step of a cascade.
     """
 
     model: str

@@ -24,7 +24,7 @@ Find = Callable[[str, int], Respondent]
 """Gives what answers as a version of a model. It raises ModelNotFound and ModelNotReady."""
 
 
-class Answered(NamedTuple):
+class AnswerOfSteps(NamedTuple):
     """Outputs of one request, what each step that was asked took, and, of a cascade, which one gave each output."""
 
     outputs: list[Any]
@@ -122,7 +122,7 @@ class VersionOfSteps(ABC):
         """Why what answers as a step cannot be asked as that, in words that go on with "a model that"; or ""."""
 
     @abstractmethod
-    async def _answer(self, ask: Ask) -> Answered:
+    async def _answer(self, ask: Ask) -> AnswerOfSteps:
         """Ask the steps. Raises what they raise."""
 
     async def _ask(self, step: PinnedStep, ask: Ask, deadline: float) -> Prediction:

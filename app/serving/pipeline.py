@@ -9,7 +9,7 @@ from app.repository.pipeline import INPUT, PipelineManifest
 from app.serving.contracts import contracts_of
 from app.serving.deadlines import answer_by
 from app.serving.engine import Ask, Prediction, Served
-from app.serving.of_steps import Answered, Find, VersionOfSteps
+from app.serving.of_steps import AnswerOfSteps, Find, VersionOfSteps
 from app.serving.pool import Pool
 from app.serving.steps import Asking, asking_of, items_of, not_taken
 from app.telemetry import ModelObserver
@@ -44,7 +44,7 @@ class Pipeline(VersionOfSteps):
         form = served.forms.get(one.contract.name)
         return "" if self._forms.setdefault(step.name, form) == form else "takes other inputs"
 
-    async def _answer(self, ask: Ask) -> Answered:
+    async def _answer(self, ask: Ask) -> AnswerOfSteps:
         deadline = asyncio.get_running_loop().time() + ask.within_s
         given, steps = {INPUT: ask.items}, []
         for name, one in self._asked.items():
@@ -53,7 +53,7 @@ class Pipeline(VersionOfSteps):
             prediction = await self._ask_for(one, ask._replace(items=items), deadline)
             given[name] = prediction.outputs
             steps.append((name, prediction.timing))
-        return Answered(prediction.outputs, tuple(steps))
+        return AnswerOfSteps(prediction.outputs, tuple(steps))
 
     async def _ask_for(self, one: Asking, ask: Ask, deadline: float) -> Prediction:
         step = one.step

@@ -10,8 +10,8 @@ from app.repository.of_steps import ManifestOfSteps, PinnedStep
 from app.repository.repository import ModelRepository
 from app.serving.engine import EngineStatus, ModelStatus, Servable
 from app.serving.held import Held
+from app.serving.kinds import of_steps
 from app.serving.loader import Loads, Opened
-from app.serving.made_of_steps import of_steps
 from app.serving.model import Model
 from app.serving.names import no_such_model, not_served
 from app.serving.of_steps import VersionOfSteps

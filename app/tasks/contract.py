@@ -59,7 +59,7 @@ class Contract:
     comparable: Callable[[Any], Any] = all_of_it
     """The part of an output, as JSON, that must equal a known one: numbers within a tolerance, the rest exactly."""
     confidence: Callable[[Any, Any], float | None] | None = None
-    """How sure a model is of an output, as a probability, if outputs tell; None if not with these parameters."""
+    """The probability with which it is right, by an output; None if these parameters hide it. Not of all tasks."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Contract) and self.title == other.title

@@ -31,6 +31,7 @@ def test_a_cascade_that_could_not_answer_does_not_come_alive(root: Path, tmp_pat
         "brightness": "step small: brightness is a model for image-classification, not for text-",
         "swapped": "step small: swapped has not the classes of mood-large in the same order",
         "sigmoid": "step small: sigmoid gives scores that are no probabilities",
+        "large-sigmoid": "step large: sigmoid gives scores that are no probabilities",
         "twice": "step small: twice is a pipeline, and a step has",
         "tensors": "an answer of tensors does not tell how sure",
         "flying": "there is no task 'flying'",
@@ -40,6 +41,7 @@ def test_a_cascade_that_could_not_answer_does_not_come_alive(root: Path, tmp_pat
     publish_cascade(root, SMALL, LARGE.model_copy(update={"version": 9}), name="in-late")
     for name in ("nobody", "brightness", "swapped", "sigmoid", "twice"):
         publish_cascade(root, SMALL.model_copy(update={"model": name}), LARGE, name=f"in-{name}")
+    publish_cascade(root, SMALL, LARGE.model_copy(update={"model": "sigmoid"}), name="in-large-sigmoid")
     for task in ("tensors", "flying"):
         publish_cascade(root, name=f"in-{task}", task=task)
     contrary = Golden(input={"text": SURE}, output=[{"label": "negative", "score": 1}])

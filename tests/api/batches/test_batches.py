@@ -5,7 +5,6 @@ import json
 from functools import partial
 
 import pytest
-from cascades import SURE, UNSURE, publish_cascade, publish_models
 from conftest import POSITIVE, publish_sentiment
 from engines import FarEngine
 from hanging_up import hung_up_on
@@ -35,8 +34,6 @@ def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("batches")
     (root / "models").mkdir()
     publish_sentiment(root / "models", root / "scratch")
-    publish_models(root / "models", root / "scratch")
-    publish_cascade(root / "models")
     return root
 
 
@@ -126,17 +123,6 @@ def test_a_few_items_may_come_as_they_are(client):
     assert batch["metadata"] == {"of": "me"}
     labels = [one["output"][0]["label"] for one in results(client, batch["output_file_id"])]
     assert labels == ["positive", "negative"]
-
-
-def test_a_cascade_answers_items_and_requests(client):
-    body = {"model": "mood", "inputs": [SURE, UNSURE, " film" * 99, SURE]}
-    told = results(client, ended(client, client.post(BATCHES, json=body))["output_file_id"])
-    assert [one["output"][0]["label"] for one in told if "output" in one] == ["positive", "negative", "positive"]
-    assert told[2]["error"]["message"].startswith("text: ")
-    url = "/v1/models/mood/predict"
-    line = request("a", inputs=[UNSURE, SURE]) | {"url": url}
-    (told,) = results(client, ended(client, send(client, [line], endpoint=url))["output_file_id"])
-    assert told["response"]["body"]["answered_by"] == ["large", "small"]
 
 
 def test_requests_are_answered_as_if_each_had_come_alone(client):
