@@ -9,7 +9,7 @@ from training.card.plots import calibration_plot
 from training.card.prose import Prose
 from training.measures.calibration import expected_calibration_error
 from training.measures.cascade import AskedBoth, choose
-from training.measures.intervals import Figure
+from training.measures.intervals import Figure, interval
 from training.recipe import Run
 from training.recipes.two_models import BATCHES, ROUNDS, TIMED, JudgedSplit
 
@@ -17,12 +17,13 @@ PROSE = Prose(__name__)
 LOSSES = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02)  # of accuracy, each with its threshold in the table
 
 
-def costs(test: JudgedSplit, enough: float, seconds: Seconds, accuracy: str, dataset: str) -> list[Metric]:
+def costs(test: JudgedSplit, enough: float, loss: float, seconds: Seconds, accuracy: str, dataset: str) -> list[Metric]:
     """The time it takes and the accuracy it loses on the test, beside each of its models alone."""
     asked, weights = test.asked, test.asked.weights
     share = float(asked.answered(enough).mean())
     split = f"test, {len(asked.confidence):,} samples"
-    lost = float((asked.large - asked.cascade(enough)) @ weights)
+    differs = asked.large - asked.cascade(enough)
+    lost, (least, _) = float(differs @ weights), interval(differs, asked.strata)
     alone = float((asked.large - asked.small) @ weights)
     took, (_, large_s) = milliseconds(seconds, 1 - share), seconds[BATCHES[0]]
     calibrated = expected_calibration_error(test.small.scores, test.truth)
@@ -33,6 +34,12 @@ def costs(test: JudgedSplit, enough: float, seconds: Seconds, accuracy: str, dat
             name="time_saved",
             value=round(1 - took[BATCHES[0]] / (1e3 * large_s), 4),
             dataset="of the large model's, each row alone, network only",
+            split=split,
+        ),
+        Metric(
+            name="within_stated_loss",
+            value=float(least <= loss),
+            dataset=f"1 unless, at 95 %, more than {loss:g} is lost",
             split=split,
         ),
         Metric(

@@ -22,11 +22,13 @@ from app.serving.local import LocalEngine
 from app.telemetry import Telemetry
 from training.__main__ import main
 from training.errors import TrainingError
-from training.graphs.published import OpenedVersion, open_published
+from training.graphs.published import OpenedVersion, Scored, open_published
+from training.measures.cascade import AskedBoth
 from training.recipe import Run
+from training.recipes.cascade_figures import costs
 from training.recipes.cascades import answer, certain
 from training.recipes.imagenet_cascade import RECIPE, examples
-from training.recipes.two_models import Questions, judged
+from training.recipes.two_models import JudgedSplit, Questions, judged
 
 MODELS = Path(__file__).parents[3] / "models"
 SMALL, LARGE = "imagenet-efficientnet", "imagenet-efficientnet-lite2"
@@ -70,6 +72,7 @@ def test_a_cascade_is_made_of_what_is_published_with_its_card(made: ModelReposit
     )
     measured = {metric.name: metric for metric in manifest.metrics}
     assert measured["accuracy_lost"].value == 0  # both are the same
+    assert measured["within_stated_loss"].value == 1
     assert measured["answered_by_small"].value == pytest.approx(0.75)  # of four photos one less sure than the others
     assert measured["ms_a_row_batch_8"].baselines.keys() == {"the small model", "the large model"}
     assert manifest.golden
@@ -154,3 +157,16 @@ def test_without_labels_the_large_model_is_right_and_the_scores_are_those_of_who
     assert found.asked.large.tolist() == found.asked.small.tolist() == [1.0] * len(items)
     assert np.allclose(found.small.confidence, found.small.scores.max(1))
     assert found.scores(0.5).shape == (len(items), len(small.labels))
+
+
+def test_a_cascade_that_clearly_loses_more_than_was_said_is_not_within_it() -> None:
+    numbers = np.arange(400)
+    small = np.where(numbers % 10 < 2, 0.0, 1.0)
+    asked = AskedBoth(np.full(400, 0.9), small, np.ones(400), np.zeros(400, int))
+    scored = Scored(np.eye(2)[numbers % 2], np.full(400, 0.9))
+    test = JudgedSplit(scored, scored, asked, numbers % 2, ["all"])
+    for enough, loss, within in ((0.8, 0.002, 0.0), (0.8, 0.19, 1.0), (0.95, 0.002, 1.0)):
+        found = {one.name: one for one in costs(test, enough, loss, {1: (0.001, 0.01), 8: (0.001, 0.01)}, "", "texts")}
+        assert found["within_stated_loss"].value == within
+        assert found["accuracy_lost"].value == (0.2 if enough == 0.8 else 0)
+        assert found["time_saved"].value == pytest.approx(0.9 if enough == 0.8 else -0.1)
