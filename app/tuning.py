@@ -54,7 +54,7 @@ def tune_when_idle(
     seconds: float,
     wait: Callable[[Callable[[], bool]], None] = wait_until_idle,
 ) -> int:
-    """Beside a service, tune what is not tuned yet: each model when nothing is being made and nobody computes.
+    """Beside a service, tune what is not tuned in peace yet: each model when nothing is being made and nobody computes.
 
     What others disturb is measured again, MOST_TRIES in all, and then left as it is. What is published meanwhile is
     tuned, too. Returns 1 if something could not be measured, or its plan not be stored.
@@ -70,7 +70,7 @@ def tune_when_idle(
             tries[manifest.name] += 1
             try:
                 plan = _measured(repository, manifest, options, seconds)
-                if (plan.others or 0.0) <= MOST_OTHERS:
+                if _was_in_peace(plan):
                     _store(repository, manifest, plan)
                 else:
                     print("  not kept", flush=True)
@@ -88,12 +88,22 @@ def _untuned(repository: ModelRepository, options: RuntimeOptions) -> Iterator[M
     for name in repository.names():
         with suppress(InvalidArtifact):  # which the service tells
             manifest = repository.read(name, repository.versions(name)[0])
-            if not isinstance(manifest, ManifestOfSteps) and not _is_known(repository, manifest, options):
+            if not isinstance(manifest, ManifestOfSteps) and not _is_known(
+                repository, manifest, options, in_peace=True
+            ):
                 yield manifest
 
 
-def _is_known(repository: ModelRepository, manifest: Manifest, options: RuntimeOptions) -> bool:
-    return read_plan(repository.root / manifest.name, manifest, hardware_of(manifest, options)) is not None
+def _is_known(
+    repository: ModelRepository, manifest: Manifest, options: RuntimeOptions, *, in_peace: bool = False
+) -> bool:
+    """Whether there is a plan, and with `in_peace` one that others did not disturb."""
+    plan = read_plan(repository.root / manifest.name, manifest, hardware_of(manifest, options))
+    return plan is not None and (not in_peace or _was_in_peace(plan))
+
+
+def _was_in_peace(plan: Plan) -> bool:
+    return (plan.others or 0.0) <= MOST_OTHERS
 
 
 def _measured(repository: ModelRepository, manifest: Manifest, options: RuntimeOptions, seconds: float) -> Plan:

@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import alone, graphs, plots, report
+from benchmarks.instructions import NAMES as INSTRUCTION_SETS
+from benchmarks.instructions import instruction_set
 from benchmarks.measure import Round
 from benchmarks.running import ServerFailed
 from benchmarks.scenarios import NAMES, SCENARIOS, with_needed
 from benchmarks.servers import FAMILIES, PEERS_PYTHON, SERVERS
 from benchmarks.wrk import require_wrk
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results"  # by instruction set
 PEER_PACKAGES = ("bentoml", "fastapi", "litserve", "mosec", "onnxruntime", "ray", "uvicorn")
 
 
@@ -36,7 +38,8 @@ def main() -> int:
         return measure_generation(sys.argv[3:])
     chosen = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped on the way out
-    results = Results(RESULTS / "results.json")
+    folder = RESULTS / chosen.instructions
+    results = Results(folder / "results.json")
     if not chosen.report_only:
         require_wrk()
         say(f"on {report.machine_line(machine := this_machine())}")
@@ -45,9 +48,9 @@ def main() -> int:
         except KeyboardInterrupt:
             say("interrupted; finished rounds are kept")
             return 130
-    pictures = plots.draw(results.content, RESULTS)
-    (RESULTS / "results.md").write_text(report.text(results.content, pictures), encoding="utf-8")
-    say(f"written: {RESULTS / 'results.md'}")
+    pictures = plots.draw(results.content, folder)
+    (folder / "results.md").write_text(report.text(results.content, pictures), encoding="utf-8")
+    say(f"written: {folder / 'results.md'}")
     return 0
 
 
@@ -95,7 +98,7 @@ class Results:
                 now = datetime.now(UTC).isoformat(timespec="minutes")
                 self.content[name] = {"measured": now, **how, "rounds": []}
             self.content[name]["rounds"].append(figures)
-        self._path.parent.mkdir(exist_ok=True)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text(json.dumps(self.content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -117,6 +120,7 @@ def this_machine() -> dict[str, Any]:
     ]
     return {
         "cpu": models[0] if models else platform.machine(),
+        "instructions": instruction_set(),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "tessera": version("tessera"),
@@ -142,7 +146,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--soak-requests", type=int, default=100_000)
     parser.add_argument("--soak-rate", type=float, default=220.0, help="requests a second")
     parser.add_argument("--report-only", action="store_true", help="write the table and plots of what was measured")
-    return parser.parse_args()
+    parser.add_argument(
+        "--instructions",
+        choices=INSTRUCTION_SETS,
+        default=instruction_set(),
+        help="with --report-only: of which processors; measured is what this one has",
+    )
+    chosen = parser.parse_args()
+    if not chosen.report_only and chosen.instructions != instruction_set():
+        parser.error(f"this processor has {instruction_set()}; figures of others are measured on others")
+    return chosen
 
 
 def names_of(known: tuple[str, ...]) -> Callable[[str], list[str]]:

@@ -20,7 +20,7 @@ INTRODUCTION = """\
 
 Medians over the rounds, with their range in brackets; ratios are medians of the ratios of each round. Closed loops show
 answers a second and the median latency. Where a peer batches, the cell says *with batching / without*. How it was
-measured, and what the figures do not say, is in [the method](../README.md).
+measured, and what the figures do not say, is in [the method](../../README.md).
 """
 
 
@@ -193,8 +193,9 @@ def number(value: float) -> str:
 
 
 def machine_line(machine: dict[str, Any]) -> str:
-    versions = ", ".join(f"{name} {value}" for name, value in machine.items() if name not in ("cpu", "cores"))
-    return f"{machine['cpu']}, {machine['cores']} cores; {versions}"
+    said = ("cpu", "instructions", "cores")
+    versions = ", ".join(f"{name} {value}" for name, value in machine.items() if name not in said)
+    return f"{machine['cpu']}, {machine['instructions']}, {machine['cores']} cores; {versions}"
 
 
 def _when_and_where(results: Results) -> Iterator[str]:

@@ -149,7 +149,7 @@ class Answering(Generic[Row, Answer]):
         expected = self._curve.seconds(len(rows), length)
         self._lanes.running[lane] = live
         self._begun()
-        started = perf_counter()
+        started, before = perf_counter(), lane.used_s
         try:
             answers = await lane.run(rows, expected * self.speed)
         except Exception as error:
@@ -163,6 +163,7 @@ class Answering(Generic[Row, Answer]):
         ideal = sum(self._curve.row_seconds(one.length) for one in live)
         self.speed += LEARNING_RATE * (_told((ended - started) / expected) - self.speed)
         self.cost += LEARNING_RATE * (_told((ended - started) / ideal) - self.cost)
+        self._curve.learn(len(rows), length, ended - started, lane.used_s - before)
         useful = sum(one.length for one in live) / (len(live) * length)
         self._observer.batch(len(rows), length, useful, ended - started, [started - one.submitted for one in live])
         return answers, Ran(started, ended, len(rows), length, self._trace(live, started, length))

@@ -1,11 +1,11 @@
-"""The time a batch takes, by measurement. Knows nothing of models or threads."""
+"""The time a batch takes, as a function. Knows nothing of models or threads."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from time import perf_counter
 
-WORTH = 0.98  # of what a row costs at best so far, at most, for a larger batch to be worth it
+Cell = tuple[int, int]
+"""Rows, and the length that they are padded to."""
 
 
 class LatencyCurve:
@@ -14,15 +14,26 @@ class LatencyCurve:
     Linear between the measured points; beyond them a batch costs as much per row and per unit of length as at the edge.
     """
 
-    def __init__(self, points: Mapping[tuple[int, int], float]) -> None:
+    learned = 0
+    """Batches that it has learned from."""
+
+    def __init__(self, points: Mapping[Cell, float]) -> None:
         """`points` maps (rows, length) to seconds; every length must have a point for one row."""
+        self.seconds = cache(self._seconds)
+        self.row_seconds = cache(self._row_seconds)
+        self._set(points)
+
+    def _set(self, points: Mapping[Cell, float]) -> None:
         self.points = dict(points)
         self._by_length: dict[int, list[tuple[int, float]]] = {}
         for (rows, length), seconds in sorted(points.items()):
             self._by_length.setdefault(length, []).append((rows, seconds))
         self._lengths = sorted(self._by_length)
-        self.seconds = cache(self._seconds)
-        self.row_seconds = cache(self._row_seconds)
+        self.seconds.cache_clear()
+        self.row_seconds.cache_clear()
+
+    def learn(self, rows: int, length: int, taken_s: float, used_s: float) -> None:
+        """Is told what a batch took, and used of a processor. This one stays as it was measured."""
 
     def _seconds(self, rows: int, length: int) -> float:
         """Return the seconds of a batch of `rows` rows padded to `length`."""
@@ -57,48 +68,3 @@ def _interpolate(points: Sequence[tuple[int, float]], rows: int) -> float:
         return points[0][1]
     (few, fast), (many, slow) = points[above - 1], points[above]
     return fast + (slow - fast) * (rows - few) / (many - few)
-
-
-def measure(
-    run: Callable[[int, int], object],
-    lengths: Sequence[int],
-    max_batch_size: int,
-    *,
-    budget_s: float,
-    num_lengths: int = 4,
-    repeats: int = 3,
-    clock: Callable[[], float] = perf_counter,
-) -> LatencyCurve:
-    """Measure `run(rows, length)` over doubling batch sizes at `num_lengths` of `lengths`, within about `budget_s`.
-
-    The fastest of a few repeats counts, since whatever else the machine does only ever adds time. Two sizes in a row
-    that make a row no cheaper end a length: on a CPU larger batches are often slower, and always take more memory.
-    """
-    last = len(lengths) - 1
-    few = sorted({lengths[round(i * last / (num_lengths - 1))] for i in range(num_lengths)})
-    points: dict[tuple[int, int], float] = {}
-    end = clock() + budget_s
-    for position, length in enumerate(few):
-        share_end = clock() + (end - clock()) / (len(few) - position)
-        rows, cheapest, in_vain = 1, float("inf"), 0
-        while rows <= max_batch_size and in_vain < 2:
-            points[rows, length] = _fastest(run, rows, length, share_end, repeats, clock)
-            per_row = points[rows, length] / rows
-            in_vain = in_vain + 1 if per_row > WORTH * cheapest else 0
-            rows, cheapest = 2 * rows, min(cheapest, per_row)
-            if clock() >= share_end:
-                break
-    return LatencyCurve(points)
-
-
-def _fastest(
-    run: Callable[[int, int], object], rows: int, length: int, end: float, repeats: int, clock: Callable[[], float]
-) -> float:
-    fastest = float("inf")
-    for _ in range(repeats):
-        started = clock()
-        run(rows, length)
-        fastest = min(fastest, clock() - started)
-        if clock() >= end:
-            break
-    return fastest

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from time import perf_counter, thread_time
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,10 +18,12 @@ from app.runtimes import RUNTIMES
 from app.runtimes.onnx_weights import require_listed
 from app.runtimes.options import RuntimeOptions
 from app.serving.company import largest_batch
-from app.serving.curve import LatencyCurve, measure
+from app.serving.curve import LatencyCurve
+from app.serving.learned_curve import LearnedCurve
 from app.serving.plan import Plan
 from app.serving.step_cost import StepCost
 from app.serving.stepping import Stepping, open_stepping
+from app.serving.trials import measure
 from app.tasks import TASKS, task_of
 from app.tasks.kernel import Kernel
 from app.tasks.view import View, predict_json
@@ -61,6 +64,12 @@ class Loaded:
         return self.plan is not None
 
     @property
+    def is_on_one_thread(self) -> bool:
+        """Whether a batch is computed on the thread that asks for it, and on no other."""
+        on_cpu = all(session.placement.device == "cpu" for session in self.sessions.values())
+        return on_cpu and self.options.threads == 1
+
+    @property
     def placements(self) -> dict[str, dict[str, str]]:
         return {
             graph: {"device": session.placement.device, "reason": session.placement.reason}
@@ -86,21 +95,32 @@ def load(
         loaded = open_version(
             manifest.in_variant(plan.variant), verify, replace(options, threads=plan.threads), plan.instances
         )
-        loaded.curve, loaded.plan = plan.curve, plan
+        loaded.plan = plan
+        loaded.curve = _learning(loaded, plan.curve)
         return loaded
     loaded = open_version(manifest, verify, replace(options, threads=1), options.threads)
     if not loaded.kernel.probe(loaded.kernel.lengths[0]):
-        loaded.curve = GUESSED
+        loaded.curve = _learning(loaded, GUESSED)
         return loaded
-    loaded.curve = measure(
-        partial(run_probe, loaded), loaded.kernel.lengths, loaded.max_batch_size, budget_s=MEASURE_BUDGET_S
+    measured = measure(
+        partial(time_probe, loaded), loaded.kernel.lengths, loaded.max_batch_size, budget_s=MEASURE_BUDGET_S
     )
+    loaded.curve = _learning(loaded, measured)
     # The largest batches were only tried; sixteen photos take 160 MB.
     with ExitStack() as stack:
         for session in loaded.sessions.values():
             stack.enter_context(session.trimmed())
         warm_up(loaded)
     return loaded
+
+
+def _learning(loaded: Loaded, measured: LatencyCurve) -> LearnedCurve:
+    return LearnedCurve(
+        measured,
+        most_rows=loaded.max_batch_size,
+        is_sure=loaded.plan is not None and not loaded.plan.doubts(),
+        by_processor=loaded.is_on_one_thread,
+    )
 
 
 def _load_stepping(
@@ -192,6 +212,17 @@ def run_probe(loaded: Loaded, rows: int, length: int) -> None:
     """Run a batch of the task's probe rows, if it knows one; raises what the sessions raise."""
     if row := loaded.kernel.probe(length):
         loaded.kernel.run(loaded.sessions, [row] * rows)
+
+
+def time_probe(loaded: Loaded, rows: int, length: int) -> float:
+    """Run a batch of probe rows, and return its seconds, of the thread's own if no other has a part in it.
+
+    These are hardly more where the thread shares its processor, or waits for it.
+    """
+    clock = thread_time if loaded.is_on_one_thread else perf_counter
+    started = clock()
+    run_probe(loaded, rows, length)
+    return clock() - started
 
 
 def warm_up(loaded: Loaded) -> None:

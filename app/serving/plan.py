@@ -66,8 +66,8 @@ class Plan(BaseModel):
 class Tuning:
     """The way a version uses this machine now. `plan` is None if that was measured quickly, when it was loaded.
 
-    `alone_s` is what the shortest row takes by itself; `slower` how many times longer batches take of late than was
-    measured.
+    `alone_s` is what the shortest row takes by itself; `slower` how many times longer batches take of late than by what
+    is known of them, which was corrected by `learned` batches since.
     """
 
     plan: Plan | None
@@ -76,6 +76,7 @@ class Tuning:
     measured: datetime | None
     alone_s: float
     slower: float
+    learned: int = 0
 
     def doubts(self) -> list[str]:
         """Return why what was measured may not be right, each reason in words."""
@@ -83,7 +84,7 @@ class Tuning:
         found = self.plan.doubts() if self.plan else [in_haste]
         # To pass a batch to its thread takes as long as the shortest graphs do.
         if self.alone_s >= WORTH_DOUBTING_S and not 1 / MOST_SLOWER < self.slower < MOST_SLOWER:
-            found.append(f"batches take {self.slower:.2g} times of late what was measured")
+            found.append(f"batches take {self.slower:.2g} times as long of late as what is known of them says")
         return found
 
 

@@ -22,7 +22,8 @@ class Waiting(Generic[Row, Answer]):
     """A row in the queue; `deadline` is of the event loop's clock, `turn` and `submitted` are of `perf_counter`.
 
     Only rows of one `group` can share a batch. `together` counts the rows of its request: it is answered when all of
-    them are. `share` is that of its caller.
+    them are. `share` is that of its caller. `cost_s` is what it cost by the curve when it came, which may have learned
+    since.
     """
 
     row: Row
@@ -35,6 +36,7 @@ class Waiting(Generic[Row, Answer]):
     together: int = 1
     share: Share = field(default_factory=Share)
     ticket: int = 0
+    cost_s: float = 0.0
     traceparent: str = ""
 
 
@@ -60,25 +62,24 @@ class RowQueue(Generic[Row, Answer]):
 
     def push(self, one: Waiting[Row, Answer]) -> None:
         one.ticket = new_ticket()
-        seconds = self._curve.row_seconds(one.length)
-        self.shares.waits(one.share, seconds)
+        one.cost_s = self._curve.row_seconds(one.length)
+        self.shares.waits(one.share, one.cost_s)
         self._buckets.setdefault(one.group, {}).setdefault(one.length, Line()).push(one)
         self._line.push(one)
         self._size += 1
         self._counts[one.group, one.length] = self._counts.get((one.group, one.length), 0) + 1
-        self.seconds += seconds
+        self.seconds += one.cost_s
 
     def discard(self, one: Waiting[Row, Answer]) -> bool:
         """Forget a row; false if it was not waiting."""
         if not one.ticket:
             return False
         one.ticket = 0
-        seconds = self._curve.row_seconds(one.length)
-        self.shares.waits_no_more(one.share, seconds)
+        self.shares.waits_no_more(one.share, one.cost_s)
         self._size -= 1
         self._counts[one.group, one.length] -= 1
         self._sweep(one.group, one.length)
-        self.seconds = self.seconds - seconds if self._size else 0.0
+        self.seconds = self.seconds - one.cost_s if self._size else 0.0
         return True
 
     def seconds_before(self, turn: float, share: Share, seconds: float = 0.0) -> float:
@@ -86,7 +87,7 @@ class RowQueue(Generic[Row, Answer]):
 
         Of its own rows those go before whose turn is before `turn`.
         """
-        own = sum(self._curve.row_seconds(one.length) for one in self._line.of(share) if one.turn < turn)
+        own = sum(one.cost_s for one in self._line.of(share) if one.turn < turn)
         return own + self.shares.seconds_before(share, own + seconds)
 
     def take(
@@ -119,13 +120,13 @@ class RowQueue(Generic[Row, Answer]):
 
     def _start(self, one: Waiting[Row, Answer]) -> None:
         self.discard(one)
-        self.shares.starts(one.share, self._curve.row_seconds(one.length))
+        self.shares.starts(one.share, one.cost_s)
 
     def ended(self, batch: Sequence[Waiting[Row, Answer]], taken: float) -> None:
         """Count the `taken` seconds of a core that a batch took, shared out among its rows by what each should cost."""
-        seconds = [self._curve.row_seconds(one.length) for one in batch]
-        for one, cost in zip(batch, seconds, strict=True):
-            self.shares.ends(one.share, cost, taken * cost / sum(seconds))
+        seconds = sum(one.cost_s for one in batch)
+        for one in batch:
+            self.shares.ends(one.share, one.cost_s, taken * one.cost_s / seconds)
 
     def _companion(
         self, leader: Waiting[Row, Answer], length: int, may: Callable[[Share], bool] | None

@@ -109,7 +109,15 @@ class ScheduledModel:
         loaded = self.loaded
         measured = loaded.plan.measured if loaded.plan else loaded.loaded
         alone_s = loaded.curve.seconds(1, loaded.kernel.lengths[0])
-        return Tuning(loaded.plan, loaded.options.threads, loaded.num_lanes, measured, alone_s, self._scheduler.slower)
+        return Tuning(
+            loaded.plan,
+            loaded.options.threads,
+            loaded.num_lanes,
+            measured,
+            alone_s,
+            self._scheduler.slower,
+            loaded.curve.learned,
+        )
 
     def _draws_at_random(self) -> bool:
         """Whether a graph does, so that the same question may have another answer the next time."""

@@ -18,13 +18,15 @@ from app.errors import InvalidArtifact, ModelNotReady
 from app.repository.manifest import Manifest
 from app.runtimes.options import RuntimeOptions
 from app.serving.busyness import watch_others
-from app.serving.curve import LatencyCurve, measure
-from app.serving.loading import Loaded, open_version, run_probe, steps
+from app.serving.curve import Cell, LatencyCurve
+from app.serving.loading import Loaded, open_version, steps, time_probe
 from app.serving.plan import Plan, graph_hashes, hardware_of
 from app.serving.step_cost import StepCost
 from app.serving.stepping import Stepping, open_stepping
+from app.serving.trials import measure
 
 NUM_LENGTHS = 8  # padded lengths to measure, twice as many as a load does
+REPEATS = 6  # of each batch, if there is time
 ALONE_SHARE = 0.2  # of the time for one trial, to measure a row that has the machine to itself
 
 # Of the trials in which a single row takes at most this many times what it takes in the fastest, most rows win.
@@ -108,23 +110,23 @@ def splits(cores: int) -> Iterator[int]:
 
 
 def try_out(loaded: Loaded, variant: str | None, seconds: float) -> TuningTrial:
-    run, others = partial(run_probe, loaded), watch_others()
-    repeats: dict[tuple[int, int], list[float]] = {}
-    alone = measure(run, loaded.kernel.lengths, 1, budget_s=ALONE_SHARE * seconds, num_lengths=NUM_LENGTHS)
+    timed, others = partial(time_probe, loaded), watch_others()
+    repeats: dict[Cell, list[float]] = {}
+    alone = measure(timed, loaded.kernel.lengths, 1, budget_s=ALONE_SHARE * seconds, num_lengths=NUM_LENGTHS)
     with ThreadPoolExecutor(loaded.num_lanes) as threads:
 
-        def run_on_all(rows: int, length: int) -> None:
-            started = perf_counter()
-            for done in [threads.submit(run, rows, length) for _ in range(loaded.num_lanes)]:
-                done.result()
-            repeats.setdefault((rows, length), []).append(perf_counter() - started)
+        def time_on_all(rows: int, length: int) -> float:
+            taken = fmean(threads.map(timed, [rows] * loaded.num_lanes, [length] * loaded.num_lanes))
+            repeats.setdefault((rows, length), []).append(taken)
+            return taken
 
         curve = measure(
-            run_on_all,
+            time_on_all,
             loaded.kernel.lengths,
             loaded.max_batch_size,
             budget_s=(1 - ALONE_SHARE) * seconds,
             num_lengths=NUM_LENGTHS,
+            repeats=REPEATS,
         )
     lengths = sorted({length for _, length in curve.points})
     return TuningTrial(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from benchmarks.on_paper.fleet import Work
 
 RESULTS = Path(__file__).parent.parent / "results"
+OF = "avx512-vnni"  # the instruction set of which all scenarios were measured
 WRITTEN_TOKENS, WRITING_CORES = 128, 2
 
 
@@ -34,7 +35,7 @@ def kinds() -> list[Kind]:
 
     The spread of texts is that of single ones: of a lognormal distribution mean and median tell the sigma.
     """
-    results = _read("results")
+    results = _read(f"{OF}/results")
 
     def mid(scenario: str, load: str, read: Callable[[Any], float]) -> float:
         return median(read(one["ours"][load]) for one in results[scenario]["rounds"])
@@ -65,7 +66,7 @@ def _read(name: str) -> Any:
 
 
 def service() -> Service:
-    results = _read("results")
+    results = _read(f"{OF}/results")
     starts = [one["ours"]["start"]["ready_s"] for one in results["startup"]["rounds"]]
     samples = results["soak"]["rounds"][0]["ours"]["soak"]["samples"]
     return Service(median(starts), samples[-1][1])

@@ -8,7 +8,7 @@ from benchmarks.alone import growth
 from benchmarks.report import HEAD, number, spread, text, values
 from benchmarks.targets import TARGETS, best_of
 
-MACHINE = {"cpu": "Test CPU", "cores": 2, "onnxruntime": "1.2.3"}
+MACHINE = {"cpu": "Test CPU", "instructions": "avx2", "cores": 2, "onnxruntime": "1.2.3"}
 HOW = {"measured": "2026-01-02T03:04+00:00", "seconds": 4.0, "machine": MACHINE}
 
 
@@ -84,7 +84,7 @@ def test_a_figure_that_was_not_measured_judges_nothing() -> None:
 
 
 def test_it_says_where_and_when() -> None:
-    line = "**Test CPU, 2 cores; onnxruntime 1.2.3**: mixed (2026-01-02 03:04 UTC, 3 rounds, 4 s a load)"
+    line = "**Test CPU, avx2, 2 cores; onnxruntime 1.2.3**: mixed (2026-01-02 03:04 UTC, 3 rounds, 4 s a load)"
     assert line in text(RESULTS)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from cards import BY_ONNX, all_of
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, helper
 
 from app.errors import InvalidArtifact, ModelNotReady
@@ -17,6 +18,7 @@ from app.tensors import TensorSpec
 
 ON_CPU = RuntimeOptions(device="cpu")
 HAS_CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+on_a_card = all_of(BY_ONNX)
 no_cuda = pytest.mark.skipif(HAS_CUDA, reason="says what happens on an onnxruntime without CUDA")
 
 
@@ -228,6 +230,34 @@ def test_the_fault_of_a_broken_file_is_not_taken_for_a_device(tmp_path):
     assert session is None
     assert fault is not None
     assert "cannot be used" in fault
+
+
+@on_a_card
+def test_the_gpu_gives_the_answers_of_the_cpu(tmp_path):
+    path = saved(tmp_path / "model.onnx", sum_and_difference())
+    session = load_onnx(path, RuntimeOptions(device="cuda"))
+    assert session.placement.device == "cuda"
+    drawn = np.random.default_rng(0)
+    inputs = {name: drawn.normal(size=(5, 3)).astype(np.float32) for name in ("a", "b")}
+    expected = load_onnx(path, ON_CPU).run(inputs)
+    found = session.run(inputs)
+    for name in ("sum", "difference"):
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-5)
+
+
+@on_a_card
+def test_a_card_without_memory_for_it_is_a_memory_error(tmp_path):
+    """Two hundred terabytes, and the next run is answered."""
+    graph = helper.make_graph(
+        [helper.make_node("Expand", ["x", "shape"], ["y"])],
+        "large",
+        [value("x", TensorProto.FLOAT, [1]), value("shape", TensorProto.INT64, [1])],
+        [value("y", TensorProto.FLOAT, ["n"])],
+    )
+    session = load_onnx(saved(tmp_path / "model.onnx", model(graph)), RuntimeOptions(device="cuda"))
+    with pytest.raises(MemoryError):
+        session.run({"x": np.zeros(1, np.float32), "shape": np.array([1 << 46], np.int64)})
+    assert session.run({"x": np.ones(1, np.float32), "shape": np.array([2], np.int64)})["y"].tolist() == [1.0, 1.0]
 
 
 def test_a_working_gpu_is_taken():

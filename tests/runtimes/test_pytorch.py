@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cards import BY_TORCH, all_of
 from torch.export import Dim, ExportedProgram, export
 from torch.export.pt2_archive import PT2ArchiveReader
 
@@ -19,6 +20,7 @@ from app.tensors import GraphRefused, TensorSpec
 from training.graphs.program import save_program
 
 ON_CPU = RuntimeOptions(device="cpu")
+on_a_card = all_of(BY_TORCH)
 BATCH = Dim("batch")
 
 
@@ -266,8 +268,8 @@ def test_a_pytorch_without_cuda_takes_the_cpu_and_says_why(program):
         load_pytorch(program, RuntimeOptions(device="cuda"))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 0.1)])
+@on_a_card
 def test_the_gpu_gives_the_answers_of_the_cpu(program, precision, tolerance):
     session = load_pytorch(program, RuntimeOptions(device="cuda", precision=precision))
     assert session.placement.device == "cuda"

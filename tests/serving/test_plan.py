@@ -77,8 +77,8 @@ def test_a_plan_that_was_measured_in_peace_and_holds_is_not_doubted(manifest):
     [
         pytest.param({"spread": 0.05, "others": 0.43}, 1.0, "other processes used 43% of the processors", id="busy"),
         pytest.param({"spread": 0.4, "others": 0.0}, 1.0, "the same batch took 40% longer", id="unsteady"),
-        pytest.param({"spread": 0.05, "others": 0.0}, 2.1, "batches take 2.1 times of late", id="slower now"),
-        pytest.param({"spread": 0.05, "others": 0.0}, 0.5, "batches take 0.5 times of late", id="faster now"),
+        pytest.param({"spread": 0.05, "others": 0.0}, 2.1, "batches take 2.1 times as long of late", id="slower now"),
+        pytest.param({"spread": 0.05, "others": 0.0}, 0.5, "batches take 0.5 times as long of late", id="faster now"),
         pytest.param({}, 1.0, "nothing is known of what else the machine did", id="of before"),
     ],
 )

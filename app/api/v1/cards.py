@@ -36,7 +36,8 @@ class Tuned(BaseModel):
     age_s: float | None
     spread: Annotated[float | None, Field(description="how much longer repeats took than the fastest: 0.1 is a tenth")]
     others: Annotated[float | None, Field(description="share of the processors that other processes used meanwhile")]
-    slower: Annotated[float, Field(description="how many times longer batches take of late than was measured")]
+    learned: Annotated[int, Field(description="batches by which what was measured was corrected since it was loaded")]
+    slower: Annotated[float, Field(description="how many times longer batches take of late than by what is known")]
     doubts: list[str]
 
 
@@ -158,6 +159,7 @@ def _tuned(tuning: Tuning) -> Tuned:
         age_s=round((datetime.now(UTC) - measured).total_seconds(), 1) if measured else None,
         spread=plan.spread if plan else None,
         others=plan.others if plan else None,
+        learned=tuning.learned,
         slower=round(tuning.slower, 3),
         doubts=tuning.doubts(),
     )
