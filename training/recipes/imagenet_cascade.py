@@ -1,7 +1,8 @@
 """The name of what a photo shows, of 1,000: by EfficientNet-Lite0 where it is sure, else by Lite2, both in 8 bits.
 
 Nothing is trained: imagenet-efficientnet is asked before imagenet-efficientnet-lite2, both as they are published in
-`--models`. ImageNet's own photos are not to be had here, so what counts as right is what Lite2 says.
+`--models`. ImageNet's own photos are not to be had here, so what counts as right is what Lite2 says. On the 117 photos
+of the test .034 of that are lost, where .002 was said, and a twentieth of the time is saved: it is not published.
 """
 
 from collections.abc import Mapping, Sequence
