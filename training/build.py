@@ -3,15 +3,17 @@
 import platform
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from app.errors import InvalidArtifact, InvalidInput
 from app.independence.examples import require_independent_rows as prove
+from app.repository.cascade import CascadeManifest
 from app.repository.manifest import (
     CardFiles,
     Golden,
@@ -63,16 +65,12 @@ def build(recipe: Recipe[Data], run: Run, models: Path, again: str | None = None
         progress(f"WARNING: {warning}")
         draft = replace(draft, warning=warning, limits=[warning, *draft.limits])
     task = draft.task or recipe.task
-    view, sessions = open_draft(task, draft)
-    golden = golden_examples(view, sessions, draft)
-    for variant in (draft, *(replace(draft, **dict(one)) for one in draft.variants.values())):
-        require_independent_rows(recipe, variant)
-    if recipe.held_out:
-        progress("judging the explanations")
-        judged = faithfulness(view, sessions, recipe.held_out(data, run))
-        draft = replace(draft, metrics=[*draft.metrics, *judged])
-    if recipe.sample:
-        draft = replace(draft, reference=distributions(view, sessions, recipe.sample(data, run)))
+    steps: dict[str, Any] = {}
+    if draft.cascade:
+        golden = golden_examples(draft.cascade.answer, draft)
+        steps = {"kind": CascadeManifest, "steps": tuple(draft.cascade.steps)}
+    else:
+        draft, golden = opened(recipe, data, run, task, draft)
     if draft.reference:
         draft = replace(draft, sections={**draft.sections, ASKED: reference_table(draft.reference)})
     provenance = Provenance(
@@ -92,6 +90,7 @@ def build(recipe: Recipe[Data], run: Run, models: Path, again: str | None = None
         models,
         name,
         {**draft.files, **card},
+        **steps,
         **{name: getattr(draft, name) for name in STATED},
         task=task,
         inputs=draft.exported.inputs,
@@ -101,6 +100,24 @@ def build(recipe: Recipe[Data], run: Run, models: Path, again: str | None = None
         provenance=provenance,
         golden=golden,
     )
+
+
+def opened(recipe: Recipe[Data], data: Data, run: Run, task: str, draft: Draft) -> tuple[Draft, tuple[Golden, ...]]:
+    """Return the draft with what is measured of it as it will be served, and its answered examples.
+
+    Raises TrainingError if rows that share a batch would change each other's answers.
+    """
+    view, sessions = open_draft(task, draft)
+    golden = golden_examples(partial(predict_json, view, sessions), draft)
+    for variant in (draft, *(replace(draft, **dict(one)) for one in draft.variants.values())):
+        require_independent_rows(recipe, variant)
+    if recipe.held_out:
+        progress("judging the explanations")
+        judged = faithfulness(view, sessions, recipe.held_out(data, run))
+        draft = replace(draft, metrics=[*draft.metrics, *judged])
+    if recipe.sample:
+        draft = replace(draft, reference=distributions(view, sessions, recipe.sample(data, run)))
+    return draft, golden
 
 
 def command(recipe: Recipe[Any], run: Run) -> str:
@@ -174,12 +191,12 @@ def require_independent_rows(recipe: Recipe[Any], draft: Draft) -> None:
         raise TrainingError(f"{recipe.name} is not published: {error}") from error
 
 
-def golden_examples(view: View[Any], sessions: Mapping[str, Session], draft: Draft) -> tuple[Golden, ...]:
-    """Answer the draft's examples."""
+def golden_examples(answer: Callable[[Any, Mapping[str, Any]], Any], draft: Draft) -> tuple[Golden, ...]:
+    """Answer the draft's examples, as JSON."""
     golden = []
     for example in draft.examples:
         try:
-            output = predict_json(view, sessions, example.input, example.parameters)
+            output = answer(example.input, example.parameters)
         except InvalidInput as error:
             raise TrainingError(f"an example cannot be asked: {error}") from error
         golden.append(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
+from app.repository.cascade import CascadeStep
 from app.repository.manifest import (
     Batching,
     Metric,
@@ -45,12 +46,23 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A graph that a module became: where it lies, its tensors as it states them, and how near it is to torch."""
+    """A graph that a module became: where it lies, its tensors as it states them, and how near it is to torch.
+
+    That of a cascade is the graph of its last step, which was compared when that was published.
+    """
 
     path: Path
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
-    verification: Verification
+    verification: Verification | None
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeDraft:
+    """Published versions that are asked in turn, and what they `answer` to an item with parameters, as JSON."""
+
+    steps: Sequence[CascadeStep]
+    answer: Callable[[Any, Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,7 @@ class Draft:
     task: str = ""
     made_with: str = "torch"
     reference: Reference | None = None
+    cascade: CascadeDraft | None = None
 
 
 @dataclass(frozen=True, slots=True)

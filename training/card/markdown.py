@@ -72,7 +72,9 @@ def _sources(sources: Sequence[Source]) -> str:
     return table(("name", "version", "licence", "used for", "sha256"), rows) if rows else ""
 
 
-def _verification(found: Verification, made_with: str) -> str:
+def _verification(found: Verification | None, made_with: str) -> str:
+    if found is None:
+        return ""
     return (
         f"Over {found.inputs} real inputs the exported graph differs from {made_with} by at most {found.batch_1:.1e}, "
         f"one input at a time, and by at most {found.batch_n:.1e} in a batch of {found.n}."

@@ -22,7 +22,7 @@ def learning_curves(rows: Sequence[Mapping[str, float]], panels: Mapping[str, Se
             axes.plot([epoch for epoch, _ in points], [value for _, value in points], marker=".", label=name)
         axes.set(title=title, xlabel="epoch")
         axes.legend(frameon=False)
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 def confusion_matrix(counts: npt.NDArray[np.integer], labels: Sequence[str], path: Path) -> Path:
@@ -38,7 +38,7 @@ def confusion_matrix(counts: npt.NDArray[np.integer], labels: Sequence[str], pat
         for (row, column), count in np.ndenumerate(counts):
             shade = "white" if share[row, column] > 0.5 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=shade, fontsize=8)
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 def calibration_plot(
@@ -54,7 +54,7 @@ def calibration_plot(
     axes.scatter(sure, right, s=10 + 300 * count / count.sum())
     axes.set(xlabel="probability of the best class", ylabel="how often it is right", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.set_title(f"ECE {expected_calibration_error(probabilities, truth, bins=bins):.4f}; area: share of the answers")
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 def agreement_plot(expected: npt.NDArray[np.floating], found: npt.NDArray[np.floating], path: Path) -> Path:
@@ -69,7 +69,7 @@ def agreement_plot(expected: npt.NDArray[np.floating], found: npt.NDArray[np.flo
         axes.scatter(expected[rows, best][chosen], found[rows, best][chosen], marker=marker, label=label)
     axes.set(xlabel="probability in float", ylabel="probability in 8 bits", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.legend(frameon=False, fontsize=8)
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 def image_grid(
@@ -83,7 +83,7 @@ def image_grid(
         axes.imshow(image, cmap="gray" if image.ndim == 2 else None)
         axes.set_title(caption, fontsize=7)
         axes.set_axis_off()
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 def grouped_bars(values: Mapping[str, Sequence[float]], groups: Sequence[str], unit: str, path: Path) -> Path:
@@ -99,7 +99,7 @@ def grouped_bars(values: Mapping[str, Sequence[float]], groups: Sequence[str], u
     axes.set(ylabel=unit)
     axes.margins(y=0.1)
     figure.legend(loc="outside upper center", frameon=False, fontsize=7, ncols=len(values))
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +126,11 @@ def forecast_fans(fans: Sequence[Fan], path: Path) -> Path:
         axes.tick_params(labelsize=7)
         if place == 1:
             axes.legend(frameon=False, fontsize=7)
-    return _save(figure, path)
+    return saved(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def saved(figure: Figure, path: Path) -> Path:
+    """Write one picture, and return where."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(
         path, dpi=DPI, format="png", metadata={"Software": None}

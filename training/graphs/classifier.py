@@ -11,6 +11,7 @@ from torch.export import Dim
 
 from app.repository.manifest import Variant
 from app.runtimes import RUNTIMES
+from app.runtimes.hardware import hardware
 from app.runtimes.onnx import load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tasks.text_classification import TextClassification
@@ -28,6 +29,7 @@ from training.recipe import Exported
 
 LARGEST_DIFFERENCE = 1e-4  # of a score between torch and a graph: by rounding, in another order of sums
 LENGTHS = (16, 64, 128)  # tokens of the texts that are timed: a sentence, a paragraph, a review
+BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # instructions of processors
 TIMED_RUNS = 50  # of which the fastest counts
 
 # What is measured; the version is int8, and the others are its variants where they are wanted.
@@ -79,6 +81,11 @@ class _Named(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         return {"logits": self.network(input_ids, attention_mask)}
+
+
+def has_bf16() -> bool:
+    """Whether this machine computes in bf16 itself; where that is imitated, it takes many times as long."""
+    return torch.cuda.is_available() or not BF16.isdisjoint(hardware("cpu", 1)["processor"].split())
 
 
 def open_variant(name: str, files: Mapping[str, Path]) -> dict[str, Session]:

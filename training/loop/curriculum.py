@@ -1,6 +1,7 @@
 """The texts that an epoch shows, and how sure it is of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from app.tasks.text_classification import TextClassification
 from app.tensors import Tensors
 from training.data.lexicon import Rewording, in_templates
-from training.data.reading import encode
+from training.data.reading import Scores, encode
 from training.data.sentiment import LABELS
 from training.data.sentiment_texts import MOST_TEXTS, SentimentTexts
 from training.loop.text_batches import LengthSorted, Row, padded
@@ -24,10 +25,19 @@ Lessons = Callable[[np.random.Generator], pd.DataFrame]
 """More texts, with `text` and `rating`, drawn anew for each epoch, as many each time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """The answers of a teacher: logits [texts, labels] of the texts of a curriculum, and `ask` for those of lessons."""
+
+    answers: Scores
+    ask: Callable[[Iterable[str]], Scores]
+
+
 class Curriculum(Dataset[Row]):
     """The texts of one epoch: of every domain the next of a random order, and the `lessons` of that epoch.
 
-    `set_epoch` changes them; their number stays.
+    `set_epoch` changes them; their number stays. A target is fp32 [labels]; of what is `taught` [2, labels], the second
+    of which are the logits of the teacher.
     """
 
     def __init__(
@@ -38,12 +48,17 @@ class Curriculum(Dataset[Row]):
         *,
         seed: int = 0,
         most: Mapping[str, int] = MOST_TEXTS,
+        taught: Taught | None = None,
     ) -> None:
         self._task = task
         self._lessons = lessons
         self._seed = seed
+        self._taught = taught
         self._rows = encode(task, texts.text)
         self._targets = soft_targets(texts)
+        if taught:
+            self._targets = with_logits(self._targets, taught.answers)
+        self._epoch: int | None = None
         rng = np.random.default_rng(seed)
         self._orders: list[tuple[npt.NDArray[np.intp], int]] = []  # of a domain, and how many of it an epoch shows
         for domain in sorted(texts.domain.unique()):
@@ -52,6 +67,9 @@ class Curriculum(Dataset[Row]):
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
+        if epoch == self._epoch:
+            return
+        self._epoch = epoch
         rng = np.random.default_rng([self._seed, epoch])
         shown = np.concatenate(
             [order.take(range(epoch * count, (epoch + 1) * count), mode="wrap") for order, count in self._orders]
@@ -61,7 +79,10 @@ class Curriculum(Dataset[Row]):
         if self._lessons:
             lessons = self._lessons(rng)
             self._shown += encode(self._task, lessons.text)
-            self._shown_targets = torch.cat([self._shown_targets, smoothed(rated(lessons.rating))])
+            targets = smoothed(rated(lessons.rating))
+            if self._taught:
+                targets = with_logits(targets, self._taught.ask(lessons.text))
+            self._shown_targets = torch.cat([self._shown_targets, targets])
         self.lengths: npt.NDArray[np.int64] = np.array([len(row["input_ids"]) for row in self._shown])
 
     def __len__(self) -> int:
@@ -87,10 +108,17 @@ class LexiconLessons:
         return pd.concat([self._tweets, self._rewording.draw(rng), in_templates(entries, rng)], ignore_index=True)
 
 
-def curriculum_of(texts: SentimentTexts, task: TextClassification, run: Run) -> Curriculum:
+def curriculum_of(
+    texts: SentimentTexts, task: TextClassification, run: Run, taught: Taught | None = None
+) -> Curriculum:
     """Return what a run shows of `texts`, and of their lexicon where they have one."""
     lessons = None if texts.lexicon is None else LexiconLessons(texts.train, texts.lexicon)
-    return Curriculum(task, texts.train, lessons, seed=run.seed, most=texts.most)
+    return Curriculum(task, texts.train, lessons, seed=run.seed, most=texts.most, taught=taught)
+
+
+def with_logits(targets: Tensor, logits: Scores) -> Tensor:
+    """Return both, fp32 [texts, 2, labels]."""
+    return torch.stack([targets, torch.from_numpy(np.asarray(logits, np.float32))], 1)
 
 
 def soft_targets(texts: pd.DataFrame) -> Tensor:

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import torch
 import torch.nn.functional as F
 from lightning import Callback, LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -82,20 +81,18 @@ class Distillation(FineTuning):
 
     The loss is for `teacher_share` the divergence from the teacher's answers at `temperature`, else FineTuning's.
     Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, https://arxiv.org/abs/1503.02531.
+    Targets of the training are fp32 [batch, 2, labels], the second of which are the teacher's logits.
     """
 
     settings: DistillationSettings
 
-    def __init__(self, student: TextClassifier, teacher: TextClassifier, settings: DistillationSettings) -> None:
+    def __init__(self, student: TextClassifier, settings: DistillationSettings) -> None:
         super().__init__(student, settings)
-        # In a list, or its weights would be part of the student's checkpoints.
-        self._teacher = [teacher.eval().requires_grad_(False)]
 
     def training_step(self, batch: TextBatch, _: int) -> Tensor:
-        input_ids, attention_mask, targets = batch
+        input_ids, attention_mask, both = batch
+        targets, taught = both.unbind(1)
         logits = self.network(input_ids, attention_mask)
-        with torch.no_grad():
-            taught = self._teacher[0].to(input_ids.device)(input_ids, attention_mask)
         temperature, share = self.settings.temperature, self.settings.teacher_share
         divergence = F.kl_div(
             F.log_softmax(logits / temperature, 1),

@@ -14,9 +14,9 @@ from torch.utils.data import Sampler
 POOL = 50  # batches among which texts are sorted
 
 Row = tuple[Tensor, Tensor]
-"""Token ids, int64 [tokens], and the target, fp32 [labels]."""
+"""Token ids, int64 [tokens], and the target, fp32 [labels] or, of what is taught, [2, labels]."""
 TextBatch = tuple[Tensor, Tensor, Tensor]
-"""`input_ids` and `attention_mask`, int64 [batch, tokens], and targets, fp32 [batch, labels]."""
+"""`input_ids` and `attention_mask`, int64 [batch, tokens], and targets, fp32 [batch, labels] or [batch, 2, labels]."""
 
 
 class HasLengths(Protocol):

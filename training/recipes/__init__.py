@@ -33,6 +33,11 @@ RECIPES = {
         "image-classification",
         "the same, larger and slower (EfficientNet-Lite2, 8 bits)",
     ),
+    "imagenet-cascade": Listed(
+        "training.recipes.imagenet_cascade",
+        "image-classification",
+        "Lite0 where it is sure, Lite2 where it is not: of both as they are published; misses its mark so far",
+    ),
     "reviews-sentiment": Listed(
         "training.recipes.reviews_sentiment",
         "text-classification",
@@ -42,6 +47,11 @@ RECIPES = {
         "training.recipes.reviews_sentiment_small",
         "text-classification",
         "the same in two layers, distilled from reviews-sentiment; int8",
+    ),
+    "reviews-sentiment-cascade": Listed(
+        "training.recipes.reviews_sentiment_cascade",
+        "text-classification",
+        "two layers where they are sure, six where they are not: of both as they are published, minutes",
     ),
     "reviews-sentiment-zh": Listed(
         "training.recipes.reviews_sentiment_zh",

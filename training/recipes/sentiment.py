@@ -20,6 +20,7 @@ from training.graphs.classifier import (
     VARIANTS,
     calibrate,
     export_classifier,
+    has_bf16,
     infer,
     latencies_ms,
     open_variant,
@@ -92,7 +93,8 @@ def sentiment_draft(
     files, exported = export_classifier(task, network, texts.test.text[:VERIFIED_TEXTS], typical(texts), run.workdir)
     progress("judging on the test split")
     timed = TINY_RUNS if run.tiny else TIMED_RUNS
-    candidates = judge_variants(task, files, texts.test.text, runs=timed)
+    judged = [name for name in VARIANTS if name != "bf16" or run.variants or run.tiny or has_bf16()]
+    candidates = judge_variants(task, files, texts.test.text, judged, runs=timed)
     scores = {name: candidate.scores for name, candidate in candidates.items()}
     truth, probabilities = texts.test.label.to_numpy(), softmax_rows(scores[SHIPPED])
     wanted = {name: variant for name, variant in VARIANTS.items() if run.variants and name != SHIPPED}

@@ -1,5 +1,6 @@
 """A small BERT of random weights, written as a graph and run by ONNX Runtime."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from app.runtimes.onnx import OnnxSession, load_onnx
 from app.runtimes.options import RuntimeOptions
 from app.tensors import Array, Tensors
 from training.graphs.bert import write_bert
+from training.graphs.bert_weights import read_classifier
 from training.graphs.linear import Fp32Products, Int8Products
 from training.graphs.ranges import input_ranges
 from training.networks.minilm import SentenceEncoder, TextClassifier
@@ -129,3 +131,30 @@ def test_ranges_are_of_what_each_layer_is_given() -> None:
     )
     np.testing.assert_array_equal(ranges[network[0]], [2.0, 3.0])
     np.testing.assert_array_equal(ranges[network[1]], [2.0, 6.0])
+
+
+def test_weights_are_read_back_from_the_graph_as_near_as_eight_bits_keep_them(
+    classifier: TextClassifier, int8: Path
+) -> None:
+    other = deepcopy(classifier)
+    for parameter in other.parameters():
+        nn.init.normal_(parameter)
+    read_classifier(int8, other)
+    for name, expected in classifier.state_dict().items():
+        found = other.state_dict()[name]
+        if name.startswith("bert.embeddings.position"):
+            expected = expected + classifier.bert.embeddings.token_type_embeddings.weight[0]
+        if not name.startswith("bert.embeddings.token_type"):
+            assert torch.allclose(found, expected, atol=0.05 * float(expected.detach().abs().max()) + 1e-6), name
+
+
+def test_weights_of_another_network_or_precision_are_refused(
+    bert: BertModel, classifier: TextClassifier, int8: Path, tmp_path: Path
+) -> None:
+    fp32 = write_bert(bert, classifier.head, tmp_path / "fp32.onnx", Fp32Products())
+    with pytest.raises(ValueError, match="no int8 graph of a BERT of 2 layers"):
+        read_classifier(fp32, deepcopy(classifier))
+    narrow = deepcopy(classifier)
+    narrow.head = nn.Linear(WIDTH, 2)
+    with pytest.raises(ValueError, match="where the network has"):
+        read_classifier(int8, narrow)

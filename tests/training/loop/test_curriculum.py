@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +7,9 @@ import pytest
 import torch
 
 from app.tasks.text_classification import TextClassification, TextClassificationKernel
-from training.data.reading import CONFIG, write_tokenizer
+from training.data.reading import CONFIG, Scores, write_tokenizer
 from training.errors import TrainingError
-from training.loop.curriculum import Curriculum, rated, smoothed, soft_targets
+from training.loop.curriculum import Curriculum, Taught, rated, smoothed, soft_targets
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +93,31 @@ def test_a_batch_has_the_tokens_that_the_service_would_see(task: TextClassificat
     assert ids.shape == mask.shape == (3, 102)
     assert (ids[:, 0] == 101).all()
     assert targets.shape == (3, 3)
+
+
+def test_what_a_teacher_answers_stands_beside_what_people_said_and_is_asked_once_for_an_epoch(
+    task: TextClassification, texts: pd.DataFrame
+) -> None:
+    asked: list[list[str]] = []
+
+    def ask(given: Iterable[str]) -> Scores:
+        asked.append(list(given))
+        return np.full((2, 3), 9.0)
+
+    ratings = pd.Series([3.0, -3.0])
+    curriculum = Curriculum(
+        task,
+        texts,
+        lambda _: pd.DataFrame({"text": ["good", "bad"], "rating": ratings}),
+        taught=Taught(np.arange(300.0).reshape(100, 3), ask),
+    )
+    curriculum.set_epoch(0)
+    assert asked == [["good", "bad"]]
+    for ids, (said, taught) in (curriculum[i] for i in range(100)):
+        number = len(ids) - 3  # words, without the two tokens around them
+        assert taught.tolist() == [3.0 * number, 3.0 * number + 1, 3.0 * number + 2]
+        assert torch.equal(said, soft_targets(texts)[number])
+    assert curriculum[100][1].tolist() == [smoothed(rated(ratings))[0].tolist(), [9.0] * 3]
+    assert next(iter(curriculum.loader(8)))[2].shape == (8, 2, 3)
+    curriculum.set_epoch(1)
+    assert len(asked) == 2

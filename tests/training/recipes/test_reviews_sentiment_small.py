@@ -12,6 +12,9 @@ from training.networks.minilm import TextClassifier
 from training.recipe import Run
 from training.recipes.reviews_sentiment import WEIGHTS
 from training.recipes.reviews_sentiment_small import LAYERS, RECIPE, student_of
+from training.recipes.sentiment_teacher import GRAPH, published
+
+MODELS = Path(__file__).parents[3] / "models"
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +55,23 @@ def test_a_student_stands_beside_its_teacher(teacher: TextClassifier, tmp_path: 
     assert "teacher" in measured["accuracy_3class"].baselines
     assert manifest.files["model.onnx"].size < 18e6
     assert "| teacher, int8 |" in (folder / "card.md").read_text(encoding="utf-8")
+
+
+def test_the_published_version_teaches_and_gives_its_weights(teacher: TextClassifier, tmp_path: Path) -> None:
+    found = published(Run(tmp_path, models=MODELS))
+    assert found
+    assert found.files[GRAPH] == MODELS / "reviews-sentiment" / "3" / "model.onnx"
+    assert found.sources[0].used_for.startswith("teacher")
+    assert "reviews-sentiment, version 3, as it was published" in found.notes
+    assert not torch.equal(found.network.head.weight, teacher.head.weight)
+    assert published(Run(tmp_path, models=tmp_path / "none")) is None
+
+
+def test_a_version_that_learned_from_other_texts_does_not_teach(tmp_path: Path) -> None:
+    name = Path("reviews-sentiment", "3", "manifest.json")
+    manifest = Manifest.model_validate_json((MODELS / name).read_text(encoding="utf-8"))
+    assert manifest.provenance
+    own = manifest.provenance.model_copy(update={"command": "python -m training reviews-sentiment --source shop"})
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text(manifest.model_copy(update={"provenance": own}).model_dump_json(), encoding="utf-8")
+    assert published(Run(tmp_path, models=tmp_path)) is None
