@@ -10,7 +10,7 @@ from app.tensors import Array
 
 RECENT = 50.0  # batches of a cell that count, the last ones most
 # Batches of a cell that count as much as what its neighbours say, and of these as much as what was measured: of a plan
-# that there is no reason to doubt, and of another.
+# that there is no reason to doubt, and of another, whose word counts no more once some of a cell were SEEN.
 SURE, UNSURE = 10.0, 2.0
 MOST_CORRECTED = log(8.0)  # times slower or faster than measured
 MOST_TOLD = log(2.0)  # times slower or faster than known, by a batch of a cell of which some were SEEN
@@ -68,23 +68,24 @@ class LearnedCurve(LatencyCurve):
     def _corrected(self) -> dict[Cell, float]:
         told = self._seen * self._told
         around = self._near @ told / (self._near @ self._seen + self._trust)
-        times = np.exp((told + self._trust * around) / (self._seen + self._trust))
+        trust = np.where(self._is_sure | (self._seen < SEEN), self._trust, 0.0)
+        times = np.exp((told + trust * around) / (self._seen + trust))
         seconds = (self._planned * times).reshape(self._shape)
         if not self._is_sure:
             self._try_larger(seconds)
         return dict(zip(self._cells, _never_falling(seconds).ravel().tolist(), strict=True))
 
     def _try_larger(self, seconds: Array) -> None:
-        """Believe of batches that were not seen that they take no more than two of half the rows, which were.
+        """Believe of batches that were hardly seen that they take no more than two of half the rows, nor than larger ones.
 
-        Nor more than what is larger: what disturbed the plan only added time.
+        Whatever disturbed the plan only added time.
         """
         seen = self._seen.reshape(self._shape)
         rows = [rows for rows, _ in self._cells[: self._shape[1]]]
         for i in range(1, len(rows)):
-            most = np.where(seen[:, i - 1] >= SEEN, seconds[:, i - 1] * rows[i] / rows[i - 1], np.inf)
-            seconds[:, i] = np.where(seen[:, i] < 1, np.minimum(seconds[:, i], most), seconds[:, i])
-        np.copyto(seconds, _least_of_larger(seconds), where=seen < 1)
+            most = seconds[:, i - 1] * rows[i] / rows[i - 1]
+            seconds[:, i] = np.where(seen[:, i] < SEEN, np.minimum(seconds[:, i], most), seconds[:, i])
+        np.copyto(seconds, _least_of_larger(seconds), where=seen < SEEN)
 
 
 def _never_falling(seconds: Array) -> Array:

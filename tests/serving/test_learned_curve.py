@@ -62,8 +62,10 @@ def test_of_a_plan_that_is_doubted_a_size_that_was_disturbed_is_tried_again():
     for curve in (doubted, sure):
         told(curve, [(4, 16)])
     assert doubted.seconds(8, 16) <= 2.01 * doubted.seconds(4, 16)
+    assert doubted.seconds(8, 20) <= 2.01 * doubted.seconds(4, 20)  # between two lengths, of which one was seen
     assert sure.seconds(8, 16) > 3 * truth(8, 16)
-    told(doubted, [(8, 16)])
+    told(doubted, [(8, 16)], repeats=3)
+    told(doubted, [(4, 16)], repeats=PAUSE - 3)
     assert doubted.seconds(8, 16) == pytest.approx(truth(8, 16), rel=0.1)
 
 
