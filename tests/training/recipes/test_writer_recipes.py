@@ -1,6 +1,7 @@
 """The recipe of a model that writes text, of small decoders with random weights."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from app.repository.publish import publish
 from app.repository.repository import ModelRepository
 from app.runtimes.options import RuntimeOptions
 from app.serving.loading import Loaded, load
+from app.tasks.view import predict_json
 from training.build import golden_examples, open_draft
 from training.data.language_model import LanguageModel
 from training.errors import TrainingError
@@ -105,7 +107,7 @@ def served(draft: Draft, root: Path) -> Loaded:
         inputs=draft.exported.inputs,
         outputs=draft.exported.outputs,
         config=draft.config,
-        golden=golden_examples(view, sessions, draft),
+        golden=golden_examples(partial(predict_json, view, sessions), draft),
     )
     repository = ModelRepository(root)
     return load(manifest, lambda: repository.verify(manifest), RuntimeOptions(device="cpu", threads=1))
