@@ -76,7 +76,7 @@ class LearnedCurve(LatencyCurve):
         return dict(zip(self._cells, _never_falling(seconds).ravel().tolist(), strict=True))
 
     def _try_larger(self, seconds: Array) -> None:
-        """Believe of batches that were hardly seen that they take no more than two of half the rows, nor than larger ones.
+        """Believe of batches that were hardly seen that they take no more than two of half the rows, nor than larger.
 
         Whatever disturbed the plan only added time.
         """
