@@ -21,8 +21,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.processes import free_port, started
-from benchmarks.ready import until_ready
+from benchmarks.graphs import DIALECTS
+from benchmarks.own_service import linked, own_service
 from benchmarks.requests import Request
 from benchmarks.translation.figures import spread
 from benchmarks.wrk import closed_loop, require_wrk
@@ -49,13 +49,13 @@ def drawn(texts: Sequence[str], skew: float, rng: np.random.Generator, count: in
 
 
 def written(file: Path, texts: Sequence[str]) -> Request:
-    lines = (json.dumps({"inputs": [text], "parameters": {"truncate": True}}) for text in texts)
+    lines = (json.dumps(DIALECTS["ours"](text)) for text in texts)
     file.write_text("\n".join(lines), encoding="utf-8")
     return Request(PATH, "application/json", file, is_lines=True)
 
 
 def scores(port: int, text: str) -> dict[str, float]:
-    body = json.dumps({"inputs": [text], "parameters": {"truncate": True}}).encode()
+    body = json.dumps(DIALECTS["ours"](text)).encode()
     asked = urllib.request.Request(f"http://127.0.0.1:{port}{PATH}", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(asked, timeout=60) as reply:
         (labels,) = json.load(reply)["outputs"]
@@ -86,22 +86,12 @@ def main() -> int:
     cores = sorted(os.sched_getaffinity(0))
     with TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        (folder / "models").mkdir()
-        (folder / "models" / MODEL).symlink_to((chosen.models / MODEL).resolve())
+        models = linked(chosen.models, [MODEL], folder / "models")
         os.sched_setaffinity(0, cores[1:] or cores)
         ports = []
         for kept in (0, chosen.megabytes * 1_000_000):
-            ports.append(free_port())
-            settings = {
-                "TESSERA_MODELS_DIR": str(folder / "models"),
-                "TESSERA_ANSWER_CACHE_BYTES": str(kept),
-                "TESSERA_DATABASE_URL": "off",
-                "TESSERA_JOBS_DIR": "off",
-                "TESSERA_LOG_REQUESTS": "0",
-            }
-            command = [sys.executable, "-m", "app", "serve", "--port", str(ports[-1])]
-            log = stack.enter_context((folder / f"{kept}.log").open("wb"))
-            until_ready(ports[-1], stack.enter_context(started(command, settings, cores[:1], log)))
+            settings = {"TESSERA_ANSWER_CACHE_BYTES": str(kept), "TESSERA_LOG_REQUESTS": "0"}
+            ports.append(stack.enter_context(own_service(models, cores[:1], folder / f"{kept}.log", **settings)))
         difference = largest_difference(ports, texts[-COMPARED:])  # those that are asked for least
         for port in ports:
             request = written(folder / "warm.jsonl", [f"{text} {port}" for text in texts])

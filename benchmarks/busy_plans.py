@@ -19,8 +19,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.processes import free_port, started
-from benchmarks.ready import until_ready
+from benchmarks.own_service import own_service
+from benchmarks.processes import started
 from benchmarks.requests import Request
 from benchmarks.revisions import cases
 from benchmarks.translation.figures import spread
@@ -92,11 +92,7 @@ def main() -> int:
             if which == WRONG:
                 spoil(plan)
             print(f"{which}: {shown(plan)}", flush=True)
-            ports[which] = free_port()
-            settings = {"TESSERA_MODELS_DIR": str(models), "TESSERA_DATABASE_URL": "off", "TESSERA_JOBS_DIR": "off"}
-            command = [sys.executable, "-m", "app", "serve", "--port", str(ports[which])]
-            log = stack.enter_context((Path(name) / f"{which}.log").open("wb"))
-            until_ready(ports[which], stack.enter_context(started(command, settings, cores[:1], log)))
+            ports[which] = stack.enter_context(own_service(models, cores[:1], Path(name) / f"{which}.log"))
         os.sched_setaffinity(0, cores[1:] or cores)
         worst = min(compared(ports, name, one.request, chosen.rounds, chosen.seconds) for name, one in asked.items())
     return 0 if worst >= 1 - WITHIN else 1

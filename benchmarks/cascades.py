@@ -11,7 +11,6 @@ import base64
 import json
 import os
 import re
-import sys
 import urllib.request
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -22,9 +21,9 @@ import numpy as np
 
 from app.repository.cascade import CascadeManifest
 from app.repository.repository import ModelRepository
+from benchmarks.graphs import DIALECTS
 from benchmarks.instructions import instruction_set
-from benchmarks.processes import free_port, started
-from benchmarks.ready import until_ready
+from benchmarks.own_service import linked, own_service
 from benchmarks.requests import Request
 from benchmarks.translation.figures import spread
 from benchmarks.wrk import closed_loop, require_wrk
@@ -45,7 +44,7 @@ def bodies(task: str) -> list[str]:
     texts = load_sentiment()
     held_out = np.array(texts.text[texts.split == "test"], dtype=object)
     chosen = np.random.default_rng(SEED).permutation(held_out)[:MOST_TEXTS]
-    return [json.dumps({"inputs": [str(text)], "parameters": {"truncate": True}}) for text in chosen]
+    return [json.dumps(DIALECTS["ours"](str(text))) for text in chosen]
 
 
 def answered_by(port: int) -> dict[str, float]:
@@ -85,27 +84,20 @@ def main() -> None:
     manifest = repository.read(chosen.cascade, repository.versions(chosen.cascade)[0])
     if not isinstance(manifest, CascadeManifest):
         raise SystemExit(f"error: {chosen.cascade} is no cascade")
-    small, *_, large = (step.model for step in manifest.steps)
+    steps = [step.model for step in manifest.steps]
     cores = sorted(os.sched_getaffinity(0))
     with TemporaryDirectory() as name, ExitStack() as stack:
-        models = Path(name) / "models"
-        models.mkdir()
-        for model in (manifest.name, *(step.model for step in manifest.steps)):
-            (models / model).symlink_to((chosen.models / model).resolve())
+        models = linked(chosen.models, [manifest.name, *steps], Path(name) / "models")
         (file := Path(name) / "bodies.jsonl").write_text("\n".join(bodies(manifest.task)), encoding="utf-8")
         os.sched_setaffinity(0, cores[1:] or cores)
-        port = free_port()
-        settings = {"TESSERA_MODELS_DIR": str(models), "TESSERA_DATABASE_URL": "off", "TESSERA_JOBS_DIR": "off"}
-        log = stack.enter_context((Path(name) / "log").open("wb"))
-        command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
-        until_ready(port, stack.enter_context(started(command, settings, cores[:1], log)))
-        names = [large, small, manifest.name]
+        port = stack.enter_context(own_service(models, cores[:1], Path(name) / "log"))
+        names = [steps[-1], steps[0], manifest.name]
         rates = compare(port, names, manifest.task, file, chosen.rounds, chosen.seconds)
         counts = answered_by(port)
     print(f"{instruction_set()}, {CONNECTIONS[manifest.task]} connections, {chosen.rounds} rounds\n")
     print("| | answers/s | of the large one |\n|---|---|---|")
     for model, found in rates.items():
-        ratios = [one / other for one, other in zip(found, rates[large], strict=True)]
+        ratios = [one / other for one, other in zip(found, rates[steps[-1]], strict=True)]
         print(f"| {model} | {spread(found)} | {spread(ratios, 2)} |")
     print("\nanswered by " + ", ".join(f"{step}: {n / sum(counts.values()):.3f}" for step, n in sorted(counts.items())))
 

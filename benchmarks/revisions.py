@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from app.repository.publish import version_numbers
+from benchmarks.own_service import linked
 from benchmarks.processes import cpu_of, free_port, started
 from benchmarks.ready import until_ready
 from benchmarks.requests import Request
@@ -118,9 +119,10 @@ def compare(folders: Sequence[Path], asked: Mapping[str, Case], rounds: int, sec
     """Print a line for each case, of two services: the first is compared with."""
     with ExitStack() as stack:
         services = []
+        models = linked(MODELS, {case.model for case in asked.values()}, FOLDER / "models")
         for i, folder in enumerate(folders):
             port = free_port()
-            environment = {"PYTHONPATH": str(folder), "TESSERA_THREADS": "1", "TESSERA_MODELS_DIR": str(_models(asked))}
+            environment = {"PYTHONPATH": str(folder), "TESSERA_THREADS": "1", "TESSERA_MODELS_DIR": str(models)}
             log = stack.enter_context((FOLDER / f"{i}.log").open("wb"))
             command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
             process = stack.enter_context(started(command, environment, [CORE], log, folder))
@@ -135,16 +137,6 @@ def compare(folders: Sequence[Path], asked: Mapping[str, Case], rounds: int, sec
                 for which in (0, 1) if number % 2 == 0 else (1, 0):
                     found[which].append(measure(*services[which], case, seconds))
             print(_line(name, *found), flush=True)
-
-
-def _models(asked: Mapping[str, Case]) -> Path:
-    """A repository of what is asked, and nothing else."""
-    folder = FOLDER / "models"
-    folder.mkdir(exist_ok=True)
-    for model in {case.model for case in asked.values()}:
-        if not (folder / model).exists():
-            (folder / model).symlink_to(MODELS / model)
-    return folder
 
 
 def _line(name: str, before: Sequence[Figures], now: Sequence[Figures]) -> str:

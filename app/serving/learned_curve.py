@@ -1,7 +1,6 @@
 """A curve that goes on learning from the batches that run, so that a plan made on a busy day does not stay."""
 
-from functools import cache
-from math import log
+from math import log, log2
 
 import numpy as np
 
@@ -39,17 +38,17 @@ class LearnedCurve(LatencyCurve):
         sizes = sorted({rows for rows, _ in measured.points} | {2**i for i in range(most_rows.bit_length())})
         self._shape = len(lengths), len(sizes)
         self._cells: list[Cell] = [(rows, length) for length in lengths for rows in sizes]
-        self._logs: Array = np.log2(np.array(self._cells, np.float64))
-        steps = np.abs(self._logs[:, None] - self._logs[None]).sum(-1)
+        self._log_lengths, self._log_sizes = np.log2(lengths), np.log2(sizes)
+        at = np.log2(np.array(self._cells, np.float64))
+        steps = np.abs(at[:, None] - at[None]).sum(-1)
         self._near: Array = np.where(steps > 0, NEARER**steps, 0.0)
-        self._nearest = cache(self._find_nearest)
         self._planned: Array = np.array([measured.seconds(*cell) for cell in self._cells])
         self._told: Array = np.zeros(len(self._cells))  # logarithms of times slower
         self._seen: Array = np.zeros(len(self._cells))
         super().__init__(measured.points)
 
     def learn(self, rows: int, length: int, taken_s: float, used_s: float) -> None:
-        seconds = used_s if self._by_processor else taken_s
+        seconds = min(used_s, taken_s) if self._by_processor else taken_s  # some clocks of processors count in ticks
         if seconds <= 0:
             return
         cell = self._nearest(rows, length)
@@ -62,8 +61,9 @@ class LearnedCurve(LatencyCurve):
         if self.learned % PAUSE == 0:
             self._set(self._corrected())
 
-    def _find_nearest(self, rows: int, length: int) -> int:
-        return int(np.abs(self._logs - np.log2((rows, length))).sum(-1).argmin())
+    def _nearest(self, rows: int, length: int) -> int:
+        size = int(np.abs(self._log_sizes - log2(rows)).argmin())
+        return size + self._shape[1] * int(np.abs(self._log_lengths - log2(max(1, length))).argmin())
 
     def _corrected(self) -> dict[Cell, float]:
         told = self._seen * self._told

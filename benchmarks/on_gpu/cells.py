@@ -1,13 +1,13 @@
 """Cells of what is measured, and the file of a part that holds those which are done."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app.whole_file import READABLE_BY_ALL, write_whole
 from benchmarks.on_gpu.sizes import TELLING
 
 MISSING, FAILED = "missing", "failed"
@@ -89,17 +89,17 @@ class Results:
 
     def _write(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_suffix(".part")
-        beside.write_text(json.dumps(self.content, indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, self._path)
+        _write(self._path, self.content)
 
 
 def forget_trying(path: Path) -> None:
     """A cell that was being tried was cut off by us, and did not end the process: it may be tried again."""
     if path.is_file():
-        content = json.loads(path.read_text(encoding="utf-8"))
-        content["trying"] = []
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        _write(path, {**json.loads(path.read_text(encoding="utf-8")), "trying": []})
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    write_whole(path, json.dumps(content, indent=1) + "\n", READABLE_BY_ALL)
 
 
 def telling_first(pairs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:

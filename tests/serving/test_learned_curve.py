@@ -105,3 +105,10 @@ def test_what_took_no_time_says_nothing():
     for _ in range(PAUSE):
         curve.learn(1, 8, 1.0, 0.0)
     assert curve.points == measured().points
+
+
+def test_rows_of_no_length_and_clocks_that_count_in_ticks_do_no_harm():
+    curve = LearnedCurve(measured(), most_rows=8, is_sure=True, by_processor=True)
+    for _ in range(PAUSE):
+        curve.learn(1, 0, truth(1, 8), 0.01)  # a tick, of a batch that took a tenth of it
+    assert curve.seconds(1, 0) == pytest.approx(truth(1, 8))
